@@ -1,0 +1,215 @@
+"""The rig file: one TOML text that names the rig's cameras, lamps, box, light limits and schedule.
+
+In: a path. Out: a frozen, checked `RigConfig`; below this file nobody checks again. What is wrong is told with key,
+value, bound and line, all findings at once. This file refuses to know what devices can really do: it checks only what
+the text alone can show.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rigdriver.errors import ConfigError
+from rigdriver.toml_lines import key_lines
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
+FeatureValue = bool | int | float | str
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+
+
+class BoxConfig(_Table):
+    """The serial trigger box."""
+
+    url: str = Field(min_length=1)
+    """pyserial URL or device: `/dev/ttyACM0`, `COM3`, `socket://host:port`, `spy:///dev/ttyACM0`."""
+    reply_timeout_s: float = Field(default=0.5, gt=0, le=10)
+    watchdog_s: float = Field(default=0.5, ge=0.01, le=2)
+    """Light and triggers go off when this computer has been silent for so long."""
+
+
+class GenicamConfig(_Table):
+    """The GenTL producers, and the process that holds the cameras."""
+
+    producers: tuple[Path, ...] = Field(min_length=1)
+    """Paths of `.cti` files; relative ones start at the rig file's folder."""
+    open_timeout_s: float = Field(default=30, gt=0, le=300)
+    command_timeout_s: float = Field(default=5, gt=0, le=60)
+    """A producer that needs longer for one command is taken to hang."""
+    buffers: int = Field(default=8, ge=3, le=256)
+    """Buffers announced to each camera's stream."""
+    frame_slots: int = Field(default=16, ge=4, le=256)
+    """Frames a camera that wait for, or are held by, the application without a copy."""
+
+
+class CameraConfig(_Table):
+    """One camera, known by `name` everywhere and by `serial` on the bus."""
+
+    name: Name
+    serial: str = Field(min_length=1, max_length=64)
+    role: Literal["geometry", "texture"] = "geometry"
+    pod: Name = "main"
+    output: int = Field(ge=0, le=15)
+    """Box output that triggers it."""
+    input: int | None = Field(default=None, ge=0, le=7)
+    """Box input that its exposure-active line feeds; leave out when it is not wired (weaker proof)."""
+    latency_us: float = Field(default=20, ge=0, le=100_000)
+    """Trigger edge to exposure start, as its data sheet says (typical)."""
+    jitter_us: float = Field(default=10, ge=0, le=10_000)
+    """Largest deviation from that latency."""
+    time_stamp_of: Literal["exposure_start", "exposure_end"] = "exposure_start"
+    """The moment that the camera's time stamp means."""
+    exposure_us: float | None = Field(default=None, gt=0, le=10_000_000)
+    """Own exposure; else the schedule's for its role."""
+    features: Mapping[str, FeatureValue] = Field(default_factory=dict)
+    """SFNC features to write and read back: `PixelFormat = "Mono8"`, `Gain = 3.0`."""
+
+
+class LampConfig(_Table):
+    """One projector strobe or flash."""
+
+    name: Name
+    kind: Literal["pattern", "white"]
+    pod: Name = "main"
+    output: int = Field(ge=0, le=15)
+
+
+class ScheduleConfig(_Table):
+    """What happens in one pulse. Texture cameras expose under white light after the geometry cameras did under pattern."""
+
+    rate_hz: float = Field(default=10, gt=0, le=1000)
+    geometry_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
+    texture_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
+    texture_gap_us: float = Field(default=500, ge=0, le=1_000_000)
+    """Dark time between the last geometry exposure and the first texture exposure."""
+    trigger_width_us: float = Field(default=100, ge=1, le=100_000)
+    guard_us: float = Field(default=50, ge=0, le=10_000)
+    """A strobe starts so long after the last camera has begun and ends so long before the first one ends."""
+
+
+class LightConfig(_Table):
+    """Limits on flashing light; the box enforces them again, and its own hard limits stand above."""
+
+    max_train_pulses: int = Field(default=100, ge=1)
+    """Flashes in a row; 100 is ten seconds at 10 Hz."""
+    min_train_pause_s: float = Field(default=5, ge=0, le=400)
+    max_session_pulses: int = Field(default=3000, ge=1)
+    max_pulse_width_us: float = Field(default=2000, gt=0)
+    max_duty: float = Field(default=0.05, gt=0, le=1)
+    max_rate_hz: float = Field(default=15, gt=0, le=1000)
+
+
+class SyncConfig(_Table):
+    """What counts as together."""
+
+    tolerance_us: float = Field(default=100, gt=0, le=10_000)
+    """Largest deviation of a camera time stamp, mapped to the box clock, from its exposure start."""
+    max_skew_us: float = Field(default=100, gt=0, le=10_000)
+    """Largest spread of the exposure starts (each minus its planned trigger)."""
+    gap_timeout_s: float = Field(default=1.0, gt=0, le=60)
+    """A frame that is so late after its pulse is a gap."""
+
+
+class RunConfig(_Table):
+    """How a run treats its consumer."""
+
+    queue_frame_sets: int = Field(default=8, ge=1, le=1024)
+    slow_consumer: Literal["drop_oldest", "block"] = "block"
+    """`block`: keep everything, until the cameras' slots are used up (then `NO_SLOT` gaps); `drop_oldest`: whole frame sets, counted."""
+
+
+class RigConfig(_Table):
+    """One rig."""
+
+    name: Name
+    box: BoxConfig
+    genicam: GenicamConfig
+    cameras: tuple[CameraConfig, ...] = Field(min_length=1, max_length=12)
+    lamps: tuple[LampConfig, ...] = Field(default=(), max_length=8)
+    schedule: ScheduleConfig = ScheduleConfig()
+    light: LightConfig = LightConfig()
+    sync: SyncConfig = SyncConfig()
+    run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _names_and_lines_are_unique(self) -> Self:
+        devices = [*self.cameras, *self.lamps]
+        _refuse_twice("name", [d.name for d in devices])
+        _refuse_twice("camera serial", [c.serial for c in self.cameras])
+        _refuse_twice("box output", [str(d.output) for d in devices])
+        _refuse_twice("box input", [str(c.input) for c in self.cameras if c.input is not None])
+        return self
+
+    def camera(self, name: str) -> CameraConfig:
+        """Return the camera of that name. KeyError when there is none."""
+        for camera in self.cameras:
+            if camera.name == name:
+                return camera
+        raise KeyError(name)
+
+
+def _refuse_twice(what: str, values: list[str]) -> None:
+    twice = sorted({v for v in values if values.count(v) > 1})
+    if twice:
+        raise ValueError(f"{what} used twice: {', '.join(twice)}")
+
+
+def load(path: Path) -> RigConfig:
+    """Read and check a rig file.
+
+    Raises:
+        ConfigError: the file cannot be read, is no TOML, or says something impossible; every finding is named.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read: {exc.strerror}; name an existing rig file") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path}: is not UTF-8 text (byte {exc.start}); save it as UTF-8") from exc
+    return parse(text, str(path), path.parent)
+
+
+def parse(text: str, origin: str, folder: Path) -> RigConfig:
+    """Check the text of a rig file; `folder` is where its relative paths start."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"{origin}: is no TOML: {exc}") from exc
+    try:
+        config = RigConfig.model_validate(table)
+    except ValidationError as exc:
+        raise ConfigError(_explain(exc, origin, key_lines(text))) from exc
+    producers = tuple((folder / p).resolve() for p in config.genicam.producers)
+    return config.model_copy(update={"genicam": config.genicam.model_copy(update={"producers": producers})})
+
+
+def _explain(exc: ValidationError, origin: str, lines: Mapping[tuple[str | int, ...], int]) -> str:
+    findings = []
+    for error in exc.errors(include_url=False):
+        loc = tuple(part for part in error["loc"] if not isinstance(part, str) or "[" not in part)
+        key = ".".join(str(part) for part in loc) or "rig file"
+        line = next((lines[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in lines), None)
+        where = f"{origin} line {line}" if line else origin
+        findings.append(f"{where}: {key}{_seen(error)}: {_expected(error)}")
+    return "\n".join(findings)
+
+
+def _seen(error: Mapping[str, object]) -> str:
+    value = error.get("input")
+    return f" = {value!r}" if isinstance(value, bool | int | float | str) else ""
+
+
+def _expected(error: Mapping[str, object]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown key; remove it or correct its spelling"
+    if error["type"] == "missing":
+        return "is missing; add it"
+    message = str(error["msg"])
+    return message.removeprefix("Value error, ").replace("Input should be", "expected")

@@ -1,0 +1,206 @@
+"""The nouns that travel from pulse to consumer: Edge, Pulse, Frame, Gap, Proof, FrameSet.
+
+In: numbers that devices stamped. Out: frozen values. Every time is an integer and its name says whose clock it is:
+`_ticks` of the trigger box, `t_camera_ns` of one camera, `t_host_ns` of this computer (time.monotonic_ns).
+This file refuses to know devices, clocks' fits and how a proof is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One edge that the trigger box stamped."""
+
+    t_box_ticks: int
+    is_input: bool
+    mask: int
+    """Lines that changed; bit n is output n or input n."""
+    levels: int
+    """All lines of that kind after the edge."""
+
+    @property
+    def rising(self) -> int:
+        """Lines of `mask` that went up."""
+        return self.mask & self.levels
+
+    @property
+    def falling(self) -> int:
+        """Lines of `mask` that went down."""
+        return self.mask & ~self.levels
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """One frame of the box's schedule, or the part of it that has been reported.
+
+    The box reports a pulse in one or more parts; the parts of one pulse come in time order, and `is_closed` marks
+    the last.
+    """
+
+    index: int
+    """Counts from 0 at each start."""
+    generation: int
+    """Of the schedule that ran."""
+    start_ticks: int
+    edges: tuple[Edge, ...]
+    is_closed: bool
+    t_host_ns: int
+    """When the part reached this computer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One image as a camera delivered it.
+
+    `pixels`: (H, W) or (H, W, C), uint8 or uint16, digital numbers, read-only; row padding removed; Bayer mosaics and
+    packed formats are as `pixel_format` (PFNC) says, packed ones unpacked to 16 bit.
+    """
+
+    camera: str
+    frame_id: int
+    """GenTL frame id; counts as the camera counts, from 0 or 1."""
+    t_camera_ns: int
+    """The camera's own time stamp, in nanoseconds of its clock."""
+    t_host_ns: int
+    """When the host process took the buffer (time.monotonic_ns)."""
+    pixel_format: str
+    pixels: Pixels
+    chunks: Mapping[str, int | float] = field(default_factory=lambda: MappingProxyType({}))
+    """Chunk data by SFNC name without `Chunk`: ExposureTime (us), FrameID, Timestamp (ns), CounterValue..."""
+
+
+class GapReason(Enum):
+    """Why a camera has no proved frame in a frame set. The value is what a technician reads."""
+
+    NOT_TRIGGERED = "the box sent no trigger edge to this camera"
+    NOT_EXPOSED = "triggered, but the camera showed no exposure; check its trigger cable and its maximum rate"
+    NOT_DELIVERED = "exposed, but no frame arrived; check cable, link throughput and host load"
+    INCOMPLETE = "the frame arrived with bytes missing; check cable and link throughput"
+    NO_SLOT = "the frame was dropped here because the consumer holds too many frames"
+    TIME_STAMP = "a frame arrived whose time stamp fits no exposure of this camera"
+    FRAME_ID = "a frame arrived whose frame id does not count this camera's exposures"
+    AMBIGUOUS = "time stamp and frame id name different pulses"
+    EXPOSURE = "the exposure was late, early, doubled or of the wrong length"
+    SKEW = "the exposure was not simultaneous with the other cameras'"
+    CAMERA_LOST = "the camera is gone; check its cable and power"
+    EDGES_LOST = "the box's report of this pulse did not arrive; check its cable"
+    STOPPED = "the run ended before the frame arrived"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A camera's place in a frame set that holds no proved frame."""
+
+    camera: str
+    reason: GapReason
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"camera {self.camera}: {self.reason.value}" + (f" ({self.detail})" if self.detail else "")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameProof:
+    """What proves that one frame belongs to its pulse."""
+
+    camera: str
+    trigger_ticks: int
+    """Rising edge of the trigger that the box sent to this camera."""
+    exposure_start_ticks: int
+    exposure_end_ticks: int
+    """Edges of the camera's exposure-active line, as the box stamped them."""
+    residual_us: float
+    """Camera time stamp, mapped to the box clock, minus exposure start."""
+    tolerance_us: float
+    """What the residual was tested against."""
+    frame_id: int
+    strobes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Lamp name -> share of its pulse (0..1) that lies inside this exposure."""
+    notes: tuple[str, ...] = ()
+    """Oddities that do not break the proof, e.g. `delivered out of order`."""
+    unchecked: tuple[str, ...] = ()
+    """What could not be checked on this rig, e.g. `exposure edges: no input wired`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The certificate of one frame set: what the box and the cameras say, and what follows."""
+
+    pulse_index: int
+    generation: int
+    start_ticks: int
+    tick_rate_hz: int
+    frames: Mapping[str, FrameProof]
+    skew_us: float
+    """Largest minus smallest of (exposure start - planned trigger) over the frames; NaN with fewer than two."""
+    verdict: str
+    """`proved`, `gaps` (what is there is proved, but frames are missing) or `unproved`."""
+    reasons: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """Return the proof as plain values for JSON."""
+        return {
+            "pulse_index": self.pulse_index,
+            "generation": self.generation,
+            "start_ticks": self.start_ticks,
+            "tick_rate_hz": self.tick_rate_hz,
+            "skew_us": self.skew_us if self.skew_us == self.skew_us else None,
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "frames": {
+                name: {
+                    "trigger_ticks": p.trigger_ticks,
+                    "exposure_start_ticks": p.exposure_start_ticks,
+                    "exposure_end_ticks": p.exposure_end_ticks,
+                    "residual_us": p.residual_us,
+                    "tolerance_us": p.tolerance_us,
+                    "frame_id": p.frame_id,
+                    "strobes": dict(p.strobes),
+                    "notes": list(p.notes),
+                    "unchecked": list(p.unchecked),
+                }
+                for name, p in self.frames.items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameSet:
+    """The frames of one pulse: `frame_set["left_upper"].pixels`. A camera is in `frames` or in `gaps`, never in both."""
+
+    index: int
+    """The pulse's index, counted from 0 at the start of the run."""
+    t_host_ns: int
+    """Start of the pulse on this computer's clock (time.monotonic_ns)."""
+    t_utc_ns: int
+    """The same in UTC, nanoseconds since 1970."""
+    frames: Mapping[str, Frame]
+    gaps: Mapping[str, Gap]
+    proof: Proof
+
+    @property
+    def is_complete(self) -> bool:
+        """Every camera of the rig has a proved frame."""
+        return not self.gaps
+
+    def __getitem__(self, camera: str) -> Frame:
+        """Return that camera's frame. KeyError with the gap's reason when there is none."""
+        try:
+            return self.frames[camera]
+        except KeyError:
+            gap = self.gaps.get(camera)
+            raise KeyError(str(gap) if gap else f"no camera {camera}; there are {', '.join(self.frames)}") from None
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames.values())
