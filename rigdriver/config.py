@@ -22,7 +22,7 @@ FeatureValue = bool | int | float | str
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class BoxConfig(_Table):
@@ -38,7 +38,7 @@ class BoxConfig(_Table):
 class GenicamConfig(_Table):
     """The GenTL producers, and the process that holds the cameras."""
 
-    producers: tuple[Path, ...] = Field(min_length=1)
+    producers: Annotated[tuple[Annotated[Path, Field(strict=False)], ...], Field(min_length=1, strict=False)]
     """Paths of `.cti` files; relative ones start at the rig file's folder."""
     open_timeout_s: float = Field(default=30, gt=0, le=300)
     command_timeout_s: float = Field(default=5, gt=0, le=60)
@@ -131,8 +131,8 @@ class RigConfig(_Table):
     name: Name
     box: BoxConfig
     genicam: GenicamConfig
-    cameras: tuple[CameraConfig, ...] = Field(min_length=1, max_length=12)
-    lamps: tuple[LampConfig, ...] = Field(default=(), max_length=8)
+    cameras: Annotated[tuple[CameraConfig, ...], Field(min_length=1, max_length=12, strict=False)]
+    lamps: Annotated[tuple[LampConfig, ...], Field(max_length=8, strict=False)] = ()
     schedule: ScheduleConfig = ScheduleConfig()
     light: LightConfig = LightConfig()
     sync: SyncConfig = SyncConfig()

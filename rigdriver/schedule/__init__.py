@@ -1,0 +1,1 @@
+"""From a plan in user terms to the steps that the trigger box executes."""

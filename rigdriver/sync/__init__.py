@@ -1,0 +1,1 @@
+"""Clocks, matching and proof: which frame belongs to which pulse, and how we know."""
