@@ -1,0 +1,242 @@
+"""The simulation's one loop: actions at simulated times, file descriptors in between.
+
+In: actions with a simulated time, descriptors with a callback, gates that can hold time back. Out: calls, one at a
+time, on one thread. Simulated time is modelled: wall time only paces when an action runs, never what it sees as its time.
+`pace` is simulated seconds a wall second; pace 0 runs as fast as all gates let it. This file refuses to know what is
+simulated.
+"""
+
+from __future__ import annotations
+
+import heapq
+import selectors
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+MAX_WAIT_S = 0.05
+"""Longest sleep: bounds how late `stop` from a signal handler is noticed."""
+GATE_POLL_S = 0.001
+"""Gates watch shared memory, which cannot wake a selector."""
+LATE_NS = 5_000_000
+"""An action that runs later than this in wall time counts as late."""
+
+Action = Callable[[], None]
+
+
+class Engine(Protocol):
+    """What a model needs of the loop."""
+
+    @property
+    def now_ns(self) -> int:
+        """Simulated true time, nanoseconds since the simulation began."""
+        ...
+
+    def at(self, t_ns: int, action: Action) -> None:
+        """Run the action when simulated time reaches `t_ns`; ties run in the order of the calls."""
+        ...
+
+    def add_reader(self, fd: int, action: Action) -> None:
+        """Call the action in the loop whenever the descriptor is readable."""
+        ...
+
+    def remove_reader(self, fd: int) -> None:
+        """Forget the descriptor; harmless when it is not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How well wall time kept up with simulated time (pace 0 has no wall times to keep)."""
+
+    actions: int
+    late_actions: int
+    """Actions that ran more than `LATE_NS` after their wall time."""
+    worst_late_ns: int
+    total_late_ns: int
+
+
+class EventEngine:
+    """The discrete-event loop. Not thread-safe: only `stop` may be called from elsewhere (signal handlers)."""
+
+    def __init__(
+        self,
+        pace: float = 1.0,
+        wall_ns: Callable[[], int] = time.monotonic_ns,
+        selector: selectors.BaseSelector | None = None,
+    ) -> None:
+        if pace < 0:
+            raise ValueError(f"pace {pace}: expected 0 (as fast as possible) or more simulated seconds a second")
+        self.pace = pace
+        self._wall_ns = wall_ns
+        self._selector = selector if selector is not None else selectors.DefaultSelector()
+        self._heap: list[tuple[int, int, bool, Action]] = []
+        self._sequence = 0
+        self._driving = 0
+        self._gates: list[Callable[[], bool]] = []
+        self._readers: dict[int, Action] = {}
+        self._writers: dict[int, Action] = {}
+        self._now_ns = 0
+        # Simulated time is the anchor's plus what wall time has passed since, times the pace.
+        self._anchor_sim_ns = 0
+        self._anchor_wall_ns = wall_ns()
+        self._is_stopping = False
+        self._actions = self._late_actions = self._worst_late_ns = self._total_late_ns = 0
+
+    @property
+    def now_ns(self) -> int:
+        """Simulated true time, nanoseconds since the simulation began."""
+        return self._now_ns
+
+    @property
+    def pacing(self) -> Pacing:
+        """What the loop has counted so far."""
+        return Pacing(self._actions, self._late_actions, self._worst_late_ns, self._total_late_ns)
+
+    def wall_ns(self) -> int:
+        """Wall time (monotonic) as this loop sees it."""
+        return self._wall_ns()
+
+    def at(self, t_ns: int, action: Action, *, is_background: bool = False) -> None:
+        """Run the action when simulated time reaches `t_ns`; ties run in the order of the calls.
+
+        A background action (a time-out, a heartbeat) waits for its time but gives pace 0 no reason to leap to it.
+        """
+        self._sequence += 1
+        self._driving += not is_background
+        heapq.heappush(self._heap, (t_ns, self._sequence, is_background, action))
+
+    def add_gate(self, is_open: Callable[[], bool]) -> None:
+        """Hold simulated time back at pace 0 while `is_open` returns False: a consumer has no room."""
+        self._gates.append(is_open)
+
+    def add_reader(self, fd: int, action: Action) -> None:
+        """Call the action in the loop whenever the descriptor is readable."""
+        self._readers[fd] = action
+        self._register(fd)
+
+    def remove_reader(self, fd: int) -> None:
+        """Forget the descriptor; harmless when it is not known."""
+        self._readers.pop(fd, None)
+        self._register(fd)
+
+    def add_writer(self, fd: int, action: Action) -> None:
+        """Call the action in the loop whenever the descriptor takes bytes."""
+        self._writers[fd] = action
+        self._register(fd)
+
+    def remove_writer(self, fd: int) -> None:
+        """Stop waiting for the descriptor to take bytes; harmless when nobody does."""
+        self._writers.pop(fd, None)
+        self._register(fd)
+
+    def stop(self) -> None:
+        """End `run` after the action under way; safe in a signal handler."""
+        self._is_stopping = True
+
+    def run(self) -> None:
+        """Serve until `stop`."""
+        while not self._is_stopping:
+            self.step()
+
+    def close(self) -> None:
+        """Forget everything; closing twice is harmless."""
+        self._is_stopping = True
+        self._heap.clear()
+        self._driving = 0
+        self._readers.clear()
+        self._writers.clear()
+        self._selector.close()
+
+    def step(self) -> None:
+        """Wait for the next thing (at most `MAX_WAIT_S`), serve ready descriptors, then run at most one action."""
+        # Descriptors are polled between any two actions: painting six frames delays nobody by more than one.
+        self._serve_descriptors(self._wait_s())
+        if self._is_due():
+            self._run_first()
+
+    def _leaps(self) -> bool:
+        return self.pace == 0 and self._driving > 0
+
+    def _modelled_ns(self) -> int:
+        """Simulated time by the wall clock, not clamped to what has been run."""
+        passed = self._wall_ns() - self._anchor_wall_ns
+        return self._anchor_sim_ns + (int(passed * self.pace) if self.pace > 0 else passed)
+
+    def _are_gates_open(self) -> bool:
+        return all(is_open() for is_open in self._gates)
+
+    def _wait_s(self) -> float:
+        if self._is_stopping:
+            return 0.0
+        if self._leaps():
+            return 0.0 if self._are_gates_open() else GATE_POLL_S
+        if not self._heap:
+            return MAX_WAIT_S
+        ahead_s = (self._heap[0][0] - self._modelled_ns()) / 1e9 / (self.pace or 1.0)
+        return min(max(ahead_s, 0.0), MAX_WAIT_S)
+
+    def _is_due(self) -> bool:
+        if not self._heap or self._is_stopping:
+            return False
+        if self._leaps():
+            if self._are_gates_open():
+                return True
+            # Time stands still: should the last driving action be served now, it must not leap by the time we waited.
+            self._anchor_here()
+            return False
+        return self._heap[0][0] <= self._modelled_ns()
+
+    def _anchor_here(self) -> None:
+        self._anchor_sim_ns, self._anchor_wall_ns = self._now_ns, self._wall_ns()
+
+    def _run_first(self) -> None:
+        t_ns, _, is_background, action = heapq.heappop(self._heap)
+        leapt = self._leaps()
+        self._driving -= not is_background
+        if self.pace > 0:
+            self._count_lateness(max(0, int((self._modelled_ns() - t_ns) / self.pace)))
+        self._now_ns = max(self._now_ns, t_ns)
+        if leapt:
+            self._anchor_here()
+        action()
+
+    def _count_lateness(self, late_ns: int) -> None:
+        self._actions += 1
+        self._late_actions += late_ns > LATE_NS
+        self._worst_late_ns = max(self._worst_late_ns, late_ns)
+        self._total_late_ns += late_ns
+
+    def _follow_wall(self) -> None:
+        """Let time pass up to the next action: what comes in from outside happens now, and never after what is due."""
+        if self._leaps():
+            return
+        modelled = self._modelled_ns()
+        if self._heap:
+            modelled = min(modelled, self._heap[0][0])
+        self._now_ns = max(self._now_ns, modelled)
+
+    def _serve_descriptors(self, wait_s: float) -> None:
+        ready = self._selector.select(wait_s)
+        self._follow_wall()
+        for key, mask in ready:
+            # Looked up anew each time: an earlier callback may have removed or replaced this one.
+            if mask & selectors.EVENT_READ and (reader := self._readers.get(key.fd)):
+                reader()
+            if mask & selectors.EVENT_WRITE and (writer := self._writers.get(key.fd)):
+                writer()
+
+    def _register(self, fd: int) -> None:
+        mask = 0
+        if fd in self._readers:
+            mask |= selectors.EVENT_READ
+        if fd in self._writers:
+            mask |= selectors.EVENT_WRITE
+        is_known = fd in self._selector.get_map()
+        if not mask and is_known:
+            self._selector.unregister(fd)
+        elif mask and is_known:
+            self._selector.modify(fd, mask)
+        elif mask:
+            self._selector.register(fd, mask)
