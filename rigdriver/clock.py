@@ -1,0 +1,127 @@
+"""Time as a value: tick conversion, and a fitted line from one clock to another with its honest uncertainty.
+
+In: pairs of simultaneous readings of two clocks. Out: `ClockFit`, frozen. The fit is a straight line over a sliding
+window with a weak prior on the rate, so that a short first window does not swing. This file refuses to know whose
+clocks they are, and never throws a pair away: what does not belong must be kept out by the caller, who knows why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+RATE_PRIOR_SIGMA = 200e-6
+"""Crystals in cameras and boxes stay within 100 ppm of nominal; twice that is the prior's one sigma."""
+
+
+def ticks_from_us(duration_us: float, tick_rate_hz: int) -> int:
+    """Return the nearest whole number of ticks."""
+    return round(duration_us * tick_rate_hz / 1e6)
+
+
+def us_from_ticks(ticks: float, tick_rate_hz: int) -> float:
+    """Return a tick difference in microseconds."""
+    return ticks * 1e6 / tick_rate_hz
+
+
+@dataclass(frozen=True, slots=True)
+class ClockFit:
+    """A line from clock `source` to clock `target`: target = y0 + (source - x0) * rate.
+
+    `rate` is in target units a source unit; `sigma` is the spread of one pair about the line in target units;
+    `span` is the source time that the window covers.
+    """
+
+    source: str
+    target: str
+    x0: int
+    y0: float
+    rate: float
+    nominal_rate: float
+    sigma: float
+    samples: int
+    mean_x: float
+    """Centre of the window, as a difference to x0."""
+    sum_xx: float
+    """Spread of the window, sum of (x - mean)^2, prior included."""
+    span: float
+
+    @property
+    def drift_ppm(self) -> float:
+        """How much faster than nominal the target runs against the source."""
+        return (self.rate / self.nominal_rate - 1.0) * 1e6
+
+    def map(self, source_time: int) -> float:
+        """Return the target's reading at a source reading, in target units."""
+        return self.y0 + (source_time - self.x0) * self.rate
+
+    def sigma_at(self, source_time: int) -> float:
+        """Return the standard error of `map` at a source reading, in target units; grows away from the window."""
+        dx = source_time - self.x0 - self.mean_x
+        return self.sigma * math.sqrt(1.0 / max(self.samples, 1) + dx * dx / self.sum_xx)
+
+    def shifted(self, by: float) -> ClockFit:
+        """Return the same line moved by `by` target units: a clock that has stepped."""
+        return ClockFit(
+            self.source, self.target, self.x0, self.y0 + by, self.rate, self.nominal_rate, self.sigma, self.samples,
+            self.mean_x, self.sum_xx, self.span,
+        )  # fmt: skip
+
+
+class ClockEstimator:
+    """Keeps the newest pairs of two clocks and fits a line through them.
+
+    `nominal_rate`: target units a source unit when both run true. `sigma_floor`: spread of a pair that is taken for
+    granted, in target units (quantisation); it also weighs the rate prior.
+    """
+
+    def __init__(self, source: str, target: str, nominal_rate: float, sigma_floor: float, window: int = 256) -> None:
+        self._source, self._target = source, target
+        self._nominal_rate = nominal_rate
+        self._sigma_floor = sigma_floor
+        self._pairs: deque[tuple[int, int]] = deque(maxlen=window)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def add(self, source_time: int, target_time: int) -> None:
+        """Take one more pair; the oldest leaves when the window is full."""
+        self._pairs.append((source_time, target_time))
+
+    def shift(self, by: int) -> None:
+        """Move all kept target readings: after a step of the source, so that the rate learned so far stays."""
+        self._pairs = deque(((x, y + by) for x, y in self._pairs), maxlen=self._pairs.maxlen)
+
+    def clear(self) -> None:
+        """Forget everything: after a reset of either clock."""
+        self._pairs.clear()
+
+    def fit(self) -> ClockFit | None:
+        """Return the line through the window, or None without a pair. O(window): about 40 us for 256 pairs."""
+        if not self._pairs:
+            return None
+        n = len(self._pairs)
+        x0, y_first = self._pairs[-1]
+        dx = [x - x0 for x, _ in self._pairs]
+        # The nominal line is taken off first: what is left is small, and float sums lose nothing.
+        dy = [(y - y_first) - d * self._nominal_rate for d, (_, y) in zip(dx, self._pairs, strict=True)]
+        mean_x, mean_y = sum(dx) / n, sum(dy) / n
+        prior = (self._sigma_floor / (RATE_PRIOR_SIGMA * self._nominal_rate)) ** 2
+        sum_xx = prior + sum((d - mean_x) ** 2 for d in dx)
+        slope = sum((d - mean_x) * (e - mean_y) for d, e in zip(dx, dy, strict=True)) / sum_xx
+        rest = sum((e - mean_y - slope * (d - mean_x)) ** 2 for d, e in zip(dx, dy, strict=True))
+        sigma = math.sqrt(rest / (n - 2)) if n > 2 else self._sigma_floor
+        return ClockFit(
+            source=self._source,
+            target=self._target,
+            x0=x0,
+            y0=y_first + mean_y - slope * mean_x,
+            rate=self._nominal_rate + slope,
+            nominal_rate=self._nominal_rate,
+            sigma=max(sigma, self._sigma_floor),
+            samples=n,
+            mean_x=mean_x,
+            sum_xx=sum_xx,
+            span=float(dx[-1] - dx[0]),
+        )
