@@ -14,13 +14,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 LIBRARY = Path("simulators/rigdriver_sim/rigsim.cti")
 RECIPE = Path("simulators/gentl_producer/build.py")
 
 
-class ProducerBuildHook(BuildHookInterface):  # type: ignore[misc]  # hatchling has no types
+class ProducerBuildHook(BuildHookInterface[BuilderConfig]):
     """Compiles rigsim.cti before a wheel is packed."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
