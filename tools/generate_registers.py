@@ -234,10 +234,10 @@ def _host_records(registers: tuple[Register, ...]) -> Iterator[str]:
 
 
 def _docstring(text: str) -> str:
-    lines = textwrap.wrap(text, 105)
-    if len(lines) == 1:
-        return f'    """{lines[0]}"""'
-    return "\n".join([f'    """{lines[0]}', *(f"    {line}" for line in lines[1:]), '    """'])
+    if len(text) <= 105:
+        return f'    """{text}"""'
+    summary, _, rest = text.partition(". ")
+    return "\n".join([f'    """{summary}.\n', *(f"    {line}" for line in textwrap.wrap(rest, 105)), '    """'])
 
 
 def _host_rows(registers: tuple[Register, ...]) -> Iterator[str]:

@@ -187,8 +187,10 @@ class StageHeaderRecord:
 
 @dataclass(frozen=True, slots=True)
 class StageStepRecord:
-    """One step of the staged schedule. Outputs in the mask rise together Delay after the frame start and fall
-    Width later. Steps of one output must not overlap; Delay + Width must be less than FramePeriod.
+    """One step of the staged schedule.
+
+    Outputs in the mask rise together Delay after the frame start and fall Width later. Steps of one output
+    must not overlap; Delay + Width must be less than FramePeriod.
     """
 
     index: int
@@ -201,17 +203,18 @@ class StageStepRecord:
 
 @dataclass(frozen=True, slots=True)
 class CommitRecord:
-    """Checks the staged schedule against the hard limits and makes it the committed one. Refused (error reply)
-    unless steps and CRC-32 agree, the generation is not 0, and every limit holds; CommitRefusal then says
-    why. Allowed in states Idle and Committed.
+    """Checks the staged schedule against the hard limits and makes it the committed one.
+
+    Refused (error reply) unless steps and CRC-32 agree, the generation is not 0, and every limit holds;
+    CommitRefusal then says why. Allowed in states Idle and Committed.
     """
 
     generation: int
     """Chosen by the host; comes back in every event of this schedule."""
     step_count: int
     crc32: int
-    """CRC-32 (ISO-HDLC, as zlib.crc32) of the 16 header bytes, then the 16 bytes of each step 0..StepCount-1,
-    as staged.
+    """CRC-32 (ISO-HDLC, as zlib.crc32) of the 16 header bytes, then the 16 bytes of each step 0..StepCount-1, as staged..
+
     """
 
 
@@ -226,9 +229,7 @@ class CommitRefusalRecord:
 
 @dataclass(frozen=True, slots=True)
 class ClockProbeRecord:
-    """The host writes a nonce; the reply carries it back with the tick at which the last byte of the request
-    arrived.
-    """
+    """The host writes a nonce; the reply carries it back with the tick at which the last byte of the request arrived.."""
 
     nonce: int
     tick_low: int
@@ -239,8 +240,10 @@ class ClockProbeRecord:
 
 @dataclass(frozen=True, slots=True)
 class LightLimitsRecord:
-    """The limits on light in force. Writing a value past HardLightLimits is refused. Writable in states Idle
-    and Committed. Checked at Commit where they can be, and while running.
+    """The limits on light in force.
+
+    Writing a value past HardLightLimits is refused. Writable in states Idle and Committed. Checked at Commit
+    where they can be, and while running.
     """
 
     max_pulse_width_ticks: int
@@ -277,8 +280,9 @@ class HardLightLimitsRecord:
 
 @dataclass(frozen=True, slots=True)
 class LightSessionRecord:
-    """Light made so far. Write zeros to begin a new session (refused while Armed or Running); any other value
-    is refused.
+    """Light made so far.
+
+    Write zeros to begin a new session (refused while Armed or Running); any other value is refused.
     """
 
     session_pulses: int
@@ -313,8 +317,10 @@ class CountersRecord:
 
 @dataclass(frozen=True, slots=True)
 class EdgeEventRecord:
-    """Edges that happened, with their ticks, in time order. Sent when 16 records are waiting, 2 ms after the
-    oldest waiting record at the latest, and when a frame period ends. Its fields count bytes.
+    """Edges that happened, with their ticks, in time order.
+
+    Sent when 16 records are waiting, 2 ms after the oldest waiting record at the latest, and when a frame
+    period ends. Its fields count bytes.
     """
 
     event_counter: int
@@ -322,8 +328,9 @@ class EdgeEventRecord:
     generation: int
     """Of the running schedule; 0 when none runs."""
     pulse_index: int
-    """Frame that the records belong to (0 from each start); all ones when none runs. One event holds records of
-    one frame only.
+    """Frame that the records belong to (0 from each start); all ones when none runs.
+
+    One event holds records of one frame only.
     """
     frame_start_ticks: int
     """Start of that frame; 0 when none runs. Unit: ticks."""
@@ -334,9 +341,9 @@ class EdgeEventRecord:
     output_levels: Outputs
     """After the last record."""
     records: bytes
-    """RecordCount records of 12 bytes: U64 tick (bits 59..0; bit 63 set = input edge, clear = output edge; bits
-    62..60 zero), U16 mask of the lines that changed, U16 levels of all lines of that kind after it. Unused
-    bytes are 0.
+    """RecordCount records of 12 bytes: U64 tick (bits 59..0; bit 63 set = input edge, clear = output edge; bits 62..60 zero), U16 mask of the lines that changed, U16 levels of all lines of that kind after it.
+
+    Unused bytes are 0.
     """
 
 
@@ -488,8 +495,9 @@ FAULT: Final[Register[Faults]] = Register("Fault", 35, PayloadType.U16, 1, Acces
 CLEAR_FAULT: Final[Register[int]] = Register(
     "ClearFault", 36, PayloadType.U8, 1, Access.WRITE, "<B", int, minimum=1, maximum=1
 )
-"""Write 1 to leave state Fault for Idle. The commit is forgotten. A cause that persists faults the box
-again at the next Arm.
+"""Write 1 to leave state Fault for Idle.
+
+The commit is forgotten. A cause that persists faults the box again at the next Arm.
 """
 
 OUTPUT_LEVELS: Final[Register[Outputs]] = Register("OutputLevels", 37, PayloadType.U16, 1, Access.READ, "<H", Outputs)
@@ -535,8 +543,10 @@ STAGE_STEP: Final[Register[StageStepRecord]] = Register(
         Field("width_ticks", 12, minimum=10, maximum=4294967295),
     ),
 )
-"""One step of the staged schedule. Outputs in the mask rise together Delay after the frame start and fall
-Width later. Steps of one output must not overlap; Delay + Width must be less than FramePeriod.
+"""One step of the staged schedule.
+
+Outputs in the mask rise together Delay after the frame start and fall Width later. Steps of one output
+must not overlap; Delay + Width must be less than FramePeriod.
 """
 
 COMMIT: Final[Register[CommitRecord]] = Register(
@@ -553,9 +563,10 @@ COMMIT: Final[Register[CommitRecord]] = Register(
         Field("crc32", 8),
     ),
 )
-"""Checks the staged schedule against the hard limits and makes it the committed one. Refused (error reply)
-unless steps and CRC-32 agree, the generation is not 0, and every limit holds; CommitRefusal then says
-why. Allowed in states Idle and Committed.
+"""Checks the staged schedule against the hard limits and makes it the committed one.
+
+Refused (error reply) unless steps and CRC-32 agree, the generation is not 0, and every limit holds;
+CommitRefusal then says why. Allowed in states Idle and Committed.
 """
 
 COMMIT_REFUSAL: Final[Register[CommitRefusalRecord]] = Register(
@@ -581,20 +592,25 @@ COMMITTED_GENERATION: Final[Register[int]] = Register(
 ARM: Final[Register[int]] = Register(
     "Arm", 46, PayloadType.U32, 1, Access.WRITE, "<I", int, minimum=1, maximum=4294967295
 )
-"""Generation to arm. Refused unless it is the committed one, the interlock inputs are high (when the
-schedule makes light) and the watchdog is fed. Clears pulse index.
+"""Generation to arm.
+
+Refused unless it is the committed one, the interlock inputs are high (when the schedule makes light) and
+the watchdog is fed. Clears pulse index.
 """
 
 START: Final[Register[int]] = Register(
     "Start", 47, PayloadType.U32, 1, Access.WRITE, "<I", int, minimum=1, maximum=4294967295
 )
-"""Generation to start, which must be the armed one. Frame 0 starts 5 ms after the box has taken the command
-(StartMode 0).
+"""Generation to start, which must be the armed one.
+
+Frame 0 starts 5 ms after the box has taken the command (StartMode 0).
 """
 
 STOP: Final[Register[StopModes]] = Register("Stop", 48, PayloadType.U8, 1, Access.WRITE, "<B", StopModes)
-"""Ends the run. All outputs are low when the reply is sent (Now) or when the frame under way is over
-(AfterFrame). Always allowed; harmless when idle. The committed schedule stays.
+"""Ends the run.
+
+All outputs are low when the reply is sent (Now) or when the frame under way is over (AfterFrame). Always
+allowed; harmless when idle. The committed schedule stays.
 """
 
 CLOCK_PROBE: Final[Register[ClockProbeRecord]] = Register(
@@ -611,15 +627,15 @@ CLOCK_PROBE: Final[Register[ClockProbeRecord]] = Register(
         Field("tick_high", 12),
     ),
 )
-"""The host writes a nonce; the reply carries it back with the tick at which the last byte of the request
-arrived.
+"""The host writes a nonce; the reply carries it back with the tick at which the last byte of the request arrived..
+
 """
 
 WATCHDOG_TIMEOUT: Final[Register[int]] = Register(
     "WatchdogTimeout", 50, PayloadType.U32, 1, Access.WRITE, "<I", int, minimum=100000, maximum=20000000
 )
-"""Longest time without a WatchdogFeed while Armed or Running; then all outputs go low and the box faults
-(WatchdogExpired).
+"""Longest time without a WatchdogFeed while Armed or Running; then all outputs go low and the box faults (WatchdogExpired)..
+
 """
 
 WATCHDOG_FEED: Final[Register[int]] = Register("WatchdogFeed", 51, PayloadType.U32, 1, Access.WRITE, "<I", int)
@@ -642,8 +658,10 @@ LIGHT_LIMITS: Final[Register[LightLimitsRecord]] = Register(
         Field("max_rate_millihertz", 20),
     ),
 )
-"""The limits on light in force. Writing a value past HardLightLimits is refused. Writable in states Idle
-and Committed. Checked at Commit where they can be, and while running.
+"""The limits on light in force.
+
+Writing a value past HardLightLimits is refused. Writable in states Idle and Committed. Checked at Commit
+where they can be, and while running.
 """
 
 HARD_LIGHT_LIMITS: Final[Register[HardLightLimitsRecord]] = Register(
@@ -678,8 +696,9 @@ LIGHT_SESSION: Final[Register[LightSessionRecord]] = Register(
         Field("train_pulses", 4),
     ),
 )
-"""Light made so far. Write zeros to begin a new session (refused while Armed or Running); any other value
-is refused.
+"""Light made so far.
+
+Write zeros to begin a new session (refused while Armed or Running); any other value is refused.
 """
 
 COUNTERS: Final[Register[CountersRecord]] = Register(
@@ -727,8 +746,10 @@ EDGE_EVENT: Final[Register[EdgeEventRecord]] = Register(
         Field("records", 32),
     ),
 )
-"""Edges that happened, with their ticks, in time order. Sent when 16 records are waiting, 2 ms after the
-oldest waiting record at the latest, and when a frame period ends. Its fields count bytes.
+"""Edges that happened, with their ticks, in time order.
+
+Sent when 16 records are waiting, 2 ms after the oldest waiting record at the latest, and when a frame
+period ends. Its fields count bytes.
 """
 
 STATUS_EVENT: Final[Register[StatusEventRecord]] = Register(
