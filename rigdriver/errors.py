@@ -20,8 +20,13 @@
     |   |-- CameraError                      a camera refused or failed
     |   |-- HostProcessLost(ConnectionError) the process that holds the cameras ended or hangs
     |   `-- DevicesFailed                    several of the above at once
-    `-- SyncError                            all answered, but the times do not fit
-        `-- SyncLost                         a camera's clock or counter can no longer be trusted
+    |-- SyncError                            all answered, but the times do not fit
+    |   `-- SyncLost                         a camera's clock or counter can no longer be trusted
+    `-- CalibrationError                     the rig's geometry cannot be found or trusted
+        |-- BoardMismatch                    what the cameras saw is not the board that was described
+        |-- ViewsInsufficient                too few views, or cameras without a common one
+        |-- ViewsInconsistent                the board, a camera or the timing moved between the cameras' images
+        `-- CalibrationMismatch(ValueError)  a file of another rig, camera or resolution, or no calibration at all
 
 A missing frame is no error: it is a `Gap` in its `FrameSet`. A message says which device, what was seen, what was
 expected, and what to do. This file knows no other file.
@@ -125,6 +130,26 @@ class SyncError(RigError):
 
 class SyncLost(SyncError):
     """A camera's clock or counter can no longer be trusted: start the run again."""
+
+
+class CalibrationError(RigError):
+    """The rig's geometry cannot be found, or can no longer be trusted."""
+
+
+class BoardMismatch(CalibrationError):
+    """What the cameras saw is not the board that was described: a mirrored print, other counts of squares."""
+
+
+class ViewsInsufficient(CalibrationError):
+    """The views do not determine all cameras: `camera right_colour: 2 usable views; expected at least 4`."""
+
+
+class ViewsInconsistent(CalibrationError):
+    """The cameras contradict each other: the board moved during the exposure, a camera was bumped meanwhile."""
+
+
+class CalibrationMismatch(CalibrationError, ValueError):
+    """A calibration file cannot be used here: `camera left_upper: file says SN 23A7, rig has SN 23B1`."""
 
 
 def gather(what: str, errors: Sequence[RigError]) -> RigError:
