@@ -234,10 +234,16 @@ def _host_records(registers: tuple[Register, ...]) -> Iterator[str]:
 
 
 def _docstring(text: str) -> str:
-    if len(text) <= 105:
+    if len(text) <= 110:
         return f'    """{text}"""'
-    summary, _, rest = text.partition(". ")
-    return "\n".join([f'    """{summary}.\n', *(f"    {line}" for line in textwrap.wrap(rest, 105)), '    """'])
+    summary, rest = text, ""
+    for stop in (". ", "; "):
+        if stop in text and "(" not in text.partition(stop)[0]:
+            summary, _, rest = text.partition(stop)
+            summary, rest = f"{summary}.", rest[0].upper() + rest[1:]
+            break
+    lines = [summary, "", *textwrap.wrap(rest, 105)] if rest else textwrap.wrap(text, 105)
+    return "\n".join([f'    """{lines[0]}', *(f"    {line}" if line else "" for line in lines[1:]), '    """'])
 
 
 def _host_rows(registers: tuple[Register, ...]) -> Iterator[str]:

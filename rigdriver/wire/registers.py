@@ -213,8 +213,8 @@ class CommitRecord:
     """Chosen by the host; comes back in every event of this schedule."""
     step_count: int
     crc32: int
-    """CRC-32 (ISO-HDLC, as zlib.crc32) of the 16 header bytes, then the 16 bytes of each step 0..StepCount-1, as staged..
-
+    """CRC-32 (ISO-HDLC, as zlib.crc32) of the 16 header bytes, then the 16 bytes of each step 0..StepCount-1,
+    as staged.
     """
 
 
@@ -229,7 +229,10 @@ class CommitRefusalRecord:
 
 @dataclass(frozen=True, slots=True)
 class ClockProbeRecord:
-    """The host writes a nonce; the reply carries it back with the tick at which the last byte of the request arrived.."""
+    """The host writes a nonce.
+
+    The reply carries it back with the tick at which the last byte of the request arrived.
+    """
 
     nonce: int
     tick_low: int
@@ -328,9 +331,8 @@ class EdgeEventRecord:
     generation: int
     """Of the running schedule; 0 when none runs."""
     pulse_index: int
-    """Frame that the records belong to (0 from each start); all ones when none runs.
-
-    One event holds records of one frame only.
+    """Frame that the records belong to (0 from each start); all ones when none runs. One event holds records of
+    one frame only.
     """
     frame_start_ticks: int
     """Start of that frame; 0 when none runs. Unit: ticks."""
@@ -341,9 +343,9 @@ class EdgeEventRecord:
     output_levels: Outputs
     """After the last record."""
     records: bytes
-    """RecordCount records of 12 bytes: U64 tick (bits 59..0; bit 63 set = input edge, clear = output edge; bits 62..60 zero), U16 mask of the lines that changed, U16 levels of all lines of that kind after it.
-
-    Unused bytes are 0.
+    """RecordCount records of 12 bytes: U64 tick (bits 59..0; bit 63 set = input edge, clear = output edge; bits
+    62..60 zero), U16 mask of the lines that changed, U16 levels of all lines of that kind after it. Unused
+    bytes are 0.
     """
 
 
@@ -627,15 +629,17 @@ CLOCK_PROBE: Final[Register[ClockProbeRecord]] = Register(
         Field("tick_high", 12),
     ),
 )
-"""The host writes a nonce; the reply carries it back with the tick at which the last byte of the request arrived..
+"""The host writes a nonce.
 
+The reply carries it back with the tick at which the last byte of the request arrived.
 """
 
 WATCHDOG_TIMEOUT: Final[Register[int]] = Register(
     "WatchdogTimeout", 50, PayloadType.U32, 1, Access.WRITE, "<I", int, minimum=100000, maximum=20000000
 )
-"""Longest time without a WatchdogFeed while Armed or Running; then all outputs go low and the box faults (WatchdogExpired)..
+"""Longest time without a WatchdogFeed while Armed or Running.
 
+Then all outputs go low and the box faults (WatchdogExpired).
 """
 
 WATCHDOG_FEED: Final[Register[int]] = Register("WatchdogFeed", 51, PayloadType.U32, 1, Access.WRITE, "<I", int)
