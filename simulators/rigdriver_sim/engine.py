@@ -1,7 +1,7 @@
 """The simulation's one loop: actions at simulated times, file descriptors in between.
 
 In: actions with a simulated time, descriptors with a callback, gates that can hold time back. Out: calls, one at a
-time, on one thread. Simulated time is modelled: wall time only paces when an action runs, never what it sees as its time.
+time, on one thread. Simulated time is modelled: wall time paces when an action runs, never what it sees as its time.
 `pace` is simulated seconds a wall second; pace 0 runs as fast as all gates let it. This file refuses to know what is
 simulated.
 """
