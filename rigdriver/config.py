@@ -64,8 +64,6 @@ class CameraConfig(_Table):
     """Trigger edge to exposure start, as its data sheet says (typical)."""
     jitter_us: float = Field(default=10, ge=0, le=10_000)
     """Largest deviation from that latency."""
-    time_stamp_of: Literal["exposure_start", "exposure_end"] = "exposure_start"
-    """The moment that the camera's time stamp means."""
     exposure_us: float | None = Field(default=None, gt=0, le=10_000_000)
     """Own exposure; else the schedule's for its role."""
     features: Mapping[str, FeatureValue] = Field(default_factory=dict)
@@ -82,7 +80,7 @@ class LampConfig(_Table):
 
 
 class ScheduleConfig(_Table):
-    """What happens in one pulse. Texture cameras expose under white light after the geometry cameras did under pattern."""
+    """What happens in one pulse: texture cameras expose under white light after geometry cameras did under pattern."""
 
     rate_hz: float = Field(default=10, gt=0, le=1000)
     geometry_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
@@ -122,7 +120,8 @@ class RunConfig(_Table):
 
     queue_frame_sets: int = Field(default=8, ge=1, le=1024)
     slow_consumer: Literal["drop_oldest", "block"] = "block"
-    """`block`: keep everything, until the cameras' slots are used up (then `NO_SLOT` gaps); `drop_oldest`: whole frame sets, counted."""
+    """`block`: keep everything until the cameras' slots are used up (then `NO_SLOT` gaps); `drop_oldest`: drop whole
+    frame sets, counted."""
 
 
 class RigConfig(_Table):
@@ -140,7 +139,7 @@ class RigConfig(_Table):
 
     @model_validator(mode="after")
     def _names_and_lines_are_unique(self) -> Self:
-        devices = [*self.cameras, *self.lamps]
+        devices: list[CameraConfig | LampConfig] = [*self.cameras, *self.lamps]
         _refuse_twice("name", [d.name for d in devices])
         _refuse_twice("camera serial", [c.serial for c in self.cameras])
         _refuse_twice("box output", [str(d.output) for d in devices])

@@ -50,7 +50,7 @@ class ConfigError(UsageError):
 
 
 class ScheduleError(UsageError):
-    """A plan would break a limit of a camera, a lamp or the box: `strobe left_pattern ends 120 us after the exposure`."""
+    """A plan would break a limit of a camera, a lamp or the box: `lamp left_white: lit 12 % of the time`."""
 
 
 class StateError(UsageError, RuntimeError):

@@ -143,7 +143,7 @@ class Proof:
     tick_rate_hz: int
     frames: Mapping[str, FrameProof]
     skew_us: float
-    """Largest minus smallest of (exposure start - planned trigger) over the frames; NaN with fewer than two."""
+    """Largest minus smallest of (exposure start - its planned time) over the frames; NaN with fewer than two."""
     verdict: str
     """`proved`, `gaps` (what is there is proved, but frames are missing) or `unproved`."""
     reasons: tuple[str, ...] = ()
@@ -177,7 +177,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameSet:
-    """The frames of one pulse: `frame_set["left_upper"].pixels`. A camera is in `frames` or in `gaps`, never in both."""
+    """The frames of one pulse: `frame_set["left_upper"].pixels`. A camera is in `frames` or in `gaps`, never both."""
 
     index: int
     """The pulse's index, counted from 0 at the start of the run."""

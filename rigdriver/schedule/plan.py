@@ -1,11 +1,11 @@
 """The plan of one pulse in user terms, compiled to the box's steps.
 
-In: a checked `RigConfig`, the box's tick rate, how many frames. Out: a frozen `Schedule`: the box's steps, and when each
-camera is triggered and each lamp lit, in ticks after the frame start. A plan that would break a limit is refused with
-the limit and the remedy. This file refuses to know how a schedule reaches the box.
+In: a checked `RigConfig`, the box's tick rate, how many frames. Out: a frozen `Schedule`: the box's steps, and when
+each camera is triggered and each lamp lit, in ticks after the frame start. A plan that would break a limit is refused
+with the limit and the remedy. This file refuses to know how a schedule reaches the box.
 
     frame start
-    |  trigger left_upper   |^|                      (camera latencies are made up for, so that exposures begin together)
+    |  trigger left_upper   |^|                      (latencies are made up for: exposures begin together)
     |  exposure                 [=========]
     |  left_pattern               [=====]            (inside every geometry exposure, guard and jitter included)
     |  texture exposure                     [=========]
@@ -125,7 +125,7 @@ def compile_preamble(config: RigConfig, tick_rate_hz: int, generation: int, unit
     longest = max(e.start_ticks + e.exposure_ticks for e in exposures.values())
     period = GOLOMB_MARKS[-1] * unit + longest + unit
     if len(steps) > 32:
-        raise ScheduleError(f"{len(by_delay)} different trigger delays: the preamble has room for 6; make latency_us alike")
+        raise ScheduleError(f"{len(by_delay)} different trigger delays: the preamble has room for 6")
     return Schedule(BoxSchedule(generation, period, 1, steps), tick_rate_hz, MappingProxyType(exposures), ())
 
 
@@ -201,8 +201,8 @@ def _refuse_long_frame(
         end = e.start_ticks + e.jitter_ticks + e.exposure_ticks + tolerance
         if end >= period_ticks:
             raise ScheduleError(
-                f"camera {e.camera}: its exposure ends {us_from_ticks(end, tick_rate_hz):.0f} us after the frame start, "
-                f"but the next frame starts after {us_from_ticks(period_ticks, tick_rate_hz):.0f} us; "
+                f"camera {e.camera}: its exposure ends {us_from_ticks(end, tick_rate_hz):.0f} us after the frame "
+                f"start, but the next frame starts after {us_from_ticks(period_ticks, tick_rate_hz):.0f} us; "
                 "shorten the exposure or lower rate_hz"
             )
 
@@ -215,7 +215,7 @@ def _frame_count(config: RigConfig, frames: int | None, rate_hz: float, strobes:
     if frames is not None and frames > limit:
         raise ScheduleError(
             f"{frames} frames with light in a row: light.max_train_pulses allows {limit} ({limit / rate_hz:.1f} s at "
-            f"{rate_hz:g} Hz); ask for fewer frames, or raise the limit if nobody photosensitive can be in front of the rig"
+            f"{rate_hz:g} Hz); ask for fewer frames, or raise the limit if nobody photosensitive can be there"
         )
     return frames if frames is not None else limit
 

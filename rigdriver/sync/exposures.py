@@ -1,0 +1,166 @@
+"""Each camera's exposures, read off the edges that the trigger box stamped.
+
+In: the parts of pulses in the box's order. Out: `Exposure` values in order, each with an ordinal (how many-th real
+exposure of this camera), and the trigger edges of the pulse. A camera whose exposure line is not wired gets its
+exposures inferred from the trigger edges. This file refuses to know frames.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from rigdriver.frames import Edge, Pulse
+from rigdriver.schedule.plan import PlannedExposure
+
+KEEP = 2048
+"""Exposures remembered a camera: at 60 Hz half a minute, far more than any frame is late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """One exposure of one camera as the box saw it."""
+
+    camera: str
+    ordinal: int
+    """Counts this camera's exposures of plausible length since the log began, over all runs."""
+    pulse_index: int
+    generation: int
+    trigger_ticks: int | None
+    """The trigger edge that caused it; None when none was near."""
+    start_ticks: int
+    end_ticks: int
+    is_on_time: bool
+    """Its delay after the trigger and its length are as planned."""
+    is_inferred: bool
+    """No exposure line is wired: the edges are the trigger's, shifted."""
+    t_host_ns: int
+    """When the report of its end reached this computer."""
+
+
+class ExposureLog:
+    """Turns one camera's edges into exposures; remembers the newest."""
+
+    def __init__(self, planned: PlannedExposure, tolerance_ticks: int) -> None:
+        self.camera = planned.camera
+        self._planned = planned
+        self._tolerance = tolerance_ticks
+        self._trigger: int | None = None
+        self._start: int | None = None
+        self._log: deque[Exposure] = deque(maxlen=KEEP)
+        self._starts: deque[int] = deque(maxlen=KEEP)
+        self._next_ordinal = 0
+        self.glitches = 0
+        """Pulses on the exposure line too short or too long to be an exposure."""
+        self.reported_ticks = 0
+        """The box has reported every edge up to here."""
+
+    def plan(self, planned: PlannedExposure) -> None:
+        """Expect another plan from now on; what is remembered stays."""
+        self._planned = planned
+        self._trigger = None
+
+    @property
+    def is_exposing(self) -> bool:
+        """An exposure has begun whose end has not been reported."""
+        return self._start is not None
+
+    @property
+    def planned_exposure_ticks(self) -> int:
+        """How long an exposure is meant to be."""
+        return self._planned.exposure_ticks
+
+    def feed(self, pulse: Pulse, period_ticks: int) -> tuple[list[int], list[Exposure]]:
+        """Take one part of a pulse; return its trigger edges (ticks) and the exposures that it completed."""
+        triggers: list[int] = []
+        exposures: list[Exposure] = []
+        for edge in pulse.edges:
+            if edge.is_input:
+                self._hear(edge, pulse, exposures)
+            elif edge.rising >> self._planned.output & 1:
+                triggers.append(edge.t_box_ticks)
+                self._trigger = edge.t_box_ticks
+                if self._planned.input is None:
+                    exposures.append(self._infer(edge.t_box_ticks, pulse))
+        newest = pulse.edges[-1].t_box_ticks if pulse.edges else pulse.start_ticks
+        self.reported_ticks = max(newest, pulse.start_ticks + period_ticks if pulse.is_closed else 0)
+        return triggers, exposures
+
+    def nearest(self, ticks: float, within_ticks: float) -> Exposure | None:
+        """Return the exposure that starts nearest to `ticks`, if it is within reach."""
+        at = bisect_left(self._starts, ticks)
+        best = None
+        for i in (at - 1, at):
+            if 0 <= i < len(self._starts) and abs(self._starts[i] - ticks) <= within_ticks:
+                best = (
+                    self._log[i]
+                    if best is None or abs(self._starts[i] - ticks) < abs(best.start_ticks - ticks)
+                    else best
+                )
+        return best
+
+    def by_ordinal(self, ordinal: int) -> Exposure | None:
+        """Return the exposure of that ordinal, if it has been seen and is still remembered."""
+        index = ordinal - self._next_ordinal + len(self._log)
+        return self._log[index] if 0 <= index < len(self._log) else None
+
+    def since(self, generation: int) -> list[Exposure]:
+        """Return the remembered exposures of one generation, in order."""
+        return [e for e in self._log if e.generation == generation]
+
+    def newest(self, count: int) -> list[Exposure]:
+        """Return up to `count` exposures, newest first."""
+        return [self._log[-1 - i] for i in range(min(count, len(self._log)))]
+
+    def report_spacing_ns(self) -> float | None:
+        """Return the usual host time between the reports of neighbouring exposures; None before there are enough."""
+        newest = self.newest(17)
+        gaps = [a.t_host_ns - b.t_host_ns for a, b in pairwise(newest) if a.generation == b.generation]
+        return median(gaps) if len(gaps) >= 2 else None
+
+    def _hear(self, edge: Edge, pulse: Pulse, exposures: list[Exposure]) -> None:
+        line = self._planned.input
+        if line is None or not edge.mask >> line & 1:
+            return
+        if edge.rising >> line & 1:
+            self._start = edge.t_box_ticks
+        elif self._start is not None:
+            start, self._start = self._start, None
+            if self._is_plausible(edge.t_box_ticks - start):
+                exposures.append(self._observe(start, edge.t_box_ticks, pulse))
+            else:
+                self.glitches += 1
+
+    def _is_plausible(self, width_ticks: int) -> bool:
+        """A real exposure has about the planned length; a glitch on the line has not."""
+        return 2 * abs(width_ticks - self._planned.exposure_ticks) <= self._planned.exposure_ticks
+
+    def _observe(self, start: int, end: int, pulse: Pulse) -> Exposure:
+        plan = self._planned
+        trigger = self._trigger
+        reach = plan.jitter_ticks + self._tolerance
+        is_on_time = (
+            trigger is not None
+            and abs(start - trigger - plan.latency_ticks) <= reach
+            and abs(end - start - plan.exposure_ticks) <= self._tolerance + plan.exposure_ticks // 50
+        )
+        return self._remember(trigger, start, end, is_on_time, False, pulse)
+
+    def _infer(self, trigger: int, pulse: Pulse) -> Exposure:
+        start = trigger + self._planned.latency_ticks
+        return self._remember(trigger, start, start + self._planned.exposure_ticks, True, True, pulse)
+
+    def _remember(
+        self, trigger: int | None, start: int, end: int, is_on_time: bool, is_inferred: bool, pulse: Pulse
+    ) -> Exposure:
+        exposure = Exposure(
+            self.camera, self._next_ordinal, pulse.index, pulse.generation, trigger, start, end, is_on_time,
+            is_inferred, pulse.t_host_ns,
+        )  # fmt: skip
+        self._next_ordinal += 1
+        self._log.append(exposure)
+        self._starts.append(start)
+        return exposure

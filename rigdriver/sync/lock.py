@@ -1,0 +1,62 @@
+"""Tie a camera's clock to the box's from the preamble, with nothing assumed about which frames arrived.
+
+In: the frames and the exposures of one preamble, whose spacings are all different (Golomb ruler). Out: pairs of frame
+and exposure, or None when they cannot be told. No counting: two frames suffice in principle, three are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rigdriver.frames import Frame
+from rigdriver.sync.exposures import Exposure
+
+DRIFT_BOUND = 300e-6
+"""Two crystals of 150 ppm each, the worst that a camera or box is built with."""
+LEAST_PAIRS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One frame and the exposure that made it."""
+
+    frame: Frame
+    exposure: Exposure
+
+
+def pair_preamble(
+    frames: Sequence[Frame], exposures: Sequence[Exposure], ticks_per_ns: float, tolerance_ticks: float
+) -> tuple[Pair, ...] | None:
+    """Return the one assignment that explains most frames, or None when too few agree or two assignments tie."""
+    found: dict[tuple[tuple[int, int], ...], tuple[Pair, ...]] = {}
+    for frame in frames:
+        for exposure in exposures:
+            pairs = _pairs_if(frame, exposure, frames, exposures, ticks_per_ns, tolerance_ticks)
+            found[tuple((p.frame.frame_id, p.exposure.ordinal) for p in pairs)] = pairs
+    ranked = sorted(found.values(), key=len, reverse=True)
+    if not ranked or len(ranked[0]) < LEAST_PAIRS:
+        return None
+    if len(ranked) > 1 and len(ranked[1]) == len(ranked[0]):
+        return None
+    return ranked[0]
+
+
+def _pairs_if(
+    frame: Frame,
+    exposure: Exposure,
+    frames: Sequence[Frame],
+    exposures: Sequence[Exposure],
+    ticks_per_ns: float,
+    tolerance_ticks: float,
+) -> tuple[Pair, ...]:
+    """Pair all frames as they would be if `frame` came from `exposure`; frame ids must count the exposures too."""
+    pairs = []
+    for other in frames:
+        elapsed = (other.t_camera_ns - frame.t_camera_ns) * ticks_per_ns
+        reach = tolerance_ticks + DRIFT_BOUND * abs(elapsed)
+        for e in exposures:
+            steps_agree = other.frame_id - frame.frame_id == e.ordinal - exposure.ordinal
+            if steps_agree and abs(e.start_ticks - exposure.start_ticks - elapsed) <= reach:
+                pairs.append(Pair(other, e))
+    return tuple(pairs)

@@ -1,0 +1,290 @@
+"""Pulses and frames in, proved frame sets out, in the order of the pulses. No thread, no clock, no I/O.
+
+In: parts of pulses as the box reports them; frames and losses as cameras deliver them; the host's time now and then.
+Out: `Resolved` frame sets. Every camera of a pulse ends as a matched frame or as a gap with its reason; a pulse leaves
+only when all its cameras are settled and all pulses before it have left. This file refuses to know devices and threads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rigdriver.frames import Frame, Gap, GapReason, Proof, Pulse
+from rigdriver.schedule.plan import Schedule
+from rigdriver.sync.exposures import Exposure
+from rigdriver.sync.proof import Evidence, LampPulse, Prover
+from rigdriver.sync.track import Held, Matched, Rejected, Track
+
+OVERTAKEN = 2
+"""A frame is lost when so many later frames of its camera have been matched."""
+MAX_HELD = 8
+"""Frames a camera that may wait for the box's report."""
+MAX_JUMP = 10_000
+"""Pulses whose report may be missing in a row; more means that the index itself is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A settled pulse: what a `FrameSet` is made of, host times excepted."""
+
+    index: int
+    start_ticks: int
+    t_report_ns: int
+    """Host time at which the first part of the pulse was reported."""
+    frames: Mapping[str, Frame]
+    gaps: Mapping[str, Gap]
+    proof: Proof
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A pulse that waits for its frames."""
+
+    index: int
+    start_ticks: int
+    t_report_ns: int
+    is_closed: bool = False
+    is_reported: bool = True
+    triggered: set[str] = field(default_factory=set)
+    exposed: dict[str, list[Exposure]] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    gaps: dict[str, Gap] = field(default_factory=dict)
+    suspicions: dict[str, Gap] = field(default_factory=dict)
+    """Why a frame that came was not accepted: the gap's reason, should no other frame come."""
+    lamp_rises: dict[int, int] = field(default_factory=dict)
+    lamps: list[LampPulse] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Matcher:
+    """Settles the pulses of one run."""
+
+    def __init__(self, schedule: Schedule, tracks: Mapping[str, Track], prover: Prover, gap_timeout_ns: int) -> None:
+        """`tracks` are locked; they are shared with the runs before and after."""
+        self._schedule = schedule
+        self._tracks = tracks
+        self._prover = prover
+        self._gap_timeout_ns = gap_timeout_ns
+        self._period = schedule.box.frame_period_ticks
+        self._lamp_names = {s.output: s.lamp for s in schedule.strobes}
+        self._pending: dict[int, _Pending] = {}
+        self._next_index = 0
+        self._held: dict[str, deque[Frame]] = {name: deque() for name in tracks}
+        self._gone: dict[str, str] = {}
+        self._edges_lost_before: int | None = None
+        self.late_frames = 0
+        """Proved frames whose frame set had left already."""
+        self.stray_frames = 0
+        """Frames that belong to no pulse: from exposures that no trigger of the schedule asked for."""
+
+    @property
+    def next_index(self) -> int:
+        """The pulse that leaves next."""
+        return self._next_index
+
+    @property
+    def is_idle(self) -> bool:
+        """No pulse waits."""
+        return not self._pending
+
+    def take_pulse(self, part: Pulse, exposures: Mapping[str, tuple[list[int], list[Exposure]]]) -> list[Resolved]:
+        """Take one part of a pulse with what the exposure logs read off it; return what is settled by it."""
+        if part.generation == self._schedule.box.generation:
+            self._note_part(part, exposures)
+        for name, held in self._held.items():
+            for _ in range(len(held)):
+                self._judge(name, held.popleft())
+        return self._settle()
+
+    def take_frame(self, frame: Frame) -> list[Resolved]:
+        """Take one frame; return what is settled by it."""
+        self._judge(frame.camera, frame)
+        return self._settle()
+
+    def take_loss(self, camera: str, frame_id: int | None, reason: GapReason, detail: str) -> list[Resolved]:
+        """A camera told that a frame was lost (incomplete, or no slot): the gap's reason if its pulse stays empty."""
+        track = self._tracks[camera]
+        exposure = track.expect(frame_id) if frame_id is not None else None
+        waiting = [p for p in self._pending.values() if camera in p.exposed and camera not in p.evidence]
+        if exposure is not None:
+            waiting = [p for p in waiting if p.index == exposure.pulse_index]
+        if waiting and exposure is not None:
+            waiting[0].gaps.setdefault(camera, Gap(camera, reason, detail))
+        elif waiting:
+            waiting[0].suspicions[camera] = Gap(camera, reason, detail)
+        return self._settle()
+
+    def take_camera_gone(self, camera: str, detail: str) -> list[Resolved]:
+        """A camera is gone: all its open places become gaps, now and later."""
+        self._gone[camera] = detail
+        self._held[camera].clear()
+        return self._settle()
+
+    def take_edges_lost(self) -> None:
+        """Reports of the box are missing: what they would have told counts as unproved."""
+        for pending in self._pending.values():
+            if not pending.is_closed:
+                pending.is_reported = False
+        self._edges_lost_before = self._newest_index() + 1
+
+    def tick(self, t_host_ns: int) -> list[Resolved]:
+        """Let time pass: pulses whose frames are overdue get their gaps."""
+        for pending in self._pending.values():
+            if t_host_ns - pending.t_report_ns > self._gap_timeout_ns:
+                self._close_out(pending, GapReason.NOT_DELIVERED)
+        return self._settle()
+
+    def finish(self) -> list[Resolved]:
+        """End the run: everything still open becomes a gap."""
+        for pending in self._pending.values():
+            self._close_out(pending, GapReason.STOPPED)
+        return self._settle()
+
+    def _newest_index(self) -> int:
+        return max(self._pending, default=self._next_index - 1)
+
+    def _note_part(self, part: Pulse, exposures: Mapping[str, tuple[list[int], list[Exposure]]]) -> None:
+        newest = self._newest_index()
+        if part.index < self._next_index or part.index > newest + MAX_JUMP:
+            return
+        for index in range(newest + 1, part.index):
+            start = part.start_ticks - (part.index - index) * self._period
+            self._pending[index] = _Pending(index, start, part.t_host_ns, is_closed=True, is_reported=False)
+        pending = self._pending.get(part.index)
+        if pending is None:
+            is_whole = self._edges_lost_before is None or self._edges_lost_before != part.index
+            pending = _Pending(part.index, part.start_ticks, part.t_host_ns, is_reported=is_whole)
+            self._pending[part.index] = pending
+        self._edges_lost_before = None
+        self._note_lamps(pending, part)
+        for name, (triggers, seen) in exposures.items():
+            if triggers:
+                pending.triggered.add(name)
+            for exposure in seen:
+                self._note_exposure(name, exposure)
+        pending.is_closed = pending.is_closed or part.is_closed
+
+    def _note_exposure(self, name: str, exposure: Exposure) -> None:
+        pending = self._pending.get(exposure.pulse_index)
+        if pending is None:
+            return
+        pending.exposed.setdefault(name, []).append(exposure)
+        if len(pending.exposed[name]) > 1:
+            pending.notes.append(f"camera {name}: {len(pending.exposed[name])} exposures in this pulse")
+
+    def _note_lamps(self, pending: _Pending, part: Pulse) -> None:
+        for edge in part.edges:
+            if edge.is_input:
+                continue
+            for output, lamp in self._lamp_names.items():
+                if edge.rising >> output & 1:
+                    pending.lamp_rises[output] = edge.t_box_ticks
+                elif edge.falling >> output & 1 and output in pending.lamp_rises:
+                    pending.lamps.append(LampPulse(lamp, pending.lamp_rises.pop(output), edge.t_box_ticks))
+
+    def _judge(self, name: str, frame: Frame) -> None:
+        verdict = self._tracks[name].offer(frame, self._period)
+        match verdict:
+            case Matched():
+                self._place(name, frame, verdict)
+            case Held():
+                self._hold(name, frame)
+            case Rejected():
+                self._suspect(name, verdict)
+
+    def _hold(self, name: str, frame: Frame) -> None:
+        held = self._held[name]
+        if len(held) >= MAX_HELD:
+            held.popleft()
+            self.stray_frames += 1
+        held.append(frame)
+
+    def _place(self, name: str, frame: Frame, matched: Matched) -> None:
+        exposure = matched.exposure
+        pending = self._pending.get(exposure.pulse_index)
+        if exposure.generation != self._schedule.box.generation:
+            return
+        if pending is None or name in pending.gaps:
+            self.late_frames += 1
+        elif not exposure.is_on_time:
+            pending.suspicions[name] = Gap(name, GapReason.EXPOSURE, self._exposure_detail(pending, exposure))
+            self.stray_frames += 1
+        else:
+            pending.evidence[name] = Evidence(frame, exposure, matched.residual_ticks, matched.notes)
+
+    def _exposure_detail(self, pending: _Pending, exposure: Exposure) -> str:
+        us_per_tick = 1e6 / self._schedule.tick_rate_hz
+        plan = self._schedule.exposures[exposure.camera]
+        late = (exposure.start_ticks - pending.start_ticks - plan.start_ticks) * us_per_tick
+        length = (exposure.end_ticks - exposure.start_ticks) * us_per_tick
+        planned = plan.exposure_ticks * us_per_tick
+        return f"began {late:+.1f} us from plan, lasted {length:.1f} us instead of {planned:.1f} us"
+
+    def _suspect(self, name: str, rejected: Rejected) -> None:
+        place = rejected.exposure
+        pending = self._pending.get(place.pulse_index) if place is not None else self._oldest_open(name)
+        if pending is not None:
+            pending.suspicions[name] = Gap(name, rejected.reason, rejected.detail)
+
+    def _oldest_open(self, name: str) -> _Pending | None:
+        return next((p for p in self._pending.values() if name not in p.evidence and name not in p.gaps), None)
+
+    def _settle(self) -> list[Resolved]:
+        """Let pulses leave from the front, as far as all their cameras are settled."""
+        resolved = []
+        while (pending := self._pending.get(self._next_index)) is not None and self._is_settled(pending):
+            resolved.append(self._resolve(self._pending.pop(self._next_index)))
+            self._next_index += 1
+        return resolved
+
+    def _is_settled(self, pending: _Pending) -> bool:
+        for name in self._tracks:
+            if name in pending.evidence or name in pending.gaps:
+                continue
+            if (gap := self._gap_now(name, pending)) is None:
+                return False
+            pending.gaps[name] = gap
+        return True
+
+    def _gap_now(self, name: str, pending: _Pending) -> Gap | None:
+        """Return the gap if it is certain that no frame will come, else None."""
+        if name in self._gone:
+            return Gap(name, GapReason.CAMERA_LOST, self._gone[name])
+        exposed = pending.exposed.get(name)
+        if exposed:
+            later = self._tracks[name].matched_after(exposed[0].ordinal)
+            return self._reason(name, pending, GapReason.NOT_DELIVERED) if later >= OVERTAKEN else None
+        if pending.is_closed:
+            return self._reason(name, pending, GapReason.NOT_EXPOSED)
+        return None
+
+    def _reason(self, name: str, pending: _Pending, reason: GapReason) -> Gap:
+        """Return the gap with the best reason known."""
+        if not pending.is_reported and not pending.exposed.get(name):
+            return Gap(name, GapReason.EDGES_LOST)
+        if name in pending.suspicions:
+            return pending.suspicions[name]
+        if reason is GapReason.NOT_EXPOSED and name not in pending.triggered:
+            return Gap(name, GapReason.NOT_TRIGGERED)
+        return Gap(name, reason)
+
+    def _close_out(self, pending: _Pending, reason: GapReason) -> None:
+        for name in self._tracks:
+            if name in pending.evidence or name in pending.gaps:
+                continue
+            gone = self._gone.get(name)
+            is_dark = not pending.exposed.get(name) and pending.is_closed
+            why = GapReason.NOT_EXPOSED if is_dark else reason
+            pending.gaps[name] = Gap(name, GapReason.CAMERA_LOST, gone) if gone else self._reason(name, pending, why)
+
+    def _resolve(self, pending: _Pending) -> Resolved:
+        pending.gaps.update(self._prover.refuse_skew(pending.start_ticks, pending.evidence))
+        evidence = {n: pending.evidence[n] for n in self._tracks if n in pending.evidence and n not in pending.gaps}
+        gaps = {n: pending.gaps[n] for n in self._tracks if n in pending.gaps}
+        proof = self._prover.certify(
+            pending.index, pending.start_ticks, evidence, gaps, pending.lamps, list(dict.fromkeys(pending.notes))
+        )
+        frames = {name: e.frame for name, e in evidence.items()}
+        return Resolved(pending.index, pending.start_ticks, pending.t_report_ns, frames, gaps, proof)

@@ -1,0 +1,123 @@
+"""The certificate of a frame set: from matched frames and edges to verdict and reasons.
+
+In: for one pulse, each camera's frame, exposure and residual, and the lamps' edges. Out: a `Proof`, and the frames that
+the skew limit throws out. This file refuses to know how frame and exposure were matched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from types import MappingProxyType
+
+from rigdriver.clock import us_from_ticks
+from rigdriver.frames import Frame, FrameProof, Gap, GapReason, Proof
+from rigdriver.schedule.plan import Schedule
+from rigdriver.sync.exposures import Exposure
+
+WHOLE_STROBE = 0.99
+"""A lamp counts as inside an exposure when at least this share of its pulse is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one camera's frame in one pulse."""
+
+    frame: Frame
+    exposure: Exposure
+    residual_ticks: float
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LampPulse:
+    """What a lamp's output did in one pulse."""
+
+    lamp: str
+    rise_ticks: int
+    fall_ticks: int
+
+
+class Prover:
+    """Writes the certificates of one run."""
+
+    def __init__(self, schedule: Schedule, tolerance_us: float, max_skew_us: float) -> None:
+        self._schedule = schedule
+        self._rate = schedule.tick_rate_hz
+        self._tolerance_us = tolerance_us
+        self._max_skew_us = max_skew_us
+
+    def refuse_skew(self, start_ticks: int, evidence: Mapping[str, Evidence]) -> dict[str, Gap]:
+        """Return a gap for each camera whose exposure was not together with the others'; the majority is right."""
+        late = {name: self._lateness_us(start_ticks, e) for name, e in evidence.items()}
+        refused: dict[str, Gap] = {}
+        while late and max(late.values()) - min(late.values()) > self._max_skew_us:
+            middle = median(late.values())
+            worst = max(late, key=lambda name: abs(late[name] - middle))
+            detail = f"{late[worst] - middle:+.1f} us from the others; limit {self._max_skew_us:g} us"
+            refused[worst] = Gap(worst, GapReason.SKEW, detail)
+            del late[worst]
+        return refused
+
+    def certify(
+        self,
+        index: int,
+        start_ticks: int,
+        evidence: Mapping[str, Evidence],
+        gaps: Mapping[str, Gap],
+        lamps: Sequence[LampPulse],
+        notes: Sequence[str],
+    ) -> Proof:
+        """Return the proof of one frame set."""
+        proofs = {name: self._prove_frame(e, lamps) for name, e in evidence.items()}
+        late = [self._lateness_us(start_ticks, e) for e in evidence.values()]
+        reasons = [*(str(g) for g in gaps.values()), *notes, *self._complaints(proofs, lamps)]
+        return Proof(
+            pulse_index=index,
+            generation=self._schedule.box.generation,
+            start_ticks=start_ticks,
+            tick_rate_hz=self._rate,
+            frames=MappingProxyType(proofs),
+            skew_us=max(late) - min(late) if len(late) > 1 else float("nan"),
+            verdict="gaps" if gaps else "proved",
+            reasons=tuple(reasons),
+        )
+
+    def _lateness_us(self, start_ticks: int, evidence: Evidence) -> float:
+        """Exposure start minus its planned time."""
+        planned = start_ticks + self._schedule.exposures[evidence.exposure.camera].start_ticks
+        return us_from_ticks(evidence.exposure.start_ticks - planned, self._rate)
+
+    def _prove_frame(self, e: Evidence, lamps: Sequence[LampPulse]) -> FrameProof:
+        lit = {s.lamp for s in self._schedule.strobes if e.exposure.camera in s.cameras}
+        unchecked = ("exposure edges: no input is wired; inferred from the trigger",) if e.exposure.is_inferred else ()
+        return FrameProof(
+            camera=e.frame.camera,
+            trigger_ticks=e.exposure.trigger_ticks if e.exposure.trigger_ticks is not None else -1,
+            exposure_start_ticks=e.exposure.start_ticks,
+            exposure_end_ticks=e.exposure.end_ticks,
+            residual_us=us_from_ticks(e.residual_ticks, self._rate),
+            tolerance_us=self._tolerance_us,
+            frame_id=e.frame.frame_id,
+            strobes=MappingProxyType({p.lamp: _share(p, e.exposure) for p in lamps if p.lamp in lit}),
+            notes=e.notes,
+            unchecked=unchecked,
+        )
+
+    def _complaints(self, proofs: Mapping[str, FrameProof], lamps: Sequence[LampPulse]) -> list[str]:
+        complaints = [
+            f"camera {name}: only {share:.0%} of {lamp}'s pulse lies in its exposure"
+            for name, proof in proofs.items()
+            for lamp, share in proof.strobes.items()
+            if share < WHOLE_STROBE
+        ]
+        seen = {p.lamp for p in lamps}
+        complaints += [f"lamp {s.lamp}: no pulse" for s in self._schedule.strobes if s.lamp not in seen]
+        return complaints
+
+
+def _share(lamp: LampPulse, exposure: Exposure) -> float:
+    """Return the share of the lamp's pulse that lies inside the exposure, 0..1."""
+    inside = min(lamp.fall_ticks, exposure.end_ticks) - max(lamp.rise_ticks, exposure.start_ticks)
+    return max(0.0, inside / max(1, lamp.fall_ticks - lamp.rise_ticks))

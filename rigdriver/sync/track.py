@@ -1,0 +1,233 @@
+"""One camera's way from frames to exposures: two witnesses must agree, a third settles a quarrel.
+
+In: frames in the order of arrival, and the camera's exposure log. Out: a verdict for each frame: matched to an
+exposure, to be held until the box has reported further, or rejected with a reason.
+
+    witness 1   the time stamp, mapped by the fitted clock, falls on an exposure
+    witness 2   the frame id has advanced by as many as there were exposures
+    both agree -> matched.  They differ -> rejected, and each way out becomes a hypothesis:
+                "the counter was reset" (the clock is right), "the clock stepped" (the counter is right), "both".
+    witness 3   the time from the report of the exposure to the arrival of its frame, compared with what is usual
+                for this camera. The next frame must agree with exactly one hypothesis in all three; only then is that
+                hypothesis the truth from there on. A step by a whole frame period deceives witness 1 and a lost count
+                deceives witness 2, but neither deceives all.
+
+This file refuses to know frame sets and other cameras.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import takewhile
+from statistics import median
+
+from rigdriver.clock import ClockEstimator, ClockFit
+from rigdriver.frames import Frame, GapReason
+from rigdriver.sync.exposures import Exposure, ExposureLog
+from rigdriver.sync.lock import Pair
+
+USUAL = 33
+"""Arrivals that the usual latency is the median of."""
+ARRIVAL_SHARE = 0.4
+"""Part of a frame period by which an arrival may differ from the usual one and still tell neighbours apart."""
+REFIT_EVERY = 8
+"""Frames between two fits once the window is filled a little; the line hardly turns in so short a time."""
+FORGET_AFTER = 4
+"""A hypothesis that as many frames have not confirmed is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The frame was made by this exposure."""
+
+    exposure: Exposure
+    residual_ticks: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The box has not yet reported the time that the frame's stamp speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The frame cannot be tied to an exposure; `exposure` is the one whose place it leaves empty, if that is clear."""
+
+    reason: GapReason
+    detail: str
+    exposure: Exposure | None = None
+
+
+@dataclass(slots=True)
+class _Hypothesis:
+    """What would be true if one witness had erred at the frame that was rejected."""
+
+    says: str
+    shift_ticks: int
+    """To add to the mapped time stamp."""
+    frame_id: int
+    ordinal: int
+    age: int = 0
+
+
+class Track:
+    """Clock, counter and usual latency of one camera."""
+
+    def __init__(self, log: ExposureLog, tick_rate_hz: int, tolerance_ticks: float) -> None:
+        self.camera = log.camera
+        self._log = log
+        self._tolerance = tolerance_ticks
+        self._ticks_per_ns = tick_rate_hz / 1e9
+        self._clock = ClockEstimator(log.camera, "box", self._ticks_per_ns, sigma_floor=2e-6 * tick_rate_hz)
+        self._fit: ClockFit | None = None
+        self._anchor: tuple[int, int] | None = None
+        self._used: deque[int] = deque(maxlen=256)
+        self._hypotheses: list[_Hypothesis] = []
+        self._latencies_ns: deque[int] = deque(maxlen=USUAL)
+        self._unfitted = 0
+
+    @property
+    def clock(self) -> ClockFit | None:
+        """The camera's clock as it is known now: camera nanoseconds to box ticks of the exposure start."""
+        return self._fit
+
+    @property
+    def is_locked(self) -> bool:
+        """The clock is tied to the box."""
+        return self._fit is not None
+
+    def lock(self, pairs: tuple[Pair, ...]) -> None:
+        """Begin from the preamble's pairs; everything known before is forgotten."""
+        self._clock.clear()
+        self._latencies_ns.clear()
+        self._hypotheses.clear()
+        self._anchor = None
+        for pair in pairs:
+            self._learn(pair.frame, pair.exposure)
+
+    def offer(self, frame: Frame, period_ticks: int) -> Matched | Held | Rejected:
+        """Judge one frame. A held frame must be offered again when the box has reported further."""
+        if self._fit is None or self._anchor is None:
+            return Rejected(GapReason.TIME_STAMP, "the camera's clock is not locked")
+        start = self._fit.map(frame.t_camera_ns)
+        by_clock = self._log.nearest(start, self._tolerance)
+        by_count = self._log.by_ordinal(self._count(frame, self._anchor))
+        if by_clock is None and self._may_come(start, period_ticks):
+            return Held()
+        if by_clock is not None and by_clock is by_count:
+            return self._match(frame, by_clock, start - by_clock.start_ticks)
+        if (settled := self._settle(frame, start)) is not None:
+            return settled
+        return self._reject(frame, start, by_clock, by_count)
+
+    def expect(self, frame_id: int) -> Exposure | None:
+        """Return the exposure that the frame counter gives to a frame id, if it is known."""
+        return None if self._anchor is None else self._log.by_ordinal(self._anchor[1] + frame_id - self._anchor[0])
+
+    def matched_after(self, ordinal: int) -> int:
+        """Return how many exposures after this one have their frame."""
+        return sum(1 for _ in takewhile(lambda used: used > ordinal, reversed(self._used)))
+
+    def _may_come(self, start_ticks: float, period_ticks: int) -> bool:
+        """The exposure may have happened without the box having told yet."""
+        ahead = start_ticks - self._log.reported_ticks
+        return -self._tolerance <= ahead <= 1.5 * period_ticks or (
+            0 <= -ahead <= self._longest_exposure() and self._log.is_exposing
+        )
+
+    def _longest_exposure(self) -> int:
+        return 2 * self._log.planned_exposure_ticks
+
+    @staticmethod
+    def _count(frame: Frame, anchor: tuple[int, int]) -> int:
+        return anchor[1] + frame.frame_id - anchor[0]
+
+    def _match(
+        self, frame: Frame, exposure: Exposure, residual: float, notes: tuple[str, ...] = ()
+    ) -> Matched | Rejected:
+        if exposure.ordinal in self._used:
+            return Rejected(GapReason.AMBIGUOUS, "a second frame for an exposure that has one")
+        if self._anchor is not None and exposure.ordinal < self._anchor[1]:
+            notes = (*notes, "delivered out of order")
+        self._hypotheses.clear()
+        self._learn(frame, exposure)
+        return Matched(exposure, residual, notes)
+
+    def _learn(self, frame: Frame, exposure: Exposure) -> None:
+        self._used.append(exposure.ordinal)
+        if self._anchor is None or exposure.ordinal > self._anchor[1]:
+            self._anchor = (frame.frame_id, exposure.ordinal)
+        self._latencies_ns.append(frame.t_host_ns - exposure.t_host_ns)
+        self._clock.add(frame.t_camera_ns, exposure.start_ticks)
+        self._unfitted += 1
+        if self._unfitted >= REFIT_EVERY or len(self._clock) <= REFIT_EVERY * 4:
+            self._fit = self._clock.fit()
+            self._unfitted = 0
+
+    def _arrives_as_usual(self, frame: Frame, exposure: Exposure) -> bool:
+        """Witness 3. Says no when it does not know."""
+        spacing_ns = self._log.report_spacing_ns()
+        if len(self._latencies_ns) < 3 or spacing_ns is None:
+            return False
+        unusual = abs(frame.t_host_ns - exposure.t_host_ns - median(self._latencies_ns))
+        return unusual < ARRIVAL_SHARE * spacing_ns
+
+    def _settle(self, frame: Frame, start: float) -> Matched | Rejected | None:
+        """Let the hypotheses speak; exactly one that agrees with all three witnesses becomes the truth."""
+        agreed: list[tuple[_Hypothesis, Exposure]] = []
+        for h in self._hypotheses:
+            exposure = self._log.nearest(start + h.shift_ticks, self._tolerance)
+            if exposure is None or exposure.ordinal != self._count(frame, (h.frame_id, h.ordinal)):
+                continue
+            if exposure.ordinal != h.ordinal and self._arrives_as_usual(frame, exposure):
+                agreed.append((h, exposure))
+        if len({e.ordinal for _, e in agreed}) != 1:
+            return None
+        hypothesis, exposure = agreed[0]
+        if hypothesis.shift_ticks:
+            # The camera's readings are kept as they were; it is the box side of the old pairs that moves.
+            self._clock.shift(hypothesis.shift_ticks)
+            self._unfitted = REFIT_EVERY
+        self._anchor = (hypothesis.frame_id, hypothesis.ordinal)
+        residual = start + hypothesis.shift_ticks - exposure.start_ticks
+        return self._match(frame, exposure, residual, (f"first frame after: {hypothesis.says}",))
+
+    def _reject(self, frame: Frame, start: float, by_clock: Exposure | None, by_count: Exposure | None) -> Rejected:
+        """Say no, and keep every way in which this frame could be explained for the next frame to judge."""
+        by_arrival = self._by_arrival(frame)
+        for h in self._hypotheses:
+            h.age += 1
+        self._hypotheses = [h for h in self._hypotheses if h.age < FORGET_AFTER]
+        if by_clock is not None:
+            self._suppose("the frame counter was reset", 0, frame, by_clock)
+        if by_count is not None:
+            self._suppose("the camera's clock stepped", round(by_count.start_ticks - start), frame, by_count)
+        if by_arrival is not None:
+            self._suppose("clock and counter were reset", round(by_arrival.start_ticks - start), frame, by_arrival)
+        return self._explain(start, by_clock, by_count, by_arrival)
+
+    def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure) -> None:
+        if self._arrives_as_usual(frame, exposure) and exposure.ordinal not in self._used:
+            self._hypotheses.append(_Hypothesis(says, shift, frame.frame_id, exposure.ordinal))
+
+    def _by_arrival(self, frame: Frame) -> Exposure | None:
+        usual = [e for e in self._log.newest(8) if e.ordinal not in self._used and self._arrives_as_usual(frame, e)]
+        return usual[0] if len(usual) == 1 else None
+
+    def _explain(
+        self, start: float, by_clock: Exposure | None, by_count: Exposure | None, by_arrival: Exposure | None
+    ) -> Rejected:
+        us_per_tick = 1e-3 / self._ticks_per_ns
+        if by_clock is None:
+            place = by_arrival or by_count
+            off = f"{(start - place.start_ticks) * us_per_tick:+.0f} us off" if place else "far off"
+            return Rejected(GapReason.TIME_STAMP, off, place)
+        if by_arrival is by_clock:
+            counted = "an exposure long gone or yet to come" if by_count is None else f"exposure {by_count.ordinal}"
+            return Rejected(GapReason.FRAME_ID, f"it counts {counted}, the clock says {by_clock.ordinal}", by_clock)
+        if by_count is not None and by_arrival is by_count:
+            step_us = (start - by_count.start_ticks) * us_per_tick
+            return Rejected(GapReason.TIME_STAMP, f"{step_us:+.0f} us off", by_count)
+        return Rejected(GapReason.AMBIGUOUS, "clock, counter and arrival disagree", by_arrival)
