@@ -1,0 +1,40 @@
+"""Entrance of the host process: `python -m rigdriver.devices.genicam_host COMMANDS_FD EVENTS_FD PARENT_PID`.
+
+In: two inherited sockets. Out: nothing but messages. It ends with its parent, however that ends: a clean end closes the
+sockets, and a killed one brings this process a SIGKILL (Linux) even while a producer hangs. Ctrl-C is left to the
+parent. It refuses to be started by hand.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1  # linux/prctl.h
+        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        raise SystemExit(0)  # it died before this process could ask to be told
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the parent that handed over the two sockets."""
+    if len(arguments) != 3:
+        raise SystemExit("this is the inside of rigdriver's cameras; use rigdriver.devices.cameras")
+    commands_fd, events_fd, parent_pid = (int(a) for a in arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_parent(parent_pid)
+    # The binding loads slowly and may fail; by now the parent hears about either.
+    from rigdriver.devices.genicam_host.loop import Host  # noqa: PLC0415
+
+    with socket.socket(fileno=commands_fd) as commands, socket.socket(fileno=events_fd) as events:
+        Host(commands, events, parent_pid).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,469 @@
+"""The only file that knows harvesters and the genicam binding.
+
+In: paths of producers, a device, names of features. Out: plain values, and the bytes of one buffer at a time, valid
+until it is given back. Their exceptions end here, as ProducerError or CameraError. It refuses to know slots, messages
+and policies. Notes on the peers that a reader needs, all of harvesters 1.4.3:
+
+* `Harvester.update` logs what fails and goes on, so failures are taken from its logger.
+* `try_fetch` polls for a whole period and tells nothing about an incomplete buffer, so the new-buffer event is read
+  here. Asking for the number of waiting events costs 0.2 us, an empty read 95 us (it throws), hence `fetch`'s order.
+* A destroyed acquirer stays in the Harvester's list and must be taken out of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from genicam import genapi, gentl
+from harvesters.core import Harvester, ImageAcquirer, ParameterKey, ParameterSet
+
+from rigdriver.config import FeatureValue
+from rigdriver.devices.camera_features import DeviceInfo
+from rigdriver.devices.genicam_host.features import NodeFacts, NodeKind
+from rigdriver.devices.pixel_formats import Bytes
+from rigdriver.errors import CameraError, ProducerError, RigError, gather
+
+_PEER_ERRORS = (gentl.GenericException, genapi.GenericException)
+_MULTI_PART = gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART
+_COMMAND_TIMEOUT_S = 1.0
+_MISCOUNTS_TO_DISTRUST = 3
+_NODE_KINDS = (
+    ("IBoolean", NodeKind.BOOLEAN),
+    ("IInteger", NodeKind.INTEGER),
+    ("IFloat", NodeKind.FLOAT),
+    ("IEnumeration", NodeKind.ENUMERATION),
+    ("IString", NodeKind.STRING),
+    ("ICommand", NodeKind.COMMAND),
+)
+
+
+class _Notes(logging.Handler):
+    """Keeps what harvesters logs, as it raises nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self.lines) < 20:
+            self.lines.append(_first_line(record.getMessage()))
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The image in the buffer that was fetched last; `data` is valid until `give_back`."""
+
+    frame_id: int
+    """-1 when the producer gives none."""
+    t_camera_ns: int
+    """0 when the camera gives none."""
+    width_px: int
+    height_px: int
+    padding_bytes: int
+    pixel_format_code: int
+    data: Bytes
+    """(N,) uint8, from the first pixel on."""
+    chunks: dict[str, int | float]
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """A buffer arrived with bytes missing."""
+
+    frame_id: int | None
+
+
+class Producers:
+    """The GenTL producers of one process, loaded together: a producer is never loaded twice."""
+
+    def __init__(self, paths: Sequence[Path], timeout_s: float) -> None:
+        """Load them and list their devices.
+
+        Raises:
+            ProducerError: one is missing or cannot be loaded; `DevicesFailed` when several are.
+        """
+        self._notes = _Notes()
+        logger = logging.getLogger("rigdriver.genicam_host.harvesters")
+        logger.handlers = [self._notes]
+        logger.propagate = False
+        self._harvester = Harvester(
+            config=ParameterSet(
+                {
+                    ParameterKey.LOGGER: logger,
+                    ParameterKey.TIMEOUT_PERIOD_ON_MODULE_ENUMERATION: max(100, int(timeout_s * 250)),
+                }
+            )
+        )
+        failures: list[RigError] = [e for e in (self._add(path) for path in paths) if e is not None]
+        if not failures:
+            self._harvester.update()
+            failures = self._silent_failures(paths)
+        if failures:
+            self.close()
+            raise gather("GenTL producers", failures)
+        self.devices: tuple[DeviceInfo, ...] = tuple(_device(info) for info in self._harvester.device_info_list)
+
+    def _add(self, path: Path) -> ProducerError | None:
+        if not path.is_file():
+            return ProducerError(f"GenTL producer {path}: no such file; name a .cti file of the camera's maker")
+        try:
+            self._harvester.add_file(str(path), check_existence=True, check_validity=True)
+        except OSError as exc:
+            return ProducerError(
+                f"GenTL producer {path}: cannot be loaded: {_first_line(exc)}; expected a GenTL producer for "
+                f"{os.uname().machine} whose libraries are installed"
+            )
+        return None
+
+    def _silent_failures(self, paths: Sequence[Path]) -> list[RigError]:
+        """Return an error for each producer that shows no device while harvesters logged a failure."""
+        seen = {_producer_of(info) for info in self._harvester.device_info_list}
+        if not self._notes.lines:
+            return []
+        why = "; ".join(self._notes.lines[:3])
+        return [
+            ProducerError(
+                f"GenTL producer {path}: loaded, but failed while it was opened: {why}; it may be no GenTL producer"
+            )
+            for path in paths
+            if str(path) not in seen
+        ]
+
+    def open(self, device: DeviceInfo, label: str, buffers: int) -> Camera:
+        """Open a device exclusively.
+
+        Raises:
+            CameraError: it is gone or another program holds it.
+        """
+        info = self._harvester.device_info_list[self.devices.index(device)]
+        config = ParameterSet(
+            {ParameterKey.ENABLE_AUTO_CHUNK_DATA_UPDATE: False, ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: buffers}
+        )
+        with _translated(f"{label}: cannot be opened", "check whether another program uses it"):
+            acquirer = self._harvester.create(info, config=config)
+        # harvesters takes SIGINT to destroy its acquirer; Ctrl-C is the parent's business.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return Camera(acquirer, self._harvester, label)
+
+    def close(self) -> None:
+        """Release everything, as far as the producers let it be released."""
+        try:
+            self._harvester.reset()
+        except _PEER_ERRORS as exc:
+            logging.getLogger(__name__).warning("closing the producers: %s", _first_line(exc))
+
+
+class Camera:
+    """One opened camera: its features and its first stream."""
+
+    def __init__(self, acquirer: ImageAcquirer, harvester: Harvester, label: str) -> None:
+        self._acquirer = acquirer
+        self._harvester = harvester
+        self._label = label
+        self._node_map: Any = acquirer.remote_device.node_map
+        self._stream: Any = acquirer.data_streams[0] if acquirer.data_streams else None
+        monitors = acquirer._new_buffer_event_monitor_dict  # noqa: SLF001, see the head of this file
+        self._monitor: Any = next(iter(monitors.values()), None)
+        if self._monitor is None:
+            self.close()
+            raise CameraError(f"{label}: offers no data stream; it cannot deliver images")
+        self._buffer: Any = None
+        self._absent: set[str] = set()
+        self._miscounts = 0
+        self._size_px = (0, 0)
+        self._tick_ns = 0.0
+        self._pixel_format_code = 0
+        self.chunk_names: tuple[str, ...] = ()
+        """Chunk data to read with each frame, without `Chunk`."""
+        self._heartbeat_address = self._find_heartbeat_address()
+
+    # ---- features: the `Nodes` of features.py ----
+
+    def facts(self, name: str) -> NodeFacts | None:
+        """Return what is known about a feature now."""
+        if not self._node_map.has_node(name):
+            return None
+        with _translated(f"{self._label}: {name} cannot be examined"):
+            node = self._node_map.get_node(name)
+            kind = next((kind for cls, kind in _NODE_KINDS if isinstance(node, getattr(genapi, cls))), NodeKind.OTHER)
+            mode = node.get_access_mode()
+            readable = mode in (genapi.EAccessMode.RO, genapi.EAccessMode.RW)
+            writable = mode in (genapi.EAccessMode.WO, genapi.EAccessMode.RW)
+            if kind in (NodeKind.INTEGER, NodeKind.FLOAT) and (readable or writable):
+                step = node.inc if kind is NodeKind.INTEGER or node.has_inc() else None
+                return NodeFacts(kind, readable, writable, node.min, node.max, step, unit=node.unit)
+            entries = tuple(node.symbolics) if kind is NodeKind.ENUMERATION else ()
+            return NodeFacts(kind, readable, writable, entries=entries)
+
+    def read(self, name: str) -> FeatureValue:
+        """Return a feature's value."""
+        with _translated(f"{self._label}: {name} cannot be read"):
+            value: FeatureValue = self._node_map.get_node(name).value
+        return value
+
+    def write(self, name: str, value: FeatureValue) -> None:
+        """Write a feature."""
+        with _translated(f"{self._label}: {name} = {value!r} refused"):
+            self._node_map.get_node(name).value = value
+
+    def execute(self, name: str) -> None:
+        """Execute a command and wait until it is done."""
+        with _translated(f"{self._label}: {name} refused"):
+            node = self._node_map.get_node(name)
+            node.execute()
+            end = time.monotonic() + _COMMAND_TIMEOUT_S
+            while not node.is_done():
+                if time.monotonic() > end:
+                    raise CameraError(f"{self._label}: {name} is not done after {_COMMAND_TIMEOUT_S} s")
+                time.sleep(0.001)
+
+    # ---- streaming ----
+
+    def payload_bytes(self) -> int:
+        """Return the largest buffer that the camera may send with its present features."""
+        with _translated(f"{self._label}: its payload size cannot be read"):
+            if self._stream.defines_payload_size():
+                return int(self._stream.payload_size)
+            return int(self._node_map.PayloadSize.value)
+
+    def read_size(self) -> tuple[int, int]:
+        """Return width and height of the region in pixels; 0 for what the camera does not tell."""
+        return self._integer("Width"), self._integer("Height")
+
+    def read_format(self) -> int:
+        """Return the PFNC code of the pixel format; 0 when the camera does not tell."""
+        try:
+            return int(self._node_map.get_node("PixelFormat").get_int_value())
+        except _PEER_ERRORS:
+            return 0
+
+    def start(self) -> None:
+        """Announce and queue the buffers and start the acquisition."""
+        self._size_px = self.read_size()
+        self._pixel_format_code = self.read_format()
+        self._tick_ns = self._tick()
+        self._absent.clear()
+        with _translated(f"{self._label}: cannot start"):
+            self._acquirer.start()
+
+    def stop(self) -> None:
+        """Stop the acquisition; all buffers are the producer's then."""
+        self.give_back()
+        with _translated(f"{self._label}: cannot stop"):
+            self._acquirer.stop()
+
+    def close(self) -> None:
+        """Close the device."""
+        self._buffer = None
+        try:
+            with _translated(f"{self._label}: cannot be closed"):
+                self._acquirer.destroy()
+        finally:
+            if self._acquirer in self._harvester.image_acquirers:
+                self._harvester.image_acquirers.remove(self._acquirer)
+
+    def fetch(self, *, must_look: bool = False) -> Image | Incomplete | None:
+        """Return the next image, or None at once when none waits. Give each back before the next.
+
+        `must_look`: read the event queue even when the producer counts no waiting event; some do not count, and an
+        error of the stream shows only here.
+
+        Raises:
+            CameraError: the stream failed.
+        """
+        try:
+            waiting = self._miscounts >= _MISCOUNTS_TO_DISTRUST or self._monitor.num_in_queue > 0
+            if not waiting and not must_look:
+                return None
+            try:
+                self._monitor.update_event_data(0)
+            except gentl.TimeoutException:
+                return None
+            if not waiting:
+                self._miscounts += 1
+            self._buffer = self._monitor.buffer
+            if not self._buffer.is_complete():
+                return Incomplete(self._optional("frame_id"))
+            return self._image()
+        except _PEER_ERRORS as exc:
+            self._buffer = None
+            raise CameraError(
+                f"{self._label}: its stream failed: {_first_line(exc)}; check its cable and power"
+            ) from exc
+
+    def give_back(self) -> None:
+        """Queue the fetched buffer for the next frame."""
+        buffer, self._buffer = self._buffer, None
+        if buffer is not None:
+            try:
+                buffer.parent.queue_buffer(buffer)
+            except _PEER_ERRORS as exc:
+                raise CameraError(f"{self._label}: a buffer cannot be queued: {_first_line(exc)}") from exc
+
+    def check(self) -> None:
+        """Read a register that every camera has: the start of its own description.
+
+        Raises:
+            CameraError: the camera does not answer.
+        """
+        if self._heartbeat_address is not None:
+            with _translated(f"{self._label}: does not answer", "check its cable and power"):
+                self._acquirer.remote_device.port.read(self._heartbeat_address, 4)
+
+    def underrun(self) -> int:
+        """Return how many frames found no queued buffer; 0 when the producer does not count them."""
+        try:
+            return int(self._stream.num_underrun)
+        except _PEER_ERRORS:
+            return 0
+
+    # ---- one buffer ----
+
+    def _image(self) -> Image:
+        buffer = self._buffer
+        raw = buffer.raw_buffer
+        part = (
+            self._first_image_part()
+            if buffer.payload_type == gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART
+            else None
+        )
+        if part is not None:
+            width, height, padding = part.width, part.height, part.x_padding
+            code, offset, size = part.data_format, part.data_offset, part.data_size
+        else:
+            width = self._optional("width") or self._size_px[0]
+            # Some producers deliver fewer lines than the region has, others report 0 lines.
+            height = self._optional("delivered_image_height") or self._optional("height") or self._size_px[1]
+            padding = self._optional("padding_x") or 0
+            code = self._optional("pixel_format") or self._pixel_format_code
+            offset = self._optional("image_offset") or 0
+            size = len(raw) - offset
+        chunks = self._chunks()
+        stamp = chunks.get("Timestamp")
+        return Image(
+            frame_id=self._frame_id(),
+            t_camera_ns=int(stamp) if stamp is not None else self._time_stamp_ns(),
+            width_px=width,
+            height_px=height,
+            padding_bytes=padding,
+            pixel_format_code=code,
+            data=np.frombuffer(raw, np.uint8, size, offset),
+            chunks=chunks,
+        )
+
+    def _frame_id(self) -> int:
+        frame_id = self._optional("frame_id")
+        return -1 if frame_id is None else frame_id
+
+    def _first_image_part(self) -> Any:
+        for part in self._buffer.parts:
+            if part.data_type == gentl.PARTDATATYPE_IDS.PART_DATATYPE_2D_IMAGE:
+                return part
+        return None
+
+    def _optional(self, name: str) -> int | None:
+        """Read a property of the buffer; one that the producer lacks is asked for only once, as the refusal is slow."""
+        if name in self._absent:
+            return None
+        try:
+            value: int = getattr(self._buffer, name)
+        except _PEER_ERRORS:
+            if self._buffer.is_complete():
+                self._absent.add(name)
+            return None
+        return value
+
+    def _time_stamp_ns(self) -> int:
+        stamp = self._optional("timestamp_ns")
+        if stamp is not None:
+            return stamp
+        ticks = self._optional("timestamp")
+        return round(ticks * self._tick_ns) if ticks and self._tick_ns else 0
+
+    def _chunks(self) -> dict[str, int | float]:
+        if not self.chunk_names:
+            return {}
+        self._acquirer._update_chunk_data(buffer=self._buffer, is_manual=True)  # noqa: SLF001
+        values: dict[str, int | float] = {}
+        for name in self.chunk_names:
+            try:
+                value = self._node_map.get_node(f"Chunk{name}").value
+            except _PEER_ERRORS:
+                continue  # this frame carries no such chunk
+            if isinstance(value, int | float):
+                values[name] = value
+        return values
+
+    # ---- facts at the start ----
+
+    def _integer(self, name: str) -> int:
+        try:
+            return int(self._node_map.get_node(name).value)
+        except _PEER_ERRORS:
+            return 0
+
+    def _tick(self) -> float:
+        try:
+            return 1e9 / float(self._acquirer.device.timestamp_frequency)
+        except (*_PEER_ERRORS, ZeroDivisionError, AttributeError):
+            frequency = self._integer("GevTimestampTickFrequency")
+            return 1e9 / frequency if frequency else 0.0
+
+    def _find_heartbeat_address(self) -> int | None:
+        """Return where the camera keeps its description, if it can be read there now."""
+        try:
+            port = self._acquirer.remote_device.port
+            scheme, _, rest = port.url_info_list[0].url.partition(":")
+            if scheme.lower() != "local":
+                return None
+            address = int(rest.split(";")[1], 16)
+            port.read(address, 4)
+        except (*_PEER_ERRORS, IndexError, ValueError):
+            return None
+        return address
+
+
+def _producer_of(info: Any) -> str:
+    return str(info.parent.parent.parent.path_name)
+
+
+def _device(info: Any) -> DeviceInfo:
+    def text(name: str) -> str:
+        try:
+            return str(getattr(info, name) or "")
+        except _PEER_ERRORS:
+            return ""
+
+    return DeviceInfo(
+        producer=_producer_of(info),
+        id=text("id_"),
+        vendor=text("vendor"),
+        model=text("model"),
+        serial=text("serial_number"),
+        user_id=text("user_defined_name"),
+        tl_type=text("tl_type"),
+    )
+
+
+def _first_line(value: object) -> str:
+    return (str(value).strip().splitlines() or [type(value).__name__])[0]
+
+
+@contextmanager
+def _translated(what: str, remedy: str = "") -> Iterator[None]:
+    """Turn the binding's exceptions into CameraError."""
+    try:
+        yield
+    except _PEER_ERRORS as exc:
+        raise CameraError(f"{what}: {_first_line(exc)}" + (f"; {remedy}" if remedy else "")) from exc
+    except (AttributeError, AssertionError) as exc:  # harvesters on a device that lacks a mandatory node or module
+        raise CameraError(f"{what}: it lacks {exc}; it is no complete GenTL camera") from exc
