@@ -1,0 +1,1 @@
+"""The simulated trigger box: the contract of firmware-protocol/device.yml, implemented a second time, on purpose."""

@@ -1,0 +1,375 @@
+"""What the box does: commits, runs frames, watches interlock, watchdog and light, and reports edges and states.
+
+In: commands, input edges and time, all with the box tick at which they happen. Out: output changes and events.
+Everything due up to a tick is done before anything else that happens at it. This file refuses to know registers'
+addresses, bytes of messages and simulated or wall time.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rigdriver_sim.trigger_box import registers as r
+from rigdriver_sim.trigger_box.executor import NO_PULSE, EdgeBatcher, OutputEdge, frame_edges
+from rigdriver_sim.trigger_box.facts import BoxFacts
+from rigdriver_sim.trigger_box.light import LightLedger, LightLimits, check_light
+from rigdriver_sim.trigger_box.program import Program, Refusal, Staging, check_program
+from rigdriver_sim.trigger_box.states import Act, BoxState, Fault, after
+
+START_DELAY_TICKS = 50_000
+"""5 ms from Start to frame 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChange:
+    """Outputs changed; `pulse_index` is None outside frames."""
+
+    t_ticks: int
+    changed: int
+    levels: int
+    pulse_index: int | None
+
+
+@dataclass(slots=True)
+class Run:
+    """The run under way."""
+
+    program: Program
+    next_start_ticks: int | None
+    """Start of the next frame; None while waiting for an external edge."""
+    frames_started: int = 0
+    frame_end_ticks: int | None = None
+    """End of the frame under way; None between frames."""
+    edges: deque[OutputEdge] = field(default_factory=deque)
+    is_last_frame: bool = False
+
+    @property
+    def pulse_index(self) -> int | None:
+        """Index of the frame under way."""
+        return self.frames_started - 1 if self.frame_end_ticks is not None else None
+
+
+@dataclass(slots=True)
+class BoxCounts:
+    """Counters of what the box did since boot."""
+
+    frames_started: int = 0
+    output_edges: int = 0
+    input_edges: int = 0
+    inputs_ignored: int = 0
+    watchdog_trips: int = 0
+    interlock_trips: int = 0
+
+
+class EventSink(Protocol):
+    """Where events go; their counter and header are the sink's business."""
+
+    def __call__(self, address: int, body: bytes, t_ticks: int) -> bool:
+        """Send; False when the event was lost."""
+        ...
+
+
+class Behaviour:
+    """One box between two resets."""
+
+    def __init__(self, facts: BoxFacts, sink: EventSink, input_levels: int) -> None:
+        self.facts = facts
+        self.state = BoxState.IDLE
+        self.fault = Fault.NONE
+        self.refusal = Refusal(r.REFUSAL_REASONS_NONE, 0)
+        self.staging = Staging()
+        self.program: Program | None = None
+        self.limits = facts.boot_light
+        self.light = LightLedger()
+        self.watchdog_timeout_ticks = 5_000_000
+        self.output_levels = 0
+        self.input_levels = input_levels
+        self.counts = BoxCounts()
+        self.changes: list[OutputChange] = []
+        """Output changes that nobody has taken yet, in time order."""
+        self.may_expire: Callable[[], bool] = lambda: True
+        """Asked before the watchdog trips: a simulation that outruns wall time must not call its host silent."""
+        self._sink = sink
+        self._batcher = EdgeBatcher(self._send_edges, input_levels)
+        self._run: Run | None = None
+        self._frames_in_run = 0
+        self._fed_ticks: int | None = None
+        self._input_edge_ticks: dict[int, int] = {}
+        self._has_lost_event = False
+
+    @property
+    def committed_generation(self) -> int:
+        """Generation of the committed program, or 0."""
+        return self.program.generation if self.program else 0
+
+    @property
+    def pulse_index(self) -> int | None:
+        """Index of the frame under way, or None."""
+        return self._run.pulse_index if self._run else None
+
+    # ---------------------------------------------------------------- commands; each returns whether it was obeyed
+
+    def commit(self, generation: int, step_count: int, crc32: int, t_ticks: int) -> bool:
+        """Make the staged schedule the committed one."""
+        result = self._checked(generation, step_count, crc32)
+        if isinstance(result, Refusal):
+            self.refusal = result
+            return False
+        self.refusal = Refusal(r.REFUSAL_REASONS_NONE, 0)
+        self.program = result
+        self._enter(Act.COMMIT, t_ticks)
+        return True
+
+    def arm(self, generation: int, t_ticks: int) -> bool:
+        """Make ready to start."""
+        refusal = self._arm_refusal(generation, t_ticks)
+        if refusal is not None:
+            self.refusal = refusal
+            return False
+        self.refusal = Refusal(r.REFUSAL_REASONS_NONE, 0)
+        self._frames_in_run = 0
+        self._enter(Act.ARM, t_ticks)
+        return True
+
+    def start(self, generation: int, t_ticks: int) -> bool:
+        """Begin the armed run."""
+        if self.state is not BoxState.ARMED or self.program is None or generation != self.program.generation:
+            return False
+        self._run = Run(self.program, None if self.program.is_external else t_ticks + START_DELAY_TICKS)
+        self._batcher.set_generation(generation, t_ticks)
+        self._enter(Act.START, t_ticks)
+        return True
+
+    def stop(self, mode: int, t_ticks: int) -> None:
+        """End the run, now or after the frame under way; nothing to do when none runs."""
+        if mode == r.STOP_MODES_AFTER_FRAME and self._run and self._run.frame_end_ticks is not None:
+            self._run.is_last_frame = True
+        elif self.state in (BoxState.ARMED, BoxState.RUNNING):
+            self._end_run(Act.FINISH, t_ticks)
+
+    def clear_fault(self, t_ticks: int) -> None:
+        """Leave state Fault and forget the commit; harmless in other states."""
+        if self.state is BoxState.FAULT:
+            self.program = None
+            self.fault = Fault.NONE
+            self._enter(Act.CLEAR, t_ticks)
+
+    def feed(self, t_ticks: int) -> None:
+        """Feed the watchdog."""
+        self._fed_ticks = t_ticks
+
+    def set_limits(self, limits: LightLimits) -> bool:
+        """Take new limits on light, unless they pass the hard ones or a run is near."""
+        if self.state not in (BoxState.IDLE, BoxState.COMMITTED) or not limits.is_within(self.facts.hard_light):
+            return False
+        self.limits = limits
+        return True
+
+    def begin_light_session(self) -> bool:
+        """Count the session's light from zero."""
+        if self.state in (BoxState.ARMED, BoxState.RUNNING):
+            return False
+        self.light.begin_session()
+        return True
+
+    # ---------------------------------------------------------------- the world outside
+
+    def input_edge(self, line: int, level: int, t_ticks: int) -> None:
+        """An input changed."""
+        bit = 1 << line
+        if line >= self.facts.inputs or bool(self.input_levels & bit) == bool(level):
+            return
+        self.advance(t_ticks)
+        self.input_levels ^= bit
+        self._begin_external_frame(bit if level else 0, t_ticks)
+        last = self._input_edge_ticks.get(line)
+        self._input_edge_ticks[line] = t_ticks
+        if last is not None and t_ticks - last < self.facts.min_edge_gap_ticks:
+            self.counts.inputs_ignored += 1
+        else:
+            self.counts.input_edges += 1
+            self._batcher.record(t_ticks, bit, self.input_levels, is_input=True)
+        if bit & self.facts.interlock_inputs and not level:
+            self._interlock_opened(t_ticks)
+        self._trip_when_events_were_lost(t_ticks)
+
+    @property
+    def next_run_ticks(self) -> int | None:
+        """When the run needs the box next."""
+        run = self._run
+        if run is None:
+            return None
+        if run.edges:
+            return run.edges[0].t_ticks
+        return run.frame_end_ticks if run.frame_end_ticks is not None else run.next_start_ticks
+
+    @property
+    def next_timer_ticks(self) -> int | None:
+        """When a time-out or a flush is due next."""
+        dues = [due for due in (self._watchdog_ticks(), self._batcher.flush_due_ticks) if due is not None]
+        return min(dues, default=None)
+
+    def advance(self, t_ticks: int) -> None:
+        """Do everything that is due up to then, in time order; the run first at ties."""
+        while True:
+            run_due, timer_due = self.next_run_ticks, self.next_timer_ticks
+            if run_due is not None and run_due <= t_ticks and (timer_due is None or run_due <= timer_due):
+                self._do_run(run_due)
+            elif timer_due is not None and timer_due <= t_ticks:
+                self._do_timer(timer_due)
+            else:
+                return
+            self._trip_when_events_were_lost(t_ticks)
+
+    # ---------------------------------------------------------------- inside
+
+    def _checked(self, generation: int, step_count: int, crc32: int) -> Program | Refusal:
+        if after(self.state, Act.COMMIT) is None:
+            return Refusal(r.REFUSAL_REASONS_WRONG_STATE, self.state)
+        program = self.staging.program(generation, step_count, crc32, self.facts.max_steps)
+        if isinstance(program, Refusal):
+            return program
+        return (
+            check_program(program, self.facts.outputs, self.facts.sync_inputs) or self._too_bright(program) or program
+        )
+
+    def _too_bright(self, program: Program) -> Refusal | None:
+        lamps = self.facts.lamp_outputs
+        return check_light(program, lamps, self.facts.hard_light) or check_light(program, lamps, self.limits)
+
+    def _arm_refusal(self, generation: int, t_ticks: int) -> Refusal | None:
+        program = self.program
+        if after(self.state, Act.ARM) is None or program is None:
+            return Refusal(r.REFUSAL_REASONS_WRONG_STATE, self.state)
+        if generation != program.generation:
+            return Refusal(r.REFUSAL_REASONS_GENERATION_INVALID, program.generation)
+        if self._fed_ticks is None or t_ticks - self._fed_ticks >= self.watchdog_timeout_ticks:
+            return Refusal(r.REFUSAL_REASONS_WATCHDOG_NOT_FED, 0)
+        if not program.makes_light(self.facts.lamp_outputs):
+            return None
+        if is_open := self.facts.interlock_inputs & ~self.input_levels:
+            return Refusal(r.REFUSAL_REASONS_INTERLOCK_OPEN, is_open.bit_length() - 1)
+        if self.light.session_pulses >= self.limits.max_session_pulses:
+            return Refusal(r.REFUSAL_REASONS_LIGHT_SESSION_SPENT, self.light.session_pulses)
+        # The limits may have been lowered since the commit.
+        return self._too_bright(program)
+
+    def _watchdog_ticks(self) -> int | None:
+        if self.state not in (BoxState.ARMED, BoxState.RUNNING) or self._fed_ticks is None:
+            return None
+        return self._fed_ticks + self.watchdog_timeout_ticks
+
+    def _do_timer(self, t_ticks: int) -> None:
+        if self._watchdog_ticks() == t_ticks:
+            if self.may_expire():
+                self.counts.watchdog_trips += 1
+                self._trip(Fault.WATCHDOG_EXPIRED, t_ticks)
+            else:
+                self._fed_ticks = t_ticks
+        else:
+            self._batcher.flush(t_ticks)
+
+    def _do_run(self, t_ticks: int) -> None:
+        run = self._run
+        if run is None:
+            return
+        if run.edges:
+            edge = run.edges.popleft()
+            self._set_outputs(self.output_levels & ~edge.falling | edge.rising, edge.t_ticks)
+        elif run.frame_end_ticks is not None:
+            self._end_frame(run, t_ticks)
+        else:
+            self._begin_frame(run, t_ticks)
+
+    def _begin_external_frame(self, rising: int, t_ticks: int) -> None:
+        run = self._run
+        if run and run.program.is_external and run.frame_end_ticks is None and rising & self.facts.sync_inputs:
+            self._begin_frame(run, t_ticks)
+            # A step without delay rises with the edge itself.
+            self.advance(t_ticks)
+
+    def _begin_frame(self, run: Run, t_ticks: int) -> None:
+        if run.program.makes_light(self.facts.lamp_outputs) and not self.light.admit(t_ticks, self.limits):
+            self._trip(Fault.LIGHT_LIMIT, t_ticks)
+            return
+        run.frame_end_ticks = t_ticks + run.program.frame_period_ticks
+        run.next_start_ticks = None
+        run.edges.extend(frame_edges(run.program, t_ticks))
+        run.frames_started += 1
+        run.is_last_frame = run.is_last_frame or run.frames_started == run.program.frame_count
+        self._frames_in_run = run.frames_started
+        self.counts.frames_started += 1
+        self._batcher.begin_frame(run.program.generation, run.frames_started - 1, t_ticks)
+
+    def _end_frame(self, run: Run, t_ticks: int) -> None:
+        self._batcher.end_frame(t_ticks)
+        run.frame_end_ticks = None
+        if run.is_last_frame:
+            self._end_run(Act.FINISH, t_ticks)
+        elif not run.program.is_external:
+            self._begin_frame(run, t_ticks)
+
+    def _set_outputs(self, levels: int, t_ticks: int) -> None:
+        changed = self.output_levels ^ levels
+        if not changed:
+            return
+        if self.output_levels & self.facts.lamp_outputs and not levels & self.facts.lamp_outputs:
+            self.light.went_dark(t_ticks)
+        self.output_levels = levels
+        self.counts.output_edges += 1
+        self.changes.append(OutputChange(t_ticks, changed, levels, self.pulse_index))
+        self._batcher.record(t_ticks, changed, levels, is_input=False)
+
+    def _end_run(self, act: Act, t_ticks: int) -> None:
+        """Turn everything off, report the edges, then the state."""
+        self._set_outputs(0, t_ticks)
+        pulse_index = self.pulse_index
+        self._batcher.end_frame(t_ticks)
+        self._batcher.set_generation(0, t_ticks)
+        self._run = None
+        self._enter(act, t_ticks, pulse_index)
+
+    def _trip(self, fault: Fault, t_ticks: int) -> None:
+        if after(self.state, Act.TRIP) is not None:
+            self.fault = fault
+            self._end_run(Act.TRIP, t_ticks)
+
+    def _interlock_opened(self, t_ticks: int) -> None:
+        is_near = self.state in (BoxState.ARMED, BoxState.RUNNING)
+        if is_near and self.program and self.program.makes_light(self.facts.lamp_outputs):
+            self.counts.interlock_trips += 1
+            self._trip(Fault.INTERLOCK_OPEN, t_ticks)
+
+    def _trip_when_events_were_lost(self, t_ticks: int) -> None:
+        if self._has_lost_event:
+            self._has_lost_event = False
+            self._trip(Fault.EVENTS_LOST, t_ticks)
+            # Its own report may be lost as well; the host reads the fault from the register.
+            self._has_lost_event = False
+
+    def _enter(self, act: Act, t_ticks: int, pulse_index: int | None = None) -> None:
+        state = after(self.state, act)
+        assert state is not None, f"{act} in {self.state}: the caller has checked"
+        if state is self.state:
+            return
+        previous, self.state = self.state, state
+        body = struct.pack(
+            "<IQQBBHIHB5x",
+            self.committed_generation,
+            NO_PULSE if pulse_index is None else pulse_index,
+            t_ticks,
+            state,
+            previous,
+            self.fault,
+            self._frames_in_run,
+            self.output_levels,
+            self.input_levels,
+        )
+        self._has_lost_event |= not self._sink(r.REG_STATUS_EVENT, body, t_ticks)
+
+    def _send_edges(self, body: bytes, t_ticks: int) -> None:
+        self._has_lost_event |= not self._sink(r.REG_EDGE_EVENT, body, t_ticks)

@@ -1,0 +1,178 @@
+"""The simulated box in its world: the machine, its clock, its ports and its wires, in the simulation's loop.
+
+In: bytes from a port, input edges at true times, resets and unplugging. Out: bytes, and output changes at true times.
+Its lie: the answer to a request takes no time. This file refuses to know what hangs on the lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rigdriver_sim.engine import EventEngine
+from rigdriver_sim.trigger_box.behaviour import OutputChange
+from rigdriver_sim.trigger_box.box_clock import BoxClock
+from rigdriver_sim.trigger_box.contract import TICK_NS
+from rigdriver_sim.trigger_box.facts import BoxFacts
+from rigdriver_sim.trigger_box.links import Link, PtyLink, TcpLink
+from rigdriver_sim.trigger_box.machine import Machine
+from rigdriver_sim.trigger_box.states import BoxState
+
+
+@dataclass(frozen=True, slots=True)
+class BoxSetup:
+    """How one box is set up."""
+
+    facts: BoxFacts
+    port: Path
+    """Where the link to the pty is to stand."""
+    booted_ago_ns: int = 0
+    drift_ppb: int = 0
+    has_tcp: bool = False
+    input_levels: int = 0x40
+    """Levels at boot: the interlock is closed (high)."""
+
+
+class SimulatedBox:
+    """One box; `on_outputs` hears each output change with its true time."""
+
+    def __init__(self, setup: BoxSetup, engine: EventEngine) -> None:
+        self.on_outputs: Callable[[int, OutputChange], None] = lambda _t_ns, _change: None
+        self._setup = setup
+        self._engine = engine
+        self._input_levels = setup.input_levels
+        self._run_wake_ns: int | None = None
+        self._timer_wake_ns: int | None = None
+        self._fed_wall_ns = 0
+        self._pty = self._plug_in()
+        self._tcp = TcpLink(engine, self._receive, self._pump) if setup.has_tcp else None
+        self.clock = BoxClock(engine.now_ns - setup.booted_ago_ns, setup.drift_ppb)
+        self._machine = self._boot()
+
+    @property
+    def state(self) -> BoxState:
+        """The state of the machine."""
+        return self._machine.behaviour.state
+
+    @property
+    def output_levels(self) -> int:
+        """Levels of the outputs now."""
+        return self._machine.behaviour.output_levels
+
+    @property
+    def tcp_port(self) -> int | None:
+        """TCP port of the box, where it has one."""
+        return self._tcp.port if self._tcp else None
+
+    def has_room(self) -> bool:
+        """The host keeps up with the events (a gate for pace 0): several would still fit."""
+        return self._machine.outbox.has_event_room(4096)
+
+    def input_edge(self, line: int, level: int, t_ns: int) -> None:
+        """An input changes now; `t_ns` is not in the future and not before anything the box has done."""
+        bit = 1 << line
+        self._input_levels = self._input_levels | bit if level else self._input_levels & ~bit
+        self._machine.input_edge(line, level, self.clock.ticks(t_ns))
+        self._settle()
+
+    def reset(self) -> None:
+        """Pull the reset line: outputs low, everything forgotten, ticks from 0."""
+        self._machine.behaviour.stop(1, self._now_ticks())
+        self._tell_outputs()
+        self._machine.outbox.waiting.clear()
+        self._reboot()
+
+    def unplug(self) -> None:
+        """Pull the USB plug; the box itself has its own power and runs on until its watchdog trips."""
+        self._pty.close()
+
+    def replug(self) -> None:
+        """Put the plug back, under the same port name."""
+        if not self._pty.is_open:
+            self._machine.outbox.waiting.clear()
+            self._pty = self._plug_in()
+
+    def close(self) -> None:
+        """Take the ports away; closing twice is harmless."""
+        self._pty.close()
+        if self._tcp is not None:
+            self._tcp.close()
+
+    # ---------------------------------------------------------------- inside
+
+    def _plug_in(self) -> PtyLink:
+        return PtyLink(self._engine, self._setup.port, self._receive, self._pump)
+
+    def _boot(self) -> Machine:
+        machine = Machine(self._setup.facts, self._input_levels)
+        machine.behaviour.may_expire = self._is_host_silent
+        return machine
+
+    def _reboot(self) -> None:
+        self.clock = BoxClock(self._engine.now_ns, self._setup.drift_ppb)
+        waiting = self._machine.outbox.waiting
+        self._machine = self._boot()
+        # The reply to the request for a reset is still on its way.
+        self._machine.outbox.waiting += waiting
+        self._settle()
+
+    def _now_ticks(self) -> int:
+        return self.clock.ticks(self._engine.now_ns)
+
+    def _is_host_silent(self) -> bool:
+        """Where simulated time outruns wall time, silence counts only when wall time has passed as well."""
+        if 0 < self._engine.pace <= 1:
+            return True
+        silent_ns = self._engine.wall_ns() - self._fed_wall_ns
+        return silent_ns >= self._machine.behaviour.watchdog_timeout_ticks * TICK_NS
+
+    def _receive(self, data: bytes) -> None:
+        self._fed_wall_ns = self._engine.wall_ns()
+        self._machine.receive(data, self._now_ticks())
+        self._settle()
+
+    def _wake_for_run(self) -> None:
+        if self._run_wake_ns is not None and self._run_wake_ns <= self._engine.now_ns:
+            self._run_wake_ns = None
+        self._machine.advance(self._now_ticks())
+        self._settle()
+
+    def _wake_for_timer(self) -> None:
+        if self._timer_wake_ns is not None and self._timer_wake_ns <= self._engine.now_ns:
+            self._timer_wake_ns = None
+        self._machine.advance(self._now_ticks())
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let the world see what the machine has done, then plan when it must be woken."""
+        self._tell_outputs()
+        if self._machine.wants_reboot:
+            self._reboot()
+            return
+        self._pump()
+        self._plan()
+
+    def _tell_outputs(self) -> None:
+        for change in self._machine.take_changes():
+            self.on_outputs(self.clock.true_ns(change.t_ticks), change)
+
+    def _pump(self) -> None:
+        link: Link = self._tcp if self._tcp is not None and self._tcp.is_open else self._pty
+        waiting = self._machine.outbox.waiting
+        if waiting:
+            del waiting[: link.write(bytes(waiting))]
+
+    def _plan(self) -> None:
+        """Wakes cannot be taken back; a needless one does no harm, so only earlier ones are added."""
+        now_ns = self._engine.now_ns
+        if (run_due := self._machine.next_run_ticks) is not None:
+            t_ns = max(now_ns, self.clock.true_ns(run_due))
+            if self._run_wake_ns is None or t_ns < self._run_wake_ns:
+                self._run_wake_ns = t_ns
+                self._engine.at(t_ns, self._wake_for_run)
+        if (timer_due := self._machine.next_timer_ticks) is not None:
+            t_ns = max(now_ns, self.clock.true_ns(timer_due))
+            if self._timer_wake_ns is None or t_ns < self._timer_wake_ns:
+                self._timer_wake_ns = t_ns
+                self._engine.at(t_ns, self._wake_for_timer, is_background=True)

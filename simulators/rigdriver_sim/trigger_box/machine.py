@@ -1,0 +1,157 @@
+"""The whole box without its wires and its port: bytes and edges in with their ticks, bytes and output changes out.
+
+In: bytes from the host, input edges, time in box ticks. Out: bytes for the host (bounded), output changes, and when
+something is due next. What cannot be sent is dropped and counted. This file refuses to know simulated time, ports and
+cameras; it never reads a clock.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from rigdriver_sim.trigger_box import messages
+from rigdriver_sim.trigger_box import registers as r
+from rigdriver_sim.trigger_box.behaviour import Behaviour, OutputChange
+from rigdriver_sim.trigger_box.contract import REGISTERS, TICKS_PER_S, Register
+from rigdriver_sim.trigger_box.core import CoreRegisters, Values
+from rigdriver_sim.trigger_box.facts import BoxFacts
+from rigdriver_sim.trigger_box.parser import ERROR_BIT, EVENT, READ, WRITE, Parser, Request
+from rigdriver_sim.trigger_box.register_space import LAST_CORE_REGISTER, Registers
+
+
+class Machine:
+    """One box from boot to reset."""
+
+    def __init__(self, facts: BoxFacts, input_levels: int) -> None:
+        self.outbox = messages.Outbox()
+        self.behaviour = Behaviour(facts, self._send_event, input_levels)
+        self.wants_reboot = False
+        """The host has asked for a reset; whoever holds the machine makes a new one."""
+        self._parser = Parser()
+        self._core = CoreRegisters(facts)
+        self._event_counter = 0
+        self._events_dropped = 0
+        self._refused = 0
+        self._heartbeat_ticks: int | None = None
+        self._space = Registers(self.behaviour, self._core, self._counters)
+
+    # ---------------------------------------------------------------- the world outside
+
+    def receive(self, data: bytes, t_ticks: int) -> None:
+        """Take bytes from the host, all of which arrived by now."""
+        self.advance(t_ticks)
+        for request in self._parser.feed(data, t_ticks):
+            self._answer(request, t_ticks)
+
+    def input_edge(self, line: int, level: int, t_ticks: int) -> None:
+        """An input changed."""
+        self.advance(t_ticks)
+        self.behaviour.input_edge(line, level, t_ticks)
+
+    def advance(self, t_ticks: int) -> None:
+        """Do everything that is due up to then."""
+        while self._heartbeat_ticks is not None and self._heartbeat_ticks <= t_ticks:
+            beat_ticks = self._heartbeat_ticks
+            self.behaviour.advance(beat_ticks)
+            self._send_heartbeat(beat_ticks)
+        self.behaviour.advance(t_ticks)
+
+    @property
+    def next_run_ticks(self) -> int | None:
+        """When the run under way needs the box next."""
+        return self.behaviour.next_run_ticks
+
+    @property
+    def next_timer_ticks(self) -> int | None:
+        """When a time-out, a flush or a heartbeat is due next."""
+        dues = [due for due in (self.behaviour.next_timer_ticks, self._heartbeat_ticks) if due is not None]
+        return min(dues, default=None)
+
+    def take_changes(self) -> list[OutputChange]:
+        """Return the output changes since the last call, in time order."""
+        changes, self.behaviour.changes = self.behaviour.changes, []
+        return changes
+
+    # ---------------------------------------------------------------- requests
+
+    def _answer(self, request: Request, t_ticks: int) -> None:
+        register = REGISTERS.get(request.address)
+        is_good = register is not None and self._obey(register, request, t_ticks)
+        self._refused += not is_good
+        if register is None:
+            payload_type, payload = request.payload_type, b""
+        else:
+            payload_type, payload = register.payload_type, self._space.read(register, t_ticks)
+        kind = (WRITE if request.is_write else READ) | (0 if is_good else ERROR_BIT)
+        self._reply(kind, request.address, payload_type, payload, t_ticks)
+        if is_good and request.is_write and request.address == r.REG_OPERATION_CONTROL:
+            self._dump_if_asked(request.payload[0], t_ticks)
+
+    def _obey(self, register: Register, request: Request, t_ticks: int) -> bool:
+        if not self._space.obey(register, request, t_ticks):
+            return False
+        if request.is_write and request.address == r.REG_RESET_DEVICE:
+            self._reboot_if_asked(request.payload[0], t_ticks)
+        if request.is_write and request.address <= LAST_CORE_REGISTER:
+            self._plan_heartbeat(t_ticks)
+        return True
+
+    def _reboot_if_asked(self, reset: int, t_ticks: int) -> None:
+        if reset == r.RESET_BITS_RESTORE_DEFAULT:
+            self.behaviour.stop(r.STOP_MODES_NOW, t_ticks)
+            self.wants_reboot = True
+
+    def _counters(self) -> Values:
+        counts = self.behaviour.counts
+        values = (
+            self._event_counter,
+            self._events_dropped,
+            counts.frames_started,
+            counts.output_edges,
+            counts.input_edges,
+            self._parser.checksum_errors,
+            self._parser.framing_errors,
+            self._refused,
+            counts.watchdog_trips,
+            counts.interlock_trips,
+            self.behaviour.light.total_pulses,
+            counts.inputs_ignored,
+        )
+        return tuple(value & 0xFFFFFFFF for value in values)
+
+    # ---------------------------------------------------------------- to the host
+
+    def _reply(self, kind: int, address: int, payload_type: int, payload: bytes, t_ticks: int) -> None:
+        if not self._core.is_mute:
+            self.outbox.put_reply(messages.encode(kind, address, payload_type, payload, self._core.harp_ticks(t_ticks)))
+
+    def _dump_if_asked(self, operation: int, t_ticks: int) -> None:
+        if operation & r.OPERATION_BITS_DUMP_REGISTERS:
+            for address, register in REGISTERS.items():
+                self._reply(READ, address, register.payload_type, self._space.read(register, t_ticks), t_ticks)
+
+    def _send_event(self, address: int, body: bytes, t_ticks: int) -> bool:
+        """Number the event and send it; its number is spent even when there is no room, so that the host sees a gap."""
+        if not self._core.is_active:
+            return True
+        payload = struct.pack("<I", self._event_counter) + body
+        self._event_counter = self._event_counter + 1 & 0xFFFFFFFF
+        self._space.last_event[address] = payload
+        message = messages.encode(EVENT, address, 1, payload, self._core.harp_ticks(t_ticks))
+        is_sent = self.outbox.put_event(message)
+        self._events_dropped += not is_sent
+        return is_sent
+
+    def _send_heartbeat(self, t_ticks: int) -> None:
+        address = self._core.heartbeat_address
+        if address is not None:
+            register = REGISTERS[address]
+            harp_ticks = self._core.harp_ticks(t_ticks)
+            payload = self._space.read(register, t_ticks)
+            self.outbox.put_event(messages.encode(EVENT, address, register.payload_type, payload, harp_ticks))
+        self._plan_heartbeat(t_ticks)
+
+    def _plan_heartbeat(self, t_ticks: int) -> None:
+        """Beat at the next whole second of the box clock (Harp time differs from it by whole seconds)."""
+        is_wanted = self._core.heartbeat_address is not None
+        self._heartbeat_ticks = (t_ticks // TICKS_PER_S + 1) * TICKS_PER_S if is_wanted else None
