@@ -1,0 +1,146 @@
+"""From the box's event messages to values: parts of pulses, changes of state, and what went missing.
+
+In: event messages, with the host time at which they came. Out: `Pulse`, `BoxStatus` and `EventsLost`. Each event of the
+box carries a counter without gaps, so a lost or refused event shows at the next one. An event whose numbers contradict
+each other is refused: a checksum of one byte is not enough to trust edge times. This file refuses to know requests.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from itertools import pairwise
+
+from rigdriver.errors import BadReply, LinkLost
+from rigdriver.frames import Edge, Pulse
+from rigdriver.wire import registers
+from rigdriver.wire.codec import Message
+
+RECORD = struct.Struct("<QHH")
+IS_INPUT = 1 << 63
+TICK_MASK = (1 << 60) - 1
+NO_PULSE = -1
+"""Index of a `Pulse` that holds edges which happened while nothing ran; its generation is 0."""
+_NONE_RUNS = (1 << 64) - 1
+_COUNTERS = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class BoxStatus:
+    """The box's state, as a change that it reported or as it was asked for."""
+
+    state: registers.BoxStates
+    fault: registers.Faults
+    generation: int
+    """Of the schedule that runs; when asked for, of the committed one. 0 when there is none."""
+    output_levels: int
+    input_levels: int
+    t_host_ns: int
+    previous_state: registers.BoxStates | None = None
+    t_box_ticks: int | None = None
+    pulse_index: int | None = None
+    """Pulse under way; None when none runs, and when asked for."""
+    frames_started: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventsLost:
+    """Events of the box did not arrive, so edges may be missing from what was reported before this."""
+
+    count: int
+    """0 when the counter went back: the box has restarted."""
+    expected_counter: int
+    received_counter: int
+    t_host_ns: int
+
+    @property
+    def has_restarted(self) -> bool:
+        """Whether the box began to count anew."""
+        return self.count == 0
+
+
+@dataclass(frozen=True, slots=True)
+class BoxLost:
+    """The link to the box is gone; no further event comes."""
+
+    error: LinkLost
+    t_host_ns: int
+
+
+BoxEvent = Pulse | BoxStatus | EventsLost | BoxLost
+
+
+class EventReader:
+    """Decodes event messages and watches their counter. `next_counter` None: the first event sets it."""
+
+    def __init__(self, next_counter: int | None = None) -> None:
+        self._next = next_counter
+        self.implausible = 0
+        """Events refused because their numbers contradict each other."""
+
+    def read(self, message: Message, t_host_ns: int) -> list[BoxEvent]:
+        """Return what the message says; nothing for events that concern nobody here."""
+        try:
+            if message.address == registers.EDGE_EVENT.address:
+                edges = registers.EDGE_EVENT.unpack(message.payload)
+                pulse = _pulse(edges, t_host_ns)
+                return [*self._count(edges.event_counter, t_host_ns), pulse]
+            if message.address == registers.STATUS_EVENT.address:
+                status = registers.STATUS_EVENT.unpack(message.payload)
+                return [*self._count(status.event_counter, t_host_ns), _status(status, t_host_ns)]
+        except BadReply:
+            self.implausible += 1
+        return []
+
+    def _count(self, counter: int, t_host_ns: int) -> list[BoxEvent]:
+        expected, self._next = self._next, (counter + 1) % _COUNTERS
+        if expected is None or counter == expected:
+            return []
+        missing = (counter - expected) % _COUNTERS
+        return [EventsLost(missing if missing < _COUNTERS // 2 else 0, expected, counter, t_host_ns)]
+
+
+def _pulse(event: registers.EdgeEventRecord, t_host_ns: int) -> Pulse:
+    if event.record_count * RECORD.size > len(event.records):
+        raise BadReply(f"edge event {event.event_counter}: {event.record_count} records; expected at most 16")
+    used = event.records[: event.record_count * RECORD.size]
+    if any(event.records[len(used) :]):
+        raise BadReply(f"edge event {event.event_counter}: bytes after its {event.record_count} records are not 0")
+    edges = tuple(_edge(*record) for record in RECORD.iter_unpack(used))
+    if any(later.t_box_ticks < earlier.t_box_ticks for earlier, later in pairwise(edges)):
+        raise BadReply(f"edge event {event.event_counter}: its ticks go back; expected time order")
+    is_idle = event.pulse_index == _NONE_RUNS
+    if is_idle != (event.generation == 0):
+        raise BadReply(
+            f"edge event {event.event_counter}: generation {event.generation} with pulse {event.pulse_index}"
+        )
+    return Pulse(
+        index=NO_PULSE if is_idle else event.pulse_index,
+        generation=event.generation,
+        start_ticks=event.frame_start_ticks,
+        edges=edges,
+        is_closed=registers.EdgeFlags.FRAME_END in event.flags,
+        t_host_ns=t_host_ns,
+    )
+
+
+def _edge(word: int, mask: int, levels: int) -> Edge:
+    is_input = bool(word & IS_INPUT)
+    if word & ~(IS_INPUT | TICK_MASK) or not mask or (is_input and (mask | levels) > 0xFF):
+        raise BadReply(f"edge record {word:#018x} {mask:#06x} {levels:#06x}: expected a tick and lines that changed")
+    return Edge(word & TICK_MASK, is_input, mask, levels)
+
+
+def _status(event: registers.StatusEventRecord, t_host_ns: int) -> BoxStatus:
+    return BoxStatus(
+        state=event.state,
+        fault=event.fault,
+        generation=event.generation,
+        output_levels=int(event.output_levels),
+        input_levels=int(event.input_levels),
+        t_host_ns=t_host_ns,
+        previous_state=event.previous_state,
+        t_box_ticks=event.tick,
+        pulse_index=None if event.pulse_index == _NONE_RUNS else event.pulse_index,
+        frames_started=event.frames_started,
+    )

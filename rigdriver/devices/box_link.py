@@ -1,0 +1,249 @@
+"""Requests to the box with bounded time and bounded retries, over any port of bytes.
+
+In: registers and values. Out: what the box answered, and its event messages, handed to `on_event`. Whoever waits for a
+reply reads the port itself, unless `pump` runs on a thread of its own (`is_pumped`). A lost reply is asked for again
+only after a fence, so that an answer from before is never taken for a fresh one. This file refuses to know what the
+registers mean.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from rigdriver.errors import BadReply, BoxRefused, NoReply, StateError
+from rigdriver.wire.codec import Message
+from rigdriver.wire.layout import Register, V
+from rigdriver.wire.session import (
+    Event,
+    LinkCounters,
+    Reply,
+    Request,
+    Session,
+    SessionState,
+    read_request,
+    write_request,
+)
+
+ATTEMPTS = 4
+UNFINISHED_NS = 100_000_000
+"""A message whose bytes stop coming for so long is given up."""
+
+
+class BytePort(Protocol):
+    """What a link needs of a port; `SerialPort` is one."""
+
+    url: str
+
+    def read(self) -> bytes: ...
+    def write(self, data: bytes) -> None: ...
+    def flush_input(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply, and the host times around it."""
+
+    message: Message
+    has_difference: bool
+    t_sent_ns: int
+    t_received_ns: int
+
+
+class BoxLink:
+    """One conversation with one box. Requests from several threads queue up."""
+
+    def __init__(self, port: BytePort, reply_timeout_s: float, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self.name = f"trigger box on {port.url}"
+        self.on_event: Callable[[Message, int], None] | None = None
+        """Called with each event message and the host time at which it was read."""
+        self.is_fenced = False
+        """Whether the other side is known to answer clock probes; before, only constants may be asked twice."""
+        self.received_bytes = 0
+        self.last_byte_ns = clock_ns()
+        self._port = port
+        self._timeout_ns = int(reply_timeout_s * 1e9)
+        self._clock_ns = clock_ns
+        self._session = Session()
+        self._requests = threading.Lock()
+        self._writes = threading.Lock()
+        self._arrived = threading.Condition()
+        self._reply: tuple[Reply, int] | None = None
+        self._failure: Exception | None = None
+        self._pump_thread: threading.Thread | None = None
+        self._nonce = secrets.randbits(32)
+        self._feeds = 0
+        self.unanswered_feeds = 0
+
+    @property
+    def counters(self) -> LinkCounters:
+        """What this link has seen."""
+        with self._arrived:
+            return self._session.counters
+
+    def pumped_by(self, thread: threading.Thread | None) -> None:
+        """From now on that thread calls `pump`; None: whoever waits does."""
+        self._pump_thread = thread
+
+    def flush(self) -> None:
+        """Throw away what came before now."""
+        self._port.flush_input()
+        with self._arrived:
+            self._session.clear()
+
+    def close(self) -> None:
+        """Close the port; requests fail from now on."""
+        self.fail(StateError(f"{self.name}: is closed; open it again"))
+        self._port.close()
+
+    def fail(self, error: Exception) -> None:
+        """Let every request, waiting or to come, end with `error`. The first failure stays."""
+        with self._arrived:
+            self._failure = self._failure or error
+            self._arrived.notify_all()
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+
+    def read(self, register: Register[V], attempts: int = ATTEMPTS) -> V:
+        """Return a register's value.
+
+        Raises:
+            NoReply: nothing came back, `attempts` times.
+            BoxRefused: the box answered with an error.
+            LinkLost: the port is gone.
+        """
+        answer = self._exchange(read_request(register), f"read of {register.name}", attempts)
+        return register.unpack(answer.message.payload)
+
+    def write(
+        self, register: Register[V], value: V, key_bytes: int = 0, is_echoed: bool = True, attempts: int = ATTEMPTS
+    ) -> V:
+        """Write a register; return the value after it.
+
+        Raises:
+            BadReply: the box holds another value than was asked for.
+            NoReply, BoxRefused, LinkLost: as in `read`.
+        """
+        request = write_request(register, value, key_bytes, is_echoed)
+        answer = self._exchange(request, f"write of {register.name}", attempts)
+        return register.unpack(answer.message.payload)
+
+    def exchange_timed(self, register: Register[V], value: V, key_bytes: int) -> tuple[V, int, int]:
+        """Write a register once; return the reply's value and the host times just before and just after."""
+        request = write_request(register, value, key_bytes, is_echoed=False)
+        answer = self._exchange(request, f"write of {register.name}", 1)
+        return register.unpack(answer.message.payload), answer.t_sent_ns, answer.t_received_ns
+
+    def new_nonce(self) -> int:
+        """Return a number that no reply on its way can carry."""
+        self._nonce = (self._nonce + 1) & 0xFFFFFFFF
+        return self._nonce
+
+    def feed(self) -> None:
+        """Send one feed of the watchdog; its reply is counted when it comes, nobody waits for it."""
+        with self._writes:
+            self._feeds = (self._feeds + 1) & 0xFFFFFFFF
+            self.unanswered_feeds += 1
+            self._port.write(self._session.feed(self._feeds))
+
+    def _exchange(self, request: Request, what: str, attempts: int) -> Answer:
+        if threading.current_thread() is self._pump_thread:
+            raise StateError(
+                f"{self.name}: {what} from inside an event would wait for itself; hand it to another thread"
+            )
+        if not self._requests.acquire(timeout=(attempts + 1) * (ATTEMPTS + 1) * self._timeout_ns / 1e9 + 1):
+            raise NoReply(f"{self.name}: {what} found no turn; other requests get no reply, check the cable")
+        try:
+            answer = self._try(request, what, attempts)
+        finally:
+            self._requests.release()
+        if answer.message.is_error:
+            raise BoxRefused(f"{self.name}: refused the {what}; its state or its limits do not allow it")
+        return answer
+
+    def _try(self, request: Request, what: str, attempts: int) -> Answer:
+        difference = ""
+        for _ in range(attempts):
+            if not self._is_clear():
+                break
+            answer = self._once(lambda: self._session.request(request))
+            if answer is None:
+                continue
+            if not answer.has_difference:
+                return answer
+            # A request corrupted on its way can pass the box's checksum too: ask again.
+            difference = f"holds {answer.message.payload.hex()}, asked for {request.message.payload.hex()}"
+        if difference:
+            raise BadReply(f"{self.name}: {what}: {difference}; check the cable, or the box clamps the value")
+        waited_s = attempts * self._timeout_ns / 1e9
+        raise NoReply(f"{self.name}: no reply to the {what} within {waited_s:g} s; check cable, power and box.url")
+
+    def _is_clear(self) -> bool:
+        """Make sure that no reply to an earlier request can come any more."""
+        for _ in range(ATTEMPTS):
+            if self._session.state is SessionState.IDLE:
+                return True
+            if not self.is_fenced:
+                self._session.trust()
+            elif self._once(lambda: self._session.fence(self.new_nonce())):
+                return True
+        return self._session.state is SessionState.IDLE
+
+    def _once(self, begin: Callable[[], bytes]) -> Answer | None:
+        with self._writes:
+            with self._arrived:
+                self._raise_failure()
+                self._reply = None
+                data = begin()
+            t_sent_ns = self._clock_ns()
+            self._port.write(data)
+        arrived = self._wait(t_sent_ns + self._timeout_ns)
+        return None if arrived is None else Answer(arrived[0].message, arrived[0].has_difference, t_sent_ns, arrived[1])
+
+    def _wait(self, deadline_ns: int) -> tuple[Reply, int] | None:
+        while True:
+            with self._arrived:
+                left_ns = deadline_ns - self._clock_ns()
+                if self._reply is None and self._pump_thread is not None and left_ns > 0:
+                    self._raise_failure()
+                    self._arrived.wait(left_ns / 1e9)
+                self._raise_failure()
+                if self._reply is not None:
+                    return self._reply
+                if left_ns <= 0:
+                    self._session.abandon()
+                    return None
+            if self._pump_thread is None:
+                self.pump()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise type(self._failure)(*self._failure.args) from self._failure
+
+    # -- receiving ---------------------------------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Read what has come, once, and hand it on. Waits no longer than the port's poll time."""
+        data = self._port.read()
+        now_ns = self._clock_ns()
+        with self._arrived:
+            if data:
+                self.last_byte_ns, self.received_bytes = now_ns, self.received_bytes + len(data)
+                self.unanswered_feeds = 0
+                items = self._session.receive(data)
+            elif self._session.pending_bytes and now_ns - self.last_byte_ns > UNFINISHED_NS:
+                items = self._session.expire()
+            else:
+                return
+            for item in items:
+                if isinstance(item, Reply):
+                    self._reply = (item, now_ns)
+                    self._arrived.notify_all()
+        for item in items:
+            if isinstance(item, Event) and self.on_event is not None:
+                self.on_event(item.message, now_ns)

@@ -1,0 +1,53 @@
+"""Why the box refused or turned off, in words that say what to do.
+
+In: the numbers that the box reports. Out: one line for a person. This file refuses to know how the numbers were read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from rigdriver.wire.registers import BoxStates, CommitRefusalRecord, Faults, RefusalReasons
+
+_REASONS: Final[Mapping[RefusalReasons, str]] = MappingProxyType(
+    {
+        RefusalReasons.NONE: "it gives no reason; check the light limits and the state",
+        RefusalReasons.WRONG_STATE: "not possible in this state; stop it first",
+        RefusalReasons.STEP_COUNT_DIFFERS: "it has another number of steps than was sent; commit again",
+        RefusalReasons.CRC_DIFFERS: "the staged schedule is not what was sent; commit again, check the cable",
+        RefusalReasons.GENERATION_INVALID: "the generation is not the committed one; commit again",
+        RefusalReasons.STEP_OUTSIDE_FRAME: "step {detail} ends after the frame; lengthen the frame period",
+        RefusalReasons.STEPS_OVERLAP: "output {detail} is already high when a step raises it; move the step",
+        RefusalReasons.OUTPUT_NOT_WIRED: "output {detail} is not wired; check the outputs in the rig file",
+        RefusalReasons.LAMP_PULSE_TOO_LONG: "output {detail}: the light pulse is too long; shorten the exposure",
+        RefusalReasons.LAMP_DUTY_TOO_LARGE: "output {detail}: too much light a frame; lower rate or exposure",
+        RefusalReasons.LAMP_RATE_TOO_HIGH: "frames with light come too fast; lower the rate",
+        RefusalReasons.INTERLOCK_OPEN: "the interlock is open (input {detail}); close it",
+        RefusalReasons.WATCHDOG_NOT_FED: "its watchdog was not fed in time; check cable and load",
+        RefusalReasons.LIGHT_SESSION_SPENT: "this session's light is used up; begin a new light session",
+        RefusalReasons.NO_SYNC_INPUT: "it has no sync input to start frames from outside; use the box clock",
+    }
+)
+_FAULTS: Final[Mapping[Faults, str]] = MappingProxyType(
+    {
+        Faults.WATCHDOG_EXPIRED: "this computer was silent for longer than box.watchdog_s; check cable and load",
+        Faults.INTERLOCK_OPEN: "the interlock opened; close it",
+        Faults.LIGHT_LIMIT: "a limit on light was reached; pause, or begin a new light session",
+        Faults.EVENTS_LOST: "it could not send its events fast enough; check the cable, lower the rate",
+        Faults.INTERNAL: "a check inside the firmware failed; power it off and on",
+    }
+)
+
+
+def explain_refusal(name: str, what: str, state: BoxStates, refusal: CommitRefusalRecord) -> str:
+    """Return one line about a refused commit, arm or start."""
+    reason = _REASONS[refusal.reason].format(detail=refusal.detail)
+    return f"{name}: refused to {what} in state {state.name.capitalize()}: {reason}"
+
+
+def explain_fault(name: str, fault: Faults) -> str:
+    """Return one line about a box in state Fault."""
+    reasons = [text for flag, text in _FAULTS.items() if flag in fault] or [f"fault bits {int(fault):#x}"]
+    return f"{name}: turned everything off: {'; '.join(reasons)}; then clear the fault and commit again"

@@ -1,0 +1,108 @@
+"""The serial port, and the only file that knows pyserial.
+
+In: a pyserial URL (`/dev/ttyACM0`, `COM3`, `socket://host:port`, `spy:///dev/ttyACM0`). Out: bytes, each wait bounded,
+and two errors: `PortUnavailable` while opening, `LinkLost` afterwards. This file refuses to know what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+import serial
+from serial.tools import list_ports
+
+from rigdriver.errors import LinkLost, PortUnavailable
+
+BAUD_RATE = 1_000_000
+"""USB boxes ignore it; a box on a real UART runs at this rate."""
+POLL_S = 0.02
+WRITE_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PortInfo:
+    """A serial port that the operating system lists."""
+
+    device: str
+    description: str
+    manufacturer: str
+    serial_number: str
+    usb_id: str
+    """`vendor:product` in hex, empty when it is no USB port."""
+
+
+def list_serial_ports() -> list[PortInfo]:
+    """Return the serial ports of this computer, in the order of their names. Opens none."""
+    return [
+        PortInfo(
+            device=port.device,
+            description=port.description if port.description != "n/a" else "",
+            manufacturer=port.manufacturer or "",
+            serial_number=port.serial_number or "",
+            usb_id=f"{port.vid:04x}:{port.pid:04x}" if port.vid is not None and port.pid is not None else "",
+        )
+        for port in sorted(list_ports.comports(), key=lambda port: port.device)
+    ]
+
+
+class SerialPort:
+    """An open port that no other program can open."""
+
+    def __init__(self, url: str, poll_s: float = POLL_S) -> None:
+        """Open `url`; `poll_s` is how long `read` waits for a byte.
+
+        Raises:
+            PortUnavailable: no such port, no permission, or another program has it.
+        """
+        self.url = url
+        try:
+            self._serial = serial.serial_for_url(
+                url, baudrate=BAUD_RATE, timeout=poll_s, write_timeout=WRITE_TIMEOUT_S, exclusive=True
+            )
+        except (OSError, ValueError) as exc:
+            raise PortUnavailable(f"trigger box port {url}: {_why(exc)}") from exc
+
+    def read(self) -> bytes:
+        """Return the bytes that have come, or none after the poll time. LinkLost when the port is gone."""
+        try:
+            first = self._serial.read(1)
+            waiting = self._serial.in_waiting if first else 0
+            return bytes(first + self._serial.read(waiting)) if waiting else bytes(first)
+        except (OSError, TypeError) as exc:  # TypeError: pyserial's answer to a port closed under it
+            raise self._lost(exc) from exc
+
+    def write(self, data: bytes) -> None:
+        """Write all of `data`. LinkLost when the port is gone or takes nothing."""
+        try:
+            self._serial.write(data)
+        except (OSError, TypeError) as exc:
+            raise self._lost(exc) from exc
+
+    def flush_input(self) -> None:
+        """Throw away what has come and was not read."""
+        try:
+            self._serial.reset_input_buffer()
+        except (OSError, TypeError) as exc:
+            raise self._lost(exc) from exc
+
+    def close(self) -> None:
+        """Close the port. Closing twice is harmless."""
+        self._serial.close()
+
+    def _lost(self, exc: Exception) -> LinkLost:
+        return LinkLost(
+            f"trigger box on {self.url}: the port is gone ({exc}); check its cable and power, open it again"
+        )
+
+
+def _why(exc: Exception) -> str:
+    code = getattr(exc, "errno", None)
+    if code in (errno.EAGAIN, errno.EBUSY):
+        return "in use by another program; close that program"
+    if code in (errno.EACCES, errno.EPERM):
+        return f"no permission ({exc}); close other programs, or join the group that owns the port (often dialout)"
+    if code == errno.ENOENT or "FileNotFoundError" in str(exc):
+        names = ", ".join(port.device for port in list_serial_ports()) or "none"
+        return f"no such port; ports of this computer: {names}; check the cable and box.url"
+    return f"cannot be opened ({exc}); check box.url"
