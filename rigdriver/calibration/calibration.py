@@ -1,0 +1,175 @@
+"""The result: what each camera is, where it stands, and how well that is known.
+
+In: numbers of the solver, an importer or a file. Out: frozen `CameraCalibration` and `RigCalibration`. A calibration
+belongs to one rig, its cameras' serial numbers and one resolution; whoever uses it asks `check_rig` and `check_sizes`
+first. This file refuses to know files' formats and how the numbers were found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.calibration.boards import Board
+from rigdriver.config import RigConfig
+from rigdriver.errors import CalibrationMismatch
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraCalibration:
+    """One camera. `T_cam_world` takes world points (mm) to camera points (x right, y down, z forward)."""
+
+    name: str
+    serial: str
+    size_px: tuple[int, int]
+    """Width and height of the images that this calibration is for."""
+    K: Array
+    """(3, 3) float64, pixels; pixel centres at integers."""
+    distortion: Array
+    """(5,) or (8,) float64: k1 k2 p1 p2 k3 [k4 k5 k6], OpenCV's order."""
+    T_cam_world: Array
+    """(4, 4) float64, millimetres."""
+    rms_px: float = float("nan")
+    """Root mean square distance of seen and predicted corners."""
+    sigmas: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Standard uncertainty by parameter: fx, fy, cx, cy (px), k1.., rx, ry, rz (rad), tx, ty, tz (mm, camera frame)."""
+    pod: str = "main"
+    role: str = "geometry"
+    views: int = 0
+    corners: int = 0
+
+    def __post_init__(self) -> None:
+        for array in (self.K, self.distortion, self.T_cam_world):
+            array.flags.writeable = False
+
+    @property
+    def centre_mm(self) -> Array:
+        """(3,) centre of projection in the world."""
+        return np.asarray(-self.T_cam_world[:3, :3].T @ self.T_cam_world[:3, 3])
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Expected 3D error that the calibration alone causes in the working volume; a rigid fit is taken off.
+
+    `_um` and `_ppm` are expected root mean squares (one sigma); `_95` are bounds that hold with 95 % probability.
+    """
+
+    centre_mm: tuple[float, float, float]
+    diameter_mm: float
+    point_um: float
+    point_um_95: float
+    step_um: float
+    """Between the pods; NaN with one pod."""
+    step_um_95: float
+    scale_ppm: float
+    """The measured square's uncertainty included."""
+    scale_ppm_95: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Covariance:
+    """Joint uncertainty of all cameras' parameters, board poses marginalised."""
+
+    parameters: tuple[str, ...]
+    """`left_upper.fx` and so on; parameters that were held fixed (camera 0's pose) are left out."""
+    matrix: Array
+    """(P, P)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RigCalibration:
+    """All cameras of one rig in one world frame: that of the first camera unless a file says otherwise."""
+
+    rig: str
+    created: str
+    """UTC, ISO 8601."""
+    board: Board
+    bow_mm: tuple[float, float, float]
+    """Board shape that the solver found: out of plane along x * x, x * y, y * y at the print's corners."""
+    cameras: Mapping[str, CameraCalibration]
+    rms_px: float
+    views: int
+    corners: int
+    kept_share: float
+    """Corners that the result rests on, of those that were found."""
+    accuracy: Accuracy | None = None
+    covariance: Covariance | None = None
+    notes: tuple[str, ...] = ()
+    """What the solver left out or found odd, in words."""
+    source: str = "rigdriver"
+
+    def __getitem__(self, camera: str) -> CameraCalibration:
+        """Return that camera. KeyError names those that there are."""
+        try:
+            return self.cameras[camera]
+        except KeyError:
+            raise KeyError(f"no camera {camera}; there are {', '.join(self.cameras)}") from None
+
+    def __iter__(self) -> Iterator[CameraCalibration]:
+        return iter(self.cameras.values())
+
+    def pods(self, role: str = "geometry") -> dict[str, tuple[str, ...]]:
+        """Names of the cameras of each pod that have that role."""
+        found: dict[str, tuple[str, ...]] = {}
+        for camera in self:
+            if camera.role == role:
+                found[camera.pod] = (*found.get(camera.pod, ()), camera.name)
+        return found
+
+    def with_camera(self, camera: CameraCalibration) -> RigCalibration:
+        """Return a calibration in which one camera is another; what is known of the joint uncertainty is dropped."""
+        cameras = MappingProxyType({**self.cameras, camera.name: camera})
+        return replace(self, cameras=cameras, accuracy=None, covariance=None)
+
+    def check_rig(self, config: RigConfig) -> None:
+        """Refuse a rig that this calibration was not made on.
+
+        Raises:
+            CalibrationMismatch: another rig's name, another serial number, a camera too many or missing; all are told.
+        """
+        findings = []
+        if config.name != self.rig:
+            findings.append(f"the calibration is of rig {self.rig!r}, this rig is {config.name!r}")
+        for camera in config.cameras:
+            known = self.cameras.get(camera.name)
+            if known is None:
+                findings.append(f"camera {camera.name} (SN {camera.serial}): not in the calibration")
+            elif known.serial != camera.serial:
+                findings.append(
+                    f"camera {camera.name}: calibrated was SN {known.serial}, the rig has SN {camera.serial}"
+                )
+        configured = {camera.name for camera in config.cameras}
+        findings += [
+            f"camera {name}: calibrated, but not in the rig file" for name in self.cameras if name not in configured
+        ]
+        _refuse(findings, "calibrate this rig, or name the file that belongs to it")
+
+    def check_sizes(self, sizes_px: Mapping[str, tuple[int, int]]) -> None:
+        """Refuse images of another resolution than the calibration's.
+
+        Raises:
+            CalibrationMismatch: naming each camera with both sizes, or a camera that is not calibrated.
+        """
+        findings = []
+        for name, size in sizes_px.items():
+            known = self.cameras.get(name)
+            if known is None:
+                findings.append(f"camera {name}: not in the calibration; it holds {', '.join(self.cameras)}")
+            elif known.size_px != tuple(size):
+                findings.append(
+                    f"camera {name}: images are {size[0]}x{size[1]}, calibrated was "
+                    f"{known.size_px[0]}x{known.size_px[1]}"
+                )
+        _refuse(findings, "set the resolution that was calibrated, or calibrate at this one")
+
+
+def _refuse(findings: list[str], remedy: str) -> None:
+    if findings:
+        raise CalibrationMismatch("; ".join(findings) + f"; {remedy}")
