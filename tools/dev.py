@@ -174,7 +174,7 @@ def setup(_: list[str]) -> int:
 
 def demo(rest: list[str]) -> int:
     """Start the simulated rig, test it, capture three seconds, show what was proved."""
-    return run([str(BIN / "rigdriver"), "demo", *rest])
+    return run([str(BIN / "rigdriver"), "demo", "--out", "out/demo", *rest])
 
 
 def test(rest: list[str]) -> int:

@@ -174,6 +174,10 @@ class TriggerBox:
         if now:
             self._is_fed = False
 
+    def stop_feeding(self) -> None:
+        """Leave the watchdog unfed until the next `arm`, as a hanging computer would: to test that the box notices."""
+        self._is_fed = False
+
     def clear_fault(self) -> None:
         """Leave state Fault; the schedule must be committed again. Harmless in any other state."""
         if self._link.read(registers.BOX_STATE) is BoxStates.FAULT:

@@ -1,0 +1,51 @@
+"""The command line, `rigdriver VERB`: one file a verb.
+
+In: the words of the command line. Out: an exit status (0 good, 1 a check failed, 2 could not tell) and results on
+stdout. A verb composes what lies below it; this package refuses to measure, match or decide anything itself.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Annotated
+
+import typer
+
+from rigdriver.cli import capture, config_check, demo, list_devices, selftest, sim
+
+app = typer.Typer(
+    name="rigdriver",
+    help="Drive a rig of GenICam cameras, strobes and a serial trigger box; every frame set is proved.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Work on rig files.", no_args_is_help=True)
+config_app.command("check")(config_check.config_check)
+app.add_typer(config_app, name="config")
+app.command("list")(list_devices.list_devices)
+app.command("selftest")(selftest.selftest)
+app.command("capture")(capture.capture)
+app.command("sim")(sim.sim)
+app.command("demo")(demo.demo)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"rigdriver {importlib.metadata.version('rigdriver')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Drive a rig of GenICam cameras, strobes and a serial trigger box; every frame set is proved."""
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app()

@@ -1,0 +1,5 @@
+"""`python -m rigdriver.cli`: the same as the program `rigdriver`."""
+
+from rigdriver.cli import main
+
+main()

@@ -1,0 +1,49 @@
+"""What a person or a script gets to see: results on stdout, everything else on stderr.
+
+In: texts, rows, JSON values. Out: tables on stdout, notes and errors on stderr, a progress bar on a terminal only.
+This file refuses to know what is told.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def show(what: RenderableType = "") -> None:
+    """Print a result."""
+    Console(highlight=False).print(what)
+
+
+def show_json(value: Mapping[str, object]) -> None:
+    """Print one JSON object on stdout and flush it, so that a reader at a pipe has it at once."""
+    json.dump(value, sys.stdout, allow_nan=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Tell what goes on, on stderr."""
+    Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """Tell an error on stderr, on one line a finding."""
+    console = Console(stderr=True, highlight=False)
+    console.print("error: ", style="bold red", end="")
+    console.print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr while the block runs, on a terminal only; yields what is called with the number done."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)

@@ -1,0 +1,47 @@
+"""Which rig a verb works on: the one of a rig file, or a simulated one that lives as long as the verb.
+
+In: the options --rig, --sim and --scenario. Out: a source that `Rig.open` takes. This file refuses to know rig files
+and simulators.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rigdriver.errors import UsageError
+
+DEFAULT_RIG_FILE = Path("rig.toml")
+
+RigOption = Annotated[
+    Path | None,
+    typer.Option("--rig", metavar="FILE", help="Rig file; rig.toml when it lies here and no --sim is given."),
+]
+SimOption = Annotated[bool, typer.Option("--sim", help="Start a simulated rig and use that.")]
+ScenarioOption = Annotated[
+    str,
+    typer.Option(
+        "--scenario",
+        metavar="NAME|FILE",
+        help="Scenario of the simulated rig, with overrides: smile, my.toml, 'default?width=640&height=480'.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def chosen_source(rig: Path | None, sim: bool, scenario: str = "") -> str | Path:
+    """Return the rig that the options name.
+
+    Raises:
+        UsageError: both or none of --rig and --sim were given.
+    """
+    wants_sim = sim or bool(scenario)
+    if rig is not None and wants_sim:
+        raise UsageError("--rig and --sim exclude each other: name one rig")
+    if wants_sim:
+        return f"sim:{scenario}" if scenario else "sim"
+    if rig is not None or DEFAULT_RIG_FILE.is_file():
+        return rig or DEFAULT_RIG_FILE
+    raise UsageError("which rig? Name a rig file with --rig FILE, or use the simulated one with --sim")

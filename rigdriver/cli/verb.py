@@ -1,0 +1,93 @@
+"""How every verb ends: with an exit status, and with one line for an error instead of a traceback.
+
+In: a verb's function. Out: the same function for typer, in which a `RigError` becomes exit status 2 with its message,
+Ctrl-C becomes 130 and SIGTERM 143, both after everything that the verb opened has been closed. This file refuses to
+know the verbs.
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import ParamSpec
+
+import typer
+
+from rigdriver.cli.screen import complain
+from rigdriver.errors import RigError
+
+Arguments = ParamSpec("Arguments")
+
+GOOD = 0
+CHECK_FAILED = 1
+COULD_NOT_TELL = 2
+_SIGNALLED = 128
+
+
+class _Stopped(KeyboardInterrupt):
+    """SIGINT or SIGTERM arrived; it unwinds like Ctrl-C, so every output is switched off on the way."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def verb(act: Callable[Arguments, int]) -> Callable[Arguments, None]:
+    """Turn a function that returns an exit status into a typer command."""
+
+    @functools.wraps(act)
+    def command(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        raise typer.Exit(_guarded(lambda: act(*args, **kwargs)))
+
+    return command
+
+
+def _guarded(act: Callable[[], int]) -> int:
+    """Run a verb; a device that fails while Ctrl-C closes it does not turn the stop into an error."""
+    received: list[int] = []
+    with _stop_signals(received):
+        try:
+            return act()
+        except KeyboardInterrupt:
+            return _SIGNALLED + (received[0] if received else signal.SIGINT)
+        except BrokenPipeError:
+            _forget_stdout()
+            return COULD_NOT_TELL
+        except RigError as exc:
+            if received:
+                return _SIGNALLED + received[0]
+            complain(str(exc))
+            return COULD_NOT_TELL
+        except OSError as exc:
+            if received:
+                return _SIGNALLED + received[0]
+            where = f"{exc.filename}: " if exc.filename else ""
+            complain(f"{where}{exc.strerror or exc}")
+            return COULD_NOT_TELL
+
+
+@contextmanager
+def _stop_signals(received: list[int]) -> Iterator[None]:
+    """Make the first SIGINT or SIGTERM unwind the verb, and later ones wait until it has closed everything."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        received.append(number)
+        if len(received) == 1:
+            raise _Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _forget_stdout() -> None:
+    """The reader of our output is gone; do not fail once more when Python flushes it at exit."""
+    sys.stdout = None

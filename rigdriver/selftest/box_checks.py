@@ -1,0 +1,184 @@
+"""The trigger box on its own: who it is, its clock, its interlock, its watchdog, its counters.
+
+In: an open, idle box. Out: checks. The watchdog is tested as a hanging computer would test it: outputs high, no feeds,
+and the box must turn everything off by itself. No lamp is lit. This file refuses to know cameras.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Protocol
+
+from rigdriver.clock import ticks_from_us
+from rigdriver.config import RigConfig
+from rigdriver.devices.box_events import BoxEvent, BoxStatus
+from rigdriver.devices.box_identity import BoxIdentity
+from rigdriver.devices.trigger_box import BoxCounters, ClockProbe
+from rigdriver.schedule.steps import BoxSchedule, BoxStep
+from rigdriver.selftest.result import CheckResult, unknown, verdict
+from rigdriver.wire.registers import INTERFACE_HASH, BoxStates, Faults
+from rigdriver.wire.session import LinkCounters
+
+PROBES = 20
+LONGEST_ROUND_TRIP_MS = 50.0
+"""A clock probe is as good as its round trip; USB serial takes 1-2 ms, a loaded computer 20."""
+_GENERATION = 0x444F4758
+_BOX_ERRORS = ("events_dropped", "checksum_errors", "framing_errors", "inputs_ignored", "interlock_trips")
+_LINK_ERRORS = ("differences", "abandoned", "bytes_skipped", "checksum_errors", "header_errors", "unfinished")
+
+
+class Box(Protocol):
+    """What this file needs of a trigger box."""
+
+    @property
+    def identity(self) -> BoxIdentity: ...
+    @property
+    def link_counters(self) -> LinkCounters: ...
+    def subscribe(self, sink: Callable[[BoxEvent], None]) -> None: ...
+    def commit(self, schedule: BoxSchedule) -> None: ...
+    def arm(self, generation: int) -> None: ...
+    def start(self, generation: int) -> None: ...
+    def stop(self, now: bool = True) -> None: ...
+    def stop_feeding(self) -> None: ...
+    def clear_fault(self) -> None: ...
+    def status(self) -> BoxStatus: ...
+    def counters(self) -> BoxCounters: ...
+    def probe_clock(self) -> ClockProbe: ...
+
+
+def judge_box(box: Box, config: RigConfig) -> Iterator[CheckResult]:
+    """Judge what the box says of itself, while it is idle."""
+    identity = box.identity
+    told = f"{identity.device_name} {identity.serial_number}, firmware {identity.firmware}"
+    yield verdict(True, "box.identity", told, "a trigger box")
+    ours = INTERFACE_HASH.hex()
+    remedy = "put firmware and driver of one release together"
+    yield verdict(
+        identity.interface_hash == ours, "box.interface", identity.interface_hash[:12], ours[:12], remedy=remedy
+    )
+    needed = 1 + max([camera.output for camera in config.cameras] + [lamp.output for lamp in config.lamps])
+    remedy = "the rig file names an output that the box has not: mend output, or use a larger box"
+    yield verdict(identity.outputs >= needed, "box.outputs", identity.outputs, f">= {needed}", remedy=remedy)
+    yield _judge_lamp_outputs(identity, config)
+    status = box.status()
+    is_calm = status.state is not BoxStates.FAULT and status.output_levels == 0
+    remedy = f"fault {status.fault!r}, outputs {status.output_levels:#06x}: remove the cause, then open the rig again"
+    yield verdict(is_calm, "box.state", status.state.name.lower(), "no fault, outputs off", remedy=remedy)
+    yield _judge_interlock(identity, config, status)
+    yield _judge_clock(box)
+
+
+def _judge_lamp_outputs(identity: BoxIdentity, config: RigConfig) -> CheckResult:
+    """A lamp on an output without the box's light limits could hurt an eye: the box must know that it is a lamp."""
+    unguarded = [lamp for lamp in config.lamps if not identity.lamp_outputs >> lamp.output & 1]
+    told = ", ".join(f"{lamp.name} on output {lamp.output}" for lamp in unguarded)
+    remedy = f"{told}: the box does not limit light there; connect lamps to outputs {_lines(identity.lamp_outputs)}"
+    guarded = len(config.lamps) - len(unguarded)
+    return verdict(not unguarded, "box.lamp_outputs", guarded, len(config.lamps), "lamps limited", remedy)
+
+
+def _judge_interlock(identity: BoxIdentity, config: RigConfig, status: BoxStatus) -> CheckResult:
+    mask = identity.interlock_inputs
+    if not mask and config.lamps:
+        return unknown(
+            "box.interlock", "closed", "the box has no interlock input, so nothing stops light but its limits"
+        )
+    open_lines = mask & ~status.input_levels
+    seen = "closed" if not open_lines else f"open at input {_lines(open_lines)}"
+    remedy = "close the interlock: covers and door; until then the box refuses every schedule with light"
+    return verdict(not open_lines, "box.interlock", seen, "closed", remedy=remedy)
+
+
+def _judge_clock(box: Box) -> CheckResult:
+    probes = [box.probe_clock() for _ in range(PROBES)]
+    trips_ms = [(probe.t_received_ns - probe.t_sent_ns) / 1e6 for probe in probes]
+    is_forward = all(a.t_box_ticks < b.t_box_ticks for a, b in pairwise(probes))
+    typical = median(trips_ms)
+    remedy = (
+        "replies take long: connect the box without a hub, free the processor"
+        if is_forward
+        else "the box's clock does not go forward: report its firmware"
+    )
+    is_good = is_forward and typical <= LONGEST_ROUND_TRIP_MS
+    return verdict(is_good, "box.clock_probe", round(typical, 3), f"<= {LONGEST_ROUND_TRIP_MS:g}", "ms", remedy)
+
+
+def judge_watchdog(box: Box, config: RigConfig) -> Iterator[CheckResult]:
+    """Hold the cameras' trigger outputs high, stop feeding, and see that the box ends it in time."""
+    ticks = box.identity.tick_rate_hz
+    watchdog_us = config.box.watchdog_s * 1e6
+    mask = sum(1 << camera.output for camera in config.cameras)
+    step = BoxStep(mask, 0, ticks_from_us(3 * watchdog_us, ticks))
+    schedule = BoxSchedule(_GENERATION, ticks_from_us(4 * watchdog_us, ticks), 1, (step,))
+    listener = _Listener()
+    box.subscribe(listener.hear)
+    try:
+        box.commit(schedule)
+        box.arm(_GENERATION)
+        box.start(_GENERATION)
+        box.stop_feeding()
+        fault = listener.wait_for_fault(timeout_s=3 * config.box.watchdog_s + 2)
+        levels = box.status().output_levels
+    finally:
+        listener.is_over = True
+        box.stop(now=True)
+        box.clear_fault()
+    remedy = "do not use lamps with this box: its outputs stay on when the computer hangs; report its firmware"
+    has_tripped = fault is not None and Faults.WATCHDOG_EXPIRED in fault.fault
+    seen = "tripped" if has_tripped else "no fault" if fault is None else str(fault.fault)
+    yield verdict(has_tripped, "box.watchdog", seen, "tripped", remedy=remedy)
+    yield verdict(has_tripped and levels == 0, "box.outputs_cut", f"{levels:#06x}", f"{0:#06x}", remedy=remedy)
+
+
+class _Listener:
+    """Hears the box's changes of state on its thread."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self._fault: BoxStatus | None = None
+        self._has_faulted = threading.Event()
+
+    def hear(self, event: BoxEvent) -> None:
+        """Take an event."""
+        if not self.is_over and isinstance(event, BoxStatus) and event.state is BoxStates.FAULT:
+            self._fault = self._fault or event
+            self._has_faulted.set()
+
+    def wait_for_fault(self, timeout_s: float) -> BoxStatus | None:
+        """Return the first fault, or None after the timeout."""
+        self._has_faulted.wait(timeout_s)
+        return self._fault
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The error counters of box and link at one moment."""
+
+    box: BoxCounters
+    link: LinkCounters
+
+    @classmethod
+    def of(cls, box: Box) -> Health:
+        """Read them."""
+        return cls(box.counters(), box.link_counters)
+
+
+def judge_health(before: Health, after: Health) -> Iterator[CheckResult]:
+    """Judge what was added to the error counters in between: nothing may be."""
+    cable = "check the box's USB cable and its way through hubs; keep it away from motors and lamps' supplies"
+    for name, counters, remedy in (
+        ("box.counters", _BOX_ERRORS, cable + "; inputs_ignored: an input line is noisy"),
+        ("box.link_counters", _LINK_ERRORS, cable),
+    ):
+        old, new = (before.box, after.box) if name == "box.counters" else (before.link, after.link)
+        grown = {c: getattr(new, c) - getattr(old, c) for c in counters if getattr(new, c) != getattr(old, c)}
+        told = ", ".join(f"{counter} {count}" for counter, count in grown.items())
+        yield verdict(not grown, name, sum(grown.values()), 0, "errors", f"{told}: {remedy}")
+
+
+def _lines(mask: int) -> str:
+    return ", ".join(str(line) for line in range(mask.bit_length()) if mask >> line & 1) or "none"

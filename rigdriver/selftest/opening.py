@@ -1,0 +1,99 @@
+"""What opening a rig tells: which of rig file, producers, cameras, features and box are good.
+
+In: an opened rig's reports, or the error with which opening ended. Out: one check for each of them; what was not
+reached is unknown. This file refuses to open anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rigdriver.config import RigConfig
+from rigdriver.devices.camera_features import CameraReport
+from rigdriver.errors import (
+    CameraError,
+    CameraMissing,
+    DeviceError,
+    DevicesFailed,
+    HostProcessLost,
+    InterfaceMismatch,
+    ProducerError,
+    RigError,
+    UsageError,
+)
+from rigdriver.selftest.result import CheckResult, Status, unknown, verdict
+
+RIG_FILE, PRODUCERS, CAMERAS, FEATURES = "rig_file", "producers", "cameras.found", "cameras.features"
+BOX, INTERFACE = "box.identity", "box.interface"
+_ORDER = (RIG_FILE, PRODUCERS, CAMERAS, FEATURES, BOX, INTERFACE)
+_KINDS: tuple[tuple[type[RigError], str], ...] = (
+    (UsageError, RIG_FILE),
+    (ProducerError, PRODUCERS),
+    (HostProcessLost, PRODUCERS),
+    (CameraMissing, CAMERAS),
+    (CameraError, FEATURES),
+    (InterfaceMismatch, INTERFACE),
+    (DeviceError, BOX),
+)
+_EXPECTED = {
+    RIG_FILE: "can be used",
+    PRODUCERS: "all load",
+    CAMERAS: "all of the rig file",
+    FEATURES: "as configured",
+    BOX: "a trigger box",
+    INTERFACE: "this driver's",
+}
+
+
+def failed_opening(error: RigError) -> list[CheckResult]:
+    """Return the checks of a rig that could not be opened."""
+    found: dict[str, list[str]] = {}
+    for single in _each(error):
+        name = next((name for kind, name in _KINDS if isinstance(single, kind)), BOX)
+        found.setdefault(name, []).append(str(single))
+    return [_failed(name, found[name]) if name in found else _untold(name, found) for name in _ORDER]
+
+
+def good_opening(config: RigConfig, reports: Mapping[str, CameraReport]) -> list[CheckResult]:
+    """Return the checks of a rig that was opened, as far as rig file and cameras go."""
+    producers = len(config.genicam.producers)
+    return [
+        verdict(True, RIG_FILE, config.name, config.name),
+        verdict(True, PRODUCERS, producers, producers, "loaded"),
+        verdict(
+            len(reports) == len(config.cameras),
+            CAMERAS,
+            len(reports),
+            len(config.cameras),
+            "cameras",
+            "open the rig again; a camera that was found has no report",
+        ),
+        _judge_features(reports),
+    ]
+
+
+def _judge_features(reports: Mapping[str, CameraReport]) -> CheckResult:
+    clamped = [f"camera {r.name} (SN {r.serial}): {f}" for r in reports.values() for f in r.features if f.is_clamped]
+    written = sum(len(report.features) for report in reports.values())
+    remedy = "; ".join(clamped) + ": put a value that the camera can do into the rig file"
+    return verdict(not clamped, FEATURES, written - len(clamped), written, "as asked", remedy)
+
+
+def _each(error: RigError) -> Iterator[RigError]:
+    if isinstance(error, DevicesFailed):
+        for inner in error.errors:
+            yield from _each(inner)
+    else:
+        yield error
+
+
+def _failed(name: str, messages: list[str]) -> CheckResult:
+    seen, _, remedy = messages[0].rpartition("; ")
+    further = [*([remedy] if seen else []), *messages[1:]]
+    return CheckResult(name, Status.FAILED, seen or messages[0], _EXPECTED[name], "", "; ".join(further))
+
+
+def _untold(name: str, found: Mapping[str, object]) -> CheckResult:
+    if name == RIG_FILE:
+        return verdict(True, name, "can be used", _EXPECTED[name])
+    return unknown(name, _EXPECTED[name], f"not reached: {', '.join(found)} failed before")

@@ -1,0 +1,101 @@
+"""What a check found, and what all of them say together.
+
+In: a measured value, what was expected, the remedy. Out: `CheckResult`s and their `Report`, with the exit status and
+the JSON object that scripts read. This file refuses to know how anything is measured or shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+Value = bool | int | float | str | None
+
+
+class Status(Enum):
+    """Outcome of one check."""
+
+    GOOD = "good"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """Could not be carried out, so nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One line of the report."""
+
+    name: str
+    """Stable and dotted, for scripts: `wiring.left_upper`."""
+    status: Status
+    measured: Value
+    expected: Value
+    unit: str = ""
+    remedy: str = ""
+    """What to do; empty when the check is good."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain values for JSON, which knows no NaN."""
+        return {
+            "name": self.name,
+            "status": self.status.value,
+            "measured": _finite(self.measured),
+            "expected": _finite(self.expected),
+            "unit": self.unit,
+            "remedy": self.remedy,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All checks of one self-test, in the order in which they were made."""
+
+    rig: str
+    checks: tuple[CheckResult, ...]
+    was_opened: bool
+    """Whether all devices could be opened; if not, most of the rig is untested."""
+
+    @property
+    def has_passed(self) -> bool:
+        """Every check is good."""
+        return bool(self.checks) and all(check.status is Status.GOOD for check in self.checks)
+
+    @property
+    def exit_status(self) -> int:
+        """0 good; 1 the rig was tested and a check failed; 2 the rig, or a part of it, could not be tested."""
+        if self.has_passed:
+            return 0
+        has_failed = any(check.status is Status.FAILED for check in self.checks)
+        return 1 if has_failed and self.was_opened else 2
+
+    def to_json(self) -> dict[str, object]:
+        """Return the object that `--json` prints."""
+        return {"passed": self.has_passed, "rig": self.rig, "checks": [check.to_json() for check in self.checks]}
+
+
+Sink = Callable[[CheckResult], None]
+
+
+def verdict(
+    is_good: bool, name: str, measured: Value, expected: Value, unit: str = "", remedy: str = ""
+) -> CheckResult:
+    """Return a good or failed result; the remedy is kept for the failed one."""
+    status = Status.GOOD if is_good else Status.FAILED
+    return CheckResult(name, status, measured, expected, unit, "" if is_good else remedy)
+
+
+def unknown(name: str, expected: Value, why: str, unit: str = "") -> CheckResult:
+    """Return a result for a check that could not be carried out."""
+    return CheckResult(name, Status.UNKNOWN, None, expected, unit, why)
+
+
+def counts(checks: Iterable[CheckResult]) -> dict[Status, int]:
+    """Return how many checks had each outcome."""
+    found = [check.status for check in checks]
+    return {status: found.count(status) for status in Status}
+
+
+def _finite(value: Value) -> Value:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,126 @@
+"""Thirty frame sets at the configured rate, and whether they are what they should be.
+
+In: frame sets, the run's statistics and the cameras' counters before and after. Out: checks of completeness, rate,
+skew, clock residuals and losses. This file refuses to run anything: the suite does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rigdriver.config import RigConfig
+from rigdriver.devices.camera_events import CameraStatistics
+from rigdriver.frames import FrameSet, Gap, Proof
+from rigdriver.selftest.result import CheckResult, unknown, verdict
+
+FRAME_SETS = 30
+RATE_TOLERANCE = 0.001
+"""Share of the configured rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is kept of a run: proofs and gaps, no pixels."""
+
+    proofs: tuple[Proof, ...]
+    gaps: tuple[Gap, ...]
+    dropped_frame_sets: int
+    before: Mapping[str, CameraStatistics]
+    after: Mapping[str, CameraStatistics]
+
+
+def keep(frame_sets: Iterable[FrameSet]) -> tuple[tuple[Proof, ...], tuple[Gap, ...]]:
+    """Take proofs and gaps from frame sets and let the pixels go at once."""
+    proofs: list[Proof] = []
+    gaps: list[Gap] = []
+    for frame_set in frame_sets:
+        proofs.append(frame_set.proof)
+        gaps += frame_set.gaps.values()
+    return tuple(proofs), tuple(gaps)
+
+
+def judge_run(observed: Observed, config: RigConfig) -> list[CheckResult]:
+    """Judge a run of `FRAME_SETS` frame sets."""
+    proofs = observed.proofs
+    return [
+        _judge_completeness(observed, config),
+        _judge_rate(proofs, config),
+        _judge_skew(proofs, config),
+        _judge_residual(proofs, config),
+        _judge_edges(proofs, config),
+        *_judge_losses(observed),
+    ]
+
+
+def _judge_completeness(observed: Observed, config: RigConfig) -> CheckResult:
+    complete = sum(len(proof.frames) == len(config.cameras) for proof in observed.proofs)
+    kinds = dict.fromkeys(str(gap) for gap in observed.gaps)
+    remedy = "; ".join(list(kinds)[:6]) or "fewer frame sets came than were asked for: see the log"
+    is_good = complete == FRAME_SETS and not observed.gaps
+    return verdict(is_good, "run.complete", complete, FRAME_SETS, "frame sets", remedy)
+
+
+def _judge_rate(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
+    expected = config.schedule.rate_hz
+    if len(proofs) < 2:
+        return unknown("run.rate", expected, "fewer than two frame sets came", "Hz")
+    first, last = proofs[0], proofs[-1]
+    seconds = (last.start_ticks - first.start_ticks) / first.tick_rate_hz
+    rate = (last.pulse_index - first.pulse_index) / seconds if seconds > 0 else math.nan
+    is_good = abs(rate - expected) <= RATE_TOLERANCE * expected
+    return verdict(
+        is_good, "run.rate", round(rate, 6), expected, "Hz", "the box keeps another time: report its firmware"
+    )
+
+
+def _judge_skew(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
+    bound = config.sync.max_skew_us
+    skews = [proof.skew_us for proof in proofs if not math.isnan(proof.skew_us)]
+    if not skews:
+        return unknown("run.skew", f"<= {bound:g}", "no frame set has two proved frames", "us")
+    remedy = "check cameras.latency_us and jitter_us in the rig file against the data sheets"
+    return verdict(max(skews) <= bound, "run.skew", round(max(skews), 2), f"<= {bound:g}", "us", remedy)
+
+
+def _judge_residual(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
+    bound = config.sync.tolerance_us
+    residuals = {name: abs(p.residual_us) for proof in proofs for name, p in proof.frames.items()}
+    for proof in proofs:
+        for name, frame in proof.frames.items():
+            residuals[name] = max(residuals[name], abs(frame.residual_us))
+    if not residuals:
+        return unknown("run.residual", f"<= {bound:g}", "no frame was proved", "us")
+    worst = max(residuals, key=lambda name: residuals[name])
+    remedy = f"camera {worst}: its time stamps wander; check cameras.time_stamp_of and its firmware"
+    measured = round(residuals[worst], 2)
+    return verdict(residuals[worst] <= bound, "run.residual", measured, f"<= {bound:g}", "us", remedy)
+
+
+def _judge_edges(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
+    """Every camera whose exposure line is wired must have been proved by its edges, not by its time stamps alone."""
+    wired = {camera.name for camera in config.cameras if camera.input is not None}
+    seen = sum(not p.unchecked for proof in proofs for name, p in proof.frames.items() if name in wired)
+    expected = FRAME_SETS * len(wired)
+    remedy = "exposure edges are missing; the checks wiring.*.exposure_line say whose"
+    return verdict(seen == expected, "run.exposure_edges", seen, expected, "exposures", remedy)
+
+
+def _judge_losses(observed: Observed) -> list[CheckResult]:
+    def grown(counter: str) -> dict[str, int]:
+        names = observed.after
+        differences = {n: getattr(names[n], counter) - getattr(observed.before[n], counter) for n in names}
+        return {name: count for name, count in differences.items() if count}
+
+    checks = []
+    for counter, name, remedy in (
+        ("incomplete", "run.incomplete_frames", "check cable and DeviceLinkThroughputLimit of {}"),
+        ("underrun", "run.frames_lost", "{}: raise genicam.buffers in the rig file, or free the processor"),
+        ("no_slot", "run.no_slot", "{}: raise genicam.frame_slots in the rig file, or free the processor"),
+    ):
+        lost = grown(counter)
+        checks.append(verdict(not lost, name, sum(lost.values()), 0, "frames", remedy.format(", ".join(lost))))
+    dropped = observed.dropped_frame_sets
+    remedy = "this computer was too slow to take the frame sets: free the processor"
+    return [*checks, verdict(dropped == 0, "run.queue_dropped", dropped, 0, "frame sets", remedy)]

@@ -1,0 +1,66 @@
+"""The self-test as a whole: opening, box, wiring, then a run; what fails early leaves the rest untold.
+
+In: an open rig, idle. Out: a `Report`. Cameras are triggered, and during the run the lamps flash as the rig file plans;
+afterwards every output is off. This file refuses to know what a single check measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from rigdriver.errors import RigError
+from rigdriver.rig import Rig
+from rigdriver.selftest import box_checks, opening
+from rigdriver.selftest.result import CheckResult, Report, unknown
+from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
+from rigdriver.selftest.wiring import judge_wiring, probe_wiring
+
+Tell = Callable[[str], None]
+Stage = Callable[[Rig], Iterable[CheckResult]]
+
+
+def run_selftest(rig: Rig, tell: Tell) -> Report:
+    """Make every check on an open, idle rig. `tell` hears what comes next.
+
+    Raises:
+        KeyboardInterrupt: as everywhere; the outputs are off then, too.
+    """
+    before = box_checks.Health.of(rig.box)
+    stages: list[tuple[str, str, Stage]] = [
+        ("opening", "what opening told", lambda r: opening.good_opening(r.config, r.cameras.reports)),
+        ("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config)),
+        ("wiring", "the wiring, camera by camera", _wiring),
+        ("run", f"{FRAME_SETS} frame sets at {rig.config.schedule.rate_hz:g} Hz", _run),
+        ("watchdog", "the watchdog", lambda r: box_checks.judge_watchdog(r.box, r.config)),
+        ("counters", "the counters", lambda r: box_checks.judge_health(before, box_checks.Health.of(r.box))),
+    ]
+    checks: list[CheckResult] = []
+    for name, what, stage in stages:
+        tell(what)
+        checks += _carried_out(name, stage, rig)
+    return Report(rig.config.name, tuple(checks), was_opened=True)
+
+
+def untested(rig: str, error: RigError) -> Report:
+    """Return the report of a rig that could not be opened."""
+    return Report(rig, tuple(opening.failed_opening(error)), was_opened=False)
+
+
+def _carried_out(name: str, stage: Stage, rig: Rig) -> Iterator[CheckResult]:
+    """Make the checks of a stage; when a device fails meanwhile, the rest of the stage is unknown."""
+    try:
+        yield from stage(rig)
+    except RigError as exc:
+        yield unknown(f"{name}.finished", "carried out", str(exc))
+
+
+def _wiring(rig: Rig) -> list[CheckResult]:
+    return judge_wiring(probe_wiring(rig.box, rig.cameras, rig.config, rig.box.identity.tick_rate_hz), rig.config)
+
+
+def _run(rig: Rig) -> list[CheckResult]:
+    before = rig.cameras.statistics()
+    with rig.run(frames=FRAME_SETS) as run:
+        proofs, gaps = keep(run)
+        dropped = run.statistics.dropped_frame_sets
+    return judge_run(Observed(proofs, gaps, dropped, before, rig.cameras.statistics()), rig.config)

@@ -1,0 +1,89 @@
+"""The report as a table for people, and as one page of HTML to send to somebody.
+
+In: a `Report`. Out: a rich table, or HTML without scripts and without anything from elsewhere. This file refuses to
+know what the checks measure.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from rich.table import Table
+from rich.text import Text
+
+from rigdriver.selftest.result import CheckResult, Report, Status, Value, counts
+
+_COLOURS = {Status.GOOD: "green", Status.FAILED: "bold red", Status.UNKNOWN: "yellow"}
+
+_STYLE = """
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 60em; color: #222 }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .3em .8em .3em 0; border-bottom: 1px solid #ddd; vertical-align: top }
+.good { color: #176d2c } .failed { color: #b00020; font-weight: bold } .unknown { color: #8a5a00 }
+"""
+
+
+def table(report: Report) -> Table:
+    """Return the checks as a table; the remedies stand under the checks that need them."""
+    shown = Table(title=f"Self-test of {report.rig}", title_justify="left", pad_edge=False)
+    for heading in ("check", "status", "measured", "expected"):
+        shown.add_column(heading, overflow="fold")
+    for check in report.checks:
+        status = Text(check.status.value, style=_COLOURS[check.status])
+        shown.add_row(
+            check.name, status, _with_unit(check.measured, check.unit), _with_unit(check.expected, check.unit)
+        )
+    return shown
+
+
+def remedies(report: Report) -> list[str]:
+    """Return one line for each check that is not good: what is wrong and what to do."""
+    return [_complaint(check) for check in report.checks if check.status is not Status.GOOD]
+
+
+def summary(report: Report) -> str:
+    """Return the verdict in one line."""
+    number = counts(report.checks)
+    if report.has_passed:
+        return f"passed: {number[Status.GOOD]} checks good"
+    told = ", ".join(f"{number[status]} {status.value}" for status in Status if number[status])
+    return f"{'failed' if report.exit_status == 1 else 'could not tell'}: {told}"
+
+
+def html(report: Report) -> str:
+    """Return the report as one HTML page."""
+    rows = "\n".join(_html_row(check) for check in report.checks)
+    head = "".join(f"<th>{heading}</th>" for heading in ("check", "status", "measured", "expected", "what to do"))
+    title = escape(f"Self-test of {report.rig}")
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n<p>{escape(summary(report))}</p>\n"
+        f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></body></html>\n"
+    )
+
+
+def _complaint(check: CheckResult) -> str:
+    if check.status is Status.UNKNOWN:
+        return f"{check.name}: could not tell: {check.remedy}"
+    seen = _with_unit(check.measured, check.unit) or "nothing"
+    wanted = _with_unit(check.expected, check.unit)
+    return f"{check.name}: {seen}, expected {wanted}: {check.remedy}"
+
+
+def _html_row(check: CheckResult) -> str:
+    status = check.status.value
+    cells = [check.name, _with_unit(check.measured, check.unit), _with_unit(check.expected, check.unit), check.remedy]
+    name, measured, expected, remedy = map(escape, cells)
+    return (
+        f'<tr><td>{name}</td><td class="{status}">{status}</td><td>{measured}</td><td>{expected}</td>'
+        f"<td>{remedy}</td></tr>"
+    )
+
+
+def _with_unit(value: Value, unit: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{shown} {unit}".rstrip()

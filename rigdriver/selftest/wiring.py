@@ -1,0 +1,243 @@
+"""Which trigger reaches which camera: one output at a time, and see whose exposure line and whose frame answer.
+
+In: an open box and open cameras, idle. Out: for each camera whether its own frame came and its own line rose, and how
+long after the trigger. Swapped cables show as the other camera's name. No lamp is lit. This file refuses to know
+schedules with light, clocks and matching.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from statistics import median
+from typing import Protocol
+
+from rigdriver.clock import ticks_from_us, us_from_ticks
+from rigdriver.config import CameraConfig, RigConfig
+from rigdriver.devices.box_events import BoxEvent
+from rigdriver.devices.camera_events import CameraEvent
+from rigdriver.frames import Edge, Frame, Pulse
+from rigdriver.schedule.plan import exposure_us
+from rigdriver.schedule.steps import BoxSchedule, BoxStep
+from rigdriver.selftest.result import CheckResult, verdict
+
+TRIGGERS = 3
+"""For each camera; a camera may miss the first one after a pause."""
+_GENERATION = 0x57495245
+_SPACING_US = 100_000.0
+_QUIET_S = 0.05
+
+
+class Box(Protocol):
+    """What this file needs of a trigger box."""
+
+    def subscribe(self, sink: Callable[[BoxEvent], None]) -> None: ...
+    def commit(self, schedule: BoxSchedule) -> None: ...
+    def arm(self, generation: int) -> None: ...
+    def start(self, generation: int) -> None: ...
+    def stop(self, now: bool = True) -> None: ...
+
+
+class CameraGroup(Protocol):
+    """What this file needs of the cameras."""
+
+    def start(self, sink: Callable[[CameraEvent], None]) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back when one output was pulsed alone."""
+
+    camera: str
+    frames: Mapping[str, int]
+    """Camera -> frames that it delivered."""
+    lines: Mapping[int, int]
+    """Box input -> rising edges."""
+    delays_us: tuple[float, ...]
+    """Trigger edge to the rise of the camera's own line."""
+    lengths_us: tuple[float, ...]
+    """How long its own line was high."""
+
+
+def probe_wiring(box: Box, cameras: CameraGroup, config: RigConfig, tick_rate_hz: int) -> list[Answer]:
+    """Pulse each camera's output alone and collect what answers."""
+    watch = _Watch()
+    box.subscribe(watch.hear_box)
+    cameras.start(watch.hear_camera)
+    try:
+        return [_probe(box, watch, config, camera, tick_rate_hz) for camera in config.cameras]
+    finally:
+        watch.is_over = True
+        box.stop(now=True)
+        cameras.stop()
+
+
+def _probe(box: Box, watch: _Watch, config: RigConfig, camera: CameraConfig, tick_rate_hz: int) -> Answer:
+    longest_us = camera.latency_us + exposure_us(config, camera) + camera.jitter_us
+    period_us = max(_SPACING_US, 2 * longest_us)
+    width = ticks_from_us(config.schedule.trigger_width_us, tick_rate_hz)
+    step = BoxStep(1 << camera.output, 0, width)
+    watch.begin()
+    box.commit(BoxSchedule(_GENERATION, ticks_from_us(period_us, tick_rate_hz), TRIGGERS, (step,)))
+    box.arm(_GENERATION)
+    box.start(_GENERATION)
+    watch.wait_for_pulses(TRIGGERS, timeout_s=1 + 2 * TRIGGERS * period_us / 1e6)
+    watch.wait_for_frames(camera.name, TRIGGERS, timeout_s=config.sync.gap_timeout_s)
+    watch.wait_until_quiet(timeout_s=1.0)
+    return watch.answer(camera, tick_rate_hz)
+
+
+def judge_wiring(answers: Sequence[Answer], config: RigConfig) -> list[CheckResult]:
+    """Say for each camera whether its own trigger, its own line and its own images belong together."""
+    owners = {camera.input: camera.name for camera in config.cameras if camera.input is not None}
+    checks = []
+    for answer in answers:
+        camera = config.camera(answer.camera)
+        checks.append(_judge_frames(answer, camera))
+        if camera.input is not None:
+            checks += _judge_line(answer, camera, owners, exposure_us(config, camera))
+    return checks
+
+
+def _judge_frames(answer: Answer, camera: CameraConfig) -> CheckResult:
+    others = [name for name in answer.frames if name != camera.name]
+    is_good = not others and answer.frames.get(camera.name, 0) >= TRIGGERS - 1
+    seen = ", ".join(f"{count} from {name}" for name, count in answer.frames.items()) or "no frames"
+    if others:
+        remedy = (
+            f"box output {camera.output} reaches {', '.join(others)}: swap the trigger cables, or mend cameras.output"
+        )
+    elif not answer.frames and not any(answer.lines.values()):
+        remedy = f"camera {camera.name} (SN {camera.serial}): check its trigger cable at box output {camera.output}"
+    else:
+        remedy = (
+            f"camera {camera.name} (SN {camera.serial}): it was triggered; check its data cable and link throughput"
+        )
+    name = f"wiring.{camera.name}.frames"
+    return verdict(is_good, name, seen, f"{TRIGGERS} from {camera.name}", remedy=remedy)
+
+
+def _judge_line(
+    answer: Answer, camera: CameraConfig, owners: Mapping[int, str], expected_us: float
+) -> list[CheckResult]:
+    """Judge the exposure-active line: whose it is, how late it rises, and for how long it stays."""
+    name = f"wiring.{camera.name}.exposure_line"
+    wrong = [line for line in answer.lines if line != camera.input and line in owners]
+    seen = ", ".join(f"{count} on input {line} ({owners.get(line, 'spare')})" for line, count in answer.lines.items())
+    expected = f"{TRIGGERS} on input {camera.input} ({camera.name})"
+    if wrong or not answer.delays_us:
+        told = ", ".join(f"input {line} ({owners[line]})" for line in wrong)
+        remedy = (
+            f"box output {camera.output} raises {told}: cables are swapped, at the triggers or at the exposure lines"
+            if wrong
+            else f"camera {camera.name}: its exposure-active line does not reach box input {camera.input}; "
+            "check the cable and LineSource = ExposureActive"
+        )
+        return [verdict(False, name, seen or "no edge", expected, remedy=remedy)]
+    is_whole = len(answer.delays_us) >= TRIGGERS - 1
+    delay, length = median(answer.delays_us), median(answer.lengths_us or (0.0,))
+    room_us = camera.jitter_us + 1
+    return [
+        verdict(
+            is_whole, name, seen, expected, remedy=f"camera {camera.name} skips triggers; check cable and connector"
+        ),
+        verdict(
+            abs(delay - camera.latency_us) <= room_us,
+            f"wiring.{camera.name}.latency",
+            round(delay, 2),
+            f"{camera.latency_us:g} +- {room_us:g}",
+            "us",
+            f"camera {camera.name}: mend cameras.latency_us in the rig file, or its TriggerDelay",
+        ),
+        verdict(
+            abs(length - expected_us) <= room_us + 0.01 * expected_us,
+            f"wiring.{camera.name}.exposure",
+            round(length, 2),
+            round(expected_us, 2),
+            "us",
+            f"camera {camera.name}: it exposes otherwise than ExposureTime says; check ExposureMode and ExposureAuto",
+        ),
+    ]
+
+
+class _Watch:
+    """Hears box and cameras on their threads and lets this one wait, always with a timeout."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self._news = threading.Condition()
+        self._frames: Counter[str] = Counter()
+        self._edges: list[Edge] = []
+        self._closed_pulses = 0
+
+    def begin(self) -> None:
+        """Forget what was heard before."""
+        with self._news:
+            self._frames.clear()
+            self._edges.clear()
+            self._closed_pulses = 0
+
+    def hear_box(self, event: BoxEvent) -> None:
+        """Take an event of the box."""
+        if self.is_over or not isinstance(event, Pulse):
+            return
+        with self._news:
+            self._edges += event.edges
+            self._closed_pulses += event.is_closed
+            self._news.notify_all()
+
+    def hear_camera(self, event: CameraEvent) -> None:
+        """Take an event of a camera."""
+        if self.is_over or not isinstance(event, Frame):
+            return
+        with self._news:
+            self._frames[event.camera] += 1
+            self._news.notify_all()
+
+    def wait_for_pulses(self, count: int, timeout_s: float) -> None:
+        """Wait until the box has reported that many whole pulses."""
+        with self._news:
+            self._news.wait_for(lambda: self._closed_pulses >= count, timeout_s)
+
+    def wait_for_frames(self, camera: str, count: int, timeout_s: float) -> None:
+        """Wait until a camera has delivered that many frames."""
+        with self._news:
+            self._news.wait_for(lambda: self._frames[camera] >= count, timeout_s)
+
+    def wait_until_quiet(self, timeout_s: float) -> None:
+        """Wait until nobody has said anything for a moment, so that the next probe hears its own answers only."""
+        with self._news:
+            for _ in range(round(timeout_s / _QUIET_S)):
+                if not self._news.wait(_QUIET_S):
+                    return
+
+    def answer(self, camera: CameraConfig, tick_rate_hz: int) -> Answer:
+        """Sum up what came back."""
+        with self._news:
+            edges, frames = sorted(self._edges, key=lambda edge: edge.t_box_ticks), +self._frames
+        lines = Counter(line for edge in edges if edge.is_input for line in range(8) if edge.rising >> line & 1)
+        triggers = [edge.t_box_ticks for edge in edges if not edge.is_input and edge.rising >> camera.output & 1]
+        own = 0 if camera.input is None else 1 << camera.input
+        rises = [edge.t_box_ticks for edge in edges if edge.is_input and edge.rising & own]
+        falls = [edge.t_box_ticks for edge in edges if edge.is_input and edge.falling & own]
+        return Answer(
+            camera=camera.name,
+            frames=dict(frames),
+            lines=dict(lines),
+            delays_us=_first_after(triggers, rises, tick_rate_hz),
+            lengths_us=_first_after(rises, falls, tick_rate_hz),
+        )
+
+
+def _first_after(causes: Sequence[int], effects: Sequence[int], tick_rate_hz: int) -> tuple[float, ...]:
+    """Return, for each cause that has one before the next cause, the time to its first effect in microseconds."""
+    delays = []
+    for cause, following in zip_longest(causes, causes[1:]):
+        effect = next((t for t in effects if t >= cause and (following is None or t < following)), None)
+        if effect is not None:
+            delays.append(us_from_ticks(effect - cause, tick_rate_hz))
+    return tuple(delays)

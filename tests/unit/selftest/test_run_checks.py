@@ -1,0 +1,102 @@
+"""A run's frame sets, judged."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from rigdriver.config import RigConfig
+from rigdriver.devices.camera_events import CameraStatistics
+from rigdriver.frames import FrameProof, Gap, GapReason, Proof
+from rigdriver.selftest.result import Status
+from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
+
+CONFIG = RigConfig.model_validate(
+    {
+        "name": "bench",
+        "box": {"url": "/dev/null"},
+        "genicam": {"producers": ["x.cti"]},
+        "cameras": [{"name": n, "serial": n, "output": i, "input": i} for i, n in enumerate(("a", "b"))],
+    }
+)
+TICKS = 10_000_000
+NOTHING = CameraStatistics(0, 0, 0, 0, 0)
+
+
+def frame_proof(camera: str, residual_us: float = 3.0, unchecked: tuple[str, ...] = ()) -> FrameProof:
+    return FrameProof(camera, 0, 200, 20_200, residual_us, 100.0, 1, unchecked=unchecked)
+
+
+def proof(index: int, cameras=("a", "b"), period: int = TICKS // 10, skew_us: float = 4.0, **kwargs) -> Proof:
+    frames = {camera: frame_proof(camera, **kwargs) for camera in cameras}
+    return Proof(index, 1, index * period, TICKS, frames, skew_us, "proved")
+
+
+def observed(proofs, gaps=(), dropped=0, after=NOTHING):
+    names = [camera.name for camera in CONFIG.cameras]
+    return Observed(tuple(proofs), tuple(gaps), dropped, dict.fromkeys(names, NOTHING), dict.fromkeys(names, after))
+
+
+def failures(*args, **kwargs) -> dict[str, str]:
+    checks = judge_run(observed(*args, **kwargs), CONFIG)
+    return {check.name: check.remedy for check in checks if check.status is not Status.GOOD}
+
+
+def test_thirty_whole_frame_sets_are_good():
+    assert failures(proof(i) for i in range(FRAME_SETS)) == {}
+
+
+def test_a_gap_fails_completeness_and_its_reason_is_the_remedy():
+    proofs = [proof(i) for i in range(FRAME_SETS - 1)] + [proof(29, cameras=("a",), skew_us=math.nan)]
+    found = failures(proofs, [Gap("b", GapReason.NOT_EXPOSED)])
+    assert "check its trigger cable" in found["run.complete"]
+
+
+def test_too_few_frame_sets_fail_although_each_is_complete():
+    assert "run.complete" in failures(proof(i) for i in range(FRAME_SETS - 1))
+
+
+def test_another_rate_fails():
+    assert set(failures(proof(i, period=TICKS // 10 + 2000) for i in range(FRAME_SETS))) == {"run.rate"}
+
+
+def test_one_large_skew_fails():
+    proofs = [proof(i) for i in range(FRAME_SETS - 1)] + [proof(29, skew_us=101)]
+    assert set(failures(proofs)) == {"run.skew"}
+
+
+@pytest.mark.parametrize("residual_us", [-101.0, 101.0])
+def test_one_large_residual_of_either_sign_fails(residual_us):
+    proofs = [proof(i) for i in range(FRAME_SETS - 1)] + [proof(29, residual_us=residual_us)]
+    assert set(failures(proofs)) == {"run.residual"}
+
+
+def test_frames_proved_without_their_wired_exposure_line_fail():
+    proofs = [proof(i) for i in range(FRAME_SETS - 1)] + [proof(29, unchecked=("exposure edges: none seen",))]
+    assert set(failures(proofs)) == {"run.exposure_edges"}
+
+
+@pytest.mark.parametrize(
+    ("counter", "name"),
+    [("incomplete", "run.incomplete_frames"), ("underrun", "run.frames_lost"), ("no_slot", "run.no_slot")],
+)
+def test_each_counter_of_losses_fails_its_check(counter, name):
+    after = CameraStatistics(**{"delivered": 9, "incomplete": 0, "no_slot": 0, "underrun": 0, "copied": 0, counter: 2})
+    assert set(failures([proof(i) for i in range(FRAME_SETS)], after=after)) == {name}
+
+
+def test_dropped_frame_sets_fail():
+    assert set(failures([proof(i) for i in range(FRAME_SETS)], dropped=1)) == {"run.queue_dropped"}
+
+
+def test_nothing_at_all_is_no_pass():
+    checks = {check.name: check.status for check in judge_run(observed([]), CONFIG)}
+    assert checks["run.complete"] is Status.FAILED
+    assert {checks["run.rate"], checks["run.skew"], checks["run.residual"]} == {Status.UNKNOWN}
+
+
+def test_pixels_are_not_kept():
+    sets = [SimpleNamespace(proof=proof(0), gaps={"b": Gap("b", GapReason.INCOMPLETE)}, frames={"a": object()})]
+    proofs, gaps = keep(iter(sets))  # type: ignore[arg-type]
+    assert proofs == (sets[0].proof,)
+    assert [gap.camera for gap in gaps] == ["b"]
