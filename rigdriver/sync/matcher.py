@@ -61,12 +61,20 @@ class _Pending:
 class Matcher:
     """Settles the pulses of one run."""
 
-    def __init__(self, schedule: Schedule, tracks: Mapping[str, Track], prover: Prover, gap_timeout_ns: int) -> None:
-        """`tracks` are locked; they are shared with the runs before and after."""
+    def __init__(
+        self,
+        schedule: Schedule,
+        tracks: Mapping[str, Track],
+        prover: Prover,
+        gap_timeout_ns: int,
+        is_waiting_for_close: bool = False,
+    ) -> None:
+        """`tracks` are locked. `is_waiting_for_close`: no pulse leaves before the box has reported its end."""
         self._schedule = schedule
         self._tracks = tracks
         self._prover = prover
         self._gap_timeout_ns = gap_timeout_ns
+        self._is_waiting_for_close = is_waiting_for_close
         self._period = schedule.box.frame_period_ticks
         self._lamp_names = {s.output: s.lamp for s in schedule.strobes}
         self._pending: dict[int, _Pending] = {}
@@ -74,6 +82,7 @@ class Matcher:
         self._held: dict[str, deque[Frame]] = {name: deque() for name in tracks}
         self._gone: dict[str, str] = {}
         self._edges_lost_before: int | None = None
+        self._belated: list[str] = []
         self.late_frames = 0
         """Proved frames whose frame set had left already."""
         self.stray_frames = 0
@@ -133,12 +142,14 @@ class Matcher:
         """Let time pass: pulses whose frames are overdue get their gaps."""
         for pending in self._pending.values():
             if t_host_ns - pending.t_report_ns > self._gap_timeout_ns:
+                pending.is_closed = True
                 self._close_out(pending, GapReason.NOT_DELIVERED)
         return self._settle()
 
     def finish(self) -> list[Resolved]:
         """End the run: everything still open becomes a gap."""
         for pending in self._pending.values():
+            pending.is_closed = True
             self._close_out(pending, GapReason.STOPPED)
         return self._settle()
 
@@ -146,29 +157,34 @@ class Matcher:
         return max(self._pending, default=self._next_index - 1)
 
     def _note_part(self, part: Pulse, exposures: Mapping[str, tuple[list[int], list[Exposure]]]) -> None:
-        newest = self._newest_index()
-        if part.index < self._next_index or part.index > newest + MAX_JUMP:
-            return
-        for index in range(newest + 1, part.index):
-            start = part.start_ticks - (part.index - index) * self._period
-            self._pending[index] = _Pending(index, start, part.t_host_ns, is_closed=True, is_reported=False)
-        pending = self._pending.get(part.index)
-        if pending is None:
-            is_whole = self._edges_lost_before is None or self._edges_lost_before != part.index
-            pending = _Pending(part.index, part.start_ticks, part.t_host_ns, is_reported=is_whole)
-            self._pending[part.index] = pending
-        self._edges_lost_before = None
-        self._note_lamps(pending, part)
-        for name, (triggers, seen) in exposures.items():
-            if triggers:
-                pending.triggered.add(name)
+        if part.index <= self._newest_index() + MAX_JUMP and part.index >= self._next_index:
+            pending = self._pending_of(part)
+            self._note_lamps(pending, part)
+            pending.triggered.update(name for name, (triggers, _) in exposures.items() if triggers)
+            pending.is_closed = pending.is_closed or part.is_closed
+        for name, (_, seen) in exposures.items():
             for exposure in seen:
                 self._note_exposure(name, exposure)
-        pending.is_closed = pending.is_closed or part.is_closed
+
+    def _pending_of(self, part: Pulse) -> _Pending:
+        """Return the pulse of a part; pulses that the box has not told of are made too, for they happened."""
+        if (known := self._pending.get(part.index)) is not None:
+            return known
+        for index in range(self._newest_index() + 1, part.index):
+            start = part.start_ticks - (part.index - index) * self._period
+            self._pending[index] = _Pending(index, start, part.t_host_ns, is_closed=True, is_reported=False)
+        is_whole = self._edges_lost_before is None or self._edges_lost_before != part.index
+        pending = _Pending(part.index, part.start_ticks, part.t_host_ns, is_reported=is_whole, notes=self._belated)
+        self._pending[part.index] = pending
+        self._belated = []
+        self._edges_lost_before = None
+        return pending
 
     def _note_exposure(self, name: str, exposure: Exposure) -> None:
         pending = self._pending.get(exposure.pulse_index)
         if pending is None:
+            # Its frame set has left already: the next one tells, for it may have suffered.
+            self._belated.append(f"camera {name}: an exposure nobody asked for late in pulse {exposure.pulse_index}")
             return
         pending.exposed.setdefault(name, []).append(exposure)
         if len(pending.exposed[name]) > 1:
@@ -206,11 +222,12 @@ class Matcher:
         pending = self._pending.get(exposure.pulse_index)
         if exposure.generation != self._schedule.box.generation:
             return
-        if pending is None or name in pending.gaps:
-            self.late_frames += 1
-        elif not exposure.is_on_time:
-            pending.suspicions[name] = Gap(name, GapReason.EXPOSURE, self._exposure_detail(pending, exposure))
+        if not exposure.is_on_time:
             self.stray_frames += 1
+            if pending is not None:
+                pending.suspicions[name] = Gap(name, GapReason.EXPOSURE, self._exposure_detail(pending, exposure))
+        elif pending is None or name in pending.gaps:
+            self.late_frames += 1
         else:
             pending.evidence[name] = Evidence(frame, exposure, matched.residual_ticks, matched.notes)
 
@@ -240,6 +257,8 @@ class Matcher:
         return resolved
 
     def _is_settled(self, pending: _Pending) -> bool:
+        if self._is_waiting_for_close and not pending.is_closed:
+            return False
         for name in self._tracks:
             if name in pending.evidence or name in pending.gaps:
                 continue

@@ -33,6 +33,8 @@ ARRIVAL_SHARE = 0.4
 """Part of a frame period by which an arrival may differ from the usual one and still tell neighbours apart."""
 REFIT_EVERY = 8
 """Frames between two fits once the window is filled a little; the line hardly turns in so short a time."""
+LOST_AFTER = 20
+"""Rejections in a row after which only a new preamble is likely to help."""
 FORGET_AFTER = 4
 """A hypothesis that as many frames have not confirmed is dropped."""
 
@@ -87,6 +89,7 @@ class Track:
         self._hypotheses: list[_Hypothesis] = []
         self._latencies_ns: deque[int] = deque(maxlen=USUAL)
         self._unfitted = 0
+        self._rejected_in_a_row = 0
 
     @property
     def clock(self) -> ClockFit | None:
@@ -152,6 +155,7 @@ class Track:
         if self._anchor is not None and exposure.ordinal < self._anchor[1]:
             notes = (*notes, "delivered out of order")
         self._hypotheses.clear()
+        self._rejected_in_a_row = 0
         self._learn(frame, exposure)
         return Matched(exposure, residual, notes)
 
@@ -206,7 +210,12 @@ class Track:
             self._suppose("the camera's clock stepped", round(by_count.start_ticks - start), frame, by_count)
         if by_arrival is not None:
             self._suppose("clock and counter were reset", round(by_arrival.start_ticks - start), frame, by_arrival)
-        return self._explain(start, by_clock, by_count, by_arrival)
+        self._rejected_in_a_row += 1
+        rejected = self._explain(start, by_clock, by_count, by_arrival)
+        if self._rejected_in_a_row < LOST_AFTER:
+            return rejected
+        detail = f"{rejected.detail}; {self._rejected_in_a_row} frames in a row: start a new run to tie its clock again"
+        return Rejected(rejected.reason, detail, rejected.exposure)
 
     def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure) -> None:
         if self._arrives_as_usual(frame, exposure) and exposure.ordinal not in self._used:

@@ -1,0 +1,154 @@
+"""The rig as an application sees it: open it, run it, take proved frame sets, close it.
+
+In: a rig file, or the name of a rig that can be started (`sim`). Out: runs of frame sets. Composes the trigger box and
+the cameras; recording and reconstruction are the caller's to add. This file refuses to know protocols and matching.
+
+    with Rig.open("rig.toml") as rig:
+        for frame_set in rig.run(frames=100):
+            print(frame_set.index, frame_set.proof.skew_us)
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from rigdriver.config import CameraConfig, FeatureValue, RigConfig
+from rigdriver.devices.cameras import Cameras
+from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.errors import RigError, StateError, gather
+from rigdriver.lifecycle import Lifecycle, RigState
+from rigdriver.run.run import Run
+from rigdriver.schedule.plan import compile_preamble, compile_schedule, exposure_us
+from rigdriver.sources import resolve
+
+PREAMBLE_MARGIN = 1.25
+"""The preamble's triggers are so much further apart than the slowest camera's shortest period."""
+SHORTEST_UNIT_US = 5000
+RATE_FEATURES = ("ResultingFrameRate", "AcquisitionResultingFrameRate", "AcquisitionFrameRateMax")
+
+
+T = TypeVar("T")
+
+
+class Rig:
+    """An open rig. One run at a time; every method may be called from any thread, runs are consumed by one."""
+
+    def __init__(self, config: RigConfig, box: TriggerBox, cameras: Cameras, stack: ExitStack) -> None:
+        """Use `Rig.open`."""
+        self.config = config
+        self.box = box
+        self.cameras = cameras
+        self._stack = stack
+        self._lifecycle = Lifecycle()
+        self._generation = secrets.randbelow(2**31) + 1
+        self._run: Run | None = None
+
+    @classmethod
+    def open(cls, source: str | Path | RigConfig) -> Rig:
+        """Open a rig: connect its box and cameras, write and read back every camera feature. Nothing is triggered yet.
+
+        `source`: a rig file, a configuration, or the name of a rig such as `sim` or `sim:default?rate_hz=60`.
+
+        Raises:
+            ConfigError: the rig file is wrong.
+            DeviceError: a device is missing, refuses or does not answer; all of them are told at once.
+        """
+        with ExitStack() as stack:
+            config = resolve(source, stack)
+            errors: list[RigError] = []
+            box = _collect(errors, lambda: stack.enter_context(TriggerBox.open(config.box)))
+            cameras = _collect(errors, lambda: stack.enter_context(_open_cameras(config)))
+            if box is None or cameras is None:
+                raise gather(f"rig {config.name}", errors)
+            return cls(config, box, cameras, stack.pop_all())
+
+    @property
+    def state(self) -> RigState:
+        """What the rig is doing."""
+        return self._lifecycle.state
+
+    def run(self, frames: int | None = None, rate_hz: float | None = None) -> Run:
+        """Return a run of so many frame sets; it starts when it is iterated.
+
+        `frames` None runs until stopped (with light: until one flash train is over). `rate_hz` None takes the rig
+        file's.
+
+        Raises:
+            ScheduleError: the plan breaks a limit.
+            StateError: the rig is closed, or another run is under way.
+        """
+        if self.state is not RigState.OPEN:
+            raise StateError(f"rig {self.config.name} is {self.state.value}: end that run first, or open the rig again")
+        ticks = self.box.identity.tick_rate_hz
+        schedule = compile_schedule(self.config, ticks, self._next_generation(), frames, rate_hz)
+        unit_us = self._preamble_unit_us(1e6 / schedule.rate_hz)
+        preamble = compile_preamble(self.config, ticks, self._next_generation(), unit_us)
+        self._run = Run(self.config, self.box, self.cameras, self._lifecycle, preamble, schedule)
+        return self._run
+
+    def close(self) -> None:
+        """Turn all outputs off and give the devices back. Closing twice is harmless."""
+        if self.state is RigState.CLOSED:
+            return
+        with self._stack:
+            if self._run is not None:
+                self._run.close()
+            self._lifecycle.go(RigState.CLOSED)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _next_generation(self) -> int:
+        self._generation = self._generation % (2**32 - 1) + 1
+        return self._generation
+
+    def _preamble_unit_us(self, period_us: float) -> float:
+        """Return the preamble's unit: as short as the slowest camera allows, so that a start takes little time."""
+        slowest_us = max(self._shortest_period_us(c, period_us) for c in self.config.cameras)
+        return max(SHORTEST_UNIT_US, PREAMBLE_MARGIN * slowest_us)
+
+    def _shortest_period_us(self, camera: CameraConfig, period_us: float) -> float:
+        for feature in RATE_FEATURES:
+            try:
+                rate_hz = self.cameras.get(camera.name, feature)
+            except RigError:
+                continue
+            if isinstance(rate_hz, int | float) and rate_hz > 0:
+                return 1e6 / rate_hz
+        return period_us
+
+
+def trigger_features(config: RigConfig, camera: CameraConfig) -> dict[str, FeatureValue]:
+    """Return what a camera is set to: triggered by its line, exposed as planned, and what the rig file adds."""
+    return {
+        "AcquisitionMode": "Continuous",
+        "TriggerSelector": "FrameStart",
+        "TriggerMode": "On",
+        "TriggerSource": "Line0",
+        "TriggerActivation": "RisingEdge",
+        "ExposureTime": exposure_us(config, camera),
+        **camera.features,
+    }
+
+
+def _open_cameras(config: RigConfig) -> Cameras:
+    features = {c.name: trigger_features(config, c) for c in config.cameras}
+    return Cameras.open(config.genicam, config.cameras, features)
+
+
+def _collect(errors: list[RigError], act: Callable[[], T]) -> T | None:
+    try:
+        return act()
+    except RigError as exc:
+        errors.append(exc)
+        return None

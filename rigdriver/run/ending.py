@@ -1,0 +1,95 @@
+"""When a run is over, and why.
+
+In: what the box says of its state, what was lost, what the user asked for. Out: whether the run is over, the error that
+ended it, and one word for the statistics. Every way to the end is bounded: a box that falls silent ends a run too. This
+file refuses to know frames.
+"""
+
+from __future__ import annotations
+
+import time
+from threading import Lock
+
+from rigdriver.devices.box_events import BoxStatus, EventsLost
+from rigdriver.devices.camera_events import CameraLost
+from rigdriver.errors import BoxFault, HostProcessLost, LinkLost, NoReply
+from rigdriver.frames import Pulse
+from rigdriver.sync.matcher import Matcher
+from rigdriver.wire.registers import BoxStates
+
+SILENT_PERIODS = 3
+"""A running box that reports nothing for so many frame periods (and the gap timeout) is taken to be gone."""
+
+
+class Ending:
+    """The end of one run, as it comes nearer."""
+
+    def __init__(self, expected: int, grace_s: float, period_s: float) -> None:
+        """`expected` 0 runs until stopped; `grace_s`: how long frames may still come after the box has ended."""
+        self._expected = expected
+        self._grace_s = grace_s
+        self._silence_s = SILENT_PERIODS * period_s + max(1.0, grace_s)
+        self._heard_at = time.monotonic()
+        self._ended_at: float | None = None
+        self._is_stopping = False
+        self._gone: set[str] = set()
+        self._lock = Lock()
+        self.error: BaseException | None = None
+        self.why: str | None = None
+
+    @property
+    def wants_rest(self) -> bool:
+        """Pulses that are still open shall be handed out as gaps."""
+        return True
+
+    def ask_to_stop(self) -> None:
+        """The user wants the end; what has been pulsed is still waited for."""
+        self._is_stopping = True
+
+    def heard_of_pulse(self, _part: Pulse) -> None:
+        """The box lives."""
+        self._heard_at = time.monotonic()
+
+    def heard_of_state(self, status: BoxStatus, generation: int) -> None:
+        """The box has changed its state."""
+        self._heard_at = time.monotonic()
+        if status.state is BoxStates.FAULT:
+            cause = getattr(status.fault, "name", None) or str(status.fault)
+            self.fail(BoxFault(f"trigger box: it turned everything off: {cause}; remove the cause and run again"))
+        elif status.previous_state is BoxStates.RUNNING and status.generation in {0, generation}:
+            self._ended_at = self._ended_at or time.monotonic()
+
+    def events_lost(self, lost: EventsLost) -> None:
+        """Reports of the box are missing; after a restart of the box there is no run any more."""
+        if lost.has_restarted:
+            self.fail(LinkLost("trigger box: it has restarted and forgotten its schedule; check its power, run again"))
+
+    def camera_gone(self, lost: CameraLost, cameras: int) -> None:
+        """A camera is gone; the run goes on with gaps unless none is left."""
+        self._gone.add(lost.camera)
+        if len(self._gone) == cameras or isinstance(lost.error, HostProcessLost):
+            self.fail(lost.error)
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error; the first one counts."""
+        with self._lock:
+            self.error = self.error or error
+            self.why = self.why or str(error)
+
+    def settle(self, why: str) -> None:
+        """Say how it ended, if nothing has been said."""
+        with self._lock:
+            self.why = self.why or ("stopped" if self._is_stopping else why)
+
+    def is_over(self, matcher: Matcher) -> bool:
+        """Whether no more frame sets can come."""
+        if self.error is not None:
+            return True
+        if self._expected and matcher.next_index >= self._expected:
+            return True
+        now = time.monotonic()
+        if self._ended_at is not None:
+            return (matcher.is_idle and self._is_stopping) or now - self._ended_at > self._grace_s
+        if now - self._heard_at > self._silence_s:
+            self.fail(NoReply("trigger box: it runs but reports nothing any more; check its cable and run again"))
+        return False

@@ -1,0 +1,122 @@
+"""The two queues of a run: what devices report, on its way in; frame sets, on their way out.
+
+In: items put by device threads. Out: items taken by the sync thread and by the consumer. Both are bounded: frames wait
+at the door until there is room, reports of the box (small, and the watchdog's thread must not wait) never do. This
+file refuses to know what the items mean.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from threading import Condition
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Inbox(Generic[T]):
+    """Items in order of arrival; `heavy` ones are limited in number."""
+
+    def __init__(self, heavy_limit: int) -> None:
+        self._items: deque[tuple[T, bool]] = deque()
+        self._heavy = 0
+        self._heavy_limit = heavy_limit
+        self._is_closed = False
+        self._changed = Condition()
+
+    def put(self, item: T) -> None:
+        """Add a light item; never waits."""
+        with self._changed:
+            self._items.append((item, False))
+            self._changed.notify_all()
+
+    def put_heavy(self, item: T) -> None:
+        """Add a heavy item; waits for room, at most until the inbox is closed."""
+        with self._changed:
+            while self._heavy >= self._heavy_limit and not self._is_closed:
+                self._changed.wait(timeout=1.0)
+            if self._is_closed:
+                return
+            self._items.append((item, True))
+            self._heavy += 1
+            self._changed.notify_all()
+
+    def take(self, timeout_s: float) -> T | None:
+        """Return the oldest item, or None after the timeout."""
+        with self._changed:
+            if not self._items:
+                self._changed.wait(timeout=timeout_s)
+            if not self._items:
+                return None
+            item, is_heavy = self._items.popleft()
+            if is_heavy:
+                self._heavy -= 1
+                self._changed.notify_all()
+            return item
+
+    def close(self) -> None:
+        """Let everyone go who waits; later heavy items are dropped."""
+        with self._changed:
+            self._is_closed = True
+            self._items.clear()
+            self._heavy = 0
+            self._changed.notify_all()
+
+
+class Outbox(Generic[T]):
+    """Finished items for one consumer: when it is slow, either the producer waits or the oldest item goes."""
+
+    def __init__(self, limit: int, is_dropping: bool) -> None:
+        self._items: deque[T] = deque()
+        self._limit = limit
+        self._is_dropping = is_dropping
+        self._end: BaseException | None = None
+        self._is_ended = False
+        self._is_abandoned = False
+        self._changed = Condition()
+        self.dropped = 0
+
+    def put(self, item: T) -> None:
+        """Add an item; waits for room, or drops the oldest and counts it, as the policy says."""
+        with self._changed:
+            while len(self._items) >= self._limit and not self._is_dropping and not self._is_abandoned:
+                self._changed.wait(timeout=1.0)
+            if self._is_abandoned:
+                return
+            if len(self._items) >= self._limit:
+                self._items.popleft()
+                self.dropped += 1
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """No more items will come; the consumer gets what is left, then the error if there is one."""
+        with self._changed:
+            if not self._is_ended:
+                self._end, self._is_ended = error, True
+            self._changed.notify_all()
+
+    def abandon(self) -> None:
+        """The consumer has gone: nothing waits for it any more."""
+        with self._changed:
+            self._is_abandoned = True
+            self._items.clear()
+            self._changed.notify_all()
+
+    def take(self, timeout_s: float) -> T | None:
+        """Return the next item, or None after the timeout.
+
+        Raises:
+            StopIteration: the end has been reached.
+            BaseException: whatever ended the run.
+        """
+        with self._changed:
+            if not self._items and not self._is_ended:
+                self._changed.wait(timeout=timeout_s)
+            if self._items:
+                item = self._items.popleft()
+                self._changed.notify_all()
+                return item
+            if self._is_ended:
+                raise self._end if self._end is not None else StopIteration
+            return None

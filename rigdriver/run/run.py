@@ -1,0 +1,298 @@
+r"""One run: start the cameras, tie the clocks, run the schedule, hand out proved frame sets, leave everything dark.
+
+In: an open box, open cameras, a compiled schedule. Out: an iterator of `FrameSet`, and figures at any time. The run
+owns two threads: "sync" matches what the devices' threads report, "clock" keeps box time tied to host time. This
+file refuses to know serial ports and node maps.
+
+    box thread ----\
+                    > reports -> sync thread (logs, tracks, matcher) -> outbox -> the consumer's loop
+    cameras thread -/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from threading import Event, Thread
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from rigdriver.clock import ClockFit, ticks_from_us
+from rigdriver.config import RigConfig
+from rigdriver.devices.box_events import BoxLost, BoxStatus, EventsLost
+from rigdriver.devices.camera_events import CameraLost, FrameLost
+from rigdriver.devices.cameras import Cameras
+from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.errors import BoxFault, RigError, StateError, SyncLost
+from rigdriver.frames import Frame, FrameSet, Pulse
+from rigdriver.lifecycle import Lifecycle, RigState
+from rigdriver.run.ending import Ending
+from rigdriver.run.queues import Outbox
+from rigdriver.run.reports import Report, Reports
+from rigdriver.run.statistics import RunStatistics, Tally
+from rigdriver.schedule.plan import Schedule, light_limits
+from rigdriver.sync.exposures import ExposureLog
+from rigdriver.sync.host_clock import HostClock, RoundTrip
+from rigdriver.sync.matcher import Matcher, Resolved
+from rigdriver.sync.preamble import Preamble
+from rigdriver.sync.proof import Prover
+from rigdriver.sync.track import Track
+
+FIRST_PROBES = 8
+PROBE_EVERY_S = 1.0
+PREAMBLE_ATTEMPTS = 3
+TURN_S = 0.05
+"""Longest sleep of the sync thread and of a waiting consumer; bounds how late a timeout is noticed."""
+
+
+class Run:
+    """Frame sets of one schedule, as an iterator; `rig.run(...)` makes it.
+
+    It starts with the first frame set asked for and ends with the loop, however that ends: all outputs are off then.
+    """
+
+    def __init__(
+        self,
+        config: RigConfig,
+        box: TriggerBox,
+        cameras: Cameras,
+        lifecycle: Lifecycle,
+        preamble: Schedule,
+        schedule: Schedule,
+    ) -> None:
+        self._config, self._box, self._cameras, self._lifecycle = config, box, cameras, lifecycle
+        self._preamble, self.schedule = preamble, schedule
+        self._tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
+        self._logs = {c.name: ExposureLog(schedule.exposures[c.name], self._tolerance) for c in config.cameras}
+        self._tracks = {n: Track(log, schedule.tick_rate_hz, self._tolerance) for n, log in self._logs.items()}
+        prover = Prover(schedule, config.sync.tolerance_us, config.sync.max_skew_us)
+        timeout_ns = round(config.sync.gap_timeout_s * 1e9)
+        self._matcher = Matcher(schedule, self._tracks, prover, timeout_ns, config.sync.wait_for_close)
+        self._reports = Reports(frame_limit=config.run.queue_frame_sets * len(config.cameras))
+        self._outbox: Outbox[FrameSet] = Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest")
+        self._tally = Tally(schedule.box.frame_count or None)
+        self._host_clock = HostClock(schedule.tick_rate_hz)
+        self._ending = Ending(schedule.box.frame_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz)
+        self._threads: list[Thread] = []
+        self._halt = Event()
+        self._is_started = self._is_closed = False
+
+    # ------------------------------------------------------------ for the application
+
+    def __iter__(self) -> Iterator[FrameSet]:
+        try:
+            self.start()
+            while True:
+                try:
+                    frame_set = self._outbox.take(TURN_S)
+                except StopIteration:
+                    return
+                if frame_set is not None:
+                    yield frame_set
+        finally:
+            self.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def statistics(self) -> RunStatistics:
+        """The figures so far; may be read from any thread while the run goes on."""
+        return self._tally.snapshot(
+            self._outbox.dropped, self._matcher.late_frames, self._matcher.stray_frames, self._ending.why
+        )
+
+    @property
+    def clocks(self) -> Mapping[str, ClockFit]:
+        """Each camera's clock against the box's, as known now: camera nanoseconds to box ticks."""
+        return MappingProxyType({n: t.clock for n, t in self._tracks.items() if t.clock is not None})
+
+    @property
+    def host_clock(self) -> HostClock:
+        """The box's clock against this computer's."""
+        return self._host_clock
+
+    def stop(self) -> None:
+        """End after the pulse under way; frames that are on their way still come. Returns at once."""
+        self._ending.ask_to_stop()
+        if self._is_started and not self._is_closed:
+            self._box.stop(now=False)
+
+    def start(self) -> None:
+        """Start cameras, tie the clocks and start the schedule. Iterating does it by itself.
+
+        Raises:
+            StateError: the rig is closed or runs already.
+            SyncLost: a camera's clock could not be tied to the box's; the message says which and why.
+            DeviceError: a device failed.
+        """
+        if self._is_started:
+            if self._is_closed:
+                raise StateError("this run is over; ask the rig for a new one")
+            return
+        self._lifecycle.go(RigState.STARTING)
+        self._is_started = True
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Turn all outputs off now and let the cameras rest. Closing twice is harmless."""
+        if not self._is_started or self._is_closed:
+            return
+        self._is_closed = True
+        with contextlib.ExitStack() as last:
+            last.callback(self._rest)
+            last.callback(self._cameras.stop)
+            last.callback(self._join)
+            with contextlib.suppress(RigError):  # the box's own watchdog turns its outputs off when the link is gone
+                self._box.stop(now=True)
+
+    # ------------------------------------------------------------ start and end
+
+    def _start(self) -> None:
+        self._box.subscribe(self._reports.from_box)
+        if self.schedule.has_light:
+            self._box.set_light_limits(light_limits(self._config, self.schedule.tick_rate_hz))
+        for _ in range(FIRST_PROBES):
+            self._probe()
+        self._cameras.start(self._reports.from_cameras)
+        self._tie_clocks()
+        for name, log in self._logs.items():
+            log.plan(self.schedule.exposures[name])
+        self._play(self.schedule)
+        self._lifecycle.go(RigState.RUNNING)
+        self._spawn("sync", self._sync)
+        self._spawn("clock", self._keep_host_clock)
+
+    def _play(self, schedule: Schedule) -> None:
+        generation = schedule.box.generation
+        self._box.commit(schedule.box)
+        self._box.arm(generation)
+        self._box.start(generation)
+
+    def _spawn(self, name: str, work: Callable[[], None]) -> None:
+        thread = Thread(target=work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _join(self) -> None:
+        self._halt.set()
+        self._reports.close()
+        self._outbox.abandon()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _rest(self) -> None:
+        self._ending.settle("closed early")
+        if self._lifecycle.state is not RigState.CLOSED:
+            self._lifecycle.go(RigState.OPEN)
+
+    # ------------------------------------------------------------ clocks
+
+    def _probe(self) -> None:
+        probe = self._box.probe_clock()
+        self._host_clock.add(RoundTrip(probe.t_sent_ns, probe.t_received_ns, probe.t_box_ticks))
+
+    def _keep_host_clock(self) -> None:
+        while not self._halt.wait(PROBE_EVERY_S):
+            try:
+                self._probe()
+            except RigError:
+                return  # a lost link reaches the consumer through the box's own report
+
+    def _tie_clocks(self) -> None:
+        """Play the dark preamble until every camera's clock is locked; a few times at most."""
+        unlocked: list[str] = []
+        for _ in range(PREAMBLE_ATTEMPTS):
+            preamble = Preamble(self._preamble, self._logs, self._tracks, self._tolerance)
+            self._play(self._preamble)
+            self._hear_preamble(preamble)
+            self._box.stop(now=True)
+            unlocked = preamble.lock()
+            if not unlocked:
+                return
+        raise SyncLost("the cameras' clocks cannot be tied to the box's:\n  " + "\n  ".join(unlocked))
+
+    def _hear_preamble(self, preamble: Preamble) -> None:
+        period_s = self._preamble.box.frame_period_ticks / self._preamble.tick_rate_hz
+        end = time.monotonic() + 2 * period_s + self._config.sync.gap_timeout_s + 1
+        while not preamble.is_complete and time.monotonic() < end:
+            report = self._reports.take(TURN_S)
+            if isinstance(report, Pulse):
+                preamble.take_pulse(report)
+            elif isinstance(report, Frame):
+                preamble.take_frame(report)
+            elif report is not None:
+                _raise_if_fatal(report)
+            if preamble.is_over:
+                end = min(end, time.monotonic() + self._config.sync.gap_timeout_s)
+
+    # ------------------------------------------------------------ the sync thread
+
+    def _sync(self) -> None:
+        try:
+            while not self._halt.is_set() and not self._ending.is_over(self._matcher):
+                report = self._reports.take(TURN_S)
+                now_ns = time.monotonic_ns()
+                for resolved in self._digest(report) if report is not None else self._matcher.tick(now_ns):
+                    self._hand_out(resolved)
+            for resolved in self._matcher.finish() if self._ending.wants_rest else []:
+                self._hand_out(resolved)
+            self._ending.settle("done")
+            self._outbox.end(self._ending.error)
+        except BaseException as exc:  # noqa: BLE001  the consumer gets it
+            self._ending.fail(exc)
+            self._outbox.end(exc)
+
+    def _digest(self, report: Report) -> list[Resolved]:
+        match report:
+            case Pulse():
+                self._ending.heard_of_pulse(report)
+                period = self.schedule.box.frame_period_ticks
+                exposures = {name: log.feed(report, period) for name, log in self._logs.items()}
+                return self._matcher.take_pulse(report, exposures)
+            case Frame():
+                return self._matcher.take_frame(report)
+            case FrameLost():
+                return self._matcher.take_loss(report.camera, report.frame_id, report.reason, f"{report.count} lost")
+            case CameraLost():
+                self._ending.camera_gone(report, len(self._logs))
+                return self._matcher.take_camera_gone(report.camera, str(report.error))
+            case EventsLost():
+                self._matcher.take_edges_lost()
+                self._ending.events_lost(report)
+            case BoxStatus():
+                self._ending.heard_of_state(report, self.schedule.box.generation)
+            case BoxLost():
+                self._ending.fail(report.error)
+        return []
+
+    def _hand_out(self, resolved: Resolved) -> None:
+        t_host_ns = self._host_clock.host_ns(resolved.start_ticks) or resolved.t_report_ns
+        frame_set = FrameSet(
+            index=resolved.index,
+            t_host_ns=t_host_ns,
+            t_utc_ns=time.time_ns() - time.monotonic_ns() + t_host_ns,
+            frames=MappingProxyType(dict(resolved.frames)),
+            gaps=MappingProxyType(dict(resolved.gaps)),
+            proof=resolved.proof,
+        )
+        self._tally.add(frame_set, resolved.t_report_ns)
+        self._outbox.put(frame_set)
+
+
+def _raise_if_fatal(report: Report) -> None:
+    if isinstance(report, BoxLost | CameraLost):
+        raise report.error
+    if isinstance(report, BoxStatus) and report.fault:
+        raise BoxFault(f"trigger box: it turned everything off: {report.fault.name}; remove the cause and run again")

@@ -1,0 +1,99 @@
+"""What a run has done so far, as figures that may be read while it runs.
+
+In: frame sets as they leave. Out: `RunStatistics`, frozen. This file refuses to know how frame sets come about.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+from types import MappingProxyType
+
+from rigdriver.frames import FrameSet
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatistics:
+    """Figures of one run; NaN where nothing has been measured yet."""
+
+    frame_sets: int
+    complete: int
+    gaps: int
+    """Missing frames, over all cameras."""
+    dropped_frame_sets: int
+    """Whole frame sets that a slow consumer lost."""
+    late_frames: int
+    stray_frames: int
+    rate_hz: float
+    """Frame sets a second on this computer's clock."""
+    skew_us_max: float
+    skew_us_median: float
+    """Of the newest thousand frame sets."""
+    residual_us_max: float
+    gap_reasons: Mapping[str, int]
+    gaps_by_camera: Mapping[str, int]
+    expected: int | None
+    """Frame sets asked for; None when it runs until stopped."""
+    stopped_by: str | None
+    """Why the run ended, once it has: `done`, `stopped`, `light limit` or an error's text."""
+
+
+class Tally:
+    """Adds up frame sets."""
+
+    def __init__(self, expected: int | None) -> None:
+        self._expected = expected
+        self._frame_sets = 0
+        self._complete = 0
+        self._reasons: Counter[str] = Counter()
+        self._cameras: Counter[str] = Counter()
+        self._skews: deque[float] = deque(maxlen=1000)
+        self._skew_max = float("nan")
+        self._residual_max = float("nan")
+        self._first: tuple[int, int] | None = None
+        self._last: tuple[int, int] | None = None
+
+    def add(self, frame_set: FrameSet, t_report_ns: int) -> None:
+        """Count one frame set; `t_report_ns` is when its pulse was first heard of."""
+        self._frame_sets += 1
+        self._complete += frame_set.is_complete
+        for gap in frame_set.gaps.values():
+            self._reasons[gap.reason.name] += 1
+            self._cameras[gap.camera] += 1
+        skew = frame_set.proof.skew_us
+        if skew == skew:
+            self._skews.append(skew)
+            self._skew_max = skew if self._skew_max != self._skew_max else max(self._skew_max, skew)
+        for proof in frame_set.proof.frames.values():
+            residual = abs(proof.residual_us)
+            self._residual_max = (
+                residual if self._residual_max != self._residual_max else max(self._residual_max, residual)
+            )
+        self._first = self._first or (frame_set.index, t_report_ns)
+        self._last = (frame_set.index, t_report_ns)
+
+    def snapshot(self, dropped: int, late_frames: int, stray_frames: int, stopped_by: str | None) -> RunStatistics:
+        """Return the figures as they are now."""
+        return RunStatistics(
+            frame_sets=self._frame_sets,
+            complete=self._complete,
+            gaps=sum(self._reasons.values()),
+            dropped_frame_sets=dropped,
+            late_frames=late_frames,
+            stray_frames=stray_frames,
+            rate_hz=self._rate_hz(),
+            skew_us_max=self._skew_max,
+            skew_us_median=median(self._skews) if self._skews else float("nan"),
+            residual_us_max=self._residual_max,
+            gap_reasons=MappingProxyType(dict(self._reasons)),
+            gaps_by_camera=MappingProxyType(dict(self._cameras)),
+            expected=self._expected,
+            stopped_by=stopped_by,
+        )
+
+    def _rate_hz(self) -> float:
+        if self._first is None or self._last is None or self._last[0] == self._first[0]:
+            return float("nan")
+        return (self._last[0] - self._first[0]) * 1e9 / max(1, self._last[1] - self._first[1])

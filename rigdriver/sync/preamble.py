@@ -1,0 +1,71 @@
+"""Collects the dark preamble of a run and ties every camera's clock to the box's.
+
+In: parts of pulses and frames. Out: locked tracks, or what is missing, camera by camera. The first frame sets of a run
+are as good as the rest because nothing of the run itself is needed to know the clocks. This file refuses to know how
+the preamble is triggered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rigdriver.frames import Frame, Pulse
+from rigdriver.schedule.plan import GOLOMB_MARKS, Schedule
+from rigdriver.sync.exposures import Exposure, ExposureLog
+from rigdriver.sync.lock import pair_preamble
+from rigdriver.sync.track import Track
+
+
+class Preamble:
+    """One preamble, from its first edge to the locks."""
+
+    def __init__(
+        self, schedule: Schedule, logs: Mapping[str, ExposureLog], tracks: Mapping[str, Track], tolerance_ticks: float
+    ) -> None:
+        self._schedule = schedule
+        self._logs = logs
+        self._tracks = tracks
+        self._tolerance = tolerance_ticks
+        self._frames: dict[str, list[Frame]] = {name: [] for name in logs}
+        self.is_over = False
+        """The box has ended the preamble; frames may still be on their way."""
+
+    def take_pulse(self, part: Pulse) -> None:
+        """Take a part of a pulse of any generation."""
+        for log in self._logs.values():
+            log.feed(part, self._schedule.box.frame_period_ticks)
+        if part.generation == self._schedule.box.generation and part.is_closed:
+            self.is_over = True
+
+    def take_frame(self, frame: Frame) -> None:
+        """Take a frame."""
+        self._frames[frame.camera].append(frame)
+
+    @property
+    def is_complete(self) -> bool:
+        """Every camera has delivered as many frames as the preamble has marks, and the box has told of them."""
+        marks = len(GOLOMB_MARKS)
+        return all(len(self._frames[name]) >= marks <= len(self._exposures(name)) for name in self._logs)
+
+    def lock(self) -> list[str]:
+        """Lock every track that can be; return a sentence for each camera that cannot."""
+        return [why for name in self._logs if (why := self._lock_camera(name)) is not None]
+
+    def _exposures(self, name: str) -> list[Exposure]:
+        return self._logs[name].since(self._schedule.box.generation)
+
+    def _lock_camera(self, name: str) -> str | None:
+        frames, exposures = self._frames[name], self._exposures(name)
+        pairs = pair_preamble(frames, exposures, self._schedule.tick_rate_hz / 1e9, self._tolerance)
+        if pairs is not None:
+            self._tracks[name].lock(pairs)
+            return None
+        marks = len(GOLOMB_MARKS)
+        seen = f"camera {name}: {len(exposures)} of {marks} exposures and {len(frames)} of {marks} frames"
+        if not exposures:
+            return f"{seen}; check its trigger cable, its exposure line and TriggerSource"
+        if not frames:
+            return f"{seen}; check its link and TriggerMode"
+        if len(exposures) >= 3 and len(frames) >= 3:
+            return f"{seen}, but their times do not fit; check that its cables are not swapped with another camera's"
+        return f"{seen}; check its cables and its maximum rate"

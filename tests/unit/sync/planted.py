@@ -1,0 +1,206 @@
+"""A world for the sync tests: what box and cameras would report, with faults planted at known places.
+
+In: a seed, rates, faults. Out: reports in the order of their arrival, and for every frame the pulse that truly made it,
+written into its first pixel. Knows nothing of how the driver matches. Its lies: exposure lines without delay.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rigdriver.config import RigConfig, parse
+from rigdriver.frames import Edge, Frame, FrameSet, Pulse
+from rigdriver.schedule.plan import Schedule, compile_preamble, compile_schedule
+from rigdriver.sync.exposures import ExposureLog
+from rigdriver.sync.matcher import Matcher, Resolved
+from rigdriver.sync.preamble import Preamble
+from rigdriver.sync.proof import Prover
+from rigdriver.sync.track import Track
+
+TICKS = 10_000_000
+FLUSH_TICKS = 20_000
+CAMERAS = ("left_upper", "left_lower", "left_colour", "right_upper", "right_lower", "right_colour")
+FAULTS = (
+    "missed_trigger", "doubled_trigger", "noise_edge", "late_exposure", "lost_frame", "repeated_id", "reordered",
+    "id_reset", "stamp_jump", "clock_step",
+)  # fmt: skip
+
+
+def rig_config(
+    rate_hz: float = 10, inputs: bool = True, cameras: tuple[str, ...] = CAMERAS, waits: bool = False
+) -> RigConfig:
+    lines = ['name = "planted"', "[box]", 'url = "none"', "[genicam]", 'producers = ["none.cti"]', "[schedule]"]
+    lines += [f"rate_hz = {rate_hz}", "[light]", "max_rate_hz = 1000", "max_train_pulses = 1000000"]
+    lines += ["[sync]", f"wait_for_close = {str(waits).lower()}"]
+    for n, name in enumerate(cameras):
+        role = "texture" if name.endswith("colour") else "geometry"
+        lines += ["[[cameras]]", f'name = "{name}"', f'serial = "S{n}"', f"output = {n}", f'role = "{role}"']
+        lines += [f"input = {n}"] if inputs else []
+    return parse("\n".join(lines), "planted", __import__("pathlib").Path())
+
+
+@dataclass
+class CameraTruth:
+    """One camera's clock and counters."""
+
+    rng: random.Random
+    offset_ns: int
+    drift_ppm: float
+    stamp_jitter_ns: float
+    arrival_ns: int
+    next_id: int = 0
+    step_ns: int = 0
+
+    def stamp(self, t_ns: float) -> int:
+        return round(
+            t_ns * (1 + self.drift_ppm * 1e-6) + self.offset_ns + self.step_ns + self.rng.gauss(0, self.stamp_jitter_ns)
+        )
+
+
+@dataclass
+class World:
+    """Box and cameras of one run, in true nanoseconds; the host's clock is true here, the box's is too."""
+
+    seed: int
+    rate_hz: float = 10
+    inputs: bool = True
+    cameras: tuple[str, ...] = CAMERAS
+    stamp_jitter_ns: float = 5000
+    waits: bool = False
+    faults: dict[tuple[str, int], str] = field(default_factory=dict)
+    """(camera, pulse) -> fault"""
+    step_of: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Nanoseconds of a stamp jump or clock step; else drawn."""
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.config = rig_config(self.rate_hz, self.inputs, self.cameras, self.waits)
+        r = self.rng
+        self.truth = {
+            name: CameraTruth(
+                random.Random(r.random()), r.randrange(10**15), r.uniform(-50, 50), self.stamp_jitter_ns,
+                round(min(0.3 / self.rate_hz, 0.03) * 1e9), r.choice([0, 1, 77]),
+            )
+            for name in self.cameras
+        }  # fmt: skip
+
+    # ------------------------------------------------------------ reports
+
+    def reports(self, schedule: Schedule, start_ns: int, pulses: int) -> list[Pulse | Frame]:
+        """Return everything that arrives at the host, in order of arrival."""
+        arriving: list[tuple[float, int, Pulse | Frame]] = []
+        period_ns = schedule.box.frame_period_ticks * 100
+        is_preamble = schedule.box.frame_count == 1 and len({s.delay_ticks for s in schedule.box.steps}) > 2
+        for index in range(pulses):
+            t0 = start_ns + index * period_ns
+            edges: list[tuple[int, bool, int, int]] = []
+            for step in schedule.box.steps:
+                edges += [(t0 // 100 + step.delay_ticks, False, step.output_mask, 1)]
+                edges += [(t0 // 100 + step.end_ticks, False, step.output_mask, 0)]
+            for n, name in enumerate(self.cameras):
+                plan = schedule.exposures[name]
+                delays = [s.delay_ticks for s in schedule.box.steps if s.output_mask >> n & 1]
+                for delay in delays:
+                    fault = None if is_preamble else self.faults.get((name, index))
+                    self._expose(name, n, t0 + delay * 100, plan, index, fault, edges, arriving, period_ns)
+            self._tell(edges, index, schedule, t0, period_ns, arriving)
+        return [report for _, _, report in sorted(arriving, key=lambda a: (a[0], a[1]))]
+
+    def _expose(self, name, n, trigger_ns, plan, index, fault, edges, arriving, period_ns) -> None:
+        camera = self.truth[name]
+        rng = camera.rng
+        if fault == "id_reset":
+            camera.next_id = 0
+        if fault == "clock_step":
+            camera.step_ns += self._step(name, index)
+        start = trigger_ns + plan.latency_ticks * 100 + rng.gauss(0, 1500)
+        if fault == "late_exposure":
+            start += rng.choice([150_000, 400_000, 1_500_000])
+        starts = [] if fault == "missed_trigger" else [start]
+        if fault == "doubled_trigger":
+            starts.append(start + 0.3 * period_ns)
+        if fault == "noise_edge":
+            starts.append(start + rng.choice([0.2, 0.4, 0.5]) * period_ns)
+        for nth, begin in enumerate(starts):
+            width = plan.exposure_ticks * 100
+            if plan.input is not None:
+                edges += [(round(begin / 100), True, 1 << n, 1), (round((begin + width) / 100), True, 1 << n, 0)]
+            self._deliver(
+                name, begin, width, index if nth == 0 else -1, fault if nth == 0 else None, arriving, period_ns
+            )
+
+    def _deliver(self, name, begin, width, index, fault, arriving, period_ns) -> None:
+        camera = self.truth[name]
+        stamp, frame_id = camera.stamp(begin), camera.next_id
+        camera.next_id += 1
+        if fault == "lost_frame":
+            return
+        if fault == "repeated_id":
+            frame_id -= 1
+        if fault == "stamp_jump":
+            stamp += self._step(name, index)
+        arrival = begin + width + camera.arrival_ns + abs(camera.rng.gauss(0, 1e6))
+        if fault == "reordered":
+            arrival += 1.05 * period_ns
+        pixels = np.full((1, 1), index & 0xFFFF, np.uint16)
+        arriving.append((arrival, 1, Frame(name, frame_id, stamp, round(arrival), "Mono16", pixels)))
+
+    def _step(self, name: str, index: int) -> int:
+        drawn = self.truth[name].rng.choice([-1, 1]) * self.truth[name].rng.choice(
+            [500_000, 3_000_000, 10**8, 10**9, 10**12]
+        )
+        return self.step_of.get((name, index), drawn)
+
+    def _tell(self, edges, index, schedule, t0, period_ns, arriving) -> None:
+        edges.sort()
+        levels = {True: 0, False: 0}
+        records = []
+        for t, is_input, mask, level in edges:
+            levels[is_input] = levels[is_input] | mask if level else levels[is_input] & ~mask
+            records.append(Edge(t, is_input, mask, levels[is_input]))
+        parts: list[list[Edge]] = []
+        for edge in records:
+            if not parts or len(parts[-1]) == 16 or edge.t_box_ticks - parts[-1][0].t_box_ticks > FLUSH_TICKS:
+                parts.append([])
+            parts[-1].append(edge)
+        generation, start = schedule.box.generation, t0 // 100
+        for part in [*parts, []]:
+            sent_ns = (part[0].t_box_ticks + FLUSH_TICKS) * 100 if part else t0 + period_ns
+            t_host = round(sent_ns + 5e5 + abs(self.rng.gauss(0, 2e5)))
+            arriving.append((t_host, 0, Pulse(index, generation, start, tuple(part), not part, t_host)))
+
+
+def run(world: World, pulses: int, generation: int = 7) -> tuple[list[Resolved], dict[str, Track], Matcher]:
+    """Play preamble and run of a world through the driver's sync floor."""
+    config = world.config
+    schedule = compile_schedule(config, TICKS, generation, pulses)
+    opening = compile_preamble(config, TICKS, generation - 1, unit_us=1.25e6 / config.schedule.rate_hz)
+    tolerance = round(config.sync.tolerance_us * TICKS / 1e6)
+    logs = {n: ExposureLog(schedule.exposures[n], tolerance) for n in world.cameras}
+    tracks = {n: Track(log, TICKS, tolerance) for n, log in logs.items()}
+    preamble = Preamble(opening, logs, tracks, tolerance)
+    for report in world.reports(opening, 10**9, 1):
+        preamble.take_pulse(report) if isinstance(report, Pulse) else preamble.take_frame(report)
+    assert preamble.lock() == []
+    prover = Prover(schedule, config.sync.tolerance_us, config.sync.max_skew_us)
+    matcher = Matcher(schedule, tracks, prover, round(config.sync.gap_timeout_s * 1e9), config.sync.wait_for_close)
+    out: list[Resolved] = []
+    for report in world.reports(schedule, 4 * 10**9, pulses):
+        if isinstance(report, Pulse):
+            exposures = {n: log.feed(report, schedule.box.frame_period_ticks) for n, log in logs.items()}
+            out += matcher.take_pulse(report, exposures)
+        else:
+            out += matcher.take_frame(report)
+        out += matcher.tick(report.t_host_ns)
+    out += matcher.finish()
+    return out, tracks, matcher
+
+
+def is_reported(resolved: Resolved | FrameSet, camera: str) -> bool:
+    """Something is said about this camera in this frame set."""
+    if camera in resolved.gaps or resolved.proof.frames[camera].notes:
+        return True
+    return any(camera in reason for reason in resolved.proof.reasons)

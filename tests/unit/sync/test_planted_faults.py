@@ -1,0 +1,96 @@
+"""Every timing fault, planted at known places: told where it happened, and no frame ever in a wrong frame set."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.unit.sync.planted import CAMERAS, FAULTS, World, is_reported, run
+
+PULSES = 2000
+
+
+def wrong_frames(resolved) -> list[tuple[int, str]]:
+    """Frames whose pixels name another pulse than their frame set."""
+    return [
+        (r.index, name) for r in resolved for name, f in r.frames.items() if int(f.pixels[0, 0]) != r.index & 0xFFFF
+    ]
+
+
+def plant(fault: str, seed: int, pulses: int = PULSES, count: int = 200) -> dict[tuple[str, int], str]:
+    rng = random.Random(seed)
+    return {(rng.choice(CAMERAS), p): fault for p in rng.sample(range(3, pulses - 5, 5), count)}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_planted_fault_is_told_in_its_own_frame_set_and_disturbs_no_other(fault: str) -> None:
+    faults = plant(fault, seed=11)
+    resolved, _, _ = run(World(seed=11, waits=True, faults=faults), PULSES)
+    assert [r.index for r in resolved] == list(range(PULSES))
+    assert wrong_frames(resolved) == []
+    assert [place for place in faults if not is_reported(resolved[place[1]], place[0])] == []
+    gaps_elsewhere = [(r.index, str(g)) for r in resolved for c, g in r.gaps.items() if (c, r.index) not in faults]
+    assert gaps_elsewhere == []
+
+
+@pytest.mark.parametrize("seed", [21, 22, 23])
+def test_no_frame_gets_into_a_wrong_set_when_faults_of_all_kinds_follow_each_other_closely(seed: int) -> None:
+    rng = random.Random(seed)
+    faults = {(rng.choice(CAMERAS), p): rng.choice(FAULTS) for p in range(0, 990, rng.choice([1, 2, 3]))}
+    resolved, _, _ = run(World(seed=seed, rate_hz=rng.choice([10, 30, 60]), faults=faults), 1000)
+    assert len(resolved) == 1000
+    assert wrong_frames(resolved) == []
+
+
+@pytest.mark.parametrize("step_periods", [1, -1, 2, 10])
+@pytest.mark.parametrize("fault", ["stamp_jump", "clock_step"])
+def test_a_clock_that_steps_by_whole_frame_periods_deceives_nobody(fault: str, step_periods: int) -> None:
+    faults = plant(fault, seed=5, pulses=400, count=40)
+    steps = dict.fromkeys(faults, step_periods * 100_000_000)
+    resolved, _, _ = run(World(seed=5, faults=faults, step_of=steps), 400)
+    assert wrong_frames(resolved) == []
+    assert [place for place in faults if not is_reported(resolved[place[1]], place[0])] == []
+    assert sum(len(r.gaps) for r in resolved) == len(faults)
+
+
+def test_nothing_is_told_of_a_run_without_faults() -> None:
+    resolved, _, matcher = run(World(seed=3), PULSES)
+    assert [r.index for r in resolved if r.gaps or r.proof.reasons or r.proof.verdict != "proved"] == []
+    assert (matcher.late_frames, matcher.stray_frames) == (0, 0)
+
+
+def test_the_first_frame_sets_are_as_good_as_the_rest() -> None:
+    resolved, _, _ = run(World(seed=4), 50)
+    assert all(r.proof.verdict == "proved" for r in resolved[:3])
+    assert max(abs(p.residual_us) for r in resolved[:3] for p in r.proof.frames.values()) < 40
+
+
+def test_skew_is_what_the_exposures_truly_spread() -> None:
+    resolved, _, _ = run(World(seed=6), 20)
+    for r in resolved:
+        starts = [p.exposure_start_ticks - p.trigger_ticks for p in r.proof.frames.values()]
+        assert r.proof.skew_us == pytest.approx((max(starts) - min(starts)) / 10, abs=0.11)
+
+
+def test_a_rig_without_exposure_lines_is_matched_too_and_says_what_it_could_not_check() -> None:
+    faults = plant("lost_frame", seed=7, pulses=300, count=30)
+    resolved, _, _ = run(World(seed=7, inputs=False, faults=faults), 300)
+    assert wrong_frames(resolved) == []
+    assert {(c, r.index) for r in resolved for c in r.gaps} == set(faults)
+    assert all("no input is wired" in p.unchecked[0] for r in resolved for p in r.proof.frames.values())
+
+
+def test_a_missed_trigger_without_exposure_lines_is_a_gap_and_shifts_nothing() -> None:
+    faults = plant("missed_trigger", seed=8, pulses=300, count=30)
+    resolved, _, _ = run(World(seed=8, inputs=False, faults=faults), 300)
+    assert wrong_frames(resolved) == []
+    assert set(faults) <= {(c, r.index) for r in resolved for c in r.gaps}
+
+
+def test_an_edge_after_the_frames_is_told_by_the_next_frame_set_when_nobody_waits_for_the_period_to_end() -> None:
+    faults = plant("noise_edge", seed=9, pulses=300, count=30)
+    resolved, _, _ = run(World(seed=9, faults=faults), 300)
+    for camera, pulse in faults:
+        told = [*resolved[pulse].proof.reasons, *resolved[pulse + 1].proof.reasons]
+        assert any(camera in reason for reason in told)
