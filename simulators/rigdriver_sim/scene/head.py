@@ -1,0 +1,295 @@
+"""The moving head: subject, expression, pose.
+
+In: a `SceneSpec` and a time. Out: a `HeadStill`, the exact surface at that time, with hits, distances and the paths of
+material points. An expression shifts the skin over the chart and swells it; both are smooth functions of time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from rigdriver_sim.scene.head_shape import CONTROL_COUNT, Subject, sculpt
+from rigdriver_sim.scene.head_skin import paint_skin
+from rigdriver_sim.scene.hits import Floats32, Hits, channel_weights, empty_hits
+from rigdriver_sim.scene.kernel import kernel
+from rigdriver_sim.scene.noise import generator
+from rigdriver_sim.scene.optics import Floats, inverse, rigid, rotation, transform, undistort
+from rigdriver_sim.scene.pods import CameraModel
+from rigdriver_sim.scene.raster import fill_depth
+from rigdriver_sim.scene.spec import MotionSpec, SceneSpec, SubjectSpec
+from rigdriver_sim.scene.spline import chart_axis, direction_of, field, foot_points, refine_on_ray, resample
+
+BASE_MM = (0.0, 12.0, -55.0)
+"""Where the head's origin rests in the world, so that the working point lies on the face."""
+NOSE_MM = 115.0
+
+
+def draw_subject(spec: SubjectSpec, seed: int) -> tuple[Subject, float]:
+    """Return the proportions and the skin tone; what the spec leaves out is drawn from the seed."""
+    draw = generator("subject", seed)
+    drawn = {
+        "width": draw.normal(1, 0.03), "face_length": draw.normal(1, 0.03), "nose_length": draw.normal(1, 0.12),
+        "nose_width": draw.normal(1, 0.1), "lips": draw.normal(1, 0.1), "chin": draw.normal(1, 0.08),
+        "eye_depth": draw.normal(1, 0.08), "ears": draw.normal(1, 0.06),
+    }  # fmt: skip
+    asymmetry = spec.asymmetry_mm if spec.asymmetry_mm >= 0 else abs(draw.normal(0, 1.2))
+    tone = spec.skin_tone if spec.skin_tone >= 0 else draw.uniform(0, 0.6)
+    chosen = {name: float(getattr(spec, name) or value) for name, value in drawn.items()}
+    return Subject(**chosen, asymmetry_mm=float(asymmetry)), float(tone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    """Skin around a place (head frame, mm) moves by `shift_mm` along the face and `swell_mm` outwards."""
+
+    at: tuple[float, float, float]
+    reach_mm: tuple[float, float]
+    shift_mm: tuple[float, float] = (0.0, 0.0)
+    swell_mm: float = 0.0
+
+
+_SMILE = (
+    _Pull((26, -71, 80), (30, 26), shift_mm=(6.5, 5.0)),
+    _Pull((-26, -71, 80), (30, 26), shift_mm=(-6.5, 5.0)),
+    _Pull((40, -44, 72), (30, 24), shift_mm=(0, 3.0), swell_mm=4.0),
+    _Pull((-40, -44, 72), (30, 24), shift_mm=(0, 3.0), swell_mm=4.0),
+)
+_BROW = (
+    _Pull((28, 17, 84), (32, 20), shift_mm=(0, 5.5), swell_mm=0.6),
+    _Pull((-28, 17, 84), (32, 20), shift_mm=(0, 5.5), swell_mm=0.6),
+)
+_MOUTH_DROP_MM = 11.0
+
+
+def _chart_of(at: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return chart coordinates of a place and the chart units of a mm there."""
+    low = 1.0 / (math.sqrt(at[0] ** 2 + at[1] ** 2 + at[2] ** 2) + at[2])
+    return at[0] * low, at[1] * low, low
+
+
+def _bump(r2: Floats) -> Floats:
+    inside = np.maximum(1.0 - r2, 0.0)
+    smooth: Floats = inside**3
+    return smooth
+
+
+def _ease(s: Floats) -> Floats:
+    s = np.clip(s, 0.0, 1.0)
+    smooth: Floats = s * s * s * (10 + s * (6 * s - 15))
+    return smooth
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """How far each expression has come, 0 to 1."""
+
+    smile: float = 0.0
+    mouth: float = 0.0
+    brow: float = 0.0
+
+    def material_of(self, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the chart coordinates at rest of the skin that is now at a, b, and how far it swells there in mm."""
+        ma, mb, swell = a.copy(), b.copy(), np.zeros_like(a)
+        for weight, pulls in ((self.smile, _SMILE), (self.brow, _BROW)):
+            for pull in pulls if weight else ():
+                a0, b0, unit = _chart_of(pull.at)
+                near = weight * _bump(
+                    ((a - a0) / (pull.reach_mm[0] * unit)) ** 2 + ((b - b0) / (pull.reach_mm[1] * unit)) ** 2
+                )
+                ma -= near * pull.shift_mm[0] * unit
+                mb -= near * pull.shift_mm[1] * unit
+                swell += near * pull.swell_mm
+        if self.mouth:
+            self._open_mouth(a, b, mb, swell)
+        return ma, mb, swell
+
+    def _open_mouth(self, a: Floats, b: Floats, mb: Floats, swell: Floats) -> None:
+        _a, lip, unit = _chart_of((0, -70, 93))
+        drop = _MOUTH_DROP_MM * self.mouth
+        gap = 2.0 * _MOUTH_DROP_MM
+        below = (lip - b) / unit
+        wide = _bump((a / (34 * unit)) ** 2)
+        jaw = wide * _ease((below + 0.06 * gap) / gap) * (1 - _ease((below - 55) / 45))
+        mb += jaw * drop * unit
+        hole = _bump((a / (19 * unit)) ** 2) * _bump(((below - 0.45 * gap) / (0.42 * gap)) ** 2)
+        swell -= self.mouth * 7.0 * hole
+
+
+def expression_at(motion: MotionSpec, t_s: float) -> Expression:
+    """Return the expression at a time."""
+    rise = 0.5 - 0.5 * math.cos(2 * math.pi * t_s / motion.period_s)
+    return Expression(motion.smile * rise, motion.mouth * rise, motion.brow * rise)
+
+
+def pose_at(motion: MotionSpec, t_s: float) -> Floats:
+    """Return T_world_body, (4, 4), at a time."""
+    phase = 2 * math.pi * t_s / motion.period_s
+    turn = min(motion.turn_mm_s * motion.period_s / (2 * math.pi * NOSE_MM), 0.6) * math.sin(phase)
+    sway = motion.sway_mm * np.array([math.sin(phase), 0.3 * math.sin(2 * phase), 0.5 * (1 - math.cos(phase))])
+    return rigid(rotation([0.0, turn, 0.0]), np.array(BASE_MM) + sway)
+
+
+@lru_cache(maxsize=4)
+def _at_rest(subject: Subject, tone: float, seed: int) -> tuple[Floats, Floats32]:
+    control = sculpt(subject)
+    skin = paint_skin(control, subject, tone, seed)
+    control.flags.writeable = False
+    skin.flags.writeable = False
+    return control, skin
+
+
+class Head:
+    """One subject; `still` gives the surface at a time."""
+
+    def __init__(self, spec: SceneSpec) -> None:
+        self._motion = spec.motion
+        self._scatter = spec.light.skin_blur
+        subject, tone = draw_subject(spec.subject, spec.seed)
+        self._rest, self._skin = _at_rest(subject, tone, spec.seed)
+
+    def still(self, t_s: float) -> HeadStill:
+        """Return the surface at a time."""
+        expression = expression_at(self._motion, t_s)
+        axis = chart_axis(CONTROL_COUNT)
+        a, b = np.meshgrid(axis, axis)
+        ma, mb, swell = expression.material_of(a, b)
+        control = np.empty(a.size)
+        resample(self._rest, ma.ravel(), mb.ravel(), control)
+        return HeadStill(
+            control=control.reshape(a.shape) + swell,
+            T_world_body=pose_at(self._motion, t_s),
+            expression=expression,
+            skin=self._skin,
+            scatter=self._scatter,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HeadStill:
+    """The head at one moment."""
+
+    control: Floats
+    T_world_body: Floats
+    expression: Expression
+    skin: Floats32
+    scatter: float
+
+    def hits(self, camera: CameraModel) -> Hits:
+        """Return what the camera's rays meet."""
+        found = empty_hits(camera, self.scatter)
+        T_cam_head = camera.T_cam_world @ self.T_world_body
+        guess = np.full((camera.height, camera.width), np.inf, np.float32)
+        points, pixels = self._lattice(T_cam_head, camera)
+        fill_depth(points, pixels, CONTROL_COUNT, CONTROL_COUNT, -1.0, guess)
+        chart = np.zeros((camera.height, camera.width, 2))
+        _refine(
+            self.control, camera.lens.packed, T_cam_head, self.T_world_body, guess, found.depth_mm, found.normal, chart
+        )
+        seen = np.isfinite(found.depth_mm)
+        ma, mb, _swell = self.expression.material_of(chart[..., 0][seen], chart[..., 1][seen])
+        found.material[..., 0][seen] = ma
+        found.material[..., 1][seen] = mb
+        _look_up_skin(self.skin, found.material, seen, channel_weights(camera), found.albedo)
+        return found
+
+    def shadow_depth(self, T_lamp_world: Floats, focal_px: float, size: int) -> Floats32:
+        """Return the depth that a lamp sees, (size, size) float32 mm, with the optical axis in the middle."""
+        depth = np.full((size, size), np.inf, np.float32)
+        points = transform(T_lamp_world @ self.T_world_body, self.lattice_mm())
+        pixels = focal_px * points[:, :2] / points[:, 2:] + (size - 1) / 2
+        fill_depth(points, np.ascontiguousarray(pixels), CONTROL_COUNT, CONTROL_COUNT, -1.0, depth)
+        return depth
+
+    def lattice_mm(self) -> Floats:
+        """Return a dense lattice of surface points in the head's frame, (CONTROL_COUNT**2, 3) mm, row by row."""
+        axis = chart_axis(CONTROL_COUNT)
+        a, b = np.meshgrid(axis, axis)
+        radii = np.empty(a.size)
+        resample(self.control, a.ravel(), b.ravel(), radii)
+        points: Floats = direction_of(a, b).reshape(-1, 3) * radii[:, None]
+        return points
+
+    def _lattice(self, T_cam_head: Floats, camera: CameraModel) -> tuple[Floats, Floats]:
+        points = transform(T_cam_head, self.lattice_mm())
+        return points, camera.lens.project(points)
+
+    def signed_distance_mm(self, points_world_mm: Floats) -> Floats:
+        """Return the distance of world points, (N, 3) mm, to the surface, (N,) mm; above 0 outside."""
+        local = np.ascontiguousarray(transform(inverse(self.T_world_body), points_world_mm))
+        distances = np.empty(len(local))
+        foot_points(self.control, local, distances, np.empty_like(local))
+        return distances
+
+    def material_points_mm(self, material: Floats) -> Floats:
+        """Return where skin points, (N, 2) chart coordinates at rest, now are in the world, (N, 3) mm."""
+        a, b = material[:, 0].copy(), material[:, 1].copy()
+        for _ in range(100):
+            ma, mb, _swell = self.expression.material_of(a, b)
+            a += 0.7 * (material[:, 0] - ma)
+            b += 0.7 * (material[:, 1] - mb)
+        radii = np.empty(len(a))
+        resample(self.control, a, b, radii)
+        return transform(self.T_world_body, direction_of(a, b) * radii[:, None])
+
+
+@kernel
+def _refine(
+    control: Floats,
+    lens: Floats,
+    T_cam_head: Floats,
+    T_world_body: Floats,
+    guess: Floats32,
+    depth: Floats,
+    normal: Floats32,
+    chart: Floats,
+) -> None:
+    height, width = guess.shape
+    R, W = T_cam_head, T_world_body
+    origin = np.empty(3)
+    for k in range(3):
+        origin[k] = -(R[0, k] * R[0, 3] + R[1, k] * R[1, 3] + R[2, k] * R[2, 3])
+    for row in range(height):
+        for column in range(width):
+            near = guess[row, column]
+            if not near < np.inf:
+                continue
+            x, y = undistort(lens, float(column), float(row))
+            vx = R[0, 0] * x + R[1, 0] * y + R[2, 0]
+            vy = R[0, 1] * x + R[1, 1] * y + R[2, 1]
+            vz = R[0, 2] * x + R[1, 2] * y + R[2, 2]
+            t = refine_on_ray(control, origin, vx, vy, vz, float(near))
+            if np.isnan(t):
+                continue
+            _f, gx, gy, gz, a, b = field(control, origin[0] + t * vx, origin[1] + t * vy, origin[2] + t * vz)
+            steep = 1.0 / np.sqrt(gx * gx + gy * gy + gz * gz)
+            depth[row, column] = t
+            chart[row, column, 0] = a
+            chart[row, column, 1] = b
+            for k in range(3):
+                normal[row, column, k] = (W[k, 0] * gx + W[k, 1] * gy + W[k, 2] * gz) * steep
+
+
+@kernel
+def _look_up_skin(skin: Floats32, material: Floats32, seen: np.ndarray, weights: Floats, albedo: Floats32) -> None:
+    channels, height, width = albedo.shape
+    n = skin.shape[0]
+    scale = (n - 1) / (2.0 * 1.7)
+    for row in range(height):
+        for column in range(width):
+            if not seen[row, column]:
+                continue
+            u = min(max((material[row, column, 0] + 1.7) * scale, 0.0), n - 1.001)
+            v = min(max((material[row, column, 1] + 1.7) * scale, 0.0), n - 1.001)
+            i, j = int(u), int(v)
+            s, t = u - i, v - j
+            for c in range(channels):
+                total = 0.0
+                for k in range(3):
+                    low = skin[j, i, k] * (1 - s) + skin[j, i + 1, k] * s
+                    high = skin[j + 1, i, k] * (1 - s) + skin[j + 1, i + 1, k] * s
+                    total += weights[c, k] * (low * (1 - t) + high * t)
+                albedo[c, row, column] = total

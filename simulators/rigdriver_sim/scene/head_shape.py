@@ -1,0 +1,224 @@
+"""A subject's head, sculpted from ellipsoids and capsules and then sampled as radii over the chart.
+
+In: a `Subject` (proportions as factors of an average adult). Out: control radii for `spline`. The table below is the
+whole anatomy: a row adds or cuts one smooth body; `pair` rows stand on both sides. Head frame: origin between the ears
+at the height of the eyes, x to the viewer's right, y up, z out of the face, mm.
+Lies: no hair but a close cap, no teeth, no inside of the nose; one radius a direction, so ears have no back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rigdriver_sim.scene.kernel import kernel
+from rigdriver_sim.scene.optics import Floats, rotation
+from rigdriver_sim.scene.spline import chart_axis, direction_of
+
+CONTROL_COUNT = 721
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Proportions, each a factor of the average; asymmetry in mm."""
+
+    width: float = 1.0
+    face_length: float = 1.0
+    nose_length: float = 1.0
+    nose_width: float = 1.0
+    lips: float = 1.0
+    chin: float = 1.0
+    eye_depth: float = 1.0
+    ears: float = 1.0
+    asymmetry_mm: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """An ellipsoid (`b` None) or a tapered capsule from `a` to `b`; `blend` is the width of the fillet in mm."""
+
+    a: tuple[float, float, float]
+    r: tuple[float, float, float] | tuple[float, float]
+    blend: float
+    b: tuple[float, float, float] | None = None
+    cut: bool = False
+    pair: bool = False
+    turn_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+def _anatomy(s: Subject) -> list[_Body]:
+    return [*_skull(s), *_eyes(s), *_nose(s), *_mouth(s), *_ears(s)]
+
+
+def _skull(s: Subject) -> list[_Body]:
+    return [
+        _Body((0, 28, -6), (76, 86, 98), 0),
+        _Body((0, 34, 36), (62, 48, 62), 18),
+        _Body((0, -28, 36), (57, 66, 55), 15),
+        _Body((0, -60, 28), (52, 46, 57), 14),
+        _Body((0, -99, 66), (17 * s.chin, 13 * s.chin, 17 * s.chin), 18),
+        _Body((45, -58, 6), (15, 25, 26), 20, pair=True),
+        _Body((45, -26, 58), (20, 13, 21), 16, pair=True),
+        _Body((33, -52, 60), (21, 22, 22), 16, pair=True),
+        _Body((0, -69, 70), (29, 23, 23), 12),
+        _Body((0, -60, -22), (54, 56), 14, b=(0, -240, -34)),
+    ]
+
+
+def _eyes(s: Subject) -> list[_Body]:
+    deep = s.eye_depth
+    return [
+        _Body((11, 15, 91), (7.5, 6), 9, b=(30, 18, 87), pair=True),
+        _Body((30, 18, 87), (6.5, 5), 9, b=(50, 11, 68), pair=True),
+        _Body((32, -1, 98), (17, 10.5, 15 * deep), 10, cut=True, pair=True),
+        _Body((32, -1, 76.0 - 1.5 * (deep - 1)), (13.2, 13.2, 13.2), 1.5, pair=True),
+        _Body((19, 1, 82), (2.2, 2.6), 2.5, b=(31, 6.2, 89.0), pair=True),
+        _Body((31, 6.2, 89.0), (2.6, 2.4), 2.5, b=(45, -0.5, 79), pair=True),
+        _Body((19, -1.5, 82), (1.8, 2.0), 2.5, b=(31, -7.2, 87.2), pair=True),
+        _Body((31, -7.2, 87.2), (2.0, 1.8), 2.5, b=(45, -1.5, 79), pair=True),
+    ]
+
+
+def _nose(s: Subject) -> list[_Body]:
+    out = 100 + 12 * s.nose_length
+    wide = s.nose_width
+    return [
+        _Body((0, 7, 88), (7, 8.5 * wide), 9, b=(0, -32, out - 3)),
+        _Body((0, -37, out - 1), (9.5 * wide, 8.5, 9.5), 6),
+        _Body((12 * wide, -42, 97), (6.5 * wide, 6.5, 10), 5, pair=True),
+        _Body((0, -45, out - 4), (4, 4), 4, b=(0, -50, 93)),
+        _Body((6.5 * wide, -49.5, out - 8), (3.4, 3.2, 5.5), 2.5, cut=True, pair=True),
+        _Body((19.5 * wide, -42, 99), (2.0, 6, 6), 4, cut=True, pair=True),
+    ]
+
+
+def _mouth(s: Subject) -> list[_Body]:
+    full = s.lips
+    return [
+        _Body((0, -54, 99), (2.4, 2.8), 5, b=(0, -62, 97.5), cut=True),
+        _Body((3.5, -65.2, 92.3), (3.9 * full, 3.6 * full), 2.5, b=(13, -66.8, 88.5), pair=True),
+        _Body((13, -66.8, 88.5), (3.6 * full, 1.6), 2.5, b=(25, -70.6, 79.5), pair=True),
+        _Body((0, -76.2, 91.2), (5.0 * full, 4.6 * full), 2.5, b=(12, -75.4, 88.2), pair=True),
+        _Body((12, -75.4, 88.2), (4.6 * full, 1.6), 2.5, b=(24, -71.6, 79.5), pair=True),
+        _Body((0, -70.4, 97.5), (1.3, 1.3), 2.5, b=(13, -70.2, 93.8), cut=True, pair=True),
+        _Body((13, -70.2, 93.8), (1.3, 1.0), 2.5, b=(26, -71.4, 81.5), cut=True, pair=True),
+        _Body((0, -86.5, 98), (7, 6), 8, b=(12, -86, 94), cut=True, pair=True),
+    ]
+
+
+def _ears(s: Subject) -> list[_Body]:
+    big = s.ears
+    turn = (8.0, -28.0, -6.0)
+    return [
+        _Body((76, -8, -16), (7 * big, 31 * big, 17 * big), 5, pair=True, turn_deg=turn),
+        _Body((86, 4, -13), (6, 15 * big, 9 * big), 4, cut=True, pair=True, turn_deg=turn),
+        _Body((84, -12, -9), (7, 10 * big, 8 * big), 4, cut=True, pair=True, turn_deg=turn),
+        _Body((76, -10, 1), (4.5, 6, 4), 4, pair=True),
+    ]
+
+
+ROW = 24
+_ELLIPSOID, _CAPSULE = 0.0, 1.0
+
+
+def _row(body: _Body, side: float, s: Subject, shift: Floats) -> list[float]:
+    # The face's proportions stretch the table: width in x, length below the eyes in y.
+    scale = np.array([s.width, s.face_length, 1.0])
+    a = np.array([side * body.a[0], body.a[1], body.a[2]]) * scale + shift
+    op = -1.0 if body.cut else 1.0
+    if body.b is not None:
+        b = np.array([side * body.b[0], body.b[1], body.b[2]]) * scale + shift
+        rest = [*b, body.r[0], body.r[1]]
+        return [op, _CAPSULE, body.blend, *a, *rest, *(0.0,) * (ROW - 6 - len(rest))]
+    turn = np.radians(np.array(body.turn_deg)) * np.array([1.0, side, side])
+    radii = np.array([body.r[0], body.r[1], body.r[2] if len(body.r) > 2 else body.r[0]]) * scale
+    rest = [*radii, *rotation(turn).T.ravel()]
+    return [op, _ELLIPSOID, body.blend, *a, *rest, *(0.0,) * (ROW - 6 - len(rest))]
+
+
+def bodies_table(s: Subject) -> Floats:
+    """Return the anatomy as rows of numbers, (N, ROW) float64."""
+    rows = []
+    for index, body in enumerate(_anatomy(s)):
+        sides = (-1.0, 1.0) if body.pair or (body.b is not None and body.a[0] != body.b[0]) else (1.0,)
+        for side in sides:
+            # One side of the face stands a little lower and farther out than the other.
+            lean = s.asymmetry_mm * 0.5 * (side if len(sides) == 2 and index > 4 else 0.0)
+            rows.append(_row(body, side, s, np.array([0.3 * lean, lean, -0.4 * lean])))
+    return np.round(np.array(rows), 6)
+
+
+@kernel
+def _body_distance(row: Floats, x: float, y: float, z: float) -> float:
+    px, py, pz = x - row[3], y - row[4], z - row[5]
+    if row[1] > 0.5:
+        bx, by, bz = row[6] - row[3], row[7] - row[4], row[8] - row[5]
+        h = (px * bx + py * by + pz * bz) / (bx * bx + by * by + bz * bz)
+        h = min(max(h, 0.0), 1.0)
+        ex, ey, ez = px - h * bx, py - h * by, pz - h * bz
+        return float(np.sqrt(ex * ex + ey * ey + ez * ez) - (row[9] + h * (row[10] - row[9])))
+    qx = row[9] * px + row[10] * py + row[11] * pz
+    qy = row[12] * px + row[13] * py + row[14] * pz
+    qz = row[15] * px + row[16] * py + row[17] * pz
+    ux, uy, uz = qx / row[6], qy / row[7], qz / row[8]
+    k0 = np.sqrt(ux * ux + uy * uy + uz * uz)
+    ux, uy, uz = ux / row[6], uy / row[7], uz / row[8]
+    k1 = np.sqrt(ux * ux + uy * uy + uz * uz)
+    return float(k0 * (k0 - 1.0) / max(k1, 1e-9))
+
+
+@kernel
+def _blended(rows: Floats, x: float, y: float, z: float) -> float:
+    d = _body_distance(rows[0], x, y, z)
+    for i in range(1, rows.shape[0]):
+        row = rows[i]
+        e = _body_distance(row, x, y, z)
+        k = row[2]
+        h = max(k - abs(d - row[0] * e), 0.0)
+        fillet = h * h / (4.0 * k)
+        if row[0] > 0.0:
+            d = min(d, e) - fillet
+        else:
+            h = max(k - abs(d + e), 0.0)
+            d = max(d, -e) + h * h / (4.0 * k)
+    return d
+
+
+@kernel
+def _sample_radii(rows: Floats, directions: Floats, out: Floats) -> None:
+    for i in range(directions.shape[0]):
+        x, y, z = directions[i, 0], directions[i, 1], directions[i, 2]
+        t = 250.0
+        for _ in range(60):
+            d = _blended(rows, t * x, t * y, t * z)
+            if d < 0.01:
+                break
+            t -= max(0.8 * d, 0.02)
+        out[i] = t
+
+
+@kernel
+def _smooth(grid: Floats, out: Floats) -> None:
+    n = grid.shape[0]
+    for j in range(n):
+        for i in range(n):
+            total = 0.0
+            for dj in range(-1, 2):
+                for di in range(-1, 2):
+                    w = (2.0 - abs(dj)) * (2.0 - abs(di)) / 16.0
+                    total += w * grid[min(max(j + dj, 0), n - 1), min(max(i + di, 0), n - 1)]
+            out[j, i] = total
+
+
+def sculpt(subject: Subject, count: int = CONTROL_COUNT) -> Floats:
+    """Return the control radii of a subject at rest, (count, count) float64, mm, [b, a]."""
+    axis = chart_axis(count)
+    a, b = np.meshgrid(axis, axis)
+    radii = np.empty(count * count)
+    _sample_radii(bodies_table(subject), np.ascontiguousarray(direction_of(a, b).reshape(-1, 3)), radii)
+    rough = radii.reshape(count, count)
+    smooth = np.empty_like(rough)
+    _smooth(rough, smooth)
+    # Rounded so that a last-digit difference between two maths libraries cannot grow.
+    return np.round(smooth, 6)

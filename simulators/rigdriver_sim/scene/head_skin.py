@@ -1,0 +1,141 @@
+"""The colour of a subject's skin, over the chart.
+
+In: the head at rest, its proportions, a tone and a seed. Out: an albedo map, (N, N, 3) float32, [b, a, rgb]. Lips,
+brows, eyes, cheeks, freckles, pores and a light cap are painted where they stand in mm. It knows no light.
+Lies: no gloss, no hair strands; a cap of cloth covers the hair, as in many scanning studios.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rigdriver_sim.scene.head_shape import Subject
+from rigdriver_sim.scene.hits import Floats32
+from rigdriver_sim.scene.noise import generator
+from rigdriver_sim.scene.optics import Floats
+from rigdriver_sim.scene.spline import direction_of, resample
+
+SKIN_LIMIT = 1.7
+SKIN_COUNT = 2049
+_LIGHT = np.array([0.80, 0.60, 0.50])
+_DARK = np.array([0.36, 0.24, 0.18])
+
+
+def paint_skin(control: Floats, subject: Subject, tone: float, seed: int) -> Floats32:
+    """Return the albedo map of a subject."""
+    axis = np.linspace(-SKIN_LIMIT, SKIN_LIMIT, SKIN_COUNT)
+    a, b = np.meshgrid(axis, axis)
+    radii = np.empty(a.size)
+    resample(control, a.ravel(), b.ravel(), radii)
+    place = direction_of(a, b) * radii.reshape(*a.shape, 1)
+    x, y, z = place[..., 0] / subject.width, place[..., 1] / subject.face_length, place[..., 2]
+    draw = generator("skin", seed)
+    skin = _complexion(x, y, z, tone, draw)
+    skin *= 1 + 0.05 * _grain(draw, SKIN_COUNT, 1)[..., None] + 0.05 * _grain(draw, SKIN_COUNT, 4)[..., None]
+    _freckles(skin, place, draw)
+    _face_marks(skin, x, y, z, tone)
+    _cap(skin, x, y, z, _grain(draw, SKIN_COUNT, 2))
+    rounded: Floats32 = (np.round(np.clip(skin, 0.02, 0.95) * 1000) / 1000).astype(np.float32)
+    return rounded
+
+
+def _soft(distance: Floats, width: float) -> Floats:
+    """Return 1 where `distance` is below 0, 0 beyond `width`, smooth between."""
+    s = np.clip(1 - distance / width, 0, 1)
+    smooth: Floats = s * s * (3 - 2 * s)
+    return smooth
+
+
+def _blend(skin: Floats, mask: Floats, colour: object) -> None:
+    skin += mask[..., None] * (np.asarray(colour) - skin)
+
+
+def _grain(draw: np.random.Generator, count: int, size: int) -> Floats:
+    """Return noise of about `size` texels, (count, count), unit variance."""
+    small = count // size + 3
+    noise: Floats = np.asarray(draw.standard_normal((small, small)), dtype=np.float64)
+    if size > 1:
+        noise = noise.repeat(size, 0).repeat(size, 1)
+        for shift in (1, size // 2):
+            noise = 0.5 * noise + 0.25 * (np.roll(noise, shift, 0) + np.roll(noise, shift, 1))
+    noise = noise[:count, :count]
+    unit: Floats = noise / noise.std()
+    return unit
+
+
+def _complexion(x: Floats, y: Floats, z: Floats, tone: float, draw: np.random.Generator) -> Floats:
+    base = _LIGHT * (1 - tone) + _DARK * tone
+    skin = np.broadcast_to(base, (*x.shape, 3)).copy()
+    cloud = sum(_grain(draw, x.shape[0], size) for size in (16, 40, 90))
+    skin *= 1 + 0.018 * np.asarray(cloud)[..., None] * np.array([0.6, 1.0, 1.0])
+    rosy = np.zeros_like(x)
+    for side in (-1, 1):
+        rosy += _soft(np.hypot((x - side * 42) / 24, (y + 38) / 20) - 0.2, 0.9)
+        rosy += 0.6 * _soft(np.hypot((x - side * 80) / 16, (y + 8) / 34) - 0.3, 0.8)
+    rosy += 0.7 * _soft(np.hypot(x / 13, (y + 38) / 12) + 0.02 * (112 - z) - 0.3, 0.8)
+    skin *= 1 - 0.22 * np.clip(rosy, 0, 1)[..., None] * np.array([0.1, 0.9, 0.8])
+    beard = _soft(np.hypot(x / 52, (y + 92) / 42) - 0.6, 0.5)
+    skin *= 1 - 0.08 * beard[..., None] * np.array([1.2, 1.0, 0.8])
+    return skin
+
+
+def _freckles(skin: Floats, place: Floats, draw: np.random.Generator) -> None:
+    scale = (SKIN_COUNT - 1) / (2 * SKIN_LIMIT)
+    for _ in range(420):
+        a, b = draw.normal(0, 0.33), draw.normal(-0.12, 0.3)
+        size_mm, depth = 0.4 + draw.exponential(0.5), draw.uniform(0.08, 0.35)
+        j, i = int((b + SKIN_LIMIT) * scale), int((a + SKIN_LIMIT) * scale)
+        reach = 14
+        if not (reach <= j < SKIN_COUNT - reach and reach <= i < SKIN_COUNT - reach):
+            continue
+        window = np.s_[j - reach : j + reach, i - reach : i + reach]
+        away = np.sqrt(((place[window] - place[j, i]) ** 2).sum(axis=-1))
+        skin[window] *= 1 - depth * _soft(away / size_mm - 0.4, 1.0)[..., None] * np.array([0.6, 1.0, 1.1])
+
+
+def _face_marks(skin: Floats, x: Floats, y: Floats, z: Floats, tone: float) -> None:
+    front = _soft(60 - z, 10)
+    dark = np.array([0.14, 0.10, 0.08]) * (1 - 0.5 * tone)
+    ax = np.abs(x)
+    # Lips: the region between two bows around the line where they meet.
+    line = -70.3 - 0.0016 * ax**2
+    bow = np.sqrt(np.clip(1 - (ax / 26.5) ** 2, 0, 1))
+    upper = line + bow * (7.6 - 1.6 * _soft(ax - 1, 4))
+    lower = line - bow * 9.6
+    lip = _soft(y - upper + 0.3, 1.2) * _soft(lower - y + 0.3, 1.2) * (ax < 26.5) * front
+    _blend(skin, 0.85 * lip, skin * np.array([0.88, 0.55, 0.58]))
+    _blend(skin, 0.85 * _soft(np.abs(y - line) - 0.3, 1.1) * (ax < 27) * front, dark * 1.4)
+    # Brows: an arch that thins towards the temple.
+    arch = 16.5 + 3.5 * (1 - ((ax - 32) / 20) ** 2)
+    thick = 3.4 - 1.6 * np.clip((ax - 28) / 24, 0, 1)
+    _blend(
+        skin, 0.8 * _soft(np.abs(y - arch) - thick, 1.6) * _soft(np.abs(ax - 32) - 20, 4) * _soft(50 - z, 8), dark * 1.5
+    )
+    _eyes(skin, ax, y, front, dark)
+    nostril = _soft(np.hypot((ax - 6.4) / 4.0, (y + 49.5) / 3.0) - 0.5, 0.6) * _soft(88 - z, 4)
+    _blend(skin, 0.75 * nostril, dark)
+
+
+def _eyes(skin: Floats, ax: Floats, y: Floats, front: Floats, dark: Floats) -> None:
+    along = np.clip((ax - 19.5) / 25.0, 0, 1)
+    open_half = 4.9 * np.sqrt(along * (1 - along)) * 2 * (1.15 - 0.3 * along)
+    middle = -0.8 + 1.2 * np.sin(along * 2.2) * 0.5
+    gap = np.abs(y - middle) - open_half
+    inside = _soft(gap + 0.2, 0.5) * (ax > 19.5) * (ax < 44.5) * front
+    _blend(skin, inside, [0.74, 0.72, 0.70])
+    iris = np.hypot(ax - 32, y - middle)
+    _blend(skin, inside * _soft(iris - 5.6, 0.6), np.array([0.20, 0.26, 0.28]))
+    _blend(skin, inside * _soft(iris - 2.1, 0.6), [0.03, 0.03, 0.03])
+    lash = _soft(np.abs(gap) - 0.35, 0.9) * (ax > 18.5) * (ax < 46) * front * _soft(middle - y, 1.0)
+    _blend(skin, 0.85 * lash, dark)
+
+
+def _cap(skin: Floats, x: Floats, y: Floats, z: Floats, cloth: Floats) -> None:
+    # The rim runs over the forehead and down behind the ears.
+    rim = 66 - 0.0075 * x**2 + np.where(z < 30, (z - 30) * 0.55, 0.0)
+    behind = _soft(z + 36, 5) * (y > -60)
+    cap = np.maximum(_soft(rim - y, 1.2), behind)
+    _blend(skin, cap, np.array([0.46, 0.50, 0.56]) * (1 + 0.06 * cloth[..., None]))
+    _blend(skin, 0.5 * _soft(np.abs(y - rim) - 0.4, 1.0) * (1 - behind), np.array([0.25, 0.27, 0.30]))
+    collar = _soft(y + 128 + 0.1 * np.abs(x), 3)
+    _blend(skin, collar, np.array([0.10, 0.11, 0.13]))
