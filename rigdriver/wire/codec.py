@@ -80,7 +80,7 @@ class Corrupt:
 
     fault: Fault
     head: bytes
-    """The first bytes, for the log."""
+    """The bytes of the header up to the refused one, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Decoder:
         self._buffer += data
         found: list[Message | Corrupt] = []
         while self._buffer:
-            fault = self._header_fault()
+            head_bytes, fault = self._header_fault()
             if fault is None:
                 end = self._buffer[1] + 2 if len(self._buffer) > 1 else HEADER_BYTES + 1
                 if len(self._buffer) < max(end, HEADER_BYTES + 1):
@@ -201,15 +201,15 @@ class Decoder:
                 if sum(frame[:-1]) & 0xFF == frame[-1]:
                     found.append(self._accept(frame))
                     continue
-                fault = Fault.CHECKSUM
-            self._skip(fault, found)
+                head_bytes, fault = HEADER_BYTES, Fault.CHECKSUM
+            self._skip(fault, head_bytes, found)
         return found
 
     def expire(self) -> list[Message | Corrupt]:
         """Give up the unfinished message (its bytes stopped coming) and look for messages inside it."""
         found: list[Message | Corrupt] = []
         if self._buffer:
-            self._skip(Fault.UNFINISHED, found)
+            self._skip(Fault.UNFINISHED, HEADER_BYTES, found)
             found += self.feed(b"")
         return found
 
@@ -218,11 +218,11 @@ class Decoder:
         self._buffer.clear()
         self._is_skipping = False
 
-    def _header_fault(self) -> Fault | None:
+    def _header_fault(self) -> tuple[int, Fault | None]:
         for n in range(1, min(len(self._buffer), HEADER_BYTES) + 1):
             if bytes(self._buffer[:n]) not in self._prefixes:
-                return tuple(Fault)[n - 1]
-        return None
+                return n, tuple(Fault)[n - 1]
+        return 0, None
 
     def _accept(self, frame: bytes) -> Message:
         del self._buffer[: len(frame)]
@@ -230,14 +230,14 @@ class Decoder:
         self._counts["messages"] += 1
         return decode(frame)
 
-    def _skip(self, fault: Fault, found: list[Message | Corrupt]) -> None:
+    def _skip(self, fault: Fault, head_bytes: int, found: list[Message | Corrupt]) -> None:
         if fault is Fault.CHECKSUM:
             self._counts["checksum_errors"] += 1
         elif fault is Fault.UNFINISHED:
             self._counts["unfinished"] += 1
         if not self._is_skipping:
             self._counts["header_errors"] += fault not in (Fault.CHECKSUM, Fault.UNFINISHED)
-            found.append(Corrupt(fault, bytes(self._buffer[:16])))
+            found.append(Corrupt(fault, bytes(self._buffer[:head_bytes])))
         self._is_skipping = True
         self._counts["bytes_skipped"] += 1
         del self._buffer[0]
