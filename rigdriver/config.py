@@ -10,12 +10,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rigdriver.errors import ConfigError
-from rigdriver.toml_lines import key_lines
+from rigdriver.toml_lines import KeyPath, key_lines
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
 FeatureValue = bool | int | float | str
@@ -142,11 +142,13 @@ class RigConfig(_Table):
 
     @model_validator(mode="after")
     def _names_and_lines_are_unique(self) -> Self:
-        devices: list[CameraConfig | LampConfig] = [*self.cameras, *self.lamps]
-        _refuse_twice("name", [d.name for d in devices])
-        _refuse_twice("camera serial", [c.serial for c in self.cameras])
-        _refuse_twice("box output", [str(d.output) for d in devices])
-        _refuse_twice("box input", [str(c.input) for c in self.cameras if c.input is not None])
+        cameras = [(f"cameras.{n}", c) for n, c in enumerate(self.cameras)]
+        lamps = [(f"lamps.{n}", lamp) for n, lamp in enumerate(self.lamps)]
+        devices: list[tuple[str, CameraConfig | LampConfig]] = [*cameras, *lamps]
+        _refuse_twice("name", [(key, d.name) for key, d in devices])
+        _refuse_twice("serial", [(key, c.serial) for key, c in cameras])
+        _refuse_twice("output", [(key, d.output) for key, d in devices])
+        _refuse_twice("input", [(key, c.input) for key, c in cameras if c.input is not None])
         return self
 
     def camera(self, name: str) -> CameraConfig:
@@ -157,10 +159,12 @@ class RigConfig(_Table):
         raise KeyError(name)
 
 
-def _refuse_twice(what: str, values: list[str]) -> None:
-    twice = sorted({v for v in values if values.count(v) > 1})
-    if twice:
-        raise ValueError(f"{what} used twice: {', '.join(twice)}")
+def _refuse_twice(field: str, values: list[tuple[str, str | int]]) -> None:
+    seen: dict[str | int, str] = {}
+    for key, value in values:
+        if value in seen:
+            raise ValueError(f"{key}.{field} = {value!r}: already used by {seen[value]}.{field}; give each its own")
+        seen[value] = key
 
 
 def load(path: Path) -> RigConfig:
@@ -192,26 +196,43 @@ def parse(text: str, origin: str, folder: Path) -> RigConfig:
     return config.model_copy(update={"genicam": config.genicam.model_copy(update={"producers": producers})})
 
 
-def _explain(exc: ValidationError, origin: str, lines: Mapping[tuple[str | int, ...], int]) -> str:
-    findings = []
-    for error in exc.errors(include_url=False):
-        loc = tuple(part for part in error["loc"] if not isinstance(part, str) or "[" not in part)
-        key = ".".join(str(part) for part in loc) or "rig file"
-        line = next((lines[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in lines), None)
-        where = f"{origin} line {line}" if line else origin
-        findings.append(f"{where}: {key}{_seen(error)}: {_expected(error)}")
-    return "\n".join(findings)
+def _explain(exc: ValidationError, origin: str, lines: Mapping[KeyPath, int]) -> str:
+    findings = (_finding(error, origin, lines) for error in exc.errors(include_url=False))
+    return "\n".join(dict.fromkeys(findings))
 
 
-def _seen(error: Mapping[str, object]) -> str:
+def _finding(error: Mapping[str, Any], origin: str, lines: Mapping[KeyPath, int]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    path: KeyPath = tuple(error["loc"])
+    if not path and "=" in message:  # a check over the whole file names its key in the message
+        key, _, expected = message.partition(": ")
+        path = tuple(int(part) if part.isdigit() else part for part in key.split(" =")[0].split("."))
+    else:
+        if "features" in path:
+            path = path[: path.index("features") + 2]  # what follows names the kinds of value that were tried
+        key = ".".join(str(part) for part in path) + _seen(error)
+        expected = _expected(error["type"], error.get("ctx", {}), message, path)
+    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+    return f"{origin}{f' line {line}' if line else ''}: {key}: {expected}"
+
+
+def _seen(error: Mapping[str, Any]) -> str:
     value = error.get("input")
-    return f" = {value!r}" if isinstance(value, bool | int | float | str) else ""
+    return f" = {value!r}" if isinstance(value, bool | int | float | str) and error["type"] != "missing" else ""
 
 
-def _expected(error: Mapping[str, object]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "unknown key; remove it or correct its spelling"
-    if error["type"] == "missing":
-        return "is missing; add it"
-    message = str(error["msg"])
-    return message.removeprefix("Value error, ").replace("Input should be", "expected")
+def _expected(kind: str, bounds: Mapping[str, Any], message: str, path: KeyPath) -> str:
+    """Say in the user's words what would be right."""
+    if "features" in path:
+        return "expected true, false, a number or a text"
+    special = {
+        "extra_forbidden": "unknown key; remove it or correct its spelling",
+        "missing": "is missing; add it",
+        "string_pattern_mismatch": "expected a letter, then letters, digits, _ or -, 40 at most",
+        "string_too_short": "expected a text that is not empty",
+        "tuple_type": "expected a list in [ ]",
+        "too_short": f"expected at least {bounds.get('min_length')} of them",
+        "too_long": f"expected at most {bounds.get('max_length')} of them",
+        "model_type": "expected a table",
+    }
+    return special.get(kind, message.replace("Input should be", "expected"))

@@ -1,0 +1,57 @@
+"""The queues of a run: order kept, room bounded, nobody left waiting."""
+
+from __future__ import annotations
+
+import pytest
+
+from rigdriver.run.queues import Inbox, Outbox
+
+
+def test_the_inbox_keeps_the_order_of_light_and_heavy_items() -> None:
+    inbox: Inbox[int] = Inbox(heavy_limit=2)
+    inbox.put(1)
+    inbox.put_heavy(2)
+    inbox.put(3)
+    assert [inbox.take(0) for _ in range(4)] == [1, 2, 3, None]
+
+
+def test_a_closed_inbox_drops_heavy_items_at_once_instead_of_waiting() -> None:
+    inbox: Inbox[int] = Inbox(heavy_limit=1)
+    inbox.put_heavy(1)
+    inbox.close()
+    inbox.put_heavy(2)
+    assert inbox.take(0) is None
+
+
+def test_a_dropping_outbox_loses_the_oldest_and_counts_it() -> None:
+    outbox: Outbox[int] = Outbox(limit=2, is_dropping=True)
+    for n in range(5):
+        outbox.put(n)
+    assert (outbox.take(0), outbox.take(0), outbox.take(0)) == (3, 4, None)
+    assert outbox.dropped == 3
+
+
+def test_the_consumer_gets_what_is_left_before_the_end_and_then_the_error() -> None:
+    outbox: Outbox[int] = Outbox(limit=4, is_dropping=False)
+    outbox.put(1)
+    outbox.end(OSError("gone"))
+    outbox.end(None)
+    assert outbox.take(0) == 1
+    with pytest.raises(OSError, match="gone"):
+        outbox.take(0)
+
+
+def test_the_end_without_an_error_is_a_stop_iteration_every_time() -> None:
+    outbox: Outbox[int] = Outbox(limit=4, is_dropping=False)
+    outbox.end()
+    for _ in range(2):
+        with pytest.raises(StopIteration):
+            outbox.take(0)
+
+
+def test_nobody_waits_for_a_consumer_that_has_gone() -> None:
+    outbox: Outbox[int] = Outbox(limit=1, is_dropping=False)
+    outbox.put(1)
+    outbox.abandon()
+    outbox.put(2)
+    assert outbox.take(0) is None

@@ -1,0 +1,127 @@
+"""The compiled schedule does what the plan says, and a plan that would break a limit is refused."""
+
+from __future__ import annotations
+
+import zlib
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rigdriver.config import RigConfig
+from rigdriver.errors import ScheduleError
+from rigdriver.schedule.plan import GOLOMB_MARKS, Schedule, compile_preamble, compile_schedule, light_limits
+from tests.unit.sync.planted import TICKS, rig_config
+
+LAMPS = (
+    {"name": "left_pattern", "kind": "pattern", "output": 6},
+    {"name": "left_white", "kind": "white", "output": 8},
+)
+
+
+def with_lamps(**changes: object) -> RigConfig:
+    """A rig of six cameras and two lamps; `schedule` and `light` keys may be changed."""
+    table = rig_config().model_dump()
+    table["lamps"] = LAMPS
+    table["light"] = {"max_rate_hz": 100, "max_train_pulses": 1000}
+    for key, value in changes.items():
+        for section in ("schedule", "light"):
+            if key in RigConfig.model_fields[section].annotation.model_fields:  # type: ignore[union-attr]
+                table[section] = {**table[section], key: value}
+    return RigConfig.model_validate(table, strict=False)
+
+
+def lit_inside(schedule: Schedule) -> bool:
+    """Every strobe lies inside the exposures of its cameras at both ends of their jitter."""
+    return all(
+        exposure.start_ticks + exposure.jitter_ticks <= strobe.delay_ticks
+        and strobe.delay_ticks + strobe.width_ticks
+        <= exposure.start_ticks - exposure.jitter_ticks + exposure.exposure_ticks
+        for strobe in schedule.strobes
+        for exposure in (schedule.exposures[name] for name in strobe.cameras)
+    )
+
+
+def test_geometry_exposures_begin_together_whatever_the_latencies() -> None:
+    table = rig_config().model_dump()
+    for n, camera in enumerate(table["cameras"]):
+        camera["latency_us"] = 10.0 + 7 * n
+    schedule = compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1)
+    starts = {e.start_ticks for name, e in schedule.exposures.items() if not name.endswith("colour")}
+    assert len(starts) == 1
+
+
+def test_texture_exposures_begin_after_geometry_has_ended_and_the_gap_is_over() -> None:
+    schedule = compile_schedule(with_lamps(texture_gap_us=700.0), TICKS, 1)
+    end = max(e.start_ticks + e.exposure_ticks for n, e in schedule.exposures.items() if not n.endswith("colour"))
+    start = min(e.start_ticks for n, e in schedule.exposures.items() if n.endswith("colour"))
+    assert start - end >= 7000
+
+
+@given(
+    rate=st.floats(1, 60), geometry=st.floats(200, 4000), texture=st.floats(200, 4000), gap=st.floats(0, 3000),
+    guard=st.floats(0, 300), width=st.floats(100, 2000),
+)  # fmt: skip
+def test_no_plan_compiles_that_breaks_a_limit(
+    rate: float, geometry: float, texture: float, gap: float, guard: float, width: float
+) -> None:
+    config = with_lamps(
+        rate_hz=rate, geometry_exposure_us=geometry, texture_exposure_us=texture, texture_gap_us=gap, guard_us=guard,
+        max_pulse_width_us=width,
+    )  # fmt: skip
+    try:
+        schedule = compile_schedule(config, TICKS, 1, frames=100)
+    except ScheduleError:
+        return
+    period = schedule.box.frame_period_ticks
+    limits = light_limits(config, TICKS)
+    assert lit_inside(schedule)
+    assert all(step.end_ticks < period for step in schedule.box.steps)
+    assert all(s.width_ticks <= limits.max_pulse_width_ticks for s in schedule.strobes)
+    assert all(s.width_ticks * 1000 <= (limits.max_duty_permille + 1) * period for s in schedule.strobes)
+    assert all(not (a.output_mask & b.output_mask) for a, b in combinations(schedule.box.steps, 2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "frames", "told"),
+    [
+        ({"geometry_exposure_us": 100.0}, 10, "lengthen geometry_exposure_us"),
+        ({"geometry_exposure_us": 120_000.0}, 10, "shorten the exposure or lower rate_hz"),
+        ({"rate_hz": 101.0}, 10, "light.max_rate_hz allows 100"),
+        ({"max_duty": 0.001}, 10, "light.max_duty allows 0.1%"),
+        ({"max_train_pulses": 50}, 51, "light.max_train_pulses allows 50"),
+        ({}, -1, "frames = -1"),
+        ({}, 0, "frames = 0"),
+    ],
+)
+def test_a_plan_that_breaks_a_limit_is_refused_with_limit_and_remedy(
+    changes: dict[str, object], frames: int, told: str
+) -> None:
+    with pytest.raises(ScheduleError, match=told.replace(".", r"\.")):
+        compile_schedule(with_lamps(**changes), TICKS, 1, frames)
+
+
+def test_an_endless_run_with_light_ends_with_the_flash_train() -> None:
+    assert compile_schedule(with_lamps(max_train_pulses=77), TICKS, 1).box.frame_count == 77
+    assert compile_schedule(rig_config(), TICKS, 1).box.frame_count == 0
+
+
+def test_any_two_preamble_frames_tell_which_marks_they_are() -> None:
+    differences = [b - a for a, b in combinations(GOLOMB_MARKS, 2)]
+    assert len(set(differences)) == len(differences)
+
+
+def test_the_preamble_is_dark_and_every_camera_is_triggered_at_each_mark() -> None:
+    preamble = compile_preamble(with_lamps(), TICKS, 1, unit_us=40_000)
+    lit = sum(1 << lamp["output"] for lamp in LAMPS)  # type: ignore[operator]
+    assert all(not step.output_mask & lit for step in preamble.box.steps)
+    for n in range(6):
+        assert sum(step.output_mask >> n & 1 for step in preamble.box.steps) == len(GOLOMB_MARKS)
+
+
+def test_the_commit_crc_covers_header_and_steps_as_staged() -> None:
+    box = compile_schedule(with_lamps(), TICKS, 9, 5).box
+    staged = b"".join(w.to_bytes(4, "little") for w in box.header_words())
+    staged += b"".join(w.to_bytes(4, "little") for n in range(len(box.steps)) for w in box.step_words(n))
+    assert box.crc32() == zlib.crc32(staged)

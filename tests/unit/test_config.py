@@ -1,0 +1,91 @@
+"""A rig file that cannot be used says which key, which value, which bound and which line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rigdriver.config import load, parse
+from rigdriver.errors import ConfigError
+
+RIG = """\
+name = "bench"
+[box]
+url = "/dev/ttyACM0"
+[genicam]
+producers = ["vendor.cti"]
+[[cameras]]
+name = "left"
+serial = "11"
+output = 0
+input = 0
+features = { PixelFormat = "Mono8", Gain = 3.5 }
+[[cameras]]
+name = "right"
+serial = "12"
+output = 1
+[[lamps]]
+name = "flash"
+kind = "pattern"
+output = 6
+[schedule]
+rate_hz = 10
+"""
+
+
+def test_a_rig_file_is_read_with_its_defaults_and_paths_start_at_its_folder(tmp_path: Path) -> None:
+    config = parse(RIG, "rig.toml", tmp_path)
+    assert config.genicam.producers == (tmp_path / "vendor.cti",)
+    assert config.camera("left").features == {"PixelFormat": "Mono8", "Gain": 3.5}
+    assert config.camera("right").input is None
+    assert config.light.max_train_pulses == 100
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("rate_hz = 10", "rate_hz = 0", ["line 21", "schedule.rate_hz = 0", "greater than 0"]),
+        ("rate_hz = 10", 'rate_hz = "10"', ["line 21", "schedule.rate_hz = '10'", "valid number"]),
+        ("rate_hz = 10", "rate_hz = nan", ["line 21", "finite"]),
+        ("rate_hz = 10", "rate_hz = true", ["line 21", "rate_hz"]),
+        ("rate_hz = 10", "rat_hz = 10", ["line 21", "schedule.rat_hz", "unknown key"]),
+        ("output = 6", "output = 16", ["line 19", "lamps.0.output = 16", "15"]),
+        ("output = 6", "output = 1", ["line 19", "lamps.0.output = 1", "already used by cameras.1.output"]),
+        ('serial = "12"', 'serial = "11"', ["line 14", "cameras.1.serial = '11'", "already used by cameras.0"]),
+        ('name = "right"', 'name = "left"', ["line 13", "cameras.1.name = 'left'"]),
+        ('kind = "pattern"', 'kind = "laser"', ["line 18", "lamps.0.kind = 'laser'", "'pattern' or 'white'"]),
+        ('url = "/dev/ttyACM0"', "", ["box.url", "is missing"]),
+        ('name = "right"', 'name = "right camera"', ["line 13", "cameras.1.name = 'right camera'", "a letter, then"]),
+        ("Gain = 3.5", "Gain = [1]", ["line 11", "cameras.0.features.Gain: expected true, false, a number or a text"]),
+    ],
+)
+def test_what_is_wrong_is_named_with_key_value_bound_and_line(old: str, new: str, told: list[str]) -> None:
+    assert old in RIG
+    with pytest.raises(ConfigError) as caught:
+        parse(RIG.replace(old, new), "rig.toml", Path())
+    for part in told:
+        assert part in str(caught.value)
+
+
+def test_all_findings_come_in_one_error() -> None:
+    text = RIG.replace("rate_hz = 10", "rate_hz = 0").replace("output = 6", "output = 99")
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "rig.toml", Path())
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"a = = 1", "is no TOML"), (b"\xff\xfe", "is not UTF-8"), (b"", "is missing")],
+)
+def test_a_file_that_is_no_rig_file_is_told_so(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "rig.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=told):
+        load(path)
+
+
+def test_a_missing_rig_file_is_told_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file"):
+        load(tmp_path / "none.toml")

@@ -1,0 +1,31 @@
+"""A rig changes its state only along the table."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from rigdriver.errors import StateError
+from rigdriver.lifecycle import TRANSITIONS, Lifecycle, RigState
+
+PATHS = {
+    RigState.OPEN: [],
+    RigState.STARTING: [RigState.STARTING],
+    RigState.RUNNING: [RigState.STARTING, RigState.RUNNING],
+    RigState.CLOSED: [RigState.CLOSED],
+}
+
+
+@pytest.mark.parametrize(("start", "to"), list(product(RigState, RigState)))
+def test_every_step_outside_the_table_is_refused_with_what_is_allowed(start: RigState, to: RigState) -> None:
+    lifecycle = Lifecycle()
+    for state in PATHS[start]:
+        lifecycle.go(state)
+    if to in TRANSITIONS[start]:
+        lifecycle.go(to)
+        assert lifecycle.state is to
+    else:
+        with pytest.raises(StateError, match=f"rig is {start.value}: cannot become {to.value}; allowed: "):
+            lifecycle.go(to)
+        assert lifecycle.state is start
