@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from rigdriver.errors import BadReply, BoxRefused, NoReply, StateError
+from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, StateError
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register, V
 from rigdriver.wire.session import (
@@ -195,14 +195,22 @@ class BoxLink:
         return self._session.state is SessionState.IDLE
 
     def _once(self, begin: Callable[[], bytes]) -> Answer | None:
-        with self._writes:
-            with self._arrived:
-                self._raise_failure()
-                self._reply = None
-                data = begin()
-            t_sent_ns = self._clock_ns()
-            self._port.write(data)
-        arrived = self._wait(t_sent_ns + self._timeout_ns)
+        try:
+            with self._writes:
+                with self._arrived:
+                    self._raise_failure()
+                    self._reply = None
+                    data = begin()
+                t_sent_ns = self._clock_ns()
+                self._port.write(data)
+            arrived = self._wait(t_sent_ns + self._timeout_ns)
+        except LinkLost as exc:
+            self.fail(exc)
+            raise
+        except KeyboardInterrupt:
+            # The box must still be told to stop, so the session goes on, behind a fence.
+            self._session.abandon_any()
+            raise
         return None if arrived is None else Answer(arrived[0].message, arrived[0].has_difference, t_sent_ns, arrived[1])
 
     def _wait(self, deadline_ns: int) -> tuple[Reply, int] | None:

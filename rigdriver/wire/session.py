@@ -188,6 +188,11 @@ class Session:
         self._state = SessionState.UNSURE
         self._counts["abandoned"] += 1
 
+    def abandon_any(self) -> None:
+        """Give up the outstanding request, if there is one: whoever asked was interrupted."""
+        if self._outstanding is not None:
+            self.abandon()
+
     def trust(self) -> None:
         """Take an unsure session as idle: the requests given up were reads of values that never change."""
         if self._state is SessionState.UNSURE:
