@@ -11,9 +11,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rigdriver.config import FeatureValue
 from rigdriver.errors import ConfigError
+
+if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
+    from rigdriver.config import FeatureValue
 
 # SFNC 2.7 has no such list; each line stands where the features that it locks, bounds or resets come after it.
 _ORDER = (

@@ -223,7 +223,9 @@ class HostProcess:
 
     def _end(self) -> None:
         self._events.close()
-        said = f"; it last said: {self._last_lines[-1]}" if self._last_lines else ""
+        # Of a trace the line that names the error says most; the whole of it is in the log.
+        telling = [line for line in self._last_lines if "rror" in line] or list(self._last_lines)
+        said = f"; it last said: {telling[-1]}" if telling else ""
         self._lost = HostProcessLost(f"camera process: {self._verdict}{said}; open the cameras again")
         self._has_ended.set()
         if not self._is_closing:

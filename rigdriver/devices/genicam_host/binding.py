@@ -12,6 +12,7 @@ and policies. Notes on the peers that a reader needs, all of harvesters 1.4.3:
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -20,21 +21,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from genicam import genapi, gentl
 from harvesters.core import Harvester, ImageAcquirer, ParameterKey, ParameterSet
 
-from rigdriver.config import FeatureValue
 from rigdriver.devices.camera_features import DeviceInfo
 from rigdriver.devices.genicam_host.features import NodeFacts, NodeKind
 from rigdriver.devices.pixel_formats import Bytes
 from rigdriver.errors import CameraError, ProducerError, RigError, gather
 
+if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
+    from rigdriver.config import FeatureValue
+
 _PEER_ERRORS = (gentl.GenericException, genapi.GenericException)
 _MULTI_PART = gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART
 _COMMAND_TIMEOUT_S = 1.0
+_GENTL_FUNCTIONS = ("GCInitLib", "TLOpen", "IFOpenDevice", "DevOpenDataStream", "DSAnnounceBuffer", "EventGetData")
 _MISCOUNTS_TO_DISTRUST = 3
 _NODE_KINDS = (
     ("IBoolean", NodeKind.BOOLEAN),
@@ -116,12 +120,18 @@ class Producers:
         if not path.is_file():
             return ProducerError(f"GenTL producer {path}: no such file; name a .cti file of the camera's maker")
         try:
-            self._harvester.add_file(str(path), check_existence=True, check_validity=True)
+            library = ctypes.CDLL(str(path))
         except OSError as exc:
             return ProducerError(
                 f"GenTL producer {path}: cannot be loaded: {_first_line(exc)}; expected a GenTL producer for "
                 f"{os.uname().machine} whose libraries are installed"
             )
+        # The binding calls what it does not find, and the process is gone.
+        if lacking := [name for name in _GENTL_FUNCTIONS if not hasattr(library, name)]:
+            return ProducerError(
+                f"GenTL producer {path}: is a library but no GenTL producer: it lacks {lacking[0]}; name a .cti file"
+            )
+        self._harvester.add_file(str(path))
         return None
 
     def _silent_failures(self, paths: Sequence[Path]) -> list[RigError]:

@@ -10,9 +10,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rigdriver.config import FeatureValue
 from rigdriver.devices.camera_features import DeviceInfo, FeatureReport, FeatureWrite, plan, split_key
 from rigdriver.devices.genicam_host import matching
 from rigdriver.devices.genicam_host.binding import Producers
@@ -20,6 +19,9 @@ from rigdriver.devices.genicam_host.features import read_one, write_all, write_a
 from rigdriver.devices.genicam_host.messages import Kind, encode
 from rigdriver.devices.genicam_host.stream import Outbox, Stream
 from rigdriver.errors import RigError, StateError, gather
+
+if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
+    from rigdriver.config import FeatureValue
 
 Request = Mapping[str, Any]
 _T = TypeVar("_T")

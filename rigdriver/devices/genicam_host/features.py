@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from rigdriver.config import FeatureValue
 from rigdriver.devices.camera_features import FeatureReport, FeatureWrite, fit_integer, is_clamped
 from rigdriver.errors import CameraError
+
+if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
+    from rigdriver.config import FeatureValue
 
 
 class NodeKind(Enum):
