@@ -99,6 +99,10 @@ class TriggerBox:
         """
         self._sinks = (*self._sinks, sink)
 
+    def unsubscribe(self, sink: EventSink) -> None:
+        """Call `sink` no more. Harmless when it is no subscriber."""
+        self._sinks = tuple(s for s in self._sinks if s != sink)
+
     @property
     def link_counters(self) -> LinkCounters:
         """What the link has seen; see `LinkCounters` for what must stay 0."""

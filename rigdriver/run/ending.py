@@ -37,11 +37,6 @@ class Ending:
         self.error: BaseException | None = None
         self.why: str | None = None
 
-    @property
-    def wants_rest(self) -> bool:
-        """Pulses that are still open shall be handed out as gaps."""
-        return True
-
     def ask_to_stop(self) -> None:
         """The user wants the end; what has been pulsed is still waited for."""
         self._is_stopping = True

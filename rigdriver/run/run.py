@@ -152,6 +152,7 @@ class Run:
         self._is_closed = True
         with contextlib.ExitStack() as last:
             last.callback(self._rest)
+            last.callback(self._box.unsubscribe, self._reports.from_box)
             last.callback(self._cameras.stop)
             last.callback(self._join)
             with contextlib.suppress(RigError):  # the box's own watchdog turns its outputs off when the link is gone
@@ -246,7 +247,7 @@ class Run:
                 now_ns = time.monotonic_ns()
                 for resolved in self._digest(report) if report is not None else self._matcher.tick(now_ns):
                     self._hand_out(resolved)
-            for resolved in self._matcher.finish() if self._ending.wants_rest else []:
+            for resolved in self._matcher.finish():
                 self._hand_out(resolved)
             self._ending.settle("done")
             self._outbox.end(self._ending.error)
