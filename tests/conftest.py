@@ -1,12 +1,28 @@
 """What every test may use, and what every test must leave behind: nothing.
 
-In: `--rig FILE` (run tests/rig on that rig instead of the simulated one) and `--slow`. Out: fixtures, and a failure
-for a test that leaks a thread, a child process or an open serial port. This file refuses to know what is tested.
+In: `--rig FILE` (run tests/rig on that rig instead of the simulated one) and `--slow`. Out: simulated rigs, and a
+failure for a test that leaks a thread, a child process, or an open serial port or socket. This file refuses to know
+what is tested.
 """
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
 import pytest
+
+GRACE_S = 5.0
+"""A thread or process that has been told to end may need a moment on a loaded machine."""
+SMALL = {"width": 320, "height": 240, "seed": 1}
+
+LaunchRig = Callable[..., Any]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,3 +39,110 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="slow: give --slow to run it"))
         if item.get_closest_marker("sim") and on_metal:
             item.add_marker(pytest.mark.skip(reason="needs the simulated rig's truth or faults; --rig was given"))
+
+
+# ---------------------------------------------------------------- simulated rigs
+
+
+def scenario(name: str = "default", **overrides: object) -> str:
+    """Return what `launch` and `Rig.open("sim:...")` take: small images and a fixed seed unless told otherwise."""
+    values = SMALL | overrides
+    return f"{name}?" + "&".join(f"{key}={value}" for key, value in values.items())
+
+
+@pytest.fixture(scope="module")
+def launch_rig() -> Iterator[LaunchRig]:
+    """Launch simulated rigs: `launch_rig(pace=0, seed=3)`; they end with the module."""
+    from rigdriver_sim.launch import launch
+
+    with ExitStack() as stack:
+        yield lambda name="default", **overrides: stack.enter_context(launch(scenario(name, **overrides)))
+
+
+@pytest.fixture(scope="module")
+def rig_file(request: pytest.FixtureRequest) -> Path:
+    """The rig to test: of `--rig FILE`, or a small simulated one in real time, one for each module."""
+    named = request.config.getoption("--rig")
+    if named is not None:
+        return Path(named)
+    running = request.getfixturevalue("launch_rig")()
+    return Path(running.rig_file)
+
+
+# ---------------------------------------------------------------- nothing may be left behind
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """What this process holds."""
+
+    threads: frozenset[threading.Thread]
+    children: frozenset[psutil.Process]
+    ports: frozenset[str]
+
+    @classmethod
+    def now(cls) -> Belongings:
+        children = psutil.Process().children(recursive=True)
+        return cls(
+            threads=frozenset(thread for thread in threading.enumerate() if thread.is_alive()),
+            children=frozenset(child for child in children if not _is_pythons_own(child)),
+            ports=frozenset(_open_ports()),
+        )
+
+    def beyond(self, earlier: Belongings) -> list[str]:
+        """Return what is held now and was not before."""
+        return [
+            *(f"thread {thread.name}" for thread in self.threads - earlier.threads),
+            *(f"child process {_told(child)}" for child in self.children - earlier.children),
+            *(f"open {port}" for port in self.ports - earlier.ports),
+        ]
+
+
+def _is_pythons_own(child: psutil.Process) -> bool:
+    """multiprocessing's resource tracker lives as long as the interpreter."""
+    try:
+        return any("resource_tracker" in part for part in child.cmdline())
+    except psutil.Error:
+        return False
+
+
+def _told(child: psutil.Process) -> str:
+    try:
+        return f"{child.pid} {' '.join(child.cmdline())[:120]}"
+    except psutil.Error:
+        return str(child.pid)
+
+
+def _open_ports() -> Iterator[str]:
+    folder = Path("/proc/self/fd")
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        try:
+            target = str(entry.readlink())
+        except OSError:
+            continue
+        if target.startswith(("/dev/pts/", "/dev/ptmx", "/dev/tty", "socket:")):
+            yield f"{target} (fd {entry.name})"
+
+
+def _left_behind(before: Belongings) -> list[str]:
+    """Wait, with an end, until nothing more is held than before."""
+    deadline = time.monotonic() + GRACE_S
+    while (left := Belongings.now().beyond(before)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
+@pytest.fixture(autouse=True, scope="module")
+def module_leaves_nothing_behind() -> Iterator[None]:
+    before = Belongings.now()
+    yield
+    left = _left_behind(before)
+    assert not left, f"the module's fixtures left behind: {', '.join(left)}"
+
+
+@pytest.fixture(autouse=True)
+def test_leaves_nothing_behind(module_leaves_nothing_behind: None) -> Iterator[None]:
+    before = Belongings.now()
+    yield
+    left = _left_behind(before)
+    assert not left, f"the test left behind: {', '.join(left)}"

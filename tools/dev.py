@@ -15,7 +15,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,6 +24,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 PINS = "requirements-dev.txt"
 LIBRARY = ROOT / "simulators" / "rigdriver_sim" / "rigsim.cti"
+RECIPE = ROOT / "simulators" / "gentl_producer" / "build.py"
 OLDEST = (3, 11)
 PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); import venv, ensurepip"
 SOURCES = ("rigdriver", "simulators", "tests", "tools", "hatch_build.py")
@@ -90,7 +90,7 @@ def install_pins() -> None:
 
 def install_project() -> None:
     """Install this project editable, which compiles the simulated GenTL producer too."""
-    recipe = sorted(p for p in (ROOT / "simulators" / "gentl_producer").rglob("*") if p.suffix in {".c", ".h", ".py"})
+    recipe = sorted(p for p in RECIPE.parent.rglob("*") if p.suffix in {".c", ".h", ".py"})
     stamp = Stamp("project", [ROOT / "pyproject.toml", ROOT / "hatch_build.py", *recipe])
     if stamp.is_fresh() and LIBRARY.exists():
         return
@@ -102,12 +102,9 @@ def install_project() -> None:
 
 
 def say_no_library() -> None:
-    """Tell that the simulated cameras are missing, and why."""
-    named = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
-    found = next(filter(None, map(shutil.which, [named.split()[0], "cc", "gcc", "clang"])), None)
-    reason = f"{found} could not compile them" if found else "no C compiler (cc, gcc, clang) is on the PATH"
-    say(f"the simulated cameras (rigsim.cti) were not built: {reason}. The driver works; the simulated rig does not.")
-    say("install a C compiler (Debian, Ubuntu: apt-get install gcc libc6-dev) and run this again")
+    """Tell that the simulated cameras are missing; compiling them once more shows why."""
+    run([str(PYTHON), str(RECIPE), str(LIBRARY)])
+    say("the simulated cameras were not built, for the reason above. The driver works; the simulated rig does not.")
 
 
 def fetch_foreign_producers() -> None:

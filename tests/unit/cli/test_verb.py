@@ -1,0 +1,97 @@
+"""How verbs end."""
+
+import os
+import signal
+
+import pytest
+import typer
+
+from rigdriver.cli.verb import verb
+from rigdriver.errors import CameraMissing, LinkLost
+
+
+def exit_status(act) -> int:
+    with pytest.raises(typer.Exit) as ended:
+        verb(act)()
+    return ended.value.exit_code
+
+
+def test_the_status_of_the_verb_is_the_exit_status():
+    assert exit_status(lambda: 1) == 1
+
+
+def test_an_error_of_a_device_is_one_line_and_status_2(capsys):
+    def act() -> int:
+        raise CameraMissing("camera left_upper (SN 23A7): not found; check its cable")
+
+    assert exit_status(act) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == "error: camera left_upper (SN 23A7): not found; check its cable\n"
+
+
+def test_a_full_disk_is_one_line_and_status_2(capsys):
+    def act() -> int:
+        raise OSError(28, "No space left on device", "out/left/000001.png")
+
+    assert exit_status(act) == 2
+    assert capsys.readouterr().err == "error: out/left/000001.png: No space left on device\n"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_unwinds_the_verb_and_is_told_by_the_exit_status(number, status):
+    closed = []
+
+    def act() -> int:
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        finally:
+            closed.append(True)
+        return 0
+
+    assert exit_status(act) == status
+    assert closed == [True]
+
+
+def test_a_second_ctrl_c_does_not_break_the_closing():
+    closed = []
+
+    def act() -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.pause()
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            closed.append(True)
+        return 0
+
+    assert exit_status(act) == 130
+    assert closed == [True]
+
+
+def test_a_link_that_dies_of_the_same_ctrl_c_is_no_error(capsys):
+    def act() -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.pause()
+        except KeyboardInterrupt:
+            raise LinkLost("trigger box: gone") from None
+        return 0
+
+    assert exit_status(act) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_signal_handlers_are_put_back():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    exit_status(lambda: 0)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_an_error_in_our_own_code_is_not_hidden():
+    def act() -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        verb(act)()
