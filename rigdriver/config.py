@@ -197,7 +197,12 @@ def parse(text: str, origin: str, folder: Path) -> RigConfig:
 
 
 def _explain(exc: ValidationError, origin: str, lines: Mapping[KeyPath, int]) -> str:
-    findings = (_finding(error, origin, lines) for error in exc.errors(include_url=False))
+    errors = exc.errors(include_url=False)
+    # A list whose elements are wrong is reported as too short, too; that is no finding of its own.
+    faulty = {error["loc"][:-n] for error in errors for n in range(1, len(error["loc"]))}
+    findings = (
+        _finding(error, origin, lines) for error in errors if error["type"] != "too_short" or error["loc"] not in faulty
+    )
     return "\n".join(dict.fromkeys(findings))
 
 
