@@ -20,7 +20,7 @@ RECORD = struct.Struct("<QHH")
 IS_INPUT = 1 << 63
 TICK_MASK = (1 << 60) - 1
 NO_PULSE = -1
-"""Index of a `Pulse` that holds edges which happened while nothing ran; its generation is 0."""
+"""Index of a `Pulse` that holds edges which happened outside every frame; its generation is 0."""
 _NONE_RUNS = (1 << 64) - 1
 _COUNTERS = 1 << 32
 

@@ -47,8 +47,10 @@ def test_frame_end_closes_the_pulse() -> None:
     assert pulse.edges == ()
 
 
-def test_edges_outside_a_run_have_no_pulse() -> None:
-    (pulse,) = EventReader(0).read(edge_event(0, record(INPUT | 1, 1, 1), generation=0, index=IDLE_INDEX), 0)
+@pytest.mark.parametrize("generation", [0, 7])
+def test_edges_outside_every_frame_have_no_pulse(generation: int) -> None:
+    event = edge_event(0, record(INPUT | 1, 1, 1), generation=generation, index=IDLE_INDEX)
+    (pulse,) = EventReader(0).read(event, 0)
     assert isinstance(pulse, Pulse)
     assert (pulse.index, pulse.generation) == (NO_PULSE, 0)
 
@@ -112,7 +114,6 @@ def test_first_event_sets_the_counter_when_nothing_is_expected() -> None:
         pytest.param(edge_event(0, record(1, 0, 1)), id="no line changed"),
         pytest.param(edge_event(0, record(INPUT | 1, 0x100, 0)), id="ninth input"),
         pytest.param(edge_event(0, generation=0), id="pulse without generation"),
-        pytest.param(edge_event(0, index=IDLE_INDEX), id="generation without pulse"),
         pytest.param(status_event(0, state=9), id="state that the interface lacks"),
     ],
 )
