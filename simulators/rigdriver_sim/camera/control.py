@@ -1,0 +1,175 @@
+"""What follows from a write: bounds that move, values that are clamped, locks, counters, user sets, commands.
+
+In: register writes of the consumer, and what happens in the camera. Out: registers that agree with each other, and
+calls of the commands that the camera model offers. This file refuses to know exposures and frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from rigdriver_sim.camera.chunks import trailing_bytes
+from rigdriver_sim.camera.feature_table import CHUNKS, COUNTER_EVENTS, COUNTERS, feature_table
+from rigdriver_sim.camera.features import Feature
+from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS, PixelFormat
+from rigdriver_sim.camera.register_file import RegisterFile, Snapshot
+from rigdriver_sim.camera.spec import HEIGHT_STEP_PX, MIN_HEIGHT_PX, MIN_WIDTH_PX, WIDTH_STEP_PX, CameraSpec
+from rigdriver_sim.camera.timing import allowed_rate_hz
+from rigdriver_sim.feed_server import GC_ERR_ACCESS_DENIED, Refused
+
+AUTOS = ("ExposureAuto", "GainAuto", "BalanceWhiteAuto")
+ONCE, OFF = 1, 0
+LINE0, LINE1 = 0, 1
+
+
+class CameraControl:
+    """One camera's features, kept consistent."""
+
+    def __init__(
+        self,
+        spec: CameraSpec,
+        publish: Callable[[int, bytes], None],
+        commands: Mapping[str, Callable[[], None]],
+    ) -> None:
+        self._spec = spec
+        self.registers = RegisterFile(feature_table(spec), publish)
+        self._locked = [f.name for f in self.registers.features.values() if f.is_locked_in_stream]
+        self._commands = {
+            "CounterReset": self._reset_counter,
+            "UserSetSave": self._save_user_set,
+            "UserSetLoad": self._load_user_set,
+            **commands,
+        }
+        self._user_sets: dict[int, Snapshot] = {n: self.registers.save() for n in (0, 1)}
+        self.is_acquiring = False
+        self.registers.put("LineMode", 0, LINE0)
+        self.registers.put("LineMode", 1, LINE1)
+        self.registers.put("LineSource", 0, LINE0)
+        self.registers.put("CounterEventSource", COUNTER_EVENTS.index("FrameTriggerMissed"), 1)
+        self.registers.put("DeviceTemperature", 38.5, 1)
+        self.settle()
+
+    # ---- what the model asks
+
+    @property
+    def pixel_format(self) -> PixelFormat:
+        return PIXEL_FORMATS[self.registers.symbol("PixelFormat")]
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of the region of interest."""
+        return self.registers.integer("Width"), self.registers.integer("Height")
+
+    @property
+    def link_bytes_per_s(self) -> float:
+        is_limited = self.registers.symbol("DeviceLinkThroughputLimitMode") == "On"
+        return self.registers.real("DeviceLinkThroughputLimit") if is_limited else self._spec.link_bytes_per_s
+
+    @property
+    def is_triggered(self) -> bool:
+        return self.registers.symbol("TriggerMode") == "On"
+
+    @property
+    def enabled_chunks(self) -> tuple[str, ...]:
+        """Names of the chunks that each frame carries now."""
+        if not self.registers["ChunkModeActive"]:
+            return ()
+        return tuple(name for n, name in enumerate(CHUNKS) if self.registers.of("ChunkEnable", n))
+
+    @property
+    def allowed_rate_hz(self) -> float:
+        """Highest rate at which triggers are obeyed."""
+        return allowed_rate_hz(
+            self._spec,
+            exposure_us=self.registers.real("ExposureTime"),
+            height=self.registers.integer("Height"),
+            payload_bytes=self.registers.integer("PayloadSize"),
+            link_bytes_per_s=self.link_bytes_per_s,
+        )
+
+    @property
+    def free_rate_hz(self) -> float:
+        """Rate of the free run."""
+        is_limited = bool(self.registers["AcquisitionFrameRateEnable"])
+        asked = self.registers.real("AcquisitionFrameRate") if is_limited else self._spec.max_rate_hz
+        return min(asked, self.allowed_rate_hz)
+
+    # ---- what happens
+
+    def write(self, address: int, data: bytes) -> Feature:
+        """Take a consumer's write and all that follows from it.
+
+        Raises:
+            Refused: the register does not take this now; nothing has changed.
+        """
+        feature = self.registers.accept(address, data)
+        if command := self._commands.get(feature.name):
+            command()
+        self.settle()
+        return feature
+
+    def count(self, event: str) -> None:
+        """Let the counters see an event (a name of `CounterEventSource`)."""
+        number = COUNTER_EVENTS.index(event)
+        for counter in range(len(COUNTERS)):
+            if self.registers.of("CounterEventSource", counter) == number:
+                self.registers.put("CounterValue", int(self.registers.of("CounterValue", counter)) + 1, counter)
+        self.registers.flush()
+
+    def counter(self, index: int) -> int:
+        return int(self.registers.of("CounterValue", index))
+
+    def set_acquiring(self, is_acquiring: bool) -> None:
+        self.is_acquiring = is_acquiring
+        self.settle()
+
+    def power_up(self) -> None:
+        """Start as after a power cycle: with the default user set."""
+        self.registers.put("TLParamsLocked", 0)
+        self.registers.load(self._user_sets[self.registers.integer("UserSetDefault")])
+        self.set_acquiring(False)
+
+    def settle(self) -> None:
+        """Make all registers agree, and publish them in one piece."""
+        self._settle_region("Width", "OffsetX", self._spec.width, MIN_WIDTH_PX, WIDTH_STEP_PX)
+        self._settle_region("Height", "OffsetY", self._spec.height, MIN_HEIGHT_PX, HEIGHT_STEP_PX)
+        registers = self.registers
+        image_bytes = self.pixel_format.image_bytes(*self.size_px)
+        chunks = trailing_bytes(self.enabled_chunks) if registers["ChunkModeActive"] else 0
+        registers.put("PayloadSize", image_bytes + chunks)
+        allowed_hz = self.allowed_rate_hz
+        low, _, step = registers.bounds("AcquisitionFrameRate")
+        if registers.real("AcquisitionFrameRate") > allowed_hz:
+            registers.put("AcquisitionFrameRate", max(low, allowed_hz))
+        registers.set_bounds("AcquisitionFrameRate", low, self._spec.max_rate_hz, step)
+        registers.put("ResultingFrameRate", allowed_hz if self.is_triggered else self.free_rate_hz)
+        for name in AUTOS:
+            if registers[name] == ONCE:  # done at once: the simulated light is always right
+                registers.put(name, OFF)
+        is_locked = self.is_acquiring or bool(registers["TLParamsLocked"])
+        for name in self._locked:
+            registers.set_locked(name, is_locked)
+        line1 = bool(registers.of("LineInverter", LINE1))
+        registers.put("LineStatus", int(bool(registers.of("LineInverter", LINE0))), LINE0)
+        registers.put("LineStatus", int(line1), LINE1)
+        registers.put("LineStatusAll", int(bool(registers.of("LineInverter", LINE0))) | line1 << 1)
+        registers.flush()
+
+    # ---- commands
+
+    def _reset_counter(self) -> None:
+        self.registers.put("CounterValue", 0)
+
+    def _save_user_set(self) -> None:
+        number = self.registers.integer("UserSetSelector")
+        if number == 0:
+            raise Refused(GC_ERR_ACCESS_DENIED, "the user set Default cannot be overwritten; select UserSet0")
+        self._user_sets[number] = self.registers.save()
+
+    def _load_user_set(self) -> None:
+        self.registers.load(self._user_sets[self.registers.integer("UserSetSelector")])
+
+    def _settle_region(self, size: str, offset: str, full: int, smallest: int, step: int) -> None:
+        registers = self.registers
+        registers.set_bounds(size, smallest, full - registers.integer(offset), step)
+        registers.set_bounds(offset, 0, full - registers.integer(size), step)

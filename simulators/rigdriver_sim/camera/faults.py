@@ -1,0 +1,70 @@
+"""Faults that a test or a scenario plants in one camera.
+
+In: rules keyed by the number of a trigger edge or of an exposure, so that what happens does not depend on when it is
+asked. Out: answers for one edge or one exposure. Default: no faults. This file refuses to know the camera.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
+
+Rule = Container[int] | Callable[[int], bool]
+"""The ordinals that a fault hits: a set, a range, or a function."""
+Amount = Mapping[int, int] | Callable[[int], int]
+"""Nanoseconds by ordinal; ordinals that a mapping lacks get 0."""
+
+
+def is_hit(rule: Rule, ordinal: int) -> bool:
+    """Return whether the rule names the ordinal."""
+    return bool(rule(ordinal)) if callable(rule) else ordinal in rule
+
+
+def amount_ns(amount: Amount, ordinal: int) -> int:
+    """Return the nanoseconds that the rule gives the ordinal."""
+    return int(amount(ordinal)) if callable(amount) else int(amount.get(ordinal, 0))
+
+
+def _nothing() -> Rule:
+    return frozenset()
+
+
+def _no_amount() -> Amount:
+    return {}
+
+
+@dataclass(slots=True)
+class CameraFaults:
+    """Switches; set them at any time.
+
+    `withhold_trigger` and `double_trigger` count trigger edges from 0 at AcquisitionStart; all others
+    count exposures (`Exposure.ordinal`).
+    """
+
+    withhold_trigger: Rule = field(default_factory=_nothing)
+    """The edge never reaches the camera."""
+    double_trigger: Rule = field(default_factory=_nothing)
+    """A second edge `double_trigger_after_ns` after the real one."""
+    double_trigger_after_ns: int = 200_000
+    lose_frame: Rule = field(default_factory=_nothing)
+    """Exposed, never delivered; the frame id is used up."""
+    skip_frame: Rule = field(default_factory=_nothing)
+    """Exposed, never delivered; the frame id is not used up (the camera itself never noticed the frame)."""
+    incomplete: Rule = field(default_factory=_nothing)
+    """Delivered with the lower half missing."""
+    repeat_frame_id: Rule = field(default_factory=_nothing)
+    """The frame has the id of the one before, and later ones follow it."""
+    reset_frame_id: Rule = field(default_factory=_nothing)
+    """Ids begin anew at 0 with this frame."""
+    stamp_jump_ns: Amount = field(default_factory=_no_amount)
+    """Added to this frame's time stamp and to all later ones."""
+    stamp_error_ns: Amount = field(default_factory=_no_amount)
+    """Added to this frame's time stamp only."""
+    late_exposure_ns: Amount = field(default_factory=_no_amount)
+    """The exposure starts so much later."""
+    longer_exposure_ns: Amount = field(default_factory=_no_amount)
+    """The exposure lasts so much longer."""
+    deliver_late_ns: Amount = field(default_factory=_no_amount)
+    """The frame is delivered so much later; others may overtake it."""
+    stick_line: Rule = field(default_factory=_nothing)
+    """The exposure-active line stays still for this exposure."""

@@ -1,0 +1,74 @@
+"""One frame into one slot of the ring: header, painted pixels, chunks.
+
+In: the slot's memory, the exposure, what the camera tells about the frame, a painter. Out: a slot that is ready to be
+published. The painter paints straight into the slot, unless the format packs its pixels.
+This file refuses to know when a frame is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver_sim import feed_layout as layout
+from rigdriver_sim.camera.chunks import build_chunks
+from rigdriver_sim.camera.pixel_formats import PixelFormat, pack_12
+from rigdriver_sim.camera.spec import Exposure, Painter
+
+
+@dataclass(frozen=True, slots=True)
+class DueFrame:
+    """What the camera tells about a frame that is on its way."""
+
+    frame_id: int
+    t_camera_ns: int
+    chunks: Mapping[str, int | float]
+    is_chunked: bool
+    is_incomplete: bool
+
+
+def write_frame(
+    slot: layout.Slot,
+    data: npt.NDArray[np.uint8],
+    exposure: Exposure,
+    pixel_format: PixelFormat,
+    frame: DueFrame,
+    painter: Painter,
+) -> None:
+    """Fill the slot."""
+    image_bytes = pixel_format.image_bytes(exposure.width, exposure.height)
+    _paint(data[:image_bytes], exposure, pixel_format, painter)
+    tail, placed = build_chunks(image_bytes, frame.chunks) if frame.is_chunked else (b"", ())
+    data[image_bytes : image_bytes + len(tail)] = np.frombuffer(tail, np.uint8)
+    slot.frame_id = frame.frame_id
+    slot.t_camera_ns = frame.t_camera_ns
+    slot.pixel_format = pixel_format.pfnc
+    slot.width, slot.height = exposure.width, exposure.height
+    slot.x_offset, slot.y_offset = exposure.offset_x, exposure.offset_y
+    slot.image_bytes = image_bytes
+    slot.data_bytes = image_bytes + len(tail)
+    slot.is_incomplete = int(frame.is_incomplete)
+    if frame.is_incomplete:
+        slot.filled_bytes, slot.delivered_height, slot.chunk_count = image_bytes // 2, exposure.height // 2, 0
+        return
+    slot.filled_bytes, slot.delivered_height, slot.chunk_count = slot.data_bytes, exposure.height, len(placed)
+    for number, chunk in enumerate(placed):
+        slot.chunks[number] = layout.Chunk(chunk.chunk_id, chunk.offset, chunk.length)
+
+
+def _paint(
+    image: npt.NDArray[np.uint8],
+    exposure: Exposure,
+    pixel_format: PixelFormat,
+    painter: Painter,
+) -> None:
+    shape = (exposure.height, exposure.width)
+    if pixel_format.packing:
+        pixels = np.empty(shape, np.uint16)
+        painter(exposure, pixels)
+        image[:] = pack_12(pixels, pixel_format.packing)
+        return
+    painter(exposure, image.view(pixel_format.dtype).reshape(shape))

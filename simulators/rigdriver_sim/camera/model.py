@@ -1,0 +1,300 @@
+"""The simulated camera: trigger in, exposure, frame out, in simulated true time.
+
+In: trigger edges, the consumer's settings, planted faults. Out: exposures (told at once through `on_exposure`), frames
+(painted into the feed's ring when they are due), events. Time: trigger -> latency and jitter -> exposure -> readout ->
+link -> delivery; exposure overlaps readout; a trigger that comes too early is ignored and counted.
+Its lies: the sensor reads out globally, the link is never shared, automatic exposure is always right at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver_sim.camera.control import LINE0, LINE1, CameraControl
+from rigdriver_sim.camera.description import EVENT_OVERTRIGGER
+from rigdriver_sim.camera.faults import CameraFaults, amount_ns, is_hit
+from rigdriver_sim.camera.frame_writer import DueFrame, write_frame
+from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
+from rigdriver_sim.camera.spec import CameraSpec, Exposure, Painter
+from rigdriver_sim.camera.timing import camera_time_ns, gauss
+from rigdriver_sim.engine import Engine
+from rigdriver_sim.feed import CameraFeed
+
+RESET_NS = 500_000_000
+"""How long a camera that reboots is away."""
+ENDLESS = -1
+
+
+@dataclass(slots=True)
+class _Run:
+    """From one AcquisitionStart to the next."""
+
+    frames_left: int
+    ordinal: int = 0
+    edges: int = 0
+    next_frame_id: int = 0
+    last_trigger_ns: int = -(2**62)
+    last_end_ns: int = -(2**62)
+    link_free_ns: int = -(2**62)
+    is_free: bool = False
+    """A free run is under way."""
+
+
+class SimulatedCamera:
+    """One camera; all calls on the engine's thread."""
+
+    def __init__(self, spec: CameraSpec, engine: Engine, feed: CameraFeed, seed: int) -> None:
+        self.spec = spec
+        self.faults = CameraFaults()
+        self.on_exposure: Callable[[Exposure], None] = _tell_nobody
+        self.painter: Painter = paint_ramp
+        self._engine = engine
+        self._feed = feed
+        self._seed = seed
+        self._exposures = 0
+        """Of all runs: the index of the dice."""
+        self._stamp_shift_ns = 0
+        self._run: _Run | None = None
+        self._newest_run: _Run | None = None
+        commands = {
+            "AcquisitionStart": self._start,
+            "AcquisitionStop": self._stop,
+            "TriggerSoftware": self._trigger_by_software,
+            "TimestampLatch": self._latch_time_stamp,
+            "DeviceReset": self._reset,
+        }
+        self._control = CameraControl(spec, feed.write_registers, commands)
+        feed.on_write = self._write
+        feed.on_release = self._release
+
+    # ---- for the rig
+
+    @property
+    def is_acquiring(self) -> bool:
+        """Between AcquisitionStart and its end."""
+        return self._run is not None
+
+    @property
+    def exposure_us(self) -> float:
+        """Exposure time as set now."""
+        return self._control.registers.real("ExposureTime")
+
+    def trigger(self, t_ns: int, *, is_rising: bool = True) -> Exposure | None:
+        """Take an edge on Line0; return the exposure that it starts, or None when it is ignored."""
+        if not self._feed.is_present:
+            return None
+        if is_rising:
+            self._control.count("Line0")
+        run = self._run
+        if run is None or is_rising != self._wants_rising():
+            return None
+        edge = run.edges
+        run.edges += 1
+        if is_hit(self.faults.withhold_trigger, edge):
+            return None
+        if is_hit(self.faults.double_trigger, edge):
+            again_ns = t_ns + self.faults.double_trigger_after_ns
+            self._engine.at(again_ns, lambda: self._bounce(again_ns))
+        return self._obey("Line0", t_ns)
+
+    def has_room(self) -> bool:
+        """A frame that is due now would find a place; True while nobody streams."""
+        return not self._feed.is_streaming or self._feed.has_room()
+
+    def unplug(self) -> None:
+        """Pull the cable: open handles fail for good, the camera leaves the list. Harmless when it is out."""
+        self._run = None
+        self._newest_run = None
+        self._feed.set_present(False)
+
+    def replug(self) -> None:
+        """Put the cable back: the camera starts with its default user set. Harmless when it is in."""
+        if not self._feed.is_present:
+            self._control.power_up()
+            self._feed.set_present(True)
+
+    # ---- settings and commands
+
+    def _write(self, address: int, data: bytes) -> None:
+        feature = self._control.write(address, data)
+        if feature.name == "TriggerMode" and self._run is not None:
+            self._begin_free_run(self._run)
+
+    def _release(self) -> None:
+        self._stop()
+        self._control.registers.put("TLParamsLocked", 0)
+        self._control.settle()
+
+    def _start(self) -> None:
+        if self._run is not None:
+            return
+        registers = self._control.registers
+        counts = {"Continuous": ENDLESS, "SingleFrame": 1, "MultiFrame": registers.integer("AcquisitionFrameCount")}
+        self._run = self._newest_run = _Run(counts[registers.symbol("AcquisitionMode")])
+        self._control.set_acquiring(True)
+        self._begin_free_run(self._run)
+
+    def _stop(self) -> None:
+        self._run = None
+        self._control.set_acquiring(False)
+
+    def _reset(self) -> None:
+        # The answer to the command still goes out; then the camera is away.
+        self._engine.at(self._engine.now_ns, self.unplug)
+        self._engine.at(self._engine.now_ns + RESET_NS, self.replug)
+
+    def _latch_time_stamp(self) -> None:
+        self._control.registers.put("TimestampLatchValue", self._stamp_ns(self._engine.now_ns))
+
+    def _stamp_ns(self, t_ns: int) -> int:
+        return camera_time_ns(self.spec, t_ns) + self._stamp_shift_ns
+
+    # ---- triggers
+
+    def _wants_rising(self) -> bool:
+        return self._control.registers.symbol("TriggerActivation") == "RisingEdge"
+
+    def _trigger_by_software(self) -> None:
+        self._obey("Software", self._engine.now_ns)
+
+    def _bounce(self, t_ns: int) -> None:
+        self._obey("Line0", t_ns)
+
+    def _obey(self, source: str, t_ns: int) -> Exposure | None:
+        run = self._run
+        if run is None or not self._control.is_triggered or self._control.registers.symbol("TriggerSource") != source:
+            return None
+        self._control.count("FrameTrigger")
+        delay_ns = round(self._control.registers.real("TriggerDelay") * 1000)
+        is_early = t_ns - run.last_trigger_ns < 1e9 / self._control.allowed_rate_hz - 1
+        if is_early or t_ns + delay_ns + self._latency_ns(run) < run.last_end_ns:
+            self._miss(run, t_ns)
+            return None
+        return self._expose(run, t_ns, delay_ns)
+
+    def _miss(self, run: _Run, t_ns: int) -> None:
+        self._control.count("FrameTriggerMissed")
+        if self._control.registers.symbol("EventNotification") == "On":
+            self._feed.push_event(EVENT_OVERTRIGGER, self._stamp_ns(t_ns), run.next_frame_id)
+
+    def _begin_free_run(self, run: _Run) -> None:
+        if not run.is_free and not self._control.is_triggered:
+            run.is_free = True
+            self._step_free_run(run)
+
+    def _step_free_run(self, run: _Run) -> None:
+        if self._run is not run or self._control.is_triggered:
+            run.is_free = False
+            return
+        now_ns = self._engine.now_ns
+        self._expose(run, now_ns, 0)
+        if self._run is run:
+            self._engine.at(now_ns + round(1e9 / self._control.free_rate_hz), lambda: self._step_free_run(run))
+
+    # ---- exposure
+
+    def _latency_ns(self, run: _Run) -> int:
+        late_ns = amount_ns(self.faults.late_exposure_ns, run.ordinal)
+        jitter_us = self.spec.jitter_us * gauss(self._seed, self.spec.name, "jitter", self._exposures)
+        return round((self.spec.latency_us + jitter_us) * 1000) + late_ns
+
+    def _expose(self, run: _Run, trigger_ns: int, delay_ns: int) -> Exposure:
+        exposure = self._plan(run, trigger_ns, delay_ns)
+        frame = self._due_frame(run, exposure)
+        run.last_trigger_ns, run.last_end_ns = trigger_ns, exposure.end_ns
+        run.ordinal += 1
+        self._exposures += 1
+        for event in ("FrameStart", "ExposureEnd"):
+            self._control.count(event)
+        if run.frames_left > 0:
+            run.frames_left -= 1
+            if run.frames_left == 0:
+                self._stop()
+        if not is_hit(self.faults.stick_line, exposure.ordinal):
+            self.on_exposure(exposure)
+        if frame is not None:
+            self._engine.at(exposure.deliver_ns, lambda: self._deliver(run, exposure, frame))
+        return exposure
+
+    def _plan(self, run: _Run, trigger_ns: int, delay_ns: int) -> Exposure:
+        control, registers, number = self._control, self._control.registers, run.ordinal
+        start_ns = max(trigger_ns, trigger_ns + delay_ns + self._latency_ns(run))
+        length_ns = round(self.exposure_us * 1000) + amount_ns(self.faults.longer_exposure_ns, number)
+        width, height = control.size_px
+        readout_ns = round(self.spec.readout_us * 1000 * height / self.spec.height)
+        transfer_ns = round(1e9 * registers.integer("PayloadSize") / control.link_bytes_per_s)
+        # Readout and link run side by side; the link starts with the first line.
+        run.link_free_ns = max(start_ns + length_ns, run.link_free_ns) + max(readout_ns, transfer_ns)
+        return Exposure(
+            camera=self.spec.name,
+            ordinal=number,
+            start_ns=start_ns,
+            end_ns=start_ns + length_ns,
+            deliver_ns=run.link_free_ns + amount_ns(self.faults.deliver_late_ns, number),
+            exposure_us=length_ns / 1000,
+            trigger_ns=trigger_ns,
+            pixel_format=control.pixel_format.name,
+            width=width,
+            height=height,
+            offset_x=registers.integer("OffsetX"),
+            offset_y=registers.integer("OffsetY"),
+            gain_db=registers.real("Gain"),
+            black_level_dn=registers.real("BlackLevel"),
+        )
+
+    def _due_frame(self, run: _Run, exposure: Exposure) -> DueFrame | None:
+        """Number and stamp the frame now; None when it will never be seen."""
+        faults, number = self.faults, exposure.ordinal
+        self._stamp_shift_ns += amount_ns(faults.stamp_jump_ns, number)
+        jitter_ns = self.spec.stamp_jitter_ns * gauss(self._seed, self.spec.name, "stamp", self._exposures)
+        stamp_ns = self._stamp_ns(exposure.start_ns) + round(jitter_ns) + amount_ns(faults.stamp_error_ns, number)
+        if is_hit(faults.skip_frame, number):
+            return None
+        if is_hit(faults.reset_frame_id, number):
+            run.next_frame_id = 0
+        if is_hit(faults.repeat_frame_id, number):
+            run.next_frame_id = max(0, run.next_frame_id - 1)
+        frame_id = run.next_frame_id
+        run.next_frame_id += 1
+        if is_hit(faults.lose_frame, number):
+            return None
+        known: dict[str, int | float] = {
+            "Timestamp": stamp_ns,
+            "FrameID": frame_id,
+            "ExposureTime": float(exposure.exposure_us),
+            "CounterValue": self._control.counter(0),
+            "LineStatusAll": 1 << LINE0 | 1 << LINE1,
+        }
+        chunks = {name: known[name] for name in self._control.enabled_chunks}
+        is_chunked = bool(self._control.registers["ChunkModeActive"])
+        return DueFrame(frame_id, max(0, stamp_ns), chunks, is_chunked, is_hit(faults.incomplete, number))
+
+    # ---- delivery
+
+    def _deliver(self, run: _Run, exposure: Exposure, frame: DueFrame) -> None:
+        if self._newest_run is not run or not self._feed.is_streaming:
+            return
+        if not self._feed.has_room():
+            self._feed.drop()
+            return
+        slot, data = self._feed.next_slot()
+        write_frame(slot, data, exposure, PIXEL_FORMATS[exposure.pixel_format], frame, self.painter)
+        self._feed.publish()
+
+
+def paint_ramp(exposure: Exposure, out: npt.NDArray[Any]) -> None:
+    """Paint a diagonal ramp that moves by one a frame: what a camera without a scene sees."""
+    height, width = out.shape
+    top = PIXEL_FORMATS[exposure.pixel_format].max_dn
+    row = (np.arange(width + height, dtype=np.int64) + exposure.ordinal) & top
+    for y in range(height):
+        out[y] = row[y : y + width]
+
+
+def _tell_nobody(exposure: Exposure) -> None:
+    pass

@@ -1,0 +1,90 @@
+"""What one simulated camera is: name plate, sensor, times, clock.
+
+In: the scenario's numbers. Out: a frozen `CameraSpec` and, for each exposure, a frozen `Exposure`. Both are plain
+values: this file refuses to know the model that uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
+
+WIDTH_STEP_PX = 4
+HEIGHT_STEP_PX = 2
+MIN_WIDTH_PX = 16
+MIN_HEIGHT_PX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSpec:
+    """One camera as the scenario describes it; the defaults are those of a plain 3-megapixel machine-vision camera."""
+
+    name: str
+    serial: str
+    vendor: str = "rigdriver"
+    model: str = "Sim3M"
+    user_id: str = ""
+    firmware: str = "1.0.0"
+    width: int = 2048
+    height: int = 1536
+    pixel_formats: tuple[str, ...] = ("Mono8", "Mono10", "Mono12", "Mono12Packed", "Mono12p")
+    """PFNC names; the first is what the camera wakes up with."""
+    latency_us: float = 20.0
+    """Trigger edge to exposure start."""
+    jitter_us: float = 1.0
+    """One sigma of the exposure start, cut at three."""
+    clock_offset_ns: int = 0
+    drift_ppm: float = 0.0
+    stamp_jitter_ns: float = 0.0
+    """One sigma of the time stamp against the exposure start, cut at three."""
+    readout_us: float = 8_000.0
+    max_rate_hz: float = 120.0
+    line_delay_us: float = 1.0
+    """Exposure to its edge on the output line."""
+    link_bytes_per_s: float = 400e6
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.pixel_formats if name not in PIXEL_FORMATS]
+        if unknown or not self.pixel_formats:
+            raise ValueError(
+                f"camera {self.name}: pixel formats {unknown or 'missing'}: expected of {', '.join(PIXEL_FORMATS)}"
+            )
+        if self.width < MIN_WIDTH_PX or self.width % WIDTH_STEP_PX or self.height < MIN_HEIGHT_PX or self.height % 2:
+            raise ValueError(
+                f"camera {self.name}: {self.width}x{self.height}: expected a width from {MIN_WIDTH_PX} in steps of "
+                f"{WIDTH_STEP_PX} and a height from {MIN_HEIGHT_PX} in steps of {HEIGHT_STEP_PX}"
+            )
+        if self.max_rate_hz <= 0 or self.link_bytes_per_s <= 0:
+            raise ValueError(f"camera {self.name}: max_rate_hz and link_bytes_per_s: expected more than 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """One exposure, in simulated true time."""
+
+    camera: str
+    ordinal: int
+    """Counts the exposures from 0 at each AcquisitionStart."""
+    start_ns: int
+    end_ns: int
+    deliver_ns: int
+    """When the frame reaches the consumer."""
+    exposure_us: float
+    trigger_ns: int
+    """The trigger edge; in free run, when the camera decided to expose."""
+    pixel_format: str = "Mono8"
+    width: int = 0
+    height: int = 0
+    offset_x: int = 0
+    offset_y: int = 0
+    gain_db: float = 0.0
+    black_level_dn: float = 0.0
+
+
+Painter = Callable[[Exposure, npt.NDArray[Any]], None]
+"""Fills pixels: (height, width), uint8 for 8-bit formats, else uint16."""
