@@ -109,14 +109,12 @@ def _pulse(event: registers.EdgeEventRecord, t_host_ns: int) -> Pulse:
     edges = tuple(_edge(*record) for record in RECORD.iter_unpack(used))
     if any(later.t_box_ticks < earlier.t_box_ticks for earlier, later in pairwise(edges)):
         raise BadReply(f"edge event {event.event_counter}: its ticks go back; expected time order")
-    is_idle = event.pulse_index == _NONE_RUNS
-    if is_idle != (event.generation == 0):
-        raise BadReply(
-            f"edge event {event.event_counter}: generation {event.generation} with pulse {event.pulse_index}"
-        )
+    is_outside = event.pulse_index == _NONE_RUNS
+    if event.generation == 0 and not is_outside:
+        raise BadReply(f"edge event {event.event_counter}: generation 0 with pulse {event.pulse_index}")
     return Pulse(
-        index=NO_PULSE if is_idle else event.pulse_index,
-        generation=event.generation,
+        index=NO_PULSE if is_outside else event.pulse_index,
+        generation=0 if is_outside else event.generation,
         start_ticks=event.frame_start_ticks,
         edges=edges,
         is_closed=registers.EdgeFlags.FRAME_END in event.flags,
