@@ -131,6 +131,11 @@ class EventEngine:
         self._writers.pop(fd, None)
         self._register(fd)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Somebody has called `stop`."""
+        return self._is_stopping
+
     def stop(self) -> None:
         """End `run` after the action under way; safe in a signal handler."""
         self._is_stopping = True

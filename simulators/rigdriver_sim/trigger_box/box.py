@@ -56,6 +56,11 @@ class SimulatedBox:
         return self._machine.behaviour.state
 
     @property
+    def committed_generation(self) -> int:
+        """Generation of the committed program, or 0."""
+        return self._machine.behaviour.committed_generation
+
+    @property
     def output_levels(self) -> int:
         """Levels of the outputs now."""
         return self._machine.behaviour.output_levels

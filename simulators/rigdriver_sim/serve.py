@@ -1,0 +1,104 @@
+"""The process of one simulated rig: `python -m rigdriver_sim serve`.
+
+In: a scenario and a folder (or none: then it makes one). Out: a running rig, one JSON line on stdout when it is ready
+(`{"ready": true, "rig_file": ...}` or `{"ready": false, "error": ...}`), and nothing left behind. It ends on SIGTERM,
+SIGINT, the end of stdin and the death of its parent. This file refuses to know what is simulated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import stat
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rigdriver_sim import acts
+from rigdriver_sim.camera_bank import make_cameras
+from rigdriver_sim.control import SOCKET, ControlServer
+from rigdriver_sim.engine import EventEngine
+from rigdriver_sim.feed import PRODUCER_NAME
+from rigdriver_sim.folder import make_folder
+from rigdriver_sim.rig import SimulatedRig
+from rigdriver_sim.rig_file import rig_file_text
+from rigdriver_sim.scenario import load
+
+RIG_FILE = "rig.toml"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one rig; return the exit status: 0 after an ordered end, 2 when it could not start."""
+    parser = argparse.ArgumentParser(prog="python -m rigdriver_sim serve", description="Run a simulated rig.")
+    parser.add_argument("scenario", nargs="?", default="", help="name or file, with ?key=value&... behind it")
+    parser.add_argument("--folder", type=Path, help="use this folder; by default a new one is made")
+    options = parser.parse_args(arguments)
+    with ExitStack() as stack:
+        try:
+            engine, ready = _start(options.scenario, options.folder, stack)
+        except (ValueError, RuntimeError, OSError) as exc:
+            _say({"ready": False, "error": str(exc), "kind": "usage" if isinstance(exc, ValueError) else "device"})
+            return 2
+        _end_on_signals(engine)
+        _end_with_stdin(engine)
+        _say(ready)
+        _run(engine)
+    return 0
+
+
+def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngine, dict[str, object]]:
+    scenario = load(spec)
+    if folder is None:
+        folder, lock = make_folder()
+        stack.callback(os.close, lock)
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    engine = EventEngine(scenario.pace)
+    stack.callback(engine.close)
+    rig = SimulatedRig(scenario, engine, folder, make_cameras)
+    stack.callback(rig.close)
+    control = ControlServer(folder / SOCKET, engine, lambda request: acts.handle(rig, engine, request))
+    stack.callback(control.close)
+    tcp = rig.box.tcp_port
+    port = str(folder / "box")
+    url = f"socket://127.0.0.1:{tcp}" if tcp else port
+    (folder / RIG_FILE).write_text(rig_file_text(scenario, url, PRODUCER_NAME), encoding="utf-8")
+    return engine, {
+        "ready": True,
+        "rig_file": str(folder / RIG_FILE),
+        "producer": str(folder / PRODUCER_NAME),
+        "port": port,
+        "box_url": url,
+        "pid": os.getpid(),
+    }
+
+
+def _say(answer: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def _end_on_signals(engine: EventEngine) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: engine.stop())
+
+
+def _end_with_stdin(engine: EventEngine) -> None:
+    """End when stdin does, if it is a pipe: whoever started this rig is gone, or has closed it."""
+
+    def read() -> None:
+        if not os.read(0, 4096):
+            engine.stop()
+
+    if stat.S_ISFIFO(os.fstat(0).st_mode) or stat.S_ISSOCK(os.fstat(0).st_mode):
+        engine.add_reader(0, read)
+
+
+def _run(engine: EventEngine) -> None:
+    """Run until told to end, or until the parent is another process: a forked sibling may keep stdin open."""
+    parent = os.getppid()
+    while not engine.is_stopping and os.getppid() == parent:
+        engine.step()

@@ -1,0 +1,58 @@
+"""A mark in the top left corner of a painted frame that a test and a person can read.
+
+In: camera number, exposure ordinal, pulse index. Out: four rows of sixteen blocks of 8x8 pixels, one bit a block, most
+significant first: sync (8), camera (8), ordinal (20), pulse (20), check (8). This file refuses to know what the rest of
+the image shows.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+BLOCK_PX = 8
+WIDTH_PX, HEIGHT_PX = 16 * BLOCK_PX, 4 * BLOCK_PX
+
+_SYNC = 0xA5
+_WRAP = 1 << 20
+_NO_PULSE = _WRAP - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a frame says of itself. Ordinal and pulse wrap at 2**20; pulse is None outside the box's frames."""
+
+    camera: int
+    ordinal: int
+    pulse: int | None
+
+
+def draw(stamp: Stamp, light_dn: int, dtype: type[np.uint8 | np.uint16]) -> npt.NDArray[np.generic]:
+    """Return the blocks: (32, 128), dark blocks 0, light ones `light_dn`."""
+    pulse = _NO_PULSE if stamp.pulse is None else stamp.pulse % _NO_PULSE
+    word = _SYNC << 48 | (stamp.camera & 0xFF) << 40 | stamp.ordinal % _WRAP << 20 | pulse
+    word = word << 8 | _check(word)
+    bits = np.unpackbits(np.frombuffer(word.to_bytes(8, "big"), np.uint8)).reshape(4, 16)
+    blocks = (bits * light_dn).astype(dtype)
+    return blocks.repeat(BLOCK_PX, axis=0).repeat(BLOCK_PX, axis=1)
+
+
+def read(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Stamp | None:
+    """Return the stamp of an image, or None when it carries none (too small, cut, or painted by somebody else)."""
+    if pixels.ndim != 2 or pixels.shape[0] < HEIGHT_PX or pixels.shape[1] < WIDTH_PX:
+        return None
+    middles = pixels[BLOCK_PX // 2 : HEIGHT_PX : BLOCK_PX, BLOCK_PX // 2 : WIDTH_PX : BLOCK_PX].astype(np.int64)
+    bits = (2 * middles > middles.max()).astype(np.uint8)
+    word = int.from_bytes(np.packbits(bits.reshape(-1)).tobytes(), "big")
+    word, check = word >> 8, word & 0xFF
+    if word >> 48 != _SYNC or check != _check(word):
+        return None
+    pulse = word & (_WRAP - 1)
+    return Stamp(word >> 40 & 0xFF, word >> 20 & (_WRAP - 1), None if pulse == _NO_PULSE else pulse)
+
+
+def _check(word: int) -> int:
+    return zlib.crc32(word.to_bytes(7, "big")) & 0xFF
