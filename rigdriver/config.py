@@ -66,8 +66,20 @@ class CameraConfig(_Table):
     """Largest deviation from that latency."""
     exposure_us: float | None = Field(default=None, gt=0, le=10_000_000)
     """Own exposure; else the schedule's for its role."""
+    max_rate_hz: float | None = Field(default=None, gt=0, le=10_000)
+    """Fastest triggering that it follows; else what the camera itself says (ResultingFrameRate)."""
+    link: Name | None = None
+    """The host controller that it shares with others, one of `[[links]]`."""
     features: Mapping[str, FeatureValue] = Field(default_factory=dict)
     """SFNC features to write and read back: `PixelFormat = "Mono8"`, `Gain = 3.0`."""
+
+
+class LinkConfig(_Table):
+    """A host controller or network port, and what it carries."""
+
+    name: Name
+    megabytes_per_s: float = Field(gt=0, le=100_000)
+    """Sustained, as measured: 380 for one USB3 controller, 115 for gigabit Ethernet."""
 
 
 class LampConfig(_Table):
@@ -77,6 +89,11 @@ class LampConfig(_Table):
     kind: Literal["pattern", "white"]
     pod: Name = "main"
     output: int = Field(ge=0, le=15)
+    max_pulse_width_us: float | None = Field(default=None, gt=0, le=1_000_000)
+    """What the lamp itself stands; the light limits hold besides."""
+    max_duty: float | None = Field(default=None, gt=0, le=1)
+    radiant_power_w: float | None = Field(default=None, gt=0, le=10_000)
+    """Emitted power while it is lit; with it, energy and dose are checked and logged."""
 
 
 class ScheduleConfig(_Table):
@@ -87,9 +104,13 @@ class ScheduleConfig(_Table):
     texture_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
     texture_gap_us: float = Field(default=500, ge=0, le=1_000_000)
     """Dark time between the last geometry exposure and the first texture exposure."""
+    interleave_pods: bool = False
+    """Give each pod its own pattern light in turn, so that no pod sees the other's pattern."""
     trigger_width_us: float = Field(default=100, ge=1, le=100_000)
     guard_us: float = Field(default=50, ge=0, le=10_000)
     """A strobe starts so long after the last camera has begun and ends so long before the first one ends."""
+    disk_megabytes_per_s: float | None = Field(default=None, gt=0, le=100_000)
+    """What the disk sustains; give it when every frame is to be recorded, and the data rate is checked against it."""
 
 
 class LightConfig(_Table):
@@ -102,6 +123,10 @@ class LightConfig(_Table):
     max_pulse_width_us: float = Field(default=2000, gt=0)
     max_duty: float = Field(default=0.05, gt=0, le=1)
     max_rate_hz: float = Field(default=15, gt=0, le=1000)
+    max_pulse_energy_mj: float | None = Field(default=None, gt=0)
+    """Largest emitted energy of one lamp's pulse; checked for lamps with radiant_power_w."""
+    max_run_energy_j: float | None = Field(default=None, gt=0)
+    """Largest emitted energy of all lamps in one run; checked for lamps with radiant_power_w."""
 
 
 class SyncConfig(_Table):
@@ -135,6 +160,7 @@ class RigConfig(_Table):
     genicam: GenicamConfig
     cameras: Annotated[tuple[CameraConfig, ...], Field(min_length=1, max_length=12, strict=False)]
     lamps: Annotated[tuple[LampConfig, ...], Field(max_length=8, strict=False)] = ()
+    links: Annotated[tuple[LinkConfig, ...], Field(max_length=12, strict=False)] = ()
     schedule: ScheduleConfig = ScheduleConfig()
     light: LightConfig = LightConfig()
     sync: SyncConfig = SyncConfig()
@@ -149,6 +175,13 @@ class RigConfig(_Table):
         _refuse_twice("serial", [(key, c.serial) for key, c in cameras])
         _refuse_twice("output", [(key, d.output) for key, d in devices])
         _refuse_twice("input", [(key, c.input) for key, c in cameras if c.input is not None])
+        _refuse_twice("name", [(f"links.{n}", link.name) for n, link in enumerate(self.links)])
+        known = [link.name for link in self.links]
+        for key, c in cameras:
+            if c.link is not None and c.link not in known:
+                raise ValueError(
+                    f"{key}.link = {c.link!r}: expected one of [[links]]: {', '.join(known) or 'none yet'}"
+                )
         return self
 
     def camera(self, name: str) -> CameraConfig:

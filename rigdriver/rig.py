@@ -11,7 +11,7 @@ the cameras; recording and reconstruction are the caller's to add. This file ref
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -20,10 +20,11 @@ from typing import Self, TypeVar
 from rigdriver.config import CameraConfig, FeatureValue, RigConfig
 from rigdriver.devices.cameras import Cameras
 from rigdriver.devices.trigger_box import TriggerBox
-from rigdriver.errors import RigError, StateError, gather
+from rigdriver.errors import CameraError, RigError, StateError, gather
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.run import Run
 from rigdriver.schedule.plan import compile_preamble, compile_schedule, exposure_us
+from rigdriver.schedule.planned import CameraFacts
 from rigdriver.sources import resolve
 
 PREAMBLE_MARGIN = 1.25
@@ -85,8 +86,9 @@ class Rig:
         if self.state is not RigState.OPEN:
             raise StateError(f"rig {self.config.name} is {self.state.value}: end that run first, or open the rig again")
         ticks = self.box.identity.tick_rate_hz
-        schedule = compile_schedule(self.config, ticks, self._next_generation(), frames, rate_hz)
-        unit_us = self._preamble_unit_us(1e6 / schedule.rate_hz)
+        facts = {c.name: self._camera_facts(c.name) for c in self.config.cameras}
+        schedule = compile_schedule(self.config, ticks, self._next_generation(), frames, rate_hz, facts)
+        unit_us = _preamble_unit_us(facts.values(), 1e6 / schedule.rate_hz)
         preamble = compile_preamble(self.config, ticks, self._next_generation(), unit_us)
         self._run = Run(self.config, self.box, self.cameras, self._lifecycle, preamble, schedule)
         return self._run
@@ -112,20 +114,24 @@ class Rig:
         self._generation = self._generation % (2**32 - 1) + 1
         return self._generation
 
-    def _preamble_unit_us(self, period_us: float) -> float:
-        """Return the preamble's unit: as short as the slowest camera allows, so that a start takes little time."""
-        slowest_us = max(self._shortest_period_us(c, period_us) for c in self.config.cameras)
-        return max(SHORTEST_UNIT_US, PREAMBLE_MARGIN * slowest_us)
+    def _camera_facts(self, camera: str) -> CameraFacts:
+        rate_hz = next(filter(None, (self._number(camera, feature) for feature in RATE_FEATURES)), None)
+        payload = self._number(camera, "PayloadSize")
+        return CameraFacts(max_rate_hz=rate_hz, payload_bytes=None if payload is None else int(payload))
 
-    def _shortest_period_us(self, camera: CameraConfig, period_us: float) -> float:
-        for feature in RATE_FEATURES:
-            try:
-                rate_hz = self.cameras.get(camera.name, feature)
-            except RigError:
-                continue
-            if isinstance(rate_hz, int | float) and rate_hz > 0:
-                return 1e6 / rate_hz
-        return period_us
+    def _number(self, camera: str, feature: str) -> float | None:
+        """Return a feature that is a positive number; None where the camera has no such feature."""
+        try:
+            value = self.cameras.get(camera, feature)
+        except CameraError:
+            return None
+        return float(value) if isinstance(value, int | float) and value > 0 else None
+
+
+def _preamble_unit_us(facts: Iterable[CameraFacts], period_us: float) -> float:
+    """Return the preamble's unit: as short as the slowest camera allows, so that a start takes little time."""
+    slowest_us = max(1e6 / f.max_rate_hz if f.max_rate_hz else period_us for f in facts)
+    return max(SHORTEST_UNIT_US, PREAMBLE_MARGIN * slowest_us)
 
 
 def trigger_features(config: RigConfig, camera: CameraConfig) -> dict[str, FeatureValue]:

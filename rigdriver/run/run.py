@@ -31,7 +31,8 @@ from rigdriver.run.ending import Ending
 from rigdriver.run.queues import Outbox
 from rigdriver.run.reports import Report, Reports
 from rigdriver.run.statistics import RunStatistics, Tally
-from rigdriver.schedule.plan import Schedule, light_limits
+from rigdriver.schedule.plan import light_limits
+from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import ExposureLog
 from rigdriver.sync.host_clock import HostClock, RoundTrip
 from rigdriver.sync.matcher import Matcher, Resolved

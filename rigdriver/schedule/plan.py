@@ -15,66 +15,17 @@ with the limit and the remedy. This file refuses to know how a schedule reaches 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import CameraConfig, LampConfig, RigConfig
 from rigdriver.errors import ScheduleError
+from rigdriver.schedule.limits import refuse_broken_limits
+from rigdriver.schedule.planned import CameraFacts, PlannedExposure, PlannedStrobe, Schedule
 from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
 
 GOLOMB_MARKS = (0, 1, 4, 9, 11)
 """Order-5 Golomb ruler: every difference of two marks occurs once, so any two frames tell which marks they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedExposure:
-    """What the box does to one camera in one pulse, and what must follow."""
-
-    camera: str
-    output: int
-    input: int | None
-    delay_ticks: int
-    """Trigger edge after the frame start."""
-    latency_ticks: int
-    jitter_ticks: int
-    exposure_ticks: int
-
-    @property
-    def start_ticks(self) -> int:
-        """Planned exposure start after the frame start."""
-        return self.delay_ticks + self.latency_ticks
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedStrobe:
-    """One lamp's pulse, and the cameras that expose in its light."""
-
-    lamp: str
-    output: int
-    delay_ticks: int
-    width_ticks: int
-    cameras: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """A compiled plan: what the box gets, and what everybody else may expect of it."""
-
-    box: BoxSchedule
-    tick_rate_hz: int
-    exposures: Mapping[str, PlannedExposure]
-    strobes: tuple[PlannedStrobe, ...]
-
-    @property
-    def rate_hz(self) -> float:
-        """Frames a second."""
-        return self.tick_rate_hz / self.box.frame_period_ticks
-
-    @property
-    def has_light(self) -> bool:
-        """Whether any lamp is lit."""
-        return bool(self.strobes)
 
 
 def exposure_us(config: RigConfig, camera: CameraConfig) -> float:
@@ -86,9 +37,16 @@ def exposure_us(config: RigConfig, camera: CameraConfig) -> float:
 
 
 def compile_schedule(
-    config: RigConfig, tick_rate_hz: int, generation: int, frames: int | None = None, rate_hz: float | None = None
+    config: RigConfig,
+    tick_rate_hz: int,
+    generation: int,
+    frames: int | None = None,
+    rate_hz: float | None = None,
+    facts: Mapping[str, CameraFacts] | None = None,
 ) -> Schedule:
     """Compile the rig's plan. `frames` None runs until stopped, or until the light limits end it.
+
+    `facts`: what the cameras say of themselves, by name; without them, what only they can tell is not checked.
 
     Raises:
         ScheduleError: the plan breaks a limit; the message names it and the remedy.
@@ -101,12 +59,11 @@ def compile_schedule(
     exposures = _plan_exposures(config, tick_rate_hz)
     strobes = _plan_strobes(config, exposures, tick_rate_hz)
     period_ticks = round(tick_rate_hz / rate)
-    _refuse_long_frame(config, exposures, period_ticks, tick_rate_hz)
-    count = _frame_count(config, frames, rate, strobes)
-    steps = _steps(config, exposures, strobes, tick_rate_hz)
-    box = BoxSchedule(generation, period_ticks, count, steps)
-    _refuse_light(config, strobes, rate, tick_rate_hz)
-    return Schedule(box, tick_rate_hz, MappingProxyType(exposures), strobes)
+    count = _frame_count(config, frames, strobes)
+    box = BoxSchedule(generation, period_ticks, count, _steps(config, exposures, strobes, tick_rate_hz))
+    schedule = Schedule(box, tick_rate_hz, MappingProxyType(exposures), strobes)
+    refuse_broken_limits(config, schedule, facts or {})
+    return schedule
 
 
 def compile_preamble(config: RigConfig, tick_rate_hz: int, generation: int, unit_us: float) -> Schedule:
@@ -143,25 +100,31 @@ def light_limits(config: RigConfig, tick_rate_hz: int) -> LightLimits:
 
 
 def _plan_exposures(config: RigConfig, tick_rate_hz: int) -> dict[str, PlannedExposure]:
-    """Place the exposures: all of one role begin together, texture after geometry has ended and the gap is over."""
-    plan = config.schedule
+    """Place the exposures: each group begins together, when the group before has ended and the gap is over."""
     slowest_us = max(c.latency_us for c in config.cameras)
+    planned: dict[str, PlannedExposure] = {}
+    start_us = slowest_us
+    for group in _groups(config):
+        for camera in group:
+            planned[camera.name] = PlannedExposure(
+                camera=camera.name,
+                output=camera.output,
+                input=camera.input,
+                delay_ticks=ticks_from_us(start_us - camera.latency_us, tick_rate_hz),
+                latency_ticks=ticks_from_us(camera.latency_us, tick_rate_hz),
+                jitter_ticks=ticks_from_us(camera.jitter_us, tick_rate_hz),
+                exposure_ticks=ticks_from_us(exposure_us(config, camera), tick_rate_hz),
+            )
+        start_us += max(exposure_us(config, c) + c.jitter_us for c in group) + config.schedule.texture_gap_us
+    return {c.name: planned[c.name] for c in config.cameras}
+
+
+def _groups(config: RigConfig) -> list[list[CameraConfig]]:
+    """Return the cameras that expose together, in the order of their turns: geometry (pod by pod if asked), texture."""
     geometry = [c for c in config.cameras if c.role == "geometry"]
-    ends_us = [slowest_us + exposure_us(config, c) + c.jitter_us for c in geometry]
-    texture_us = max(ends_us) + plan.texture_gap_us if ends_us else slowest_us
-    planned = {}
-    for camera in config.cameras:
-        start_us = slowest_us if camera.role == "geometry" else texture_us
-        planned[camera.name] = PlannedExposure(
-            camera=camera.name,
-            output=camera.output,
-            input=camera.input,
-            delay_ticks=ticks_from_us(start_us - camera.latency_us, tick_rate_hz),
-            latency_ticks=ticks_from_us(camera.latency_us, tick_rate_hz),
-            jitter_ticks=ticks_from_us(camera.jitter_us, tick_rate_hz),
-            exposure_ticks=ticks_from_us(exposure_us(config, camera), tick_rate_hz),
-        )
-    return planned
+    pods = list(dict.fromkeys(c.pod for c in geometry)) if config.schedule.interleave_pods else []
+    turns = [[c for c in geometry if c.pod == pod] for pod in pods] or [geometry]
+    return [group for group in [*turns, [c for c in config.cameras if c.role == "texture"]] if group]
 
 
 def _plan_strobes(
@@ -175,14 +138,16 @@ def _plan_strobe(
 ) -> PlannedStrobe:
     """Put a lamp's pulse inside what all its cameras expose in common, jitter and guard taken off at both ends."""
     role = "geometry" if lamp.kind == "pattern" else "texture"
-    names = tuple(c.name for c in config.cameras if c.role == role)
+    is_apart = config.schedule.interleave_pods and lamp.kind == "pattern"
+    names = tuple(c.name for c in config.cameras if c.role == role and (c.pod == lamp.pod or not is_apart))
     if not names:
         raise ScheduleError(f"lamp {lamp.name} ({lamp.kind}): no {role} camera would see it; remove it or add a camera")
     guard = ticks_from_us(config.schedule.guard_us, tick_rate_hz)
     lit = [exposures[name] for name in names]
     first = max(e.start_ticks + e.jitter_ticks for e in lit) + guard
     last = min(e.start_ticks - e.jitter_ticks + e.exposure_ticks for e in lit) - guard
-    longest = ticks_from_us(config.light.max_pulse_width_us, tick_rate_hz)
+    longest_us = min(config.light.max_pulse_width_us, lamp.max_pulse_width_us or config.light.max_pulse_width_us)
+    longest = ticks_from_us(longest_us, tick_rate_hz)
     width = min(last - first, longest)
     if width < ticks_from_us(1, tick_rate_hz):
         raise ScheduleError(
@@ -192,45 +157,11 @@ def _plan_strobe(
     return PlannedStrobe(lamp.name, lamp.output, first, width, names)
 
 
-def _refuse_long_frame(
-    config: RigConfig, exposures: Mapping[str, PlannedExposure], period_ticks: int, tick_rate_hz: int
-) -> None:
-    """An exposure must be over before the next frame starts, or its edges would be reported in the next frame."""
-    tolerance = ticks_from_us(config.sync.tolerance_us, tick_rate_hz)
-    for e in exposures.values():
-        end = e.start_ticks + e.jitter_ticks + e.exposure_ticks + tolerance
-        if end >= period_ticks:
-            raise ScheduleError(
-                f"camera {e.camera}: its exposure ends {us_from_ticks(end, tick_rate_hz):.0f} us after the frame "
-                f"start, but the next frame starts after {us_from_ticks(period_ticks, tick_rate_hz):.0f} us; "
-                "shorten the exposure or lower rate_hz"
-            )
-
-
-def _frame_count(config: RigConfig, frames: int | None, rate_hz: float, strobes: Sequence[PlannedStrobe]) -> int:
-    """Return the box's frame count; a run with light never exceeds one flash train."""
-    limit = config.light.max_train_pulses
-    if not strobes:
-        return frames or 0
-    if frames is not None and frames > limit:
-        raise ScheduleError(
-            f"{frames} frames with light in a row: light.max_train_pulses allows {limit} ({limit / rate_hz:.1f} s at "
-            f"{rate_hz:g} Hz); ask for fewer frames, or raise the limit if nobody photosensitive can be there"
-        )
-    return frames if frames is not None else limit
-
-
-def _refuse_light(config: RigConfig, strobes: Sequence[PlannedStrobe], rate_hz: float, tick_rate_hz: int) -> None:
-    light = config.light
-    if strobes and rate_hz > light.max_rate_hz:
-        raise ScheduleError(f"light at {rate_hz:g} Hz: light.max_rate_hz allows {light.max_rate_hz:g}; lower rate_hz")
-    for strobe in strobes:
-        duty = strobe.width_ticks / tick_rate_hz * rate_hz
-        if duty > light.max_duty:
-            raise ScheduleError(
-                f"lamp {strobe.lamp}: lit {duty:.1%} of the time: light.max_duty allows {light.max_duty:.1%}; "
-                "lower rate_hz, the exposure or light.max_pulse_width_us"
-            )
+def _frame_count(config: RigConfig, frames: int | None, strobes: Sequence[PlannedStrobe]) -> int:
+    """Return the box's frame count: a run with light that is not told when to end does so after one flash train."""
+    if frames is not None:
+        return frames
+    return config.light.max_train_pulses if strobes else 0
 
 
 def _outputs_by_delay(exposures: Iterable[PlannedExposure]) -> dict[int, int]:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from statistics import median
 
 from rigdriver.frames import Edge, Pulse
-from rigdriver.schedule.plan import PlannedExposure
+from rigdriver.schedule.planned import PlannedExposure
 
 KEEP = 2048
 """Exposures remembered a camera: at 60 Hz half a minute, far more than any frame is late."""

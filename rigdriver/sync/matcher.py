@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rigdriver.frames import Frame, Gap, GapReason, Proof, Pulse
-from rigdriver.schedule.plan import Schedule
+from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
 from rigdriver.sync.proof import Evidence, LampPulse, Prover
 from rigdriver.sync.track import Held, Matched, Rejected, Track

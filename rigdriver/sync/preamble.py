@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rigdriver.frames import Frame, Pulse
-from rigdriver.schedule.plan import GOLOMB_MARKS, Schedule
+from rigdriver.schedule.plan import GOLOMB_MARKS
+from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.lock import pair_preamble
 from rigdriver.sync.track import Track

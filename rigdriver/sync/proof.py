@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from rigdriver.clock import us_from_ticks
 from rigdriver.frames import Frame, FrameProof, Gap, GapReason, Proof
-from rigdriver.schedule.plan import Schedule
+from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
 
 WHOLE_STROBE = 0.99

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from rigdriver.config import RigConfig
 from rigdriver.errors import ScheduleError
-from rigdriver.schedule.plan import GOLOMB_MARKS, Schedule, compile_preamble, compile_schedule, light_limits
+from rigdriver.schedule.plan import GOLOMB_MARKS, compile_preamble, compile_schedule, light_limits
+from rigdriver.schedule.planned import CameraFacts, Schedule
 from tests.unit.sync.planted import TICKS, rig_config
 
 LAMPS = (
@@ -125,3 +126,60 @@ def test_the_commit_crc_covers_header_and_steps_as_staged() -> None:
     staged = b"".join(w.to_bytes(4, "little") for w in box.header_words())
     staged += b"".join(w.to_bytes(4, "little") for n in range(len(box.steps)) for w in box.step_words(n))
     assert box.crc32() == zlib.crc32(staged)
+
+
+def test_a_camera_that_cannot_follow_is_refused_by_what_it_says_of_itself() -> None:
+    facts = {"right_lower": CameraFacts(max_rate_hz=9.5)}
+    with pytest.raises(ScheduleError, match=r"camera right_lower: 10 Hz is more than the 9.5 Hz"):
+        compile_schedule(rig_config(), TICKS, 1, facts=facts)
+
+
+def test_a_link_that_cannot_carry_its_cameras_is_refused_with_both_figures() -> None:
+    table = rig_config().model_dump()
+    table["links"] = [{"name": "usb", "megabytes_per_s": 60}]
+    for camera in table["cameras"][:2]:
+        camera["link"] = "usb"
+    config = RigConfig.model_validate(table, strict=False)
+    facts = {c.name: CameraFacts(payload_bytes=3_145_728) for c in config.cameras}
+    with pytest.raises(ScheduleError, match="link usb: 2 cameras make 63 MB/s, it carries 60 MB/s"):
+        compile_schedule(config, TICKS, 1, facts=facts)
+    compile_schedule(config, TICKS, 1, rate_hz=9, facts=facts)
+
+
+def test_interleaved_pods_never_expose_in_each_others_pattern_light() -> None:
+    table = with_lamps(interleave_pods=True).model_dump()
+    table["lamps"] = [*LAMPS, {"name": "right_pattern", "kind": "pattern", "output": 7, "pod": "right"}]
+    table["lamps"][0] = {**LAMPS[0], "pod": "left"}
+    for camera in table["cameras"]:
+        camera["pod"] = camera["name"].split("_")[0]
+    schedule = compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1)
+    patterns = {s.lamp: s for s in schedule.strobes if s.lamp.endswith("pattern")}
+    assert patterns["left_pattern"].cameras == ("left_upper", "left_lower")
+    for strobe in patterns.values():
+        for name, e in schedule.exposures.items():
+            starts_before = strobe.delay_ticks < e.start_ticks + e.exposure_ticks
+            ends_after = strobe.delay_ticks + strobe.width_ticks > e.start_ticks
+            assert (starts_before and ends_after) == (name in strobe.cameras)
+
+
+@pytest.mark.parametrize(
+    ("lamp", "light", "told"),
+    [
+        ({"radiant_power_w": 20}, {"max_pulse_energy_mj": 10}, "light.max_pulse_energy_mj allows 10"),
+        ({"radiant_power_w": 20}, {"max_run_energy_j": 1}, "light.max_run_energy_j allows 1 J; ask for at most"),
+        ({"max_duty": 0.001}, {}, "its.max_duty allows 0.1%"),
+    ],
+)
+def test_lamp_limits_hold_for_energy_dose_and_duty(lamp: dict[str, float], light: dict[str, float], told: str) -> None:
+    table = with_lamps(**light).model_dump()
+    table["lamps"] = [{**LAMPS[0], **lamp}]
+    table["light"] = {**table["light"], **light}
+    with pytest.raises(ScheduleError, match=told.replace(".", r"\.")):
+        compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1, frames=100)
+
+
+def test_a_lamps_own_longest_pulse_shortens_its_strobe() -> None:
+    table = with_lamps().model_dump()
+    table["lamps"] = [{**LAMPS[0], "max_pulse_width_us": 300.0}]
+    schedule = compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1)
+    assert schedule.strobes[0].width_ticks == 3000

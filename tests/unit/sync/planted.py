@@ -13,7 +13,8 @@ import numpy as np
 
 from rigdriver.config import RigConfig, parse
 from rigdriver.frames import Edge, Frame, FrameSet, Pulse
-from rigdriver.schedule.plan import Schedule, compile_preamble, compile_schedule
+from rigdriver.schedule.plan import compile_preamble, compile_schedule
+from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import ExposureLog
 from rigdriver.sync.matcher import Matcher, Resolved
 from rigdriver.sync.preamble import Preamble

@@ -1,0 +1,136 @@
+"""Proves a compiled schedule safe, or refuses it with the limit that it breaks and the remedy.
+
+In: the rig file, a schedule, what the cameras say of themselves. Out: nothing, or a ScheduleError. The box checks its
+own hard limits again at commit. This file refuses to know how a plan becomes a schedule: it judges the result, so a
+mistake in the compiler is found here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rigdriver.clock import ticks_from_us, us_from_ticks
+from rigdriver.config import LampConfig, RigConfig
+from rigdriver.errors import ScheduleError
+from rigdriver.schedule.planned import CameraFacts, PlannedStrobe, Schedule
+
+
+def refuse_broken_limits(config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts]) -> None:
+    """Check everything. Raises ScheduleError at the first limit that is broken."""
+    _refuse_long_frames(config, schedule)
+    _refuse_strobes_outside(schedule)
+    _refuse_fast_cameras(config, schedule, facts)
+    _refuse_full_links(config, schedule, facts)
+    _refuse_light(config, schedule)
+
+
+def _refuse_long_frames(config: RigConfig, schedule: Schedule) -> None:
+    """An exposure must be over before the next frame starts, or its edges would be reported in the next frame."""
+    tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
+    period = schedule.box.frame_period_ticks
+    for e in schedule.exposures.values():
+        end = e.start_ticks + e.jitter_ticks + e.exposure_ticks + tolerance
+        if end >= period:
+            raise ScheduleError(
+                f"camera {e.camera}: its exposure ends {us_from_ticks(end, schedule.tick_rate_hz):.0f} us after the "
+                f"frame start, but the next frame starts after {us_from_ticks(period, schedule.tick_rate_hz):.0f} us; "
+                "shorten the exposure or lower rate_hz"
+            )
+
+
+def _refuse_strobes_outside(schedule: Schedule) -> None:
+    """A lamp may be lit only while all its cameras expose, whatever their jitter."""
+    for strobe in schedule.strobes:
+        for e in (schedule.exposures[name] for name in strobe.cameras):
+            early = e.start_ticks + e.jitter_ticks - strobe.delay_ticks
+            late = strobe.delay_ticks + strobe.width_ticks - (e.start_ticks - e.jitter_ticks + e.exposure_ticks)
+            outside = max(early, late)
+            if outside > 0:
+                raise ScheduleError(
+                    f"lamp {strobe.lamp}: {us_from_ticks(outside, schedule.tick_rate_hz):.1f} us of its pulse may lie "
+                    f"outside the exposure of camera {e.camera}; lengthen guard_us or the exposure"
+                )
+
+
+def _refuse_fast_cameras(config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts]) -> None:
+    """A camera that is triggered too fast ignores the pulse without a word."""
+    for camera in config.cameras:
+        said = facts.get(camera.name, CameraFacts()).max_rate_hz
+        limits = [rate for rate in (camera.max_rate_hz, said) if rate is not None]
+        if limits and schedule.rate_hz > min(limits):
+            raise ScheduleError(
+                f"camera {camera.name}: {schedule.rate_hz:g} Hz is more than the {min(limits):g} Hz that it follows; "
+                "lower rate_hz, its exposure or its image height"
+            )
+
+
+def _refuse_full_links(config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts]) -> None:
+    sizes = {name: fact.payload_bytes for name, fact in facts.items() if fact.payload_bytes}
+    for link in config.links:
+        names = [c.name for c in config.cameras if c.link == link.name and c.name in sizes]
+        _refuse_data_rate(
+            sum(sizes[n] for n in names), schedule, link.megabytes_per_s, f"link {link.name}: {len(names)} cameras"
+        )
+    if config.schedule.disk_megabytes_per_s is not None:
+        _refuse_data_rate(sum(sizes.values()), schedule, config.schedule.disk_megabytes_per_s, "disk: the frames")
+
+
+def _refuse_data_rate(frame_set_bytes: int, schedule: Schedule, limit_megabytes_per_s: float, what: str) -> None:
+    megabytes_per_s = frame_set_bytes * schedule.rate_hz / 1e6
+    if megabytes_per_s > limit_megabytes_per_s:
+        raise ScheduleError(
+            f"{what} make {megabytes_per_s:.0f} MB/s, it carries {limit_megabytes_per_s:g} MB/s; lower rate_hz, the "
+            "image size or the bits a pixel, or spread the load"
+        )
+
+
+def _refuse_light(config: RigConfig, schedule: Schedule) -> None:
+    if not schedule.strobes:
+        return
+    light, frames = config.light, schedule.box.frame_count
+    if frames > light.max_train_pulses:
+        raise ScheduleError(
+            f"{frames} frames with light in a row: light.max_train_pulses allows {light.max_train_pulses} "
+            f"({light.max_train_pulses / schedule.rate_hz:.1f} s at {schedule.rate_hz:g} Hz); ask for fewer frames, or "
+            "raise the limit if nobody photosensitive can be there"
+        )
+    if schedule.rate_hz > light.max_rate_hz:
+        raise ScheduleError(
+            f"light at {schedule.rate_hz:g} Hz: light.max_rate_hz allows {light.max_rate_hz:g}; lower rate_hz"
+        )
+    lamps = {lamp.name: lamp for lamp in config.lamps}
+    for strobe in schedule.strobes:
+        _refuse_lamp(config, lamps[strobe.lamp], strobe, schedule)
+    _refuse_dose(config, lamps, schedule)
+
+
+def _refuse_lamp(config: RigConfig, lamp: LampConfig, strobe: PlannedStrobe, schedule: Schedule) -> None:
+    width_us = us_from_ticks(strobe.width_ticks, schedule.tick_rate_hz)
+    longest_us = min(config.light.max_pulse_width_us, lamp.max_pulse_width_us or config.light.max_pulse_width_us)
+    if width_us > longest_us + us_from_ticks(1, schedule.tick_rate_hz):
+        raise ScheduleError(f"lamp {lamp.name}: lit for {width_us:.1f} us; {longest_us:g} us are allowed; shorten it")
+    duty = strobe.width_ticks / schedule.box.frame_period_ticks
+    allowed = min(config.light.max_duty, lamp.max_duty or config.light.max_duty)
+    if duty > allowed:
+        whose = "light" if lamp.max_duty is None else "its"
+        raise ScheduleError(
+            f"lamp {lamp.name}: lit {duty:.1%} of the time; {whose}.max_duty allows {allowed:.1%}; lower rate_hz, the exposure or light.max_pulse_width_us"
+        )
+    energy_mj = (lamp.radiant_power_w or 0) * width_us * 1e-3
+    if config.light.max_pulse_energy_mj is not None and energy_mj > config.light.max_pulse_energy_mj:
+        raise ScheduleError(
+            f"lamp {lamp.name}: {energy_mj:.3g} mJ a pulse; light.max_pulse_energy_mj allows "
+            f"{config.light.max_pulse_energy_mj:g}; shorten its pulse"
+        )
+
+
+def _refuse_dose(config: RigConfig, lamps: Mapping[str, LampConfig], schedule: Schedule) -> None:
+    limit_j = config.light.max_run_energy_j
+    pulse_j = sum(
+        (lamps[s.lamp].radiant_power_w or 0) * s.width_ticks / schedule.tick_rate_hz for s in schedule.strobes
+    )
+    if limit_j is not None and pulse_j * schedule.box.frame_count > limit_j:
+        raise ScheduleError(
+            f"{schedule.box.frame_count} frames emit {pulse_j * schedule.box.frame_count:.3g} J; "
+            f"light.max_run_energy_j allows {limit_j:g} J; ask for at most {int(limit_j / pulse_j)} frames"
+        )

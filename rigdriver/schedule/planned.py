@@ -1,0 +1,71 @@
+"""What a compiled plan is made of: exposures, strobes, the schedule; and what cameras say of themselves.
+
+In: nothing. Out: frozen values in ticks after the frame start. This file refuses to know how a plan is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rigdriver.schedule.steps import BoxSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFacts:
+    """What an opened camera says of itself; None where it does not say."""
+
+    max_rate_hz: float | None = None
+    """Fastest triggering that it follows at its present settings (SFNC ResultingFrameRate)."""
+    payload_bytes: int | None = None
+    """One frame on the link (SFNC PayloadSize)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedExposure:
+    """What the box does to one camera in one pulse, and what must follow."""
+
+    camera: str
+    output: int
+    input: int | None
+    delay_ticks: int
+    """Trigger edge after the frame start."""
+    latency_ticks: int
+    jitter_ticks: int
+    exposure_ticks: int
+
+    @property
+    def start_ticks(self) -> int:
+        """Planned exposure start after the frame start."""
+        return self.delay_ticks + self.latency_ticks
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStrobe:
+    """One lamp's pulse, and the cameras that expose in its light."""
+
+    lamp: str
+    output: int
+    delay_ticks: int
+    width_ticks: int
+    cameras: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A compiled plan: what the box gets, and what everybody else may expect of it."""
+
+    box: BoxSchedule
+    tick_rate_hz: int
+    exposures: Mapping[str, PlannedExposure]
+    strobes: tuple[PlannedStrobe, ...]
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames a second."""
+        return self.tick_rate_hz / self.box.frame_period_ticks
+
+    @property
+    def has_light(self) -> bool:
+        """Whether any lamp is lit."""
+        return bool(self.strobes)
