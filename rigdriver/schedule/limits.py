@@ -114,7 +114,8 @@ def _refuse_lamp(config: RigConfig, lamp: LampConfig, strobe: PlannedStrobe, sch
     if duty > allowed:
         whose = "light" if lamp.max_duty is None else "its"
         raise ScheduleError(
-            f"lamp {lamp.name}: lit {duty:.1%} of the time; {whose}.max_duty allows {allowed:.1%}; lower rate_hz, the exposure or light.max_pulse_width_us"
+            f"lamp {lamp.name}: lit {duty:.1%} of the time; {whose}.max_duty allows {allowed:.1%}; lower "
+            "rate_hz, the exposure or light.max_pulse_width_us"
         )
     energy_mj = (lamp.radiant_power_w or 0) * width_us * 1e-3
     if config.light.max_pulse_energy_mj is not None and energy_mj > config.light.max_pulse_energy_mj:
