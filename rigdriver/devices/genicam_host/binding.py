@@ -19,7 +19,6 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ from harvesters.core import Harvester, ImageAcquirer, ParameterKey, ParameterSet
 
 from rigdriver.devices.camera_features import DeviceInfo
 from rigdriver.devices.genicam_host.features import NodeFacts, NodeKind
-from rigdriver.devices.pixel_formats import Bytes
+from rigdriver.devices.genicam_host.images import Image, Incomplete
 from rigdriver.errors import CameraError, ProducerError, RigError, gather
 
 if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
@@ -40,6 +39,8 @@ _MULTI_PART = gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART
 _COMMAND_TIMEOUT_S = 1.0
 _GENTL_FUNCTIONS = ("GCInitLib", "TLOpen", "IFOpenDevice", "DevOpenDataStream", "DSAnnounceBuffer", "EventGetData")
 _MISCOUNTS_TO_DISTRUST = 3
+_UNKNOWN = 1 << 63
+"""GenTL's numbers are unsigned, its mark for an unknown one is all ones."""
 _NODE_KINDS = (
     ("IBoolean", NodeKind.BOOLEAN),
     ("IInteger", NodeKind.INTEGER),
@@ -60,30 +61,6 @@ class _Notes(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if len(self.lines) < 20:
             self.lines.append(_first_line(record.getMessage()))
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """The image in the buffer that was fetched last; `data` is valid until `give_back`."""
-
-    frame_id: int
-    """-1 when the producer gives none."""
-    t_camera_ns: int
-    """0 when the camera gives none."""
-    width_px: int
-    height_px: int
-    padding_bytes: int
-    pixel_format_code: int
-    data: Bytes
-    """(N,) uint8, from the first pixel on."""
-    chunks: dict[str, int | float]
-
-
-@dataclass(frozen=True, slots=True)
-class Incomplete:
-    """A buffer arrived with bytes missing."""
-
-    frame_id: int | None
 
 
 class Producers:
@@ -315,7 +292,7 @@ class Camera:
         buffer, self._buffer = self._buffer, None
         if buffer is not None:
             try:
-                buffer.parent.queue_buffer(buffer)
+                buffer.parent.queue_buffer(buffer, False)  # True, the default, would blank all its bytes first
             except _PEER_ERRORS as exc:
                 raise CameraError(f"{self._label}: a buffer cannot be queued: {_first_line(exc)}") from exc
 
@@ -390,7 +367,7 @@ class Camera:
             if self._buffer.is_complete():
                 self._absent.add(name)
             return None
-        return value
+        return value if value < _UNKNOWN else None
 
     def _time_stamp_ns(self) -> int:
         stamp = self._optional("timestamp_ns")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rigdriver.devices.camera_features import DeviceInfo, FeatureReport, FeatureWrite, plan, split_key
 from rigdriver.devices.genicam_host import matching
 from rigdriver.devices.genicam_host.binding import Producers
-from rigdriver.devices.genicam_host.features import read_one, write_all, write_and_report, write_one
+from rigdriver.devices.genicam_host.features import Nodes, read_one, write_all, write_and_report, write_one
 from rigdriver.devices.genicam_host.messages import Kind, encode
 from rigdriver.devices.genicam_host.stream import Outbox, Stream
 from rigdriver.errors import RigError, StateError, gather
@@ -44,6 +44,7 @@ class Commands:
 
     def __init__(self, outbox: Outbox) -> None:
         self.streams: list[Stream] = []
+        self._nodes: list[Nodes] = []
         self._outbox = outbox
         self._producers: Producers | None = None
 
@@ -68,6 +69,7 @@ class Commands:
                 except RigError as exc:
                     _logger.warning("%s", exc)
         self.streams = []
+        self._nodes = []
         if self._producers is not None:
             self._producers.close()
             self._producers = None
@@ -101,12 +103,14 @@ class Commands:
         label = f"camera {name} (SN {serial})"
         device = matching.find(name, serial, producers.devices, [str(p) for p in request["producers"]])
         writes = plan(wanted["features"])
-        stream = Stream(len(self.streams), label, producers.open(device, label, int(request["buffers"])), self._outbox)
+        camera = producers.open(device, label, int(request["buffers"]))
+        stream = Stream(len(self.streams), label, camera, self._outbox)
         self.streams.append(stream)
-        reports, refusals = write_all(label, stream.camera, writes)
+        self._nodes.append(camera)
+        reports, refusals = write_all(label, camera, writes)
         if refusals:
             raise ExceptionGroup(label, refusals)
-        stream.camera.chunk_names = _chunk_names(wanted["features"])
+        camera.chunk_names = _chunk_names(wanted["features"])
         stream.check_format()
         return _report(device, reports)
 
@@ -135,16 +139,16 @@ class Commands:
         return Answer({})
 
     def _do_get(self, request: Request) -> Answer:
-        stream, write = self._named(request)
-        return Answer({"value": read_one(stream.label, stream.camera, write)})
+        label, nodes, write = self._named(request)
+        return Answer({"value": read_one(label, nodes, write)})
 
     def _do_set(self, request: Request) -> Answer:
-        stream, write = self._named(request)
-        return Answer({"report": asdict(write_and_report(stream.label, stream.camera, write))})
+        label, nodes, write = self._named(request)
+        return Answer({"report": asdict(write_and_report(label, nodes, write))})
 
     def _do_execute(self, request: Request) -> Answer:
-        stream, write = self._named({**request, "value": True})
-        write_one(stream.label, stream.camera, write)
+        label, nodes, write = self._named({**request, "value": True})
+        write_one(label, nodes, write)
         return Answer({})
 
     def _do_close(self, _request: Request) -> Answer:
@@ -164,10 +168,15 @@ class Commands:
             raise gather(what, failures)
         return results
 
-    def _named(self, request: Request) -> tuple[Stream, FeatureWrite]:
+    def _named(self, request: Request) -> tuple[str, Nodes, FeatureWrite]:
         name, selector = split_key(str(request["feature"]))
         value: FeatureValue = request.get("value", False)
-        return self.streams[int(request["camera"])], FeatureWrite(str(request["feature"]), name, value, selector)
+        index = int(request["camera"])
+        return (
+            self.streams[index].label,
+            self._nodes[index],
+            FeatureWrite(str(request["feature"]), name, value, selector),
+        )
 
 
 def _report(device: DeviceInfo, features: Sequence[FeatureReport]) -> dict[str, object]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
 
-from rigdriver.devices.genicam_host.binding import Camera, Image, Incomplete
+from rigdriver.devices.genicam_host.images import Image, Incomplete
 from rigdriver.devices.genicam_host.messages import FrameNote, Kind, encode, error_to_json
 from rigdriver.devices.pixel_formats import BY_CODE, PixelFormat, copy_pixels
 from rigdriver.devices.slots import SlotWriter
@@ -33,6 +33,40 @@ class Outbox(Protocol):
 
     def put(self, message: bytes) -> None:
         """Queue a message."""
+
+
+class StreamingCamera(Protocol):
+    """The part of the binding's Camera that a stream uses. Each call raises CameraError when the camera fails."""
+
+    def read_format(self) -> int:
+        """Return the PFNC code of the pixel format."""
+
+    def read_size(self) -> tuple[int, int]:
+        """Return width and height of the region in pixels."""
+
+    def payload_bytes(self) -> int:
+        """Return the size of the largest buffer."""
+
+    def start(self) -> None:
+        """Start the acquisition."""
+
+    def stop(self) -> None:
+        """Stop the acquisition."""
+
+    def close(self) -> None:
+        """Close the device."""
+
+    def fetch(self, *, must_look: bool = False) -> Image | Incomplete | None:
+        """Return what waits, or None at once."""
+
+    def give_back(self) -> None:
+        """Queue the fetched buffer."""
+
+    def check(self) -> None:
+        """Make sure that the camera answers."""
+
+    def underrun(self) -> int:
+        """Return how many frames the producer dropped."""
 
 
 class LossLedger:
@@ -69,7 +103,7 @@ class LossLedger:
 class Stream:
     """One opened camera and its slots."""
 
-    def __init__(self, index: int, label: str, camera: Camera, outbox: Outbox) -> None:
+    def __init__(self, index: int, label: str, camera: StreamingCamera, outbox: Outbox) -> None:
         self.label = label
         self.camera = camera
         self.slots: SlotWriter | None = None

@@ -1,0 +1,35 @@
+"""What one fetched buffer holds, as plain values.
+
+In: nothing. Out: `Image` or `Incomplete`, which the binding makes and the stream consumes. This file refuses to know
+GenTL: it lets a stream be tested without a producer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rigdriver.devices.pixel_formats import Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The image in the buffer that was fetched last; `data` is valid until `give_back`."""
+
+    frame_id: int
+    """-1 when the producer gives none."""
+    t_camera_ns: int
+    """0 when the camera gives none."""
+    width_px: int
+    height_px: int
+    padding_bytes: int
+    pixel_format_code: int
+    data: Bytes
+    """(N,) uint8, from the first pixel on."""
+    chunks: dict[str, int | float]
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """A buffer arrived with bytes missing."""
+
+    frame_id: int | None
