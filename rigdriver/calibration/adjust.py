@@ -19,7 +19,11 @@ from rigdriver.calibration.project import distort_jacobian, rotation_matrix
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-PARAMETERS = tuple("fx fy cx cy k1 k2 p1 p2 k3 k4 k5 k6 rx ry rz tx ty tz".split())
+# fmt: off
+PARAMETERS = (
+    "fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6", "rx", "ry", "rz", "tx", "ty", "tz",
+)
+# fmt: on
 """Of one camera, in the order of its columns; r and t turn and shift camera points (radians, millimetres)."""
 WIDTH = len(PARAMETERS)
 BOWS = 3

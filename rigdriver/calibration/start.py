@@ -42,9 +42,9 @@ def first_guess(observations: Observations, board: Board, focal_share: float | N
     flat = board.corners_mm()
     groups = {(v, c): part for v, c, part in observations.groups()}
     intrinsics = _lenses(observations, flat, groups, focal_share)
-    poses = {key: _board_poses(observations, flat, part, intrinsics[key[1]]) for key, part in groups.items()}
+    poses = {key: board_poses(observations, flat, part, intrinsics[key[1]]) for key, part in groups.items()}
     T_cam_world = _chain(observations, poses)
-    T_world_board = _stand_boards(observations, flat, groups, poses, intrinsics, T_cam_world)
+    T_world_board = stand_boards(observations, flat, groups, poses, intrinsics, T_cam_world)
     return RigState(
         intrinsics=intrinsics,
         R_cam=T_cam_world[:, :3, :3].copy(), t_cam=T_cam_world[:, :3, 3].copy(),
@@ -137,7 +137,7 @@ def _spread(observations: Observations, parts: Sequence[slice]) -> list[slice]:
     return [parts[i] for i in sorted(set(chosen))]
 
 
-def _board_poses(observations: Observations, flat: Array, part: slice, lens: Array) -> list[Array]:
+def board_poses(observations: Observations, flat: Array, part: slice, lens: Array) -> list[Array]:
     """The one or two T_cam_board that an image of a plane allows, the better one first."""
     K = np.array([[lens[0], 0, lens[2]], [0, lens[1], lens[3]], [0, 0, 1.0]])
     on_board = flat[observations.corner[part]]
@@ -215,7 +215,7 @@ def _refuse_parted(observations: Observations, done: set[int]) -> None:
     )
 
 
-def _stand_boards(
+def stand_boards(
     observations: Observations, flat: Array, groups: dict[tuple[int, int], slice],
     poses: dict[tuple[int, int], list[Array]], intrinsics: Array, T_cam_world: Array,
 ) -> Array:  # fmt: skip

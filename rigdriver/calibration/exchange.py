@@ -1,0 +1,250 @@
+"""Other programs' calibration files: OpenCV YAML (one file a camera, or a stereo pair's two) and Kalibr camchain.
+
+In: paths. Out: a `RigCalibration` without uncertainties, or files that the other program reads. What a format cannot
+hold is refused or, for Kalibr's four distortion parameters, fitted and the miss told.
+This file refuses to guess serial numbers: whoever imports gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from rigdriver.calibration.boards import Board
+from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
+from rigdriver.calibration.project import distort, distort_jacobian, inverse, pad_distortion, transform
+from rigdriver.errors import CalibrationMismatch, UsageError
+
+Array = npt.NDArray[np.float64]
+
+UNKNOWN_BOARD = Board("chessboard", 10, 7, 1.0)
+LARGEST_KALIBR_MISS_PX = 0.1
+"""A lens that four parameters miss by more is not exported."""
+
+
+# ---------------------------------------------------------------- OpenCV
+
+
+def export_opencv(calibration: RigCalibration, folder: Path) -> list[Path]:
+    """Write `<camera>.yaml` for each camera, with OpenCV's usual keys and `T_cam_world` (mm)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for camera in calibration:
+        path = folder / f"{camera.name}.yaml"
+        storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
+        storage.write("calibration_time", calibration.created)
+        storage.write("camera_name", camera.name)
+        storage.write("camera_serial", f"SN {camera.serial}")
+        storage.write("image_width", camera.size_px[0])
+        storage.write("image_height", camera.size_px[1])
+        storage.write("camera_matrix", np.array(camera.K))
+        storage.write("distortion_coefficients", np.array(camera.distortion).reshape(1, -1))
+        storage.write("T_cam_world", np.array(camera.T_cam_world))
+        storage.write("avg_reprojection_error", float(np.nan_to_num(camera.rms_px, nan=-1.0)))
+        storage.release()
+        written.append(path)
+    return written
+
+
+def import_opencv(folder: Path, rig: str, serials: Mapping[str, str]) -> RigCalibration:
+    """Read a folder of `<camera>.yaml` (or .yml, .xml, .json), as `export_opencv` and OpenCV's samples write them.
+
+    Raises:
+        CalibrationMismatch: a file lacks a key or a camera its pose.
+    """
+    cameras = {}
+    paths = [p for p in sorted(folder.glob("*")) if p.suffix in (".yaml", ".yml", ".xml", ".json")]
+    for path in paths:
+        K, d = _node(path, "camera_matrix"), _node(path, "distortion_coefficients")
+        size = (int(_scalar(path, "image_width")), int(_scalar(path, "image_height")))
+        T = _node(path, "T_cam_world", is_needed=len(paths) > 1)
+        name = path.stem
+        cameras[name] = _camera(name, serials.get(name, ""), size, K, d, T if T.size else np.eye(4))
+    if not cameras:
+        raise CalibrationMismatch(f"{folder}: holds no .yaml, .yml, .xml or .json file; expected one a camera")
+    return _imported(rig, cameras, "opencv")
+
+
+def import_opencv_stereo(
+    intrinsics: Path,
+    extrinsics: Path,
+    size_px: tuple[int, int],
+    names: Sequence[str],
+    rig: str,
+    serials: Mapping[str, str],
+) -> RigCalibration:
+    """Read the two files of OpenCV's stereo_calib sample: M1 D1 M2 D2, and R T (in the unit of its board: mm)."""
+    first, second = names
+    T = transform(_node(extrinsics, "R"), _node(extrinsics, "T").ravel())
+    cameras = {
+        first: _camera(
+            first, serials.get(first, ""), size_px, _node(intrinsics, "M1"), _node(intrinsics, "D1"), np.eye(4)
+        ),
+        second: _camera(second, serials.get(second, ""), size_px, _node(intrinsics, "M2"), _node(intrinsics, "D2"), T),
+    }
+    return _imported(rig, cameras, "opencv")
+
+
+def _open(path: Path) -> cv2.FileStorage:
+    try:
+        storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_READ)
+    except (cv2.error, SystemError) as exc:
+        raise CalibrationMismatch(f"{path}: is no file that OpenCV reads; name its YAML, XML or JSON file") from exc
+    if not storage.isOpened():
+        raise CalibrationMismatch(f"{path}: cannot be read; name OpenCV's YAML, XML or JSON file")
+    return storage
+
+
+def _node(path: Path, key: str, is_needed: bool = True) -> Array:
+    storage = _open(path)
+    try:
+        found = storage.getNode(key).mat()
+    except cv2.error:
+        found = None
+    finally:
+        storage.release()
+    values = np.zeros((0, 0)) if found is None else np.asarray(found, dtype=np.float64)
+    if values.size == 0 and is_needed:
+        raise CalibrationMismatch(f"{path}: lacks the matrix {key}; expected what OpenCV's calibration writes")
+    return values
+
+
+def _scalar(path: Path, key: str) -> float:
+    storage = _open(path)
+    node = storage.getNode(key)
+    value = float(node.real()) if not node.empty() else float("nan")
+    storage.release()
+    if not value > 0:
+        raise CalibrationMismatch(f"{path}: lacks {key}; expected what OpenCV's calibration writes")
+    return value
+
+
+def _camera(name: str, serial: str, size: tuple[int, int], K: Array, d: Array, T: Array) -> CameraCalibration:
+    values = np.asarray(d, dtype=np.float64).ravel()
+    if len(values) > 8 and np.any(values[8:] != 0):
+        raise CalibrationMismatch(
+            f"camera {name}: has thin prism or tilt parameters; expected a lens model of 4, 5 or 8 parameters"
+        )
+    coefficients = pad_distortion(values[:8])
+    count = 5 if not np.any(coefficients[5:]) else 8
+    return CameraCalibration(
+        name, serial, size, np.array(K, dtype=np.float64), coefficients[:count].copy(), np.array(T, dtype=np.float64)
+    )
+
+
+def _imported(rig: str, cameras: Mapping[str, CameraCalibration], source: str) -> RigCalibration:
+    return RigCalibration(
+        rig=rig, created=datetime.now(UTC).isoformat(timespec="seconds"), board=UNKNOWN_BOARD, bow_mm=(0.0, 0.0, 0.0),
+        cameras=MappingProxyType(dict(cameras)), rms_px=float("nan"), views=0, corners=0, kept_share=float("nan"),
+        notes=(f"imported from {source}; board, residuals and uncertainties are not known",), source=source,
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- Kalibr
+
+
+def export_kalibr(calibration: RigCalibration, path: Path) -> dict[str, float]:
+    """Write a camchain; returns, a camera, the largest miss in pixels of its four-parameter lens.
+
+    Raises:
+        UsageError: a lens cannot be told in four parameters within 0.1 px.
+    """
+    chain: dict[str, object] = {}
+    misses = {}
+    before: CameraCalibration | None = None
+    for index, camera in enumerate(calibration):
+        intrinsics, coefficients, misses[camera.name] = fit_radtan(camera)
+        if misses[camera.name] > LARGEST_KALIBR_MISS_PX:
+            raise UsageError(
+                f"camera {camera.name}: Kalibr's radtan lens misses by {misses[camera.name]:.2f} px; expected at most "
+                f"{LARGEST_KALIBR_MISS_PX} px; export OpenCV YAML, which holds all parameters"
+            )
+        entry: dict[str, object] = {
+            "camera_model": "pinhole",
+            "intrinsics": [float(v) for v in intrinsics],
+            "distortion_model": "radtan",
+            "distortion_coeffs": [float(v) for v in coefficients],
+            "resolution": list(camera.size_px),
+            "rostopic": f"/{camera.name}",
+            "cam_overlaps": [i for i in range(len(calibration.cameras)) if i != index],
+        }
+        if before is not None:
+            T = camera.T_cam_world @ inverse(before.T_cam_world)
+            T[:3, 3] /= 1000.0  # Kalibr counts metres
+            entry["T_cn_cnm1"] = T.tolist()
+        chain[f"cam{index}"] = entry
+        before = camera
+    path.write_text(yaml.safe_dump(chain, sort_keys=False, default_flow_style=None), encoding="utf-8")
+    return misses
+
+
+def fit_radtan(camera: CameraCalibration) -> tuple[Array, Array, float]:
+    """Least-squares pinhole with k1 k2 p1 p2 over the image: (4,), (4,), and the largest miss in pixels."""
+    width, height = camera.size_px
+    K = camera.K
+    x, y = np.meshgrid(np.linspace(0, width - 1, 24), np.linspace(0, height - 1, 18))
+    rays = np.column_stack([(x.ravel() - K[0, 2]) / K[0, 0], (y.ravel() - K[1, 2]) / K[1, 1]])
+    wanted = distort(rays, camera.distortion) * np.diag(K)[:2] + K[:2, 2]
+    lens = np.r_[K[0, 0], K[1, 1], K[0, 2], K[1, 2], camera.distortion[:4]]
+    for _ in range(10):
+        bent, _, by_coefficient = distort_jacobian(rays, pad_distortion(lens[4:]))
+        miss = wanted - (bent * lens[:2] + lens[2:4])
+        J = np.zeros((len(rays), 2, 8))
+        J[:, 0, 0], J[:, 1, 1] = bent[:, 0], bent[:, 1]
+        J[:, 0, 2] = J[:, 1, 3] = 1.0
+        J[:, :, 4:] = by_coefficient[:, :, :4] * lens[:2][None, :, None]
+        lens = lens + np.linalg.lstsq(J.reshape(-1, 8), miss.reshape(-1), rcond=None)[0]
+    miss = wanted - (distort(rays, pad_distortion(lens[4:])) * lens[:2] + lens[2:4])
+    return lens[:4], lens[4:], float(np.abs(miss).max())
+
+
+def import_kalibr(path: Path, names: Sequence[str], rig: str, serials: Mapping[str, str]) -> RigCalibration:
+    """Read a camchain; `names` are the cameras in the order cam0, cam1, ...
+
+    Raises:
+        CalibrationMismatch: another lens model, another number of cameras, or no camchain.
+    """
+    try:
+        chain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise CalibrationMismatch(f"{path}: is no readable YAML; name Kalibr's camchain file") from exc
+    keys = [f"cam{i}" for i in range(len(names))]
+    if not isinstance(chain, dict) or sorted(k for k in chain if str(k).startswith("cam")) != sorted(keys):
+        raise CalibrationMismatch(
+            f"{path}: expected {len(names)} cameras, cam0 to cam{len(names) - 1}; name all of them in order"
+        )
+    cameras: dict[str, CameraCalibration] = {}
+    T = np.eye(4)
+    for key, name in zip(keys, names, strict=True):
+        camera, step = _from_camchain(chain[key], f"{path}: {key}", name, serials.get(name, ""), key == "cam0")
+        T = step @ T
+        cameras[name] = replace(camera, T_cam_world=T.copy())
+    return _imported(rig, cameras, "kalibr")
+
+
+def _from_camchain(
+    entry: Mapping[str, Any], where: str, name: str, serial: str, is_first: bool
+) -> tuple[CameraCalibration, Array]:
+    """One camera without its pose, and the step from the camera before it, in millimetres."""
+    model = (entry.get("camera_model"), entry.get("distortion_model"))
+    if model not in (("pinhole", "radtan"), ("pinhole", "none")):
+        raise CalibrationMismatch(f"{where}: lens model {model[0]}-{model[1]}; expected pinhole-radtan")
+    try:
+        fx, fy, cx, cy = (float(v) for v in entry["intrinsics"])
+        width, height = (int(v) for v in entry["resolution"])
+        step = np.eye(4) if is_first else np.array(entry["T_cn_cnm1"], dtype=np.float64)
+        d = np.array(entry.get("distortion_coeffs", [0, 0, 0, 0]), dtype=np.float64)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise CalibrationMismatch(f"{where}: {exc!r}; expected what Kalibr writes") from exc
+    step[:3, 3] *= 1000.0  # Kalibr counts metres
+    K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
+    return _camera(name, serial, (width, height), K, d, np.eye(4)), step

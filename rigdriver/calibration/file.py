@@ -1,0 +1,279 @@
+"""The calibration file: one JSON text, versioned and hashed; FORMAT.md beside this file explains every key.
+
+In: a `RigCalibration` or a path. Out: a file, or a checked `RigCalibration`. A damaged file, one of a newer version, of
+another rig, of other serial numbers or another resolution is refused in one sentence.
+This file refuses to know other programs' formats (exchange.py) and to repair anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rigdriver.calibration.boards import Board
+from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance, RigCalibration
+from rigdriver.config import RigConfig
+from rigdriver.errors import CalibrationMismatch, UsageError
+
+Array = npt.NDArray[np.float64]
+
+FORMAT = "rigdriver-calibration"
+VERSION = 1
+Number = float | None
+Row3 = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
+Row4 = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class _Board(_Table):
+    kind: Literal["charuco", "chessboard"]
+    columns: int
+    rows: int
+    square_mm: float
+    marker_mm: float
+    dictionary: str
+    legacy: bool
+    nominal_square_mm: float
+    square_sigma_mm: float
+
+
+class _Camera(_Table):
+    serial: str
+    pod: str
+    role: str
+    size_px: tuple[int, int]
+    K: Annotated[tuple[Row3, ...], Field(min_length=3, max_length=3)]
+    distortion: tuple[float, ...]
+    T_cam_world: Annotated[tuple[Row4, ...], Field(min_length=4, max_length=4)]
+    rms_px: Number
+    views: int
+    corners: int
+    sigmas: dict[str, float]
+
+
+class _Accuracy(_Table):
+    centre_mm: tuple[float, float, float]
+    diameter_mm: float
+    point_um: Number
+    point_um_95: Number
+    step_um: Number
+    step_um_95: Number
+    scale_ppm: Number
+    scale_ppm_95: Number
+
+
+class _Covariance(_Table):
+    parameters: tuple[str, ...]
+    upper: tuple[float, ...]
+
+
+class _File(_Table):
+    format: str
+    version: int
+    sha256: str
+    rig: str
+    created: str
+    source: str
+    board: _Board
+    bow_mm: tuple[float, float, float]
+    rms_px: Number
+    views: int
+    corners: int
+    kept_share: Number
+    cameras: dict[str, _Camera]
+    accuracy: _Accuracy | None
+    covariance: _Covariance | None
+    notes: tuple[str, ...]
+
+
+def save(calibration: RigCalibration, path: Path) -> None:
+    """Write the file, whole or not at all.
+
+    Raises:
+        UsageError: the place cannot be written.
+    """
+    text = to_text(calibration)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        Path(name).replace(path)
+    except OSError as exc:
+        raise UsageError(f"{path}: cannot be written: {exc.strerror}; name a folder that you may write to") from exc
+
+
+def to_text(calibration: RigCalibration) -> str:
+    """The file's text."""
+    table: dict[str, object] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "rig": calibration.rig,
+        "created": calibration.created,
+        "source": calibration.source,
+        "board": calibration.board.to_json(),
+        "bow_mm": list(calibration.bow_mm),
+        "rms_px": _number(calibration.rms_px),
+        "views": calibration.views,
+        "corners": calibration.corners,
+        "kept_share": _number(calibration.kept_share),
+        "cameras": {camera.name: _camera_table(camera) for camera in calibration},
+        "accuracy": None if calibration.accuracy is None else _accuracy_table(calibration.accuracy),
+        "covariance": None if calibration.covariance is None else _covariance_table(calibration.covariance),
+        "notes": list(calibration.notes),
+    }
+    table["sha256"] = _digest(table)
+    return json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _digest(table: Mapping[str, object]) -> str:
+    bare = {key: value for key, value in table.items() if key != "sha256"}
+    text = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _camera_table(camera: CameraCalibration) -> dict[str, object]:
+    return {
+        "serial": camera.serial,
+        "pod": camera.pod,
+        "role": camera.role,
+        "size_px": list(camera.size_px),
+        "K": camera.K.tolist(),
+        "distortion": camera.distortion.tolist(),
+        "T_cam_world": camera.T_cam_world.tolist(),
+        "rms_px": _number(camera.rms_px),
+        "views": camera.views,
+        "corners": camera.corners,
+        "sigmas": {name: float(value) for name, value in camera.sigmas.items()},
+    }
+
+
+def _accuracy_table(accuracy: Accuracy) -> dict[str, object]:
+    numbers = ("point_um", "point_um_95", "step_um", "step_um_95", "scale_ppm", "scale_ppm_95")
+    return {
+        "centre_mm": list(accuracy.centre_mm),
+        "diameter_mm": accuracy.diameter_mm,
+        **{name: _number(getattr(accuracy, name)) for name in numbers},
+    }
+
+
+def _covariance_table(covariance: Covariance) -> dict[str, object]:
+    upper = covariance.matrix[np.triu_indices(len(covariance.parameters))]
+    return {"parameters": list(covariance.parameters), "upper": [float(f"{value:.9g}") for value in upper]}
+
+
+def load(
+    path: Path, rig: RigConfig | None = None, sizes_px: Mapping[str, tuple[int, int]] | None = None
+) -> RigCalibration:
+    """Read and check a file; with `rig` and `sizes_px` also that it belongs to this rig and these images.
+
+    Raises:
+        CalibrationMismatch: no calibration, damaged, a newer version, another rig, serial number or resolution.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as exc:
+        raise CalibrationMismatch(f"{path}: cannot be read: {exc.strerror}; name a calibration file") from exc
+    except UnicodeDecodeError as exc:
+        raise CalibrationMismatch(f"{path}: is not UTF-8 text (byte {exc.start}); name a calibration file") from exc
+    calibration = parse(text, str(path))
+    try:
+        if rig is not None:
+            calibration.check_rig(rig)
+        if sizes_px is not None:
+            calibration.check_sizes(sizes_px)
+    except CalibrationMismatch as exc:
+        raise CalibrationMismatch(f"{path}: {exc}") from None
+    return calibration
+
+
+def parse(text: str, origin: str) -> RigCalibration:
+    """Check a file's text. Raises CalibrationMismatch."""
+    try:
+        table = json.loads(text)
+    except ValueError as exc:
+        raise CalibrationMismatch(f"{origin}: is no JSON: {exc}; name a calibration file") from exc
+    if not isinstance(table, dict) or table.get("format") != FORMAT:
+        raise CalibrationMismatch(f"{origin}: is no {FORMAT} file; import other programs' files first")
+    if table.get("version") != VERSION:
+        raise CalibrationMismatch(
+            f"{origin}: has version {table.get('version')!r}, this program reads {VERSION}; use the program that wrote "
+            "it, or calibrate again"
+        )
+    try:
+        checked = _File.model_validate(table)
+        is_whole = _digest(table) == checked.sha256
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CalibrationMismatch(f"{origin}: {where}: {first['msg']}; take a copy or calibrate again") from exc
+    except ValueError as exc:
+        raise CalibrationMismatch(f"{origin}: {exc}; take a copy or calibrate again") from exc
+    if not is_whole:
+        raise CalibrationMismatch(
+            f"{origin}: its hash does not fit its content; it was changed by hand or damaged; calibrate again"
+        )
+    return _build(checked, origin)
+
+
+def _build(table: _File, origin: str) -> RigCalibration:
+    cameras = {}
+    for name, camera in table.cameras.items():
+        if len(camera.distortion) not in (5, 8):
+            raise CalibrationMismatch(
+                f"{origin}: camera {name}: {len(camera.distortion)} distortion parameters; expected 5 or 8"
+            )
+        cameras[name] = CameraCalibration(
+            name=name, serial=camera.serial, size_px=camera.size_px, K=np.array(camera.K),
+            distortion=np.array(camera.distortion), T_cam_world=np.array(camera.T_cam_world),
+            rms_px=_nan(camera.rms_px), sigmas=MappingProxyType(dict(camera.sigmas)), pod=camera.pod, role=camera.role,
+            views=camera.views, corners=camera.corners,
+        )  # fmt: skip
+    accuracy = None
+    if table.accuracy is not None:
+        a = table.accuracy
+        accuracy = Accuracy(
+            a.centre_mm, a.diameter_mm, _nan(a.point_um), _nan(a.point_um_95), _nan(a.step_um), _nan(a.step_um_95),
+            _nan(a.scale_ppm), _nan(a.scale_ppm_95),
+        )  # fmt: skip
+    return RigCalibration(
+        rig=table.rig, created=table.created, board=Board(**table.board.model_dump()), bow_mm=table.bow_mm,
+        cameras=MappingProxyType(cameras), rms_px=_nan(table.rms_px), views=table.views, corners=table.corners,
+        kept_share=_nan(table.kept_share), accuracy=accuracy, covariance=_covariance(table.covariance, origin),
+        notes=table.notes, source=table.source,
+    )  # fmt: skip
+
+
+def _nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _covariance(table: _Covariance | None, origin: str) -> Covariance | None:
+    if table is None:
+        return None
+    count = len(table.parameters)
+    if len(table.upper) != count * (count + 1) // 2:
+        raise CalibrationMismatch(
+            f"{origin}: covariance: {len(table.upper)} numbers for {count} parameters; calibrate again"
+        )
+    matrix = np.zeros((count, count))
+    matrix[np.triu_indices(count)] = table.upper
+    return Covariance(table.parameters, matrix + np.triu(matrix, 1).T)
