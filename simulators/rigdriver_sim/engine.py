@@ -140,6 +140,10 @@ class EventEngine:
         """End `run` after the action under way; safe in a signal handler."""
         self._is_stopping = True
 
+    def begin(self) -> None:
+        """Let simulated time go on from here: what was set up before took no time."""
+        self._anchor_here()
+
     def run(self) -> None:
         """Serve until `stop`."""
         while not self._is_stopping:

@@ -42,6 +42,11 @@ class TexturePainter:
         self._camera = camera
         self._number = number
         self._bank: dict[_Look, npt.NDArray[np.generic]] = {}
+        self._newest_base: npt.NDArray[np.uint8] | None = None
+
+    def prepare(self, width: int, height: int, pixel_format: str) -> None:
+        """Render what a lit frame of this size needs, so that the first one is not late."""
+        self._image(_Look((height, width), pixel_format, LEVELS))
 
     def paint(self, exposure: Exposure, pulse: int | None, light: float, out: npt.NDArray[np.generic]) -> None:
         """Fill `out`: (H, W), uint8 or uint16, digital numbers of the exposure's pixel format."""
@@ -74,11 +79,20 @@ class TexturePainter:
         return image
 
     def _render(self, look: _Look) -> npt.NDArray[np.generic]:
-        height, width = look.shape
-        rng = np.random.Generator(np.random.PCG64(self._number))
-        coarse = rng.uniform(0.35, 1.0, (max(2, height // 48), max(2, width // 48))).astype(np.float32)
-        texture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-        slope = np.linspace(0.6, 1.0, width, dtype=np.float32)
         pixel_format = PIXEL_FORMATS[look.pixel_format]
-        brightness = DARK_SHARE + (0.9 - DARK_SHARE) * look.level / LEVELS
-        return (texture * slope * (brightness * pixel_format.max_dn)).astype(pixel_format.dtype)
+        brightness = DARK_SHARE + (1 - DARK_SHARE) * look.level / LEVELS
+        base = self._base(look.shape)
+        if pixel_format.bits == 8:
+            return cv2.convertScaleAbs(base, alpha=brightness)
+        return (base * np.float32(brightness * pixel_format.max_dn / 255)).astype(pixel_format.dtype)
+
+    def _base(self, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        """Return the texture at full brightness, as 8-bit numbers; the newest size is kept."""
+        if self._newest_base is None or self._newest_base.shape != shape:
+            height, width = shape
+            rng = np.random.Generator(np.random.PCG64(self._number))
+            rows, columns = max(2, height // 48), max(2, width // 48)
+            coarse = rng.uniform(80, 230, (rows, columns)) * np.linspace(0.6, 1.0, columns)
+            base = cv2.resize(coarse.astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
+            self._newest_base = np.asarray(base, np.uint8)
+        return self._newest_base

@@ -138,6 +138,8 @@ class SimulatedRig:
 
     def _painter(self, table: CameraTable, number: int) -> Callable[[Exposure, npt.NDArray[Any]], None]:
         texture = TexturePainter(table.name, number)
+        spec = camera_spec(self.scenario, table)
+        texture.prepare(spec.width, spec.height, spec.pixel_formats[0])
         lamps = [lamp.output for lamp in self.scenario.lamps if lamp.pod == table.pod]
 
         def paint(exposure: Exposure, out: npt.NDArray[np.generic]) -> None:

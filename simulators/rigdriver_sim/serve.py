@@ -100,5 +100,6 @@ def _end_with_stdin(engine: EventEngine) -> None:
 def _run(engine: EventEngine) -> None:
     """Run until told to end, or until the parent is another process: a forked sibling may keep stdin open."""
     parent = os.getppid()
+    engine.begin()
     while not engine.is_stopping and os.getppid() == parent:
         engine.step()

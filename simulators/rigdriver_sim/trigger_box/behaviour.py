@@ -293,9 +293,11 @@ class Behaviour:
             self.advance(t_ticks)
 
     def _begin_frame(self, run: Run, t_ticks: int) -> None:
-        if run.program.makes_light(self.facts.lamp_outputs) and not self.light.admit(t_ticks, self.limits):
-            self._trip(Fault.LIGHT_LIMIT, t_ticks)
-            return
+        if run.program.makes_light(self.facts.lamp_outputs):
+            is_late_enough = not run.program.is_external or self.light.is_rate_held(t_ticks, self.limits)
+            if not is_late_enough or not self.light.admit(t_ticks, self.limits):
+                self._trip(Fault.LIGHT_LIMIT, t_ticks)
+                return
         run.frame_end_ticks = t_ticks + run.program.frame_period_ticks
         run.next_start_ticks = None
         run.edges.extend(frame_edges(run.program, t_ticks))
@@ -352,6 +354,7 @@ class Behaviour:
             self._has_lost_event = False
 
     def _enter(self, act: Act, t_ticks: int, pulse_index: int | None = None) -> None:
+        self._batcher.flush(t_ticks)
         state = after(self.state, act)
         assert state is not None, f"{act} in {self.state}: the caller has checked"
         if state is self.state:

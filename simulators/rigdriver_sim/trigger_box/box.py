@@ -46,7 +46,7 @@ class SimulatedBox:
         self._timer_wake_ns: int | None = None
         self._fed_wall_ns = 0
         self._pty = self._plug_in()
-        self._tcp = TcpLink(engine, self._receive, self._pump) if setup.has_tcp else None
+        self._tcp = TcpLink(engine, self._receive, self._pump, self._link_lost) if setup.has_tcp else None
         self.clock = BoxClock(engine.now_ns - setup.booted_ago_ns, setup.drift_ppb)
         self._machine = self._boot()
 
@@ -91,11 +91,11 @@ class SimulatedBox:
     def unplug(self) -> None:
         """Pull the USB plug; the box itself has its own power and runs on until its watchdog trips."""
         self._pty.close()
+        self._link_lost()
 
     def replug(self) -> None:
         """Put the plug back, under the same port name."""
         if not self._pty.is_open:
-            self._machine.outbox.waiting.clear()
             self._pty = self._plug_in()
 
     def close(self) -> None:
@@ -105,6 +105,9 @@ class SimulatedBox:
             self._tcp.close()
 
     # ---------------------------------------------------------------- inside
+
+    def _link_lost(self) -> None:
+        self._machine.link_lost()
 
     def _plug_in(self) -> PtyLink:
         return PtyLink(self._engine, self._setup.port, self._receive, self._pump)

@@ -78,6 +78,10 @@ class CoreRegisters:
             return r.REG_HEARTBEAT
         return r.REG_TIMESTAMP_SECONDS if self._operation & r.OPERATION_BITS_ALIVE else None
 
+    def leave_active_mode(self) -> None:
+        """Go to standby: no events, no heartbeat."""
+        self._operation &= ~_MODE_MASK
+
     def harp_ticks(self, t_ticks: int) -> int:
         """Return Harp time in box ticks."""
         return t_ticks + self._second_offset * TICKS_PER_S

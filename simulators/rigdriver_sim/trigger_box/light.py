@@ -67,12 +67,19 @@ class LightLedger:
         self.total_pulses = 0
         self._train_pulses = 0
         self._dark_since_ticks = 0
+        self._lit_frame_ticks: int | None = None
 
     def train_pulses(self, t_ticks: int, limits: LightLimits) -> int:
         """Return the pulses of the train under way; 0 once the pause is over."""
         if t_ticks - self._dark_since_ticks >= limits.min_train_pause_ticks:
             return 0
         return self._train_pulses
+
+    def is_rate_held(self, t_ticks: int, limits: LightLimits) -> bool:
+        """A frame with light that begins now does not follow the last one too soon."""
+        if self._lit_frame_ticks is None:
+            return True
+        return (t_ticks - self._lit_frame_ticks) * limits.max_rate_millihertz >= TICKS_PER_S * 1000
 
     def admit(self, t_ticks: int, limits: LightLimits) -> bool:
         """Count a frame with light that begins now; False, and nothing counted, when it would be one too many."""
@@ -83,6 +90,7 @@ class LightLedger:
         self.session_pulses += 1
         self.total_pulses += 1
         self._dark_since_ticks = t_ticks
+        self._lit_frame_ticks = t_ticks
         return True
 
     def went_dark(self, t_ticks: int) -> None:

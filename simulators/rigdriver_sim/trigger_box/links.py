@@ -92,10 +92,13 @@ class PtyLink:
 class TcpLink:
     """A socket on 127.0.0.1 for one client at a time; a second one is turned away, as a busy serial port would."""
 
-    def __init__(self, engine: EventEngine, on_bytes: Callable[[bytes], None], on_room: Action) -> None:
+    def __init__(
+        self, engine: EventEngine, on_bytes: Callable[[bytes], None], on_room: Action, on_lost: Action
+    ) -> None:
         self._engine = engine
         self._on_bytes = on_bytes
         self._on_room = on_room
+        self._on_lost = on_lost
         self._client: socket.socket | None = None
         self._server: socket.socket | None = socket.create_server(("127.0.0.1", 0))
         self._server.setblocking(False)
@@ -162,6 +165,7 @@ class TcpLink:
             self._engine.remove_writer(self._client.fileno())
             self._client.close()
             self._client = None
+            self._on_lost()
 
     def _make_room(self) -> None:
         if self._client is not None:

@@ -67,6 +67,12 @@ class Machine:
         dues = [due for due in (self.behaviour.next_timer_ticks, self._heartbeat_ticks) if due is not None]
         return min(dues, default=None)
 
+    def link_lost(self) -> None:
+        """Nobody listens any more: forget what waits and go to standby."""
+        self._core.leave_active_mode()
+        self._heartbeat_ticks = None
+        self.outbox.waiting.clear()
+
     def take_changes(self) -> list[OutputChange]:
         """Return the output changes since the last call, in time order."""
         changes, self.behaviour.changes = self.behaviour.changes, []
@@ -78,12 +84,9 @@ class Machine:
         register = REGISTERS.get(request.address)
         is_good = register is not None and self._obey(register, request, t_ticks)
         self._refused += not is_good
-        if register is None:
-            payload_type, payload = request.payload_type, b""
-        else:
-            payload_type, payload = register.payload_type, self._space.read(register, t_ticks)
         kind = (WRITE if request.is_write else READ) | (0 if is_good else ERROR_BIT)
-        self._reply(kind, request.address, payload_type, payload, t_ticks)
+        payload = b"" if register is None or not is_good else self._space.reply(register, request, t_ticks)
+        self._reply(kind, request.address, request.payload_type, payload, t_ticks)
         if is_good and request.is_write and request.address == r.REG_OPERATION_CONTROL:
             self._dump_if_asked(request.payload[0], t_ticks)
 

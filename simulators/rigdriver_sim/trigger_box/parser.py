@@ -18,8 +18,8 @@ STALL_TICKS = 500_000
 """50 ms; at 115200 baud the longest message takes 23 ms."""
 
 _HEADER = 5
-_SHORTEST = 4
-"""Address, port, payload type and checksum: a read."""
+_SHORTEST, _LONGEST = 4, 254
+"""Lengths: address, port, payload type and checksum alone; Harp's extended length (255) is not used."""
 _SIZES = (1, 2, 4, 8)
 _SIGNED, _FLOAT = 0x80, 0x40
 
@@ -83,7 +83,7 @@ def _is_plausible(head: bytearray) -> bool:
     """Tell whether the bytes can begin a request, as far as they are there; the earlier garbage shows, the better."""
     if head[0] not in (READ, WRITE):
         return False
-    if len(head) > 1 and head[1] < _SHORTEST:
+    if len(head) > 1 and not _SHORTEST <= head[1] <= _LONGEST:
         return False
     if len(head) > 3 and head[3] != PORT:
         return False

@@ -17,6 +17,9 @@ from rigdriver_sim.trigger_box.parser import Request
 
 LAST_CORE_REGISTER = 19
 
+_TELLS_WHY = frozenset((r.REG_COMMIT, r.REG_ARM))
+"""They check their ranges themselves, so that CommitRefusal has the reason."""
+
 
 class Registers:
     """The register space of one box from boot to reset."""
@@ -39,7 +42,7 @@ class Registers:
         if not register.is_writable or len(request.payload) != register.size:
             return False
         values = register.unpack(request.payload)
-        if not register.is_in_range(values):
+        if register.address not in _TELLS_WHY and not register.is_in_range(values):
             return False
         if register.address <= LAST_CORE_REGISTER:
             return self._core.write(register.address, values, t_ticks)
@@ -49,6 +52,13 @@ class Registers:
         if register.address == r.REG_CLOCK_PROBE:
             self._written[register.address] = (values[0], 0, t_ticks & 0xFFFFFFFF, t_ticks >> 32)
         return True
+
+    def reply(self, register: Register, request: Request, t_ticks: int) -> bytes:
+        """Return the payload that answers an obeyed request."""
+        # The train may still stand in LightSession when zeros were written; the reply is what was written all the same.
+        if request.is_write and request.address == r.REG_LIGHT_SESSION:
+            return request.payload
+        return self.read(register, t_ticks)
 
     def read(self, register: Register, t_ticks: int) -> bytes:
         """Return the register's payload."""

@@ -219,9 +219,10 @@ def test_one_wrong_bit_in_the_crc_refuses_the_commit(bench: Bench, bit: int) -> 
     assert bench.state == BoxState.IDLE
 
 
-def test_generation_zero_is_out_of_range(bench: Bench) -> None:
+def test_generation_zero_is_refused(bench: Bench) -> None:
     count, crc = bench.stage()
     assert not bench.obeyed(r.REG_COMMIT, 0, count, crc)
+    refused(bench, r.REFUSAL_REASONS_GENERATION_INVALID)
 
 
 def test_a_step_that_ends_with_the_frame_is_refused(bench: Bench) -> None:
@@ -402,7 +403,8 @@ def test_a_new_session_does_not_end_the_train(bench: Bench) -> None:
     bench.allow_light(max_train_pulses=3, min_train_pause_ticks=50_000 * MS)
     bench.run(frames=3)
     bench.wait(500 * MS)
-    assert bench.write(r.REG_LIGHT_SESSION, 0, 0).values == (0, 3)
+    assert bench.write(r.REG_LIGHT_SESSION, 0, 0).values == (0, 0)
+    assert bench.read(r.REG_LIGHT_SESSION).values == (0, 3)
 
 
 def test_a_session_that_is_spent_while_running_faults(bench: Bench) -> None:
@@ -411,6 +413,21 @@ def test_a_session_that_is_spent_while_running_faults(bench: Bench) -> None:
     bench.wait(1000 * MS)
     assert bench.read(r.REG_FAULT).values == (r.FAULTS_LIGHT_LIMIT,)
     assert bench.counter("LightPulses") == 4
+
+
+def test_an_external_frame_that_follows_a_lit_one_too_soon_faults() -> None:
+    bench = Bench()
+    bench.allow_light(max_rate_millihertz=10_000)
+    bench.run(mode=1, frames=1)
+    bench.input(7, 1)
+    bench.wait(20 * MS)
+    bench.input(7, 0)
+    bench.write(r.REG_STOP, 1)
+    bench.write(r.REG_ARM, 7)
+    bench.write(r.REG_START, 7)
+    bench.input(7, 1)
+    assert bench.read(r.REG_FAULT).values == (r.FAULTS_LIGHT_LIMIT,)
+    assert bench.counter("LightPulses") == 1
 
 
 def test_frames_without_light_are_not_counted_as_light(bench: Bench) -> None:
@@ -574,6 +591,12 @@ def test_a_frame_without_edges_still_ends_with_an_event(bench: Bench) -> None:
     assert bench.edge_events[-1].flags == r.EDGE_FLAGS_FRAME_END
 
 
+def test_waiting_edges_are_told_before_the_state_that_follows_them(bench: Bench) -> None:
+    bench.input(2, 1)
+    assert bench.commit()
+    assert [type(event).__name__ for event in bench.events] == ["EdgeEvent", "Status"]
+
+
 def test_edges_come_in_time_order(bench: Bench) -> None:
     bench.run(frames=3)
     for _ in range(300):
@@ -657,6 +680,22 @@ def test_several_requests_in_one_piece_are_answered_in_order(bench: Bench) -> No
     replies = bench.send(read(r.REG_WHO_AM_I) + write(r.REG_WATCHDOG_FEED, 1) + read(r.REG_TICK_RATE))
     assert [reply.address for reply in replies] == [r.REG_WHO_AM_I, r.REG_WATCHDOG_FEED, r.REG_TICK_RATE]
     assert replies[2].values == (10_000_000,)
+
+
+def test_an_error_reply_has_address_and_payload_type_of_the_request(bench: Bench) -> None:
+    for data in (message(1, 200, 2), message(1, r.REG_TICK_RATE, 1), message(2, r.REG_TICK_RATE, 4, bytes(4))):
+        reply = bench.ask(data)
+        assert (reply.kind, reply.address, reply.payload_type) == (data[0] | 8, data[2], data[4])
+
+
+def test_a_lost_link_puts_the_box_to_standby_while_the_run_goes_on(bench: Bench) -> None:
+    bench.run(CAMERAS_ONLY, frames=3)
+    bench.machine.link_lost()
+    before = len(bench.events)
+    bench.wait(500 * MS)
+    assert len(bench.events) == before
+    assert bench.counter("FramesStarted") == 3
+    assert bench.counter("EventsDropped") == 0
 
 
 def test_replies_carry_box_time_in_steps_of_32_microseconds(bench: Bench) -> None:

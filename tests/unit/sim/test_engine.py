@@ -242,6 +242,16 @@ def test_late_actions_are_counted(wall: FakeWall) -> None:
     assert engine.pacing.worst_late_ns == pytest.approx(2 * LATE_NS, abs=1000)
 
 
+def test_time_spent_on_setting_up_does_not_count_as_simulated(wall: FakeWall) -> None:
+    engine = engine_of(wall, pace=1.0)
+    wall.ns += 3000 * MS
+    engine.begin()
+    engine.at(MS, lambda: None)
+    engine.step()
+    assert engine.now_ns == MS
+    assert engine.pacing.late_actions == 0
+
+
 def test_stop_ends_the_run_after_the_action_under_way(wall: FakeWall) -> None:
     engine = engine_of(wall, pace=0)
     seen: list[int] = []
