@@ -266,7 +266,7 @@ class Run:
             case Frame():
                 return self._matcher.take_frame(report)
             case FrameLost():
-                return self._matcher.take_loss(report.camera, report.frame_id, report.reason, f"{report.count} lost")
+                return self._matcher.take_loss(report.camera, report.frame_id, report.count, report.reason)
             case CameraLost():
                 self._ending.camera_gone(report, len(self._logs))
                 return self._matcher.take_camera_gone(report.camera, str(report.error))

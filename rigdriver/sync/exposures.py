@@ -64,6 +64,11 @@ class ExposureLog:
         self._trigger = None
 
     @property
+    def next_ordinal(self) -> int:
+        """The ordinal that the next exposure will have."""
+        return self._next_ordinal
+
+    @property
     def is_exposing(self) -> bool:
         """An exposure has begun whose end has not been reported."""
         return self._start is not None

@@ -19,8 +19,10 @@ from rigdriver.sync.track import Held, Matched, Rejected, Track
 
 OVERTAKEN = 2
 """A frame is lost when so many later frames of its camera have been matched."""
-MAX_HELD = 8
+MAX_HELD = 32
 """Frames a camera that may wait for the box's report."""
+MAX_LOST = 256
+"""Lost frames a camera whose reason is remembered."""
 MAX_JUMP = 10_000
 """Pulses whose report may be missing in a row; more means that the index itself is damaged."""
 
@@ -80,6 +82,7 @@ class Matcher:
         self._pending: dict[int, _Pending] = {}
         self._next_index = 0
         self._held: dict[str, deque[Frame]] = {name: deque() for name in tracks}
+        self._lost: dict[str, dict[int | None, GapReason]] = {name: {} for name in tracks}
         self._gone: dict[str, str] = {}
         self._edges_lost_before: int | None = None
         self._belated: list[str] = []
@@ -112,17 +115,15 @@ class Matcher:
         self._judge(frame.camera, frame)
         return self._settle()
 
-    def take_loss(self, camera: str, frame_id: int | None, reason: GapReason, detail: str) -> list[Resolved]:
-        """A camera told that a frame was lost (incomplete, or no slot): the gap's reason if its pulse stays empty."""
-        track = self._tracks[camera]
-        exposure = track.expect(frame_id) if frame_id is not None else None
-        waiting = [p for p in self._pending.values() if camera in p.exposed and camera not in p.evidence]
-        if exposure is not None:
-            waiting = [p for p in waiting if p.index == exposure.pulse_index]
-        if waiting and exposure is not None:
-            waiting[0].gaps.setdefault(camera, Gap(camera, reason, detail))
-        elif waiting:
-            waiting[0].suspicions[camera] = Gap(camera, reason, detail)
+    def take_loss(self, camera: str, frame_id: int | None, count: int, reason: GapReason) -> list[Resolved]:
+        """A camera tells of frames that it lost, `frame_id` being the last: the reason of the gaps that they leave."""
+        if frame_id is not None:
+            lost = self._lost[camera]
+            lost.update(dict.fromkeys(range(frame_id - min(count, MAX_LOST) + 1, frame_id + 1), reason))
+            while len(lost) > MAX_LOST:
+                del lost[next(iter(lost))]
+        elif (pending := self._oldest_open(camera)) is not None:
+            pending.suspicions[camera] = Gap(camera, reason, f"{count} lost")
         return self._settle()
 
     def take_camera_gone(self, camera: str, detail: str) -> list[Resolved]:
@@ -273,6 +274,8 @@ class Matcher:
             return Gap(name, GapReason.CAMERA_LOST, self._gone[name])
         exposed = pending.exposed.get(name)
         if exposed:
+            if (frame_id := self._tracks[name].frame_id_of(exposed[0].ordinal)) in self._lost[name]:
+                return Gap(name, self._lost[name][frame_id], f"frame id {frame_id}")
             later = self._tracks[name].matched_after(exposed[0].ordinal)
             return self._reason(name, pending, GapReason.NOT_DELIVERED) if later >= OVERTAKEN else None
         if pending.is_closed:

@@ -33,6 +33,8 @@ ARRIVAL_SHARE = 0.4
 """Part of a frame period by which an arrival may differ from the usual one and still tell neighbours apart."""
 REFIT_EVERY = 8
 """Frames between two fits once the window is filled a little; the line hardly turns in so short a time."""
+MOST_AHEAD = 32
+"""Pulses by which a frame may run ahead of the box's report of its exposure."""
 LOST_AFTER = 20
 """Rejections in a row after which only a new preamble is likely to help."""
 FORGET_AFTER = 4
@@ -116,8 +118,9 @@ class Track:
             return Rejected(GapReason.TIME_STAMP, "the camera's clock is not locked")
         start = self._fit.map(frame.t_camera_ns)
         by_clock = self._log.nearest(start, self._tolerance)
-        by_count = self._log.by_ordinal(self._count(frame, self._anchor))
-        if by_clock is None and self._may_come(start, period_ticks):
+        ordinal = self._count(frame, self._anchor)
+        by_count = self._log.by_ordinal(ordinal)
+        if by_clock is None and by_count is None and self._may_come(start, ordinal, period_ticks):
             return Held()
         if by_clock is not None and by_clock is by_count:
             return self._match(frame, by_clock, start - by_clock.start_ticks)
@@ -125,23 +128,21 @@ class Track:
             return settled
         return self._reject(frame, start, by_clock, by_count)
 
-    def expect(self, frame_id: int) -> Exposure | None:
-        """Return the exposure that the frame counter gives to a frame id, if it is known."""
-        return None if self._anchor is None else self._log.by_ordinal(self._anchor[1] + frame_id - self._anchor[0])
+    def frame_id_of(self, ordinal: int) -> int | None:
+        """Return the frame id that the counter gives to an exposure."""
+        return None if self._anchor is None else self._anchor[0] + ordinal - self._anchor[1]
 
     def matched_after(self, ordinal: int) -> int:
         """Return how many exposures after this one have their frame."""
         return sum(1 for _ in takewhile(lambda used: used > ordinal, reversed(self._used)))
 
-    def _may_come(self, start_ticks: float, period_ticks: int) -> bool:
-        """The exposure may have happened without the box having told yet."""
+    def _may_come(self, start_ticks: float, ordinal: int, period_ticks: int) -> bool:
+        """The exposure may have happened without the box having told yet: clock and counter both speak of later."""
+        periods = min(max(ordinal - self._log.next_ordinal + 1, 1), MOST_AHEAD)
         ahead = start_ticks - self._log.reported_ticks
-        return -self._tolerance <= ahead <= 1.5 * period_ticks or (
-            0 <= -ahead <= self._longest_exposure() and self._log.is_exposing
+        return -self._tolerance <= ahead <= (periods + 0.5) * period_ticks or (
+            self._log.is_exposing and 0 <= -ahead <= 2 * self._log.planned_exposure_ticks
         )
-
-    def _longest_exposure(self) -> int:
-        return 2 * self._log.planned_exposure_ticks
 
     @staticmethod
     def _count(frame: Frame, anchor: tuple[int, int]) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rigdriver.config import RigConfig, parse
-from rigdriver.frames import Edge, Frame, FrameSet, Pulse
+from rigdriver.frames import Edge, Frame, FrameSet, GapReason, Pulse
 from rigdriver.schedule.plan import compile_preamble, compile_schedule
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import ExposureLog
@@ -61,6 +61,16 @@ class CameraTruth:
         )
 
 
+@dataclass(frozen=True)
+class Loss:
+    """A camera tells that a frame was lost."""
+
+    camera: str
+    frame_id: int
+    reason: GapReason
+    t_host_ns: int
+
+
 @dataclass
 class World:
     """Box and cameras of one run, in true nanoseconds; the host's clock is true here, the box's is too."""
@@ -71,6 +81,7 @@ class World:
     cameras: tuple[str, ...] = CAMERAS
     stamp_jitter_ns: float = 5000
     waits: bool = False
+    tells_losses: GapReason | None = None
     faults: dict[tuple[str, int], str] = field(default_factory=dict)
     """(camera, pulse) -> fault"""
     step_of: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -90,9 +101,9 @@ class World:
 
     # ------------------------------------------------------------ reports
 
-    def reports(self, schedule: Schedule, start_ns: int, pulses: int) -> list[Pulse | Frame]:
+    def reports(self, schedule: Schedule, start_ns: int, pulses: int) -> list[Pulse | Frame | Loss]:
         """Return everything that arrives at the host, in order of arrival."""
-        arriving: list[tuple[float, int, Pulse | Frame]] = []
+        arriving: list[tuple[float, int, Pulse | Frame | Loss]] = []
         period_ns = schedule.box.frame_period_ticks * 100
         is_preamble = schedule.box.frame_count == 1 and len({s.delay_ticks for s in schedule.box.steps}) > 2
         for index in range(pulses):
@@ -138,6 +149,9 @@ class World:
         stamp, frame_id = camera.stamp(begin), camera.next_id
         camera.next_id += 1
         if fault == "lost_frame":
+            if self.tells_losses:
+                t_host = round(begin + width + camera.arrival_ns)
+                arriving.append((t_host, 1, Loss(name, frame_id, self.tells_losses, t_host)))
             return
         if fault == "repeated_id":
             frame_id -= 1
@@ -193,6 +207,8 @@ def run(world: World, pulses: int, generation: int = 7) -> tuple[list[Resolved],
         if isinstance(report, Pulse):
             exposures = {n: log.feed(report, schedule.box.frame_period_ticks) for n, log in logs.items()}
             out += matcher.take_pulse(report, exposures)
+        elif isinstance(report, Loss):
+            out += matcher.take_loss(report.camera, report.frame_id, 1, report.reason)
         else:
             out += matcher.take_frame(report)
         out += matcher.tick(report.t_host_ns)

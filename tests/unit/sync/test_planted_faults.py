@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from rigdriver.frames import GapReason
 from tests.unit.sync.planted import CAMERAS, FAULTS, World, is_reported, run
 
 PULSES = 2000
@@ -94,3 +95,12 @@ def test_an_edge_after_the_frames_is_told_by_the_next_frame_set_when_nobody_wait
     for camera, pulse in faults:
         told = [*resolved[pulse].proof.reasons, *resolved[pulse + 1].proof.reasons]
         assert any(camera in reason for reason in told)
+
+
+def test_a_frame_that_the_camera_tells_it_lost_is_a_gap_with_that_reason() -> None:
+    faults = plant("lost_frame", seed=12, pulses=200, count=20)
+    world = World(seed=12, faults=faults, tells_losses=GapReason.INCOMPLETE)
+    resolved, _, _ = run(world, 200)
+    assert {(c, r.index): g.reason for r in resolved for c, g in r.gaps.items()} == dict.fromkeys(
+        faults, GapReason.INCOMPLETE
+    )
