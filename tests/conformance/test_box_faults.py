@@ -1,0 +1,110 @@
+"""What the host does when the box misbehaves or goes away: on the simulated box, which can be made to."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rigdriver.config import BoxConfig
+from rigdriver.devices.box_events import BoxEvent, BoxLost, BoxStatus
+from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.errors import BoxFault, BoxRefused, InterfaceMismatch, LinkLost, NotATriggerBox, PortUnavailable
+from rigdriver.schedule.steps import BoxSchedule, BoxStep
+from rigdriver.wire import registers
+from rigdriver.wire.registers import BoxStates, Faults
+from rigdriver_sim.trigger_box.facts import BoxFacts
+from tests.conformance.box_worlds import WAIT_S, BoxWorld, simulated_box
+
+pytestmark = pytest.mark.sim
+INTERLOCK = 6
+LAMP = BoxSchedule(1, 2_000_000, 0, (BoxStep(0x40, 100, 1000),))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[BoxWorld]:
+    with simulated_box(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+def box(world: BoxWorld) -> Iterator[TriggerBox]:
+    with TriggerBox.open(BoxConfig(url=world.urls["pty"])) as box:
+        yield box
+
+
+def set_interlock(world: BoxWorld, level: int) -> None:
+    world.do(lambda: world.box.input_edge(INTERLOCK, level, world.now_ns()))
+
+
+def test_unplugged_box_is_told_once_and_every_later_call_says_lost(world: BoxWorld, box: TriggerBox) -> None:
+    told = threading.Event()
+    events: list[BoxEvent] = []
+
+    def take(event: BoxEvent) -> None:
+        events.append(event)
+        if isinstance(event, BoxLost):
+            told.set()
+
+    box.subscribe(take)
+    box.commit(LAMP)
+    world.do(world.box.unplug)
+    assert told.wait(WAIT_S)
+    for _ in range(2):
+        with pytest.raises(LinkLost, match="the port is gone"):
+            box.status()
+    assert sum(isinstance(event, BoxLost) for event in events) == 1
+    box.close()
+    world.do(world.box.replug)
+    with TriggerBox.open(BoxConfig(url=world.urls["pty"])) as again:
+        assert again.status().state in (BoxStates.IDLE, BoxStates.COMMITTED)
+
+
+def test_open_interlock_keeps_light_from_being_armed(world: BoxWorld, box: TriggerBox) -> None:
+    box.commit(LAMP)
+    set_interlock(world, 0)
+    with pytest.raises(BoxRefused, match=r"the interlock is open \(input 6\); close it"):
+        box.arm(1)
+    set_interlock(world, 1)
+    box.arm(1)
+
+
+def test_interlock_that_opens_turns_a_run_with_light_off(world: BoxWorld, box: TriggerBox) -> None:
+    off = threading.Event()
+    faults: list[BoxStatus] = []
+
+    def take(event: BoxEvent) -> None:
+        if isinstance(event, BoxStatus) and event.state is BoxStates.FAULT:
+            faults.append(event)
+            off.set()
+
+    box.subscribe(take)
+    box.commit(LAMP)
+    box.arm(1)
+    box.start(1)
+    set_interlock(world, 0)
+    assert off.wait(WAIT_S)
+    assert faults[0].fault == Faults.INTERLOCK_OPEN
+    assert faults[0].output_levels == 0
+    with pytest.raises(BoxFault, match="the interlock opened; close it"):
+        box.arm(1)
+
+
+def test_box_with_another_interface_is_a_mismatch(tmp_path: Path) -> None:
+    with simulated_box(tmp_path, BoxFacts(interface_hash="ab" * 20)) as world:
+        with pytest.raises(InterfaceMismatch) as caught:
+            TriggerBox.open(BoxConfig(url=world.urls["pty"]))
+        assert "ab" * 20 in str(caught.value)
+        assert registers.INTERFACE_HASH.hex() in str(caught.value)
+
+
+def test_other_harp_device_is_no_trigger_box(tmp_path: Path) -> None:
+    facts = BoxFacts(interface_hash="00" * 20, device_name="Behavior", who_am_i=1216)
+    with simulated_box(tmp_path, facts) as world, pytest.raises(NotATriggerBox, match="Behavior"):
+        TriggerBox.open(BoxConfig(url=world.urls["pty"]))
+
+
+def test_port_that_is_open_elsewhere_is_unavailable(world: BoxWorld, box: TriggerBox) -> None:
+    with pytest.raises(PortUnavailable, match="in use by another program"):
+        TriggerBox.open(BoxConfig(url=world.urls["pty"]))
+    assert box.status().state is BoxStates.IDLE

@@ -1,0 +1,372 @@
+"""What every trigger box does: the simulated one over a pty and a socket, or one on metal with `--rig FILE`."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from harp.protocol import HarpMessage, MessageType, PayloadType
+
+from rigdriver import config
+from rigdriver.config import BoxConfig
+from rigdriver.devices.box_events import BoxEvent, BoxStatus, EventsLost
+from rigdriver.devices.box_link import BoxLink
+from rigdriver.devices.serial_port import SerialPort
+from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.errors import BoxFault, BoxRefused, DeviceError, NoReply, StateError
+from rigdriver.frames import Pulse
+from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
+from rigdriver.wire import registers
+from rigdriver.wire.registers import BoxStates, Faults
+from rigdriver.wire.session import LinkCounters
+from tests.conformance.box_worlds import WAIT_S, DamagingPort, simulated_box
+
+PERIOD = 100_000
+"""10 ms."""
+STEPS = (BoxStep(0x01, 0, 1000), BoxStep(0x3E, 1500, 1000), BoxStep(0x01, 3000, 500))
+EDGES = ((0, 0x01, 0x01), (1000, 0x01, 0), (1500, 0x3E, 0x3E), (2500, 0x3E, 0), (3000, 0x01, 0x01), (3500, 0x01, 0))
+"""What the steps must look like: (ticks after the frame start, mask, levels)."""
+
+
+class Log:
+    """Events as they come."""
+
+    def __init__(self, box: TriggerBox) -> None:
+        self.events: list[BoxEvent] = []
+        self._news = threading.Condition()
+        box.subscribe(self._take)
+
+    def _take(self, event: BoxEvent) -> None:
+        with self._news:
+            self.events.append(event)
+            self._news.notify_all()
+
+    def wait_for(self, is_there: Callable[[list[BoxEvent]], bool]) -> None:
+        with self._news:
+            assert self._news.wait_for(lambda: is_there(self.events), WAIT_S), self.events[-5:]
+
+    def wait_for_state(self, state: BoxStates, times: int = 1) -> None:
+        self.wait_for(lambda events: sum(isinstance(e, BoxStatus) and e.state is state for e in events) >= times)
+
+    def wait_for_end(self) -> None:
+        running = BoxStates.RUNNING
+        self.wait_for(lambda events: any(isinstance(e, BoxStatus) and e.previous_state is running for e in events))
+
+    @property
+    def pulses(self) -> list[Pulse]:
+        return [event for event in self.events if isinstance(event, Pulse) and event.index >= 0]
+
+    @property
+    def states(self) -> list[BoxStates]:
+        return [event.state for event in self.events if isinstance(event, BoxStatus)]
+
+
+@pytest.fixture(params=["pty", "socket"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    on_metal = request.config.getoption("--rig")
+    if on_metal is not None:
+        if request.param == "socket":
+            pytest.skip("a box on metal is tested once, over the port of its rig file")
+        yield config.load(Path(on_metal)).box.url
+        return
+    with simulated_box(tmp_path) as world:
+        yield world.urls[request.param]
+
+
+@pytest.fixture
+def box(url: str) -> Iterator[TriggerBox]:
+    with TriggerBox.open(BoxConfig(url=url)) as box:
+        yield box
+
+
+def schedule(generation: int, frames: int = 0, steps: tuple[BoxStep, ...] = STEPS, period: int = PERIOD) -> BoxSchedule:
+    return BoxSchedule(generation, period, frames, steps)
+
+
+def run(box: TriggerBox, plan: BoxSchedule) -> None:
+    box.commit(plan)
+    box.arm(plan.generation)
+    box.start(plan.generation)
+
+
+def merged(pulses: list[Pulse]) -> dict[int, list[tuple[int, int, int]]]:
+    frames: dict[int, list[tuple[int, int, int]]] = {}
+    for pulse in pulses:
+        edges = [(e.t_box_ticks - pulse.start_ticks, e.mask, e.levels) for e in pulse.edges if not e.is_input]
+        frames.setdefault(pulse.index, []).extend(edges)
+    return frames
+
+
+def assert_link_is_sound(counters: LinkCounters) -> None:
+    assert counters.requests == counters.replies
+    assert (counters.differences, counters.abandoned, counters.stale, counters.doubled, counters.unsolicited) == (
+        0,
+    ) * 5
+    assert (counters.bytes_skipped, counters.checksum_errors, counters.header_errors, counters.unfinished) == (0,) * 4
+    assert counters.implausible_events == 0
+
+
+# -- a sound link ----------------------------------------------------------------------------------------------------
+
+
+def test_opened_box_tells_what_it_is(box: TriggerBox) -> None:
+    identity = box.identity
+    assert identity.interface_hash == registers.INTERFACE_HASH.hex()
+    assert identity.tick_rate_hz == 10_000_000
+    assert 6 <= identity.outputs <= 16
+    assert identity.max_steps <= 32
+    assert box.status().state is BoxStates.IDLE
+    assert_link_is_sound(box.link_counters)
+
+
+def test_every_frame_has_exactly_the_planned_edges(box: TriggerBox) -> None:
+    log = Log(box)
+    run(box, schedule(11, frames=30))
+    log.wait_for_end()
+    assert log.states == [BoxStates.COMMITTED, BoxStates.ARMED, BoxStates.RUNNING, BoxStates.COMMITTED]
+    assert merged(log.pulses) == {index: list(EDGES) for index in range(30)}
+    starts = {pulse.index: pulse.start_ticks for pulse in log.pulses}
+    assert [starts[n] - starts[0] for n in range(30)] == [n * PERIOD for n in range(30)]
+    assert sum(pulse.is_closed for pulse in log.pulses) == 30
+    assert {pulse.generation for pulse in log.pulses} == {11}
+    counters = box.counters()
+    assert counters.events_sent == box.link_counters.events
+    assert (counters.events_dropped, counters.checksum_errors, counters.framing_errors) == (0, 0, 0)
+    assert_link_is_sound(box.link_counters)
+
+
+def test_frame_0_starts_5_ms_after_the_start(box: TriggerBox) -> None:
+    log = Log(box)
+    run(box, schedule(5, frames=1))
+    log.wait_for_end()
+    (running,) = [e for e in log.events if isinstance(e, BoxStatus) and e.state is BoxStates.RUNNING]
+    assert running.t_box_ticks is not None
+    assert log.pulses[0].start_ticks - running.t_box_ticks == 50_000
+
+
+def test_stop_now_leaves_every_output_low_and_the_schedule_committed(box: TriggerBox) -> None:
+    log = Log(box)
+    run(box, schedule(12))
+    log.wait_for(lambda _: len(log.pulses) > 3)
+    box.stop(now=True)
+    status = box.status()
+    assert (status.state, status.output_levels, status.generation) == (BoxStates.COMMITTED, 0, 12)
+    box.stop()
+    box.arm(12)
+    box.start(12)
+    log.wait_for_state(BoxStates.RUNNING, times=2)
+
+
+def test_stop_after_frame_ends_with_a_whole_frame(box: TriggerBox) -> None:
+    log = Log(box)
+    run(box, schedule(13))
+    log.wait_for(lambda _: len(log.pulses) > 3)
+    box.stop(now=False)
+    log.wait_for_end()
+    frames = merged(log.pulses)
+    assert frames[max(frames)] == list(EDGES)
+
+
+def test_clock_probes_agree_with_each_other_and_lie_between_the_host_times(box: TriggerBox) -> None:
+    probes = [box.probe_clock() for _ in range(50)]
+    assert len({probe.nonce for probe in probes}) == 50
+    # One offset must fit all probes, but for the drift of a crystal over their time.
+    low = max(probe.t_sent_ns - probe.t_box_ticks * 100 for probe in probes)
+    high = min(probe.t_received_ns - probe.t_box_ticks * 100 for probe in probes)
+    assert low - high < 200e-6 * (probes[-1].t_received_ns - probes[0].t_sent_ns) + 100_000
+    assert [p.t_box_ticks for p in probes] == sorted({p.t_box_ticks for p in probes})
+
+
+def test_box_refuses_what_breaks_its_rules_and_says_why(box: TriggerBox) -> None:
+    lamp = box.identity.lamp_outputs & -box.identity.lamp_outputs
+    hard = box.identity.hard_light
+    plans = {
+        "ends after the frame": schedule(1, steps=(BoxStep(1, PERIOD - 10, 10),)),
+        "already high": schedule(1, steps=(BoxStep(1, 0, 100), BoxStep(1, 50, 100))),
+        "light pulse is too long": schedule(1, steps=(BoxStep(lamp, 0, hard.max_pulse_width_ticks + 1),), period=2**31),
+    }
+    for words, plan in plans.items():
+        with pytest.raises(BoxRefused, match=words):
+            box.commit(plan)
+        assert box.status().state is BoxStates.IDLE
+    with pytest.raises(BoxRefused, match="hard limits are"):
+        box.set_light_limits(LightLimits(hard.max_pulse_width_ticks + 1, 1, 1, 2**32 - 1, 1, 1))
+
+
+def test_commands_in_the_wrong_state_or_of_another_generation_are_refused(box: TriggerBox) -> None:
+    with pytest.raises(BoxRefused, match="refused to arm in state Idle"):
+        box.arm(3)
+    box.commit(schedule(3))
+    with pytest.raises(BoxRefused, match="refused to start in state Committed"):
+        box.start(3)
+    with pytest.raises(BoxRefused, match="generation is not the committed one"):
+        box.arm(4)
+    box.arm(3)
+    with pytest.raises(BoxRefused, match="refused to commit in state Armed"):
+        box.commit(schedule(4))
+
+
+def test_host_that_falls_silent_turns_the_box_off(url: str) -> None:
+    settings = BoxConfig(url=url, watchdog_s=0.1)
+    silent = TriggerBox(BoxLink(SerialPort(url), settings.reply_timeout_s), settings)  # nobody listens, nobody feeds
+    try:
+        run(silent, schedule(21))
+        deadline = time.monotonic() + WAIT_S
+        while silent.status().state is not BoxStates.FAULT and time.monotonic() < deadline:
+            pass
+        status = silent.status()
+        assert (status.state, status.fault, status.output_levels) == (BoxStates.FAULT, Faults.WATCHDOG_EXPIRED, 0)
+        with pytest.raises(BoxFault, match="silent for longer than"):
+            silent.arm(21)
+        silent.clear_fault()
+        assert silent.status().generation == 0
+        silent.commit(schedule(22))
+    finally:
+        silent.close()
+
+
+def test_fed_box_runs_on_longer_than_its_watchdog(url: str) -> None:
+    with TriggerBox.open(BoxConfig(url=url, watchdog_s=0.1)) as box:
+        log = Log(box)
+        run(box, schedule(23, frames=60))
+        log.wait_for_end()
+        assert len(merged(log.pulses)) == 60
+        assert box.link_counters.feeds > 5
+
+
+def test_box_that_was_left_running_is_stopped_when_it_is_opened(url: str) -> None:
+    settings = BoxConfig(url=url, watchdog_s=2)
+    port = SerialPort(url)
+    box = TriggerBox(BoxLink(port, settings.reply_timeout_s), settings)
+    run(box, schedule(31))
+    port.close()  # as if the process had been killed
+    with TriggerBox.open(settings) as again:
+        assert again.status().state is BoxStates.COMMITTED
+        log = Log(again)
+        run(again, schedule(32, frames=3))
+        log.wait_for_end()
+        assert not [event for event in log.events if isinstance(event, EventsLost)]
+        assert_link_is_sound(again.link_counters)
+
+
+def test_closed_box_is_left_stopped_and_can_be_opened_again(url: str) -> None:
+    with TriggerBox.open(BoxConfig(url=url)) as box:
+        run(box, schedule(41))
+    with pytest.raises(StateError, match="is closed"):
+        box.status()
+    with TriggerBox.open(BoxConfig(url=url)) as again:
+        assert again.status().state is BoxStates.COMMITTED
+
+
+def test_requests_from_many_threads_each_get_their_own_reply(box: TriggerBox) -> None:
+    wrong: list[object] = []
+
+    def ask() -> None:
+        for _ in range(30):
+            first, second = box.probe_clock(), box.counters()
+            if first.t_received_ns < first.t_sent_ns or second.events_dropped:
+                wrong.append((first, second))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert not wrong
+    assert_link_is_sound(box.link_counters)
+
+
+def test_subscriber_that_fails_ends_the_run_and_is_told_to_the_next_caller(box: TriggerBox) -> None:
+    def fail(event: BoxEvent) -> None:
+        raise ValueError("cannot cope")
+
+    box.subscribe(fail)
+    with pytest.raises(DeviceError, match=r"a subscriber failed: ValueError\('cannot cope'\)"):
+        run(box, schedule(51))
+
+
+def test_published_client_reads_every_register_of_the_box(url: str) -> None:
+    port = SerialPort(url)
+    try:
+        for register in registers.REGISTERS:
+            kind = next(t for t in PayloadType if t.name.upper() == register.payload_type.name)
+            port.write(HarpMessage(MessageType.Read, register.address, kind).bytes)
+            frame, deadline = b"", time.monotonic() + WAIT_S
+            while (len(frame) < 2 or len(frame) < frame[1] + 2) and time.monotonic() < deadline:
+                frame += port.read()
+            reply = HarpMessage.parse(frame)
+            assert not reply.has_error, register.name
+            assert reply.timestamp is not None
+            assert (reply.address, reply.payload_type) == (register.address, kind)
+            assert len(reply.payload_bytes) == register.payload_bytes
+    finally:
+        port.close()
+
+
+# -- a damaged link --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_damaged_bytes_never_become_wrong_values_and_the_link_recovers(url: str, seed: int) -> None:
+    settings = BoxConfig(url=url, reply_timeout_s=0.05, watchdog_s=1)
+    port = DamagingPort(SerialPort(url), one_in=250, seed=seed)
+    box = TriggerBox(BoxLink(port, settings.reply_timeout_s), settings)
+    box.listen()
+    given_up = 0
+    try:
+        port.is_on = True
+        last_ticks = 0
+        for generation in range(1, 21):
+            try:
+                box.commit(schedule(generation))
+                ticks = box.probe_clock().t_box_ticks
+                assert last_ticks < ticks < last_ticks + 100 * 10_000_000
+                last_ticks = ticks
+                assert box.status().generation == generation
+            except NoReply:
+                given_up += 1
+        port.is_on = False
+        assert given_up <= 4
+        seen = box.link_counters
+        assert port.damaged > 10
+        assert seen.abandoned > 0
+        assert seen.checksum_errors + seen.header_errors + seen.unfinished > 0
+        box.commit(schedule(99, frames=5))
+        before = box.link_counters.abandoned
+        log = Log(box)
+        run(box, schedule(100, frames=5))
+        log.wait_for_end()
+        assert merged(log.pulses) == {index: list(EDGES) for index in range(5)}
+        assert box.link_counters.abandoned == before
+    finally:
+        port.is_on = False
+        box.close()
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_events_on_a_damaged_link_are_true_or_counted_as_lost(url: str, seed: int) -> None:
+    settings = BoxConfig(url=url, reply_timeout_s=0.05, watchdog_s=2)
+    port = DamagingPort(SerialPort(url), one_in=1500, seed=seed)
+    box = TriggerBox(BoxLink(port, settings.reply_timeout_s), settings)
+    box.listen()
+    try:
+        log = Log(box)
+        run(box, schedule(7, frames=100))
+        port.is_on = True
+        log.wait_for(lambda _: bool(log.pulses) and log.pulses[-1].index > 80)
+        port.is_on = False
+        log.wait_for_end()
+        lost = [event for event in log.events if isinstance(event, EventsLost)]
+        start = log.pulses[0].start_ticks - log.pulses[0].index * PERIOD
+        for pulse in log.pulses:
+            assert pulse.start_ticks == start + pulse.index * PERIOD
+            for edge in pulse.edges:
+                assert (edge.t_box_ticks - pulse.start_ticks, edge.mask, edge.levels) in EDGES
+        assert lost
+        assert port.damaged > 5
+        received = sum(not isinstance(event, EventsLost) for event in log.events)
+        assert received + sum(event.count for event in lost) == box.counters().events_sent
+    finally:
+        port.is_on = False
+        box.close()
