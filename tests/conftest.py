@@ -50,9 +50,9 @@ def scenario(name: str = "default", **overrides: object) -> str:
     return f"{name}?" + "&".join(f"{key}={value}" for key, value in values.items())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def launch_rig() -> Iterator[LaunchRig]:
-    """Launch simulated rigs: `launch_rig(pace=0, seed=3)`; they end with the module."""
+    """Launch simulated rigs: `launch_rig(pace=0, seed=3)`; they end with the test."""
     from rigdriver_sim.launch import launch
 
     with ExitStack() as stack:
@@ -60,13 +60,16 @@ def launch_rig() -> Iterator[LaunchRig]:
 
 
 @pytest.fixture(scope="module")
-def rig_file(request: pytest.FixtureRequest) -> Path:
+def rig_file(request: pytest.FixtureRequest) -> Iterator[Path]:
     """The rig to test: of `--rig FILE`, or a small simulated one in real time, one for each module."""
     named = request.config.getoption("--rig")
     if named is not None:
-        return Path(named)
-    running = request.getfixturevalue("launch_rig")()
-    return Path(running.rig_file)
+        yield Path(named)
+        return
+    from rigdriver_sim.launch import launch
+
+    with launch(scenario()) as running:
+        yield Path(running.rig_file)
 
 
 # ---------------------------------------------------------------- nothing may be left behind

@@ -83,7 +83,7 @@ def _place(tile: Picture, frame_set: FrameSet, camera: CameraConfig) -> None:
     proof = frame_set.proof.frames.get(camera.name)
     if proof is not None and frame is not None:
         detail = (
-            f"frame {frame.frame_id}   exposed {_exposure(frame_set, proof)}   residual {proof.residual_us:+.1f} us"
+            f"frame {frame.frame_id}   exposed {_exposure(frame_set, proof)}   residual {proof.residual_us:+.2f} us"
         )
         _write(tile, detail, (2, base + 47), 0.47, _PALE)
         _write_right(tile, "proved", base + 24, 0.6, _GREEN)
@@ -108,7 +108,7 @@ def _write_head(sheet: Picture, frame_set: FrameSet, config: RigConfig) -> None:
     skew = "unknown" if math.isnan(proof.skew_us) else f"{proof.skew_us:.1f} us"
     facts = f"box tick {proof.start_ticks}   {len(frame_set.frames)} of {len(config.cameras)} frames   skew {skew}"
     _write(sheet, facts, (_MARGIN_PX, 66), 0.55, _PALE)
-    _write_right(sheet, proof.verdict, 42, 1.0, _GREEN if proof.verdict == "proved" else _RED)
+    _write_right(sheet, proof.verdict, 42, 1.0, _GREEN if proof.verdict == "proved" else _RED, _MARGIN_PX)
 
 
 def as_picture(frame: Frame) -> Picture:
@@ -147,6 +147,8 @@ def _write(picture: Picture, text: str, at: tuple[int, int], size: float, colour
     cv2.putText(picture, text, at, _FONT, size, colour, 1, cv2.LINE_AA)
 
 
-def _write_right(picture: Picture, text: str, base: int, size: float, colour: tuple[int, int, int]) -> None:
+def _write_right(
+    picture: Picture, text: str, base: int, size: float, colour: tuple[int, int, int], inset: int = 2
+) -> None:
     (width, _), _ = cv2.getTextSize(text, _FONT, size, 1)
-    _write(picture, text, (picture.shape[1] - width - 8, base), size, colour)
+    _write(picture, text, (picture.shape[1] - width - inset, base), size, colour)

@@ -72,11 +72,14 @@ def _tell_what_was_proved(statistics: RunStatistics, config: RigConfig) -> None:
         f"cameras: {statistics.complete} complete, {statistics.gaps} gaps."
     )
     show(
-        f"Each of the {frames} frames is proved to belong to its pulse: the box saw its trigger go out and its\n"
-        f"exposure begin, and its time stamp, mapped to the box's clock, agrees within\n"
-        f"{statistics.residual_us_max:.1f} us (allowed: {config.sync.tolerance_us:g} us)."
+        f"Each of the {frames} frames is proved to belong to its pulse: the box saw its trigger\n"
+        f"go out and its exposure begin, and its time stamp, mapped to the box's clock, agrees\n"
+        f"within {statistics.residual_us_max:.2f} us (allowed: {config.sync.tolerance_us:g} us)."
     )
-    show(f"Exposures that belong together began within {statistics.skew_us_max:.1f} us of their plan.")
+    show(
+        f"Exposures that belong together began within {statistics.skew_us_max:.1f} us of each other, the plan's own\n"
+        "differences (pattern light first, then white) taken off."
+    )
 
 
 def _leave_sheet(frame_set: FrameSet, config: RigConfig, out: Path) -> None:

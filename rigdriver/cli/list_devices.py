@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from rigdriver.cli.screen import complain, show, show_json
@@ -88,7 +89,7 @@ def _print_cameras(producers: Sequence[Path], devices: Mapping[Path, Sequence[De
         cameras = devices.get(path)
         if cameras is None:
             continue
-        shown = Table(title=f"{path}: {len(cameras)} cameras", title_justify="left", pad_edge=False)
+        shown = Table(title=f"{path}: {len(cameras)} cameras", title_justify="left", pad_edge=False, box=SIMPLE_HEAD)
         for heading in ("serial", "vendor", "model", "user name"):
             shown.add_column(heading)
         for device in cameras:
@@ -100,7 +101,7 @@ def _print_ports(ports: Sequence[PortInfo]) -> None:
     if not ports:
         show("No serial ports.")
         return
-    shown = Table(title=f"{len(ports)} serial ports", title_justify="left", pad_edge=False)
+    shown = Table(title=f"{len(ports)} serial ports", title_justify="left", pad_edge=False, box=SIMPLE_HEAD)
     for heading in ("port", "description", "serial", "usb"):
         shown.add_column(heading)
     for port in ports:

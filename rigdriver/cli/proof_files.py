@@ -41,13 +41,14 @@ class ProofFiles:
         self._frame_sets: list[dict[str, object]] = []
         self._open = ExitStack()
         folder.mkdir(parents=True, exist_ok=True)
-        text = self._open.enter_context((folder / "proofs.csv").open("w", encoding="utf-8", newline=""))
-        self._rows = csv.DictWriter(text, COLUMNS, restval="")
+        self._text = self._open.enter_context((folder / "proofs.csv").open("w", encoding="utf-8", newline=""))
+        self._rows = csv.DictWriter(self._text, COLUMNS, restval="")
         self._rows.writeheader()
 
     def write(self, frame_set: FrameSet) -> None:
         """Add a frame set."""
         self._rows.writerows(_rows(frame_set))
+        self._text.flush()
         self._frame_sets.append(
             {
                 "index": frame_set.index,

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 def show(what: RenderableType = "") -> None:
-    """Print a result."""
-    Console(highlight=False).print(what)
+    """Print a result; lines of text are left as they are, so that paths can be copied."""
+    Console(highlight=False).print(what, soft_wrap=isinstance(what, str), markup=False)
 
 
 def show_json(value: Mapping[str, object]) -> None:

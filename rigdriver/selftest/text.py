@@ -6,8 +6,11 @@ know what the checks measure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from html import escape
+from itertools import groupby
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -24,16 +27,32 @@ th, td { text-align: left; padding: .3em .8em .3em 0; border-bottom: 1px solid #
 
 
 def table(report: Report) -> Table:
-    """Return the checks as a table; the remedies stand under the checks that need them."""
-    shown = Table(title=f"Self-test of {report.rig}", title_justify="left", pad_edge=False)
-    for heading in ("check", "status", "measured", "expected"):
+    """Return the checks as a table."""
+    shown = Table(title=f"Self-test of {report.rig}", title_justify="left", pad_edge=False, box=SIMPLE_HEAD)
+    for heading in ("check", "status"):
+        shown.add_column(heading, no_wrap=True)
+    for heading in ("measured", "expected"):
         shown.add_column(heading, overflow="fold")
-    for check in report.checks:
+    for check in _folded(report.checks):
         status = Text(check.status.value, style=_COLOURS[check.status])
         shown.add_row(
             check.name, status, _with_unit(check.measured, check.unit), _with_unit(check.expected, check.unit)
         )
     return shown
+
+
+def _folded(checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    """Fold good checks of one camera's wiring into one line; JSON and HTML hold all of them."""
+    for group, members in groupby(checks, key=_group):
+        each = list(members)
+        if group and all(check.status is Status.GOOD for check in each):
+            yield CheckResult(group, Status.GOOD, f"{len(each)} checks good", f"{len(each)} checks good")
+        else:
+            yield from each
+
+
+def _group(check: CheckResult) -> str:
+    return check.name.rpartition(".")[0] if check.name.startswith("wiring.") else ""
 
 
 def remedies(report: Report) -> list[str]:

@@ -97,6 +97,6 @@ def test_nothing_at_all_is_no_pass():
 
 def test_pixels_are_not_kept():
     sets = [SimpleNamespace(proof=proof(0), gaps={"b": Gap("b", GapReason.INCOMPLETE)}, frames={"a": object()})]
-    proofs, gaps = keep(iter(sets))  # type: ignore[arg-type]
+    proofs, gaps = keep(iter(sets))
     assert proofs == (sets[0].proof,)
     assert [gap.camera for gap in gaps] == ["b"]
