@@ -18,6 +18,8 @@ BAUD_RATE = 1_000_000
 """USB boxes ignore it; a box on a real UART runs at this rate."""
 POLL_S = 0.02
 WRITE_TIMEOUT_S = 1.0
+MAX_READ_BYTES = 4096
+"""A port that never falls silent must not keep its reader from its other duties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,11 @@ class SerialPort:
     def read(self) -> bytes:
         """Return the bytes that have come, or none after the poll time. LinkLost when the port is gone."""
         try:
-            first = self._serial.read(1)
-            waiting = self._serial.in_waiting if first else 0
-            return bytes(first + self._serial.read(waiting)) if waiting else bytes(first)
+            data = bytearray(self._serial.read(1))
+            # A socket tells only that something waits, not how much.
+            while data and len(data) < MAX_READ_BYTES and (waiting := self._serial.in_waiting):
+                data += self._serial.read(waiting)
+            return bytes(data)
         except (OSError, TypeError) as exc:  # TypeError: pyserial's answer to a port closed under it
             raise self._lost(exc) from exc
 

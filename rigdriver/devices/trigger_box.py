@@ -26,7 +26,7 @@ from rigdriver.schedule.steps import BoxSchedule, LightLimits
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register
-from rigdriver.wire.registers import BoxStates, StopModes
+from rigdriver.wire.registers import BoxStates, RefusalReasons, StopModes
 from rigdriver.wire.session import LinkCounters
 
 BoxCounters = registers.CountersRecord
@@ -36,6 +36,8 @@ FEEDS_A_TIMEOUT = 4
 SILENT_FEEDS = 12
 SILENT_NS = 1_000_000_000
 JOIN_S = 3.0
+DAMAGED_ON_THE_WAY = (RefusalReasons.STEP_COUNT_DIFFERS, RefusalReasons.CRC_DIFFERS)
+"""Refusals that say that another schedule arrived than was sent; sending it again may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +142,29 @@ class TriggerBox:
             UsageError: a number does not fit its register.
         """
         link, count = self._link, len(schedule.steps)
-        link.write(registers.STAGE_CLEAR, 1)
-        link.write(registers.STAGE_HEADER, registers.StageHeaderRecord(*schedule.header_words()))
-        for index in range(count):
-            _, mask, delay, width = schedule.step_words(index)
-            step = registers.StageStepRecord(index, registers.Outputs(mask), delay, width)
-            link.write(registers.STAGE_STEP, step, key_bytes=4)
-        try:
-            link.write(registers.COMMIT, registers.CommitRecord(schedule.generation, count, schedule.crc32()))
-        except BoxRefused as exc:
-            raise self._refusal("commit") from exc
+        request = registers.CommitRecord(schedule.generation, count, schedule.crc32())
+        for is_last in (False, True):
+            self._stage(schedule)
+            try:
+                link.write(registers.COMMIT, request)
+                break
+            except BoxRefused as exc:
+                reason = link.read(registers.COMMIT_REFUSAL).reason
+                if is_last or reason not in DAMAGED_ON_THE_WAY:
+                    raise self._refusal("commit") from exc
         committed = link.read(registers.COMMITTED_GENERATION)
         if committed != schedule.generation:
             raise BadReply(
                 f"{link.name}: committed generation {committed}; expected {schedule.generation}; commit again"
             )
+
+    def _stage(self, schedule: BoxSchedule) -> None:
+        self._link.write(registers.STAGE_CLEAR, 1)
+        self._link.write(registers.STAGE_HEADER, registers.StageHeaderRecord(*schedule.header_words()))
+        for number in range(len(schedule.steps)):
+            index, mask, delay, width = schedule.step_words(number)
+            step = registers.StageStepRecord(index, registers.Outputs(mask), delay, width)
+            self._link.write(registers.STAGE_STEP, step, key_bytes=4)
 
     def arm(self, generation: int) -> None:
         """Make the committed schedule ready to start. BoxRefused says why not; BoxFault when the box is in fault."""

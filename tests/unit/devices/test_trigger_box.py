@@ -186,14 +186,14 @@ def test_box_that_keeps_another_value_is_told_with_both_values(port: FakeBoxPort
     ("reason", "words"),
     [
         (RefusalReasons.CRC_DIFFERS, "not what was sent"),
-        (RefusalReasons.LAMP_PULSE_TOO_LONG, "output 6: the light pulse is too long"),
+        (RefusalReasons.LAMP_PULSE_TOO_LONG, "step 6: the light pulse is too long"),
         (RefusalReasons.LIGHT_SESSION_SPENT, "begin a new light session"),
     ],
 )
 def test_refused_commit_says_why(port: FakeBoxPort, reason: RefusalReasons, words: str) -> None:
     box = open_over(port)
     port.hold(registers.COMMIT_REFUSAL, registers.CommitRefusalRecord(reason, 6))
-    port.script(registers.COMMIT, refuse)
+    port.script(registers.COMMIT, refuse, refuse)
     with pytest.raises(BoxRefused, match=rf"refused to commit in state Idle: .*{words}"):
         box.commit(SCHEDULE)
 
@@ -202,10 +202,28 @@ def test_every_reason_of_the_interface_has_words(port: FakeBoxPort) -> None:
     box = open_over(port)
     for reason in RefusalReasons:
         port.hold(registers.COMMIT_REFUSAL, registers.CommitRefusalRecord(reason, 5))
-        port.script(registers.COMMIT, refuse)
+        port.script(registers.COMMIT, refuse, refuse)
         with pytest.raises(BoxRefused) as caught:
             box.commit(SCHEDULE)
+        port.scripts.clear()
         assert ";" in str(caught.value), "a remedy follows the reason"
+
+
+def test_schedule_that_arrived_damaged_is_sent_once_more(port: FakeBoxPort) -> None:
+    box = open_over(port)
+    port.hold(registers.COMMIT_REFUSAL, registers.CommitRefusalRecord(RefusalReasons.CRC_DIFFERS, 0))
+    port.script(registers.COMMIT, refuse)
+    box.commit(SCHEDULE)
+    assert [step.index for step in port.written(registers.STAGE_STEP)] == [0, 1, 0, 1]
+
+
+def test_schedule_that_breaks_a_limit_is_not_sent_again(port: FakeBoxPort) -> None:
+    box = open_over(port)
+    port.hold(registers.COMMIT_REFUSAL, registers.CommitRefusalRecord(RefusalReasons.LAMP_DUTY_TOO_LARGE, 6))
+    port.script(registers.COMMIT, refuse)
+    with pytest.raises(BoxRefused):
+        box.commit(SCHEDULE)
+    assert len(port.written(registers.COMMIT)) == 1
 
 
 def test_schedule_that_fits_no_register_is_refused_here(port: FakeBoxPort) -> None:
