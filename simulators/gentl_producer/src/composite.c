@@ -15,7 +15,6 @@ GC_API DSGetNumFlows(void);
 GC_API DSGetFlowInfo(void);
 GC_API DSGetNumBufferSegments(void);
 GC_API DSGetBufferSegmentInfo(void);
-GC_API DSGetBufferInfoStacked(void);
 GC_API DSGetBufferPartInfoStacked(void);
 
 /* Called with arguments that they ignore: in C's calling convention the caller cleans up. */
@@ -24,5 +23,4 @@ GC_API DSGetNumFlows(void) NOT_HERE
 GC_API DSGetFlowInfo(void) NOT_HERE
 GC_API DSGetNumBufferSegments(void) NOT_HERE
 GC_API DSGetBufferSegmentInfo(void) NOT_HERE
-GC_API DSGetBufferInfoStacked(void) NOT_HERE
 GC_API DSGetBufferPartInfoStacked(void) NOT_HERE

@@ -235,6 +235,14 @@ typedef struct {
     ptrdiff_t ChunkOffset;
     size_t ChunkLength;
 } SINGLE_CHUNK_DATA;
+
+typedef struct { /* GenTL 1.6 */
+    INFO_CMD iInfoCmd;
+    INFO_DATATYPE iType;
+    void *pBuffer;
+    size_t iSize;
+    GC_ERROR iResult;
+} DS_BUFFER_INFO_STACKED;
 #pragma pack(pop)
 
 GC_API GCInitLib(void);
@@ -297,6 +305,7 @@ GC_API DSRevokeBuffer(DS_HANDLE stream, BUFFER_HANDLE buffer, void **base, void 
 GC_API DSQueueBuffer(DS_HANDLE stream, BUFFER_HANDLE buffer);
 GC_API DSGetBufferInfo(DS_HANDLE stream, BUFFER_HANDLE buffer, INFO_CMD cmd, INFO_DATATYPE *type, void *out,
                        size_t *size);
+GC_API DSGetBufferInfoStacked(DS_HANDLE stream, BUFFER_HANDLE buffer, DS_BUFFER_INFO_STACKED *infos, size_t count);
 GC_API DSGetBufferChunkData(DS_HANDLE stream, BUFFER_HANDLE buffer, SINGLE_CHUNK_DATA *chunks, size_t *count);
 GC_API DSGetParentDev(DS_HANDLE stream, DEV_HANDLE *device);
 GC_API DSGetNumBufferParts(DS_HANDLE stream, BUFFER_HANDLE buffer, uint32_t *count);

@@ -490,6 +490,25 @@ GC_API DSGetBufferInfo(DS_HANDLE stream, BUFFER_HANDLE buffer, INFO_CMD cmd, INF
     return code ? code : leave_buffer(&named, buffer_info(named.buffer, cmd, type, out, size));
 }
 
+/* Of GenTL 1.6, but consumers call it wherever it is exported: one call for all that they want to know of a buffer. */
+GC_API DSGetBufferInfoStacked(DS_HANDLE stream, BUFFER_HANDLE buffer, DS_BUFFER_INFO_STACKED *infos, size_t count)
+{
+    struct named named;
+    GC_ERROR code = enter_buffer(stream, buffer, &named);
+    if (code)
+        return code;
+    if (!infos || !count)
+        return leave_buffer(&named, fail(GC_ERR_INVALID_PARAMETER, "no infos are asked for"));
+    for (size_t i = 0; i < count; i++) {
+        INFO_DATATYPE type = infos[i].iType;
+        size_t size = infos[i].iSize;
+        infos[i].iResult = buffer_info(named.buffer, infos[i].iInfoCmd, &type, infos[i].pBuffer, &size);
+        infos[i].iType = type;
+        infos[i].iSize = size;
+    }
+    return leave_buffer(&named, GC_ERR_SUCCESS);
+}
+
 GC_API DSGetBufferChunkData(DS_HANDLE stream, BUFFER_HANDLE buffer, SINGLE_CHUNK_DATA *chunks, size_t *count)
 {
     struct named named;
