@@ -277,13 +277,13 @@ def _refine(
 def _look_up_skin(skin: Floats32, material: Floats32, seen: np.ndarray, weights: Floats, albedo: Floats32) -> None:
     channels, height, width = albedo.shape
     n = skin.shape[0]
-    scale = (n - 1) / (2.0 * 1.7)
+    scale = (n - 1) / (2.0 * 1.5)
     for row in range(height):
         for column in range(width):
             if not seen[row, column]:
                 continue
-            u = min(max((material[row, column, 0] + 1.7) * scale, 0.0), n - 1.001)
-            v = min(max((material[row, column, 1] + 1.7) * scale, 0.0), n - 1.001)
+            u = min(max((material[row, column, 0] + 1.5) * scale, 0.0), n - 1.001)
+            v = min(max((material[row, column, 1] + 1.5) * scale, 0.0), n - 1.001)
             i, j = int(u), int(v)
             s, t = u - i, v - j
             for c in range(channels):

@@ -118,7 +118,8 @@ def _ears(s: Subject) -> list[_Body]:
     ]
 
 
-ROW = 24
+ROW = 23
+"""op, kind, blend, a (3), then radii (3) and turn (9), or b (3) and radii (2); at the end a ball around it (4)."""
 _ELLIPSOID, _CAPSULE = 0.0, 1.0
 
 
@@ -129,12 +130,12 @@ def _row(body: _Body, side: float, s: Subject, shift: Floats) -> list[float]:
     op = -1.0 if body.cut else 1.0
     if body.b is not None:
         b = np.array([side * body.b[0], body.b[1], body.b[2]]) * scale + shift
-        rest = [*b, body.r[0], body.r[1]]
-        return [op, _CAPSULE, body.blend, *a, *rest, *(0.0,) * (ROW - 6 - len(rest))]
+        ball = [*(a + b) / 2, float(np.sqrt(((a - b) ** 2).sum())) / 2 + max(body.r)]
+        rest = [*b, body.r[0], body.r[1], *(0.0,) * 8]
+        return [op, _CAPSULE, body.blend, *a, *rest, *ball]
     turn = np.radians(np.array(body.turn_deg)) * np.array([1.0, side, side])
     radii = np.array([body.r[0], body.r[1], body.r[2] if len(body.r) > 2 else body.r[0]]) * scale
-    rest = [*radii, *rotation(turn).T.ravel()]
-    return [op, _ELLIPSOID, body.blend, *a, *rest, *(0.0,) * (ROW - 6 - len(rest))]
+    return [op, _ELLIPSOID, body.blend, *a, *radii, *rotation(turn).T.ravel(), 0.0, *a, 2.0 * max(radii)]
 
 
 def bodies_table(s: Subject) -> Floats:
@@ -173,8 +174,13 @@ def _blended(rows: Floats, x: float, y: float, z: float) -> float:
     d = _body_distance(rows[0], x, y, z)
     for i in range(1, rows.shape[0]):
         row = rows[i]
-        e = _body_distance(row, x, y, z)
         k = row[2]
+        # Most bodies are far away from most places: a ball around each tells so cheaply.
+        reach = row[22] + k + row[0] * d
+        px, py, pz = x - row[19], y - row[20], z - row[21]
+        if reach < 0.0 or px * px + py * py + pz * pz > reach * reach:
+            continue
+        e = _body_distance(row, x, y, z)
         h = max(k - abs(d - row[0] * e), 0.0)
         fillet = h * h / (4.0 * k)
         if row[0] > 0.0:
@@ -186,16 +192,42 @@ def _blended(rows: Floats, x: float, y: float, z: float) -> float:
 
 
 @kernel
-def _sample_radii(rows: Floats, directions: Floats, out: Floats) -> None:
-    for i in range(directions.shape[0]):
-        x, y, z = directions[i, 0], directions[i, 1], directions[i, 2]
-        t = 250.0
-        for _ in range(60):
-            d = _blended(rows, t * x, t * y, t * z)
-            if d < 0.01:
-                break
-            t -= max(0.8 * d, 0.02)
-        out[i] = t
+def _march(rows: Floats, x: float, y: float, z: float, start: float) -> float:
+    """Return the outermost radius in a direction, from outside inwards."""
+    t = start
+    for _ in range(80):
+        d = _blended(rows, t * x, t * y, t * z)
+        if d < 0.05:
+            return t - d
+        t -= 0.95 * d
+    return t
+
+
+@kernel
+def _between(grid: Floats, v: float, u: float) -> float:
+    j, i = int(v), int(u)
+    t, s = v - j, u - i
+    low = grid[j, i] * (1.0 - s) + grid[j, i + 1] * s
+    return float(low * (1.0 - t) + (grid[j + 1, i] * (1.0 - s) + grid[j + 1, i + 1] * s) * t)
+
+
+@kernel
+def _sample_radii(rows: Floats, directions: Floats, rough: Floats, out: Floats) -> None:
+    """Fill `out`, (n, n), with radii in `directions`, (n, n, 3); `rough` is room for every eighth."""
+    n = out.shape[0]
+    for j in range(rough.shape[0]):
+        for i in range(rough.shape[1]):
+            x, y, z = directions[min(8 * j, n - 1), min(8 * i, n - 1)]
+            rough[j, i] = _march(rows, x, y, z, 250.0)
+    for j in range(n):
+        for i in range(n):
+            far = 0.0
+            for k in range(max(j // 8 - 1, 0), min(j // 8 + 3, rough.shape[0])):
+                for m in range(max(i // 8 - 1, 0), min(i // 8 + 3, rough.shape[1])):
+                    far = max(far, rough[k, m])
+            x, y, z = directions[j, i]
+            # No camera looks behind the ears: there the coarse lattice is enough.
+            out[j, i] = _march(rows, x, y, z, far + 4.0) if z > -0.6 else _between(rough, j / 8.0, i / 8.0)
 
 
 @kernel
@@ -215,9 +247,9 @@ def sculpt(subject: Subject, count: int = CONTROL_COUNT) -> Floats:
     """Return the control radii of a subject at rest, (count, count) float64, mm, [b, a]."""
     axis = chart_axis(count)
     a, b = np.meshgrid(axis, axis)
-    radii = np.empty(count * count)
-    _sample_radii(bodies_table(subject), np.ascontiguousarray(direction_of(a, b).reshape(-1, 3)), radii)
-    rough = radii.reshape(count, count)
+    rough = np.empty((count, count))
+    coarse = np.empty((count // 8 + 2, count // 8 + 2))
+    _sample_radii(bodies_table(subject), direction_of(a, b), coarse, rough)
     smooth = np.empty_like(rough)
     _smooth(rough, smooth)
     # Rounded so that a last-digit difference between two maths libraries cannot grow.

@@ -7,7 +7,10 @@ Lies: no gloss, no hair strands; a cap of cloth covers the hair, as in many scan
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from rigdriver_sim.scene.head_shape import Subject
 from rigdriver_sim.scene.hits import Floats32
@@ -15,8 +18,10 @@ from rigdriver_sim.scene.noise import generator
 from rigdriver_sim.scene.optics import Floats
 from rigdriver_sim.scene.spline import direction_of, resample
 
-SKIN_LIMIT = 1.7
-SKIN_COUNT = 2049
+Numbers = npt.NDArray[np.floating[Any]]
+
+SKIN_LIMIT = 1.5
+SKIN_COUNT = 1537
 _LIGHT = np.array([0.80, 0.60, 0.50])
 _DARK = np.array([0.36, 0.24, 0.18])
 
@@ -27,7 +32,7 @@ def paint_skin(control: Floats, subject: Subject, tone: float, seed: int) -> Flo
     a, b = np.meshgrid(axis, axis)
     radii = np.empty(a.size)
     resample(control, a.ravel(), b.ravel(), radii)
-    place = direction_of(a, b) * radii.reshape(*a.shape, 1)
+    place = (direction_of(a, b) * radii.reshape(*a.shape, 1)).astype(np.float32)
     x, y, z = place[..., 0] / subject.width, place[..., 1] / subject.face_length, place[..., 2]
     draw = generator("skin", seed)
     skin = _complexion(x, y, z, tone, draw)
@@ -39,33 +44,33 @@ def paint_skin(control: Floats, subject: Subject, tone: float, seed: int) -> Flo
     return rounded
 
 
-def _soft(distance: Floats, width: float) -> Floats:
+def _soft(distance: Numbers, width: float) -> Numbers:
     """Return 1 where `distance` is below 0, 0 beyond `width`, smooth between."""
     s = np.clip(1 - distance / width, 0, 1)
-    smooth: Floats = s * s * (3 - 2 * s)
+    smooth: Numbers = s * s * (3 - 2 * s)
     return smooth
 
 
-def _blend(skin: Floats, mask: Floats, colour: object) -> None:
-    skin += mask[..., None] * (np.asarray(colour) - skin)
+def _blend(skin: Numbers, mask: Numbers, colour: object) -> None:
+    skin += mask[..., None] * (np.asarray(colour, dtype=np.float32) - skin)
 
 
-def _grain(draw: np.random.Generator, count: int, size: int) -> Floats:
+def _grain(draw: np.random.Generator, count: int, size: int) -> Numbers:
     """Return noise of about `size` texels, (count, count), unit variance."""
     small = count // size + 3
-    noise: Floats = np.asarray(draw.standard_normal((small, small)), dtype=np.float64)
+    noise: Numbers = draw.standard_normal((small, small), dtype=np.float32)
     if size > 1:
         noise = noise.repeat(size, 0).repeat(size, 1)
         for shift in (1, size // 2):
             noise = 0.5 * noise + 0.25 * (np.roll(noise, shift, 0) + np.roll(noise, shift, 1))
     noise = noise[:count, :count]
-    unit: Floats = noise / noise.std()
+    unit: Numbers = noise / noise.std()
     return unit
 
 
-def _complexion(x: Floats, y: Floats, z: Floats, tone: float, draw: np.random.Generator) -> Floats:
+def _complexion(x: Numbers, y: Numbers, z: Numbers, tone: float, draw: np.random.Generator) -> Numbers:
     base = _LIGHT * (1 - tone) + _DARK * tone
-    skin = np.broadcast_to(base, (*x.shape, 3)).copy()
+    skin = np.broadcast_to(base.astype(np.float32), (*x.shape, 3)).copy()
     cloud = sum(_grain(draw, x.shape[0], size) for size in (16, 40, 90))
     skin *= 1 + 0.018 * np.asarray(cloud)[..., None] * np.array([0.6, 1.0, 1.0])
     rosy = np.zeros_like(x)
@@ -79,7 +84,7 @@ def _complexion(x: Floats, y: Floats, z: Floats, tone: float, draw: np.random.Ge
     return skin
 
 
-def _freckles(skin: Floats, place: Floats, draw: np.random.Generator) -> None:
+def _freckles(skin: Numbers, place: Numbers, draw: np.random.Generator) -> None:
     scale = (SKIN_COUNT - 1) / (2 * SKIN_LIMIT)
     for _ in range(420):
         a, b = draw.normal(0, 0.33), draw.normal(-0.12, 0.3)
@@ -93,7 +98,7 @@ def _freckles(skin: Floats, place: Floats, draw: np.random.Generator) -> None:
         skin[window] *= 1 - depth * _soft(away / size_mm - 0.4, 1.0)[..., None] * np.array([0.6, 1.0, 1.1])
 
 
-def _face_marks(skin: Floats, x: Floats, y: Floats, z: Floats, tone: float) -> None:
+def _face_marks(skin: Numbers, x: Numbers, y: Numbers, z: Numbers, tone: float) -> None:
     front = _soft(60 - z, 10)
     dark = np.array([0.14, 0.10, 0.08]) * (1 - 0.5 * tone)
     ax = np.abs(x)
@@ -116,7 +121,7 @@ def _face_marks(skin: Floats, x: Floats, y: Floats, z: Floats, tone: float) -> N
     _blend(skin, 0.75 * nostril, dark)
 
 
-def _eyes(skin: Floats, ax: Floats, y: Floats, front: Floats, dark: Floats) -> None:
+def _eyes(skin: Numbers, ax: Numbers, y: Numbers, front: Numbers, dark: Numbers) -> None:
     along = np.clip((ax - 19.5) / 25.0, 0, 1)
     open_half = 4.9 * np.sqrt(along * (1 - along)) * 2 * (1.15 - 0.3 * along)
     middle = -0.8 + 1.2 * np.sin(along * 2.2) * 0.5
@@ -130,7 +135,7 @@ def _eyes(skin: Floats, ax: Floats, y: Floats, front: Floats, dark: Floats) -> N
     _blend(skin, 0.85 * lash, dark)
 
 
-def _cap(skin: Floats, x: Floats, y: Floats, z: Floats, cloth: Floats) -> None:
+def _cap(skin: Numbers, x: Numbers, y: Numbers, z: Numbers, cloth: Numbers) -> None:
     # The rim runs over the forehead and down behind the ears.
     rim = 66 - 0.0075 * x**2 + np.where(z < 30, (z - 30) * 0.55, 0.0)
     behind = _soft(z + 36, 5) * (y > -60)

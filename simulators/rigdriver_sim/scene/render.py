@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from rigdriver_sim.scene.hits import Floats32, Hits
 from rigdriver_sim.scene.light import NO_SHADOW, SKIN_ALBEDO, Shadow, ambient_map, lamp_map
-from rigdriver_sim.scene.pods import AMBIENT, LAMPS, CameraModel, LampModel, Pods, build_pods
+from rigdriver_sim.scene.pods import AMBIENT, LAMPS, CameraModel, Pods, build_pods
 from rigdriver_sim.scene.psf import blur
 from rigdriver_sim.scene.spec import SceneSpec
-from rigdriver_sim.scene.world import Still, build_scene
+from rigdriver_sim.scene.world import Scene, Still, build_scene
 
 SHADOW_PX = 1400
 SHADOW_MM = 420.0
@@ -48,39 +48,44 @@ class Renderer:
     def __init__(self, spec: SceneSpec, width: int, height: int) -> None:
         self.spec = spec
         self.pods: Pods = build_pods(spec, width, height)
-        self._scene = build_scene(spec)
-        self._still = lru_cache(maxsize=2)(self._lit_still)
+        self._stills = lru_cache(maxsize=2)(self._still_at)
+        self._shadows = lru_cache(maxsize=8)(self._shadow)
 
     def still(self, t_s: float) -> Still:
         """Return the scene at a time."""
-        return self._still(t_s)[0]
+        return self._stills(t_s)
 
     def view(self, camera: str, t_s: float, lamps: tuple[str, ...] = LAMPS) -> View:
         """Render one camera at one moment."""
         model = self.pods.cameras[camera]
-        still, shadows = self._still(t_s)
-        hits = still.hits(model)
-        maps = {name: self._map(hits, model, name, shadows.get(name, NO_SHADOW)) for name in lamps}
+        hits = self.still(t_s).hits(model)
+        maps = {name: self._map(hits, model, name, t_s) for name in lamps}
         return View(camera, t_s, hits, MappingProxyType(maps))
 
-    def _lit_still(self, t_s: float) -> tuple[Still, Mapping[str, Shadow]]:
-        still = self._scene.still(t_s)
-        return still, {name: self._shadow(still, lamp) for name, lamp in self.pods.lamps.items()}
+    @cached_property
+    def _scene(self) -> Scene:
+        # Sculpting a head takes seconds: not before it is needed.
+        return build_scene(self.spec)
 
-    def _shadow(self, still: Still, lamp: LampModel) -> Shadow:
+    def _still_at(self, t_s: float) -> Still:
+        return self._scene.still(t_s)
+
+    def _shadow(self, t_s: float, name: str) -> Shadow:
         if not self.spec.light.has_shadows:
             return NO_SHADOW
+        lamp = self.pods.lamps[name]
         focal_px = lamp.distance_mm * SHADOW_PX / SHADOW_MM
-        depth = still.shadow_depth(lamp.T_lamp_world, focal_px, SHADOW_PX)
+        depth = self.still(t_s).shadow_depth(lamp.T_lamp_world, focal_px, SHADOW_PX)
         return NO_SHADOW if depth is None else Shadow(depth, focal_px)
 
-    def _map(self, hits: Hits, model: CameraModel, name: str, shadow: Shadow) -> Floats32:
+    def _map(self, hits: Hits, model: CameraModel, name: str, t_s: float) -> Floats32:
         spec = self.spec
         full_e = spec.light.peak * spec.sensor.full_well_e / SKIN_ALBEDO
         if name == AMBIENT:
             even, colour = ambient_map(hits, full_e * spec.light.ambient), (0.9, 1.0, 0.8)
         else:
             lamp = self.pods.lamps[name]
+            shadow = self._shadows(t_s, name)
             even, colour = lamp_map(hits, model, lamp, shadow, spec.light, full_e, spec.seed), lamp.colour
         if not model.is_colour:
             return blur(even * hits.albedo[0], model.lens.psf_px)

@@ -150,8 +150,8 @@ def _meet(
             if vz <= 1e-3:
                 continue
             t = -oz / vz
-            px, py, sx, sy = 0.0, 0.0, 0.0, 0.0
-            for _ in range(8):
+            px, py, sx, sy, step = 0.0, 0.0, 0.0, 0.0, 1.0
+            for _ in range(10):
                 px, py = ox + t * vx - mx, oy + t * vy - my
                 sx, sy = 2.0 * bow * px / spread, 2.0 * bow * py / spread
                 high = oz + t * vz + bow * (1.0 - (px * px + py * py) / spread)
@@ -159,12 +159,14 @@ def _meet(
                 t -= step
                 if abs(step) < 1e-9:
                     break
-            inside = (
-                px * px / (hx * hx) + py * py / (hy * hy) <= 1.0
-                if outline[5] > 0.5
-                else (abs(px) <= hx and abs(py) <= hy)
-            )
-            if not inside or t <= 0.0:
+            # An edge-on ray may run along the bow and never settle: such a ray sees the sheet's edge, which has none.
+            if t <= 0.0 or not abs(step) < 1e-9:
+                continue
+            if outline[5] > 0.5:
+                inside = px * px / (hx * hx) + py * py / (hy * hy) <= 1.0
+            else:
+                inside = abs(px) <= hx and abs(py) <= hy
+            if not inside:
                 continue
             depth[row, column] = t
             material[row, column, 0] = px + mx

@@ -156,7 +156,7 @@ class BankSpec:
     """Views rendered ahead for live use."""
 
     views: int = _number(6, 1, 200)
-    """Spread evenly over one period of the scene."""
+    """Spread evenly over one period of a head's motion; the first poses of an artefact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +191,16 @@ class SceneSpec:
     cameras: Mapping[str, CameraChange] = field(default_factory=dict)
 
     @property
+    def dwell_s(self) -> float:
+        """How long an artefact rests in one pose; 0 for what moves smoothly."""
+        rests = {"board": self.board.dwell_s, "ball_bar": self.ball_bar.dwell_s, "plate": self.plate.dwell_s}
+        return rests.get(self.kind, 0.0)
+
+    @property
     def period_s(self) -> float:
         """After so long the scene repeats."""
-        if self.kind == "board":
-            return self.board.poses * self.board.dwell_s
-        if self.kind == "ball_bar":
-            return self.ball_bar.poses * self.ball_bar.dwell_s
-        return self.plate.poses * self.plate.dwell_s if self.kind == "plate" else self.motion.period_s
+        poses = {"board": self.board.poses, "ball_bar": self.ball_bar.poses, "plate": self.plate.poses}
+        return poses[self.kind] * self.dwell_s if self.kind in poses else self.motion.period_s
 
 
 def load_scene(path: Path) -> SceneSpec:
@@ -218,8 +221,14 @@ def parse_scene(
         findings.append(f"{where}: {'.'.join(str(part) for part in path)}{text}")
 
     spec: SceneSpec = _read(SceneSpec, table, ("scene",), complain)
-    if not findings and spec.board.marker_mm >= spec.board.square_mm:
-        complain(("scene", "board", "marker_mm"), f" = {spec.board.marker_mm}: expected less than square_mm")
+    board = spec.board
+    if not findings and board.marker_mm >= board.square_mm:
+        complain(("scene", "board", "marker_mm"), f" = {board.marker_mm}: expected less than square_mm")
+    markers, known = board.squares_x * board.squares_y // 2, int(board.dictionary.split("_")[2])
+    if not findings and markers > known:
+        complain(
+            ("scene", "board", "dictionary"), f" = {board.dictionary!r}: expected one of at least {markers} markers"
+        )
     if findings:
         raise SceneError("\n".join(findings))
     return spec

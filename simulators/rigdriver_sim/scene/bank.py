@@ -1,0 +1,257 @@
+"""Views rendered once, so that a live rig needs only light and noise for each exposure.
+
+In: a spec and a resolution. Out: `paint`, which fills an image slot in a few milliseconds. Maps lie on disk under the
+user's cache, by the hash of the spec and of this package's source; each has a checksum, is written whole or not at all,
+and is rendered again when it does not fit. Two processes may build the same bank: both write the same bytes.
+Lies: time stands still between the bank's views and is repeated after one period; noise comes from one tile of a
+million normal numbers that starts elsewhere in each row of each exposure; no skewness of the shot noise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import struct
+import tempfile
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver_sim.scene.hits import Floats32
+from rigdriver_sim.scene.kernel import kernel
+from rigdriver_sim.scene.noise import fill_normal_codes, key_of, mix, normal_table
+from rigdriver_sim.scene.pods import AMBIENT, CAMERAS, PATTERN_LAMPS, WHITE_LAMPS
+from rigdriver_sim.scene.render import LightUs, Renderer
+from rigdriver_sim.scene.sensor import kill_pixels
+from rigdriver_sim.scene.spec import SceneSpec
+
+Codes = npt.NDArray[np.uint16]
+Progress = Callable[[int, int], None]
+"""Called with the maps at hand and the maps wanted."""
+
+FULL_CODES = 4.0
+"""A map's largest code stands for so many full wells."""
+TILE_COUNT = 1 << 20
+_HEADER = struct.Struct("<8sIII12x")
+_MAGIC = b"RDSCENE1"
+_KEPT_BANKS = 4
+
+Needs = Mapping[str, tuple[str, ...]]
+"""Camera -> lamps."""
+
+
+def cache_root() -> Path:
+    """Return where banks are kept when nobody says otherwise."""
+    return Path.home() / ".cache" / "rigdriver" / "scenes"
+
+
+def live_needs(spec: SceneSpec) -> Needs:
+    """Return what is rendered ahead: pattern for geometry and white for texture, or white alone for a board."""
+    white = (*WHITE_LAMPS, AMBIENT)
+    pattern = white if spec.kind == "board" else (*PATTERN_LAMPS, AMBIENT)
+    return {camera: white if camera.endswith("_colour") else pattern for camera in CAMERAS}
+
+
+def bank_key(spec: SceneSpec, width: int, height: int) -> str:
+    """Return the name of a bank: it changes with the scene, the resolution and the code that renders."""
+    digest = hashlib.blake2b(digest_size=12)
+    digest.update(json.dumps([asdict(spec), width, height], sort_keys=True).encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+class Bank:
+    """A looping bank of views. Open it with `Bank.open`; paint from one thread."""
+
+    def __init__(self, spec: SceneSpec, width: int, height: int, folder: Path) -> None:
+        self.spec = spec
+        self.width = width
+        self.height = height
+        self.folder = folder
+        self.renderer = Renderer(spec, width, height)
+        self._maps: dict[tuple[str, int, str], Codes] = {}
+        self._mixed: OrderedDict[tuple[object, ...], Codes] = OrderedDict()
+        self._tile = np.empty(TILE_COUNT + 2 * max(width, 4096), np.int8)
+        fill_normal_codes(np.uint64(key_of("tile", spec.seed)), normal_table(), self._tile)
+
+    @classmethod
+    def open(
+        cls,
+        spec: SceneSpec,
+        width: int,
+        height: int,
+        *,
+        root: Path | None = None,
+        needs: Needs | None = None,
+        progress: Progress | None = None,
+        workers: int = 2,
+    ) -> Bank:
+        """Load or render the maps that `needs` names; others are rendered when first painted, which takes a second."""
+        root = cache_root() if root is None else root
+        needs = live_needs(spec) if needs is None else needs
+        folder = root / bank_key(spec, width, height)
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
+        _prune(root, keep=folder)
+        bank = cls(spec, width, height, folder)
+        jobs = [(camera, index) for index in range(bank.views) for camera in needs]
+        with ThreadPoolExecutor(workers, thread_name_prefix="bank") as pool:
+            done = pool.map(lambda job: bank._provide(job[0], job[1], needs[job[0]]), jobs)
+            for count, _ in enumerate(done, start=1):
+                if progress is not None:
+                    progress(count, len(jobs))
+        return bank
+
+    @property
+    def views(self) -> int:
+        """How many moments the bank holds."""
+        return self.spec.bank.views
+
+    def t_of(self, index: int) -> float:
+        """Return the scene time, s, of a view."""
+        return (index % self.views) * (self.spec.dwell_s or self.spec.period_s / self.views)
+
+    def paint(
+        self, camera: str, index: int, light_us: LightUs, ordinal: int, out: npt.NDArray[np.generic], bits: int = 8
+    ) -> None:
+        """Fill `out`, (H, W) uint8 or uint16, with the pixel values of a view under that light."""
+        sensor, full_scale = self.spec.sensor, (1 << bits) - 1
+        codes = self._mix(camera, index % self.views, light_us)
+        key = np.uint64(key_of("bank noise", self.spec.seed, camera, ordinal))
+        _paint(codes, self._tile, key, self._numbers(full_scale), out)
+        kill_pixels(out, sensor, self.spec.seed, camera, full_scale)
+
+    def _numbers(self, full_scale: int) -> Floats32:
+        sensor = self.spec.sensor
+        per_e = 10 ** (sensor.gain_db / 20) * full_scale / sensor.full_well_e
+        # Value = m + sqrt(m * per_e + (read noise)^2) z + black, all in pixel values; z comes in 1/31.
+        return np.array(
+            [
+                FULL_CODES * sensor.full_well_e / 65535 * per_e,
+                per_e,
+                (sensor.read_noise_e * per_e) ** 2,
+                sensor.black_level * full_scale + 0.5,
+                full_scale,
+                sensor.full_well_e * per_e,
+            ],
+            np.float32,
+        )
+
+    def _mix(self, camera: str, index: int, light_us: LightUs) -> Codes:
+        """Return all light of an exposure as codes; the last mixtures are kept, since most exposures are alike."""
+        shares = {
+            lamp: np.asarray(us, np.float32) / np.float32(self.spec.light.nominal_us) for lamp, us in light_us.items()
+        }
+        lit = {lamp: share for lamp, share in shares.items() if np.any(share)}
+        key = (camera, index, *((lamp, share.tobytes()) for lamp, share in sorted(lit.items())))
+        if (kept := self._mixed.get(key)) is not None:
+            self._mixed.move_to_end(key)
+            return kept
+        total = np.zeros((self.height, self.width), np.float32)
+        maps = self._provide(camera, index, tuple(lit))
+        for lamp, share in sorted(lit.items()):
+            _add(maps[lamp], np.ascontiguousarray(np.broadcast_to(share, (self.height,))), total)
+        mixed: Codes = np.minimum(total + np.float32(0.5), np.float32(65535)).astype(np.uint16)
+        self._mixed[key] = mixed
+        while len(self._mixed) > self.views * len(CAMERAS):
+            self._mixed.popitem(last=False)
+        return mixed
+
+    def _provide(self, camera: str, index: int, lamps: tuple[str, ...]) -> Mapping[str, Codes]:
+        for lamp in lamps:
+            key = (camera, index, lamp)
+            if key not in self._maps and (found := _load(self._path(*key), self.height, self.width)) is not None:
+                self._maps[key] = found
+        missing = tuple(lamp for lamp in lamps if (camera, index, lamp) not in self._maps)
+        if missing:
+            view = self.renderer.view(camera, self.t_of(index), missing)
+            for lamp in missing:
+                codes = _codes(view.lamps[lamp], self.spec.sensor.full_well_e)
+                _store(self._path(camera, index, lamp), codes)
+                self._maps[camera, index, lamp] = codes
+        return {lamp: self._maps[camera, index, lamp] for lamp in lamps}
+
+    def _path(self, camera: str, index: int, lamp: str) -> Path:
+        return self.folder / f"{camera}-{index:04d}-{lamp}.map"
+
+
+def _codes(electrons: Floats32, full_well_e: float) -> Codes:
+    scale = np.float32(65535 / (FULL_CODES * full_well_e))
+    codes: Codes = np.clip(electrons * scale + np.float32(0.5), 0, 65535).astype(np.uint16)
+    return codes
+
+
+def _store(path: Path, codes: Codes) -> None:
+    """Write a map whole or not at all."""
+    payload = np.ascontiguousarray(codes, "<u2").tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(_HEADER.pack(_MAGIC, zlib.crc32(payload), *codes.shape))
+            file.write(payload)
+        Path(name).replace(path)
+    except OSError:
+        # A full or read-only disk costs only the time to render again: the map stays in memory.
+        Path(name).unlink(missing_ok=True)
+
+
+def _load(path: Path, height: int, width: int) -> Codes | None:
+    """Return a stored map, or None when there is none or it is not what was written."""
+    try:
+        if path.stat().st_size != _HEADER.size + 2 * height * width:
+            return None
+        with path.open("rb") as file:
+            magic, checksum, rows, columns = _HEADER.unpack(file.read(_HEADER.size))
+        codes = np.memmap(path, "<u2", "r", _HEADER.size, (height, width))
+    except (OSError, struct.error):
+        return None
+    if magic != _MAGIC or (rows, columns) != (height, width) or zlib.crc32(codes.data) != checksum:
+        return None
+    return codes
+
+
+def _prune(root: Path, keep: Path) -> None:
+    """Leave the banks that were used last; another process keeps what it has mapped."""
+    try:
+        banks = sorted((p for p in root.iterdir() if p.is_dir() and p != keep), key=lambda p: p.stat().st_mtime)
+    except OSError:
+        return
+    for old in banks[: max(0, len(banks) - (_KEPT_BANKS - 1))]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@kernel
+def _add(codes: Codes, shares: Floats32, total: Floats32) -> None:
+    height, width = total.shape
+    for row in range(height):
+        share = shares[row]
+        source, to = codes[row], total[row]
+        for column in range(width):
+            to[column] += share * np.float32(source[column])
+
+
+@kernel
+def _paint(
+    codes: Codes, tile: npt.NDArray[np.int8], key: np.uint64, numbers: Floats32, out: npt.NDArray[np.generic]
+) -> None:
+    height, width = codes.shape
+    scale, per_e, read2, black, top, well = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
+    unit = np.float32(1.0 / 31.0)
+    zero = np.float32(0.0)
+    for row in range(height):
+        start = int(mix(key, np.uint64(row)) & np.uint64((1 << 20) - 1))
+        line, noise, to = codes[row], tile[start : start + width], out[row]
+        for column in range(width):
+            mean = min(np.float32(line[column]) * scale, well)
+            value = mean + np.sqrt(mean * per_e + read2) * (np.float32(noise[column]) * unit) + black
+            to[column] = np.uint16(np.int32(min(max(value, zero), top)))
