@@ -217,17 +217,19 @@ def _override(table: dict[str, Any], override: str, origin: str) -> None:
     place: Any = table
     for part in parents:
         place = _enter(place, part)
-        if not isinstance(place, dict):
+        if place is None:
             raise ScenarioError(f"{origin}: {key}: there is no table {part!r}")
+    if not isinstance(place, dict):
+        raise ScenarioError(f"{origin}: {key}: name one of the tables, as in {parents[-1]}.NAME.{last}")
     place[last] = _value(text)
 
 
-def _enter(place: dict[str, Any], part: str) -> Any:
-    """Go one table deeper; an array of tables is entered by the names that its tables carry."""
+def _enter(place: Any, part: str) -> dict[str, Any] | list[Any] | None:
+    """Go one table deeper; in an array of tables `part` is the name that one of them carries."""
+    if isinstance(place, list):
+        return next((entry for entry in place if isinstance(entry, dict) and entry.get("name") == part), None)
     inner = place.setdefault(part, {})
-    if isinstance(inner, list):
-        return {entry["name"]: entry for entry in inner if isinstance(entry, dict) and "name" in entry}
-    return inner
+    return inner if isinstance(inner, dict | list) else None
 
 
 def _value(text: str) -> Any:

@@ -36,7 +36,7 @@ def draw(stamp: Stamp, light_dn: int, dtype: type[np.uint8 | np.uint16]) -> npt.
     word = _SYNC << 48 | (stamp.camera & 0xFF) << 40 | stamp.ordinal % _WRAP << 20 | pulse
     word = word << 8 | _check(word)
     bits = np.unpackbits(np.frombuffer(word.to_bytes(8, "big"), np.uint8)).reshape(4, 16)
-    blocks = (bits * light_dn).astype(dtype)
+    blocks = np.where(bits, light_dn, 0).astype(dtype)
     return blocks.repeat(BLOCK_PX, axis=0).repeat(BLOCK_PX, axis=1)
 
 

@@ -1,0 +1,123 @@
+"""Scenario files, spec strings and what their errors say."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from rigdriver import config
+from rigdriver_sim.rig import camera_spec
+from rigdriver_sim.rig_file import rig_file_text
+from rigdriver_sim.scenario import ScenarioError, load
+
+
+def test_the_default_scenario_is_the_rig_as_it_is_built() -> None:
+    scenario = load("")
+    assert [(c.name, c.output, c.input, c.serial) for c in scenario.cameras] == [
+        ("left_upper", 0, 0, "SIM0001"),
+        ("left_lower", 1, 1, "SIM0002"),
+        ("left_colour", 2, 2, "SIM0003"),
+        ("right_upper", 3, 3, "SIM0004"),
+        ("right_lower", 4, 4, "SIM0005"),
+        ("right_colour", 5, 5, "SIM0006"),
+    ]
+    assert [(lamp.name, lamp.output) for lamp in scenario.lamps] == [
+        ("left_pattern", 6),
+        ("right_pattern", 7),
+        ("left_white", 8),
+        ("right_white", 9),
+    ]
+    assert (scenario.width, scenario.height, scenario.rate_hz, scenario.pace) == (2048, 1536, 10.0, 1.0)
+
+
+def test_no_fault_is_planted_by_default() -> None:
+    faults = load("default").faults
+    for key, value in faults:
+        if not key.endswith("_us"):
+            assert not value, key
+
+
+def test_overrides_reach_tables_and_cameras_by_name() -> None:
+    scenario = load(
+        "default?width=640&height=480&rate_hz=60&pace=0&seed=7&faults.withhold_trigger_every=50"
+        "&cameras.left_lower.drift_ppm=-40&box.tcp=true&faults.withhold_trigger.left_upper=[3, 5]&name=quick"
+    )
+    assert (scenario.width, scenario.height, scenario.rate_hz, scenario.pace, scenario.seed) == (640, 480, 60, 0, 7)
+    assert scenario.faults.withhold_trigger_every == 50
+    assert scenario.faults.withhold_trigger == {"left_upper": (3, 5)}
+    assert scenario.cameras[1].drift_ppm == -40
+    assert scenario.box.tcp
+    assert scenario.name == "quick"
+
+
+def test_a_file_is_named_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "one.toml"
+    path.write_text('name = "one"\n[[cameras]]\nname = "only"\nserial = "X1"\noutput = 0\ninput = 0\n')
+    assert [camera.name for camera in load(f"{path}?pace=2").cameras] == ["only"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("smiel", ["no scenario 'smiel'", "default"]),
+        ("default?rate_hz=5000", ["rate_hz = 5000", "less than or equal to 1000"]),
+        ("default?rate_hz=fast", ["rate_hz = 'fast'", "valid number"]),
+        ("default?hight=480", ["hight", "unknown key"]),
+        ("default?faults.withold=3", ["faults.withold", "unknown key"]),
+        ("default?width", ["'width'", "expected key=value"]),
+        ("default?cameras.middle.drift_ppm=1", ["no table 'middle'"]),
+        ("default?cameras.drift_ppm=1", ["cameras.drift_ppm", "cameras.NAME.drift_ppm"]),
+        ("default?pace.x=1", ["pace.x", "no table 'pace'"]),
+        ("default?cameras.left_upper.output=1", ["output used twice: 1"]),
+        ("default?faults.swap_triggers=['left_upper']", ["swap_triggers names 1"]),
+        ("default?faults.withhold_trigger.middle=[1]", ["middle", "expected cameras of this scenario"]),
+        ("no/such/file.toml", ["no/such/file.toml", "cannot be read"]),
+    ],
+)
+def test_errors_name_key_value_and_bound(spec: str, said: list[str]) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load(spec)
+    for words in said:
+        assert words in str(caught.value)
+
+
+def test_a_file_that_is_no_toml_is_refused_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("name = \n")
+    with pytest.raises(ScenarioError, match=r"bad\.toml: is no TOML.*line 1"):
+        load(str(path))
+
+
+def test_a_size_that_no_camera_has_is_an_error_of_the_scenario() -> None:
+    scenario = load("default?width=641")
+    with pytest.raises(ScenarioError, match="641"):
+        camera_spec(scenario, scenario.cameras[0])
+
+
+@pytest.mark.parametrize("spec", ["", "default?width=640&height=480&rate_hz=60", "default?rate_hz=0.5&name=slow"])
+def test_the_rig_file_of_a_scenario_is_accepted_by_the_driver(spec: str, tmp_path: Path) -> None:
+    scenario = load(spec)
+    text = rig_file_text(scenario, "/tmp/some port", "rigsim.cti")
+    rig = config.parse(text, "rig.toml", tmp_path)
+    assert rig.box.url == "/tmp/some port"
+    assert rig.genicam.producers == (tmp_path / "rigsim.cti",)
+    assert rig.schedule.rate_hz == scenario.rate_hz
+    assert [(c.name, c.serial, c.role, c.pod, c.output, c.input) for c in rig.cameras] == [
+        (c.name, c.serial, c.role, c.pod, c.output, c.input) for c in scenario.cameras
+    ]
+    assert rig.camera("left_colour").features["PixelFormat"] == "BayerRG8"
+    assert rig.camera("left_upper").features["Width"] == scenario.width
+    for ours, theirs in zip(scenario.cameras, rig.cameras, strict=True):
+        assert theirs.jitter_us > 3 * ours.jitter_us
+    assert [(lamp.name, lamp.kind, lamp.pod, lamp.output) for lamp in rig.lamps] == [
+        (lamp.name, lamp.kind, lamp.pod, lamp.output) for lamp in scenario.lamps
+    ]
+
+
+def test_names_with_quotes_survive_the_rig_file(tmp_path: Path) -> None:
+    scenario = load('default?cameras.left_upper.serial="a\\"b\\\\c"')
+    text = rig_file_text(scenario, 'C:\\port "1"', "rigsim.cti")
+    assert tomllib.loads(text)["box"]["url"] == 'C:\\port "1"'
+    assert config.parse(text, "rig.toml", tmp_path).camera("left_upper").serial == 'a"b\\c'
