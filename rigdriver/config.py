@@ -127,6 +127,8 @@ class LightConfig(_Table):
     """Largest emitted energy of one lamp's pulse; checked for lamps with radiant_power_w."""
     max_run_energy_j: float | None = Field(default=None, gt=0)
     """Largest emitted energy of all lamps in one run; checked for lamps with radiant_power_w."""
+    log: Annotated[Path | None, Field(strict=False)] = None
+    """File to which every light emission is appended, one JSON line each; relative to the rig file's folder."""
 
 
 class SyncConfig(_Table):
@@ -147,6 +149,9 @@ class RunConfig(_Table):
     """How a run treats its consumer."""
 
     queue_frame_sets: int = Field(default=8, ge=1, le=1024)
+    on_gap: Literal["continue", "retry", "stop"] = "continue"
+    """`continue`: hand frame sets with gaps out too; `retry`: leave them out and pulse on until as many complete ones
+    have come as were asked for; `stop`: end the run with an error after the first one."""
     slow_consumer: Literal["drop_oldest", "block"] = "block"
     """`block`: keep everything until the cameras' slots are used up (then `NO_SLOT` gaps); `drop_oldest`: drop whole
     frame sets, counted."""
@@ -225,8 +230,19 @@ def parse(text: str, origin: str, folder: Path) -> RigConfig:
         config = RigConfig.model_validate(table)
     except ValidationError as exc:
         raise ConfigError(_explain(exc, origin, key_lines(text))) from exc
+    return _from_folder(config, folder)
+
+
+def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
+    """Return the configuration with its relative paths made to start at the rig file's folder."""
     producers = tuple((folder / p).resolve() for p in config.genicam.producers)
-    return config.model_copy(update={"genicam": config.genicam.model_copy(update={"producers": producers})})
+    log = None if config.light.log is None else (folder / config.light.log).resolve()
+    return config.model_copy(
+        update={
+            "genicam": config.genicam.model_copy(update={"producers": producers}),
+            "light": config.light.model_copy(update={"log": log}),
+        }
+    )
 
 
 def _explain(exc: ValidationError, origin: str, lines: Mapping[KeyPath, int]) -> str:

@@ -134,6 +134,15 @@ class FrameProof:
 
 
 @dataclass(frozen=True, slots=True)
+class StrobePulse:
+    """What one lamp's output did in one pulse, as the box stamped it."""
+
+    lamp: str
+    rise_ticks: int
+    fall_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """The certificate of one frame set: what the box and the cameras say, and what follows."""
 
@@ -147,6 +156,8 @@ class Proof:
     verdict: str
     """`proved`, `gaps` (what is there is proved, but frames are missing) or `unproved`."""
     reasons: tuple[str, ...] = ()
+    strobes: tuple[StrobePulse, ...] = ()
+    """Every light emission of the pulse."""
 
     def to_json(self) -> dict[str, object]:
         """Return the proof as plain values for JSON."""
@@ -158,6 +169,7 @@ class Proof:
             "skew_us": self.skew_us if self.skew_us == self.skew_us else None,
             "verdict": self.verdict,
             "reasons": list(self.reasons),
+            "strobes": [{"lamp": s.lamp, "rise_ticks": s.rise_ticks, "fall_ticks": s.fall_ticks} for s in self.strobes],
             "frames": {
                 name: {
                     "trigger_ticks": p.trigger_ticks,

@@ -30,6 +30,8 @@ from rigdriver.sources import resolve
 PREAMBLE_MARGIN = 1.25
 """The preamble's triggers are so much further apart than the slowest camera's shortest period."""
 SHORTEST_UNIT_US = 5000
+SPARE_PULSES = 10
+"""Pulses that a run with `on_gap = "retry"` may spend at least on replacing frame sets with gaps."""
 RATE_FEATURES = ("ResultingFrameRate", "AcquisitionResultingFrameRate", "AcquisitionFrameRateMax")
 
 
@@ -86,11 +88,16 @@ class Rig:
         if self.state is not RigState.OPEN:
             raise StateError(f"rig {self.config.name} is {self.state.value}: end that run first, or open the rig again")
         ticks = self.box.identity.tick_rate_hz
+        is_retrying = self.config.run.on_gap == "retry" and frames is not None
         facts = {c.name: self._camera_facts(c.name) for c in self.config.cameras}
-        schedule = compile_schedule(self.config, ticks, self._next_generation(), frames, rate_hz, facts)
+        schedule = compile_schedule(
+            self.config, ticks, self._next_generation(), self._pulses(frames) if is_retrying else frames, rate_hz, facts
+        )
         unit_us = _preamble_unit_us(facts.values(), 1e6 / schedule.rate_hz)
         preamble = compile_preamble(self.config, ticks, self._next_generation(), unit_us)
-        self._run = Run(self.config, self.box, self.cameras, self._lifecycle, preamble, schedule)
+        self._run = Run(
+            self.config, self.box, self.cameras, self._lifecycle, preamble, schedule, frames if is_retrying else None
+        )
         return self._run
 
     def close(self) -> None:
@@ -113,6 +120,17 @@ class Rig:
     def _next_generation(self) -> int:
         self._generation = self._generation % (2**32 - 1) + 1
         return self._generation
+
+    def _pulses(self, frames: int | None) -> int | None:
+        """Return how many pulses may be spent to get so many complete frame sets."""
+        if frames is None:
+            return None
+        spare = max(SPARE_PULSES, frames)
+        return (
+            min(frames + spare, max(frames, self.config.light.max_train_pulses))
+            if self.config.lamps
+            else frames + spare
+        )
 
     def _camera_facts(self, camera: str) -> CameraFacts:
         rate_hz = next(filter(None, (self._number(camera, feature) for feature in RATE_FEATURES)), None)

@@ -130,6 +130,10 @@ class TriggerBox:
                 f"set only while it is not armed"
             ) from exc
 
+    def light_session(self) -> registers.LightSessionRecord:
+        """Return how many frames with light the session and the flash train under way have seen."""
+        return self._link.read(registers.LIGHT_SESSION)
+
     def clear_light_session(self) -> None:
         """Begin a new light session: its pulses count from 0. BoxRefused while armed or running."""
         self._link.write(registers.LIGHT_SESSION, registers.LightSessionRecord(0, 0))

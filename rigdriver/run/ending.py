@@ -34,6 +34,8 @@ class Ending:
         self._is_stopping = False
         self._gone: set[str] = set()
         self._lock = Lock()
+        self.is_satisfied = False
+        """As many frame sets as were asked for have been handed out."""
         self.error: BaseException | None = None
         self.why: str | None = None
 
@@ -78,7 +80,7 @@ class Ending:
 
     def is_over(self, matcher: Matcher) -> bool:
         """Whether no more frame sets can come."""
-        if self.error is not None:
+        if self.error is not None or self.is_satisfied:
             return True
         if self._expected and matcher.next_index >= self._expected:
             return True

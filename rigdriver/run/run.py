@@ -24,10 +24,11 @@ from rigdriver.devices.box_events import BoxLost, BoxStatus, EventsLost
 from rigdriver.devices.camera_events import CameraLost, FrameLost
 from rigdriver.devices.cameras import Cameras
 from rigdriver.devices.trigger_box import TriggerBox
-from rigdriver.errors import BoxFault, RigError, StateError, SyncLost
+from rigdriver.errors import BoxFault, RigError, StateError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, Pulse
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.ending import Ending
+from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.run.queues import Outbox
 from rigdriver.run.reports import Report, Reports
 from rigdriver.run.statistics import RunStatistics, Tally
@@ -61,7 +62,9 @@ class Run:
         lifecycle: Lifecycle,
         preamble: Schedule,
         schedule: Schedule,
+        wanted: int | None = None,
     ) -> None:
+        """Use `Rig.run`. `wanted`: frame sets to hand out; None hands out every pulse of the schedule."""
         self._config, self._box, self._cameras, self._lifecycle = config, box, cameras, lifecycle
         self._preamble, self.schedule = preamble, schedule
         self._tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
@@ -72,7 +75,10 @@ class Run:
         self._matcher = Matcher(schedule, self._tracks, prover, timeout_ns, config.sync.wait_for_close)
         self._reports = Reports(frame_limit=config.run.queue_frame_sets * len(config.cameras))
         self._outbox: Outbox[FrameSet] = Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest")
-        self._tally = Tally(schedule.box.frame_count or None)
+        self._wanted = wanted
+        self._on_gap = config.run.on_gap
+        self._tally = Tally(wanted or schedule.box.frame_count or None)
+        self._light_log = LightLog(config.light.log, config.name, {x.name: x.radiant_power_w for x in config.lamps})
         self._host_clock = HostClock(schedule.tick_rate_hz)
         self._ending = Ending(schedule.box.frame_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz)
         self._threads: list[Thread] = []
@@ -165,6 +171,7 @@ class Run:
         self._box.subscribe(self._reports.from_box)
         if self.schedule.has_light:
             self._box.set_light_limits(light_limits(self._config, self.schedule.tick_rate_hz))
+            await_light_budget(self._box, self._config, self.schedule)
         for _ in range(FIRST_PROBES):
             self._probe()
         self._cameras.start(self._reports.from_cameras)
@@ -243,13 +250,14 @@ class Run:
 
     def _sync(self) -> None:
         try:
-            while not self._halt.is_set() and not self._ending.is_over(self._matcher):
-                report = self._reports.take(TURN_S)
-                now_ns = time.monotonic_ns()
-                for resolved in self._digest(report) if report is not None else self._matcher.tick(now_ns):
+            with self._light_log:
+                while not self._halt.is_set() and not self._ending.is_over(self._matcher):
+                    report = self._reports.take(TURN_S)
+                    now_ns = time.monotonic_ns()
+                    for resolved in self._digest(report) if report is not None else self._matcher.tick(now_ns):
+                        self._hand_out(resolved)
+                for resolved in self._matcher.finish():
                     self._hand_out(resolved)
-            for resolved in self._matcher.finish():
-                self._hand_out(resolved)
             self._ending.settle("done")
             self._outbox.end(self._ending.error)
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
@@ -289,8 +297,19 @@ class Run:
             gaps=MappingProxyType(dict(resolved.gaps)),
             proof=resolved.proof,
         )
+        self._light_log.write(frame_set)
+        if self._on_gap == "retry" and frame_set.gaps:
+            self._tally.leave_out(frame_set)
+            return
+        if self._ending.is_satisfied:
+            return
         self._tally.add(frame_set, resolved.t_report_ns)
         self._outbox.put(frame_set)
+        if self._on_gap == "stop" and frame_set.gaps:
+            gaps = "; ".join(str(gap) for gap in frame_set.gaps.values())
+            self._ending.fail(SyncError(f"pulse {frame_set.index}: {gaps} (run.on_gap = 'stop')"))
+        elif self._wanted is not None and self._tally.frame_sets >= self._wanted:
+            self._ending.is_satisfied = True
 
 
 def _raise_if_fatal(report: Report) -> None:

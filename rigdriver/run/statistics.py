@@ -22,6 +22,8 @@ class RunStatistics:
     complete: int
     gaps: int
     """Missing frames, over all cameras."""
+    left_out: int
+    """Frame sets with gaps that `run.on_gap = "retry"` left out; their gaps are not counted above."""
     dropped_frame_sets: int
     """Whole frame sets that a slow consumer lost."""
     late_frames: int
@@ -47,6 +49,8 @@ class Tally:
         self._expected = expected
         self._frame_sets = 0
         self._complete = 0
+        self._left_out = 0
+        self._gaps = 0
         self._reasons: Counter[str] = Counter()
         self._cameras: Counter[str] = Counter()
         self._skews: deque[float] = deque(maxlen=1000)
@@ -55,10 +59,23 @@ class Tally:
         self._first: tuple[int, int] | None = None
         self._last: tuple[int, int] | None = None
 
+    @property
+    def frame_sets(self) -> int:
+        """Frame sets counted so far."""
+        return self._frame_sets
+
+    def leave_out(self, frame_set: FrameSet) -> None:
+        """Count a frame set that is not handed out; its reasons count, for they are what to mend."""
+        self._left_out += 1
+        for gap in frame_set.gaps.values():
+            self._reasons[gap.reason.name] += 1
+            self._cameras[gap.camera] += 1
+
     def add(self, frame_set: FrameSet, t_report_ns: int) -> None:
         """Count one frame set; `t_report_ns` is when its pulse was first heard of."""
         self._frame_sets += 1
         self._complete += frame_set.is_complete
+        self._gaps += len(frame_set.gaps)
         for gap in frame_set.gaps.values():
             self._reasons[gap.reason.name] += 1
             self._cameras[gap.camera] += 1
@@ -79,7 +96,8 @@ class Tally:
         return RunStatistics(
             frame_sets=self._frame_sets,
             complete=self._complete,
-            gaps=sum(self._reasons.values()),
+            gaps=self._gaps,
+            left_out=self._left_out,
             dropped_frame_sets=dropped,
             late_frames=late_frames,
             stray_frames=stray_frames,

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rigdriver.frames import Frame, Gap, GapReason, Proof, Pulse
+from rigdriver.frames import Frame, Gap, GapReason, Proof, Pulse, StrobePulse
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
-from rigdriver.sync.proof import Evidence, LampPulse, Prover
+from rigdriver.sync.proof import Evidence, Prover
 from rigdriver.sync.track import Held, Matched, Rejected, Track
 
 OVERTAKEN = 2
@@ -56,7 +56,7 @@ class _Pending:
     suspicions: dict[str, Gap] = field(default_factory=dict)
     """Why a frame that came was not accepted: the gap's reason, should no other frame come."""
     lamp_rises: dict[int, int] = field(default_factory=dict)
-    lamps: list[LampPulse] = field(default_factory=list)
+    lamps: list[StrobePulse] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -199,7 +199,7 @@ class Matcher:
                 if edge.rising >> output & 1:
                     pending.lamp_rises[output] = edge.t_box_ticks
                 elif edge.falling >> output & 1 and output in pending.lamp_rises:
-                    pending.lamps.append(LampPulse(lamp, pending.lamp_rises.pop(output), edge.t_box_ticks))
+                    pending.lamps.append(StrobePulse(lamp, pending.lamp_rises.pop(output), edge.t_box_ticks))
 
     def _judge(self, name: str, frame: Frame) -> None:
         verdict = self._tracks[name].offer(frame, self._period)

@@ -12,7 +12,7 @@ from statistics import median
 from types import MappingProxyType
 
 from rigdriver.clock import us_from_ticks
-from rigdriver.frames import Frame, FrameProof, Gap, GapReason, Proof
+from rigdriver.frames import Frame, FrameProof, Gap, GapReason, Proof, StrobePulse
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
 
@@ -28,15 +28,6 @@ class Evidence:
     exposure: Exposure
     residual_ticks: float
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LampPulse:
-    """What a lamp's output did in one pulse."""
-
-    lamp: str
-    rise_ticks: int
-    fall_ticks: int
 
 
 class Prover:
@@ -66,7 +57,7 @@ class Prover:
         start_ticks: int,
         evidence: Mapping[str, Evidence],
         gaps: Mapping[str, Gap],
-        lamps: Sequence[LampPulse],
+        lamps: Sequence[StrobePulse],
         notes: Sequence[str],
     ) -> Proof:
         """Return the proof of one frame set."""
@@ -82,6 +73,7 @@ class Prover:
             skew_us=max(late) - min(late) if len(late) > 1 else float("nan"),
             verdict="gaps" if gaps else "proved",
             reasons=tuple(reasons),
+            strobes=tuple(lamps),
         )
 
     def _lateness_us(self, start_ticks: int, evidence: Evidence) -> float:
@@ -89,7 +81,7 @@ class Prover:
         planned = start_ticks + self._schedule.exposures[evidence.exposure.camera].start_ticks
         return us_from_ticks(evidence.exposure.start_ticks - planned, self._rate)
 
-    def _prove_frame(self, e: Evidence, lamps: Sequence[LampPulse]) -> FrameProof:
+    def _prove_frame(self, e: Evidence, lamps: Sequence[StrobePulse]) -> FrameProof:
         lit = {s.lamp for s in self._schedule.strobes if e.exposure.camera in s.cameras}
         unchecked = ("exposure edges: no input is wired; inferred from the trigger",) if e.exposure.is_inferred else ()
         return FrameProof(
@@ -105,7 +97,7 @@ class Prover:
             unchecked=unchecked,
         )
 
-    def _complaints(self, proofs: Mapping[str, FrameProof], lamps: Sequence[LampPulse]) -> list[str]:
+    def _complaints(self, proofs: Mapping[str, FrameProof], lamps: Sequence[StrobePulse]) -> list[str]:
         complaints = [
             f"camera {name}: only {share:.0%} of {lamp}'s pulse lies in its exposure"
             for name, proof in proofs.items()
@@ -117,7 +109,7 @@ class Prover:
         return complaints
 
 
-def _share(lamp: LampPulse, exposure: Exposure) -> float:
+def _share(lamp: StrobePulse, exposure: Exposure) -> float:
     """Return the share of the lamp's pulse that lies inside the exposure, 0..1."""
     inside = min(lamp.fall_ticks, exposure.end_ticks) - max(lamp.rise_ticks, exposure.start_ticks)
     return max(0.0, inside / max(1, lamp.fall_ticks - lamp.rise_ticks))
