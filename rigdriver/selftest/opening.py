@@ -11,12 +11,15 @@ from collections.abc import Iterator, Mapping
 from rigdriver.config import RigConfig
 from rigdriver.devices.camera_features import CameraReport
 from rigdriver.errors import (
+    BoxFault,
+    BoxRefused,
     CameraError,
     CameraMissing,
-    DeviceError,
     DevicesFailed,
     HostProcessLost,
     InterfaceMismatch,
+    LinkError,
+    NotATriggerBox,
     ProducerError,
     RigError,
     UsageError,
@@ -25,6 +28,8 @@ from rigdriver.selftest.result import CheckResult, Status, unknown, verdict
 
 RIG_FILE, PRODUCERS, CAMERAS, FEATURES = "rig_file", "producers", "cameras.found", "cameras.features"
 BOX, INTERFACE = "box.identity", "box.interface"
+OPENED = "rig.opened"
+"""Stands in the report only when it failed: a simulated rig that did not start."""
 _ORDER = (RIG_FILE, PRODUCERS, CAMERAS, FEATURES, BOX, INTERFACE)
 _KINDS: tuple[tuple[type[RigError], str], ...] = (
     (UsageError, RIG_FILE),
@@ -33,7 +38,10 @@ _KINDS: tuple[tuple[type[RigError], str], ...] = (
     (CameraMissing, CAMERAS),
     (CameraError, FEATURES),
     (InterfaceMismatch, INTERFACE),
-    (DeviceError, BOX),
+    (LinkError, BOX),
+    (NotATriggerBox, BOX),
+    (BoxRefused, BOX),
+    (BoxFault, BOX),
 )
 _EXPECTED = {
     RIG_FILE: "can be used",
@@ -42,6 +50,7 @@ _EXPECTED = {
     FEATURES: "as configured",
     BOX: "a trigger box",
     INTERFACE: "this driver's",
+    OPENED: "opened",
 }
 
 
@@ -49,9 +58,10 @@ def failed_opening(error: RigError) -> list[CheckResult]:
     """Return the checks of a rig that could not be opened."""
     found: dict[str, list[str]] = {}
     for single in _each(error):
-        name = next((name for kind, name in _KINDS if isinstance(single, kind)), BOX)
+        name = next((name for kind, name in _KINDS if isinstance(single, kind)), OPENED)
         found.setdefault(name, []).append(str(single))
-    return [_failed(name, found[name]) if name in found else _untold(name, found) for name in _ORDER]
+    order = (*_ORDER, OPENED) if OPENED in found else _ORDER
+    return [_failed(name, found[name]) if name in found else _untold(name, found) for name in order]
 
 
 def good_opening(config: RigConfig, reports: Mapping[str, CameraReport]) -> list[CheckResult]:
