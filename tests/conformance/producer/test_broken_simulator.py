@@ -92,10 +92,11 @@ def test_unplugged_camera_fails_for_good_and_comes_back_after_a_list_update(star
 
 def test_killed_consumer_frees_its_camera(serve, load):
     server = serve()
+    client = str(Path(__file__).parent / "gentl_client.py")
     program = textwrap.dedent(
         f"""
         import importlib.util, time
-        spec = importlib.util.spec_from_file_location("gentl_client", {str(Path(__file__).parent / "gentl_client.py")!r})
+        spec = importlib.util.spec_from_file_location("gentl_client", {client!r})
         client = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(client)
         library = client.Gentl({str(server.producer)!r})
