@@ -99,6 +99,9 @@ class LampConfig(_Table):
 class ScheduleConfig(_Table):
     """What happens in one pulse: texture cameras expose under white light after geometry cameras did under pattern."""
 
+    mode: Literal["box", "software", "free", "external"] = "box"
+    """`box`: the trigger box owns all timing, frame sets are proved. For benches without a box, all unproved:
+    `software` (this computer commands each exposure), `free` (cameras run by themselves), `external` (their lines)."""
     rate_hz: float = Field(default=10, gt=0, le=1000)
     geometry_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
     texture_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
@@ -161,7 +164,8 @@ class RigConfig(_Table):
     """One rig."""
 
     name: Name
-    box: BoxConfig
+    box: BoxConfig | None = None
+    """Needed unless schedule.mode says that there is none."""
     genicam: GenicamConfig
     cameras: Annotated[tuple[CameraConfig, ...], Field(min_length=1, max_length=12, strict=False)]
     lamps: Annotated[tuple[LampConfig, ...], Field(max_length=8, strict=False)] = ()
@@ -176,6 +180,10 @@ class RigConfig(_Table):
         cameras = [(f"cameras.{n}", c) for n, c in enumerate(self.cameras)]
         lamps = [(f"lamps.{n}", lamp) for n, lamp in enumerate(self.lamps)]
         devices: list[tuple[str, CameraConfig | LampConfig]] = [*cameras, *lamps]
+        if self.box is None and self.schedule.mode == "box":
+            raise ValueError(
+                "box = none: is missing; add a [box] with its url, or set schedule.mode for a bench without"
+            )
         _refuse_twice("name", [(key, d.name) for key, d in devices])
         _refuse_twice("serial", [(key, c.serial) for key, c in cameras])
         _refuse_twice("output", [(key, d.output) for key, d in devices])
@@ -188,6 +196,12 @@ class RigConfig(_Table):
                     f"{key}.link = {c.link!r}: expected one of [[links]]: {', '.join(known) or 'none yet'}"
                 )
         return self
+
+    def required_box(self) -> BoxConfig:
+        """Return the box's table. ConfigError on a bench without one."""
+        if self.box is None:
+            raise ConfigError(f"rig {self.name}: has no trigger box (schedule.mode = {self.schedule.mode!r})")
+        return self.box
 
     def camera(self, name: str) -> CameraConfig:
         """Return the camera of that name. KeyError when there is none."""

@@ -20,8 +20,10 @@ from typing import Self, TypeVar
 from rigdriver.config import CameraConfig, FeatureValue, RigConfig
 from rigdriver.devices.cameras import Cameras
 from rigdriver.devices.trigger_box import TriggerBox
-from rigdriver.errors import CameraError, RigError, StateError, gather
+from rigdriver.errors import CameraError, RigError, ScheduleError, StateError, gather
 from rigdriver.lifecycle import Lifecycle, RigState
+from rigdriver.run.bench_run import BenchRun
+from rigdriver.run.frame_sets import FrameSets
 from rigdriver.run.run import Run
 from rigdriver.schedule.plan import compile_preamble, compile_schedule, exposure_us
 from rigdriver.schedule.planned import CameraFacts
@@ -41,15 +43,15 @@ T = TypeVar("T")
 class Rig:
     """An open rig. One run at a time; every method may be called from any thread, runs are consumed by one."""
 
-    def __init__(self, config: RigConfig, box: TriggerBox, cameras: Cameras, stack: ExitStack) -> None:
+    def __init__(self, config: RigConfig, box: TriggerBox | None, cameras: Cameras, stack: ExitStack) -> None:
         """Use `Rig.open`."""
         self.config = config
-        self.box = box
+        self._box = box
         self.cameras = cameras
         self._stack = stack
         self._lifecycle = Lifecycle()
         self._generation = secrets.randbelow(2**31) + 1
-        self._run: Run | None = None
+        self._run: FrameSets | None = None
 
     @classmethod
     def open(cls, source: str | Path | RigConfig) -> Rig:
@@ -64,9 +66,9 @@ class Rig:
         with ExitStack() as stack:
             config = resolve(source, stack)
             errors: list[RigError] = []
-            box = _collect(errors, lambda: stack.enter_context(TriggerBox.open(config.box)))
+            box = _collect(errors, lambda: _open_box(config, stack))
             cameras = _collect(errors, lambda: stack.enter_context(_open_cameras(config)))
-            if box is None or cameras is None:
+            if errors or cameras is None:
                 raise gather(f"rig {config.name}", errors)
             return cls(config, box, cameras, stack.pop_all())
 
@@ -75,7 +77,16 @@ class Rig:
         """What the rig is doing."""
         return self._lifecycle.state
 
-    def run(self, frames: int | None = None, rate_hz: float | None = None) -> Run:
+    @property
+    def box(self) -> TriggerBox:
+        """The trigger box. StateError on a bench that has none (schedule.mode)."""
+        if self._box is None:
+            raise StateError(
+                f"rig {self.config.name}: has no trigger box (schedule.mode = {self.config.schedule.mode!r})"
+            )
+        return self._box
+
+    def run(self, frames: int | None = None, rate_hz: float | None = None) -> FrameSets:
         """Return a run of so many frame sets; it starts when it is iterated.
 
         `frames` None runs until stopped (with light: until one flash train is over). `rate_hz` None takes the rig
@@ -87,6 +98,10 @@ class Rig:
         """
         if self.state is not RigState.OPEN:
             raise StateError(f"rig {self.config.name} is {self.state.value}: end that run first, or open the rig again")
+        if self.config.schedule.mode != "box":
+            rate = _checked_rate(self.config, frames, rate_hz)
+            self._run = BenchRun(self.config, self.cameras, self._lifecycle, frames, rate)
+            return self._run
         ticks = self.box.identity.tick_rate_hz
         is_retrying = self.config.run.on_gap == "retry" and frames is not None
         facts = {c.name: self._camera_facts(c.name) for c in self.config.cameras}
@@ -153,16 +168,37 @@ def _preamble_unit_us(facts: Iterable[CameraFacts], period_us: float) -> float:
 
 
 def trigger_features(config: RigConfig, camera: CameraConfig) -> dict[str, FeatureValue]:
-    """Return what a camera is set to: triggered by its line, exposed as planned, and what the rig file adds."""
+    """Return what a camera is set to: triggered as the rig's mode says, exposed as planned, and what the file adds."""
+    mode = config.schedule.mode
+    if mode == "free":  # the simplest cameras have no trigger and no exposure time; what is wished stands in the file
+        asked = {} if camera.exposure_us is None else {"ExposureTime": camera.exposure_us}
+        return {**asked, **camera.features}
+    source = "Software" if mode == "software" else "Line0"
+    line: dict[str, FeatureValue] = {} if mode == "software" else {"TriggerActivation": "RisingEdge"}
     return {
         "AcquisitionMode": "Continuous",
         "TriggerSelector": "FrameStart",
         "TriggerMode": "On",
-        "TriggerSource": "Line0",
-        "TriggerActivation": "RisingEdge",
+        "TriggerSource": source,
+        **line,
         "ExposureTime": exposure_us(config, camera),
         **camera.features,
     }
+
+
+def _open_box(config: RigConfig, stack: ExitStack) -> TriggerBox | None:
+    if config.box is None or config.schedule.mode != "box":
+        return None
+    return stack.enter_context(TriggerBox.open(config.box))
+
+
+def _checked_rate(config: RigConfig, frames: int | None, rate_hz: float | None) -> float:
+    rate = config.schedule.rate_hz if rate_hz is None else rate_hz
+    if not 0 < rate <= 1000 or (frames is not None and frames < 1):
+        raise ScheduleError(
+            f"rate_hz = {rate:g}, frames = {frames}: expected a rate up to 1000 Hz and at least 1 frame"
+        )
+    return rate
 
 
 def _open_cameras(config: RigConfig) -> Cameras:

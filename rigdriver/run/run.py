@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from threading import Event, Thread
-from types import MappingProxyType, TracebackType
-from typing import Self
+from types import MappingProxyType
 
 from rigdriver.clock import ClockFit, ticks_from_us
 from rigdriver.config import RigConfig
@@ -28,6 +27,7 @@ from rigdriver.errors import BoxFault, RigError, StateError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, Pulse
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.ending import Ending
+from rigdriver.run.frame_sets import TURN_S, FrameSets
 from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.run.queues import Outbox
 from rigdriver.run.reports import Report, Reports
@@ -44,11 +44,9 @@ from rigdriver.sync.track import Track
 FIRST_PROBES = 8
 PROBE_EVERY_S = 1.0
 PREAMBLE_ATTEMPTS = 3
-TURN_S = 0.05
-"""Longest sleep of the sync thread and of a waiting consumer; bounds how late a timeout is noticed."""
 
 
-class Run:
+class Run(FrameSets):
     """Frame sets of one schedule, as an iterator; `rig.run(...)` makes it.
 
     It starts with the first frame set asked for and ends with the loop, however that ends: all outputs are off then.
@@ -86,28 +84,6 @@ class Run:
         self._is_started = self._is_closed = False
 
     # ------------------------------------------------------------ for the application
-
-    def __iter__(self) -> Iterator[FrameSet]:
-        try:
-            self.start()
-            while True:
-                try:
-                    frame_set = self._outbox.take(TURN_S)
-                except StopIteration:
-                    return
-                if frame_set is not None:
-                    yield frame_set
-        finally:
-            self.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def statistics(self) -> RunStatistics:

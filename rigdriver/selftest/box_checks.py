@@ -110,7 +110,7 @@ def _judge_clock(box: Box) -> CheckResult:
 def judge_watchdog(box: Box, config: RigConfig) -> Iterator[CheckResult]:
     """Hold the cameras' trigger outputs high, stop feeding, and see that the box ends it in time."""
     ticks = box.identity.tick_rate_hz
-    watchdog_us = config.box.watchdog_s * 1e6
+    watchdog_us = config.required_box().watchdog_s * 1e6
     mask = sum(1 << camera.output for camera in config.cameras)
     step = BoxStep(mask, 0, ticks_from_us(3 * watchdog_us, ticks))
     schedule = BoxSchedule(_GENERATION, ticks_from_us(4 * watchdog_us, ticks), 1, (step,))
@@ -121,7 +121,7 @@ def judge_watchdog(box: Box, config: RigConfig) -> Iterator[CheckResult]:
         box.arm(_GENERATION)
         box.start(_GENERATION)
         box.stop_feeding()
-        fault = listener.wait_for_fault(timeout_s=3 * config.box.watchdog_s + 2)
+        fault = listener.wait_for_fault(timeout_s=3 * config.required_box().watchdog_s + 2)
         levels = box.status().output_levels
     finally:
         listener.is_over = True

@@ -1,0 +1,144 @@
+"""A run on a bench without a trigger box: free-running, software-triggered or externally triggered, and unproved.
+
+In: open cameras, a rate, a mode. Out: frame sets grouped by arrival, each marked `unproved`. It owns the thread "sync",
+and "software" where this computer triggers. This file refuses to claim that anything was simultaneous.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from threading import Event, Thread
+from types import MappingProxyType
+
+from rigdriver.config import RigConfig
+from rigdriver.devices.camera_events import CameraEvent, CameraLost
+from rigdriver.devices.cameras import Cameras
+from rigdriver.errors import RigError, StateError
+from rigdriver.frames import Frame, FrameSet
+from rigdriver.lifecycle import Lifecycle, RigState
+from rigdriver.run.frame_sets import TURN_S, FrameSets
+from rigdriver.run.queues import Inbox, Outbox
+from rigdriver.run.statistics import RunStatistics, Tally
+from rigdriver.sync.grouping import ArrivalGroups, Grouped
+
+
+class BenchRun(FrameSets):
+    """Unproved frame sets of a rig without a box; `rig.run(...)` makes it."""
+
+    def __init__(
+        self, config: RigConfig, cameras: Cameras, lifecycle: Lifecycle, frames: int | None, rate_hz: float
+    ) -> None:
+        self._config, self._cameras, self._lifecycle = config, cameras, lifecycle
+        self._frames, self._rate_hz = frames, rate_hz
+        names = [c.name for c in config.cameras]
+        self._names: Sequence[str] = names
+        self._groups = ArrivalGroups(names, round(1e9 / rate_hz))
+        self._inbox: Inbox[CameraEvent] = Inbox(config.run.queue_frame_sets * len(names))
+        self._outbox: Outbox[FrameSet] = Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest")
+        self._tally = Tally(frames)
+        self._gone: set[str] = set()
+        self._threads: list[Thread] = []
+        self._halt = Event()
+        self._why: str | None = None
+        self._is_started = self._is_closed = False
+
+    @property
+    def statistics(self) -> RunStatistics:
+        """The figures so far; skew and residuals are NaN, for nothing measures them."""
+        return self._tally.snapshot(self._outbox.dropped, 0, 0, self._why)
+
+    def start(self) -> None:
+        """Start the cameras. StateError when the rig is closed or runs already."""
+        if self._is_started:
+            if self._is_closed:
+                raise StateError("this run is over; ask the rig for a new one")
+            return
+        self._lifecycle.go(RigState.STARTING)
+        self._is_started = True
+        try:
+            self._cameras.start(self._take)
+            self._lifecycle.go(RigState.RUNNING)
+            self._spawn("sync", self._sync)
+            if self._config.schedule.mode == "software":
+                self._spawn("software", self._trigger)
+        except BaseException:
+            self.close()
+            raise
+
+    def stop(self) -> None:
+        """End with what has arrived."""
+        self._why = self._why or "stopped"
+        self._halt.set()
+
+    def close(self) -> None:
+        """Let the cameras rest. Closing twice is harmless."""
+        if not self._is_started or self._is_closed:
+            return
+        self._is_closed = True
+        self.stop()
+        self._inbox.close()
+        self._outbox.abandon()
+        for thread in self._threads:
+            thread.join(timeout=5)
+        try:
+            self._cameras.stop()
+        finally:
+            if self._lifecycle.state is not RigState.CLOSED:
+                self._lifecycle.go(RigState.OPEN)
+
+    def _spawn(self, name: str, work: Callable[[], None]) -> None:
+        thread = Thread(target=work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _take(self, event: CameraEvent) -> None:
+        if isinstance(event, Frame):
+            self._inbox.put_heavy(event)
+        else:
+            self._inbox.put(event)
+
+    def _trigger(self) -> None:
+        """Trigger all cameras by command, one after the other, at the rate; late is late, nothing is made up for."""
+        period_s = 1 / self._rate_hz
+        due = time.monotonic()
+        while not self._halt.wait(max(0.0, due - time.monotonic())):
+            for name in self._names:
+                with contextlib.suppress(RigError):  # a camera that fails tells so by itself
+                    self._cameras.execute(name, "TriggerSoftware")
+            due = max(due + period_s, time.monotonic())
+
+    def _sync(self) -> None:
+        error: BaseException | None = None
+        try:
+            while not self._halt.is_set() and not self._is_done():
+                event = self._inbox.take(TURN_S)
+                if isinstance(event, CameraLost):
+                    self._gone.add(event.camera)
+                    if len(self._gone) == len(self._names):
+                        raise event.error
+                done = self._groups.take(event) if isinstance(event, Frame) else self._groups.tick(time.monotonic_ns())
+                for grouped in done:
+                    self._hand_out(grouped)
+            self._why = self._why or "done"
+        except BaseException as exc:  # noqa: BLE001  the consumer gets it
+            error, self._why = exc, str(exc)
+        self._outbox.end(error)
+
+    def _is_done(self) -> bool:
+        return self._frames is not None and self._tally.frame_sets >= self._frames
+
+    def _hand_out(self, grouped: Grouped) -> None:
+        if self._is_done():
+            return
+        frame_set = FrameSet(
+            index=grouped.index,
+            t_host_ns=grouped.t_host_ns,
+            t_utc_ns=time.time_ns() - time.monotonic_ns() + grouped.t_host_ns,
+            frames=MappingProxyType({n: grouped.frames[n] for n in self._names if n in grouped.frames}),
+            gaps=MappingProxyType(grouped.gaps),
+            proof=grouped.proof,
+        )
+        self._tally.add(frame_set, grouped.t_host_ns)
+        self._outbox.put(frame_set)

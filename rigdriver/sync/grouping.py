@@ -1,0 +1,79 @@
+"""Frame sets on a bench without a trigger box: frames that arrive together, and the warning that nothing proves it.
+
+In: frames in the order of arrival, the frame period. Out: groups with at most one frame a camera, marked as unproved.
+Good for focusing and aiming; no measurement may be taken from them. This file refuses to know how cameras are
+triggered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rigdriver.frames import Frame, Gap, GapReason, Proof
+
+WARNING = (
+    "grouped by time of arrival alone: without a trigger box nothing proves that these exposures were simultaneous"
+)
+WINDOW = 0.5
+"""Share of a frame period within which frames of one group arrive."""
+
+
+@dataclass(slots=True)
+class _Open:
+    t_host_ns: int
+    frames: dict[str, Frame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Frames that arrived together."""
+
+    index: int
+    t_host_ns: int
+    frames: dict[str, Frame]
+    gaps: dict[str, Gap]
+    proof: Proof
+
+
+class ArrivalGroups:
+    """Groups the frames of several cameras by their arrival."""
+
+    def __init__(self, names: Sequence[str], period_ns: int) -> None:
+        self._names = tuple(names)
+        self._period_ns = period_ns
+        self._open: list[_Open] = []
+        self._next_index = 0
+
+    def take(self, frame: Frame) -> list[Grouped]:
+        """Take a frame; return the groups that it completes or that it shows to be over."""
+        for group in self._open:
+            if frame.camera not in group.frames and frame.t_host_ns - group.t_host_ns < WINDOW * self._period_ns:
+                group.frames[frame.camera] = frame
+                break
+        else:
+            self._open.append(_Open(frame.t_host_ns, {frame.camera: frame}))
+        return self.tick(frame.t_host_ns)
+
+    def tick(self, t_host_ns: int) -> list[Grouped]:
+        """Let time pass; return the groups that are complete or over, in order."""
+        done = []
+        while self._open and self._is_done(self._open[0], t_host_ns):
+            done.append(self._close(self._open.pop(0)))
+        return done
+
+    def finish(self) -> list[Grouped]:
+        """Close what is open."""
+        done = [self._close(group) for group in self._open]
+        self._open.clear()
+        return done
+
+    def _is_done(self, group: _Open, t_host_ns: int) -> bool:
+        return len(group.frames) == len(self._names) or t_host_ns - group.t_host_ns > self._period_ns
+
+    def _close(self, group: _Open) -> Grouped:
+        gaps = {n: Gap(n, GapReason.NOT_DELIVERED) for n in self._names if n not in group.frames}
+        nan = float("nan")
+        proof = Proof(self._next_index, 0, 0, 0, {}, nan, "unproved", (WARNING, *(str(g) for g in gaps.values())))
+        self._next_index += 1
+        return Grouped(self._next_index - 1, group.t_host_ns, group.frames, gaps, proof)
