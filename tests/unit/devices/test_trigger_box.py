@@ -254,6 +254,12 @@ def test_light_limits_and_light_session_are_written(port: FakeBoxPort) -> None:
     assert port.written(registers.LIGHT_SESSION) == [registers.LightSessionRecord(0, 0)]
 
 
+def test_light_made_so_far_is_read_from_the_box(port: FakeBoxPort) -> None:
+    box = open_over(port)
+    port.hold(registers.LIGHT_SESSION, registers.LightSessionRecord(120, 20))
+    assert box.light_session() == registers.LightSessionRecord(session_pulses=120, train_pulses=20)
+
+
 # -- commanding ------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,97 @@
+"""The published Harp client, knowing nothing but device.yml, drives the box: any Harp program can."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harp.device.client import Device, DeviceError
+from harp.device.core import EnableFlag, OperationControl, OperationControlPayload, OperationMode
+from harp.device.schema import create_device_module
+
+from rigdriver.devices.serial_port import SerialPort
+from rigdriver.schedule.steps import BoxSchedule, BoxStep
+from tests.conformance.box_worlds import WAIT_S, simulated_box
+
+DEVICE = Path(__file__).parents[2] / "firmware-protocol" / "device.yml"
+SCHEDULE = BoxSchedule(9, 100_000, 5, (BoxStep(0x3F, 0, 1000),))
+
+
+class Transport:
+    """A transport over a URL; the client's own sets DTR, which a pty lacks."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._port: SerialPort | None = None
+
+    @property
+    def port(self) -> SerialPort:
+        assert self._port is not None
+        return self._port
+
+    def open(self) -> None:
+        self._port = SerialPort(self._url)
+
+    def write(self, data: bytes) -> None:
+        self.port.write(data)
+
+    def read(self) -> bytes:
+        return self.port.read()
+
+    def close(self) -> None:
+        self.port.close()
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Device[Any]]:
+    box: Any = create_device_module(DEVICE.read_text())
+    with simulated_box(tmp_path) as world, Device(Transport(world.urls["pty"]), box) as device:
+        yield device
+
+
+def test_published_client_reads_what_the_box_has(device: Device[Any]) -> None:
+    has = device.read(device.module.Capabilities).payload
+    assert (int(has.outputs), int(has.inputs), int(has.max_steps)) == (16, 8, 32)
+    assert int(device.read(device.module.TickRate).payload) == 10_000_000
+
+
+def test_published_client_is_refused_what_breaks_the_rules(device: Device[Any]) -> None:
+    with pytest.raises(DeviceError):
+        device.write(device.module.Arm, 5)
+    assert int(device.read(device.module.CommitRefusal).payload.reason) == 1
+
+
+def test_published_client_commits_arms_starts_and_hears_the_edges(device: Device[Any]) -> None:
+    box = device.module
+    ended = threading.Event()
+    events: list[tuple[int, bytes]] = []
+
+    def hear(message: Any) -> None:
+        events.append((message.address, bytes(message.payload_bytes)))
+        if message.address == box.StatusEvent.address and message.payload_bytes[25] == 3:
+            ended.set()
+
+    device.subscribe_all(hear)
+    operation = OperationControlPayload(
+        operation_mode=OperationMode.ACTIVE,
+        dump_registers=False,
+        mute_replies=False,
+        visual_indicators=EnableFlag.ENABLED,
+        operation_led=EnableFlag.ENABLED,
+        heartbeat=EnableFlag.DISABLED,
+    )
+    device.write(OperationControl, operation)
+    device.write(box.StageClear, 1)
+    header, step = box.StageHeaderPayload, box.StageStepPayload
+    device.write(box.StageHeader, header(**dict(zip(header.payload_dtype.names, SCHEDULE.header_words(), strict=True))))
+    device.write(box.StageStep, step(**dict(zip(step.payload_dtype.names, SCHEDULE.step_words(0), strict=True))))
+    device.write(box.Commit, box.CommitPayload(generation=9, step_count=1, crc32=SCHEDULE.crc32()))
+    device.write(box.WatchdogFeed, 1)
+    device.write(box.Arm, 9)
+    device.write(box.Start, 9)
+    assert ended.wait(WAIT_S)
+    counters = [int.from_bytes(payload[:4], "little") for _, payload in events if len(payload) in (40, 224)]
+    assert counters == list(range(counters[0], counters[0] + len(counters)))
+    records = sum(payload[24] for address, payload in events if address == box.EdgeEvent.address)
+    assert records == 2 * SCHEDULE.frame_count
