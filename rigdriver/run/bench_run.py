@@ -21,7 +21,7 @@ from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.frame_sets import TURN_S, FrameSets
 from rigdriver.run.queues import Inbox, Outbox
 from rigdriver.run.statistics import RunStatistics, Tally
-from rigdriver.sync.grouping import ArrivalGroups, Grouped
+from rigdriver.sync.grouping import ANY_PHASE, TOGETHER, ArrivalGroups, Grouped
 
 
 class BenchRun(FrameSets):
@@ -34,7 +34,8 @@ class BenchRun(FrameSets):
         self._frames, self._rate_hz = frames, rate_hz
         names = [c.name for c in config.cameras]
         self._names: Sequence[str] = names
-        self._groups = ArrivalGroups(names, round(1e9 / rate_hz))
+        window = ANY_PHASE if config.schedule.mode == "free" else TOGETHER
+        self._groups = ArrivalGroups(names, round(1e9 / rate_hz), window)
         self._inbox: Inbox[CameraEvent] = Inbox(config.run.queue_frame_sets * len(names))
         self._outbox: Outbox[FrameSet] = Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest")
         self._tally = Tally(frames)

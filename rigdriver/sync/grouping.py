@@ -15,8 +15,10 @@ from rigdriver.frames import Frame, Gap, GapReason, Proof
 WARNING = (
     "grouped by time of arrival alone: without a trigger box nothing proves that these exposures were simultaneous"
 )
-WINDOW = 0.5
-"""Share of a frame period within which frames of one group arrive."""
+TOGETHER = 0.5
+"""Share of a frame period within which the frames of one trigger arrive."""
+ANY_PHASE = 1.0
+"""The same for cameras that run by themselves: each delivers one frame a period, at a time of its own."""
 
 
 @dataclass(slots=True)
@@ -39,8 +41,10 @@ class Grouped:
 class ArrivalGroups:
     """Groups the frames of several cameras by their arrival."""
 
-    def __init__(self, names: Sequence[str], period_ns: int) -> None:
+    def __init__(self, names: Sequence[str], period_ns: int, window: float = TOGETHER) -> None:
+        """`window`: share of the period within which the frames of one group arrive."""
         self._names = tuple(names)
+        self._window_ns = window * period_ns
         self._period_ns = period_ns
         self._open: list[_Open] = []
         self._next_index = 0
@@ -48,7 +52,7 @@ class ArrivalGroups:
     def take(self, frame: Frame) -> list[Grouped]:
         """Take a frame; return the groups that it completes or that it shows to be over."""
         for group in self._open:
-            if frame.camera not in group.frames and frame.t_host_ns - group.t_host_ns < WINDOW * self._period_ns:
+            if frame.camera not in group.frames and frame.t_host_ns - group.t_host_ns < self._window_ns:
                 group.frames[frame.camera] = frame
                 break
         else:
