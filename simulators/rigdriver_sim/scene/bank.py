@@ -19,6 +19,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -193,16 +194,17 @@ def _codes(electrons: Floats32, full_well_e: float) -> Codes:
 def _store(path: Path, codes: Codes) -> None:
     """Write a map whole or not at all."""
     payload = np.ascontiguousarray(codes, "<u2").tobytes()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_HEADER.pack(_MAGIC, zlib.crc32(payload), *codes.shape))
-            file.write(payload)
-        Path(name).replace(path)
-    except OSError:
-        # A full or read-only disk costs only the time to render again: the map stays in memory.
-        Path(name).unlink(missing_ok=True)
+    # A full or read-only disk costs only the time to render again: the map stays in memory.
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(_HEADER.pack(_MAGIC, zlib.crc32(payload), *codes.shape))
+                file.write(payload)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
 
 
 def _load(path: Path, height: int, width: int) -> Codes | None:

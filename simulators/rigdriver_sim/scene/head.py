@@ -53,8 +53,8 @@ class _Pull:
 
 
 _SMILE = (
-    _Pull((26, -71, 80), (30, 26), shift_mm=(6.5, 5.0)),
-    _Pull((-26, -71, 80), (30, 26), shift_mm=(-6.5, 5.0)),
+    _Pull((27, -71, 80), (30, 26), shift_mm=(6.5, 6.0)),
+    _Pull((-27, -71, 80), (30, 26), shift_mm=(-6.5, 6.0)),
     _Pull((40, -44, 72), (30, 24), shift_mm=(0, 3.0), swell_mm=4.0),
     _Pull((-40, -44, 72), (30, 24), shift_mm=(0, 3.0), swell_mm=4.0),
 )
@@ -113,9 +113,10 @@ class Expression:
         gap = 2.0 * _MOUTH_DROP_MM
         below = (lip - b) / unit
         wide = _bump((a / (34 * unit)) ** 2)
-        jaw = wide * _ease((below + 0.06 * gap) / gap) * (1 - _ease((below - 55) / 45))
+        # The skin is stretched most where the lips meet, so their dark line becomes the opening.
+        jaw = wide * _ease((below + 0.5 * drop) / gap) * (1 - _ease((below - 55) / 45))
         mb += jaw * drop * unit
-        hole = _bump((a / (19 * unit)) ** 2) * _bump(((below - 0.45 * gap) / (0.42 * gap)) ** 2)
+        hole = _bump((a / (20 * unit)) ** 2) * _bump(((below - 0.5 * drop) / (0.5 * _MOUTH_DROP_MM)) ** 2)
         swell -= self.mouth * 7.0 * hole
 
 

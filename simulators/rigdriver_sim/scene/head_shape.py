@@ -61,6 +61,7 @@ def _skull(s: Subject) -> list[_Body]:
         _Body((45, -58, 6), (15, 25, 26), 20, pair=True),
         _Body((45, -26, 58), (20, 13, 21), 16, pair=True),
         _Body((33, -52, 60), (21, 22, 22), 16, pair=True),
+        _Body((50, -40, 36), (19, 26, 24), 18, pair=True),
         _Body((0, -69, 70), (29, 23, 23), 12),
         _Body((0, -60, -22), (54, 56), 14, b=(0, -240, -34)),
     ]
@@ -114,7 +115,7 @@ def _ears(s: Subject) -> list[_Body]:
         _Body((76, -8, -16), (7 * big, 31 * big, 17 * big), 5, pair=True, turn_deg=turn),
         _Body((86, 4, -13), (6, 15 * big, 9 * big), 4, cut=True, pair=True, turn_deg=turn),
         _Body((84, -12, -9), (7, 10 * big, 8 * big), 4, cut=True, pair=True, turn_deg=turn),
-        _Body((76, -10, 1), (4.5, 6, 4), 4, pair=True),
+        _Body((73.5, -10, 0), (4.5, 6.5, 4), 6, pair=True),
     ]
 
 

@@ -78,7 +78,7 @@ def _complexion(x: Numbers, y: Numbers, z: Numbers, tone: float, draw: np.random
         rosy += _soft(np.hypot((x - side * 42) / 24, (y + 38) / 20) - 0.2, 0.9)
         rosy += 0.6 * _soft(np.hypot((x - side * 80) / 16, (y + 8) / 34) - 0.3, 0.8)
     rosy += 0.7 * _soft(np.hypot(x / 13, (y + 38) / 12) + 0.02 * (112 - z) - 0.3, 0.8)
-    skin *= 1 - 0.22 * np.clip(rosy, 0, 1)[..., None] * np.array([0.1, 0.9, 0.8])
+    skin *= 1 - 0.16 * np.clip(rosy, 0, 1)[..., None] * np.array([0.1, 0.9, 0.8])
     beard = _soft(np.hypot(x / 52, (y + 92) / 42) - 0.6, 0.5)
     skin *= 1 - 0.08 * beard[..., None] * np.array([1.2, 1.0, 0.8])
     return skin
@@ -137,7 +137,7 @@ def _eyes(skin: Numbers, ax: Numbers, y: Numbers, front: Numbers, dark: Numbers)
 
 def _cap(skin: Numbers, x: Numbers, y: Numbers, z: Numbers, cloth: Numbers) -> None:
     # The rim runs over the forehead and down behind the ears.
-    rim = 66 - 0.0075 * x**2 + np.where(z < 30, (z - 30) * 0.55, 0.0)
+    rim = 66 - 0.0045 * x**2 + np.where(z < 30, (z - 30) * 0.15, 0.0)
     behind = _soft(z + 36, 5) * (y > -60)
     cap = np.maximum(_soft(rim - y, 1.2), behind)
     _blend(skin, cap, np.array([0.46, 0.50, 0.56]) * (1 + 0.06 * cloth[..., None]))

@@ -177,8 +177,8 @@ def _shade(
                 )
                 if lit == 0.0:
                     continue
-            # A slide lets half of the light through on average; a flash has none and runs at half power.
-            through = 0.5
+            # A slide lets half of the light through on average; a flash has none and is a little weaker.
+            through = 0.8
             if grains.shape[0] > 1:
                 mean = 0.5 * (1.0 + contrast * slide_value(grains, u * grains_per_slope, v * grains_per_slope))
                 through = 0.03 + 0.97 * mean

@@ -79,7 +79,7 @@ def test_opencv_finds_the_corners_within_a_tenth_of_a_pixel_of_the_truth(camera:
     index = {"left": 0, "right": 1}[model.pod]
     image = render_image(renderer, plan, index, camera)[0].astype(np.uint8)
     if model.is_colour:
-        image = cv2.cvtColor(image, cv2.COLOR_BayerRGGB2GRAY)
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BayerRGGB2GRAY), np.uint8)
     found = cv2.aruco.CharucoDetector(
         cv2.aruco.CharucoBoard((13, 10), 15.0, 11.25, cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_5X5_1000))
     ).detectBoard(image)

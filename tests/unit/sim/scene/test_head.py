@@ -62,7 +62,7 @@ def test_the_quick_way_to_a_depth_agrees_with_cautious_marching(renderer: Render
     differing = 0
     for (column, row), (x, y) in zip(pixels, slopes, strict=True):
         v = T_head_cam[:3, :3] @ np.array([x, y, 1.0])
-        slow = trace_ray(still.control, np.ascontiguousarray(T_head_cam[:3, 3]), *v, 700.0, 1100.0)
+        slow = trace_ray(still.control, np.ascontiguousarray(T_head_cam[:3, 3]), v[0], v[1], v[2], 700.0, 1100.0)
         quick = depth[row, column]
         if np.isnan(slow) and np.isnan(quick):
             continue
