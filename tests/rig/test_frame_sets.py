@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -117,11 +118,9 @@ def test_lost_and_incomplete_frames_are_gaps_with_their_own_reasons(launch_rig):
     running = launch_rig(width=160, height=120, rate_hz=30, **faults)
     with Rig.open(dark(load(running.rig_file))) as rig:
         scored = score(rig, 60)
-    reasons = {"left_upper": GapReason.NOT_DELIVERED, "right_colour": GapReason.INCOMPLETE}
-    planned = {(pulse, "left_upper") for pulse in (7, 8, 30)} | {(pulse, "right_colour") for pulse in (12, 30, 59)}
     assert scored.shifted == []
-    assert planned <= set(scored.gaps)
-    assert {(name, reason) for (_, name), reason in scored.gaps.items()} == set(reasons.items())
+    told = sorted((name, reason.name) for (_, name), reason in scored.gaps.items())
+    assert told == [("left_upper", "NOT_DELIVERED")] * 3 + [("right_colour", "INCOMPLETE")] * 3
 
 
 @pytest.mark.sim
@@ -139,7 +138,7 @@ def test_two_rigs_run_side_by_side_without_mixing(launch_rig):
     files = [launch_rig(seed=seed, rate_hz=20).rig_file for seed in (1, 2)]
     results: list[Scored] = []
 
-    def work(rig_file) -> None:
+    def work(rig_file: Path) -> None:
         with Rig.open(dark(load(rig_file))) as rig:
             results.append(score(rig, 40))
 
