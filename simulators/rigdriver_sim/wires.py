@@ -77,7 +77,7 @@ class Wires:
         self._box: BoxInputs | None = None
         self._generation: Callable[[], int] = lambda: 0
         self._pulse_on_wire: dict[str, int | None] = {}
-        self._pulse_of: dict[tuple[str, int], int | None] = {}
+        self._pulse_of: dict[str, dict[int, int | None]] = {camera.name: {} for camera in cameras}
         self._line_levels: dict[str, int] = {}
 
     def connect(self, box: BoxInputs, cameras: Mapping[str, Camera], generation: Callable[[], int]) -> None:
@@ -86,7 +86,7 @@ class Wires:
 
     def pulse_of(self, exposure: Exposure) -> int | None:
         """Return the pulse whose edge started the exposure; None in free run or when it is long ago."""
-        return self._pulse_of.get((exposure.camera, exposure.ordinal))
+        return self._pulse_of[exposure.camera].get(exposure.ordinal)
 
     def outputs_changed(self, t_ns: int, change: OutputChange) -> None:
         """The box set its outputs."""
@@ -161,8 +161,11 @@ class Wires:
             self._box.input_edge(self._tables[name].input, level, self._engine.now_ns)
 
     def _remember(self, exposure: Exposure, pulse: int | None) -> None:
-        self._pulse_of[exposure.camera, exposure.ordinal] = pulse
-        self._pulse_of.pop((exposure.camera, exposure.ordinal - _PULSES_KEPT), None)
+        pulses = self._pulse_of[exposure.camera]
+        if exposure.ordinal == 0:
+            pulses.clear()
+        pulses[exposure.ordinal] = pulse
+        pulses.pop(exposure.ordinal - _PULSES_KEPT, None)
 
     def _note_fault(self, fault: str, camera: str, pulse: int | None, t_ns: int) -> None:
         self._truth.note("fault", fault=fault, run=self._generation(), pulse=pulse, camera=camera, t_ns=t_ns)

@@ -86,6 +86,8 @@ class Behaviour:
         self.limits = facts.boot_light
         self.light = LightLedger()
         self.watchdog_timeout_ticks = 5_000_000
+        self.feeds = 0
+        """How often the host has fed the watchdog."""
         self.output_levels = 0
         self.input_levels = input_levels
         self.counts = BoxCounts()
@@ -161,6 +163,7 @@ class Behaviour:
     def feed(self, t_ticks: int) -> None:
         """Feed the watchdog."""
         self._fed_ticks = t_ticks
+        self.feeds += 1
 
     def set_limits(self, limits: LightLimits) -> bool:
         """Take new limits on light, unless they pass the hard ones or a run is near."""

@@ -136,8 +136,10 @@ class SimulatedBox:
         return silent_ns >= self._machine.behaviour.watchdog_timeout_ticks * TICK_NS
 
     def _receive(self, data: bytes) -> None:
-        self._fed_wall_ns = self._engine.wall_ns()
+        feeds = self._machine.behaviour.feeds
         self._machine.receive(data, self._now_ticks())
+        if self._machine.behaviour.feeds != feeds:
+            self._fed_wall_ns = self._engine.wall_ns()
         self._settle()
 
     def _wake_for_run(self) -> None:

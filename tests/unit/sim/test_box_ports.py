@@ -235,6 +235,16 @@ def test_a_silent_host_trips_the_watchdog_also_in_a_simulation_that_runs_ahead(
     assert box.output_levels == 0
 
 
+def test_only_a_feed_keeps_the_watchdog_quiet_in_a_simulation_that_runs_ahead(
+    host: Port, box: SimulatedBox, engine: EventEngine, wall: Wall
+) -> None:
+    start(host, frames=2000)
+    step_until(engine, host, box, BoxState.RUNNING)
+    wall.ns += NS
+    host.ask(read(r.REG_TICK_RATE))
+    step_until(engine, host, box, BoxState.FAULT)
+
+
 def test_the_box_answers_a_socket_while_a_client_is_connected(
     host: Port, box: SimulatedBox, engine: EventEngine
 ) -> None:
