@@ -22,4 +22,4 @@ def make_cameras(specs: Sequence[CameraSpec], folder: Path, engine: EventEngine,
     """Return the cameras; see `rig.MakeCameras`."""
     feed = RigFeed(folder, producer(), [camera_area(spec) for spec in specs], module_xml(), engine)
     cameras = [SimulatedCamera(spec, engine, part, seed) for spec, part in zip(specs, feed.cameras, strict=True)]
-    return CameraBank(cameras, feed.close)
+    return CameraBank(cameras, feed.close, lambda: [part.frames_dropped for part in feed.cameras])

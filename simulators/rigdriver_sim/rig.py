@@ -59,6 +59,8 @@ class CameraBank:
 
     cameras: Sequence[Camera]
     close: Callable[[], None]
+    frames_dropped: Callable[[], Sequence[int]]
+    """How many frames of each camera found no room, because nobody took the ones before."""
 
 
 MakeCameras = Callable[[Sequence[CameraSpec], Path, EventEngine, int], CameraBank]
@@ -84,6 +86,7 @@ class SimulatedRig:
             self._stack = undo.pop_all()
         names = [table.name for table in scenario.cameras]
         self.cameras: Mapping[str, Camera] = dict(zip(names, bank.cameras, strict=True))
+        self._frames_dropped = bank.frames_dropped
         lamps = LampLog([lamp.output for lamp in scenario.lamps])
         self.wires = Wires(scenario.cameras, lamps, engine, self.truth, scenario.seed)
         self._connect()
@@ -116,6 +119,7 @@ class SimulatedRig:
             "pacing": asdict(self._engine.pacing),
             "box_state": self.box.state.name,
             "output_levels": self.box.output_levels,
+            "frames_dropped": dict(zip(self.cameras, self._frames_dropped(), strict=True)),
             "faults": self.wires.faults.model_dump(),
         }
 

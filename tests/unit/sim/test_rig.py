@@ -68,7 +68,7 @@ class Bench:
 
     def _make_cameras(self, specs: Sequence[CameraSpec], folder: Path, engine: EventEngine, seed: int) -> CameraBank:
         self.cameras = [ListeningCamera(spec) for spec in specs]
-        return CameraBank(self.cameras, self._close)
+        return CameraBank(self.cameras, self._close, lambda: [3] * len(specs))
 
     def _close(self) -> None:
         self.closed += 1
@@ -162,6 +162,10 @@ def test_cameras_that_cannot_be_made_leave_no_port_behind(tmp_path: Path) -> Non
         SimulatedRig(load(""), engine, tmp_path, fail)
     assert not (tmp_path / "box").is_symlink()
     engine.close()
+
+
+def test_the_status_tells_what_was_dropped(bench: Bench) -> None:
+    assert bench.rig.status()["frames_dropped"]["left_upper"] == 3
 
 
 def test_closing_twice_closes_the_cameras_once(bench: Bench) -> None:
