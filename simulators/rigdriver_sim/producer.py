@@ -33,10 +33,14 @@ def producer() -> Path:
             "the simulated cameras are missing from this installation (no rigsim.cti): there was no C compiler when it "
             "was installed; install one (Debian, Ubuntu: apt install gcc libc6-dev), then install rigdriver again"
         )
-    with (CHECKOUT / "build.lock").open("w") as lock:
+    # The folder itself is the lock: two rigs that start at once must not compile into one file.
+    lock = os.open(CHECKOUT, os.O_RDONLY)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if _is_stale():
             _build(recipe)
+    finally:
+        os.close(lock)
     return PACKAGED
 
 
