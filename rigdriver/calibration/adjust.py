@@ -29,11 +29,15 @@ WIDTH = len(PARAMETERS)
 BOWS = 3
 """Board shape: out of plane along x * x, x * y and y * y, millimetres at the corners of the print."""
 POSE = slice(12, 18)
-PRIOR_SHARE = 0.3
-"""A distortion term may move the image corner by this share (one sigma): only to keep weak terms finite."""
+PRIOR_SHARES = np.array([0.3, 0.05, 0.05, 0.05, 1e-3, 0.3, 0.05, 1e-3])
+"""By so much of its distance from the centre each distortion term may move the image corner (one sigma): a narrow lens
+hardly shows its sixth power, and without a bound its noise would spoil what lies beyond the views."""
+PRIOR_SIGMAS = np.array([1.0, 1.0, 0.05, 0.05, 1.0, 1.0, 1.0, 1.0])
+"""No prior is tighter than this, whatever the lens: wide ones do bend by such numbers."""
 PRIOR_PX = 0.05
 """Residual that weighs as much as one sigma of a prior."""
 BOW_PRIOR_MM = 1.0
+SMALLEST_DAMPING = 1e-13
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +68,8 @@ class Problem:
     free: Mask
     """(C, 18) parameters that may change."""
     is_bow_free: bool
+    weights: Array | None = None
+    """(N,) what each corner counts, 1 when left out: 1 / its noise, in units of the typical noise."""
     is_view_free: bool = True
 
 
@@ -163,21 +169,28 @@ def adjust(problem: Problem, state: RigState, loss_px: float = 0.0, iterations: 
             trial_cost = _cost(problem, trial, trial_miss, loss_px)
             if trial_cost <= cost:
                 state, miss, blocks, cost = trial, trial_miss, trial_blocks, trial_cost
-                damping = max(damping / 10, 1e-12)
+                damping = max(damping / 30, SMALLEST_DAMPING)
                 break
             damping *= 10
-        if before - cost <= 1e-8 * before:
+        # Weak directions (principal point against rotation) only move once the damping is smaller than they are.
+        if before - cost <= 1e-9 * before and damping <= 1e-10:
+            break
+        if cost == before:
             break
     return Adjusted(state, miss, done)
 
 
 def _cost(problem: Problem, state: RigState, miss: Array, loss_px: float) -> float:
-    square = (miss**2).sum(axis=1)
+    square = (_weighted(problem, miss) ** 2).sum(axis=1)
     if not np.isfinite(square).all():
         return float("inf")
     data = loss_px**2 * np.log1p(square / loss_px**2) if loss_px else square
     pull, weight = _prior(problem, state)
     return float(data.sum() + (weight * pull**2).sum())
+
+
+def _weighted(problem: Problem, miss: Array) -> Array:
+    return miss if problem.weights is None else miss * problem.weights[:, None]
 
 
 def _prior(problem: Problem, state: RigState) -> tuple[Array, Array]:
@@ -189,7 +202,8 @@ def _prior(problem: Problem, state: RigState) -> tuple[Array, Array]:
     for c, (width, height) in enumerate(problem.observations.sizes_px):
         r2 = (width**2 + height**2) / 4 / float(state.intrinsics[c, 0]) ** 2
         powers = np.array([1, 2, 0.5, 0.5, 3, 1, 2, 3])
-        weight[c, 4:12] = (PRIOR_PX * r2**powers / PRIOR_SHARE) ** 2
+        sigma = np.maximum(PRIOR_SHARES / r2**powers, PRIOR_SIGMAS)
+        weight[c, 4:12] = (PRIOR_PX / sigma) ** 2
     weight[~problem.free] = 0.0
     bow_weight = np.full(BOWS, (PRIOR_PX / BOW_PRIOR_MM) ** 2 if problem.is_bow_free else 0.0)
     return np.r_[value.ravel(), state.bow_mm], np.r_[weight.ravel(), bow_weight]
@@ -213,8 +227,10 @@ def _assemble(problem: Problem, state: RigState, miss: Array, blocks: list[Array
     coupling = np.zeros((len(state.R_view), count, 6))
     views, right_views = np.zeros((len(state.R_view), 6, 6)), np.zeros((len(state.R_view), 6))
     rows = np.concatenate([*blocks, miss[:, :, None]], axis=2)
+    if problem.weights is not None:
+        rows *= problem.weights[:, None, None]
     if loss_px:
-        rows *= (1 / np.sqrt(1 + (miss**2).sum(axis=1) / loss_px**2))[:, None, None]
+        rows *= (1 / np.sqrt(1 + (_weighted(problem, miss) ** 2).sum(axis=1) / loss_px**2))[:, None, None]
     bow = slice(count - BOWS, count)
     for view, camera, part in table.groups():
         J = rows[part].reshape(-1, rows.shape[2])

@@ -135,7 +135,7 @@ def _problem(board: Board) -> str:
 
 PRESETS: Mapping[str, Board] = MappingProxyType(
     {
-        "face": Board("charuco", 13, 10, 20.0, 15.0, "DICT_5X5_100", nominal_square_mm=20.0),
+        "face": Board("charuco", 13, 10, 15.0, 11.25, "DICT_5X5_1000", nominal_square_mm=15.0),
         "a4": Board("charuco", 13, 9, 20.0, 15.0, "DICT_5X5_100", nominal_square_mm=20.0),
         "a3": Board("charuco", 19, 13, 20.0, 15.0, "DICT_5X5_250", nominal_square_mm=20.0),
         "letter": Board("charuco", 12, 9, 20.0, 15.0, "DICT_5X5_100", nominal_square_mm=20.0),
@@ -175,7 +175,9 @@ def parse_board(text: str) -> Board:
 
 def opencv_board(board: Board) -> cv2.aruco.CharucoBoard:
     """OpenCV's own object for a ChArUco board."""
-    dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[board.dictionary])
+    whole = cv2.aruco.getPredefinedDictionary(DICTIONARIES[board.dictionary])
+    used = board.columns * board.rows // 2  # only these are printed; to look for all 1000 takes five times as long
+    dictionary = cv2.aruco.Dictionary(whole.bytesList[:used], whole.markerSize, whole.maxCorrectionBits)
     made = cv2.aruco.CharucoBoard((board.columns, board.rows), board.square_mm, board.marker_mm, dictionary)
     made.setLegacyPattern(board.legacy)
     return made

@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 Grey = npt.NDArray[np.uint8]
 
-MOSAIC_CONTRAST = 0.04
-"""A raw image whose phases differ by more than this share of full scale is taken for a mosaic."""
+MOSAIC_RATIO = 1.12
+"""An image file whose phases differ by more than this factor in contrast is taken for a mosaic."""
+SMALLEST_CONTRAST = 8.0
+"""Digital numbers between dark and bright below which nothing can be told."""
 
 
 def to_grey(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], pixel_format: str = "") -> Grey:
@@ -49,7 +51,7 @@ def _phase_levels(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> tup
     """Dark and bright level of each phase, on a coarse sample."""
     dark, bright = [], []
     for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        low, high = np.percentile(pixels[y::8, x::8], [10, 90])
+        low, high = np.percentile(pixels[y::16, x::16], [5, 96])
         dark.append(float(low))
         bright.append(float(high))
     return dark, bright
@@ -59,9 +61,9 @@ def is_mosaic(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bool:
     """Tell whether the phases of a 2x2 cell have unequal gain."""
     if pixels.ndim != 2 or min(pixels.shape) < 64:
         return False
-    _, bright = _phase_levels(pixels)
-    full_scale = 255.0 if pixels.dtype == np.uint8 else max(*bright, 1.0)
-    return max(bright) - min(bright) > MOSAIC_CONTRAST * full_scale
+    dark, bright = _phase_levels(pixels)
+    contrast = [b - d for d, b in zip(dark, bright, strict=True)]
+    return max(contrast) > SMALLEST_CONTRAST and max(contrast) > MOSAIC_RATIO * min(contrast)
 
 
 def flatten_mosaic(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Grey:
@@ -74,7 +76,7 @@ def flatten_mosaic(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Gr
         phase = pixels[y::2, x::2]
         if pixels.dtype == np.uint8:
             table = np.clip((np.arange(256) - dark[index]) * gain + to_dark, 0, 255).round().astype(np.uint8)
-            flat[y::2, x::2] = table[phase]
+            flat[y::2, x::2] = cv2.LUT(phase, table)
         else:
             flat[y::2, x::2] = np.clip((phase - dark[index]) * gain + to_dark, 0, 255)
     return flat

@@ -23,6 +23,8 @@ CORNER_SIGMAS = 4.0
 """A corner farther off than this is an outlier; of good ones 3 in 10,000 are lost."""
 GROUP_TIMES = 3.0
 """An image whose median residual is so many times the typical one contradicts the others."""
+NOISY_TIMES = 1.4
+"""An image whose median residual is so many times the typical one counts less."""
 SMALLEST_PX = 0.12
 """Median residual below which an image is never dropped."""
 MOVED_CAMERA_SHARE = 0.25
@@ -106,6 +108,18 @@ def refuse_contradiction(observations: Observations, judged: Judged) -> None:
             "expected less than half; rest the board on a stand, shorten the exposure and use frame sets that "
             "are proved synchronous"
         )
+
+
+def weigh_images(observations: Observations, residuals_px: Array) -> Array:
+    """(N,) weights: 1, or less in images that are clearly noisier than the typical one (oblique, smeared)."""
+    distance = np.linalg.norm(residuals_px, axis=1)
+    typical = float(np.median(distance)) if len(distance) else 1.0
+    weights = np.ones(len(distance))
+    for _, _, part in observations.groups():
+        own = float(np.median(distance[part]))
+        if own > NOISY_TIMES * typical:
+            weights[part] = typical / own
+    return weights
 
 
 def judge_corners(observations: Observations, residuals_px: Array) -> Mask:

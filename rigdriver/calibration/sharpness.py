@@ -43,29 +43,38 @@ def measure_blur(board: Board, grey: npt.NDArray[np.uint8], ids: npt.NDArray[np.
 
     `grey`: (H, W) uint8. `ids`: (N,) int32. `points`: (N, 2) float64, pixels.
     """
-    starts, ends = _neighbours(board, ids, points)
-    if len(starts) < 8:
+    starts, ends, is_row = _neighbours(board, ids, points)
+    if is_row.sum() < 4 or (~is_row).sum() < 4:
         return UNKNOWN
     along = ends - starts
     length = np.linalg.norm(along, axis=1)
     across = np.stack([-along[:, 1], along[:, 0]], axis=1) / length[:, None]
     quiet = (board.square_mm - board.marker_mm) / 2 / board.square_mm if board.kind == "charuco" else 0.4
-    reach = int(np.clip(0.9 * quiet * np.median(length), 3, 14))
+    room = min(_room(along[is_row], across[~is_row]), _room(along[~is_row], across[is_row]))
+    reach = int(np.clip(0.9 * quiet * room, 3, 14))
     variance, contrast = _edge_variance(grey, starts, along, across, reach)
     good = np.isfinite(variance)
     if good.sum() < 8:
         return UNKNOWN
-    return _directional(variance[good], across[good], contrast[good])
+    return _directional(variance[good], across[good], is_row[good], contrast[good])
 
 
-def _neighbours(board: Board, ids: npt.NDArray[np.int32], points: Array) -> tuple[Array, Array]:
+def _room(sides: Array, normals: Array) -> float:
+    """Width of a square across an edge, pixels: less than its side where the board is tilted."""
+    side, normal = np.median(sides, axis=0), np.median(normals, axis=0)
+    return float(abs(side @ normal))
+
+
+def _neighbours(board: Board, ids: npt.NDArray[np.int32], points: Array) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+    """Both ends of each edge, and whether it runs along a row."""
     across, down = board.corner_grid
     grid = np.full((down, across, 2), np.nan)
     grid.reshape(-1, 2)[ids] = points
     starts = np.concatenate([grid[:, :-1].reshape(-1, 2), grid[:-1].reshape(-1, 2)])
     ends = np.concatenate([grid[:, 1:].reshape(-1, 2), grid[1:].reshape(-1, 2)])
+    is_row = np.arange(len(starts)) < down * (across - 1)
     seen = np.isfinite(starts).all(axis=1) & np.isfinite(ends).all(axis=1)
-    return starts[seen], ends[seen]
+    return starts[seen], ends[seen], is_row[seen]
 
 
 def _edge_variance(
@@ -102,15 +111,16 @@ def _crossing(profile: Array, contrast: Array, steps: Array) -> Array:
     return np.asarray((at_high - at_low) * (steps[1] - steps[0]))
 
 
-def _directional(variance: Array, across: Array, contrast: Array) -> Blur:
+def _directional(variance: Array, across: Array, is_row: npt.NDArray[np.bool_], contrast: Array) -> Blur:
     """Compare the edges along the board's two directions; a smear diagonal to both shows in `edge_sigma_px` alone."""
-    phi = np.arctan2(across[:, 1], across[:, 0])
-    middle = 0.25 * np.angle(np.mean(np.exp(4j * phi)))
-    turned = (phi - middle + np.pi / 4) % np.pi < np.pi / 2
-    if turned.sum() < 4 or (~turned).sum() < 4:
+    if is_row.sum() < 4 or (~is_row).sum() < 4:
         return UNKNOWN
-    first, second = float(np.median(variance[turned])), float(np.median(variance[~turned]))
-    smear_at = middle if first > second else middle + np.pi / 2
-    motion = float(np.sqrt(12 * abs(first - second)))
-    sharpest = float(np.sqrt(min(first, second)))
-    return Blur(sharpest, motion, float(np.degrees(smear_at)) % 180.0, float(np.median(contrast)))
+    rows, columns = float(np.median(variance[is_row])), float(np.median(variance[~is_row]))
+    smeared = across[is_row] if rows > columns else across[~is_row]
+    direction = np.median(smeared, axis=0)
+    return Blur(
+        edge_sigma_px=float(np.sqrt(min(rows, columns))),
+        motion_px=float(np.sqrt(12 * abs(rows - columns))),
+        motion_direction_deg=float(np.degrees(np.arctan2(direction[1], direction[0]))) % 180.0,
+        contrast=float(np.median(contrast)),
+    )

@@ -19,7 +19,14 @@ from rigdriver.calibration.adjust import POSE, WIDTH, Adjusted, Problem, RigStat
 from rigdriver.calibration.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.observations import Observations
-from rigdriver.calibration.outliers import Judged, judge_corners, judge_images, noise_px, refuse_contradiction
+from rigdriver.calibration.outliers import (
+    Judged,
+    judge_corners,
+    judge_images,
+    noise_px,
+    refuse_contradiction,
+    weigh_images,
+)
 from rigdriver.calibration.project import transform
 from rigdriver.calibration.screen import screen
 from rigdriver.calibration.start import FEWEST_VIEWS, first_guess
@@ -166,9 +173,10 @@ def _adjust_finally(problem: Problem, adjusted: Adjusted) -> tuple[Problem, Adju
         if (keep == kept).all():
             break
         kept = keep
-        problem = replace(problem, observations=whole.keep(kept))
+        weights = weigh_images(whole, miss)[kept]
+        problem = replace(problem, observations=whole.keep(kept), weights=weights)
         adjusted = adjust(problem, adjusted.state, iterations=15)
-        miss = residuals(replace(problem, observations=whole), adjusted.state)
+        miss = residuals(replace(problem, observations=whole, weights=None), adjusted.state)
     return problem, adjusted
 
 
@@ -195,7 +203,8 @@ def _conclude(
     normal = normal_equations(problem, state)
     views = int((used.counts().sum(axis=1) > 0).sum())
     freedom = max(2 * len(used) - len(normal.columns) - 6 * views, 1)
-    noise = float(np.sqrt((adjusted.residuals_px**2).sum() / freedom))
+    weights = np.ones(len(used)) if problem.weights is None else problem.weights
+    noise = float(np.sqrt(((adjusted.residuals_px * weights[:, None]) ** 2).sum() / freedom))
     covariance, bow_sigma = invert(normal, used.cameras, noise)
     cameras = _cameras(used, adjusted, options)
     cameras = {n: replace(c, sigmas=MappingProxyType(sigmas_of(covariance, n))) for n, c in cameras.items()}
@@ -213,7 +222,7 @@ def _conclude(
         corners=len(used), kept_share=len(used) / len(found), accuracy=accuracy, covariance=covariance,
         notes=(*notes, *_remarks(cameras, board, bow)),
     )  # fmt: skip
-    miss = residuals(replace(problem, observations=found), state)
+    miss = residuals(replace(problem, observations=found, weights=None), state)
     posed = used.counts().sum(axis=1) > 0
     miss[~posed[found.view]] = np.nan
     sigma = (float(bow_sigma[0]), float(bow_sigma[1]), float(bow_sigma[2]))
@@ -251,6 +260,11 @@ def _remarks(cameras: Mapping[str, CameraCalibration], board: Board, bow: tuple[
         for c in cameras.values()
         if c.views < FEW_VIEWS
     ]
+    if board.square_sigma_mm == 0:
+        remarks.append(
+            f"the board's squares were not measured: {board.square_mm:g} mm is taken as exact; a print that is "
+            "0.1 % off makes every result 0.1 % off"
+        )
     stretch = np.array([c.K[0, 0] / c.K[1, 1] - 1 for c in cameras.values()])
     if len(stretch) > 1 and (np.abs(stretch) > STRETCH).all() and abs(np.sign(stretch).sum()) == len(stretch):
         remarks.append(

@@ -93,11 +93,11 @@ def aim(cameras: Sequence[CameraCalibration]) -> Array:
     return np.asarray(centres.mean(axis=0) + axis * max(3 * float(np.linalg.norm(np.ptp(centres, axis=0))), 100.0))
 
 
-def ball(centre_mm: Array, diameter_mm: float, across: int = 8) -> Array:
-    """(N, 3) points on a lattice that fills a ball."""
-    axis = np.linspace(-0.5, 0.5, across) * diameter_mm
+def ball(centre_mm: Array, diameter_mm: float, across: int = 11) -> Array:
+    """(N, 3) points on a lattice that fills a ball evenly."""
+    axis = ((np.arange(across) + 0.5) / across - 0.5) * diameter_mm
     lattice = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    return np.asarray(lattice[np.linalg.norm(lattice, axis=1) <= diameter_mm / 2 + 1e-9] + centre_mm)
+    return np.asarray(lattice[np.linalg.norm(lattice, axis=1) <= diameter_mm / 2] + centre_mm)
 
 
 def expect_accuracy(

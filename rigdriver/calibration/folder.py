@@ -1,0 +1,120 @@
+"""Folders of images: DIR/<camera>/<index>.png or .tiff, one index a view.
+
+In: a folder, a board. Out: detections by view and camera, images' sizes, and what could not be used, in words.
+A view that one camera lacks is fine; an image that cannot be read or has another size is told and left out.
+This file refuses to solve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from rigdriver.calibration.boards import Board
+from rigdriver.calibration.capture import blur_problem
+from rigdriver.calibration.detect import Detection, detect, guess_dictionaries
+from rigdriver.calibration.observations import Observations, from_detections
+from rigdriver.errors import BoardMismatch, UsageError
+
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundCorners:
+    """What the images of a folder show."""
+
+    observations: Observations
+    detections: dict[str, dict[str, Detection]]
+    """By view, then camera; only found boards."""
+    notes: tuple[str, ...]
+    images: int
+
+
+def list_images(folder: Path, cameras: Sequence[str] = ()) -> dict[str, dict[str, Path]]:
+    """Images by camera and view; `cameras` chooses and orders them, else all sub-folders do.
+
+    Raises:
+        UsageError: no such folder, or a camera without images.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: is no folder; expected DIR/<camera>/<index>.png")
+    names = list(cameras) or sorted(p.name for p in folder.iterdir() if p.is_dir())
+    found = {}
+    for name in names:
+        paths = sorted(p for p in (folder / name).glob("*") if p.suffix.lower() in SUFFIXES)
+        if not paths and cameras:
+            raise UsageError(f"{folder / name}: holds no image; expected <index>.png or .tiff for camera {name}")
+        if paths:
+            found[name] = {path.stem: path for path in paths}
+    if not found:
+        raise UsageError(f"{folder}: holds no images; expected DIR/<camera>/<index>.png or .tiff")
+    return found
+
+
+def detect_folder(
+    folder: Path, board: Board, cameras: Sequence[str] = (), workers: int = 2, progress: Progress | None = None
+) -> FoundCorners:
+    """Search the board in all images of a folder.
+
+    Raises:
+        UsageError: no images.
+        BoardMismatch: the board is nowhere; says which markers are there instead.
+    """
+    tell = progress or (lambda _share, _what: None)
+    images = list_images(folder, cameras)
+    jobs = [(name, view, path) for name, paths in images.items() for view, path in paths.items()]
+    detections: dict[str, dict[str, Detection]] = {view: {} for view in sorted({view for _, view, _ in jobs})}
+    sizes: dict[str, tuple[int, int]] = {}
+    notes: list[str] = []
+    with ThreadPoolExecutor(workers, thread_name_prefix="detect") as pool:
+        results = pool.map(lambda job: _detect_file(board, job[2]), jobs)
+        for done, ((name, view, path), found) in enumerate(zip(jobs, results, strict=True), start=1):
+            tell(done / len(jobs), f"{name}/{path.name}")
+            if found is None:
+                notes.append(f"{path}: cannot be read as an image; left out")
+            elif sizes.setdefault(name, found.size_px) != found.size_px:
+                notes.append(f"{path}: {found.size_px} pixels, the others {sizes[name]}; left out")
+            elif not found.is_found:
+                notes.append(f"view {view}, camera {name}: board not found")
+            elif problem := blur_problem(found):
+                notes.append(f"view {view}, camera {name}: {problem}; left out")
+            else:
+                detections[view][name] = found
+    if not any(detections.values()):
+        _refuse_nowhere(folder, board, [path for _, _, path in jobs])
+    ordered = {name: sizes[name] for name in images if name in sizes}
+    return FoundCorners(from_detections(detections, ordered), detections, tuple(notes), len(jobs))
+
+
+def _detect_file(board: Board, path: Path) -> Detection | None:
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        return None
+    if pixels.dtype == np.uint16:
+        return detect(board, pixels.astype(np.uint16))
+    return detect(board, pixels.astype(np.uint8))
+
+
+def _refuse_nowhere(folder: Path, board: Board, paths: Sequence[Path]) -> None:
+    seen: dict[str, int] = {}
+    for path in paths[:: max(1, len(paths) // 4)]:
+        pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if pixels is not None:
+            for name, count in guess_dictionaries(np.asarray(pixels, dtype=np.uint8)).items():
+                seen[name] = max(seen.get(name, 0), count)
+    likely = max(seen, key=lambda name: seen[name], default="")
+    hint = (
+        f"markers of {likely.removesuffix('_1000')} are there: wrong board parameters"
+        if likely
+        else "no markers either"
+    )
+    raise BoardMismatch(
+        f"{folder}: board {board.name} was found in none of {len(paths)} images; {hint}; check columns, rows, "
+        "dictionary and whether the print or the images are mirrored"
+    )
