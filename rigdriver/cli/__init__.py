@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from rigdriver.cli import capture, config_check, demo, list_devices, selftest, sim
+from rigdriver.cli import capture, config_check, demo, list_devices, proof_show, schedule_show, selftest, sim
 
 app = typer.Typer(
     name="rigdriver",
@@ -24,6 +24,10 @@ app = typer.Typer(
 config_app = typer.Typer(help="Work on rig files.", no_args_is_help=True)
 config_app.command("check")(config_check.config_check)
 app.add_typer(config_app, name="config")
+schedule_app = typer.Typer(help="Look at what a rig file has the box do.", no_args_is_help=True)
+schedule_app.command("show")(schedule_show.schedule_show)
+app.add_typer(schedule_app, name="schedule")
+app.command("proof")(proof_show.proof_show)
 app.command("list")(list_devices.list_devices)
 app.command("selftest")(selftest.selftest)
 app.command("capture")(capture.capture)

@@ -138,7 +138,7 @@ class Track:
 
     def _may_come(self, start_ticks: float, ordinal: int, period_ticks: int) -> bool:
         """The exposure may have happened without the box having told yet: clock and counter both speak of later."""
-        periods = min(max(ordinal - self._log.next_ordinal + 1, 1), MOST_AHEAD)
+        periods = MOST_AHEAD if 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD else 1
         ahead = start_ticks - self._log.reported_ticks
         return -self._tolerance <= ahead <= (periods + 0.5) * period_ticks or (
             self._log.is_exposing and 0 <= -ahead <= 2 * self._log.planned_exposure_ticks

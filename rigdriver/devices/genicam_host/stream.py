@@ -112,6 +112,8 @@ class Stream:
         self._outbox = outbox
         self._losses = LossLedger(index, outbox)
         self._checked_ns = 0
+        self._underrun = 0
+        self._is_short_of_slots = False
 
     def check_format(self) -> PixelFormat:
         """Return the camera's present pixel format; CameraError when this driver cannot read it."""
@@ -158,8 +160,14 @@ class Stream:
         self.camera.close()
 
     def underrun(self) -> int:
-        """Return how many frames the producer dropped for want of a buffer."""
-        return self.camera.underrun()
+        """Return how many frames the producer dropped for want of a buffer; those lost to full slots are told."""
+        total = self.camera.underrun()
+        if self._is_short_of_slots and total > self._underrun:
+            for _ in range(total - self._underrun):
+                self._losses.add(GapReason.NO_SLOT, None, time.monotonic_ns())
+        self._underrun = total
+        self._is_short_of_slots = False
+        return total
 
     def poll(self, now_ns: int) -> bool:
         """Take what waits, at most a few buffers; return whether there was any."""
@@ -174,7 +182,13 @@ class Stream:
     def _take(self, now_ns: int) -> bool:
         is_due = now_ns - self._checked_ns > _CHECK_PERIOD_NS
         taken = 0
+        assert self.slots is not None
         while taken < _BURST:
+            if self.slots.take() is None:
+                # Frames wait in the producer's buffers while the application is behind: nothing is dropped before
+                # those are full too.
+                self._is_short_of_slots = True
+                break
             found = self.camera.fetch(must_look=is_due and taken == 0)
             if found is None:
                 break
@@ -182,7 +196,7 @@ class Stream:
             self._handle(found, time.monotonic_ns())
         if taken:
             self._checked_ns = now_ns
-        elif is_due:
+        elif is_due and not self._is_short_of_slots:
             self._checked_ns = now_ns
             self.camera.check()
         self._losses.tell(now_ns)
@@ -195,10 +209,7 @@ class Stream:
             self._losses.add(GapReason.INCOMPLETE, found.frame_id, t_host_ns)
             return
         slot = self.slots.take()
-        if slot is None:
-            self.camera.give_back()
-            self._losses.add(GapReason.NO_SLOT, found.frame_id, t_host_ns)
-            return
+        assert slot is not None
         self._fill(found, slot, self.slots)
         self.camera.give_back()
         self.slots.hand_over(slot)

@@ -40,6 +40,7 @@ class ScriptedCamera:
         self.held = 0
         self.stops = 0
         self.answers = True
+        self.dropped = 0
         self.looked: list[bool] = []
 
     def read_format(self) -> int:
@@ -75,7 +76,7 @@ class ScriptedCamera:
             raise CameraError("camera left_upper: does not answer")
 
     def underrun(self) -> int:
-        return 0
+        return self.dropped
 
 
 def image(frame_id: int, width: int = 8, height: int = 4, code: int = MONO8, padding: int = 0) -> Image:
@@ -105,17 +106,24 @@ def test_a_frame_is_told_after_its_pixels_are_in_the_slot_and_its_buffer_is_back
     stream.close()
 
 
-def test_frames_without_a_free_slot_are_counted_and_their_buffers_go_back() -> None:
+def test_frames_wait_in_the_producer_while_no_slot_is_free_and_none_is_lost() -> None:
     stream, camera, outbox = stream_of(*(image(n) for n in range(7)), slots=4)
     for t in (1, 2, 3):
         stream.poll(t * SECOND)
     assert len(outbox.of(Kind.FRAME)) == 4
-    lost = outbox.of(Kind.LOST)
-    assert sum(e["count"] for e in lost) == 3
-    assert {e["reason"] for e in lost} == {"NO_SLOT"}
-    assert lost[-1]["frame_id"] == 6
-    assert camera.held == 0
-    stream.close()
+    assert outbox.of(Kind.LOST) == []
+    assert len(camera.script) == 3
+
+
+def test_frames_that_the_producer_dropped_while_no_slot_was_free_are_told_with_that_reason() -> None:
+    stream, camera, outbox = stream_of(*(image(n) for n in range(7)), slots=4)
+    for t in (1, 2, 3):
+        stream.poll(t * SECOND)
+    camera.dropped = 5
+    assert stream.underrun() == 5
+    stream.poll(4 * SECOND)
+    (lost,) = outbox.of(Kind.LOST)
+    assert (lost["reason"], lost["count"], lost["frame_id"]) == ("NO_SLOT", 5, None)
 
 
 def test_incomplete_buffers_are_told_with_their_frame_id() -> None:
