@@ -37,6 +37,8 @@ class Server:
                 {"camera": exposure.camera, "ordinal": exposure.ordinal, "start_ns": exposure.start_ns}
             )
             self.engine.add_gate(camera.has_room)
+            if setup.get("forgets", False):
+                camera._feed.on_release = camera._control.power_up
         self.engine.add_reader(0, self.read)
 
     def read(self) -> None:
