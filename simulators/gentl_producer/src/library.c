@@ -240,3 +240,20 @@ GC_API GCGetLastError(GC_ERROR *code, char *text, size_t *size)
     *size = needed;
     return GC_ERR_SUCCESS;
 }
+
+/* ---- Functions of GenTL 1.6 that this 1.5 producer does not have: some consumers expect the names to exist. ---- */
+
+#define NOT_HERE(name)                                                                \
+    GC_API name(void);                                                                \
+    GC_API name(void)                                                                 \
+    {                                                                                 \
+        return fail(GC_ERR_NOT_IMPLEMENTED, #name " is of GenTL 1.6, this is 1.5");   \
+    }
+
+/* Called with arguments that they ignore: in C's calling convention the caller cleans up. */
+NOT_HERE(DSAnnounceCompositeBuffer)
+NOT_HERE(DSGetNumFlows)
+NOT_HERE(DSGetFlowInfo)
+NOT_HERE(DSGetNumBufferSegments)
+NOT_HERE(DSGetBufferSegmentInfo)
+NOT_HERE(DSGetBufferPartInfoStacked)
