@@ -20,7 +20,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ from rigdriver_sim.scene.noise import fill_normal_codes, key_of, mix, normal_tab
 from rigdriver_sim.scene.pods import AMBIENT, CAMERAS, PATTERN_LAMPS, WHITE_LAMPS
 from rigdriver_sim.scene.render import LightUs, Renderer
 from rigdriver_sim.scene.sensor import kill_pixels
-from rigdriver_sim.scene.spec import SceneSpec
+from rigdriver_sim.scene.spec import CameraChange, SceneSpec
 
 Codes = npt.NDArray[np.uint16]
 Progress = Callable[[int, int], None]
@@ -43,7 +43,7 @@ FULL_CODES = 4.0
 TILE_COUNT = 1 << 20
 _HEADER = struct.Struct("<8sIII12x")
 _MAGIC = b"RDSCENE1"
-_KEPT_BANKS = 4
+_KEPT_BANKS = 3
 
 Needs = Mapping[str, tuple[str, ...]]
 """Camera -> lamps."""
@@ -62,12 +62,21 @@ def live_needs(spec: SceneSpec) -> Needs:
 
 
 def bank_key(spec: SceneSpec, width: int, height: int) -> str:
-    """Return the name of a bank: it changes with the scene, the resolution and the code that renders."""
+    """Return the name of a bank: it changes with the scene, the resolution and the code that renders.
+
+    What has happened to single cameras is not in it: their maps tell that by their own names.
+    """
     digest = hashlib.blake2b(digest_size=12)
-    digest.update(json.dumps([asdict(spec), width, height], sort_keys=True).encode())
+    digest.update(json.dumps([asdict(replace(spec, cameras={})), width, height], sort_keys=True).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+def _change_key(change: CameraChange) -> str:
+    if change == CameraChange():
+        return "as-built"
+    return hashlib.blake2b(json.dumps(asdict(change), sort_keys=True).encode(), digest_size=6).hexdigest()
 
 
 class Bank:
@@ -78,8 +87,9 @@ class Bank:
         self.width = width
         self.height = height
         self.folder = folder
-        self.renderer = Renderer(spec, width, height)
-        self._maps: dict[tuple[str, int, str], Codes] = {}
+        self._renderer = Renderer(spec, width, height)
+        self._changes: dict[str, CameraChange] = dict(spec.cameras)
+        self._maps: dict[Path, Codes] = {}
         self._mixed: OrderedDict[tuple[object, ...], Codes] = OrderedDict()
         self._tile = np.empty(TILE_COUNT + 2 * max(width, 4096), np.int8)
         fill_normal_codes(np.uint64(key_of("tile", spec.seed)), normal_table(), self._tile)
@@ -121,6 +131,20 @@ class Bank:
         """Return the scene time, s, of a view."""
         return (index % self.views) * (self.spec.dwell_s or self.spec.period_s / self.views)
 
+    def change(self, camera: str, change: CameraChange) -> None:
+        """Let something happen to a camera; its views are rendered before it takes effect, a second each.
+
+        May be called from another thread than `paint`'s, which goes on painting the old views meanwhile.
+        """
+        changed = self._renderer.with_changes({**self._changes, camera: change})
+        lamps = live_needs(self.spec)[camera]
+        maps: dict[Path, Codes] = {}
+        for index in range(self.views):
+            maps |= self._render(changed, camera, index, change, lamps)
+        self._maps |= maps
+        self._renderer = changed
+        self._changes = {**self._changes, camera: change}
+
     def paint(
         self, camera: str, index: int, light_us: LightUs, ordinal: int, out: npt.NDArray[np.generic], bits: int = 8
     ) -> None:
@@ -153,7 +177,12 @@ class Bank:
             lamp: np.asarray(us, np.float32) / np.float32(self.spec.light.nominal_us) for lamp, us in light_us.items()
         }
         lit = {lamp: share for lamp, share in shares.items() if np.any(share)}
-        key = (camera, index, *((lamp, share.tobytes()) for lamp, share in sorted(lit.items())))
+        key = (
+            camera,
+            self._changes.get(camera),
+            index,
+            *((lamp, share.tobytes()) for lamp, share in sorted(lit.items())),
+        )
         if (kept := self._mixed.get(key)) is not None:
             self._mixed.move_to_end(key)
             return kept
@@ -168,21 +197,32 @@ class Bank:
         return mixed
 
     def _provide(self, camera: str, index: int, lamps: tuple[str, ...]) -> Mapping[str, Codes]:
-        for lamp in lamps:
-            key = (camera, index, lamp)
-            if key not in self._maps and (found := _load(self._path(*key), self.height, self.width)) is not None:
-                self._maps[key] = found
-        missing = tuple(lamp for lamp in lamps if (camera, index, lamp) not in self._maps)
+        change = self._changes.get(camera, CameraChange())
+        paths = {lamp: self._path(camera, change, index, lamp) for lamp in lamps}
+        for path in paths.values():
+            if path not in self._maps and (found := _load(path, self.height, self.width)) is not None:
+                self._maps[path] = found
+        missing = tuple(lamp for lamp, path in paths.items() if path not in self._maps)
         if missing:
-            view = self.renderer.view(camera, self.t_of(index), missing)
-            for lamp in missing:
-                codes = _codes(view.lamps[lamp], self.spec.sensor.full_well_e)
-                _store(self._path(camera, index, lamp), codes)
-                self._maps[camera, index, lamp] = codes
-        return {lamp: self._maps[camera, index, lamp] for lamp in lamps}
+            self._maps |= self._render(self._renderer, camera, index, change, missing)
+        return {lamp: self._maps[path] for lamp, path in paths.items()}
 
-    def _path(self, camera: str, index: int, lamp: str) -> Path:
-        return self.folder / f"{camera}-{index:04d}-{lamp}.map"
+    def _render(
+        self, renderer: Renderer, camera: str, index: int, change: CameraChange, lamps: tuple[str, ...]
+    ) -> dict[Path, Codes]:
+        view = renderer.view(camera, self.t_of(index), lamps)
+        rendered = {}
+        for lamp in lamps:
+            path = self._path(camera, change, index, lamp)
+            codes = _codes(view.lamps[lamp], self.spec.sensor.full_well_e)
+            _store(path, codes)
+            # From the disk if it can be: what is mapped there needs no memory of its own.
+            stored = _map(path, self.height, self.width)
+            rendered[path] = codes if stored is None else stored
+        return rendered
+
+    def _path(self, camera: str, change: CameraChange, index: int, lamp: str) -> Path:
+        return self.folder / f"{camera}-{_change_key(change)}-{index:04d}-{lamp}.map"
 
 
 def _codes(electrons: Floats32, full_well_e: float) -> Codes:
@@ -209,17 +249,22 @@ def _store(path: Path, codes: Codes) -> None:
 
 def _load(path: Path, height: int, width: int) -> Codes | None:
     """Return a stored map, or None when there is none or it is not what was written."""
-    try:
-        if path.stat().st_size != _HEADER.size + 2 * height * width:
-            return None
-        with path.open("rb") as file:
-            magic, checksum, rows, columns = _HEADER.unpack(file.read(_HEADER.size))
-        codes = np.memmap(path, "<u2", "r", _HEADER.size, (height, width))
-    except (OSError, struct.error):
+    codes = _map(path, height, width)
+    if codes is None:
         return None
-    if magic != _MAGIC or (rows, columns) != (height, width) or zlib.crc32(codes.data) != checksum:
-        return None
-    return codes
+    with suppress(OSError, struct.error), path.open("rb") as file:
+        magic, checksum, rows, columns = _HEADER.unpack(file.read(_HEADER.size))
+        if (magic, rows, columns) == (_MAGIC, height, width) and zlib.crc32(codes.data) == checksum:
+            return codes
+    return None
+
+
+def _map(path: Path, height: int, width: int) -> Codes | None:
+    """Return the codes of a file of the right size, unchecked."""
+    with suppress(OSError):
+        if path.stat().st_size == _HEADER.size + 2 * height * width:
+            return np.memmap(path, "<u2", "r", _HEADER.size, (height, width))
+    return None
 
 
 def _prune(root: Path, keep: Path) -> None:

@@ -102,7 +102,7 @@ def lamp_map(
             shadow.focal_px,
             lamp.distance_mm / lamp.grain_mm,
             contrast,
-            full_e * lamp.distance_mm**2,
+            full_e * lamp.power * lamp.distance_mm**2,
             lens.cx_px,
             lens.cy_px,
             lens.corner_falloff / half2,
@@ -177,8 +177,7 @@ def _shade(
                 )
                 if lit == 0.0:
                     continue
-            # A slide lets half of the light through on average; a flash has none and is a little weaker.
-            through = 0.8
+            through = 1.0
             if grains.shape[0] > 1:
                 mean = 0.5 * (1.0 + contrast * slide_value(grains, u * grains_per_slope, v * grains_per_slope))
                 through = 0.03 + 0.97 * mean

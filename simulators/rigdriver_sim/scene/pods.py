@@ -58,6 +58,8 @@ class LampModel:
     grain_mm: float
     """Distance of the slide's grains where the light meets the working point."""
     distance_mm: float
+    power: float
+    """A slide lets half of the light through on average, so what stands behind it is stronger than a flash."""
     colour: tuple[float, float, float]
     """What a red, a green and a blue pixel get of it."""
 
@@ -158,6 +160,7 @@ def _lamp(spec: SceneSpec, name: str, width: int) -> LampModel:
         is_pattern=kind == "pattern",
         grain_mm=grain,
         distance_mm=distance,
+        power=1.35 if kind == "pattern" else 0.62,
         colour=(0.70, 0.9, 0.85) if kind == "pattern" else (0.97, 1.0, 0.90),
     )
 

@@ -9,7 +9,7 @@ not shape.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 
@@ -20,7 +20,7 @@ from rigdriver_sim.scene.hits import Floats32, Hits
 from rigdriver_sim.scene.light import NO_SHADOW, SKIN_ALBEDO, Shadow, ambient_map, lamp_map
 from rigdriver_sim.scene.pods import AMBIENT, LAMPS, CameraModel, Pods, build_pods
 from rigdriver_sim.scene.psf import blur
-from rigdriver_sim.scene.spec import SceneSpec
+from rigdriver_sim.scene.spec import CameraChange, SceneSpec
 from rigdriver_sim.scene.world import Scene, Still, build_scene
 
 SHADOW_PX = 1400
@@ -47,9 +47,17 @@ class Renderer:
 
     def __init__(self, spec: SceneSpec, width: int, height: int) -> None:
         self.spec = spec
+        self._width, self._height = width, height
         self.pods: Pods = build_pods(spec, width, height)
         self._stills = lru_cache(maxsize=2)(self._still_at)
         self._shadows = lru_cache(maxsize=8)(self._shadow)
+
+    def with_changes(self, cameras: Mapping[str, CameraChange]) -> Renderer:
+        """Return a renderer of the same scene, seen by cameras to which something has happened."""
+        changed = Renderer(replace(self.spec, cameras=cameras), self._width, self._height)
+        # The scene is the same and was dear to make.
+        changed.__dict__["_scene"] = self._scene
+        return changed
 
     def still(self, t_s: float) -> Still:
         """Return the scene at a time."""

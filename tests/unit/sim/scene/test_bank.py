@@ -1,5 +1,6 @@
 """The bank: the same light as an exact exposure, noise that behaves, a cache that survives anything."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 from rigdriver_sim.scene.bank import Bank, bank_key, live_needs
 from rigdriver_sim.scene.painter import ScenePainter, Strobe
 from rigdriver_sim.scene.pods import CAMERAS
-from rigdriver_sim.scene.render import expose
-from rigdriver_sim.scene.spec import BankSpec, SceneSpec, SensorSpec
+from rigdriver_sim.scene.render import Renderer, expose
+from rigdriver_sim.scene.spec import BankSpec, CameraChange, SceneSpec, SensorSpec
 
 WIDTH, HEIGHT = 160, 120
 SPEC = SceneSpec(kind="plate", seed=2, bank=BankSpec(views=2), sensor=SensorSpec(dead_pixels_ppm=0.0))
@@ -29,7 +30,7 @@ def paint(bank: Bank, ordinal: int = 0, bits: int = 8, light: dict[str, float] |
 
 @pytest.mark.parametrize("bits", [8, 10, 12])
 def test_painted_frames_have_the_mean_and_the_noise_of_exact_ones(bank: Bank, bits: int) -> None:
-    maps = bank.renderer.view("left_upper", 0.0).lamps
+    maps = Renderer(SPEC, WIDTH, HEIGHT).view("left_upper", 0.0).lamps
     electrons = np.minimum(expose(maps, LIGHT, SPEC.light.nominal_us), 10_000.0)
     per_e = ((1 << bits) - 1) / 10_000
     frames = np.stack([paint(bank, ordinal, bits) for ordinal in range(400)]).astype(float)
@@ -58,7 +59,7 @@ def test_a_second_bank_paints_the_same_pixels_from_the_disk(bank: Bank, tmp_path
 @pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "folder gone"])
 def test_a_harmed_cache_is_rendered_again(bank: Bank, tmp_path: Path, harm: str) -> None:
     before = paint(bank, 3)
-    path = bank.folder / "left_upper-0000-left_pattern.map"
+    path = bank.folder / "left_upper-as-built-0000-left_pattern.map"
     data = path.read_bytes()
     path.unlink()
     if harm == "cut":
@@ -76,7 +77,7 @@ def test_lamps_that_were_not_rendered_ahead_are_rendered_when_they_shine(tmp_pat
     late = Bank.open(SPEC, WIDTH, HEIGHT, root=tmp_path, needs={})
     assert not list(late.folder.iterdir())
     assert paint(late, light={"left_white": 1800.0}).max() > 60
-    assert [path.name for path in late.folder.iterdir()] == ["left_upper-0000-left_white.map"]
+    assert [path.name for path in late.folder.iterdir()] == ["left_upper-as-built-0000-left_white.map"]
 
 
 def test_an_unwritable_cache_costs_time_but_no_frame(tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_old_banks_are_removed_and_new_ones_are_not(tmp_path: Path) -> None:
     specs = [SceneSpec(kind="empty", seed=seed, bank=BankSpec(views=1)) for seed in range(6)]
     folders = [Bank.open(spec, 32, 24, root=tmp_path, needs={}).folder for spec in specs]
     assert folders[-1].is_dir()
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_the_name_of_a_bank_follows_scene_and_resolution() -> None:
@@ -141,6 +142,21 @@ def test_a_rolling_shutter_lights_rows_one_after_the_other(tmp_path: Path) -> No
 def test_a_camera_that_the_scene_does_not_have_is_refused(bank: Bank) -> None:
     with pytest.raises(ValueError, match="camera third_eye: the scene has no such camera; it knows left_upper"):
         ScenePainter(bank, "third_eye")
+
+
+def test_a_bumped_camera_paints_what_an_exact_view_of_it_shows(bank: Bank) -> None:
+    bump = CameraChange(yaw_urad=8000.0, defocus_px=1.0)
+    before, others = paint(bank), len(list(bank.folder.iterdir()))
+    bank.change("left_upper", bump)
+    after = paint(bank)
+    maps = Renderer(replace(SPEC, cameras={"left_upper": bump}), WIDTH, HEIGHT).view("left_upper", 0.0).lamps
+    exact = np.minimum(expose(maps, LIGHT, SPEC.light.nominal_us), 10_000.0) * 255 / 10_000
+    frames = np.mean([paint(bank, ordinal) for ordinal in range(200)], axis=0) - SPEC.sensor.black_level * 255
+    assert np.abs(frames - exact).max() < 3
+    assert np.abs(after.astype(float) - before).max() > 50
+    assert len(list(bank.folder.iterdir())) == others + 2 * 3
+    bank.change("left_upper", CameraChange())
+    assert np.array_equal(paint(bank), before)
 
 
 def test_a_board_is_prepared_in_white_light_for_every_camera() -> None:

@@ -8,16 +8,18 @@ import cv2
 import numpy as np
 import pytest
 
+from rigdriver_sim.scene.contact_sheet import contact_sheet
 from rigdriver_sim.scene.offline import RenderPlan, render_image, render_to
+from rigdriver_sim.scene.optics import inverse, transform
 from rigdriver_sim.scene.pods import CAMERAS, LAMPS
 from rigdriver_sim.scene.render import Renderer, expose
 from rigdriver_sim.scene.sensor import digitise
-from rigdriver_sim.scene.spec import CameraChange, LightSpec, MotionSpec, SceneSpec, SensorSpec
+from rigdriver_sim.scene.spec import CameraChange, LightSpec, MotionSpec, OpticsSpec, SceneSpec, SensorSpec
 
 SMALL = RenderPlan(width=192, height=144)
 DIGESTS = {
-    "left_upper": "ce66340d18189e08",
-    "right_colour": "e913751c93add5e3",
+    "left_upper": "7e7f76296b00ceba",
+    "right_colour": "df0fa8a71b1d6851",
 }
 """Of the pixels of seed 11 at rest; they change only when the scene's looks are meant to change."""
 
@@ -48,6 +50,34 @@ def test_no_lamp_leaves_the_image_dark_and_half_a_flash_gives_half(face: Rendere
     assert full.max() > 5000
     assert np.allclose(half, full / 2, rtol=1e-5)
     assert expose(maps, {}, 1800.0).max() == 0.0
+
+
+def test_both_cameras_of_a_pod_see_one_pattern_on_one_surface() -> None:
+    """What a matcher lives on: at the pixels that truth pairs, the two images agree to hundredths of a pixel."""
+    renderer = Renderer(SceneSpec(seed=11, optics=OpticsSpec(psf_px=0.3)), 512, 384)
+    upper, lower = renderer.pods.cameras["left_upper"], renderer.pods.cameras["left_lower"]
+    views = [renderer.view(model.name, 0.0, ("left_pattern",)) for model in (upper, lower)]
+    depth = views[0].hits.depth_mm
+    rows, columns = np.mgrid[0 : upper.height, 0 : upper.width]
+    slopes = upper.lens.slopes(np.stack([columns.ravel(), rows.ravel()], axis=1).astype(float))
+    points = np.concatenate([slopes, np.ones((depth.size, 1))], axis=1) * np.nan_to_num(depth, nan=900.0).reshape(-1, 1)
+    pairs = lower.lens.project(transform(lower.T_cam_world @ inverse(upper.T_cam_world), points))
+    pairs = pairs.reshape(*depth.shape, 2).astype(np.float32)
+    one, other = (view.lamps["left_pattern"] for view in views)
+    warped = cv2.remap(other, pairs[..., 0], pairs[..., 1], cv2.INTER_LANCZOS4)
+    shifts = []
+    for y in range(40, 340, 15):
+        for x in range(40, 460, 15):
+            window = np.s_[y - 7 : y + 8, x - 7 : x + 8]
+            a, b = one[window].astype(float), warped[window].astype(float)
+            if not np.isfinite(depth[window]).all() or a.min() < 100 or np.ptp(depth[window]) > 6:
+                continue
+            gx, gy = np.gradient(one.astype(float)[y - 8 : y + 9, x - 8 : x + 9])[::-1]
+            design = np.stack([gx[1:-1, 1:-1].ravel(), gy[1:-1, 1:-1].ravel(), a.ravel(), np.ones(a.size)], axis=1)
+            shifts.append(np.linalg.lstsq(design, b.ravel(), rcond=None)[0][:2])
+    assert len(shifts) > 100
+    assert np.abs(np.median(shifts, axis=0)).max() < 0.01
+    assert np.median(np.abs(shifts)) < 0.02
 
 
 def test_pattern_light_is_speckled_and_white_light_is_not(face: Renderer) -> None:
@@ -135,6 +165,15 @@ def test_more_moments_in_one_exposure_blur_what_moves() -> None:
     sharp, soft = (render_image(renderer, p, 0, "left_colour")[0].astype(float) for p in (plan, blurred))
     assert np.abs(sharp - soft).mean() > 0.5
     assert abs(sharp.mean() / soft.mean() - 1) < 0.02
+
+
+def test_the_contact_sheet_shows_six_views_in_two_lights(face: Renderer) -> None:
+    sheet = contact_sheet(face, 0.0)
+    assert sheet.shape == (4 * SMALL.height, 3 * SMALL.width, 3)
+    grey = sheet[: SMALL.height, : SMALL.width].astype(int)
+    colour = sheet[-SMALL.height :, -SMALL.width :].astype(int)
+    assert np.ptp(grey, axis=2).max() == 0
+    assert (colour[..., 2] - colour[..., 0])[colour[..., 2] > 100].mean() > 20
 
 
 def test_render_to_writes_images_and_truth(tmp_path: Path) -> None:
