@@ -125,6 +125,8 @@ class FrameProof:
     tolerance_us: float
     """What the residual was tested against."""
     frame_id: int
+    counter: int | None = None
+    """The camera's own hardware counter (chunk CounterValue), where it sends one."""
     strobes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Lamp name -> share of its pulse (0..1) that lies inside this exposure."""
     notes: tuple[str, ...] = ()
@@ -158,6 +160,8 @@ class Proof:
     reasons: tuple[str, ...] = ()
     strobes: tuple[StrobePulse, ...] = ()
     """Every light emission of the pulse."""
+    unchecked: tuple[str, ...] = ()
+    """What this rig gives no means to check; a proof with entries here is weaker, and says in what."""
 
     def to_json(self) -> dict[str, object]:
         """Return the proof as plain values for JSON."""
@@ -169,6 +173,7 @@ class Proof:
             "skew_us": self.skew_us if self.skew_us == self.skew_us else None,
             "verdict": self.verdict,
             "reasons": list(self.reasons),
+            "unchecked": list(self.unchecked),
             "strobes": [{"lamp": s.lamp, "rise_ticks": s.rise_ticks, "fall_ticks": s.fall_ticks} for s in self.strobes],
             "frames": {
                 name: {
@@ -178,6 +183,7 @@ class Proof:
                     "residual_us": p.residual_us,
                     "tolerance_us": p.tolerance_us,
                     "frame_id": p.frame_id,
+                    "counter": p.counter,
                     "strobes": dict(p.strobes),
                     "notes": list(p.notes),
                     "unchecked": list(p.unchecked),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from threading import Event, Thread
 from types import MappingProxyType
 
@@ -26,6 +27,7 @@ from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, RigError, StateError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, Pulse
 from rigdriver.lifecycle import Lifecycle, RigState
+from rigdriver.run.brightness import Brightness
 from rigdriver.run.ending import Ending
 from rigdriver.run.frame_sets import TURN_S, FrameSets
 from rigdriver.run.light import LightLog, await_light_budget
@@ -76,6 +78,7 @@ class Run(FrameSets):
         self._wanted = wanted
         self._on_gap = config.run.on_gap
         self._tally = Tally(wanted or schedule.box.frame_count or None)
+        self._brightness = Brightness(schedule.lamps_of())
         self._light_log = LightLog(config.light.log, config.name, {x.name: x.radiant_power_w for x in config.lamps})
         self._host_clock = HostClock(schedule.tick_rate_hz)
         self._ending = Ending(schedule.box.frame_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz)
@@ -265,13 +268,15 @@ class Run(FrameSets):
 
     def _hand_out(self, resolved: Resolved) -> None:
         t_host_ns = self._host_clock.host_ns(resolved.start_ticks) or resolved.t_report_ns
+        dark = self._brightness.judge(resolved.frames)
+        proof = replace(resolved.proof, reasons=(*resolved.proof.reasons, *dark)) if dark else resolved.proof
         frame_set = FrameSet(
             index=resolved.index,
             t_host_ns=t_host_ns,
             t_utc_ns=time.time_ns() - time.monotonic_ns() + t_host_ns,
             frames=MappingProxyType(dict(resolved.frames)),
             gaps=MappingProxyType(dict(resolved.gaps)),
-            proof=resolved.proof,
+            proof=proof,
         )
         self._light_log.write(frame_set)
         if self._on_gap == "retry" and frame_set.gaps:

@@ -65,6 +65,10 @@ class Schedule:
         """Frames a second."""
         return self.tick_rate_hz / self.box.frame_period_ticks
 
+    def lamps_of(self) -> dict[str, tuple[str, ...]]:
+        """Return, for each camera, the lamps that are lit in its exposure."""
+        return {name: tuple(s.lamp for s in self.strobes if name in s.cameras) for name in self.exposures}
+
     @property
     def has_light(self) -> bool:
         """Whether any lamp is lit."""

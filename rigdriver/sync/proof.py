@@ -16,6 +16,7 @@ from rigdriver.frames import Frame, FrameProof, Gap, GapReason, Proof, StrobePul
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
 
+NOT_WIRED = "exposure edges: no input is wired; inferred from the trigger"
 WHOLE_STROBE = 0.99
 """A lamp counts as inside an exposure when at least this share of its pulse is."""
 
@@ -74,6 +75,7 @@ class Prover:
             verdict="gaps" if gaps else "proved",
             reasons=tuple(reasons),
             strobes=tuple(lamps),
+            unchecked=_unchecked(proofs),
         )
 
     def _lateness_us(self, start_ticks: int, evidence: Evidence) -> float:
@@ -83,7 +85,7 @@ class Prover:
 
     def _prove_frame(self, e: Evidence, lamps: Sequence[StrobePulse]) -> FrameProof:
         lit = {s.lamp for s in self._schedule.strobes if e.exposure.camera in s.cameras}
-        unchecked = ("exposure edges: no input is wired; inferred from the trigger",) if e.exposure.is_inferred else ()
+        counter = e.frame.chunks.get("CounterValue")
         return FrameProof(
             camera=e.frame.camera,
             trigger_ticks=e.exposure.trigger_ticks if e.exposure.trigger_ticks is not None else -1,
@@ -94,7 +96,8 @@ class Prover:
             frame_id=e.frame.frame_id,
             strobes=MappingProxyType({p.lamp: _share(p, e.exposure) for p in lamps if p.lamp in lit}),
             notes=e.notes,
-            unchecked=unchecked,
+            counter=None if counter is None else int(counter),
+            unchecked=(NOT_WIRED,) if e.exposure.is_inferred else (),
         )
 
     def _complaints(self, proofs: Mapping[str, FrameProof], lamps: Sequence[StrobePulse]) -> list[str]:
@@ -113,3 +116,15 @@ def _share(lamp: StrobePulse, exposure: Exposure) -> float:
     """Return the share of the lamp's pulse that lies inside the exposure, 0..1."""
     inside = min(lamp.fall_ticks, exposure.end_ticks) - max(lamp.rise_ticks, exposure.start_ticks)
     return max(0.0, inside / max(1, lamp.fall_ticks - lamp.rise_ticks))
+
+
+def _unchecked(proofs: Mapping[str, FrameProof]) -> tuple[str, ...]:
+    """Gather what could not be checked, with the cameras that it concerns."""
+    blind = [name for name, proof in proofs.items() if proof.unchecked]
+    uncounted = [name for name, proof in proofs.items() if proof.counter is None]
+    said = []
+    if blind:
+        said.append(f"{NOT_WIRED}: {', '.join(blind)}")
+    if uncounted:
+        said.append(f"hardware counter: no chunk CounterValue from {', '.join(uncounted)}")
+    return tuple(said)

@@ -1,0 +1,61 @@
+"""A witness of light: frames that are darker than they should be, told in the proof.
+
+In: matched frames of one run. Out: sentences such as `camera left_upper: 4 % of its usual brightness; check lamp
+left_pattern`. The box can only say that it drove a lamp's output; whether light came out, the image shows. A dark frame
+is still proved to be of its pulse, so this adds a reason, not a gap. This file refuses to know what is in the picture.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from statistics import median
+
+import numpy as np
+
+from rigdriver.frames import Frame, Pixels
+
+USUAL = 31
+"""Frames that the usual brightness is the median of."""
+LEAST = 5
+"""Frames before anything is called usual."""
+WEAK = 0.6
+"""Share of the usual brightness below which a frame is told."""
+GRID = 16
+"""Every so many-th row and column is looked at; a multiple of two apart keeps to one colour of a Bayer mosaic."""
+FULL_SCALE = {"8": 255, "10": 1023, "12": 4095, "14": 16383, "16": 65535}
+DARK = 0.02
+"""Share of full scale below which a whole frame counts as unlit, whatever is usual."""
+
+
+class Brightness:
+    """Watches the brightness of each camera's frames."""
+
+    def __init__(self, lamps_of: Mapping[str, tuple[str, ...]]) -> None:
+        """`lamps_of`: camera -> lamps that the plan lights in its exposure; cameras without lamps are not watched."""
+        self._lamps_of = lamps_of
+        self._levels: dict[str, deque[float]] = {name: deque(maxlen=USUAL) for name in lamps_of}
+
+    def judge(self, frames: Mapping[str, Frame]) -> list[str]:
+        """Return a sentence for each frame that is too dark."""
+        return [said for name, frame in frames.items() if (said := self._judge(name, frame)) is not None]
+
+    def _judge(self, name: str, frame: Frame) -> str | None:
+        lamps = self._lamps_of.get(name)
+        if not lamps:
+            return None
+        level = mean_level(frame.pixels)
+        levels = self._levels[name]
+        usual = median(levels) if len(levels) >= LEAST else None
+        levels.append(level)
+        full = next((v for bits, v in FULL_SCALE.items() if bits in frame.pixel_format), 255)
+        if level < DARK * full and (usual is None or usual < DARK * full):
+            return f"camera {name}: dark ({level:.1f} of {full}); check lamp {' and '.join(lamps)}"
+        if usual is not None and level < WEAK * usual:
+            return f"camera {name}: {level / usual:.0%} of its usual brightness; check lamp {' and '.join(lamps)}"
+        return None
+
+
+def mean_level(pixels: Pixels) -> float:
+    """Return the mean digital number over a coarse grid of the image."""
+    return float(np.mean(pixels[::GRID, ::GRID]))
