@@ -147,11 +147,17 @@ def _register(name: str, entry: dict[str, Any]) -> Register:
     return register
 
 
+WIDE_FIELDS = {2: "U16", 4: "U32", 8: "U64"}
+
+
 def _field(register_type: str, name: str, spec: dict[str, Any]) -> Field:
+    """Read one field; in a packed U8 record, lengths of 2, 4 and 8 bytes are integers."""
+    length = spec.get("length", 1)
+    wide = WIDE_FIELDS.get(length) if register_type == "U8" else None
     return Field(
         name=name,
-        type=spec.get("type", register_type),
-        length=spec.get("length", 1),
+        type=wide or register_type,
+        length=1 if wide else length,
         offset=spec["offset"] * element_bytes(register_type),
         minimum=spec.get("minValue"),
         maximum=spec.get("maxValue"),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rigdriver.wire.layout import Access, Field, PayloadType, Register
 
-INTERFACE_HASH: Final = bytes.fromhex("0a6078606f3c04ff79d327789bb60a31b19c6bba")
+INTERFACE_HASH: Final = bytes.fromhex("89ddbfe9e9f4670024b59440c854cc9d76b76582")
 """SHA-1 of device.yml; the box reports it in register Version."""
 
 
@@ -329,13 +329,13 @@ class EdgeEventRecord:
     event_counter: int
     """Counts EdgeEvent and StatusEvent together without a gap since boot."""
     generation: int
-    """Of the running schedule; 0 when none runs."""
+    """Of the running schedule; 0 outside every frame."""
     pulse_index: int
-    """Frame that the records belong to (0 from each start); all ones when none runs. One event holds records of
-    one frame only.
+    """Frame that the records belong to (0 from each start); all ones outside every frame. One event holds
+    records of one frame only.
     """
     frame_start_ticks: int
-    """Start of that frame; 0 when none runs. Unit: ticks."""
+    """Start of that frame; 0 outside every frame. Unit: ticks."""
     record_count: int
     flags: EdgeFlags
     input_levels: Inputs
@@ -357,7 +357,7 @@ class StatusEventRecord:
     """As in EdgeEvent."""
     generation: int
     pulse_index: int
-    """Frame under way; all ones when none runs."""
+    """Frame under way; all ones outside every frame."""
     tick: int
     """When it changed. Unit: ticks."""
     state: BoxStates

@@ -3,7 +3,7 @@
 
 from typing import Final
 
-INTERFACE_HASH: Final = "0a6078606f3c04ff79d327789bb60a31b19c6bba"
+INTERFACE_HASH: Final = "89ddbfe9e9f4670024b59440c854cc9d76b76582"
 
 # Addresses
 REG_WHO_AM_I: Final = 0
