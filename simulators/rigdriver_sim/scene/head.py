@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from rigdriver_sim.scene.expression import Expression
 from rigdriver_sim.scene.head_shape import CONTROL_COUNT, Subject, sculpt
 from rigdriver_sim.scene.head_skin import paint_skin
 from rigdriver_sim.scene.hits import Floats32, Hits, channel_weights, empty_hits
@@ -40,84 +41,6 @@ def draw_subject(spec: SubjectSpec, seed: int) -> tuple[Subject, float]:
     tone = spec.skin_tone if spec.skin_tone >= 0 else draw.uniform(0, 0.6)
     chosen = {name: float(getattr(spec, name) or value) for name, value in drawn.items()}
     return Subject(**chosen, asymmetry_mm=float(asymmetry)), float(tone)
-
-
-@dataclass(frozen=True, slots=True)
-class _Pull:
-    """Skin around a place (head frame, mm) moves by `shift_mm` along the face and `swell_mm` outwards."""
-
-    at: tuple[float, float, float]
-    reach_mm: tuple[float, float]
-    shift_mm: tuple[float, float] = (0.0, 0.0)
-    swell_mm: float = 0.0
-
-
-_SMILE = (
-    _Pull((27, -71, 80), (30, 26), shift_mm=(6.5, 6.0)),
-    _Pull((-27, -71, 80), (30, 26), shift_mm=(-6.5, 6.0)),
-    _Pull((40, -44, 72), (30, 24), shift_mm=(0, 3.0), swell_mm=4.0),
-    _Pull((-40, -44, 72), (30, 24), shift_mm=(0, 3.0), swell_mm=4.0),
-)
-_BROW = (
-    _Pull((28, 17, 84), (32, 20), shift_mm=(0, 5.5), swell_mm=0.6),
-    _Pull((-28, 17, 84), (32, 20), shift_mm=(0, 5.5), swell_mm=0.6),
-)
-_MOUTH_DROP_MM = 11.0
-
-
-def _chart_of(at: tuple[float, float, float]) -> tuple[float, float, float]:
-    """Return chart coordinates of a place and the chart units of a mm there."""
-    low = 1.0 / (math.sqrt(at[0] ** 2 + at[1] ** 2 + at[2] ** 2) + at[2])
-    return at[0] * low, at[1] * low, low
-
-
-def _bump(r2: Floats) -> Floats:
-    inside = np.maximum(1.0 - r2, 0.0)
-    smooth: Floats = inside**3
-    return smooth
-
-
-def _ease(s: Floats) -> Floats:
-    s = np.clip(s, 0.0, 1.0)
-    smooth: Floats = s * s * s * (10 + s * (6 * s - 15))
-    return smooth
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """How far each expression has come, 0 to 1."""
-
-    smile: float = 0.0
-    mouth: float = 0.0
-    brow: float = 0.0
-
-    def material_of(self, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the chart coordinates at rest of the skin that is now at a, b, and how far it swells there in mm."""
-        ma, mb, swell = a.copy(), b.copy(), np.zeros_like(a)
-        for weight, pulls in ((self.smile, _SMILE), (self.brow, _BROW)):
-            for pull in pulls if weight else ():
-                a0, b0, unit = _chart_of(pull.at)
-                near = weight * _bump(
-                    ((a - a0) / (pull.reach_mm[0] * unit)) ** 2 + ((b - b0) / (pull.reach_mm[1] * unit)) ** 2
-                )
-                ma -= near * pull.shift_mm[0] * unit
-                mb -= near * pull.shift_mm[1] * unit
-                swell += near * pull.swell_mm
-        if self.mouth:
-            self._open_mouth(a, b, mb, swell)
-        return ma, mb, swell
-
-    def _open_mouth(self, a: Floats, b: Floats, mb: Floats, swell: Floats) -> None:
-        _a, lip, unit = _chart_of((0, -70, 93))
-        drop = _MOUTH_DROP_MM * self.mouth
-        gap = 2.0 * _MOUTH_DROP_MM
-        below = (lip - b) / unit
-        wide = _bump((a / (34 * unit)) ** 2)
-        # The skin is stretched most where the lips meet, so their dark line becomes the opening.
-        jaw = wide * _ease((below + 0.5 * drop) / gap) * (1 - _ease((below - 55) / 45))
-        mb += jaw * drop * unit
-        hole = _bump((a / (20 * unit)) ** 2) * _bump(((below - 0.5 * drop) / (0.5 * _MOUTH_DROP_MM)) ** 2)
-        swell -= self.mouth * 7.0 * hole
 
 
 def expression_at(motion: MotionSpec, t_s: float) -> Expression:
@@ -158,10 +81,13 @@ class Head:
         axis = chart_axis(CONTROL_COUNT)
         a, b = np.meshgrid(axis, axis)
         ma, mb, swell = expression.material_of(a, b)
-        control = np.empty(a.size)
-        resample(self._rest, ma.ravel(), mb.ravel(), control)
+        radii = np.empty(a.size)
+        resample(self._rest, ma.ravel(), mb.ravel(), radii)
+        control = radii.reshape(a.shape) + swell
+        resample(control, a.ravel(), b.ravel(), radii)
         return HeadStill(
-            control=control.reshape(a.shape) + swell,
+            control=control,
+            lattice_mm=direction_of(a, b).reshape(-1, 3) * radii[:, None],
             T_world_body=pose_at(self._motion, t_s),
             expression=expression,
             skin=self._skin,
@@ -174,6 +100,8 @@ class HeadStill:
     """The head at one moment."""
 
     control: Floats
+    lattice_mm: Floats
+    """Dense surface points in the head's frame, (CONTROL_COUNT**2, 3), row by row of the chart."""
     T_world_body: Floats
     expression: Expression
     skin: Floats32
@@ -200,22 +128,13 @@ class HeadStill:
     def shadow_depth(self, T_lamp_world: Floats, focal_px: float, size: int) -> Floats32:
         """Return the depth that a lamp sees, (size, size) float32 mm, with the optical axis in the middle."""
         depth = np.full((size, size), np.inf, np.float32)
-        points = transform(T_lamp_world @ self.T_world_body, self.lattice_mm())
+        points = transform(T_lamp_world @ self.T_world_body, self.lattice_mm)
         pixels = focal_px * points[:, :2] / points[:, 2:] + (size - 1) / 2
         fill_depth(points, np.ascontiguousarray(pixels), CONTROL_COUNT, CONTROL_COUNT, -1.0, depth)
         return depth
 
-    def lattice_mm(self) -> Floats:
-        """Return a dense lattice of surface points in the head's frame, (CONTROL_COUNT**2, 3) mm, row by row."""
-        axis = chart_axis(CONTROL_COUNT)
-        a, b = np.meshgrid(axis, axis)
-        radii = np.empty(a.size)
-        resample(self.control, a.ravel(), b.ravel(), radii)
-        points: Floats = direction_of(a, b).reshape(-1, 3) * radii[:, None]
-        return points
-
     def _lattice(self, T_cam_head: Floats, camera: CameraModel) -> tuple[Floats, Floats]:
-        points = transform(T_cam_head, self.lattice_mm())
+        points = transform(T_cam_head, self.lattice_mm)
         return points, camera.lens.project(points)
 
     def signed_distance_mm(self, points_world_mm: Floats) -> Floats:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rigdriver_sim.scene.head import Expression, HeadStill
+from rigdriver_sim.scene.expression import Expression
+from rigdriver_sim.scene.head import HeadStill
 from rigdriver_sim.scene.optics import inverse, transform
 from rigdriver_sim.scene.pods import build_pods
 from rigdriver_sim.scene.render import Renderer
@@ -145,7 +146,7 @@ def test_seeds_and_proportions_give_different_heads() -> None:
     assert nose_tip_mm(SceneSpec(seed=1)) != nose_tip_mm(SceneSpec(seed=2))
     short = SceneSpec(seed=1, subject=SubjectSpec(nose_length=0.8))
     tall = SceneSpec(seed=1, subject=SubjectSpec(nose_length=1.3))
-    lattice = [head(Renderer(spec, WIDTH, HEIGHT), 0.0).lattice_mm()[:, 2].max() for spec in (short, tall)]
+    lattice = [head(Renderer(spec, WIDTH, HEIGHT), 0.0).lattice_mm[:, 2].max() for spec in (short, tall)]
     assert 4.0 < lattice[1] - lattice[0] < 8.0
 
 
