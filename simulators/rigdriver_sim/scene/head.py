@@ -22,7 +22,7 @@ from rigdriver_sim.scene.optics import Floats, inverse, rigid, rotation, transfo
 from rigdriver_sim.scene.pods import CameraModel
 from rigdriver_sim.scene.raster import fill_depth
 from rigdriver_sim.scene.spec import MotionSpec, SceneSpec, SubjectSpec
-from rigdriver_sim.scene.spline import chart_axis, direction_of, field, foot_points, refine_on_ray, resample
+from rigdriver_sim.scene.spline import chart_axis, direction_of, field, foot_points, refine_on_ray, resample, trace_ray
 
 BASE_MM = (0.0, 12.0, -55.0)
 """Where the head's origin rests in the world, so that the working point lies on the face."""
@@ -183,7 +183,10 @@ def _refine(
             vz = R[0, 2] * x + R[1, 2] * y + R[2, 2]
             t = refine_on_ray(control, origin, vx, vy, vz, float(near))
             if np.isnan(t):
-                continue
+                # A ray that grazes an edge of the mesh: it may pass it and meet what lies behind.
+                t = trace_ray(control, origin, vx, vy, vz, float(near) - 2.0, float(near) + 220.0)
+                if np.isnan(t):
+                    continue
             _f, gx, gy, gz, a, b = field(control, origin[0] + t * vx, origin[1] + t * vy, origin[2] + t * vz)
             steep = 1.0 / np.sqrt(gx * gx + gy * gy + gz * gz)
             depth[row, column] = t
