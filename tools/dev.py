@@ -223,7 +223,7 @@ def write_format(_: list[str]) -> int:
 def pin(rest: list[str]) -> int:
     """Write requirements*.txt anew from pyproject.toml (`--upgrade` for newer versions)."""
     base = [str(PYTHON), "-m", "uv", "pip", "compile", "pyproject.toml"]
-    options = ["--universal", "--generate-hashes", "--no-header", "--quiet", *rest]
+    options = ["--universal", "--fork-strategy", "fewest", "--generate-hashes", "--no-header", "--quiet", *rest]
     first = run([*base, *options, "-o", "requirements.txt"])
     return first or run([*base, "--group", "dev", *options, "-o", PINS])
 

@@ -26,6 +26,8 @@ class Scored:
     shifted: list[str]
     """Frames whose own stamp names another pulse or camera than their frame set does."""
     read_stamps: int
+    underruns: int
+    """Frames that the producer dropped because this machine was busy; counted, and gaps as well."""
     statistics: RunStatistics
 
 
@@ -55,7 +57,8 @@ def score(rig: Rig, frames: int, rate_hz: float | None = None) -> Scored:
             read += 1
             if (mark.pulse, mark.camera) != (frame_set.index, names.index(name)):
                 shifted.append(f"pulse {frame_set.index}, {name}: image says {mark}")
-    return Scored(generation, indices, gaps, shifted, read, run.statistics)
+    underruns = sum(camera.underrun for camera in rig.cameras.statistics().values())
+    return Scored(generation, indices, gaps, shifted, read, underruns, run.statistics)
 
 
 def stamps(frame_set: FrameSet) -> Iterator[tuple[str, stamp.Stamp]]:
@@ -108,8 +111,10 @@ def test_a_withheld_trigger_is_exactly_that_gap_and_shifts_nothing(launch_rig, f
     expected = planted(running, scored, "withhold_trigger")
     assert len(expected) > frames / 100
     assert scored.shifted == []
-    assert scored.gaps == dict.fromkeys(expected, GapReason.NOT_EXPOSED)
-    assert scored.read_stamps == 6 * frames - len(expected)
+    others = [reason for key, reason in scored.gaps.items() if key not in expected]
+    assert others == [GapReason.NOT_DELIVERED] * scored.underruns
+    assert {key: scored.gaps.get(key) for key in expected} == dict.fromkeys(expected, GapReason.NOT_EXPOSED)
+    assert scored.read_stamps == 6 * frames - len(scored.gaps)
     assert scored.indices == list(range(frames))
 
 
