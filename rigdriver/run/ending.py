@@ -14,7 +14,6 @@ from rigdriver.devices.box_events import BoxStatus, EventsLost
 from rigdriver.devices.camera_events import CameraLost
 from rigdriver.errors import BoxFault, HostProcessLost, LinkLost, NoReply
 from rigdriver.frames import Pulse
-from rigdriver.sync.matcher import Matcher
 from rigdriver.wire.registers import BoxStates
 
 SILENT_PERIODS = 3
@@ -53,7 +52,7 @@ class Ending:
         if status.state is BoxStates.FAULT:
             cause = getattr(status.fault, "name", None) or str(status.fault)
             self.fail(BoxFault(f"trigger box: it turned everything off: {cause}; remove the cause and run again"))
-        elif status.previous_state is BoxStates.RUNNING and status.generation in {0, generation}:
+        elif status.previous_state is BoxStates.RUNNING and status.generation == generation:
             self._ended_at = self._ended_at or time.monotonic()
 
     def events_lost(self, lost: EventsLost) -> None:
@@ -78,15 +77,15 @@ class Ending:
         with self._lock:
             self.why = self.why or ("stopped" if self._is_stopping else why)
 
-    def is_over(self, matcher: Matcher) -> bool:
-        """Whether no more frame sets can come."""
+    def is_over(self, next_index: int, is_idle: bool) -> bool:
+        """Whether no more frame sets can come; `next_index` leaves next, `is_idle` means that none waits."""
         if self.error is not None or self.is_satisfied:
             return True
-        if self._expected and matcher.next_index >= self._expected:
+        if self._expected and next_index >= self._expected:
             return True
         now = time.monotonic()
         if self._ended_at is not None:
-            return (matcher.is_idle and self._is_stopping) or now - self._ended_at > self._grace_s
+            return (is_idle and self._is_stopping) or now - self._ended_at > self._grace_s
         if now - self._heard_at > self._silence_s:
             self.fail(NoReply("trigger box: it runs but reports nothing any more; check its cable and run again"))
         return False

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from threading import Event, RLock
 from types import TracebackType
 from typing import Self
 
+from rigdriver.errors import StateError
 from rigdriver.frames import FrameSet
+from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.queues import Outbox
 from rigdriver.run.statistics import RunStatistics
 
 TURN_S = 0.05
 """Longest sleep of a waiting consumer or thread; bounds how late a timeout is noticed."""
+
+
+class GivenUp(Exception):  # noqa: N818  no error: somebody wished it
+    """The run was stopped or closed while it started; never leaves `FrameSets`."""
 
 
 class FrameSets(ABC):
@@ -25,19 +32,64 @@ class FrameSets(ABC):
     It starts with the first frame set asked for and ends with the loop, however that ends: all outputs are off then.
     """
 
-    _outbox: Outbox[FrameSet]
+    def __init__(self, lifecycle: Lifecycle, outbox: Outbox[FrameSet]) -> None:
+        self._lifecycle = lifecycle
+        self._outbox = outbox
+        self._halt = Event()
+        """Set when the run is being closed: every wait of it gives up."""
+        # Whoever closes waits for a start under way on another thread, or the box would run on with nobody to stop it.
+        self._gate = RLock()
+        self._is_started = self._is_closed = False
 
-    @abstractmethod
     def start(self) -> None:
-        """Start; iterating does it by itself."""
+        """Start the cameras, and with a box tie their clocks and start the schedule. Iterating does it by itself.
+
+        Raises:
+            StateError: the rig is closed or runs already, or this run is over.
+            SyncLost: a camera's clock could not be tied to the box's; the message says which and why.
+            DeviceError: a device failed.
+        """
+        with self._gate:
+            if self._is_closed:
+                raise StateError("this run is over; ask the rig for a new one")
+            if self._is_started:
+                return
+            self._lifecycle.go(RigState.STARTING)
+            self._is_started = True
+            try:
+                self._begin()
+            except GivenUp:
+                self.close()
+            except BaseException:
+                self.close()
+                raise
 
     @abstractmethod
     def stop(self) -> None:
         """End after the pulse under way; frames that are on their way still come. Returns at once."""
 
-    @abstractmethod
     def close(self) -> None:
         """Turn all outputs off now and let the cameras rest. Closing twice is harmless."""
+        self._halt.set()
+        with self._gate:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            try:
+                if self._is_started:
+                    self._finish()
+            finally:
+                self._outbox.end()
+                if self._is_started and self._lifecycle.state is not RigState.CLOSED:
+                    self._lifecycle.go(RigState.OPEN)
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Start; whatever it raises closes the run."""
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Turn everything off; called once, and only after `_begin`."""
 
     @property
     @abstractmethod

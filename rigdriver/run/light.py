@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -27,8 +27,12 @@ POLL_S = 0.1
 MARGIN_S = 1.0
 
 
-def await_light_budget(box: TriggerBox, config: RigConfig, schedule: Schedule) -> None:
+def await_light_budget(
+    box: TriggerBox, config: RigConfig, schedule: Schedule, look_up: Callable[[], None] = lambda: None
+) -> None:
     """Wait until the schedule's flashes fit into a train; the wait ends with the dark pause at the latest.
+
+    `look_up` is called now and then meanwhile; what it raises ends the wait.
 
     Raises:
         ScheduleError: the session's flashes are used up.
@@ -48,6 +52,7 @@ def await_light_budget(box: TriggerBox, config: RigConfig, schedule: Schedule) -
                 f"{light.max_train_pulses}, and the dark pause of {light.min_train_pause_s:g} s does not end"
             )
         logger.info("waiting for the dark pause between flash trains (%g s)", light.min_train_pause_s)
+        look_up()
         time.sleep(POLL_S)
 
 

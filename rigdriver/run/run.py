@@ -15,7 +15,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from threading import Event, Thread
+from threading import Thread
 from types import MappingProxyType
 
 from rigdriver.clock import ClockFit, ticks_from_us
@@ -24,12 +24,12 @@ from rigdriver.devices.box_events import BoxLost, BoxStatus, EventsLost
 from rigdriver.devices.camera_events import CameraLost, FrameLost
 from rigdriver.devices.cameras import Cameras
 from rigdriver.devices.trigger_box import TriggerBox
-from rigdriver.errors import BoxFault, RigError, StateError, SyncError, SyncLost
+from rigdriver.errors import BoxFault, RigError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, Pulse
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.brightness import Brightness
 from rigdriver.run.ending import Ending
-from rigdriver.run.frame_sets import TURN_S, FrameSets
+from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.run.queues import Outbox
 from rigdriver.run.reports import Report, Reports
@@ -65,7 +65,10 @@ class Run(FrameSets):
         wanted: int | None = None,
     ) -> None:
         """Use `Rig.run`. `wanted`: frame sets to hand out; None hands out every pulse of the schedule."""
-        self._config, self._box, self._cameras, self._lifecycle = config, box, cameras, lifecycle
+        super().__init__(
+            lifecycle, Outbox(config.run.queue_frame_sets, is_dropping=config.run.slow_consumer == "drop_oldest")
+        )
+        self._config, self._box, self._cameras = config, box, cameras
         self._preamble, self.schedule = preamble, schedule
         self._tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
         self._logs = {c.name: ExposureLog(schedule.exposures[c.name], self._tolerance) for c in config.cameras}
@@ -74,7 +77,6 @@ class Run(FrameSets):
         timeout_ns = round(config.sync.gap_timeout_s * 1e9)
         self._matcher = Matcher(schedule, self._tracks, prover, timeout_ns, config.sync.wait_for_close)
         self._reports = Reports(frame_limit=config.run.queue_frame_sets * len(config.cameras))
-        self._outbox: Outbox[FrameSet] = Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest")
         self._wanted = wanted
         self._on_gap = config.run.on_gap
         self._tally = Tally(wanted or schedule.box.frame_count or None)
@@ -83,8 +85,7 @@ class Run(FrameSets):
         self._host_clock = HostClock(schedule.tick_rate_hz)
         self._ending = Ending(schedule.box.frame_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz)
         self._threads: list[Thread] = []
-        self._halt = Event()
-        self._is_started = self._is_closed = False
+        self._is_playing = False
 
     # ------------------------------------------------------------ for the application
 
@@ -108,49 +109,26 @@ class Run(FrameSets):
     def stop(self) -> None:
         """End after the pulse under way; frames that are on their way still come. Returns at once."""
         self._ending.ask_to_stop()
-        if self._is_started and not self._is_closed:
+        if self._is_playing and not self._is_closed:
             self._box.stop(now=False)
 
-    def start(self) -> None:
-        """Start cameras, tie the clocks and start the schedule. Iterating does it by itself.
+    # ------------------------------------------------------------ start and end
 
-        Raises:
-            StateError: the rig is closed or runs already.
-            SyncLost: a camera's clock could not be tied to the box's; the message says which and why.
-            DeviceError: a device failed.
-        """
-        if self._is_started:
-            if self._is_closed:
-                raise StateError("this run is over; ask the rig for a new one")
-            return
-        self._lifecycle.go(RigState.STARTING)
-        self._is_started = True
-        try:
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Turn all outputs off now and let the cameras rest. Closing twice is harmless."""
-        if not self._is_started or self._is_closed:
-            return
-        self._is_closed = True
+    def _finish(self) -> None:
         with contextlib.ExitStack() as last:
-            last.callback(self._rest)
+            last.callback(self._ending.settle, "closed early")
             last.callback(self._box.unsubscribe, self._reports.from_box)
             last.callback(self._cameras.stop)
             last.callback(self._join)
             with contextlib.suppress(RigError):  # the box's own watchdog turns its outputs off when the link is gone
                 self._box.stop(now=True)
 
-    # ------------------------------------------------------------ start and end
-
-    def _start(self) -> None:
+    def _begin(self) -> None:
+        self._give_up_if_asked()
         self._box.subscribe(self._reports.from_box)
         if self.schedule.has_light:
             self._box.set_light_limits(light_limits(self._config, self.schedule.tick_rate_hz))
-            await_light_budget(self._box, self._config, self.schedule)
+            await_light_budget(self._box, self._config, self.schedule, self._give_up_if_asked)
         for _ in range(FIRST_PROBES):
             self._probe()
         self._cameras.start(self._reports.from_cameras)
@@ -158,11 +136,18 @@ class Run(FrameSets):
         for name, log in self._logs.items():
             log.plan(self.schedule.exposures[name])
         self._play(self.schedule)
+        self._is_playing = True
+        self._give_up_if_asked()
         self._lifecycle.go(RigState.RUNNING)
         self._spawn("sync", self._sync)
         self._spawn("clock", self._keep_host_clock)
 
+    def _give_up_if_asked(self) -> None:
+        if self._halt.is_set() or self._ending.is_stopping:
+            raise GivenUp
+
     def _play(self, schedule: Schedule) -> None:
+        self._give_up_if_asked()
         generation = schedule.box.generation
         self._box.commit(schedule.box)
         self._box.arm(generation)
@@ -179,11 +164,6 @@ class Run(FrameSets):
         self._outbox.abandon()
         for thread in self._threads:
             thread.join(timeout=5)
-
-    def _rest(self) -> None:
-        self._ending.settle("closed early")
-        if self._lifecycle.state is not RigState.CLOSED:
-            self._lifecycle.go(RigState.OPEN)
 
     # ------------------------------------------------------------ clocks
 
@@ -215,6 +195,7 @@ class Run(FrameSets):
         period_s = self._preamble.box.frame_period_ticks / self._preamble.tick_rate_hz
         end = time.monotonic() + 2 * period_s + self._config.sync.gap_timeout_s + 1
         while not preamble.is_complete and time.monotonic() < end:
+            self._give_up_if_asked()
             report = self._reports.take(TURN_S)
             if isinstance(report, Pulse):
                 preamble.take_pulse(report)
@@ -230,7 +211,9 @@ class Run(FrameSets):
     def _sync(self) -> None:
         try:
             with self._light_log:
-                while not self._halt.is_set() and not self._ending.is_over(self._matcher):
+                while not self._halt.is_set() and not self._ending.is_over(
+                    self._matcher.next_index, self._matcher.is_idle
+                ):
                     report = self._reports.take(TURN_S)
                     now_ns = time.monotonic_ns()
                     for resolved in self._digest(report) if report is not None else self._matcher.tick(now_ns):
@@ -285,7 +268,9 @@ class Run(FrameSets):
         if self._ending.is_satisfied:
             return
         self._tally.add(frame_set, resolved.t_report_ns)
+        handed_at = time.monotonic()
         self._outbox.put(frame_set)
+        self._ending.excuse(time.monotonic() - handed_at)
         if self._on_gap == "stop" and frame_set.gaps:
             gaps = "; ".join(str(gap) for gap in frame_set.gaps.values())
             self._ending.fail(SyncError(f"pulse {frame_set.index}: {gaps} (run.on_gap = 'stop')"))

@@ -1,0 +1,102 @@
+"""A run ends for a reason, and every way to the end is bounded."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from pytest_mock import MockerFixture
+
+from rigdriver.devices.box_events import BoxStatus, EventsLost
+from rigdriver.devices.camera_events import CameraLost
+from rigdriver.errors import BoxFault, CameraError, HostProcessLost, LinkLost, NoReply
+from rigdriver.run.ending import Ending
+from rigdriver.wire.registers import BoxStates, Faults
+
+GENERATION = 7
+NONE = Faults(0)
+
+
+@pytest.fixture
+def clock(mocker: MockerFixture) -> SimpleNamespace:
+    now = SimpleNamespace(s=100.0)
+    mocker.patch("rigdriver.run.ending.time.monotonic", side_effect=lambda: now.s)
+    return now
+
+
+def status(state: BoxStates, fault: Faults = NONE, generation: int = GENERATION) -> BoxStatus:
+    return BoxStatus(state, fault, generation, 0, 0, 0, previous_state=BoxStates.RUNNING)
+
+
+def test_it_is_over_when_every_pulse_has_left(clock: SimpleNamespace) -> None:
+    ending = Ending(expected=10, grace_s=1, period_s=0.1)
+    assert not ending.is_over(9, is_idle=True)
+    assert ending.is_over(10, is_idle=True)
+
+
+def test_after_the_box_has_ended_frames_may_come_for_the_grace_time_and_no_longer(clock: SimpleNamespace) -> None:
+    ending = Ending(expected=10, grace_s=1, period_s=0.1)
+    ending.heard_of_state(status(BoxStates.COMMITTED), GENERATION)
+    clock.s += 0.9
+    assert not ending.is_over(9, is_idle=False)
+    clock.s += 0.2
+    assert ending.is_over(9, is_idle=False)
+    assert ending.error is None
+
+
+def test_the_end_of_the_preamble_is_not_the_end_of_the_run(clock: SimpleNamespace) -> None:
+    ending = Ending(expected=0, grace_s=1, period_s=10)
+    ending.heard_of_state(status(BoxStates.COMMITTED, generation=GENERATION - 1), GENERATION)
+    clock.s += 5
+    assert not ending.is_over(0, is_idle=True)
+
+
+def test_a_box_that_falls_silent_ends_the_run_with_an_error(clock: SimpleNamespace) -> None:
+    ending = Ending(expected=0, grace_s=1, period_s=0.1)
+    clock.s += 1.2
+    assert not ending.is_over(0, is_idle=True)
+    clock.s += 0.2
+    ending.is_over(0, is_idle=True)
+    assert isinstance(ending.error, NoReply)
+    assert ending.is_over(0, is_idle=True)
+
+
+def test_a_fault_of_the_box_is_the_error_with_its_name(clock: SimpleNamespace) -> None:
+    ending = Ending(expected=0, grace_s=1, period_s=0.1)
+    ending.heard_of_state(status(BoxStates.FAULT, Faults.INTERLOCK_OPEN), GENERATION)
+    assert isinstance(ending.error, BoxFault)
+    assert "INTERLOCK_OPEN" in str(ending.error)
+
+
+def test_a_box_that_has_restarted_ends_the_run(clock: SimpleNamespace) -> None:
+    ending = Ending(expected=0, grace_s=1, period_s=0.1)
+    ending.events_lost(EventsLost(3, 10, 13, 0))
+    assert ending.error is None
+    ending.events_lost(EventsLost(0, 13, 0, 0))
+    assert isinstance(ending.error, LinkLost)
+
+
+def test_the_run_goes_on_until_the_last_camera_is_gone(clock: SimpleNamespace) -> None:
+    ending = Ending(expected=0, grace_s=1, period_s=0.1)
+    ending.camera_gone(CameraLost("a", CameraError("camera a: gone")), cameras=2)
+    assert ending.error is None
+    ending.camera_gone(CameraLost("b", CameraError("camera b: gone")), cameras=2)
+    assert str(ending.error) == "camera b: gone"
+
+
+def test_the_end_of_the_cameras_process_ends_the_run_at_once_and_the_first_error_counts(clock: SimpleNamespace) -> None:
+    ending = Ending(expected=0, grace_s=1, period_s=0.1)
+    ending.camera_gone(CameraLost("a", HostProcessLost("cameras: process gone")), cameras=6)
+    ending.fail(LinkLost("later"))
+    assert str(ending.error) == "cameras: process gone"
+    assert ending.why == "cameras: process gone"
+
+
+def test_a_run_that_was_stopped_is_over_when_nothing_waits_any_more(clock: SimpleNamespace) -> None:
+    ending = Ending(expected=0, grace_s=1, period_s=0.1)
+    ending.ask_to_stop()
+    ending.heard_of_state(status(BoxStates.COMMITTED), GENERATION)
+    assert not ending.is_over(3, is_idle=False)
+    assert ending.is_over(4, is_idle=True)
+    ending.settle("done")
+    assert ending.why == "stopped"
