@@ -68,7 +68,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if on_metal is not None:
         if request.param == "socket":
             pytest.skip("a box on metal is tested once, over the port of its rig file")
-        yield config.load(Path(on_metal)).box.url
+        yield config.load(Path(on_metal)).required_box().url
         return
     with simulated_box(tmp_path) as world:
         yield world.urls[request.param]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +12,7 @@ from rigdriver.clock import ClockEstimator, ticks_from_us, us_from_ticks
 TICKS_PER_NS = 0.01
 
 
-def fitted(seed: int, pairs: int, drift_ppm: float = 50, jitter_ns: float = 5000) -> tuple[ClockEstimator, object, int]:
+def fitted(seed: int, pairs: int, drift_ppm: float = 50, jitter_ns: float = 5000) -> tuple[ClockEstimator, Callable[[int], int], int]:
     rng = random.Random(seed)
     offset = rng.randrange(10**15)
     estimator = ClockEstimator("camera", "box", TICKS_PER_NS, sigma_floor=20)
