@@ -1,5 +1,6 @@
 """The bank: the same light as an exact exposure, noise that behaves, a cache that survives anything."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def test_a_harmed_cache_is_rendered_again(bank: Bank, tmp_path: Path, harm: str)
         path.write_bytes(b"")
     assert np.array_equal(paint(Bank.open(SPEC, WIDTH, HEIGHT, root=tmp_path), 3), before)
     assert path.read_bytes() == data
+
+
+def test_two_who_build_one_bank_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    def build(_number: int) -> np.ndarray:
+        return paint(Bank.open(SPEC, WIDTH, HEIGHT, root=tmp_path, workers=1), 3)
+
+    with ThreadPoolExecutor(4) as pool:
+        images = list(pool.map(build, range(4)))
+    assert all(np.array_equal(images[0], image) for image in images)
+    (folder,) = tmp_path.iterdir()
+    assert len(list(folder.iterdir())) == 2 * sum(len(lamps) for lamps in live_needs(SPEC).values())
 
 
 def test_lamps_that_were_not_rendered_ahead_are_rendered_when_they_shine(tmp_path: Path) -> None:
