@@ -1,0 +1,67 @@
+"""The coarse start: a dense, rough disparity at an eighth of the resolution.
+
+In: two rectified 8-bit images and the range of disparities. Out: disparity at an eighth of the size in pixels of that
+size, NaN where nothing was found, and the pyramid that later levels use. Speckle is finer than a coarse pixel, but its
+mean over one still varies by some per cent, which is far above the noise; so the cheapest level is rich enough.
+This file refuses to know planes, cells and geometry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Floats32 = npt.NDArray[np.float32]
+Grey = npt.NDArray[np.uint8]
+
+LEVELS = 3
+"""Halvings from full resolution to the coarse one."""
+BLOCK_PX = 5
+SPECKLE_PX = 60
+"""Coarse islands smaller than this are noise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pyramid:
+    """One image at full, half, quarter and eighth resolution; each pixel is the mean of four of the one below."""
+
+    levels: tuple[Floats32, ...]
+
+
+def make_pyramid(image: Floats32) -> Pyramid:
+    """Halve an image three times."""
+    levels = [image]
+    for _ in range(LEVELS):
+        height, width = levels[-1].shape
+        levels.append(np.asarray(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA)))
+    return Pyramid(tuple(levels))
+
+
+def match_coarse(left: Floats32, right: Floats32, disparities_px: tuple[float, float]) -> Floats32:
+    """Return the disparity, (H, W) float32, pixels of these images, NaN where unmatched.
+
+    `left`, `right`: (H, W), values 0 to 255. `disparities_px`: least and largest, in pixels of these images.
+    """
+    low = int(np.floor(disparities_px[0]))
+    count = -(-(int(np.ceil(disparities_px[1])) - low + 1) // 16) * 16
+    matcher = cv2.StereoSGBM.create(
+        minDisparity=low, numDisparities=count, blockSize=BLOCK_PX, P1=4 * BLOCK_PX**2, P2=24 * BLOCK_PX**2,
+        disp12MaxDiff=1, preFilterCap=31, uniquenessRatio=5, speckleWindowSize=SPECKLE_PX, speckleRange=2,
+        mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
+    )  # fmt: skip
+    # The matcher blanks what it cannot compare over the whole range: give it a margin to blank.
+    before, after = max(low + count, 0), max(-low, 0)
+    padded = [
+        cv2.copyMakeBorder(image, 0, 0, before, after, cv2.BORDER_REPLICATE) for image in (_grey(left), _grey(right))
+    ]
+    raw = matcher.compute(padded[0], padded[1])[:, before : before + left.shape[1]]
+    found = raw.astype(np.float32) * np.float32(1 / 16)
+    found[raw < 16 * low] = np.nan
+    return np.asarray(found, np.float32)
+
+
+def _grey(image: Floats32) -> Grey:
+    return np.asarray(cv2.convertScaleAbs(image), np.uint8)

@@ -1,0 +1,83 @@
+"""A pod's two raw images become two rectified ones, or a reason why they cannot.
+
+In: raw images of a pair. Out: a `RectifiedPair` in 8-bit units whatever the camera's bit depth, and the value below
+which nothing is believed. Blank and saturated images are told apart here. This file refuses to know what is matched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.stereo.rectify import EDGE_PX, Image, PairGeometry
+from rigdriver.stereo.resample import NODE_PX, lit_spans, resample
+
+Floats32 = npt.NDArray[np.float32]
+Ints32 = npt.NDArray[np.int32]
+
+SHRINK = 8
+LEAST_CONTRAST = 6.0
+"""8-bit units between the darkest and the brightest parts; below, an image counts as blank."""
+MOST_SATURATED = 0.25
+"""Share of lit pixels at full scale; above, the speckle is gone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RectifiedPair:
+    """Both images, (H, W) float32, 0 to 255; overwritten by the next pair of the same `PairImages`."""
+
+    left: Floats32
+    right: Floats32
+    dark: float
+    """Value below which a pixel is background or shadow."""
+    problem: str = ""
+    """Why nothing can be measured; empty when it can."""
+
+
+class PairImages:
+    """Rectifies the images of one pair; keeps its arrays. One thread at a time."""
+
+    def __init__(self, pair: PairGeometry) -> None:
+        width, height = pair.size_px
+        self._pair = pair
+        self._out = tuple(np.zeros((height, width), np.float32) for _ in range(2))
+        self._spans = tuple(np.zeros((height // NODE_PX, 2), np.int32) for _ in range(2))
+
+    def rectify(self, left: Image, right: Image) -> RectifiedPair:
+        """Return the pair, rectified where it is lit."""
+        darks = []
+        for side, (image, camera) in enumerate(((left, self._pair.left), (right, self._pair.right))):
+            scale = 1.0 if image.dtype == np.uint8 else 255.0 / full_scale(image)
+            turned = self._pair.turn(image, side)
+            small = _shrink(turned, scale)
+            low, high = float(np.percentile(small, 2)), float(np.percentile(small, 98))
+            if high - low < LEAST_CONTRAST:
+                return self._none(
+                    f"camera {camera.name}: blank image (values {low:.0f} to {high:.0f} of 255); check lamp, lens cap "
+                    "and exposure"
+                )
+            if float(np.mean(small >= 250)) > MOST_SATURATED * max(float(np.mean(small > low + 4)), 1e-9):
+                return self._none(f"camera {camera.name}: saturated image; shorten the exposure or dim the projector")
+            dark = low + max(4.0, 0.03 * (high - low))
+            lit_spans(small, SHRINK, self._pair.nodes[side], dark, self._spans[side])
+            resample(turned, self._pair.nodes[side], self._spans[side], float(EDGE_PX), scale, self._out[side])
+            darks.append(dark)
+        return RectifiedPair(self._out[0], self._out[1], max(darks))
+
+    def _none(self, problem: str) -> RectifiedPair:
+        return RectifiedPair(self._out[0], self._out[1], 0.0, problem)
+
+
+def full_scale(image: Image) -> float:
+    """Largest value that 16-bit pixels can have: 10, 12, 14 and 16 bit are told apart by the brightest pixel."""
+    top = int(image.max(initial=1))
+    return float(next((1 << bits) - 1 for bits in (8, 10, 12, 14, 16) if top < (1 << bits)))
+
+
+def _shrink(image: Image, scale: float) -> npt.NDArray[np.uint8]:
+    height, width = image.shape
+    small = cv2.resize(image, (width // SHRINK, height // SHRINK), interpolation=cv2.INTER_AREA)
+    return np.asarray(small if image.dtype == np.uint8 else cv2.convertScaleAbs(small, alpha=scale), np.uint8)

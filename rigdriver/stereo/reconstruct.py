@@ -1,0 +1,296 @@
+"""The built-in reconstructor: six images in, one measured surface out.
+
+In: images by camera name, or a frame set, and a calibration. Out: a `PointCloud`; an empty one with its reason when
+the images cannot be what they should be. Both pods run at once on threads of their own.
+This file refuses to know rigs and files; it composes the steps and judges their residuals.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import MappingProxyType, TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.errors import CalibrationMismatch
+from rigdriver.frames import FrameSet
+from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
+from rigdriver.stereo.fuse import fuse
+from rigdriver.stereo.images import PairImages
+from rigdriver.stereo.match import Matcher, MatchSettings
+from rigdriver.stereo.rectify import Image, PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
+from rigdriver.stereo.rows import row_residual
+from rigdriver.stereo.screen import ScreenSettings, screen
+from rigdriver.stereo.surface import Surface, count_dense, fill_dense, make_surface, numbers_of
+
+Floats32 = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+Images = Mapping[str, Image]
+
+
+class Reconstructor(Protocol):
+    """What makes a surface of the images of one pulse. Entry points of group `rigdriver.reconstructors` build one."""
+
+    def reconstruct(self, images: FrameSet | Images) -> PointCloud:
+        """Return the surface; an empty cloud says why."""
+        ...
+
+    def close(self) -> None:
+        """Give back threads; harmless when done twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSettings:
+    """Residuals beyond which a result is refused: better none than a plausible wrong one."""
+
+    kept_share: float = 0.35
+    """Of the lit cells, that must be measured."""
+    row_residual_px: float = 0.35
+    row_spread_px: float = 0.30
+    step_um: float = 250.0
+    """Between the pods."""
+    spread_um: float = 150.0
+    warn_row_px: float = 0.10
+    warn_step_um: float = 40.0
+    least_cells: int = 400
+    """Of one pod."""
+    least_met_cells: int = 200
+    """That both pods must see before their distance is judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class StereoSettings:
+    """Everything that can be tuned."""
+
+    match: MatchSettings = field(default_factory=MatchSettings)
+    screen: ScreenSettings = field(default_factory=ScreenSettings)
+    trust: TrustSettings = field(default_factory=TrustSettings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PodResult:
+    """One pod before fusion."""
+
+    figures: PodFigures
+    surface: Surface | None
+    problem: str
+    times_ms: Mapping[str, float]
+
+
+class CellReconstructor:
+    """Reconstructs with windowed least squares on cells. Keep one for a sequence: its tables and arrays stay."""
+
+    def __init__(
+        self, calibration: RigCalibration, volume: WorkingVolume | None = None, settings: StereoSettings | None = None
+    ) -> None:
+        """Raises CalibrationMismatch when the calibration holds no usable pair."""
+        self._settings = settings or StereoSettings()
+        self._calibration = calibration
+        chosen = volume or default_volume(calibration)
+        self.pairs: tuple[PairGeometry, ...] = tuple(
+            make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()
+        )
+        self._images = [PairImages(pair) for pair in self.pairs]
+        self._matchers = [Matcher(pair.size_px, self._settings.match) for pair in self.pairs]
+        self._pool = ThreadPoolExecutor(len(self.pairs), thread_name_prefix="stereo")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(wait=True)
+
+    def reconstruct(self, images: FrameSet | Images) -> PointCloud:
+        """Return the surface of one pulse.
+
+        Raises:
+            CalibrationMismatch: an image has another size than the calibration's.
+        """
+        begin = time.perf_counter()
+        missing, found = _pixels(images, self.pairs)
+        self._calibration.check_sizes({name: (p.shape[1], p.shape[0]) for name, p in found.items()})
+        usable = [n for n, pair in enumerate(self.pairs) if not {pair.left.name, pair.right.name} & set(missing)]
+        if not usable:
+            return empty_cloud("no pod has both of its images: " + "; ".join(missing.values()))
+        jobs = [
+            self._pool.submit(self._run_pod, n, found[self.pairs[n].left.name], found[self.pairs[n].right.name])
+            for n in usable
+        ]
+        results = [job.result() for job in jobs]
+        return self._join(results, tuple(missing.values()), begin)
+
+    def measure_pods(self, images: Images) -> list[PodResult]:
+        """Return what each pod measured, one after the other, before anything is judged or fused."""
+        return [self._run_pod(n, images[pair.left.name], images[pair.right.name]) for n, pair in enumerate(self.pairs)]
+
+    def _run_pod(self, n: int, left: Image, right: Image) -> PodResult:
+        pair, trust = self.pairs[n], self._settings.trust
+        marks = [time.perf_counter()]
+        rectified = self._images[n].rectify(left, right)
+        if rectified.problem:
+            return PodResult(_no_figures(pair.pod), None, rectified.problem, MappingProxyType({}))
+        marks.append(time.perf_counter())
+        matches = self._matchers[n].match(rectified.left, rectified.right, pair.disparities_px, rectified.dark)
+        marks.append(time.perf_counter())
+        keep = screen(matches, self._settings.screen)
+        surface = make_surface(pair, matches.field, matches.quality, keep)
+        row, spread = row_residual(rectified.left, rectified.right, matches.field, matches.quality, keep)
+        marks.append(time.perf_counter())
+        lit = int(np.count_nonzero(rectified.left[1::4, 1::4] > rectified.dark))
+        figures = _figures(surface, lit, row, spread)
+        names = ("rectify", "match", "screen")
+        times = {name: 1e3 * (b - a) for name, a, b in zip(names, marks[:-1], marks[1:], strict=True)}
+        return PodResult(figures, surface, _judge(figures, pair, trust), MappingProxyType(times))
+
+    def _join(self, results: list[PodResult], gaps: tuple[str, ...], begin: float) -> PointCloud:
+        trust = self._settings.trust
+        times = {f"{r.figures.pod}.{name}": value for r in results for name, value in r.times_ms.items()}
+        figures = tuple(r.figures for r in results)
+        good = [r.surface for r in results if r.surface is not None and not r.problem]
+        warnings = [*gaps, *(r.problem for r in results if r.problem)]
+        if not good:
+            return empty_cloud("; ".join(warnings), Figures(pods=figures, warnings=tuple(warnings)))
+        warnings += [
+            f"pod {f.pod}: rows differ by {f.row_residual_px:+.2f} px; check the calibration"
+            for f in figures
+            if abs(f.row_residual_px) > trust.warn_row_px
+        ]
+        mark = time.perf_counter()
+        step = spread = float("nan")
+        share = 0.0
+        if len(good) == 2:
+            first, second, seam = fuse(good[0], good[1])
+            step, spread, good = 1e3 * seam.step_mm, 1e3 * seam.spread_mm, [first, second]
+            share = seam.overlap_cells / max(seam.total_cells, 1)
+            problem = _judge_seam(step, spread, seam.met_cells, trust)
+            if problem:
+                return empty_cloud(
+                    problem, Figures(figures, step, spread, share, MappingProxyType(times), tuple(warnings))
+                )
+            if abs(step) > trust.warn_step_um:
+                warnings.append(f"the pods' surfaces lie {step:+.0f} um apart; check the calibration")
+        fused = time.perf_counter()
+        cloud = self._dense(good)
+        done = time.perf_counter()
+        times |= {"fuse": 1e3 * (fused - mark), "points": 1e3 * (done - fused), "total": 1e3 * (done - begin)}
+        told = Figures(figures, step, spread, share, MappingProxyType(times), tuple(warnings))
+        points, sigma, normals, quality, pod = cloud
+        names = tuple(s.pair.pod for s in good)
+        return PointCloud(points, sigma, normals, quality, pod, names, figures=told)
+
+    def _dense(self, surfaces: list[Surface]) -> tuple[Floats32, Floats32, Floats32, Floats32, Bytes]:
+        firsts = [np.zeros(s.keep.shape[0], np.int64) for s in surfaces]
+        counts = [count_dense(s.keep, first) for s, first in zip(surfaces, firsts, strict=True)]
+        total = sum(counts)
+        points, normals = np.empty((total, 3), np.float32), np.empty((total, 3), np.float32)
+        sigma, quality, pod = np.empty(total, np.float32), np.empty(total, np.float32), np.empty(total, np.uint8)
+        jobs, start = [], 0
+        for n, (surface, first, count) in enumerate(zip(surfaces, firsts, counts, strict=True)):
+            part = slice(start, start + count)
+            pod[part] = n
+            jobs.append(
+                self._pool.submit(
+                    fill_dense,
+                    surface.field,
+                    surface.keep,
+                    surface.sigma_mm,
+                    surface.correlation,
+                    numbers_of(surface.pair),
+                    surface.pair.R_pair_world,
+                    surface.pair.centre_mm,
+                    first,
+                    points[part],
+                    normals[part],
+                    sigma[part],
+                    quality[part],
+                )
+            )
+            start += count
+        for job in jobs:
+            job.result()
+        return points, sigma, normals, quality, pod
+
+
+def reconstruct(images: FrameSet | Images, calibration: RigCalibration) -> PointCloud:
+    """Reconstruct one frame set. For a sequence keep a `CellReconstructor`: its set-up costs more than a frame."""
+    with CellReconstructor(calibration) as made:
+        return made.reconstruct(images)
+
+
+def _pixels(images: FrameSet | Images, pairs: tuple[PairGeometry, ...]) -> tuple[dict[str, str], dict[str, Image]]:
+    """Split into what is missing, with the reason, and what is there."""
+    missing: dict[str, str] = {}
+    found: dict[str, Image] = {}
+    for name in (camera.name for pair in pairs for camera in (pair.left, pair.right)):
+        if isinstance(images, FrameSet):
+            if name in images.frames:
+                found[name] = images.frames[name].pixels
+            else:
+                gap = images.gaps.get(name)
+                missing[name] = str(gap) if gap else f"camera {name}: no frame in the frame set"
+        elif name in images:
+            found[name] = images[name]
+        else:
+            missing[name] = f"camera {name}: no image"
+    wrong = [name for name, image in found.items() if image.ndim != 2 or image.dtype not in (np.uint8, np.uint16)]
+    if wrong:
+        raise CalibrationMismatch(
+            f"camera {wrong[0]}: image of shape {found[wrong[0]].shape} and type {found[wrong[0]].dtype}; expected "
+            "(height, width), 8 or 16 bit grey"
+        )
+    return missing, found
+
+
+def _no_figures(pod: str) -> PodFigures:
+    nan = float("nan")
+    return PodFigures(pod, 0, 0, nan, nan, nan, nan)
+
+
+def _figures(surface: Surface, lit: int, row: float, spread: float) -> PodFigures:
+    kept = surface.keep > 0
+    count = int(np.count_nonzero(kept))
+    sample = kept[::2, ::2]
+    correlation = float(np.median(surface.correlation[::2, ::2][sample])) if sample.any() else float("nan")
+    sigma = 1e3 * float(np.median(surface.sigma_mm[::2, ::2][sample])) if sample.any() else float("nan")
+    return PodFigures(surface.pair.pod, lit, count, correlation, row, spread, sigma)
+
+
+def _judge(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> str:
+    """Say why a pod's result cannot be true; empty when it may be."""
+    names = f"{pair.left.name} and {pair.right.name}"
+    if f.kept_cells < trust.least_cells or f.kept_share < trust.kept_share:
+        return (
+            f"pod {f.pod}: {100 * f.kept_share:.0f} % of the lit surface matches between {names}; expected at least "
+            f"{100 * trust.kept_share:.0f} %; check that the images are of one moment, belong to these cameras, show "
+            "speckle, and that the calibration is of this rig"
+        )
+    if not abs(f.row_residual_px) <= trust.row_residual_px or not f.row_spread_px <= trust.row_spread_px:
+        return (
+            f"pod {f.pod}: rows of {names} differ by {f.row_residual_px:+.2f} px (spread {f.row_spread_px:.2f} px); "
+            f"expected within {trust.row_residual_px:.2f} px; a camera was moved, or the calibration is another's"
+        )
+    return ""
+
+
+def _judge_seam(step_um: float, spread_um: float, met: int, trust: TrustSettings) -> str:
+    if met < trust.least_met_cells:
+        return ""
+    if abs(step_um) > trust.step_um or spread_um > trust.spread_um:
+        return (
+            f"the pods' surfaces lie {step_um:+.0f} um apart (spread {spread_um:.0f} um); expected within "
+            f"{trust.step_um:.0f} um; the images are of different moments, or the calibration is not true any more"
+        )
+    return ""

@@ -1,0 +1,203 @@
+"""Rectification: two cameras of a pod become a pair whose rows correspond.
+
+In: a calibration, the names of two cameras, a working volume. Out: a frozen `PairGeometry`: the pair's own frame, the
+region of interest that the volume covers, the range of disparities, and where its pixels fall in the raw images. The
+pair's x axis runs along the baseline, whichever way the cameras stand, so rows always correspond.
+This file refuses to know what is in the images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
+from rigdriver.calibration.project import distort, to_pixels
+from rigdriver.errors import CalibrationMismatch
+from rigdriver.stereo.resample import NODE_PX
+
+Array = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
+Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+BLOCK_PX = 32
+"""Rectified sizes are multiples of this: a cell of the coarsest pyramid level in full pixels."""
+EDGE_PX = 3
+"""Pixels beyond a raw image's border count as unseen."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingVolume:
+    """Where surfaces are looked for: a ball, cut flat before and behind as each pod sees it."""
+
+    centre_mm: tuple[float, float, float]
+    """In the calibration's world."""
+    radius_mm: float
+    half_depth_mm: float
+    """Along each pod's line of sight."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairGeometry:
+    """One pair, ready to be matched. `left` is the camera from whose pixels points are made."""
+
+    pod: str
+    left: CameraCalibration
+    right: CameraCalibration
+    R_pair_world: Array
+    """(3, 3): world directions to the pair's frame; x along the baseline, z towards the scene."""
+    centre_mm: Array
+    """(3,) the left camera's centre in the world."""
+    baseline_mm: float
+    focal_px: float
+    left_cx_px: float
+    right_cx_px: float
+    cy_px: float
+    size_px: tuple[int, int]
+    """Width and height of both rectified images."""
+    disparities_px: tuple[float, float]
+    """Least and largest disparity, x_left - x_right, of the working volume."""
+    nodes: tuple[Floats32, Floats32] = field(repr=False)
+    """Where every 16th rectified pixel falls in the turned raw image of the left and the right camera."""
+    turns: tuple[int, int]
+    """Quarter turns that the raw images are given first, so that resampling reads memory in order."""
+
+    @property
+    def depth_offset_px(self) -> float:
+        """Added to a disparity it gives the one of parallel cameras: z = baseline * focal / (disparity + offset)."""
+        return self.right_cx_px - self.left_cx_px
+
+    def turn(self, image: Image, side: int) -> Image:
+        """Return the raw image of the left (0) or right (1) camera turned as the nodes expect it."""
+        turn = self.turns[side]
+        return cast(Image, np.ascontiguousarray(image if turn == 0 else cv2.rotate(image, _TURN_CODE[turn])))
+
+
+_TURN_CODE = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+def default_volume(calibration: RigCalibration, share: float = 0.16) -> WorkingVolume:
+    """Return a ball about the point that all geometry cameras look at, its radius a `share` of their distance."""
+    cameras = [camera for camera in calibration if camera.role == "geometry"]
+    centres = np.stack([camera.centre_mm for camera in cameras])
+    axes = np.stack([camera.T_cam_world[2, :3] for camera in cameras])
+    away = np.eye(3)[None] - axes[:, :, None] * axes[:, None, :]
+    point = np.linalg.solve(away.sum(axis=0), np.einsum("nij,nj->i", away, centres))
+    distance = float(np.mean(np.linalg.norm(centres - point, axis=1)))
+    return WorkingVolume((float(point[0]), float(point[1]), float(point[2])), share * distance, 0.7 * share * distance)
+
+
+def find_pairs(calibration: RigCalibration) -> dict[str, tuple[str, str]]:
+    """Return the two geometry cameras of each pod.
+
+    Raises:
+        CalibrationMismatch: a pod has another number of them.
+    """
+    pods = calibration.pods("geometry")
+    wrong = {pod: names for pod, names in pods.items() if len(names) != 2}
+    if wrong or not pods:
+        told = "; ".join(f"pod {pod}: {', '.join(names)}" for pod, names in wrong.items()) or "no geometry camera"
+        raise CalibrationMismatch(f"{told}; expected two geometry cameras a pod; set roles and pods in the rig file")
+    return {pod: (names[0], names[1]) for pod, names in pods.items()}
+
+
+def make_pair(calibration: RigCalibration, pod: str, names: tuple[str, str], volume: WorkingVolume) -> PairGeometry:
+    """Lay out the rectified pair of one pod.
+
+    Raises:
+        CalibrationMismatch: the cameras do not both look at the working volume.
+    """
+    left, right = calibration[names[0]], calibration[names[1]]
+    R = _pair_rotation(left, right)
+    baseline = float(np.linalg.norm(right.centre_mm - left.centre_mm))
+    focal = float(np.mean([left.K[0, 0], left.K[1, 1], right.K[0, 0], right.K[1, 1]]))
+    middle = R @ (np.array(volume.centre_mm) - left.centre_mm)
+    if middle[2] <= 2 * volume.radius_mm:
+        raise CalibrationMismatch(
+            f"pod {pod}: the working volume lies {middle[2]:.0f} mm before {left.name}; expected more than "
+            f"{2 * volume.radius_mm:.0f} mm; check the calibration's poses"
+        )
+    near, far = middle[2] - volume.half_depth_mm, middle[2] + volume.half_depth_mm
+    low, high = _extent(left, R, volume), _extent(right, R, volume)
+    x0, y0 = focal * low[0][0], focal * max(low[0][1], high[0][1])
+    width = focal * (low[1][0] - low[0][0])
+    height = focal * min(low[1][1], high[1][1]) - y0
+    if width < BLOCK_PX or height < BLOCK_PX:
+        raise CalibrationMismatch(f"pod {pod}: {left.name} and {right.name} share no field; check their poses")
+    size = tuple(int(np.ceil(v / BLOCK_PX)) * BLOCK_PX for v in (width, height))
+    # The right image is shifted by the mean disparity, so that both hold the volume.
+    shift = focal * baseline / middle[2]
+    left_cx, right_cx = -x0, -x0 + shift
+    parallel = (focal * baseline / far, focal * baseline / near)
+    made = [
+        _make_nodes((int(size[0]), int(size[1])), camera, R, np.array([cx, -y0]), focal)
+        for camera, cx in ((left, left_cx), (right, right_cx))
+    ]
+    return PairGeometry(
+        pod=pod, left=left, right=right, R_pair_world=R, centre_mm=left.centre_mm, baseline_mm=baseline,
+        focal_px=focal, left_cx_px=float(left_cx), right_cx_px=float(right_cx), cy_px=float(-y0),
+        size_px=(size[0], size[1]), disparities_px=(float(parallel[0] - shift), float(parallel[1] - shift)),
+        nodes=(made[0][0], made[1][0]), turns=(made[0][1], made[1][1]),
+    )  # fmt: skip
+
+
+def _pair_rotation(left: CameraCalibration, right: CameraCalibration) -> Array:
+    x = right.centre_mm - left.centre_mm
+    length = np.linalg.norm(x)
+    if length < 1.0:
+        raise CalibrationMismatch(
+            f"cameras {left.name} and {right.name} stand {length:.2f} mm apart; expected a baseline"
+        )
+    x = x / length
+    z = left.T_cam_world[2, :3] + right.T_cam_world[2, :3]
+    z = z - (z @ x) * x
+    size = np.linalg.norm(z)
+    if size < 0.2:
+        raise CalibrationMismatch(f"cameras {left.name} and {right.name} look along their baseline; check their poses")
+    z = z / size
+    return np.stack([x, np.cross(z, x), z])
+
+
+def _extent(camera: CameraCalibration, R: Array, volume: WorkingVolume) -> tuple[Array, Array]:
+    """Least and largest slopes, in the pair's frame, of what lies in the volume and in the camera's image."""
+    middle = R @ (np.array(volume.centre_mm) - camera.centre_mm)
+    slope, reach = middle[:2] / middle[2], volume.radius_mm / middle[2]
+    width, height = camera.size_px
+    edge = np.linspace(0, 1, 33)
+    border = np.concatenate(
+        [np.stack([edge, np.full(33, side)], 1) for side in (0, 1)]
+        + [np.stack([np.full(33, side), edge], 1) for side in (0, 1)]
+    ) * [width - 1, height - 1]
+    rays = cv2.undistortPoints(border.reshape(-1, 1, 2), camera.K, camera.distortion).reshape(-1, 2)
+    turned = np.column_stack([rays, np.ones(len(rays))]) @ (R @ camera.T_cam_world[:3, :3].T).T
+    seen = turned[:, :2] / turned[:, 2:]
+    return np.maximum(seen.min(axis=0), slope - 1.05 * reach), np.minimum(seen.max(axis=0), slope + 1.05 * reach)
+
+
+def _make_nodes(
+    size_px: tuple[int, int], camera: CameraCalibration, R: Array, middle_px: Array, focal_px: float
+) -> tuple[Floats32, int]:
+    x = (np.arange(0, size_px[0] + 1, NODE_PX) - middle_px[0]) / focal_px
+    y = (np.arange(0, size_px[1] + 1, NODE_PX) - middle_px[1]) / focal_px
+    grid = np.stack(np.broadcast_arrays(x[None, :], y[:, None], 1.0), axis=-1)
+    rays = grid @ (camera.T_cam_world[:3, :3] @ R.T).T
+    places = to_pixels(distort(rays[..., :2] / rays[..., 2:], camera.distortion), camera.K)
+    width, height = camera.size_px
+    turn = _quarter_turns(places)
+    u, v = places[..., 0], places[..., 1]
+    turned = {0: (u, v), 1: (height - 1 - v, u), 2: (width - 1 - u, height - 1 - v), 3: (v, width - 1 - u)}[turn]
+    nodes = np.ascontiguousarray(np.stack(turned, axis=-1), dtype=np.float32)
+    nodes.flags.writeable = False
+    return nodes, turn
+
+
+def _quarter_turns(places: Array) -> int:
+    """Clockwise quarter turns of the raw image after which its rows run as the rectified rows do."""
+    along = places[places.shape[0] // 2, -1] - places[places.shape[0] // 2, 0]
+    if abs(along[0]) >= abs(along[1]):
+        return 0 if along[0] > 0 else 2
+    return 3 if along[1] > 0 else 1

@@ -1,0 +1,112 @@
+"""Rejecting what cannot be trusted, without knowing the truth.
+
+In: planes a cell and their quality. Out: which cells are kept, and why the others are not, as a code a cell. Tests, in
+this order: correlation, predicted uncertainty, fullness of the window, agreement with the neighbours, uniqueness in the
+right image, size of the island. This file refuses to know images and millimetres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.stereo.kernel import kernel
+from rigdriver.stereo.match import Matches
+
+Floats32 = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenSettings:
+    """What a cell must fulfil."""
+
+    correlation: float = 0.85
+    sigma_px: float = 0.10
+    fullness: float = 0.5
+    """Share of the window's weight that lies on cells that count."""
+    agreement_px: float = 0.50
+    """Largest distance from the mean of what the neighbours' planes say."""
+    neighbours: int = 5
+    """Of eight, that must be there and agree."""
+    island_cells: int = 120
+    """Smaller connected groups are dropped."""
+
+
+def screen(matches: Matches, settings: ScreenSettings) -> Bytes:
+    """Return (h, w) uint8: 1 where a cell is kept."""
+    keep = np.zeros(matches.has.shape, np.uint8)
+    _test(
+        matches.quality, matches.has, matches.weight,
+        np.float32(settings.correlation), np.float32(settings.sigma_px), np.float32(settings.fullness), keep,
+    )  # fmt: skip
+    agreed = np.zeros_like(keep)
+    _agree(matches.field, keep, np.float32(settings.agreement_px), settings.neighbours, agreed)
+    _unique(matches.field, agreed)
+    return _drop_islands(agreed, settings.island_cells)
+
+
+@kernel
+def _test(
+    quality: Floats32, has: Bytes, weight: Floats32,
+    correlation: np.float32, sigma: np.float32, fullness: np.float32, keep: Bytes,
+) -> None:  # fmt: skip
+    for j in range(has.shape[0]):
+        for i in range(has.shape[1]):
+            good = has[j, i] and weight[j, i] > 0 and quality[0, j, i] >= correlation
+            good = good and quality[1, j, i] <= sigma and quality[2, j, i] >= fullness
+            keep[j, i] = 1 if good else 0
+
+
+@kernel
+def _agree(field: Floats32, keep: Bytes, most: np.float32, least: int, agreed: Bytes) -> None:
+    rows, columns = keep.shape
+    for j in range(rows):
+        for i in range(columns):
+            if not keep[j, i]:
+                continue
+            count = 0
+            for q in range(max(j - 1, 0), min(j + 2, rows)):
+                for p in range(max(i - 1, 0), min(i + 2, columns)):
+                    if (q == j and p == i) or not keep[q, p]:
+                        continue
+                    u, v = np.float32(4 * (i - p)), np.float32(4 * (j - q))
+                    theirs = field[0, q, p] + u * field[1, q, p] + v * field[2, q, p]
+                    if abs(theirs - field[0, j, i]) <= most:
+                        count += 1
+            agreed[j, i] = 1 if count >= least else 0
+
+
+@kernel
+def _unique(field: Floats32, keep: Bytes) -> None:
+    """Two cells of a row that claim one place of the right image: the farther one is hidden there, so it is wrong."""
+    rows, columns = keep.shape
+    reach = columns + 256
+    owner = np.empty(2 * reach, np.int32)
+    for j in range(rows):
+        owner[:] = -1
+        for i in range(columns):
+            if not keep[j, i]:
+                continue
+            place = int(np.floor((4.0 * i + 1.5 - field[0, j, i]) / 4.0)) + 256
+            if place < 0 or place >= owner.shape[0]:
+                keep[j, i] = 0
+                continue
+            other = owner[place]
+            # On a steep but single surface neighbours may share a place; hidden ones come from far away.
+            if other >= 0 and i - other > 3:
+                if field[0, j, other] >= field[0, j, i]:
+                    keep[j, i] = 0
+                    continue
+                keep[j, other] = 0
+            owner[place] = i
+
+
+def _drop_islands(keep: Bytes, least: int) -> Bytes:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(keep, connectivity=4)
+    big = stats[:, cv2.CC_STAT_AREA] >= least
+    big[0] = False
+    return np.asarray(big[labels] if count > 1 else np.zeros_like(keep), np.uint8)

@@ -1,0 +1,83 @@
+"""Simulated views with their truth, small enough for unit tests; the only place here that knows the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rigdriver.calibration.boards import PRESETS
+from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
+
+SIZE = (640, 480)
+
+
+@dataclass
+class Views:
+    images: Mapping[str, np.ndarray]
+    calibration: RigCalibration
+    distance_mm: Callable[[np.ndarray], np.ndarray]
+    """Signed distance of world points to the true surface."""
+    still: Any
+    depth_mm: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def errors_um(self, cloud) -> np.ndarray:
+        return 1e3 * self.distance_mm(cloud.points_mm.astype(np.float64))
+
+
+def true_calibration(cameras) -> RigCalibration:
+    """The simulated cameras as they truly are, as a calibration."""
+    made = {}
+    for name, model in cameras.items():
+        made[name] = CameraCalibration(
+            name=name, serial="SIM", size_px=(model.width, model.height), K=model.lens.matrix,
+            distortion=np.array(model.lens.distortion), T_cam_world=np.array(model.T_cam_world), pod=model.pod,
+            role="texture" if model.is_colour else "geometry",
+        )  # fmt: skip
+    return RigCalibration(
+        rig="sim", created="2026-01-01T00:00:00Z", board=PRESETS["face"], bow_mm=(0, 0, 0),
+        cameras=MappingProxyType(made), rms_px=0.05, views=36, corners=1000, kept_share=1.0,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def render():
+    """render(table, t_s=0.0, size_px=..., cameras=...) -> Views, kept for the session."""
+    from rigdriver_sim.scene.offline import RenderPlan, render_image
+    from rigdriver_sim.scene.pods import CAMERAS
+    from rigdriver_sim.scene.render import Renderer
+    from rigdriver_sim.scene.spec import parse_scene
+
+    made: dict[str, Views] = {}
+
+    def render(table, index=0, size_px=SIZE, with_colour=False) -> Views:
+        key = repr((table, index, size_px, with_colour))
+        if key not in made:
+            renderer = Renderer(parse_scene(table), *size_px)
+            plan = RenderPlan(width=size_px[0], height=size_px[1])
+            names = [name for name in CAMERAS if with_colour or not name.endswith("colour")]
+            images, depth = {}, {}
+            for name in names:
+                pixels, depth[name] = render_image(renderer, plan, index, name)
+                images[name] = pixels.astype(np.uint8)
+            still = renderer.still(index / plan.rate_hz)
+            calibration = true_calibration(renderer.pods.cameras)
+            made[key] = Views(images, calibration, still.signed_distance_mm, still, depth)
+        return made[key]
+
+    return render
+
+
+@pytest.fixture(scope="session")
+def plate(render) -> Views:
+    """A flat plate facing between the pods."""
+    return render({"kind": "plate", "seed": 21}, index=2)
+
+
+@pytest.fixture(scope="session")
+def head(render) -> Views:
+    return render({"kind": "head", "seed": 22, "motion": {"smile": 0.5}}, with_colour=True)
