@@ -222,7 +222,7 @@ def print_summary(result: dict[str, object]) -> None:
         ("late_ms_p99", "sleeper late, p99 ms", 1),
     ):
         values = "".join(f"{medians[contender][field] * scale:12.3f}" for contender in CONTENDERS)
-        ratio = "-" if ratios[field] is None else f"{ratios[field]:.2f}"
+        ratio = "-" if ratios[field] is None else f"{ratios[field]:.3f}"
         print(f"{unit:24}{values}{ratio:>8}")
     print(f"{'frames':24}" + "".join(f"{medians[contender]['frames']:12.0f}" for contender in CONTENDERS))
     print(f"{'frames lost, all rounds':24}" + "".join(f"{lost[contender]:12d}" for contender in CONTENDERS))
