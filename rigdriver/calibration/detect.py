@@ -26,7 +26,7 @@ SEARCH_WIDTH_PX = 1280
 """Markers are searched in an image not wider than this."""
 FEWEST_CORNERS = 6
 """Fewer corners than this do not hold a board's pose."""
-THRESHOLD_WINDOWS_PX = ((15, 15), (5, 35))
+THRESHOLD_WINDOWS_PX = ((7, 21), (5, 35))
 """Adaptive threshold windows of the first search, and of the second one when the first found little."""
 
 
@@ -93,7 +93,7 @@ def _charuco(board: Board, grey: Grey) -> tuple[npt.NDArray[np.int32], Array]:
     for first, last in THRESHOLD_WINDOWS_PX:
         parameters = cv2.aruco.DetectorParameters()
         parameters.adaptiveThreshWinSizeMin, parameters.adaptiveThreshWinSizeMax = first, last
-        parameters.adaptiveThreshWinSizeStep = 10
+        parameters.adaptiveThreshWinSizeStep = max(last - first, 1)
         detector = cv2.aruco.CharucoDetector(made, cv2.aruco.CharucoParameters(), parameters)
         corners, found, marker_corners, _ = detector.detectBoard(small)
         ids = _flat_ids(found)
@@ -172,7 +172,7 @@ def guess_dictionaries(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -
     """Count the markers of each known dictionary in an image: what to say when a board is not the described one."""
     small, _ = _reduced(to_grey(pixels))
     counts: dict[str, int] = {}
-    for name in (n for n in DICTIONARIES if n.endswith("_1000")):
+    for name in (n for n in DICTIONARIES if n.endswith("_250")):
         dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[name])
         _, ids, _ = cv2.aruco.ArucoDetector(dictionary).detectMarkers(small)
         if len(_flat_ids(ids)) >= 4:

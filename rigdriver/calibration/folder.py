@@ -1,7 +1,8 @@
 """Folders of images: DIR/<camera>/<index>.png or .tiff, one index a view.
 
 In: a folder, a board. Out: detections by view and camera, images' sizes, and what could not be used, in words.
-A view that one camera lacks is fine; an image that cannot be read or has another size is told and left out.
+A view that one camera lacks is fine; an image that cannot be read or has another size is told and left out, a blurred
+one is told and kept: the adjustment weighs it by what it is worth.
 This file refuses to solve.
 """
 
@@ -82,10 +83,10 @@ def detect_folder(
                 notes.append(f"{path}: {found.size_px} pixels, the others {sizes[name]}; left out")
             elif not found.is_found:
                 notes.append(f"view {view}, camera {name}: board not found")
-            elif problem := blur_problem(found):
-                notes.append(f"view {view}, camera {name}: {problem}; left out")
             else:
                 detections[view][name] = found
+                if problem := blur_problem(found):
+                    notes.append(f"view {view}, camera {name}: {problem}")
     if not any(detections.values()):
         _refuse_nowhere(folder, board, [path for _, _, path in jobs])
     ordered = {name: sizes[name] for name in images if name in sizes}
@@ -103,16 +104,14 @@ def _detect_file(board: Board, path: Path) -> Detection | None:
 
 def _refuse_nowhere(folder: Path, board: Board, paths: Sequence[Path]) -> None:
     seen: dict[str, int] = {}
-    for path in paths[:: max(1, len(paths) // 4)]:
+    for path in paths[:: max(1, len(paths) // 2)]:
         pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if pixels is not None:
             for name, count in guess_dictionaries(np.asarray(pixels, dtype=np.uint8)).items():
                 seen[name] = max(seen.get(name, 0), count)
     likely = max(seen, key=lambda name: seen[name], default="")
     hint = (
-        f"markers of {likely.removesuffix('_1000')} are there: wrong board parameters"
-        if likely
-        else "no markers either"
+        f"markers of {likely.removesuffix('_250')} are there: wrong board parameters" if likely else "no markers either"
     )
     raise BoardMismatch(
         f"{folder}: board {board.name} was found in none of {len(paths)} images; {hint}; check columns, rows, "

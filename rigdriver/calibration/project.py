@@ -114,7 +114,7 @@ def undistort(xy_bent: Array, distortion: npt.ArrayLike) -> Array:
         xy += step
         if not np.any(np.abs(step) > UNDISTORT_TOLERANCE):
             break
-    xy[~(np.abs(step) < 1e-9)] = np.nan
+    xy[~(np.abs(step) < 1e-9).all(axis=-1)] = np.nan
     return xy
 
 

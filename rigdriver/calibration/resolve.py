@@ -72,7 +72,7 @@ def resolve_camera(calibration: RigCalibration, observations: Observations, boar
         keep = judge_corners(table, residuals(replace(problem, observations=table), adjusted.state))
         problem = replace(problem, observations=table.keep(keep))
         adjusted = adjust(problem, adjusted.state, iterations=15)
-    _refuse_others_moved(calibration, problem.observations, adjusted.residuals_px, moved)
+    _refuse_others_moved(calibration, table, residuals(replace(problem, observations=table), adjusted.state), moved)
     return _conclude(calibration, problem, adjusted.state, adjusted.residuals_px, moved)
 
 
@@ -103,7 +103,7 @@ def _refuse_others_moved(calibration: RigCalibration, table: Observations, miss:
         mine = table.camera == c
         if c == moved or not mine.any():
             continue
-        rms = float(np.sqrt((miss[mine] ** 2).sum(axis=1).mean()))
+        rms = 1.2 * float(np.median(np.linalg.norm(miss[mine], axis=1)))  # of Gaussian noise; outliers do not count
         before = camera.rms_px if np.isfinite(camera.rms_px) else 0.2
         if rms > max(LARGEST_TIMES * before, 0.3):
             raise ViewsInconsistent(

@@ -93,11 +93,11 @@ def fit_plane(board_mm: Array, points_px: Array) -> tuple[Mask, bool]:
         return none, False
     is_mirrored = bool(np.linalg.det(H) * np.sign(H[2] @ np.r_[board_mm.mean(axis=0), 1]) < 0)
     if fits.sum() >= 20:
-        fits = _fit_smooth(board_mm, points_px, np.asarray(H, dtype=np.float64), fits)
+        fits = _fit_smooth(board_mm, points_px, np.asarray(H, dtype=np.float64), fits, max(2.0, 0.01 * size))
     return fits, is_mirrored
 
 
-def _fit_smooth(board_mm: Array, points_px: Array, H: Array, fits: Mask) -> Mask:
+def _fit_smooth(board_mm: Array, points_px: Array, H: Array, fits: Mask, largest: float) -> Mask:
     """Judge again with a cubic lens on top of the homography, by weighted least squares."""
     seen = np.column_stack([board_mm, np.ones(len(board_mm))]) @ H.T
     rest = points_px - seen[:, :2] / seen[:, 2:]
@@ -111,4 +111,4 @@ def _fit_smooth(board_mm: Array, points_px: Array, H: Array, fits: Mask) -> Mask
         miss = np.linalg.norm(rest - design @ fit, axis=1)
         width = max(float(np.median(miss[fits])), 0.05)
         weight = fits / np.sqrt(1 + (miss / (2 * width)) ** 2)
-    return fits & (miss < max(1.5, 12 * float(np.median(miss[fits]))))
+    return fits & np.asarray(miss < np.clip(12 * float(np.median(miss[fits])), 1.5, largest), dtype=np.bool_)

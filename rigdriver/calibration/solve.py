@@ -31,7 +31,7 @@ from rigdriver.calibration.project import transform
 from rigdriver.calibration.screen import screen
 from rigdriver.calibration.start import FEWEST_VIEWS, first_guess
 from rigdriver.calibration.uncertainty import expect_accuracy, invert, sigmas_of
-from rigdriver.errors import BoardMismatch, UsageError, ViewsInsufficient
+from rigdriver.errors import BoardMismatch, UsageError, ViewsInconsistent
 
 Array = npt.NDArray[np.float64]
 Progress = Callable[[float, str], None]
@@ -129,6 +129,7 @@ def _adjust_robustly(problem: Problem, state: RigState) -> tuple[Problem, Adjust
     """Adjust with a loss that outliers hardly move, and drop images that contradict the rest."""
     adjusted = adjust(problem, state, loss_px=1.0)
     whole = problem.observations
+    _refuse_far_fit(problem, adjusted)
     judged = judge_images(whole, adjusted.residuals_px)
     for _ in range(3):
         refuse_contradiction(whole, judged)
@@ -145,6 +146,18 @@ def _adjust_robustly(problem: Problem, state: RigState) -> tuple[Problem, Adjust
     return problem, adjusted, judged
 
 
+def _refuse_far_fit(problem: Problem, adjusted: Adjusted) -> None:
+    """A typical corner that is pixels off is no outlier: the description of the board is wrong."""
+    typical = float(np.median(np.linalg.norm(adjusted.residuals_px, axis=1)))
+    limit = max(2.0, 2 * LARGEST_RMS_SHARE * max(w for w, _ in problem.observations.sizes_px))
+    if typical > limit:
+        raise BoardMismatch(
+            f"the typical corner lies {typical:.1f} px from where the board's description has it; expected less than "
+            f"{limit:.1f} px; seen is another board than described (count its squares, check dictionary and legacy "
+            "pattern), or the board moved in nearly all views"
+        )
+
+
 def _both(first: Judged, second: Judged) -> Judged:
     """A view whose pose is no longer estimated cannot come back; other judgements are the later one's."""
     views = tuple(sorted({*first.dropped_views, *second.dropped_views}))
@@ -157,9 +170,10 @@ def _refuse_lost_camera(whole: Observations, rest: Observations, judged: Judged)
     left, had = (rest.counts() > 0).sum(axis=0), (whole.counts() > 0).sum(axis=0)
     for name, now, before in zip(whole.cameras, left, had, strict=True):
         if now < FEWEST_VIEWS:
-            raise ViewsInsufficient(
-                f"camera {name}: {now} usable views are left of {before} ({'; '.join(judged.notes[:2])}); "
-                f"expected at least {FEWEST_VIEWS}; take more views with the board at rest"
+            raise ViewsInconsistent(
+                f"camera {name}: only {now} of its {before} views agree with the other cameras (for example "
+                f"{judged.notes[0]}); expected at least {FEWEST_VIEWS}; the board or the camera moved between "
+                "the exposures: rest both, and use frame sets that are proved synchronous"
             )
 
 

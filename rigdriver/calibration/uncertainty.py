@@ -30,6 +30,11 @@ Array = npt.NDArray[np.float64]
 
 SAMPLES = 400
 """Draws for the 95 % bounds."""
+BEYOND = 1.4
+"""Points count that lie inside the images, or so far beyond their edges; farther out nothing is known of a lens."""
+FEWEST_POINTS = 10
+LARGEST_SHARE = 0.4
+"""The ball is at most this share of the distance wide."""
 STEPS = np.r_[np.full(4, 1e-2), np.full(8, 1e-5), np.full(3, 1e-6), np.full(3, 1e-3)]
 """Step of the numerical derivative for each of a camera's 18 parameters."""
 
@@ -112,10 +117,17 @@ def expect_accuracy(
     if not pods:
         return None
     centre = aim([cameras[name] for pod in pods for name in pod]) if centre_mm is None else centre_mm
+    distance = min(float(np.linalg.norm(cameras[name].centre_mm - centre)) for pod in pods for name in pod)
+    diameter_mm = min(diameter_mm, LARGEST_SHARE * distance)
     points = ball(centre, diameter_mm)
+    for pod in pods:
+        for name in pod:
+            points = points[_is_near_image(cameras[name], points)]
+    if len(points) < FEWEST_POINTS:
+        return None
     moves = [_moves(cameras, pod, covariance, points) for pod in pods]
     seen = np.all([np.isfinite(m).all(axis=(1, 2)) for m in moves], axis=0)
-    if seen.sum() < 10:
+    if seen.sum() < FEWEST_POINTS:
         return None
     centred = points[seen] - points[seen].mean(axis=0)
     stacked = np.concatenate([m[seen] for m in moves]).reshape(-1, moves[0].shape[2])
@@ -139,6 +151,14 @@ def expect_accuracy(
         step_um=_rms(step) * 1e3, step_um_95=float(np.percentile(step, 95)) * 1e3,
         scale_ppm=_rms(scale) * 1e6, scale_ppm_95=float(np.percentile(np.abs(scale), 95)) * 1e6,
     )  # fmt: skip
+
+
+def _is_near_image(camera: CameraCalibration, points: Array) -> npt.NDArray[np.bool_]:
+    X = points @ camera.T_cam_world[:3, :3].T + camera.T_cam_world[:3, 3]
+    half = np.array(camera.size_px) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        image = X[:, :2] / X[:, 2:] * np.diag(camera.K)[:2] + camera.K[:2, 2]
+    return (X[:, 2] > 0) & (np.abs(image - half) < BEYOND * half).all(axis=1)
 
 
 def _rms(values: Array) -> float:

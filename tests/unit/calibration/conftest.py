@@ -6,16 +6,22 @@ corners have Gaussian noise and a share of gross outliers, nothing of optics or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from rigdriver.calibration.boards import PRESETS, Board
+from rigdriver.calibration.boards import Board
+from rigdriver.calibration.calibration import CameraCalibration
 from rigdriver.calibration.observations import Observations, make_observations
+from rigdriver.calibration.project import triangulate
+from rigdriver.calibration.solve import CameraIdentity, SolveOptions, solve
 
+TEST_BOARD = Board("charuco", 13, 10, 20.0, 15.0, "DICT_5X5_100", nominal_square_mm=20.0)
 NAMES = ("left_upper", "left_lower", "left_colour", "right_upper", "right_lower", "right_colour")
 
 
@@ -71,7 +77,7 @@ class TrueRig:
 
 def make_rig(
     seed: int, views: int = 36, size_px: tuple[int, int] = (2048, 1536), coefficients: int = 5,
-    board: Board = PRESETS["face"], bow_mm: float = 0.0, horizontal: bool = True,
+    board: Board = TEST_BOARD, bow_mm: float = 0.0, horizontal: bool = True,
 ) -> TrueRig:  # fmt: skip
     """Two pods 90 degrees apart, 900 mm away, pairs 20 degrees (313 mm) apart, colour cameras in between."""
     rng = np.random.default_rng(seed)
@@ -82,7 +88,7 @@ def make_rig(
             yaw = np.radians(pod_deg + (off_deg if horizontal else 0.0)) + rng.normal(0, 0.01)
             pitch = np.radians(0.0 if horizontal else off_deg)
             eye = 900 * np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), -np.cos(yaw) * np.cos(pitch)])
-            eye += [0, up_mm, 0] + rng.normal(0, 8, 3)
+            eye += np.array([0, up_mm, 0]) + rng.normal(0, 8, 3)
             T = look_at(eye, rng.normal(0, 5, 3), rng.normal(0, 1.5))
             f = focal * (1 + rng.normal(0, 0.01))
             centre = (np.array(size_px) - 1) / 2 + rng.normal(0, 12, 2)
@@ -145,18 +151,19 @@ def observe(
             angle, size = rng.uniform(0, 2 * np.pi, len(ids)), rng.uniform(low, high, len(ids))
             points[is_bad] += (size[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1))[is_bad]
             rows.append((np.full(len(ids), c), np.full(len(ids), v), ids, points, is_bad))
-    camera, view, corner, points, bad = (np.concatenate([r[i] for r in rows]) for i in range(5))
+    cameras, views, corners, points, bad = (np.concatenate([r[i] for r in rows]) for i in range(5))
     rig.bad_rows = bad
     names = [c.name for c in rig.cameras]
     sizes = [c.size_px for c in rig.cameras]
-    return make_observations(names, [f"{v:03d}" for v in range(len(rig.views))], sizes, camera, view, corner, points)
+    return make_observations(names, [f"{v:03d}" for v in range(len(rig.views))], sizes, cameras, views, corners, points)
 
 
 def face_volume(count: int = 1500) -> np.ndarray:
     """Points of a 300 mm ball around the working point."""
     rng = np.random.default_rng(3)
     points = rng.uniform(-150, 150, (4 * count, 3))
-    return points[np.linalg.norm(points, axis=1) < 150][:count]
+    inside: np.ndarray = points[np.linalg.norm(points, axis=1) < 150]
+    return inside[:count]
 
 
 @dataclass
@@ -168,36 +175,57 @@ class Score:
     """RMS distance of the two pods' answers for the same point."""
 
 
-def score(rig: TrueRig, calibrated: Sequence[object], pods: Sequence[Sequence[str]]) -> Score:
+def score(rig: TrueRig, calibrated: Iterable[CameraCalibration]) -> Score:
     """Triangulate exact images with the solved cameras, pod by pod, and compare with the truth."""
-    from rigdriver.calibration.project import triangulate
-
-    truth = face_volume()
-    solved = {c.name: c for c in calibrated}  # type: ignore[attr-defined]
+    points = face_volume()
+    solved = {c.name: c for c in calibrated}
     true = {c.name: c for c in rig.cameras}
     answers = []
-    for pod in pods:
-        points = np.stack([true[name].project(truth) for name in pod])
-        answers.append(triangulate([solved[name] for name in pod], points)[0])
-    cloud = np.concatenate(answers)
-    target = np.concatenate([truth] * len(answers))
+    for pod in (("left_upper", "left_lower"), ("right_upper", "right_lower")):
+        images = np.stack([true[name].project(points) for name in pod])
+        answers.append(triangulate([solved[name] for name in pod], images)[0])
+    cloud, target = np.concatenate(answers), np.concatenate([points] * 2)
     a, b = cloud - cloud.mean(axis=0), target - target.mean(axis=0)
     U, S, Vt = np.linalg.svd(a.T @ b)
     D = np.diag([1, 1, np.sign(np.linalg.det(U @ Vt))])
     rest = a @ (U @ D @ Vt) - b
-    scale = np.trace(np.diag(S) @ D) / (a**2).sum()
-    step = np.sqrt(((answers[0] - answers[-1]) ** 2).sum(axis=1).mean()) if len(answers) > 1 else 0.0
-    return Score(1e3 * np.sqrt((rest**2).sum(axis=1).mean()), 1e6 * (1 / scale - 1), 1e3 * step)
+    scale = float(np.trace(np.diag(S) @ D) / (a**2).sum())
+    step = float(np.sqrt(((answers[0] - answers[1]) ** 2).sum(axis=1).mean()))
+    return Score(1e3 * float(np.sqrt((rest**2).sum(axis=1).mean())), 1e6 * (1 / scale - 1), 1e3 * step)
 
 
-@pytest.fixture
-def truth():
-    """The functions above, for tests: truth.make_rig(...), truth.observe(...), truth.score(...)."""
+def bump(rig: TrueRig, camera: str, axis: int, urad: float) -> TrueRig:
+    """The rig with one camera turned about its own x (pitch), y (yaw) or z axis (roll)."""
+    moved = copy.deepcopy(rig)
+    for c in moved.cameras:
+        if c.name == camera:
+            vector = np.zeros(3)
+            vector[axis] = urad * 1e-6
+            turn = np.eye(4)
+            turn[:3, :3] = cv2.Rodrigues(vector)[0]
+            c.T_cam_world = turn @ c.T_cam_world
+    return moved
 
-    class Truth:
-        pass
 
-    made = Truth()
-    for function in (make_rig, observe, score, face_volume, look_at):
-        setattr(made, function.__name__, function)
-    return made
+IDENTITIES = {n: CameraIdentity(f"SN-{n}", n.split("_")[0], "texture" if "colour" in n else "geometry") for n in NAMES}
+
+
+@pytest.fixture(scope="session")
+def truth() -> SimpleNamespace:
+    """The functions above: truth.make_rig(...), truth.observe(...), truth.score(...), truth.bump(...)."""
+    return SimpleNamespace(
+        make_rig=make_rig, observe=observe, score=score, face_volume=face_volume, look_at=look_at, bump=bump,
+        names=NAMES, identities=IDENTITIES,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def solved(truth: SimpleNamespace) -> SimpleNamespace:
+    """One rig with 36 views, and its solution: rig, observations, solution, calibration."""
+    rig = make_rig(1)
+    observations = observe(rig, 1)
+    board = rig.board.measured(rig.board.square_mm, 0.0005)
+    solution = solve(observations, board, SolveOptions(rig="face-rig", identities=IDENTITIES))
+    return SimpleNamespace(
+        rig=rig, observations=observations, board=board, solution=solution, calibration=solution.calibration
+    )

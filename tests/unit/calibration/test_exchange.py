@@ -1,0 +1,95 @@
+"""Other programs' files: OpenCV reads ours, we read theirs, Kalibr's four parameters are honest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from rigdriver.calibration.exchange import (
+    export_kalibr,
+    export_opencv,
+    import_kalibr,
+    import_opencv,
+    import_opencv_stereo,
+)
+from rigdriver.calibration.project import project
+from rigdriver.errors import CalibrationMismatch, UsageError
+
+
+def test_opencv_files_come_back_as_they_went(solved: SimpleNamespace, truth: SimpleNamespace, tmp_path: Path) -> None:
+    paths = export_opencv(solved.calibration, tmp_path)
+    assert len(paths) == 6
+    again = import_opencv(tmp_path, "face-rig", {n: f"SN-{n}" for n in truth.names})
+    for camera in solved.calibration:
+        copy = again[camera.name]
+        assert np.array_equal(copy.K, camera.K)
+        assert np.array_equal(copy.distortion, camera.distortion)
+        assert np.array_equal(copy.T_cam_world, camera.T_cam_world)
+        assert (copy.size_px, copy.serial) == (camera.size_px, camera.serial)
+    storage = cv2.FileStorage(str(paths[0]), cv2.FILE_STORAGE_READ)
+    assert np.array_equal(storage.getNode("camera_matrix").mat(), solved.calibration["left_upper"].K)
+    storage.release()
+
+
+def test_opencvs_stereo_files_are_read(tmp_path: Path) -> None:
+    K, d = np.array([[500.0, 0, 320], [0, 501, 240], [0, 0, 1]]), np.array([[-0.2, 0.1, 0, 0, 0]])
+    R = cv2.Rodrigues(np.array([0.0, 0.1, 0.0]))[0]
+    for name, nodes in (
+        ("in.yml", {"M1": K, "D1": d, "M2": K + 1, "D2": d}),
+        ("ex.yml", {"R": R, "T": np.array([-83.0, 1, 2])}),
+    ):
+        storage = cv2.FileStorage(str(tmp_path / name), cv2.FILE_STORAGE_WRITE)
+        for key, value in nodes.items():
+            storage.write(key, value)
+        storage.release()
+    found = import_opencv_stereo(tmp_path / "in.yml", tmp_path / "ex.yml", (640, 480), ("left", "right"), "pair", {})
+    assert found["right"].T_cam_world[:3, 3].tolist() == [-83.0, 1.0, 2.0]
+    assert np.allclose(found["right"].T_cam_world[:3, :3], R)
+    with pytest.raises(CalibrationMismatch, match="lacks the matrix R"):
+        import_opencv_stereo(tmp_path / "in.yml", tmp_path / "in.yml", (640, 480), ("left", "right"), "pair", {})
+
+
+def test_an_empty_folder_is_no_opencv_calibration(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationMismatch, match="expected one a camera"):
+        import_opencv(tmp_path, "rig", {})
+
+
+def test_kalibr_files_project_like_the_calibration_within_a_tenth_of_a_pixel(
+    solved: SimpleNamespace, truth: SimpleNamespace, tmp_path: Path
+) -> None:
+    misses = export_kalibr(solved.calibration, tmp_path / "camchain.yaml")
+    assert max(misses.values()) < 0.1
+    chain = yaml.safe_load((tmp_path / "camchain.yaml").read_text())
+    assert np.linalg.norm(np.array(chain["cam1"]["T_cn_cnm1"])[:3, 3]) == pytest.approx(0.313, abs=0.05)
+    again = import_kalibr(tmp_path / "camchain.yaml", truth.names, "face-rig", {})
+    inside = truth.face_volume()[:200] * 0.6 @ np.eye(3)
+    world = solved.calibration["left_upper"].T_cam_world
+    centre = truth.make_rig(1).cameras[0].T_cam_world
+    points = (inside @ centre[:3, :3].T + centre[:3, 3]) @ np.linalg.inv(world)[:3, :3].T
+    for name in truth.names:
+        assert np.abs(project(again[name], points) - project(solved.calibration[name], points)).max() < 0.15
+
+
+def test_a_lens_that_four_parameters_cannot_tell_is_not_exported(solved: SimpleNamespace, tmp_path: Path) -> None:
+    camera = solved.calibration["left_upper"]
+    bent = type(camera)(**{
+        **{f: getattr(camera, f) for f in ("name", "serial", "size_px", "K", "T_cam_world")},
+        "distortion": np.array([-0.1, 0.3, 0, 0, 4000.0]),
+    })  # fmt: skip
+    with pytest.raises(UsageError, match="export OpenCV YAML"):
+        export_kalibr(solved.calibration.with_camera(bent), tmp_path / "c.yaml")
+
+
+def test_other_kalibr_lenses_and_counts_are_refused(tmp_path: Path) -> None:
+    entry = {"camera_model": "omni", "distortion_model": "radtan", "intrinsics": [1, 1, 1, 1], "resolution": [4, 4]}
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump({"cam0": entry}))
+    with pytest.raises(CalibrationMismatch, match="lens model omni-radtan; expected pinhole-radtan"):
+        import_kalibr(path, ["a"], "rig", {})
+    with pytest.raises(CalibrationMismatch, match="expected 2 cameras"):
+        import_kalibr(path, ["a", "b"], "rig", {})

@@ -1,0 +1,137 @@
+"""The calibration file: what goes in comes out, and what does not belong is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from rigdriver.calibration.file import load, parse, save, to_text
+from rigdriver.config import CameraConfig, RigConfig
+from rigdriver.errors import CalibrationMismatch, RigError
+
+
+def _rig(names: tuple[str, ...], name: str = "face-rig", swap: str = "") -> RigConfig:
+    cameras = [
+        {"name": n, "serial": "OTHER" if n == swap else f"SN-{n}", "output": i, "pod": n.split("_")[0]}
+        for i, n in enumerate(names)
+    ]
+    table = {"name": name, "box": {"url": "/dev/null"}, "genicam": {"producers": ["/x.cti"]}, "cameras": cameras}
+    return RigConfig.model_validate(table)
+
+
+def test_a_saved_calibration_loads_as_it_was(solved: SimpleNamespace, tmp_path: Path) -> None:
+    save(solved.calibration, tmp_path / "a" / "rig.json")
+    again = load(tmp_path / "a" / "rig.json")
+    for camera in solved.calibration:
+        copy = again[camera.name]
+        assert np.array_equal(copy.K, camera.K)
+        assert np.array_equal(copy.distortion, camera.distortion)
+        assert np.array_equal(copy.T_cam_world, camera.T_cam_world)
+        assert dict(copy.sigmas) == dict(camera.sigmas)
+        assert (copy.serial, copy.pod, copy.role, copy.size_px) == (
+            camera.serial,
+            camera.pod,
+            camera.role,
+            camera.size_px,
+        )
+        assert not copy.K.flags.writeable
+    assert again.accuracy == solved.calibration.accuracy
+    assert again.board == solved.calibration.board
+    assert again.covariance is not None
+    assert solved.calibration.covariance is not None
+    assert np.allclose(again.covariance.matrix, solved.calibration.covariance.matrix, rtol=1e-8)
+    assert to_text(again) == to_text(solved.calibration)
+
+
+def test_the_file_is_written_whole_or_not_at_all(solved: SimpleNamespace, tmp_path: Path) -> None:
+    save(solved.calibration, tmp_path / "rig.json")
+    save(solved.calibration, tmp_path / "rig.json")
+    assert [p.name for p in tmp_path.iterdir()] == ["rig.json"]
+
+
+def test_the_rig_it_was_made_on_is_accepted(solved: SimpleNamespace, truth: SimpleNamespace, tmp_path: Path) -> None:
+    save(solved.calibration, tmp_path / "rig.json")
+    assert load(tmp_path / "rig.json", _rig(truth.names), {"left_upper": (2048, 1536)}).rig == "face-rig"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": "other"}, "is of rig 'face-rig', this rig is 'other'"),
+        ({"swap": "left_lower"}, "camera left_lower: calibrated was SN SN-left_lower, the rig has SN OTHER"),
+    ],
+)
+def test_another_rig_or_camera_is_refused(
+    solved: SimpleNamespace, truth: SimpleNamespace, tmp_path: Path, change: dict[str, str], words: str
+) -> None:
+    save(solved.calibration, tmp_path / "rig.json")
+    with pytest.raises(CalibrationMismatch, match=words) as info:
+        load(tmp_path / "rig.json", _rig(truth.names, **change))
+    assert isinstance(info.value, ValueError)
+    assert isinstance(info.value, RigError)
+
+
+def test_missing_and_surplus_cameras_are_told_together(solved: SimpleNamespace, truth: SimpleNamespace) -> None:
+    config = _rig(truth.names[:5])
+    extra = CameraConfig(name="third", serial="SN-third", output=9)
+    with pytest.raises(
+        CalibrationMismatch, match=r"camera third .*not in the calibration; camera right_colour: calibrated"
+    ):
+        solved.calibration.check_rig(config.model_copy(update={"cameras": (*config.cameras, extra)}))
+
+
+def test_another_resolution_is_refused_with_both_sizes(solved: SimpleNamespace) -> None:
+    with pytest.raises(CalibrationMismatch, match=r"left_upper: images are 1280x1024, calibrated was 2048x1536"):
+        solved.calibration.check_sizes({"left_upper": (1280, 1024), "left_lower": (2048, 1536)})
+
+
+def test_a_file_changed_by_hand_is_refused(solved: SimpleNamespace) -> None:
+    table = json.loads(to_text(solved.calibration))
+    table["cameras"]["left_upper"]["K"][0][0] += 0.001
+    with pytest.raises(CalibrationMismatch, match="hash does not fit"):
+        parse(json.dumps(table), "x.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is no JSON"),
+        ("[]", "is no rigdriver-calibration file"),
+        ('{"format": "rigdriver-calibration", "version": 99}', "has version 99, this program reads 1"),
+        ('{"format": "rigdriver-calibration", "version": 1}', "Field required"),
+    ],
+)
+def test_what_is_no_calibration_is_refused_in_one_line(text: str, words: str) -> None:
+    with pytest.raises(CalibrationMismatch, match=words) as info:
+        parse(text, "x.json")
+    assert "\n" not in str(info.value)
+
+
+def test_cutting_a_file_anywhere_is_noticed(solved: SimpleNamespace, tmp_path: Path) -> None:
+    text = to_text(solved.calibration)
+    for share in (0.1, 0.5, 0.9, 0.999):
+        with pytest.raises(CalibrationMismatch):
+            parse(text[: int(len(text) * share)], "x.json")
+    with pytest.raises(CalibrationMismatch, match="cannot be read"):
+        load(tmp_path / "nothing.json")
+
+
+def test_unknown_keys_are_refused_by_name(solved: SimpleNamespace) -> None:
+    table = json.loads(to_text(solved.calibration))
+    table["surplus"] = 1
+    with pytest.raises(CalibrationMismatch, match="surplus"):
+        parse(json.dumps(table), "x.json")
+
+
+def test_a_camera_that_is_not_there_is_named_with_those_that_are(solved: SimpleNamespace) -> None:
+    with pytest.raises(KeyError, match="no camera top; there are left_upper"):
+        solved.calibration["top"]
+
+
+def test_pods_hold_their_geometry_cameras(solved: SimpleNamespace) -> None:
+    assert solved.calibration.pods() == {"left": ("left_upper", "left_lower"), "right": ("right_upper", "right_lower")}
+    assert solved.calibration.pods("texture") == {"left": ("left_colour",), "right": ("right_colour",)}
