@@ -191,7 +191,12 @@ class RigFeed:
         header.magic, header.version, header.size = layout.MAGIC, layout.VERSION, size
         header.camera_offset, header.camera_stride, header.camera_count = PAGE, stride, len(areas)
         header.module_xml = (layout.Area * 4)(*places[: len(module_xml)])
+        self._header = header
         return tuple(CameraFeed(library, memory, PAGE + i * stride) for i in range(len(areas)))
+
+    def plant(self, what: int) -> None:
+        """Have the producer crash or hang in the next call that a consumer makes (`feed_layout.PLANT_...`)."""
+        self._header.planted = what
 
     def close(self) -> None:
         """Hang up on all consumers and give the memory back; closing twice is harmless."""

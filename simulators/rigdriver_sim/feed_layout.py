@@ -24,6 +24,9 @@ TEXT_REGISTER = 56
 
 OP_HELLO, OP_OPEN, OP_WRITE = 1, 2, 3
 
+# What the producer is to do in its next call.
+PLANT_NOTHING, PLANT_CRASH, PLANT_HANG = 0, 1, 2
+
 _u32, _i32, _u64 = ctypes.c_uint32, ctypes.c_int32, ctypes.c_uint64
 
 
@@ -39,7 +42,7 @@ class Feed(ctypes.Structure):
         ("camera_offset", _u64),
         ("camera_stride", _u64),
         ("camera_count", _u32),
-        ("reserved", _u32),
+        ("planted", _u32),
         ("module_xml", Area * 4),
     )
 
@@ -125,7 +128,7 @@ def own_layout() -> dict[str, int]:
     sizes = {"feed": Feed, "camera": Camera, "slot": Slot, "chunk": Chunk, "event": Event}
     messages = {"request": Request, "reply": Reply}
     places = {
-        "feed": ("camera_count", "module_xml"),
+        "feed": ("camera_count", "planted", "module_xml"),
         "camera": (
             *("doorbell", "register_sequence", "frames_written"),
             *("events_written", "ring_offset", "events", "registers"),

@@ -65,6 +65,10 @@ class Offered(Protocol):
     def release(self) -> None: ...
 
 
+class NoAnswer(Exception):
+    """The camera hangs: the consumer waits in vain."""
+
+
 @dataclass(slots=True, eq=False)
 class _Connection:
     socket: socket.socket
@@ -137,6 +141,8 @@ class FeedServer:
         reply = layout.Reply(magic=layout.MAGIC, sequence=request.sequence)
         try:
             self._answer(connection, request)
+        except NoAnswer:
+            return
         except Refused as refusal:
             reply.status = refusal.code
             reply.text = str(refusal).encode()[: layout.TEXT_BYTES - 1]

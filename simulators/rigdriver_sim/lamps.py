@@ -1,7 +1,7 @@
-"""When each lamp was on, as far back as an exposure can ask.
+"""When each lamp output was on, as far back as an exposure can ask.
 
-In: levels of the lamp outputs with true times. Out: the share of the lamps' light that fell into an exposure. This file
-refuses to know who takes the picture.
+In: levels of the lamp outputs with true times. Out: the pulses that touch a time span. This file refuses to know what
+hangs on an output.
 """
 
 from __future__ import annotations
@@ -29,16 +29,14 @@ class LampLog:
             elif (since_ns := self._on_since_ns.pop(output, None)) is not None:
                 pulses.append((since_ns, t_ns))
 
-    def share(self, outputs: Sequence[int], start_ns: int, end_ns: int) -> float:
-        """Return which share (0 to 1) of these lamps' brightest pulse lies between the times."""
-        best = 0.0
-        for output in outputs:
-            pulses = list(self._pulses.get(output, ()))
-            if (since_ns := self._on_since_ns.get(output)) is not None:
-                pulses.append((since_ns, max(since_ns + 1, end_ns)))
-            for on_ns, off_ns in reversed(pulses):
-                if off_ns <= start_ns:
-                    break
-                inside_ns = min(off_ns, end_ns) - max(on_ns, start_ns)
-                best = max(best, inside_ns / max(1, off_ns - on_ns))
-        return best
+    def pulses(self, output: int, start_ns: int, end_ns: int) -> list[tuple[int, int]]:
+        """Return the pulses, on and off, that touch the span; one that is still on counts to the span's end."""
+        found = []
+        if (since_ns := self._on_since_ns.get(output)) is not None and since_ns < end_ns:
+            found.append((since_ns, max(since_ns + 1, end_ns)))
+        for on_ns, off_ns in reversed(self._pulses.get(output, ())):
+            if off_ns <= start_ns:
+                break
+            if on_ns < end_ns:
+                found.append((on_ns, off_ns))
+        return found

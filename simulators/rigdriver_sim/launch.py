@@ -21,9 +21,11 @@ from typing import Any, Self
 from rigdriver_sim.control import Control
 from rigdriver_sim.folder import make_folder
 from rigdriver_sim.producer import producer
+from rigdriver_sim.progress import rendering_bar
 from rigdriver_sim.scenario import ScenarioError, load
 
 START_TIMEOUT_S = 60.0
+"""Longest silence of a rig that comes up."""
 END_TIMEOUT_S = 5.0
 
 
@@ -116,6 +118,20 @@ def _environment() -> dict[str, str]:
 
 
 def _wait_until_ready(child: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """Hear the child out; while it renders it tells how far it is, and has time."""
+    with rendering_bar() as show:
+        while True:
+            answer = _hear(child)
+            if "progress" not in answer:
+                break
+            show(int(answer["progress"]), int(answer["of"]))
+    if not answer["ready"]:
+        raise (ScenarioError if answer["kind"] == "usage" else LaunchError)(answer["error"])
+    return answer
+
+
+def _hear(child: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """Return the child's next line."""
     assert child.stdout is not None, "started with a pipe"
     deadline = time.monotonic() + START_TIMEOUT_S
     line = b""
@@ -123,13 +139,12 @@ def _wait_until_ready(child: subprocess.Popen[bytes]) -> dict[str, Any]:
         left_s = deadline - time.monotonic()
         if left_s <= 0 or not select.select([child.stdout], [], [], left_s)[0]:
             raise LaunchError(f"the simulated rig was not ready in {START_TIMEOUT_S:.0f} s; is the machine overloaded?")
-        piece = os.read(child.stdout.fileno(), 65_536)
+        # A byte at a time: the lines that follow must stay where select sees them.
+        piece = os.read(child.stdout.fileno(), 1)
         if not piece:
             raise LaunchError(f"the simulated rig ended with status {child.wait(END_TIMEOUT_S)} before it was ready")
         line += piece
     answer: dict[str, Any] = json.loads(line)
-    if not answer["ready"]:
-        raise (ScenarioError if answer["kind"] == "usage" else LaunchError)(answer["error"])
     return answer
 
 

@@ -1,28 +1,32 @@
-"""The default painter: a prerendered texture a camera, as bright as the lamps made it, and a stamp.
+"""The default view: a prerendered texture a camera, as bright as the lamps of its pod made it.
 
-In: an exposure, its pulse, the share of lamp light that fell into it. Out: pixels, cheap enough for six cameras at any
-rate. Its lie: every image shows the same flat texture, so no 3D can be got from it. This file refuses to know how the
-share was found.
+In: an exposure and its light. Out: pixels, cheap enough for six cameras at any rate. Its lie: every image shows the
+same flat texture, so no 3D can be got from it. This file refuses to know how the light was found.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver_sim import stamp
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
-from rigdriver_sim.camera.spec import Exposure
+from rigdriver_sim.camera.spec import CameraSpec, Exposure
+from rigdriver_sim.fault_table import Bump
+from rigdriver_sim.lighting import Lighting
+from rigdriver_sim.scenario import CameraTable
+
+FramePainter = Callable[[Exposure, int | None, npt.NDArray[np.generic]], None]
+"""Fills the pixels of an exposure that answers a pulse (None: of no pulse)."""
 
 LEVELS = 8
 """Steps of brightness; each that occurs is kept ready."""
 DARK_SHARE = 0.1
 """Brightness without any lamp."""
 
-_TEXT_PX = (36, 512)
 _BANK_IMAGES = 12
 
 
@@ -35,11 +39,38 @@ class _Look:
     level: int
 
 
+class TextureView:
+    """What cameras see that stand before nothing."""
+
+    def painter(self, table: CameraTable, number: int, spec: CameraSpec, lighting: Lighting) -> FramePainter:
+        """Return what fills the frames of one camera: it takes the exposure, its pulse, and the memory."""
+        texture = TexturePainter(number)
+        texture.prepare(spec.width, spec.height, spec.pixel_formats[0])
+        has_lamps = lighting.has_lamps(table.pod)
+
+        def paint(exposure: Exposure, _pulse: int | None, out: npt.NDArray[np.generic]) -> None:
+            light = lighting.share(table.pod, exposure.start_ns, exposure.end_ns) if has_lamps else 1.0
+            texture.paint(exposure, light, out)
+
+        return paint
+
+    def change(self, bumped: Mapping[str, Bump], defocus_px: Mapping[str, float]) -> None:
+        """Refuse: a flat texture has neither place nor depth.
+
+        Raises:
+            ValueError: always, unless nothing is asked for.
+        """
+        if bumped or defocus_px:
+            raise ValueError("faults.bump_camera and faults.defocus_px: expected a scenario with a [scene], as smile")
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
 class TexturePainter:
     """Paints the frames of one camera."""
 
-    def __init__(self, camera: str, number: int) -> None:
-        self._camera = camera
+    def __init__(self, number: int) -> None:
         self._number = number
         self._bank: dict[_Look, npt.NDArray[np.generic]] = {}
         self._newest_base: npt.NDArray[np.uint8] | None = None
@@ -48,27 +79,10 @@ class TexturePainter:
         """Render what a lit frame of this size needs, so that the first one is not late."""
         self._image(_Look((height, width), pixel_format, LEVELS))
 
-    def paint(self, exposure: Exposure, pulse: int | None, light: float, out: npt.NDArray[np.generic]) -> None:
+    def paint(self, exposure: Exposure, light: float, out: npt.NDArray[np.generic]) -> None:
         """Fill `out`: (H, W), uint8 or uint16, digital numbers of the exposure's pixel format."""
         level = round(min(max(light, 0.0), 1.0) * LEVELS)
         np.copyto(out, self._image(_Look((out.shape[0], out.shape[1]), exposure.pixel_format, level)))
-        if out.shape[0] < stamp.HEIGHT_PX or out.shape[1] < stamp.WIDTH_PX:
-            return
-        light_dn = PIXEL_FORMATS[exposure.pixel_format].max_dn
-        mark = stamp.Stamp(self._number, exposure.ordinal, pulse)
-        dtype = PIXEL_FORMATS[exposure.pixel_format].dtype
-        out[: stamp.HEIGHT_PX, : stamp.WIDTH_PX] = stamp.draw(mark, light_dn, dtype)
-        self._write_text(f"{self._camera} {exposure.ordinal} p{'-' if pulse is None else pulse}", light_dn, out)
-
-    def _write_text(self, text: str, light_dn: int, out: npt.NDArray[np.generic]) -> None:
-        """Write the same for people, below the blocks."""
-        top = stamp.HEIGHT_PX
-        height, width = min(_TEXT_PX[0], out.shape[0] - top), min(_TEXT_PX[1], out.shape[1])
-        if height < _TEXT_PX[0]:
-            return
-        patch = np.zeros((height, width), np.uint8)
-        cv2.putText(patch, text, (4, height - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.9, 255, 2, cv2.LINE_AA)
-        out[top : top + height, :width] = patch if light_dn == 255 else patch.astype(np.uint16) * (light_dn // 255)
 
     def _image(self, look: _Look) -> npt.NDArray[np.generic]:
         image = self._bank.get(look)

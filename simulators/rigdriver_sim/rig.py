@@ -17,15 +17,23 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from rigdriver_sim import chance
+from rigdriver_sim import stamp
 from rigdriver_sim.camera.faults import CameraFaults
+from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
+from rigdriver_sim.camera.shared_link import SharedLink
 from rigdriver_sim.camera.spec import CameraSpec, Exposure
+from rigdriver_sim.disk_faults import FaultyDisk
 from rigdriver_sim.engine import EventEngine
+from rigdriver_sim.fault_table import Bump, FaultTable
+from rigdriver_sim.incidents import Incidents, Reach
 from rigdriver_sim.lamps import LampLog
-from rigdriver_sim.painter import TexturePainter
-from rigdriver_sim.scenario import CameraTable, FaultTable, Scenario, ScenarioError, findings
+from rigdriver_sim.lighting import Lighting
+from rigdriver_sim.painter import FramePainter, TextureView
+from rigdriver_sim.planting import CameraPlanter, Place
+from rigdriver_sim.scenario import CameraTable, Scenario, ScenarioError, findings
 from rigdriver_sim.trigger_box.box import BoxSetup, SimulatedBox
 from rigdriver_sim.trigger_box.facts import BoxFacts
+from rigdriver_sim.trigger_box.line_noise import Damage
 from rigdriver_sim.truth import Truth
 from rigdriver_sim.wires import Wires
 
@@ -43,6 +51,7 @@ class Camera(Protocol):
     on_exposure: Callable[[Exposure], None]
     painter: Callable[[Exposure, npt.NDArray[Any]], None]
     faults: CameraFaults
+    shared_link: SharedLink | None
 
     def trigger(self, t_ns: int) -> Exposure | None: ...
 
@@ -53,6 +62,24 @@ class Camera(Protocol):
     def replug(self) -> None: ...
 
 
+class Guard(Protocol):
+    """What stands between the consumer's writes and a camera."""
+
+    refused: frozenset[str]
+    clamped: Mapping[str, float]
+    is_hung: bool
+
+
+class View(Protocol):
+    """What the cameras look at."""
+
+    def painter(self, table: CameraTable, number: int, spec: CameraSpec, lighting: Lighting) -> FramePainter: ...
+
+    def change(self, bumped: Mapping[str, Bump], defocus_px: Mapping[str, float]) -> None: ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class CameraBank:
     """All cameras of a rig, in the order of their specs, and what ends them."""
@@ -61,6 +88,10 @@ class CameraBank:
     close: Callable[[], None]
     frames_dropped: Callable[[], Sequence[int]]
     """How many frames of each camera found no room, because nobody took the ones before."""
+    guards: Sequence[Guard] = ()
+    """In the same order."""
+    plant: Callable[[int], None] = lambda _what: None
+    """Has the producer crash or hang in its next call (`feed_layout.PLANT_...`)."""
 
 
 MakeCameras = Callable[[Sequence[CameraSpec], Path, EventEngine, int], CameraBank]
@@ -70,33 +101,65 @@ MakeCameras = Callable[[Sequence[CameraSpec], Path, EventEngine, int], CameraBan
 class SimulatedRig:
     """A rig in an engine. Close it before the engine."""
 
-    def __init__(self, scenario: Scenario, engine: EventEngine, folder: Path, make_cameras: MakeCameras) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        engine: EventEngine,
+        folder: Path,
+        make_cameras: MakeCameras,
+        view: View | None = None,
+    ) -> None:
+        """`view` is closed with the rig; None: a flat texture."""
         self.scenario = scenario
         self._engine = engine
         self._stack = ExitStack()
+        self._view: View = view or TextureView()
+        specs = [camera_spec(scenario, table) for table in scenario.cameras]
+        names = [table.name for table in scenario.cameras]
         with ExitStack() as undo:
+            undo.callback(self._view.close)
             self.truth = Truth(folder / TRUTH)
             undo.callback(self.truth.close)
             self.box = SimulatedBox(_box_setup(scenario, folder), engine)
             undo.callback(self.box.close)
-            bank = make_cameras(
-                [camera_spec(scenario, table) for table in scenario.cameras], folder, engine, scenario.seed
-            )
+            bank = make_cameras(specs, folder, engine, scenario.seed)
             undo.callback(bank.close)
+            self._disk = FaultyDisk(names, engine)
+            undo.callback(self._disk.clear)
             self._stack = undo.pop_all()
-        names = [table.name for table in scenario.cameras]
         self.cameras: Mapping[str, Camera] = dict(zip(names, bank.cameras, strict=True))
+        self._guards: Mapping[str, Guard] = dict(zip(names, bank.guards, strict=False))
         self._frames_dropped = bank.frames_dropped
+        self.plant_in_producer = bank.plant
         lamps = LampLog([lamp.output for lamp in scenario.lamps])
+        self.lighting = Lighting(scenario.lamps, lamps)
         self.wires = Wires(scenario.cameras, lamps, engine, self.truth, scenario.seed)
-        self._connect()
+        self._incidents = Incidents(
+            engine, Reach(self.act_on_camera, self._act_on_box, self.plant_in_producer, self._note_incident)
+        )
+        self._planters = {spec.name: self._planter(spec, number) for number, spec in enumerate(specs)}
+        self._connect(specs)
         self.set_faults(scenario.faults)
 
     def set_faults(self, faults: FaultTable) -> None:
-        """Plant these faults from now on."""
-        self.wires.faults = faults
-        for number, (name, camera) in enumerate(self.cameras.items()):
-            self._plant(camera.faults, name, number, faults)
+        """Plant these faults from now on.
+
+        Raises:
+            ValueError: this rig cannot do one of them; nothing has changed then.
+        """
+        self._view.change(faults.bump_camera, faults.defocus_px)
+        self._disk.plant(faults)
+        self.wires.faults = self._incidents.faults = self.lighting.faults = faults
+        damage = Damage(faults.flip_byte_every, faults.lose_byte_every, faults.insert_byte_every)
+        self.box.damage_line(
+            Damage() if faults.serial_side == "to_host" else damage,
+            Damage() if faults.serial_side == "to_box" else damage,
+        )
+        for name, camera in self.cameras.items():
+            self._planters[name].plant(camera.faults, faults)
+        for name, guard in self._guards.items():
+            guard.refused = frozenset(faults.refuse_features.get(name, ()))
+            guard.clamped = faults.clamp_features.get(name, {})
 
     def set_fault(self, key: str, value: Any) -> None:
         """Change one key of the fault table.
@@ -112,13 +175,28 @@ class SimulatedRig:
             raise ScenarioError("; ".join(findings(exc))) from exc
         self.set_faults(changed.faults)
 
+    def act_on_camera(self, name: str, act: str) -> None:
+        """Do `unplug`, `replug` or `hang` to a camera."""
+        camera, guard = self.cameras[name], self._guards.get(name)
+        if act == "hang":
+            self.wires.hung.add(name)
+        elif act == "unplug":
+            camera.unplug()
+        else:
+            self.wires.hung.discard(name)
+            camera.replug()
+        if guard is not None:
+            guard.is_hung = name in self.wires.hung
+
     def status(self) -> dict[str, Any]:
         """Return what the rig says about itself, as plain values."""
         return {
             "now_ns": self._engine.now_ns,
+            "pulse": self.wires.last_pulse,
             "pacing": asdict(self._engine.pacing),
             "box_state": self.box.state.name,
             "output_levels": self.box.output_levels,
+            "bytes_damaged": self.box.bytes_damaged,
             "frames_dropped": dict(zip(self.cameras, self._frames_dropped(), strict=True)),
             "faults": self.wires.faults.model_dump(),
         }
@@ -129,38 +207,49 @@ class SimulatedRig:
 
     # ---------------------------------------------------------------- inside
 
-    def _connect(self) -> None:
+    def _connect(self, specs: Sequence[CameraSpec]) -> None:
         self.wires.connect(self.box, self.cameras, lambda: self.box.committed_generation)
+        self.wires.on_pulse = self._incidents.pulse
         self.box.on_outputs = self.wires.outputs_changed
         self._engine.add_gate(self.box.has_room)
-        for number, table in enumerate(self.scenario.cameras):
+        links = {link.name: SharedLink(link.bytes_per_s) for link in self.scenario.links}
+        for number, (table, spec) in enumerate(zip(self.scenario.cameras, specs, strict=True)):
             camera = self.cameras[table.name]
             camera.on_exposure = self.wires.exposed
-            camera.painter = self._painter(table, number)
+            camera.painter = self._painter(table, number, spec)
+            camera.shared_link = links.get(table.link) if table.link else None
             self._engine.add_gate(camera.has_room)
         self._engine.at(self._engine.now_ns + _FLUSH_NS, self._flush_truth, is_background=True)
 
-    def _painter(self, table: CameraTable, number: int) -> Callable[[Exposure, npt.NDArray[Any]], None]:
-        texture = TexturePainter(table.name, number)
-        spec = camera_spec(self.scenario, table)
-        texture.prepare(spec.width, spec.height, spec.pixel_formats[0])
-        lamps = [lamp.output for lamp in self.scenario.lamps if lamp.pod == table.pod]
+    def _painter(
+        self, table: CameraTable, number: int, spec: CameraSpec
+    ) -> Callable[[Exposure, npt.NDArray[Any]], None]:
+        paint_view = self._view.painter(table, number, spec, self.lighting)
+        has_stamps = self.scenario.has_stamps
 
         def paint(exposure: Exposure, out: npt.NDArray[np.generic]) -> None:
-            light = self.wires.lamps.share(lamps, exposure.start_ns, exposure.end_ns) if lamps else 1.0
-            texture.paint(exposure, self.wires.pulse_of(exposure), light, out)
+            pulse = self.wires.pulse_of(exposure)
+            paint_view(exposure, pulse, out)
+            if has_stamps:
+                light_dn = PIXEL_FORMATS[exposure.pixel_format].max_dn
+                stamp.put(stamp.Stamp(number, exposure.ordinal, pulse), table.name, light_dn, out)
 
         return paint
 
-    def _plant(self, switches: CameraFaults, name: str, number: int, faults: FaultTable) -> None:
-        seed, of = self.scenario.seed, len(self.cameras)
+    def _planter(self, spec: CameraSpec, number: int) -> CameraPlanter:
+        name = spec.name
+        return CameraPlanter(
+            Place(spec, number, len(self.scenario.cameras), self.scenario.seed),
+            pulse=lambda: self.wires.pulse_on_wire(name),
+            now_ns=lambda: self._engine.now_ns,
+            note=lambda fault, pulse: self.wires.note_fault(fault, name, pulse, self._engine.now_ns),
+        )
 
-        def rule(what: str, every: int, ordinals: Mapping[str, tuple[int, ...]]) -> Callable[[int], bool]:
-            mine = frozenset(ordinals.get(name, ()))
-            return lambda ordinal: ordinal in mine or chance.is_the_one(seed, what, every, ordinal, number, of)
+    def _act_on_box(self, act: str) -> None:
+        {"unplug": self.box.unplug, "replug": self.box.replug, "reset": self.box.reset}[act]()
 
-        switches.lose_frame = rule("lose_frame", faults.lose_frame_every, faults.lose_frame)
-        switches.incomplete = rule("incomplete", faults.incomplete_every, faults.incomplete)
+    def _note_incident(self, fault: str, camera: str, pulse: int) -> None:
+        self.wires.note_fault(fault, camera, pulse, self._engine.now_ns)
 
     def _flush_truth(self) -> None:
         self.truth.flush()
@@ -185,6 +274,7 @@ def camera_spec(scenario: Scenario, table: CameraTable) -> CameraSpec:
             jitter_us=table.jitter_us,
             clock_offset_ns=round(table.clock_offset_s * 1e9),
             drift_ppm=table.drift_ppm,
+            stamp_jitter_ns=table.stamp_jitter_us * 1000,
             readout_us=table.readout_us,
             max_rate_hz=table.max_rate_hz,
             line_delay_us=table.line_delay_us,
@@ -216,4 +306,5 @@ def _box_setup(scenario: Scenario, folder: Path) -> BoxSetup:
         drift_ppb=round(box.drift_ppm * 1000),
         has_tcp=box.tcp,
         input_levels=1 << INTERLOCK_INPUT,
+        seed=scenario.seed,
     )

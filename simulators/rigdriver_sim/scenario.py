@@ -1,8 +1,8 @@
 """What a simulated rig is like: a TOML file, checked once, frozen, with overrides from the caller's spec string.
 
 In: `""`, the name of a packaged scenario, or a path, each with `?key=value&...` behind it; keys may be dotted and name
-cameras (`cameras.left_upper.drift_ppm=40`). Out: a frozen `Scenario`. What is wrong is told with key, value and bound.
-This file refuses to know how anything is simulated; the `scene` table is checked by whoever renders it.
+cameras (`cameras.left_upper.drift_ppm=40`). Out: a frozen `Scenario`. What is wrong is told with line, key, value and
+bound; the `scene` table's own rules stand in scene/spec.py. This file refuses to know how anything is simulated.
 """
 
 from __future__ import annotations
@@ -10,28 +10,22 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
+
+from rigdriver_sim.fault_table import FaultTable, Name, Table
+from rigdriver_sim.scene.spec import SceneError, SceneSpec, parse_scene
+from rigdriver_sim.scene.spec_lines import KeyPath, find_key_lines
 
 PACKAGED = Path(__file__).parent / "scenarios"
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
-Every = Annotated[int, Field(ge=0, le=1_000_000_000)]
-"""Once in so many; 0 is never."""
-Plan = Mapping[Name, tuple[int, ...]]
-"""Camera name -> pulses (of every run) at which it happens."""
 
 
 class ScenarioError(ValueError):
     """A scenario that cannot be: `default: rate_hz = 5000: expected at most 1000`."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class BoxTable(_Table):
+class BoxTable(Table):
     """The trigger box."""
 
     device_name: str = Field(default="TriggerBox", max_length=25, pattern=r"^[ -~]*$")
@@ -46,7 +40,7 @@ class BoxTable(_Table):
     """Report this hash instead of the true one."""
 
 
-class CameraTable(_Table):
+class CameraTable(Table):
     """One camera."""
 
     name: Name
@@ -65,14 +59,25 @@ class CameraTable(_Table):
     """One sigma of that latency."""
     clock_offset_s: float = Field(default=0.0, ge=-1e9, le=1e9)
     drift_ppm: float = Field(default=0.0, ge=-500, le=500)
+    stamp_jitter_us: float = Field(default=1.5, ge=0, le=10_000)
+    """One sigma of its time stamps against its exposure starts."""
     line_delay_us: float = Field(default=2.0, ge=0, le=10_000)
     """From the camera's exposure to the level at the box's input."""
     readout_us: float = Field(default=1500.0, ge=0, le=1_000_000)
     max_rate_hz: float = Field(default=120.0, gt=0, le=10_000)
     link_bytes_per_s: float = Field(default=400e6, gt=0, le=1e11)
+    link: Name | None = None
+    """The host controller that it shares with others, one of `[[links]]`."""
 
 
-class LampTable(_Table):
+class LinkTable(Table):
+    """A host controller or network port on which several cameras wait for each other."""
+
+    name: Name
+    bytes_per_s: float = Field(gt=0, le=1e11)
+
+
+class LampTable(Table):
     """One projector strobe or flash."""
 
     name: Name
@@ -81,41 +86,14 @@ class LampTable(_Table):
     output: int = Field(ge=0, le=15)
 
 
-class FaultTable(_Table):
-    """What goes wrong; nothing by default. Keys that end in `_every` are rates over pulses, drawn from the seed."""
-
-    withhold_trigger_every: Every = 0
-    """One trigger edge in so many pulses does not reach one random camera."""
-    withhold_trigger: Plan = Field(default_factory=dict)
-    double_trigger_every: Every = 0
-    double_trigger: Plan = Field(default_factory=dict)
-    double_trigger_after_us: float = Field(default=20_000, ge=1, le=10_000_000)
-    noise_edge_every: Every = 0
-    """One spike on the exposure line of one random camera in so many pulses."""
-    noise_edge: Plan = Field(default_factory=dict)
-    noise_edge_width_us: float = Field(default=3, ge=0.1, le=10_000)
-    swap_triggers: tuple[Name, ...] = ()
-    """Two cameras whose trigger cables are exchanged."""
-    lose_frame_every: Every = 0
-    lose_frame: Plan = Field(default_factory=dict)
-    incomplete_every: Every = 0
-    incomplete: Plan = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _a_swap_has_two_ends(self) -> Self:
-        if len(self.swap_triggers) not in (0, 2):
-            raise ValueError(f"swap_triggers names {len(self.swap_triggers)} cameras: expected none or two")
-        return self
-
-
-class ScheduleTable(_Table):
+class ScheduleTable(Table):
     """Written into the rig file."""
 
     geometry_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
     texture_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
 
 
-class Scenario(_Table):
+class Scenario(Table):
     """One simulated rig."""
 
     name: Name = "default"
@@ -129,9 +107,23 @@ class Scenario(_Table):
     schedule: ScheduleTable = ScheduleTable()
     box: BoxTable = BoxTable()
     cameras: tuple[CameraTable, ...] = Field(min_length=1, max_length=12)
+    links: tuple[LinkTable, ...] = Field(default=(), max_length=12)
     lamps: tuple[LampTable, ...] = Field(default=(), max_length=8)
     faults: FaultTable = FaultTable()
     scene: Mapping[str, Any] = Field(default_factory=dict)
+    """What the cameras see (scene/spec.py); without it a flat texture."""
+    stamps: bool | None = None
+    """Draw each image's origin (stamp.py) over its upper left corner; by default where there is no scene."""
+
+    @property
+    def has_stamps(self) -> bool:
+        """Whether images carry their origin."""
+        return not self.scene if self.stamps is None else self.stamps
+
+    @property
+    def scene_spec(self) -> SceneSpec | None:
+        """The scene, checked when the scenario was read; None when there is none."""
+        return parse_scene(self.scene, self.name) if self.scene else None
 
     @model_validator(mode="after")
     def _lines_and_names_are_unique(self) -> Self:
@@ -140,11 +132,12 @@ class Scenario(_Table):
         _refuse_twice("serial", [c.serial for c in self.cameras])
         _refuse_twice("output", [str(d.output) for d in devices])
         _refuse_twice("input", [str(c.input) for c in self.cameras])
-        names = {camera.name for camera in self.cameras}
-        for key, value in self.faults:
-            named = set(value) if isinstance(value, Mapping | tuple) else set()
-            if unknown := sorted(named - names):
-                raise ValueError(f"faults.{key} names {', '.join(unknown)}: expected cameras of this scenario")
+        links = {link.name for link in self.links}
+        _refuse_twice("name", [link.name for link in self.links])
+        for camera in self.cameras:
+            if camera.link is not None and camera.link not in links:
+                raise ValueError(f"cameras.{camera.name}.link = {camera.link!r}: expected one of [[links]]")
+        self.faults.refuse_strangers({c.name for c in self.cameras}, {lamp.name for lamp in self.lamps})
         return self
 
 
@@ -162,33 +155,54 @@ def load(spec: str) -> Scenario:
     source, _, overrides = spec.partition("?")
     path = _path_of(source or "default")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except OSError as exc:
         raise ScenarioError(f"{path}: cannot be read: {exc.strerror}; name an existing scenario file") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ScenarioError(f"{path}: is no TOML: {exc}") from exc
+    lines = find_key_lines(text)
     for override in filter(None, overrides.split("&")):
-        _override(table, override, spec)
-    return parse(table, spec or "default")
+        # What the caller wrote stands in no line of the file.
+        changed = _override(table, override, spec)
+        lines = {key: line for key, line in lines.items() if key != changed}
+        lines[changed] = 0
+    return parse(table, spec or "default", lines)
 
 
-def parse(table: Mapping[str, Any], origin: str) -> Scenario:
-    """Check a scenario's table."""
+def parse(table: Mapping[str, Any], origin: str, lines: Mapping[KeyPath, int] | None = None) -> Scenario:
+    """Check a scenario's table; `lines` tells where its keys stand in the file."""
+    lines = lines or {}
     try:
-        return Scenario.model_validate(table)
+        scenario = Scenario.model_validate(table)
+        parse_scene(scenario.scene, origin, {key: line for key, line in lines.items() if line})
     except ValidationError as exc:
-        raise ScenarioError("\n".join(f"{origin}: {finding}" for finding in findings(exc))) from exc
+        raise ScenarioError("\n".join(f"{origin}{finding}" for finding in _placed(exc, lines))) from exc
+    except SceneError as exc:
+        raise ScenarioError(str(exc)) from exc
+    return scenario
 
 
 def findings(exc: ValidationError) -> list[str]:
     """Return one line for each thing that is wrong: key, value, bound."""
-    lines = []
-    for error in exc.errors(include_url=False):
-        key = ".".join(str(part) for part in error["loc"]) or "scenario"
+    return [finding.removeprefix(": ") for finding in _placed(exc, {})]
+
+
+def _placed(exc: ValidationError, lines: Mapping[KeyPath, int]) -> list[str]:
+    told = []
+    errors = exc.errors(include_url=False)
+    # A list whose elements are wrong is reported as too short, too; that is no finding of its own.
+    faulty = {error["loc"][:n] for error in errors for n in range(1, len(error["loc"]))}
+    for error in errors:
+        path: KeyPath = tuple(error["loc"])
+        if error["type"] == "too_short" and path in faulty:
+            continue
+        key = ".".join(str(part) for part in path) or "scenario"
         value = error.get("input")
         seen = f" = {value!r}" if isinstance(value, bool | int | float | str) else ""
-        lines.append(f"{key}{seen}: {_expected(error)}")
-    return lines
+        line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), 0)
+        told.append(f"{f' line {line}' if line else ''}: {key}{seen}: {_expected(error)}")
+    return told
 
 
 def _expected(error: Mapping[str, Any]) -> str:
@@ -209,27 +223,34 @@ def _path_of(source: str) -> Path:
     return path
 
 
-def _override(table: dict[str, Any], override: str, origin: str) -> None:
+def _override(table: dict[str, Any], override: str, origin: str) -> KeyPath:
+    """Change the table and return the path of what was changed."""
     key, separator, text = override.partition("=")
     if not separator:
         raise ScenarioError(f"{origin}: {override!r}: expected key=value")
     *parents, last = key.split(".")
     place: Any = table
+    path: KeyPath = ()
     for part in parents:
-        place = _enter(place, part)
-        if place is None:
+        entered, step = _enter(place, part)
+        if entered is None:
             raise ScenarioError(f"{origin}: {key}: there is no table {part!r}")
+        place, path = entered, (*path, step)
     if not isinstance(place, dict):
         raise ScenarioError(f"{origin}: {key}: name one of the tables, as in {parents[-1]}.NAME.{last}")
     place[last] = _value(text)
+    return (*path, last)
 
 
-def _enter(place: Any, part: str) -> dict[str, Any] | list[Any] | None:
+def _enter(place: Any, part: str) -> tuple[dict[str, Any] | list[Any] | None, str | int]:
     """Go one table deeper; in an array of tables `part` is the name that one of them carries."""
     if isinstance(place, list):
-        return next((entry for entry in place if isinstance(entry, dict) and entry.get("name") == part), None)
+        for number, entry in enumerate(place):
+            if isinstance(entry, dict) and entry.get("name") == part:
+                return entry, number
+        return None, part
     inner = place.setdefault(part, {})
-    return inner if isinstance(inner, dict | list) else None
+    return (inner if isinstance(inner, dict | list) else None), part
 
 
 def _value(text: str) -> Any:

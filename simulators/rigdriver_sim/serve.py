@@ -1,8 +1,9 @@
 """The process of one simulated rig: `python -m rigdriver_sim serve`.
 
-In: a scenario and a folder (or none: then it makes one). Out: a running rig, one JSON line on stdout when it is ready
-(`{"ready": true, "rig_file": ...}` or `{"ready": false, "error": ...}`), and nothing left behind. It ends on SIGTERM,
-SIGINT, the end of stdin and the death of its parent. This file refuses to know what is simulated.
+In: a scenario and a folder (or none: then it makes one). Out: a running rig, lines of JSON on stdout (`{"progress": 3,
+"of": 12}` while its scene is rendered, at last `{"ready": true, "rig_file": ...}` or `{"ready": false, "error": ...}`),
+and nothing left behind. It ends on SIGTERM, SIGINT, the end of stdin and the death of its parent. This file refuses to
+know what is simulated.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from rigdriver_sim.control import SOCKET, ControlServer
 from rigdriver_sim.engine import EventEngine
 from rigdriver_sim.feed import PRODUCER_NAME
 from rigdriver_sim.folder import make_folder
-from rigdriver_sim.rig import SimulatedRig
+from rigdriver_sim.rig import SimulatedRig, View
 from rigdriver_sim.rig_file import rig_file_text
-from rigdriver_sim.scenario import load
+from rigdriver_sim.scenario import Scenario, load
 
 RIG_FILE = "rig.toml"
 
@@ -58,7 +59,7 @@ def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngin
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     engine = EventEngine(scenario.pace)
     stack.callback(engine.close)
-    rig = SimulatedRig(scenario, engine, folder, make_cameras)
+    rig = SimulatedRig(scenario, engine, folder, make_cameras, _view(scenario))
     stack.callback(rig.close)
     control = ControlServer(folder / SOCKET, engine, lambda request: acts.handle(rig, engine, request))
     stack.callback(control.close)
@@ -74,6 +75,21 @@ def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngin
         "box_url": url,
         "pid": os.getpid(),
     }
+
+
+def _view(scenario: Scenario) -> View | None:
+    if not scenario.scene:
+        return None
+    from rigdriver_sim.scene_view import SceneView  # noqa: PLC0415 - the compiler behind it takes a second to load
+
+    parent = os.getppid()
+
+    def tell(done: int, wanted: int) -> None:
+        if os.getppid() != parent:
+            raise RuntimeError("whoever started this rig is gone")
+        _say({"progress": done, "of": wanted})
+
+    return SceneView(scenario, tell)
 
 
 def _say(answer: dict[str, object]) -> None:

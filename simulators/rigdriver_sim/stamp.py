@@ -1,8 +1,8 @@
 """A mark in the top left corner of a painted frame that a test and a person can read.
 
 In: camera number, exposure ordinal, pulse index. Out: four rows of sixteen blocks of 8x8 pixels, one bit a block, most
-significant first: sync (8), camera (8), ordinal (20), pulse (20), check (8). This file refuses to know what the rest of
-the image shows.
+significant first: sync (8), camera (8), ordinal (20), pulse (20), check (8); below them the same in writing. This file
+refuses to know what the rest of the image shows.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 BLOCK_PX = 8
 WIDTH_PX, HEIGHT_PX = 16 * BLOCK_PX, 4 * BLOCK_PX
 
+_TEXT_PX = (36, 512)
 _SYNC = 0xA5
 _WRAP = 1 << 20
 _NO_PULSE = _WRAP - 1
@@ -38,6 +40,22 @@ def draw(stamp: Stamp, light_dn: int, dtype: type[np.uint8 | np.uint16]) -> npt.
     bits = np.unpackbits(np.frombuffer(word.to_bytes(8, "big"), np.uint8)).reshape(4, 16)
     blocks = np.where(bits, light_dn, 0).astype(dtype)
     return blocks.repeat(BLOCK_PX, axis=0).repeat(BLOCK_PX, axis=1)
+
+
+def put(stamp: Stamp, name: str, light_dn: int, out: npt.NDArray[np.generic]) -> None:
+    """Draw blocks and writing over an image that has room for them; `light_dn` is its largest digital number."""
+    if out.shape[0] < HEIGHT_PX or out.shape[1] < WIDTH_PX:
+        return
+    out[:HEIGHT_PX, :WIDTH_PX] = draw(stamp, light_dn, np.uint8 if light_dn == 255 else np.uint16)
+    height, width = min(_TEXT_PX[0], out.shape[0] - HEIGHT_PX), min(_TEXT_PX[1], out.shape[1])
+    if height < _TEXT_PX[0]:
+        return
+    patch = np.zeros((height, width), np.uint8)
+    text = f"{name} {stamp.ordinal} p{'-' if stamp.pulse is None else stamp.pulse}"
+    cv2.putText(patch, text, (4, height - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.9, 255, 2, cv2.LINE_AA)
+    out[HEIGHT_PX : HEIGHT_PX + height, :width] = (
+        patch if light_dn == 255 else patch.astype(np.uint16) * (light_dn // 255)
+    )
 
 
 def read(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Stamp | None:

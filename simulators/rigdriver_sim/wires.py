@@ -1,7 +1,8 @@
 """The cables: box outputs to cameras and lamps, exposure lines to box inputs, and what can go wrong on them.
 
-In: output changes of the box, exposures of the cameras. Out: trigger edges at cameras, edges at box inputs. Each fault
-is a pure function of (seed, camera, pulse). This file refuses to know what a camera does with an edge.
+In: output changes of the box, exposures of the cameras. Out: trigger edges at cameras, edges at box inputs, and whose
+pulse is on a wire. Each fault is a pure function of (seed, camera, pulse). This file refuses to know what a camera
+does with an edge.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Protocol
 from rigdriver_sim import chance
 from rigdriver_sim.camera.spec import Exposure
 from rigdriver_sim.engine import Engine
+from rigdriver_sim.fault_table import FaultTable
 from rigdriver_sim.lamps import LampLog
-from rigdriver_sim.scenario import CameraTable, FaultTable
+from rigdriver_sim.scenario import CameraTable
 from rigdriver_sim.trigger_box.behaviour import OutputChange
 from rigdriver_sim.truth import Truth
 
@@ -68,6 +70,12 @@ class Wires:
         self.faults = FaultTable()
         """May be replaced at any time."""
         self.lamps = lamps
+        self.on_pulse: Callable[[int, int], None] = lambda _run, _pulse: None
+        """Hears run and pulse of every trigger edge, before it arrives."""
+        self.hung: set[str] = set()
+        """Cameras that do not answer to their triggers."""
+        self.last_pulse: int | None = None
+        """The newest pulse of the run."""
         self._tables = {camera.name: camera for camera in cameras}
         self._numbers = {camera.name: number for number, camera in enumerate(cameras)}
         self._engine = engine
@@ -87,6 +95,14 @@ class Wires:
     def pulse_of(self, exposure: Exposure) -> int | None:
         """Return the pulse whose edge started the exposure; None in free run or when it is long ago."""
         return self._pulse_of[exposure.camera].get(exposure.ordinal)
+
+    def pulse_on_wire(self, camera: str) -> int | None:
+        """Return the pulse whose edge reaches the camera just now."""
+        return self._pulse_on_wire.get(camera)
+
+    def note_fault(self, fault: str, camera: str, pulse: int | None, t_ns: int) -> None:
+        """Write down for the truth that something went wrong."""
+        self._truth.note("fault", fault=fault, run=self._generation(), pulse=pulse, camera=camera, t_ns=t_ns)
 
     def outputs_changed(self, t_ns: int, change: OutputChange) -> None:
         """The box set its outputs."""
@@ -124,14 +140,16 @@ class Wires:
         if pulse is None:
             self._edge_arrives(name, t_ns, pulse)
             return
+        self.last_pulse = pulse
+        self.on_pulse(self._generation(), pulse)
         fate = plant(self.faults, self._seed, name, self._numbers[name], len(self._tables), pulse)
         if fate.is_withheld:
-            self._note_fault("withhold_trigger", name, pulse, t_ns)
+            self.note_fault("withhold_trigger", name, pulse, t_ns)
         else:
             self._edge_arrives(name, t_ns, pulse)
         if fate.is_doubled:
             after_ns = t_ns + round(self.faults.double_trigger_after_us * 1000)
-            self._note_fault("double_trigger", name, pulse, after_ns)
+            self.note_fault("double_trigger", name, pulse, after_ns)
             self._engine.at(after_ns, lambda: self._edge_arrives(name, after_ns, pulse))
         if fate.is_noisy:
             self._plan_noise(name, pulse, t_ns)
@@ -139,15 +157,15 @@ class Wires:
     def _edge_arrives(self, name: str, t_ns: int, pulse: int | None) -> None:
         self._pulse_on_wire[name] = pulse
         try:
-            if self._cameras[name].trigger(t_ns) is None:
-                self._note_fault("ignored_trigger", name, pulse, t_ns)
+            if name in self.hung or self._cameras[name].trigger(t_ns) is None:
+                self.note_fault("ignored_trigger", name, pulse, t_ns)
         finally:
             self._pulse_on_wire[name] = None
 
     def _plan_noise(self, name: str, pulse: int, t_ns: int) -> None:
         """Invert the line for a moment, somewhere in the 50 ms after the trigger."""
         at_ns = t_ns + round(chance.share(self._seed, "noise_at", name, pulse) * 50e6)
-        self._note_fault("noise_edge", name, pulse, at_ns)
+        self.note_fault("noise_edge", name, pulse, at_ns)
         self._engine.at(at_ns, lambda: self._drive(name, 1 - self._line_levels.get(name, 0)))
         until_ns = at_ns + round(self.faults.noise_edge_width_us * 1000)
         self._engine.at(until_ns, lambda: self._drive(name, self._line_levels.get(name, 0)))
@@ -166,6 +184,3 @@ class Wires:
             pulses.clear()
         pulses[exposure.ordinal] = pulse
         pulses.pop(exposure.ordinal - _PULSES_KEPT, None)
-
-    def _note_fault(self, fault: str, camera: str, pulse: int | None, t_ns: int) -> None:
-        self._truth.note("fault", fault=fault, run=self._generation(), pulse=pulse, camera=camera, t_ns=t_ns)

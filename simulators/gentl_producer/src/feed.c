@@ -281,7 +281,8 @@ const char *rigsim_layout(void)
     snprintf(text, sizeof text,
              "magic %u\nversion %u\nregister_bytes %u\nevent_slots %u\nslot_data %u\n" SIZE(rigsim_feed)
                  SIZE(rigsim_camera) SIZE(rigsim_slot) SIZE(rigsim_chunk) SIZE(rigsim_event) SIZE(rigsim_request)
-                     SIZE(rigsim_reply) PLACE(rigsim_feed, camera_count) PLACE(rigsim_feed, module_xml)
+                     SIZE(rigsim_reply) PLACE(rigsim_feed, camera_count)
+                         PLACE(rigsim_feed, planted) PLACE(rigsim_feed, module_xml)
                          PLACE(rigsim_camera, doorbell) PLACE(rigsim_camera, register_sequence)
                              PLACE(rigsim_camera, frames_written) PLACE(rigsim_camera, events_written)
                                  PLACE(rigsim_camera, ring_offset) PLACE(rigsim_camera, events)
@@ -292,7 +293,7 @@ const char *rigsim_layout(void)
              sizeof(struct rigsim_feed), sizeof(struct rigsim_camera), sizeof(struct rigsim_slot),
              sizeof(struct rigsim_chunk), sizeof(struct rigsim_event), sizeof(struct rigsim_request),
              sizeof(struct rigsim_reply), offsetof(struct rigsim_feed, camera_count),
-             offsetof(struct rigsim_feed, module_xml), offsetof(struct rigsim_camera, doorbell),
+             offsetof(struct rigsim_feed, planted), offsetof(struct rigsim_feed, module_xml), offsetof(struct rigsim_camera, doorbell),
              offsetof(struct rigsim_camera, register_sequence), offsetof(struct rigsim_camera, frames_written),
              offsetof(struct rigsim_camera, events_written), offsetof(struct rigsim_camera, ring_offset),
              offsetof(struct rigsim_camera, events), offsetof(struct rigsim_camera, registers),

@@ -11,7 +11,7 @@
  *                   pixels and chunks at RIGSIM_SLOT_DATA
  *
  * Who writes what: the simulator writes everything but `frames_read`, `events_read` and `is_streaming`, which the
- * producer that opened the camera writes. `doorbell` is bumped by both and is the futex on which the producer waits.
+ * producer that opened the camera writes, and `planted`, which a producer clears when it does what is asked. `doorbell` is bumped by both and is the futex on which the producer waits.
  * Registers stand under a sequence lock (`register_sequence`, odd while they change). What a consumer writes to a
  * register goes through the socket as a request, so that the simulator decides; the answer comes after the registers
  * have changed. This header refuses to know what any register means, but for the six that GenTL itself reports.
@@ -44,6 +44,9 @@
 #define RIGSIM_REG_USER_ID 0x100u
 #define RIGSIM_REG_PAYLOAD 0x140u
 
+/* Faults of the producer itself, planted by the simulator. */
+enum { RIGSIM_PLANT_NOTHING = 0, RIGSIM_PLANT_CRASH = 1, RIGSIM_PLANT_HANG = 2 };
+
 struct rigsim_area {
     uint64_t offset;
     uint64_t size;
@@ -56,7 +59,7 @@ struct rigsim_feed {
     uint64_t camera_offset;
     uint64_t camera_stride;
     uint32_t camera_count;
-    uint32_t reserved;
+    _Atomic uint32_t planted; /* RIGSIM_PLANT_...: what the next call is to do; the call that does it clears this */
     struct rigsim_area module_xml[4]; /* System, Interface, Device, DataStream */
 };
 

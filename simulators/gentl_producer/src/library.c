@@ -6,10 +6,12 @@
  */
 #include <dlfcn.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "producer.h"
 
@@ -124,9 +126,27 @@ static GC_ERROR check(void *handle, enum kind kind, struct named *named)
     return GC_ERR_SUCCESS;
 }
 
+/* A vendor's library may crash or hang in any call; the simulator can ask for both, once each time. */
+static void obey_plant(void)
+{
+    if (!library.feed.memory || !atomic_load_explicit(&library.feed.memory->planted, memory_order_relaxed))
+        return;
+    switch (atomic_exchange(&library.feed.memory->planted, RIGSIM_PLANT_NOTHING)) {
+    case RIGSIM_PLANT_CRASH:
+        raise(SIGSEGV);
+        break;
+    case RIGSIM_PLANT_HANG:
+        for (;;)
+            pause();
+    default:
+        break;
+    }
+}
+
 GC_ERROR enter(void *handle, enum kind kind, struct named *named)
 {
     pthread_rwlock_rdlock(&library.lock);
+    obey_plant();
     GC_ERROR code = check(handle, kind, named);
     if (code)
         pthread_rwlock_unlock(&library.lock);

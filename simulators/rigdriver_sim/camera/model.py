@@ -3,7 +3,7 @@
 In: trigger edges, the consumer's settings, planted faults. Out: exposures (told at once through `on_exposure`), frames
 (painted into the feed's ring when they are due), events. Time: trigger -> latency and jitter -> exposure -> readout ->
 link -> delivery; exposure overlaps readout; a trigger that comes too early is ignored and counted.
-Its lies: the sensor reads out globally, the link is never shared, automatic exposure is always right at once.
+Its lies: the sensor reads out globally, automatic exposure is always right at once.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rigdriver_sim.camera.description import EVENT_OVERTRIGGER
 from rigdriver_sim.camera.faults import CameraFaults, amount_ns, is_hit
 from rigdriver_sim.camera.frame_writer import DueFrame, write_frame
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
+from rigdriver_sim.camera.shared_link import SharedLink
 from rigdriver_sim.camera.spec import CameraSpec, Exposure, Painter
 from rigdriver_sim.camera.timing import camera_time_ns, gauss
 from rigdriver_sim.engine import Engine
@@ -28,6 +29,8 @@ from rigdriver_sim.feed import CameraFeed
 RESET_NS = 500_000_000
 """How long a camera that reboots is away."""
 ENDLESS = -1
+NEVER_NS = 2**62
+"""Delivery time of a frame that the link never carries."""
 
 
 @dataclass(slots=True)
@@ -53,6 +56,8 @@ class SimulatedCamera:
         self.faults = CameraFaults()
         self.on_exposure: Callable[[Exposure], None] = _tell_nobody
         self.painter: Painter = paint_ramp
+        self.shared_link: SharedLink | None = None
+        """The host controller that this camera shares with others."""
         self._engine = engine
         self._feed = feed
         self._seed = seed
@@ -229,13 +234,18 @@ class SimulatedCamera:
         readout_ns = round(self.spec.readout_us * 1000 * height / self.spec.height)
         transfer_ns = round(1e9 * registers.integer("PayloadSize") / control.link_bytes_per_s)
         # Readout and link run side by side; the link starts with the first line.
-        run.link_free_ns = max(start_ns + length_ns, run.link_free_ns) + max(readout_ns, transfer_ns)
+        begun_ns = max(start_ns + length_ns, run.link_free_ns)
+        run.link_free_ns = begun_ns + max(readout_ns, transfer_ns)
+        arrives_ns: int | None = run.link_free_ns
+        if self.shared_link is not None:
+            shared_ns = self.shared_link.carry(self.spec.name, begun_ns, registers.integer("PayloadSize"))
+            arrives_ns = None if shared_ns is None else max(run.link_free_ns, shared_ns)
         return Exposure(
             camera=self.spec.name,
             ordinal=number,
             start_ns=start_ns,
             end_ns=start_ns + length_ns,
-            deliver_ns=run.link_free_ns + amount_ns(self.faults.deliver_late_ns, number),
+            deliver_ns=NEVER_NS if arrives_ns is None else arrives_ns + amount_ns(self.faults.deliver_late_ns, number),
             exposure_us=length_ns / 1000,
             trigger_ns=trigger_ns,
             pixel_format=control.pixel_format.name,
@@ -261,7 +271,7 @@ class SimulatedCamera:
             run.next_frame_id = max(0, run.next_frame_id - 1)
         frame_id = run.next_frame_id
         run.next_frame_id += 1
-        if is_hit(faults.lose_frame, number):
+        if is_hit(faults.lose_frame, number) or exposure.deliver_ns >= NEVER_NS:
             return None
         known: dict[str, int | float] = {
             "Timestamp": stamp_ns,

@@ -15,6 +15,7 @@ from rigdriver_sim.trigger_box.behaviour import OutputChange
 from rigdriver_sim.trigger_box.box_clock import BoxClock
 from rigdriver_sim.trigger_box.contract import TICK_NS
 from rigdriver_sim.trigger_box.facts import BoxFacts
+from rigdriver_sim.trigger_box.line_noise import Damage, LineNoise
 from rigdriver_sim.trigger_box.links import Link, PtyLink, TcpLink
 from rigdriver_sim.trigger_box.machine import Machine
 from rigdriver_sim.trigger_box.states import BoxState
@@ -32,6 +33,8 @@ class BoxSetup:
     has_tcp: bool = False
     input_levels: int = 0x40
     """Levels at boot: the interlock is closed (high)."""
+    seed: int = 0
+    """Of the damage on the serial line."""
 
 
 class SimulatedBox:
@@ -45,6 +48,10 @@ class SimulatedBox:
         self._run_wake_ns: int | None = None
         self._timer_wake_ns: int | None = None
         self._fed_wall_ns = 0
+        self._from_host = LineNoise(setup.seed, "to_box")
+        self._to_host = LineNoise(setup.seed, "to_host")
+        self._on_the_line = bytearray()
+        """Sent, and damaged where it was to be, but not yet taken by the port."""
         self._pty = self._plug_in()
         self._tcp = TcpLink(engine, self._receive, self._pump, self._link_lost) if setup.has_tcp else None
         self.clock = BoxClock(engine.now_ns - setup.booted_ago_ns, setup.drift_ppb)
@@ -70,6 +77,15 @@ class SimulatedBox:
         """TCP port of the box, where it has one."""
         return self._tcp.port if self._tcp else None
 
+    @property
+    def bytes_damaged(self) -> int:
+        """Bytes that were flipped, lost or inserted, in both directions."""
+        return self._from_host.hits + self._to_host.hits
+
+    def damage_line(self, to_box: Damage, to_host: Damage) -> None:
+        """Damage the serial line from now on."""
+        self._from_host.damage, self._to_host.damage = to_box, to_host
+
     def has_room(self) -> bool:
         """The host keeps up with the events (a gate for pace 0): several would still fit."""
         return self._machine.outbox.has_event_room(4096)
@@ -91,6 +107,7 @@ class SimulatedBox:
     def unplug(self) -> None:
         """Pull the USB plug; the box itself has its own power and runs on until its watchdog trips."""
         self._pty.close()
+        self._on_the_line.clear()
         self._link_lost()
 
     def replug(self) -> None:
@@ -137,7 +154,7 @@ class SimulatedBox:
 
     def _receive(self, data: bytes) -> None:
         feeds = self._machine.behaviour.feeds
-        self._machine.receive(data, self._now_ticks())
+        self._machine.receive(self._from_host.carry(data), self._now_ticks())
         if self._machine.behaviour.feeds != feeds:
             self._fed_wall_ns = self._engine.wall_ns()
         self._settle()
@@ -169,9 +186,14 @@ class SimulatedBox:
 
     def _pump(self) -> None:
         link: Link = self._tcp if self._tcp is not None and self._tcp.is_open else self._pty
-        waiting = self._machine.outbox.waiting
-        if waiting:
-            del waiting[: link.write(bytes(waiting))]
+        waiting, line = self._machine.outbox.waiting, self._on_the_line
+        while waiting or line:
+            if not line:
+                line += self._to_host.carry(bytes(waiting))
+                waiting.clear()
+            del line[: link.write(bytes(line))]
+            if line:
+                return  # the port calls again when it has room
 
     def _plan(self) -> None:
         """Wakes cannot be taken back; a needless one does no harm, so only earlier ones are added."""

@@ -18,7 +18,7 @@ import pytest
 from rigdriver import config
 from rigdriver_sim import producer
 from rigdriver_sim.control import Control, ControlError
-from rigdriver_sim.folder import LOCK, PREFIX, make_folder, sweep
+from rigdriver_sim.folder import LOCK, PREFIX, _is_dead, make_folder, sweep
 from rigdriver_sim.launch import LaunchError, RunningRig, launch
 from rigdriver_sim.producer import ProducerMissing
 from rigdriver_sim.scenario import ScenarioError
@@ -141,7 +141,8 @@ def test_what_a_killed_rig_and_its_killed_parent_left_is_swept_at_the_next_launc
     os.kill(pid, signal.SIGKILL)
     parent.kill()
     parent.wait(ENDS_S)
-    until(lambda: is_gone(pid), "the rig's end")
+    # Its threads may outlive the process's leader by a moment, and hold the lock.
+    until(lambda: is_gone(pid) and _is_dead(folder), "the rig's end")
     assert folder.exists()
     with launch(SMALL) as rig:
         assert not folder.exists()

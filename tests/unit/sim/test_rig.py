@@ -12,6 +12,7 @@ import pytest
 
 from rigdriver_sim import acts, stamp
 from rigdriver_sim.camera.faults import CameraFaults, is_hit
+from rigdriver_sim.camera.shared_link import SharedLink
 from rigdriver_sim.camera.spec import CameraSpec, Exposure
 from rigdriver_sim.engine import EventEngine
 from rigdriver_sim.rig import CameraBank, SimulatedRig
@@ -30,6 +31,7 @@ class ListeningCamera:
         self.on_exposure: Callable[[Exposure], None]
         self.painter: Callable[[Exposure, npt.NDArray[Any]], None]
         self.exposures: list[Exposure] = []
+        self.shared_link: SharedLink | None = None
         self.is_plugged = True
         self.room = True
 

@@ -32,11 +32,43 @@ def test_the_default_scenario_is_the_rig_as_it_is_built() -> None:
     assert (scenario.width, scenario.height, scenario.rate_hz, scenario.pace) == (2048, 1536, 10.0, 1.0)
 
 
+SIZES = ("_us", "_ms", "_s", "_images", "_side")
+
+
 def test_no_fault_is_planted_by_default() -> None:
-    faults = load("default").faults
-    for key, value in faults:
-        if not key.endswith("_us"):
-            assert not value, key
+    for key, value in load("default").faults:
+        if not key.endswith(SIZES):
+            assert not value or value == -1, key
+
+
+def test_an_error_in_a_file_names_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    lines = [
+        'name = "wrong"',
+        "rate_hz = 5000",
+        "[[cameras]]",
+        'name = "only"',
+        'serial = "X1"',
+        "output = 0",
+        "input = 9",
+        "[scene.motion]",
+        "smile = 3",
+    ]
+    path.write_text("\n".join(lines))
+    with pytest.raises(ScenarioError) as caught:
+        load(str(path))
+    told = str(caught.value).splitlines()
+    assert told == [
+        f"{path} line 2: rate_hz = 5000: expected less than or equal to 1000",
+        f"{path} line 7: cameras.0.input = 9: expected less than or equal to 7",
+    ]
+    with pytest.raises(ScenarioError, match=r"line 9: scene.motion.smile = 3: expected 0 to 1"):
+        load(f"{path}?rate_hz=10&cameras.only.input=0")
+
+
+def test_an_error_in_an_override_names_no_line_of_the_file() -> None:
+    with pytest.raises(ScenarioError, match=r"^default\?rate_hz=5000: rate_hz = 5000"):
+        load("default?rate_hz=5000")
 
 
 def test_overrides_reach_tables_and_cameras_by_name() -> None:
@@ -101,7 +133,7 @@ def test_the_rig_file_of_a_scenario_is_accepted_by_the_driver(spec: str, tmp_pat
     scenario = load(spec)
     text = rig_file_text(scenario, "/tmp/some port", "rigsim.cti")
     rig = config.parse(text, "rig.toml", tmp_path)
-    assert rig.box.url == "/tmp/some port"
+    assert rig.required_box().url == "/tmp/some port"
     assert rig.genicam.producers == (tmp_path / "rigsim.cti",)
     assert rig.schedule.rate_hz == scenario.rate_hz
     assert [(c.name, c.serial, c.role, c.pod, c.output, c.input) for c in rig.cameras] == [

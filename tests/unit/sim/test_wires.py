@@ -12,8 +12,10 @@ import pytest
 from rigdriver_sim import chance
 from rigdriver_sim.camera.spec import Exposure
 from rigdriver_sim.engine import EventEngine
+from rigdriver_sim.fault_table import FaultTable
 from rigdriver_sim.lamps import LampLog
-from rigdriver_sim.scenario import FaultTable, load
+from rigdriver_sim.lighting import Lighting
+from rigdriver_sim.scenario import LampTable, load
 from rigdriver_sim.trigger_box.behaviour import OutputChange
 from rigdriver_sim.truth import Truth
 from rigdriver_sim.wires import Plant, Wires, plant
@@ -198,29 +200,53 @@ def lamp_pulse(lamps: LampLog, output: int, on_ns: int, off_ns: int) -> None:
     lamps.note(off_ns, 1 << output, 0)
 
 
+def lighting(lamps: LampLog, **faults: object) -> Lighting:
+    of_pod = [
+        LampTable(name="left", kind="pattern", pod="left", output=6),
+        LampTable(name="right", kind="pattern", pod="right", output=8),
+    ]
+    lighting = Lighting(of_pod, lamps)
+    lighting.faults = FaultTable.model_validate(faults)
+    return lighting
+
+
 def test_the_share_of_a_lamp_pulse_inside_an_exposure() -> None:
     lamps = LampLog([6, 8])
     lamp_pulse(lamps, 6, 1000, 2000)
-    assert lamps.share([6], 500, 2500) == 1.0
-    assert lamps.share([6], 1250, 2500) == 0.75
-    assert lamps.share([6], 0, 1100) == pytest.approx(0.1)
-    assert lamps.share([6], 2000, 3000) == 0.0
-    assert lamps.share([8], 500, 2500) == 0.0
+    light = lighting(lamps)
+    assert light.share("left", 500, 2500) == 1.0
+    assert light.share("left", 1250, 2500) == 0.75
+    assert light.share("left", 0, 1100) == pytest.approx(0.1)
+    assert light.share("left", 2000, 3000) == 0.0
+    assert light.share("right", 500, 2500) == 0.0
 
 
-def test_the_brightest_lamp_counts_and_old_pulses_do_not() -> None:
+def test_old_pulses_do_not_count() -> None:
     lamps = LampLog([6, 8])
     for n in range(1000):
         lamp_pulse(lamps, 6, 100_000 * n, 100_000 * n + 1000)
-    lamp_pulse(lamps, 8, 99_900_500, 99_901_500)
-    assert lamps.share([6, 8], 99_900_500, 99_910_000) == 1.0
-    assert lamps.share([6], 99_900_500, 99_910_000) == 0.5
+    assert lighting(lamps).share("left", 99_900_500, 99_910_000) == 0.5
+    assert lighting(lamps).share("left", 99_901_500, 99_910_000) == 0.0
 
 
 def test_a_lamp_that_is_still_on_counts() -> None:
     lamps = LampLog([6])
     lamps.note(1000, 0x40, 0x40)
-    assert lamps.share([6], 500, 3000) == 1.0
+    assert lighting(lamps).share("left", 500, 3000) == 1.0
+
+
+def test_a_dead_lamp_gives_nothing_and_a_weak_one_its_share() -> None:
+    lamps = LampLog([6, 8])
+    lamp_pulse(lamps, 6, 1000, 2000)
+    assert lighting(lamps, strobe_power={"left": 0.0}).share("left", 500, 2500) == 0.0
+    assert lighting(lamps, strobe_power={"left": 0.25}).share("left", 500, 2500) == 0.25
+
+
+def test_swapped_projectors_shine_when_the_other_should() -> None:
+    lamps = LampLog([6, 8])
+    lamp_pulse(lamps, 6, 1000, 2000)
+    light = lighting(lamps, swap_projectors=("left", "right"))
+    assert (light.share("left", 500, 2500), light.share("right", 500, 2500)) == (0.0, 1.0)
 
 
 # ---------------------------------------------------------------- truth
