@@ -14,8 +14,10 @@ import secrets
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import Self, TypeVar
+from weakref import WeakSet
 
 from rigdriver.config import CameraConfig, FeatureValue, RigConfig
 from rigdriver.devices.cameras import Cameras
@@ -51,7 +53,8 @@ class Rig:
         self._stack = stack
         self._lifecycle = Lifecycle()
         self._generation = secrets.randbelow(2**31) + 1
-        self._run: FrameSets | None = None
+        self._runs: WeakSet[FrameSets] = WeakSet()
+        self._closing = RLock()
 
     @classmethod
     def open(cls, source: str | Path | RigConfig) -> Rig:
@@ -100,8 +103,7 @@ class Rig:
             raise StateError(f"rig {self.config.name} is {self.state.value}: end that run first, or open the rig again")
         if self.config.schedule.mode != "box":
             rate = _checked_rate(self.config, frames, rate_hz)
-            self._run = BenchRun(self.config, self.cameras, self._lifecycle, frames, rate)
-            return self._run
+            return self._kept(BenchRun(self.config, self.cameras, self._lifecycle, frames, rate))
         ticks = self.box.identity.tick_rate_hz
         is_retrying = self.config.run.on_gap == "retry" and frames is not None
         facts = {c.name: self._camera_facts(c.name) for c in self.config.cameras}
@@ -110,19 +112,19 @@ class Rig:
         )
         unit_us = _preamble_unit_us(facts.values(), 1e6 / schedule.rate_hz)
         preamble = compile_preamble(self.config, ticks, self._next_generation(), unit_us)
-        self._run = Run(
-            self.config, self.box, self.cameras, self._lifecycle, preamble, schedule, frames if is_retrying else None
-        )
-        return self._run
+        wanted = frames if is_retrying else None
+        return self._kept(Run(self.config, self.box, self.cameras, self._lifecycle, preamble, schedule, wanted))
 
     def close(self) -> None:
         """Turn all outputs off and give the devices back. Closing twice is harmless."""
-        if self.state is RigState.CLOSED:
-            return
-        with self._stack:
-            if self._run is not None:
-                self._run.close()
-            self._lifecycle.go(RigState.CLOSED)
+        with self._closing, self._stack:
+            if self.state is RigState.CLOSED:
+                return
+            try:
+                for run in list(self._runs):  # one of them at most has started; it may be any
+                    run.close()
+            finally:
+                self._lifecycle.go(RigState.CLOSED)
 
     def __enter__(self) -> Self:
         return self
@@ -131,6 +133,10 @@ class Rig:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _kept(self, run: FrameSets) -> FrameSets:
+        self._runs.add(run)
+        return run
 
     def _next_generation(self) -> int:
         self._generation = self._generation % (2**32 - 1) + 1

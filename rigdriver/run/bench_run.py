@@ -15,10 +15,10 @@ from types import MappingProxyType
 from rigdriver.config import RigConfig
 from rigdriver.devices.camera_events import CameraEvent, CameraLost
 from rigdriver.devices.cameras import Cameras
-from rigdriver.errors import RigError, StateError
+from rigdriver.errors import RigError
 from rigdriver.frames import Frame, FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState
-from rigdriver.run.frame_sets import TURN_S, FrameSets
+from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.queues import Inbox, Outbox
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.sync.grouping import ANY_PHASE, TOGETHER, ArrivalGroups, Grouped
@@ -30,64 +30,48 @@ class BenchRun(FrameSets):
     def __init__(
         self, config: RigConfig, cameras: Cameras, lifecycle: Lifecycle, frames: int | None, rate_hz: float
     ) -> None:
-        self._config, self._cameras, self._lifecycle = config, cameras, lifecycle
+        super().__init__(
+            lifecycle, Outbox(config.run.queue_frame_sets, is_dropping=config.run.slow_consumer == "drop_oldest")
+        )
+        self._config, self._cameras = config, cameras
         self._frames, self._rate_hz = frames, rate_hz
         names = [c.name for c in config.cameras]
         self._names: Sequence[str] = names
         window = ANY_PHASE if config.schedule.mode == "free" else TOGETHER
         self._groups = ArrivalGroups(names, round(1e9 / rate_hz), window)
         self._inbox: Inbox[CameraEvent] = Inbox(config.run.queue_frame_sets * len(names))
-        self._outbox: Outbox[FrameSet] = Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest")
         self._tally = Tally(frames)
         self._gone: set[str] = set()
         self._threads: list[Thread] = []
-        self._halt = Event()
+        self._is_stopping = Event()
         self._why: str | None = None
-        self._is_started = self._is_closed = False
 
     @property
     def statistics(self) -> RunStatistics:
         """The figures so far; skew and residuals are NaN, for nothing measures them."""
         return self._tally.snapshot(self._outbox.dropped, 0, 0, self._why)
 
-    def start(self) -> None:
-        """Start the cameras. StateError when the rig is closed or runs already."""
-        if self._is_started:
-            if self._is_closed:
-                raise StateError("this run is over; ask the rig for a new one")
-            return
-        self._lifecycle.go(RigState.STARTING)
-        self._is_started = True
-        try:
-            self._cameras.start(self._take)
-            self._lifecycle.go(RigState.RUNNING)
-            self._spawn("sync", self._sync)
-            if self._config.schedule.mode == "software":
-                self._spawn("software", self._trigger)
-        except BaseException:
-            self.close()
-            raise
-
     def stop(self) -> None:
         """End with what has arrived."""
         self._why = self._why or "stopped"
-        self._halt.set()
+        self._is_stopping.set()
 
-    def close(self) -> None:
-        """Let the cameras rest. Closing twice is harmless."""
-        if not self._is_started or self._is_closed:
-            return
-        self._is_closed = True
+    def _begin(self) -> None:
+        if self._is_stopping.is_set():
+            raise GivenUp
+        self._cameras.start(self._take)
+        self._lifecycle.go(RigState.RUNNING)
+        self._spawn("sync", self._sync)
+        if self._config.schedule.mode == "software":
+            self._spawn("software", self._trigger)
+
+    def _finish(self) -> None:
         self.stop()
         self._inbox.close()
         self._outbox.abandon()
         for thread in self._threads:
             thread.join(timeout=5)
-        try:
-            self._cameras.stop()
-        finally:
-            if self._lifecycle.state is not RigState.CLOSED:
-                self._lifecycle.go(RigState.OPEN)
+        self._cameras.stop()
 
     def _spawn(self, name: str, work: Callable[[], None]) -> None:
         thread = Thread(target=work, name=name, daemon=True)
@@ -104,7 +88,7 @@ class BenchRun(FrameSets):
         """Trigger all cameras by command, one after the other, at the rate; late is late, nothing is made up for."""
         period_s = 1 / self._rate_hz
         due = time.monotonic()
-        while not self._halt.wait(max(0.0, due - time.monotonic())):
+        while not self._is_stopping.wait(max(0.0, due - time.monotonic())):
             for name in self._names:
                 with contextlib.suppress(RigError):  # a camera that fails tells so by itself
                     self._cameras.execute(name, "TriggerSoftware")
@@ -113,7 +97,7 @@ class BenchRun(FrameSets):
     def _sync(self) -> None:
         error: BaseException | None = None
         try:
-            while not self._halt.is_set() and not self._is_done():
+            while not self._is_stopping.is_set() and not self._is_done():
                 event = self._inbox.take(TURN_S)
                 if isinstance(event, CameraLost):
                     self._gone.add(event.camera)

@@ -30,7 +30,8 @@ class Ending:
         self._silence_s = SILENT_PERIODS * period_s + max(1.0, grace_s)
         self._heard_at = time.monotonic()
         self._ended_at: float | None = None
-        self._is_stopping = False
+        self.is_stopping = False
+        """The user wants the end."""
         self._gone: set[str] = set()
         self._lock = Lock()
         self.is_satisfied = False
@@ -40,7 +41,7 @@ class Ending:
 
     def ask_to_stop(self) -> None:
         """The user wants the end; what has been pulsed is still waited for."""
-        self._is_stopping = True
+        self.is_stopping = True
 
     def heard_of_pulse(self, _part: Pulse) -> None:
         """The box lives."""
@@ -66,6 +67,12 @@ class Ending:
         if len(self._gone) == cameras or isinstance(lost.error, HostProcessLost):
             self.fail(lost.error)
 
+    def excuse(self, held_up_s: float) -> None:
+        """So long nobody listened to the devices, because the consumer was slow: that is not their silence."""
+        self._heard_at += held_up_s
+        if self._ended_at is not None:
+            self._ended_at += held_up_s
+
     def fail(self, error: BaseException) -> None:
         """End with an error; the first one counts."""
         with self._lock:
@@ -75,7 +82,7 @@ class Ending:
     def settle(self, why: str) -> None:
         """Say how it ended, if nothing has been said."""
         with self._lock:
-            self.why = self.why or ("stopped" if self._is_stopping else why)
+            self.why = self.why or ("stopped" if self.is_stopping else why)
 
     def is_over(self, next_index: int, is_idle: bool) -> bool:
         """Whether no more frame sets can come; `next_index` leaves next, `is_idle` means that none waits."""
@@ -85,7 +92,7 @@ class Ending:
             return True
         now = time.monotonic()
         if self._ended_at is not None:
-            return (is_idle and self._is_stopping) or now - self._ended_at > self._grace_s
+            return (is_idle and self.is_stopping) or now - self._ended_at > self._grace_s
         if now - self._heard_at > self._silence_s:
             self.fail(NoReply("trigger box: it runs but reports nothing any more; check its cable and run again"))
         return False

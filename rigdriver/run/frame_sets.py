@@ -22,7 +22,7 @@ TURN_S = 0.05
 """Longest sleep of a waiting consumer or thread; bounds how late a timeout is noticed."""
 
 
-class GivenUp(Exception):  # noqa: N818  no error: somebody wished it
+class GivenUp(Exception):
     """The run was stopped or closed while it started; never leaves `FrameSets`."""
 
 

@@ -220,7 +220,7 @@ class Run(FrameSets):
                         self._hand_out(resolved)
                 for resolved in self._matcher.finish():
                     self._hand_out(resolved)
-            self._ending.settle("done")
+            self._ending.settle("closed early" if self._halt.is_set() else "done")
             self._outbox.end(self._ending.error)
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
             self._ending.fail(exc)

@@ -100,3 +100,15 @@ def test_a_run_that_was_stopped_is_over_when_nothing_waits_any_more(clock: Simpl
     assert ending.is_over(4, is_idle=True)
     ending.settle("done")
     assert ending.why == "stopped"
+
+
+def test_a_slow_consumer_is_not_taken_for_a_silent_box_and_costs_no_grace(clock: SimpleNamespace) -> None:
+    ending = Ending(expected=10, grace_s=1, period_s=0.1)
+    clock.s += 30
+    ending.excuse(30)
+    assert not ending.is_over(3, is_idle=False)
+    assert ending.error is None
+    ending.heard_of_state(status(BoxStates.COMMITTED), GENERATION)
+    clock.s += 30
+    ending.excuse(30)
+    assert not ending.is_over(9, is_idle=False)

@@ -1,0 +1,118 @@
+"""Every way in which a run may end before its time: the box is idle afterwards, and the rig can run again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from rigdriver.config import load
+from rigdriver.errors import StateError
+from rigdriver.lifecycle import RigState
+from rigdriver.rig import Rig
+from rigdriver.wire.registers import BoxStates
+from tests.rig.test_frame_sets import dark
+
+MANY = 100_000
+
+
+@pytest.fixture
+def rig(rig_file) -> Iterator[Rig]:
+    with Rig.open(dark(load(rig_file))) as opened:
+        yield opened
+
+
+def is_idle_and_good(rig: Rig) -> bool:
+    """The box does nothing, and the rig runs as ever."""
+    status = rig.box.status()
+    assert (status.state is not BoxStates.RUNNING, status.output_levels, rig.state) == (True, 0, RigState.OPEN)
+    return [frame_set.index for frame_set in rig.run(frames=3)] == [0, 1, 2]
+
+
+def _fail_at_the_first(rig: Rig) -> None:
+    for _ in rig.run(frames=MANY):
+        raise KeyError("mine")
+
+
+def test_a_loop_that_breaks_or_fails_leaves_an_idle_box(rig):
+    for _ in rig.run(frames=MANY):
+        break
+    assert is_idle_and_good(rig)
+    with pytest.raises(KeyError, match="mine"):
+        _fail_at_the_first(rig)
+    assert is_idle_and_good(rig)
+
+
+@pytest.mark.parametrize("stage", ["_tie_clocks", "_play", "_probe", "_hear_preamble"])
+@pytest.mark.parametrize("act", ["close", "stop"])
+def test_a_run_that_is_ended_from_another_thread_while_it_starts_never_flashes_on(rig, mocker, stage, act):
+    run = rig.run(frames=MANY)
+    original = getattr(run, stage)
+    enders: list[threading.Thread] = []
+
+    def interrupted(*args):
+        if not enders:
+            enders.append(threading.Thread(target=getattr(run, act)))
+            enders[0].start()
+            if act == "stop":
+                enders[0].join()
+            else:
+                assert run._halt.wait(5)
+        return original(*args)
+
+    mocker.patch.object(run, stage, interrupted)
+    assert list(run) == []
+    enders[0].join(10)
+    assert is_idle_and_good(rig)
+
+
+def test_a_run_that_was_stopped_or_closed_before_it_began_pulses_nothing(rig):
+    before = rig.box.counters().frames_started
+    stopped, closed = rig.run(frames=MANY), rig.run(frames=MANY)
+    stopped.stop()
+    closed.close()
+    assert list(stopped) == []
+    with pytest.raises(StateError, match="over"):
+        list(closed)
+    assert rig.box.counters().frames_started == before
+    assert is_idle_and_good(rig)
+
+
+def test_closing_the_rig_ends_the_run_that_runs_even_if_another_was_asked_for_since(rig_file):
+    rig = Rig.open(dark(load(rig_file)))
+    running, _never_begun = rig.run(frames=MANY), rig.run(frames=1)
+    loop = iter(running)
+    next(loop)
+    rig.close()
+    assert running.statistics.stopped_by == "closed early"
+    assert list(loop) == []
+    assert rig.state is RigState.CLOSED
+
+
+def test_a_run_may_be_closed_by_another_thread_while_its_loop_waits(rig):
+    run = rig.run(frames=MANY)
+    seen = []
+    for frame_set in run:
+        seen.append(frame_set.index)
+        if len(seen) == 3:
+            closer = threading.Thread(target=run.close)
+            closer.start()
+    closer.join(10)
+    assert seen[:3] == [0, 1, 2]
+    assert is_idle_and_good(rig)
+
+
+def test_a_consumer_that_pauses_for_long_loses_nothing_but_what_the_statistics_tell(launch_rig):
+    running = launch_rig(width=160, height=120, rate_hz=30)
+    with Rig.open(dark(load(running.rig_file))) as rig:
+        run = rig.run(frames=120)
+        indices = []
+        for frame_set in run:
+            indices.append(frame_set.index)
+            if frame_set.index == 3:
+                time.sleep(3)  # the consumer's slowness itself, no condition
+        assert indices == list(range(120))
+        assert run.statistics.stopped_by == "done"
+        assert set(run.statistics.gap_reasons) <= {"NO_SLOT", "NOT_DELIVERED"}
