@@ -21,6 +21,9 @@ _STREAMING_MS = 1
 _QUIET_MS = 2
 _QUIET_AFTER_TURNS = 20
 """Between two pulses the loop turns half as often: a turn that finds nothing costs some 40 us."""
+_EXPECTING_S = 0.0002
+_EXPECTING_FOR_NS = 20_000_000
+"""Between the first and the last frame of a pulse the loop turns fast: the last one decides when a frame set leaves."""
 _BEAT_PERIOD_NS = 400_000_000
 _FULL_BYTES = 1024 * 1024
 
@@ -72,6 +75,8 @@ class Host:
         self._parent_pid = parent_pid
         self._beat_ns = 0
         self._quiet_turns = 0
+        self._delivered: set[int] = set()
+        self._delivered_ns = 0
 
     def run(self) -> None:
         """Serve until the end. Returns when the parent has closed its side."""
@@ -86,16 +91,24 @@ class Host:
     def _turn(self) -> bool:
         now_ns = time.monotonic_ns()
         is_busy = False
-        is_streaming = False
-        for stream in self._commands.streams:
-            is_busy |= stream.poll(now_ns)
-            is_streaming |= stream.is_streaming
+        streaming = 0
+        for index, stream in enumerate(self._commands.streams):
+            streaming += stream.is_streaming
+            if stream.poll(now_ns):
+                is_busy = True
+                self._delivered.add(index)
+                self._delivered_ns = now_ns
+        if len(self._delivered) >= streaming or now_ns - self._delivered_ns > _EXPECTING_FOR_NS:
+            self._delivered.clear()
         if now_ns - self._beat_ns > _BEAT_PERIOD_NS:
             self._beat_ns = now_ns
             if not self._beat():
                 return False
         self._quiet_turns = 0 if is_busy else self._quiet_turns + 1
-        return self._wait(self._pause_ms(is_busy, is_streaming))
+        if self._delivered and not is_busy:
+            time.sleep(_EXPECTING_S)  # shorter than poll can wait; commands are still looked for in every turn
+            return self._wait(0)
+        return self._wait(self._pause_ms(is_busy, is_streaming=streaming > 0))
 
     def _pause_ms(self, is_busy: bool, is_streaming: bool) -> int:
         if is_busy:
