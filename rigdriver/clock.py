@@ -11,6 +11,8 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+import numpy as np
+
 RATE_PRIOR_SIGMA = 200e-6
 """Crystals in cameras and boxes stay within 100 ppm of nominal; twice that is the prior's one sigma."""
 
@@ -98,20 +100,20 @@ class ClockEstimator:
         self._pairs.clear()
 
     def fit(self) -> ClockFit | None:
-        """Return the line through the window, or None without a pair. O(window): about 40 us for 256 pairs."""
+        """Return the line through the window, or None without a pair. O(window): about 60 us for 256 pairs."""
         if not self._pairs:
             return None
         n = len(self._pairs)
         x0, y_first = self._pairs[-1]
-        dx = [x - x0 for x, _ in self._pairs]
-        # The nominal line is taken off first: what is left is small, and float sums lose nothing.
-        dy = [(y - y_first) - d * self._nominal_rate for d, (_, y) in zip(dx, self._pairs, strict=True)]
-        mean_x, mean_y = sum(dx) / n, sum(dy) / n
-        prior = (self._sigma_floor / (RATE_PRIOR_SIGMA * self._nominal_rate)) ** 2
-        sum_xx = prior + sum((d - mean_x) ** 2 for d in dx)
-        slope = sum((d - mean_x) * (e - mean_y) for d, e in zip(dx, dy, strict=True)) / sum_xx
-        rest = sum((e - mean_y - slope * (d - mean_x)) ** 2 for d, e in zip(dx, dy, strict=True))
-        sigma = math.sqrt(rest / (n - 2)) if n > 2 else self._sigma_floor
+        # Differences of integers first, the nominal line off next: what is left is small, and floats lose nothing.
+        dx = np.array([x - x0 for x, _ in self._pairs], dtype=np.float64)
+        dy = np.array([y - y_first for _, y in self._pairs], dtype=np.float64) - dx * self._nominal_rate
+        mean_x, mean_y = float(dx.mean()), float(dy.mean())
+        cx, cy = dx - mean_x, dy - mean_y
+        sum_xx = (self._sigma_floor / (RATE_PRIOR_SIGMA * self._nominal_rate)) ** 2 + float(cx @ cx)
+        slope = float(cx @ cy) / sum_xx
+        rest = cy - slope * cx
+        sigma = math.sqrt(float(rest @ rest) / (n - 2)) if n > 2 else self._sigma_floor
         return ClockFit(
             source=self._source,
             target=self._target,
@@ -123,5 +125,5 @@ class ClockEstimator:
             samples=n,
             mean_x=mean_x,
             sum_xx=sum_xx,
-            span=float(dx[-1] - dx[0]),
+            span=float(-dx[0]),
         )

@@ -21,7 +21,7 @@ LEAST = 5
 """Frames before anything is called usual."""
 WEAK = 0.6
 """Share of the usual brightness below which a frame is told."""
-GRID = 16
+GRID = 64
 """Every so many-th row and column is looked at; a multiple of two apart keeps to one colour of a Bayer mosaic."""
 FULL_SCALE = {"8": 255, "10": 1023, "12": 4095, "14": 16383, "16": 65535}
 DARK = 0.02

@@ -6,20 +6,25 @@ exposure, to be held until the box has reported further, or rejected with a reas
     witness 1   the time stamp, mapped by the fitted clock, falls on an exposure
     witness 2   the frame id has advanced by as many as there were exposures
     both agree -> matched.  They differ -> rejected, and each way out becomes a hypothesis:
-                "the counter was reset" (the clock is right), "the clock stepped" (the counter is right), "both".
+                "the counter was reset" (the clock is right), "the clock stepped" (the counter is right).
     witness 3   the time from the report of the exposure to the arrival of its frame, compared with what is usual
-                for this camera. The next frame must agree with exactly one hypothesis in all three; only then is that
-                hypothesis the truth from there on. A step by a whole frame period deceives witness 1 and a lost count
-                deceives witness 2, but neither deceives all.
+                for this camera. The next frames must agree with exactly one hypothesis in all three; only then is
+                that hypothesis the truth from there on. A step by a whole frame period deceives witness 1 and a lost
+                count deceives witness 2, but neither deceives all. One frame more is enough where arrivals are steady;
+                where they scatter, so many are heard that their median can be trusted. Where the box may have missed
+                an exposure, counting proves no step by whole periods. What stays open stays rejected until a new
+                preamble: a gap is never as bad as a wrong frame.
 
 This file refuses to know frame sets and other cameras.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
+from math import sqrt
 from statistics import median
 
 from rigdriver.clock import ClockEstimator, ClockFit
@@ -27,18 +32,24 @@ from rigdriver.frames import Frame, GapReason
 from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.lock import Pair
 
-USUAL = 33
+USUAL = 65
 """Arrivals that the usual latency is the median of."""
 ARRIVAL_SHARE = 0.4
 """Part of a frame period by which an arrival may differ from the usual one and still tell neighbours apart."""
+SURE = 4.0
+"""Standard errors of a difference of medians that must fit into that part."""
 REFIT_EVERY = 8
 """Frames between two fits once the window is filled a little; the line hardly turns in so short a time."""
+FEW = 8
+"""Fewer arrivals than this show less than their true spread."""
 MOST_AHEAD = 32
 """Pulses by which a frame may run ahead of the box's report of its exposure."""
 LOST_AFTER = 20
 """Rejections in a row after which only a new preamble is likely to help."""
 FORGET_AFTER = 4
-"""A hypothesis that as many frames have not confirmed is dropped."""
+"""A hypothesis that as many frames have contradicted is dropped."""
+MOST_HYPOTHESES = 8
+MOST_HEARD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,14 @@ class _Hypothesis:
     """To add to the mapped time stamp."""
     frame_id: int
     ordinal: int
-    age: int = 0
+    latencies_ns: list[int] = field(default_factory=list)
+    """Of the frames that agree with it in clock and counter."""
+    contradictions: int = 0
+
+    def is_same(self, other: _Hypothesis, tolerance: float) -> bool:
+        """Whether both say the same of every frame."""
+        same_count = self.frame_id - self.ordinal == other.frame_id - other.ordinal
+        return same_count and abs(self.shift_ticks - other.shift_ticks) <= tolerance
 
 
 class Track:
@@ -90,8 +108,9 @@ class Track:
         self._used: deque[int] = deque(maxlen=256)
         self._hypotheses: list[_Hypothesis] = []
         self._latencies_ns: deque[int] = deque(maxlen=USUAL)
-        self._unfitted = 0
+        self._unfitted = zlib.crc32(log.camera.encode()) % REFIT_EVERY  # so that cameras refit in different pulses
         self._rejected_in_a_row = 0
+        self._doubts = 0
 
     @property
     def clock(self) -> ClockFit | None:
@@ -127,6 +146,10 @@ class Track:
         if (settled := self._settle(frame, start)) is not None:
             return settled
         return self._reject(frame, start, by_clock, by_count)
+
+    def doubt(self) -> None:
+        """Reports of the box are missing: exposures may have gone uncounted."""
+        self._log.doubt()
 
     def frame_id_of(self, ordinal: int) -> int | None:
         """Return the frame id that the counter gives to an exposure."""
@@ -164,6 +187,7 @@ class Track:
         self._used.append(exposure.ordinal)
         if self._anchor is None or exposure.ordinal > self._anchor[1]:
             self._anchor = (frame.frame_id, exposure.ordinal)
+            self._doubts = exposure.doubts
         self._latencies_ns.append(frame.t_host_ns - exposure.t_host_ns)
         self._clock.add(frame.t_camera_ns, exposure.start_ticks)
         self._unfitted += 1
@@ -172,12 +196,30 @@ class Track:
             self._unfitted = 0
 
     def _arrives_as_usual(self, frame: Frame, exposure: Exposure) -> bool:
-        """Witness 3. Says no when it does not know."""
+        """Witness 3 on a single frame: good for naming a reason, never enough to believe in."""
         spacing_ns = self._log.report_spacing_ns()
-        if len(self._latencies_ns) < 3 or spacing_ns is None:
+        if spacing_ns is None or len(self._latencies_ns) < 3:
             return False
         unusual = abs(frame.t_host_ns - exposure.t_host_ns - median(self._latencies_ns))
         return unusual < ARRIVAL_SHARE * spacing_ns
+
+    def _is_believed(self, hypothesis: _Hypothesis) -> bool:
+        """Witness 3 on all frames that a hypothesis explains: their arrivals are the usual ones, and that is sure."""
+        heard, usual = hypothesis.latencies_ns, self._latencies_ns
+        spacing_ns = self._log.report_spacing_ns()
+        if spacing_ns is None or len(heard) < 2 or len(usual) < 3:
+            return False
+        error_ns = SURE * self._scatter_ns() * sqrt(1 / len(heard) + 1 / len(usual))
+        unusual = abs(median(heard) - median(usual))
+        return max(error_ns, unusual) < ARRIVAL_SHARE * spacing_ns
+
+    def _scatter_ns(self) -> float:
+        """Return about one standard deviation of the usual arrivals, whatever a few stragglers do."""
+        seen = sorted(self._latencies_ns)
+        if len(seen) < FEW:
+            return float(seen[-1] - seen[0])
+        tenth = len(seen) // 10
+        return (seen[-1 - tenth] - seen[tenth]) / 2.5
 
     def _settle(self, frame: Frame, start: float) -> Matched | Rejected | None:
         """Let the hypotheses speak; exactly one that agrees with all three witnesses becomes the truth."""
@@ -185,9 +227,13 @@ class Track:
         for h in self._hypotheses:
             exposure = self._log.nearest(start + h.shift_ticks, self._tolerance)
             if exposure is None or exposure.ordinal != self._count(frame, (h.frame_id, h.ordinal)):
+                h.contradictions += 1
                 continue
-            if exposure.ordinal != h.ordinal and self._arrives_as_usual(frame, exposure):
+            if len(h.latencies_ns) < MOST_HEARD:
+                h.latencies_ns.append(frame.t_host_ns - exposure.t_host_ns)
+            if exposure.ordinal > h.ordinal and self._is_believed(h):
                 agreed.append((h, exposure))
+        self._hypotheses = [h for h in self._hypotheses if h.contradictions < FORGET_AFTER]
         if len({e.ordinal for _, e in agreed}) != 1:
             return None
         hypothesis, exposure = agreed[0]
@@ -202,15 +248,10 @@ class Track:
     def _reject(self, frame: Frame, start: float, by_clock: Exposure | None, by_count: Exposure | None) -> Rejected:
         """Say no, and keep every way in which this frame could be explained for the next frame to judge."""
         by_arrival = self._by_arrival(frame)
-        for h in self._hypotheses:
-            h.age += 1
-        self._hypotheses = [h for h in self._hypotheses if h.age < FORGET_AFTER]
         if by_clock is not None:
             self._suppose("the frame counter was reset", 0, frame, by_clock)
-        if by_count is not None:
+        if by_count is not None and not self._is_miscounted(start, by_count):
             self._suppose("the camera's clock stepped", round(by_count.start_ticks - start), frame, by_count)
-        if by_arrival is not None:
-            self._suppose("clock and counter were reset", round(by_arrival.start_ticks - start), frame, by_arrival)
         self._rejected_in_a_row += 1
         rejected = self._explain(start, by_clock, by_count, by_arrival)
         if self._rejected_in_a_row < LOST_AFTER:
@@ -218,9 +259,23 @@ class Track:
         detail = f"{rejected.detail}; {self._rejected_in_a_row} frames in a row: start a new run to tie its clock again"
         return Rejected(rejected.reason, detail, rejected.exposure)
 
+    def _is_miscounted(self, start: float, by_count: Exposure) -> bool:
+        """The box may have missed exposures since the last match, and that alone explains a step of whole periods."""
+        if by_count.doubts == self._doubts:
+            return False
+        spacing = self._log.spacing_ticks()
+        if spacing is None:
+            return True
+        beyond = abs(by_count.start_ticks - start) % spacing
+        return min(beyond, spacing - beyond) <= 2 * self._tolerance
+
     def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure) -> None:
-        if self._arrives_as_usual(frame, exposure) and exposure.ordinal not in self._used:
-            self._hypotheses.append(_Hypothesis(says, shift, frame.frame_id, exposure.ordinal))
+        if exposure.ordinal in self._used:
+            return
+        latency_ns = frame.t_host_ns - exposure.t_host_ns
+        new = _Hypothesis(says, shift, frame.frame_id, exposure.ordinal, [latency_ns])
+        if not any(h.is_same(new, self._tolerance) for h in self._hypotheses):
+            self._hypotheses = [*self._hypotheses, new][-MOST_HYPOTHESES:]
 
     def _by_arrival(self, frame: Frame) -> Exposure | None:
         usual = [e for e in self._log.newest(8) if e.ordinal not in self._used and self._arrives_as_usual(frame, e)]

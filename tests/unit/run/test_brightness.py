@@ -12,7 +12,7 @@ LAMPS = {"left": ("left_pattern", "right_pattern"), "bare": ()}
 
 def frames(level: int, camera: str = "left", pixel_format: str = "Mono8") -> dict[str, Frame]:
     kind = np.uint8 if pixel_format == "Mono8" else np.uint16
-    return {camera: Frame(camera, 0, 0, 0, pixel_format, np.full((64, 64), level, kind))}
+    return {camera: Frame(camera, 0, 0, 0, pixel_format, np.full((256, 256), level, kind))}
 
 
 def test_a_frame_of_usual_brightness_is_not_told() -> None:
