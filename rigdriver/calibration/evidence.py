@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from rigdriver.calibration.adjust import WIDTH
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
+from rigdriver.calibration.observations import Observations
 from rigdriver.calibration.project import distort_jacobian, inverse, pad_distortion, to_rays, triangulate_rays
 from rigdriver.calibration.uncertainty import Lens, nudge
 
@@ -73,6 +74,25 @@ class Evidence:
     misses: Mapping[str, float]
     """Median absolute residual by source: pixels for pairs of cameras, micrometres for steps of pods."""
     count: int
+
+
+def board_matches(observations: Observations) -> list[list[PairMatches]]:
+    """Each view's corners, matched between all cameras that see the board: frame sets for the health check."""
+    frame_sets = []
+    parts: dict[int, list[tuple[int, slice]]] = {}
+    for view, camera, part in observations.groups():
+        parts.setdefault(view, []).append((camera, part))
+    for seen in parts.values():
+        found = []
+        for i, (a, part_a) in enumerate(seen):
+            for b, part_b in seen[i + 1 :]:
+                _, at_a, at_b = np.intersect1d(
+                    observations.corner[part_a], observations.corner[part_b], return_indices=True
+                )
+                points_a, points_b = observations.points_px[part_a][at_a], observations.points_px[part_b][at_b]
+                found.append(PairMatches(observations.cameras[a], observations.cameras[b], points_a, points_b))
+        frame_sets.append(found)
+    return frame_sets
 
 
 def gather(calibration: RigCalibration, observations: Sequence[Observation]) -> Evidence:

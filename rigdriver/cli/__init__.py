@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from rigdriver.cli import capture, config_check, demo, list_devices, proof_show, schedule_show, selftest, sim
+from rigdriver.cli import calibrate, capture, config_check, demo, list_devices, proof_show, schedule_show, selftest, sim
 
 app = typer.Typer(
     name="rigdriver",
@@ -28,10 +28,11 @@ schedule_app = typer.Typer(help="Look at what a rig file has the box do.", no_ar
 schedule_app.command("show")(schedule_show.schedule_show)
 app.add_typer(schedule_app, name="schedule")
 app.command("proof")(proof_show.proof_show)
+app.add_typer(calibrate.app, name="calibrate")
 app.command("list")(list_devices.list_devices)
 app.command("selftest")(selftest.selftest)
 app.command("capture")(capture.capture)
-app.command("sim")(sim.sim)
+app.add_typer(sim.app, name="sim")
 app.command("demo")(demo.demo)
 
 

@@ -224,8 +224,10 @@ def solved(truth: SimpleNamespace) -> SimpleNamespace:
     """One rig with 36 views, and its solution: rig, observations, solution, calibration."""
     rig = make_rig(1)
     observations = observe(rig, 1)
+    bad_rows = rig.bad_rows
     board = rig.board.measured(rig.board.square_mm, 0.0005)
     solution = solve(observations, board, SolveOptions(rig="face-rig", identities=IDENTITIES))
     return SimpleNamespace(
-        rig=rig, observations=observations, board=board, solution=solution, calibration=solution.calibration
-    )
+        rig=rig, observations=observations, board=board, solution=solution, calibration=solution.calibration,
+        bad_rows=bad_rows,
+    )  # fmt: skip

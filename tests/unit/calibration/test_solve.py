@@ -64,7 +64,7 @@ def test_the_stated_uncertainty_is_the_true_one_over_many_seeds(truth: SimpleNam
 
 
 def test_outliers_are_thrown_out_and_good_corners_are_not(truth: SimpleNamespace, solved: SimpleNamespace) -> None:
-    bad, kept = solved.rig.bad_rows, solved.solution.kept
+    bad, kept = solved.bad_rows, solved.solution.kept
     assert kept[~bad].mean() > 0.998
     far = bad & (np.linalg.norm(solved.solution.residuals_px, axis=1) > 0.5)
     assert far.sum() > 50

@@ -1,0 +1,216 @@
+"""`rigdriver calibrate ...`: print a board, solve folders of images, check and mend a calibration, exchange files.
+
+In: options and folders DIR/<camera>/<index>.png. Out: a calibration file, a report with pictures, exit status 0 when
+the result is good, 1 when it should be improved or no longer holds, 2 when it could not be made.
+This file refuses to compute: it composes what lies in rigdriver.calibration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
+
+import typer
+
+from rigdriver.calibration.board_pdf import write_pdf
+from rigdriver.calibration.boards import Board, parse_board
+from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.calibration.evidence import board_matches
+from rigdriver.calibration.exchange import export_kalibr, export_opencv, import_kalibr, import_opencv
+from rigdriver.calibration.file import load, save
+from rigdriver.calibration.folder import FoundCorners, detect_folder
+from rigdriver.calibration.health import check as check_health
+from rigdriver.calibration.report import figures, write_report
+from rigdriver.calibration.resolve import resolve_camera
+from rigdriver.calibration.solve import CameraIdentity, SolveOptions
+from rigdriver.calibration.solve import solve as solve_rig
+from rigdriver.cli.screen import note, progress_bar, show, show_json
+from rigdriver.cli.source import JsonOption
+from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
+from rigdriver.config import RigConfig
+from rigdriver.config import load as load_rig
+from rigdriver.errors import UsageError
+
+app = typer.Typer(help="Calibrate the rig's cameras, and tell whether a calibration still holds.", no_args_is_help=True)
+
+BoardOption = Annotated[
+    str,
+    typer.Option("--board", help="Preset (face, a4, a3, small, chessboard) or charuco:13x10:15:11.25:DICT_5X5_1000."),
+]
+SquareOption = Annotated[float | None, typer.Option("--square", metavar="MM", help="Side of a square as measured.")]
+SquareSigmaOption = Annotated[
+    float, typer.Option("--square-sigma", metavar="MM", min=0, help="Uncertainty of that measurement, one sigma.")
+]
+RigFileOption = Annotated[Path | None, typer.Option("--rig", metavar="FILE", help="Rig file: names, serials, pods.")]
+CalibrationOption = Annotated[Path, typer.Option("--calibration", metavar="FILE", help="Calibration file.")]
+OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Calibration file to write.")]
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Images as DIR/<camera>/<index>.png or .tiff.")]
+
+
+def _measured(board: str, square_mm: float | None, sigma_mm: float) -> Board:
+    described = parse_board(board)
+    return described.measured(square_mm or described.square_mm, sigma_mm) if square_mm or sigma_mm else described
+
+
+@app.command("board")
+@verb
+def board_sheet(
+    pdf: Annotated[Path, typer.Option("--pdf", metavar="FILE", help="PDF to write.")],
+    board: BoardOption = "face",
+    paper: Annotated[str, typer.Option("--paper", help="a4 to a0, letter, tabloid; the smallest that fits.")] = "",
+) -> int:
+    """Write a true-to-scale sheet of a board, with its dimensions and a ruler to check the print."""
+    described = parse_board(board)
+    used = write_pdf(described, pdf, paper)
+    show(
+        f"{pdf}: {described.name} on {used}; print at 100 %, then measure: all squares are "
+        f"{described.size_mm[0]:g} mm wide"
+    )
+    return GOOD
+
+
+@app.command("solve")
+@verb
+def solve(
+    folder: FolderArgument,
+    board: BoardOption = "face",
+    out: OutOption = Path("calibration.json"),
+    square: SquareOption = None,
+    square_sigma: SquareSigmaOption = 0.0,
+    rig: RigFileOption = None,
+    coefficients: Annotated[int, typer.Option("--lens", help="5 or 8 distortion parameters.")] = 5,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Write a report with pictures.")
+    ] = None,
+    json: JsonOption = False,
+) -> int:
+    """Calibrate all cameras from folders of board images."""
+    described = _measured(board, square, square_sigma)
+    config = load_rig(rig) if rig else None
+    found = _detect(folder, described, tuple(c.name for c in config.cameras) if config else ())
+    options = SolveOptions(config.name if config else "unnamed", coefficients, identities=_identities(config, found))
+    with progress_bar("solving", 100) as advance:
+        solution = solve_rig(found.observations, described, options, lambda share, _what: advance(round(100 * share)))
+    save(solution.calibration, out)
+    page = write_report(solution, described, report) if report else None
+    told = figures(solution, described)
+    if json:
+        show_json({**told, "calibration": str(out), "report": str(page) if page else None})
+    else:
+        _tell(told, out, page)
+    return GOOD if told["passed"] else CHECK_FAILED
+
+
+def _detect(folder: Path, board: Board, cameras: tuple[str, ...]) -> FoundCorners:
+    with progress_bar("searching the board", 100) as advance:
+        found = detect_folder(folder, board, cameras, progress=lambda share, _what: advance(round(100 * share)))
+    for text in found.notes:
+        note(text)
+    return found
+
+
+def _identities(config: RigConfig | None, found: FoundCorners) -> Mapping[str, CameraIdentity]:
+    if config is None:
+        return MappingProxyType({name: CameraIdentity() for name in found.observations.cameras})
+    return MappingProxyType({c.name: CameraIdentity(c.serial, c.pod, c.role) for c in config.cameras})
+
+
+def _tell(told: Mapping[str, object], out: Path, page: Path | None) -> None:
+    findings = told["findings"]
+    assert isinstance(findings, list)
+    for finding in findings:
+        show(("good  " if finding["passed"] else "POOR  ") + finding["text"])
+    notes = told["notes"]
+    assert isinstance(notes, list)
+    for text in notes:
+        note(text)
+    show(f"written: {out}" + (f", report {page}" if page else ""))
+
+
+@app.command("check")
+@verb
+def check(
+    folder: FolderArgument, calibration: CalibrationOption, rig: RigFileOption = None, json: JsonOption = False
+) -> int:
+    """Tell from board images whether a calibration still holds, and which camera moved."""
+    known = load(calibration, load_rig(rig) if rig else None)
+    found = _detect(folder, known.board, tuple(known.cameras))
+    known.check_sizes(dict(zip(found.observations.cameras, found.observations.sizes_px, strict=True)))
+    verdict = check_health(known, board_matches(found.observations))
+    turn = verdict.turn
+    if json:
+        show_json(
+            {
+                "passed": verdict.is_healthy,
+                "camera": None if verdict.is_healthy or turn is None else turn.camera,
+                "turn_urad": None if turn is None else [turn.pitch_urad, turn.yaw_urad, turn.roll_urad],
+                "sigma_urad": None if turn is None else turn.sigma_urad,
+                "others": list(verdict.others),
+                "epipolar_px": dict(verdict.misses),
+                "views": verdict.frame_sets,
+            }
+        )
+    else:
+        show(str(verdict))
+    return GOOD if verdict.is_healthy else CHECK_FAILED
+
+
+@app.command("resolve")
+@verb
+def resolve(
+    camera: Annotated[str, typer.Argument(help="The camera that moved.")],
+    folder: FolderArgument, calibration: CalibrationOption, out: OutOption,
+) -> int:  # fmt: skip
+    """Solve the pose of one moved camera again from a few board views."""
+    known = load(calibration)
+    found = _detect(folder, known.board, tuple(known.cameras))
+    resolved = resolve_camera(known, found.observations, known.board, camera)
+    save(resolved.calibration, out)
+    pitch, yaw, roll = resolved.turn_urad
+    show(
+        f"camera {camera} had turned: pitch {pitch:+.0f}, yaw {yaw:+.0f}, roll {roll:+.0f} urad; RMS now "
+        f"{resolved.rms_px:.3f} px over {resolved.views} views; written: {out}"
+    )
+    return GOOD
+
+
+@app.command("export")
+@verb
+def export(
+    calibration: Annotated[Path, typer.Argument(metavar="FILE", help="Calibration file.")],
+    to: Annotated[Path, typer.Argument(metavar="TO", help="Folder for OpenCV, file for Kalibr.")],
+    form: Annotated[str, typer.Option("--format", help="opencv or kalibr.")] = "opencv",
+) -> int:
+    """Write a calibration for other programs."""
+    known = load(calibration)
+    if form == "opencv":
+        show(f"{to}: {len(export_opencv(known, to))} files")
+    elif form == "kalibr":
+        misses = export_kalibr(known, to)
+        show(f"{to}: largest miss of the four-parameter lenses {max(misses.values()):.4f} px")
+    else:
+        raise UsageError(f"--format {form}: expected opencv or kalibr")
+    return GOOD
+
+
+@app.command("import")
+@verb
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="Folder of OpenCV files, or Kalibr's camchain.")],
+    rig: Annotated[Path, typer.Option("--rig", metavar="FILE", help="Rig file: names and serials, in Kalibr's order.")],
+    out: OutOption = Path("calibration.json"),
+) -> int:
+    """Read another program's calibration."""
+    config = load_rig(rig)
+    serials = {c.name: c.serial for c in config.cameras}
+    found: RigCalibration
+    if source.is_dir():
+        found = import_opencv(source, config.name, serials)
+    else:
+        found = import_kalibr(source, [c.name for c in config.cameras], config.name, serials)
+    found.check_rig(config)
+    save(found, out)
+    show(f"written: {out}; {found.notes[0]}")
+    return GOOD
