@@ -1,18 +1,22 @@
-"""`rigdriver sim`: leave a simulated rig running, for this driver and for other programs.
+"""`rigdriver sim`: leave a simulated rig running, for this driver and for other programs; `sim fault`, `sim render`.
 
 In: a scenario. Out: how to reach the rig (rig file, GenTL producer, serial port), until Ctrl-C. With --json that is one
-flushed line, so a program can start this verb and read it. This file refuses to know what is simulated.
+flushed line, so a program can start this verb and read it. `fault` and `render` are the simulator's own: their words go
+to it as they are. This file refuses to know what is simulated.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from contextlib import AbstractContextManager
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated, Protocol, cast
+from typing import Annotated, Any, Protocol, cast
 
 import typer
+from typer.core import TyperGroup
 
 from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption
@@ -36,6 +40,20 @@ class RunningRig(Protocol):
     def pid(self) -> int: ...
 
 
+class _Verbs(TyperGroup):
+    """`rigdriver sim smile` means `rigdriver sim run smile`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `run` before anything that is no verb."""
+        words = args if args and args[0] in {*self.commands, "-h", "--help"} else ["run", *args]
+        return super().parse_args(ctx, words)
+
+
+app = typer.Typer(cls=_Verbs, help="Run a simulated rig, plant faults in it, render what its cameras would see.")
+_PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+@app.command("run")
 @verb
 def sim(
     scenario: Annotated[
@@ -61,13 +79,42 @@ def sim(
     raise DeviceError("the simulated rig ended by itself; start it again, and report what it printed")
 
 
-def _launch(scenario: str) -> AbstractContextManager[RunningRig]:
-    """Start a simulated rig. ConfigError for a bad scenario, DeviceError when it cannot start here."""
+@app.command("fault", context_settings=_PASSED_ON)
+@verb
+def fault(context: typer.Context) -> int:
+    """Plant a fault in a running rig: RIG NAME [VALUE]; --list tells what there is."""
+    return _pass_on("fault", context.args)
+
+
+@app.command("render", context_settings=_PASSED_ON)
+@verb
+def render(context: typer.Context) -> int:
+    """Render images and truth of a scenario: SCENARIO --out DIR."""
+    return _pass_on("render", context.args)
+
+
+def _pass_on(act: str, words: list[str]) -> int:
+    """Have the simulator do it, in a process of its own."""
+    package = _simulator().module.partition(".")[0]
+    with subprocess.Popen([sys.executable, "-m", package, act, *words]) as child:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.terminate()
+            raise
+
+
+def _simulator() -> EntryPoint:
     found = next(iter(entry_points(group=GROUP, name="sim")), None)
     if found is None:
         raise UsageError(f"no simulated rig: the entry point sim of {GROUP} is missing; install rigdriver again")
+    return found
+
+
+def _launch(scenario: str) -> AbstractContextManager[RunningRig]:
+    """Start a simulated rig. ConfigError for a bad scenario, DeviceError when it cannot start here."""
     try:
-        return cast("AbstractContextManager[RunningRig]", found.load()(scenario))
+        return cast("AbstractContextManager[RunningRig]", _simulator().load()(scenario))
     except RigError:
         raise
     except ValueError as exc:

@@ -1,18 +1,25 @@
-"""`python -m rigdriver_sim serve [SCENARIO]`: run a simulated rig until it is told to end."""
+"""`python -m rigdriver_sim VERB`: `serve` a rig, plant a `fault` in a running one, `render` a scenario's scene."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
-from rigdriver_sim import serve
+VERBS = {
+    "serve": "rigdriver_sim.serve",
+    "fault": "rigdriver_sim.fault_verb",
+    "render": "rigdriver_sim.render_verb",
+}
 
 
 def main() -> int:
     """Run the verb that the command line names."""
-    if sys.argv[1:2] != ["serve"]:
-        sys.stderr.write("usage: python -m rigdriver_sim serve [SCENARIO] [--folder FOLDER]\n")
+    module = VERBS.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    if module is None:
+        sys.stderr.write(f"usage: python -m rigdriver_sim {'|'.join(VERBS)} ...\n")
         return 2
-    return serve.main(sys.argv[2:])
+    status: int = import_module(module).main(sys.argv[2:])
+    return status
 
 
 if __name__ == "__main__":

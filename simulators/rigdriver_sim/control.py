@@ -2,6 +2,7 @@
 
     {"set": "faults.withhold_trigger_every", "value": 50}      -> {"ok": true}
     {"do": "box.reset"}                                         -> {"ok": true}
+    {"fault": "lose_frame", "values": ["left_upper=[3, 4]"]}    -> {"ok": true, "value": "lose_frame = ..."}
     {"get": "status"}                                           -> {"ok": true, "value": {...}}
     anything wrong                                              -> {"ok": false, "error": "..."}
 
@@ -113,6 +114,11 @@ class Control:
     def do(self, act: str, **details: Any) -> None:
         """Do something to the rig: `do("box.reset")`, `do("camera.unplug", camera="left_upper")`."""
         self.ask({"do": act, **details})
+
+    def fault(self, name: str, *values: str) -> str:
+        """Plant a fault as a person would type it, and return what was planted: `fault("lose_frame", "left_upper")`."""
+        said: str = self.ask({"fault": name, "values": list(values)})
+        return said
 
     def get(self, what: str) -> Any:
         """Return what the rig says about itself: `get("status")`."""
