@@ -43,6 +43,10 @@ class Ending:
         """The user wants the end; what has been pulsed is still waited for."""
         self.is_stopping = True
 
+    def begin(self) -> None:
+        """The schedule starts now: what came before it, a preamble played again, was no silence."""
+        self._heard_at = time.monotonic()
+
     def heard_of_pulse(self, _part: Pulse) -> None:
         """The box lives."""
         self._heard_at = time.monotonic()

@@ -135,6 +135,7 @@ class Run(FrameSets):
         self._tie_clocks()
         for name, log in self._logs.items():
             log.plan(self.schedule.exposures[name])
+        self._ending.begin()
         self._play(self.schedule)
         self._is_playing = True
         self._give_up_if_asked()

@@ -51,6 +51,15 @@ def test_the_end_of_the_preamble_is_not_the_end_of_the_run(clock: SimpleNamespac
     assert not ending.is_over(0, is_idle=True)
 
 
+def test_the_time_before_the_schedule_starts_is_no_silence(clock: SimpleNamespace) -> None:
+    ending = Ending(expected=0, grace_s=1, period_s=0.1)
+    clock.s += 60
+    ending.begin()
+    clock.s += 1
+    assert not ending.is_over(0, is_idle=True)
+    assert ending.error is None
+
+
 def test_a_box_that_falls_silent_ends_the_run_with_an_error(clock: SimpleNamespace) -> None:
     ending = Ending(expected=0, grace_s=1, period_s=0.1)
     clock.s += 1.2
