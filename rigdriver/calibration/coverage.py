@@ -44,7 +44,7 @@ class CameraCoverage:
     tilted: Mapping[str, int]
     """Views whose board faces left, right, up, down by 12 degrees or more, in that camera's image."""
     depth_spread: float
-    """Largest minus smallest distance, as a share of the middle one."""
+    """95th minus 5th percentile of the distances, as a share of the middle one."""
     progress: float
 
     @property
@@ -146,7 +146,9 @@ def _judge_camera(
         "down": int((faces[:, 1] > sine).sum()),
     }
     distances = np.array([distance for _, distance in facts])
-    spread = float(np.ptp(distances) / np.median(distances)) if len(distances) else 0.0
+    # The nearest and farthest of a few views may be misjudged ones, seen at a slant.
+    near, far = np.percentile(distances, [5, 95]) if len(distances) else (0.0, 0.0)
+    spread = float((far - near) / np.median(distances)) if len(distances) else 0.0
     covered = float((cells > 0).mean())
     wishes = [
         _Wish(

@@ -7,17 +7,17 @@ This file refuses to guess serial numbers: whoever imports gives them.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from rigdriver.calibration.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
@@ -183,8 +183,16 @@ def export_kalibr(calibration: RigCalibration, path: Path) -> dict[str, float]:
             entry["T_cn_cnm1"] = T.tolist()
         chain[f"cam{index}"] = entry
         before = camera
-    path.write_text(yaml.safe_dump(chain, sort_keys=False, default_flow_style=None), encoding="utf-8")
+    path.write_text(_yaml().safe_dump(chain, sort_keys=False, default_flow_style=None), encoding="utf-8")
     return misses
+
+
+def _yaml() -> ModuleType:
+    """PyYAML, which nothing else of the driver needs."""
+    try:
+        return importlib.import_module("yaml")
+    except ImportError as exc:
+        raise UsageError("Kalibr's files are YAML: install PyYAML (pip install pyyaml) to read and write them") from exc
 
 
 def fit_radtan(camera: CameraCalibration) -> tuple[Array, Array, float]:
@@ -213,6 +221,7 @@ def import_kalibr(path: Path, names: Sequence[str], rig: str, serials: Mapping[s
     Raises:
         CalibrationMismatch: another lens model, another number of cameras, or no camchain.
     """
+    yaml = _yaml()
     try:
         chain = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:

@@ -14,7 +14,6 @@ from typing import Annotated
 
 import typer
 
-from rigdriver.calibration.board_pdf import write_pdf
 from rigdriver.calibration.boards import Board, parse_board
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.evidence import board_matches
@@ -22,7 +21,6 @@ from rigdriver.calibration.exchange import export_kalibr, export_opencv, import_
 from rigdriver.calibration.file import load, save
 from rigdriver.calibration.folder import FoundCorners, detect_folder
 from rigdriver.calibration.health import check as check_health
-from rigdriver.calibration.report import figures, write_report
 from rigdriver.calibration.resolve import resolve_camera
 from rigdriver.calibration.solve import CameraIdentity, SolveOptions
 from rigdriver.calibration.solve import solve as solve_rig
@@ -62,6 +60,8 @@ def board_sheet(
     paper: Annotated[str, typer.Option("--paper", help="a4 to a0, letter, tabloid; the smallest that fits.")] = "",
 ) -> int:
     """Write a true-to-scale sheet of a board, with its dimensions and a ruler to check the print."""
+    from rigdriver.calibration.board_pdf import write_pdf  # noqa: PLC0415  matplotlib is slow to import
+
     described = parse_board(board)
     used = write_pdf(described, pdf, paper)
     show(
@@ -87,6 +87,8 @@ def solve(
     json: JsonOption = False,
 ) -> int:
     """Calibrate all cameras from folders of board images."""
+    from rigdriver.calibration.report import figures, write_report  # noqa: PLC0415  matplotlib is slow to import
+
     described = _measured(board, square, square_sigma)
     config = load_rig(rig) if rig else None
     found = _detect(folder, described, tuple(c.name for c in config.cameras) if config else ())
