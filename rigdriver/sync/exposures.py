@@ -39,6 +39,8 @@ class Exposure:
     """No exposure line is wired: the edges are the trigger's, shifted."""
     t_host_ns: int
     """When the report of its end reached this computer."""
+    doubts: int = 0
+    """How often before it this camera may have exposed without the box seeing it, since the log began."""
 
 
 class ExposureLog:
@@ -53,6 +55,10 @@ class ExposureLog:
         self._log: deque[Exposure] = deque(maxlen=KEEP)
         self._starts: deque[int] = deque(maxlen=KEEP)
         self._next_ordinal = 0
+        self._doubts = 0
+        self._is_awaited = False
+        self.is_new_plan = False
+        """A plan has been told, but no trigger of it."""
         self.glitches = 0
         """Pulses on the exposure line too short or too long to be an exposure."""
         self.reported_ticks = 0
@@ -62,6 +68,8 @@ class ExposureLog:
         """Expect another plan from now on; what is remembered stays."""
         self._planned = planned
         self._trigger = None
+        self._is_awaited = False
+        self.is_new_plan = True
 
     @property
     def next_ordinal(self) -> int:
@@ -88,11 +96,18 @@ class ExposureLog:
             elif edge.rising >> self._planned.output & 1:
                 triggers.append(edge.t_box_ticks)
                 self._trigger = edge.t_box_ticks
+                self.is_new_plan = False
+                self._doubts += self._is_awaited
+                self._is_awaited = self._planned.input is not None
                 if self._planned.input is None:
                     exposures.append(self._infer(edge.t_box_ticks, pulse))
         newest = pulse.edges[-1].t_box_ticks if pulse.edges else pulse.start_ticks
         self.reported_ticks = max(newest, pulse.start_ticks + period_ticks if pulse.is_closed else 0)
         return triggers, exposures
+
+    def doubt(self) -> None:
+        """Reports of the box are missing: there may have been exposures that nobody will ever tell of."""
+        self._doubts += 1
 
     def nearest(self, ticks: float, within_ticks: float) -> Exposure | None:
         """Return the exposure that starts nearest to `ticks`, if it is within reach."""
@@ -120,6 +135,12 @@ class ExposureLog:
         """Return up to `count` exposures, newest first."""
         return [self._log[-1 - i] for i in range(min(count, len(self._log)))]
 
+    def spacing_ticks(self) -> float | None:
+        """Return the usual time from one exposure to the next; None before there are enough."""
+        newest = self.newest(17)
+        gaps = [a.start_ticks - b.start_ticks for a, b in pairwise(newest) if a.generation == b.generation]
+        return median(gaps) if len(gaps) >= 2 else None
+
     def report_spacing_ns(self) -> float | None:
         """Return the usual host time between the reports of neighbouring exposures; None before there are enough."""
         newest = self.newest(17)
@@ -138,6 +159,7 @@ class ExposureLog:
                 exposures.append(self._observe(start, edge.t_box_ticks, pulse))
             else:
                 self.glitches += 1
+                self._doubts += 1
 
     def _is_plausible(self, width_ticks: int) -> bool:
         """A real exposure has about the planned length; a glitch on the line has not."""
@@ -163,8 +185,9 @@ class ExposureLog:
     ) -> Exposure:
         exposure = Exposure(
             self.camera, self._next_ordinal, pulse.index, pulse.generation, trigger, start, end, is_on_time,
-            is_inferred, pulse.t_host_ns,
+            is_inferred, pulse.t_host_ns, self._doubts,
         )  # fmt: skip
+        self._is_awaited = False
         self._next_ordinal += 1
         self._log.append(exposure)
         self._starts.append(start)

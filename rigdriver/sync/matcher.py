@@ -134,6 +134,8 @@ class Matcher:
 
     def take_edges_lost(self) -> None:
         """Reports of the box are missing: what they would have told counts as unproved."""
+        for track in self._tracks.values():
+            track.doubt()
         for pending in self._pending.values():
             if not pending.is_closed:
                 pending.is_reported = False

@@ -12,8 +12,10 @@ exposure, to be held until the box has reported further, or rejected with a reas
                 that hypothesis the truth from there on. A step by a whole frame period deceives witness 1 and a lost
                 count deceives witness 2, but neither deceives all. One frame more is enough where arrivals are steady;
                 where they scatter, so many are heard that their median can be trusted. Where the box may have missed
-                an exposure, counting proves no step by whole periods. What stays open stays rejected until a new
-                preamble: a gap is never as bad as a wrong frame.
+                an exposure, counting proves no step by whole periods; and after a quarrel no agreement of the first
+                two counts without the third. What stays open stays rejected until a new preamble: a gap is never as
+                bad as a wrong frame. What remains possible: out of full agreement, between two frames, the clock steps
+                by exactly as many periods as the counter forgets.
 
 This file refuses to know frame sets and other cameras.
 """
@@ -48,6 +50,8 @@ LOST_AFTER = 20
 """Rejections in a row after which only a new preamble is likely to help."""
 FORGET_AFTER = 4
 """A hypothesis that as many frames have contradicted is dropped."""
+SHORT_COUNTER = 1 << 16
+"""Older GigE Vision cameras count in 16 bit, and begin again at 1 (the standard) or at 0."""
 MOST_HYPOTHESES = 8
 MOST_HEARD = 256
 
@@ -141,7 +145,9 @@ class Track:
         by_count = self._log.by_ordinal(ordinal)
         if by_clock is None and by_count is None and self._may_come(start, ordinal, period_ticks):
             return Held()
-        if by_clock is not None and by_clock is by_count:
+        if by_clock is not None and by_clock is by_count and self._may_trust(frame, by_clock):
+            return self._match(frame, by_clock, start - by_clock.start_ticks)
+        if by_clock is not None and self._has_wrapped(frame, by_clock, self._anchor):
             return self._match(frame, by_clock, start - by_clock.start_ticks)
         if (settled := self._settle(frame, start)) is not None:
             return settled
@@ -161,6 +167,8 @@ class Track:
 
     def _may_come(self, start_ticks: float, ordinal: int, period_ticks: int) -> bool:
         """The exposure may have happened without the box having told yet: clock and counter both speak of later."""
+        if self._log.is_new_plan and 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD:
+            return start_ticks > self._log.reported_ticks  # how long the box took to start is not known here
         periods = MOST_AHEAD if 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD else 1
         ahead = start_ticks - self._log.reported_ticks
         return -self._tolerance <= ahead <= (periods + 0.5) * period_ticks or (
@@ -195,8 +203,33 @@ class Track:
             self._fit = self._clock.fit()
             self._unfitted = 0
 
+    def _has_wrapped(self, frame: Frame, by_clock: Exposure, anchor: tuple[int, int]) -> bool:
+        """A 16-bit counter has begun again, and clock and arrival name the exposure that it then counts."""
+        if not frame.frame_id < MOST_AHEAD < SHORT_COUNTER - anchor[0] + MOST_AHEAD <= 2 * MOST_AHEAD:
+            return False
+        advances = [frame.frame_id + SHORT_COUNTER - first - anchor[0] for first in (0, 1)]
+        return by_clock.ordinal - anchor[1] in advances and self._arrives_surely(frame, by_clock)
+
+    def _may_trust(self, frame: Frame, exposure: Exposure) -> bool:
+        """After a quarrel the two witnesses may agree because both err alike by now; then the third is asked, too.
+
+        One odd frame, where the box has seen every exposure, is no quarrel.
+        """
+        if self._rejected_in_a_row == 0 or (self._rejected_in_a_row == 1 and exposure.doubts == self._doubts):
+            return True
+        return self._arrives_surely(frame, exposure)
+
+    def _arrives_surely(self, frame: Frame, exposure: Exposure) -> bool:
+        """Witness 3 on a single frame, where arrivals are steady enough for that to mean something."""
+        spacing_ns = self._log.report_spacing_ns()
+        return (
+            self._arrives_as_usual(frame, exposure)
+            and spacing_ns is not None
+            and self._error_ns(1) < ARRIVAL_SHARE * spacing_ns
+        )
+
     def _arrives_as_usual(self, frame: Frame, exposure: Exposure) -> bool:
-        """Witness 3 on a single frame: good for naming a reason, never enough to believe in."""
+        """Witness 3 on a single frame: good for naming a reason, not enough to believe in."""
         spacing_ns = self._log.report_spacing_ns()
         if spacing_ns is None or len(self._latencies_ns) < 3:
             return False
@@ -209,9 +242,12 @@ class Track:
         spacing_ns = self._log.report_spacing_ns()
         if spacing_ns is None or len(heard) < 2 or len(usual) < 3:
             return False
-        error_ns = SURE * self._scatter_ns() * sqrt(1 / len(heard) + 1 / len(usual))
         unusual = abs(median(heard) - median(usual))
-        return max(error_ns, unusual) < ARRIVAL_SHARE * spacing_ns
+        return max(self._error_ns(len(heard)), unusual) < ARRIVAL_SHARE * spacing_ns
+
+    def _error_ns(self, heard: int) -> float:
+        """Return by how much the median of so many arrivals may differ from the usual one by chance."""
+        return SURE * self._scatter_ns() * sqrt(1 / heard + 1 / len(self._latencies_ns))
 
     def _scatter_ns(self) -> float:
         """Return about one standard deviation of the usual arrivals, whatever a few stragglers do."""
@@ -249,8 +285,9 @@ class Track:
         """Say no, and keep every way in which this frame could be explained for the next frame to judge."""
         by_arrival = self._by_arrival(frame)
         if by_clock is not None:
-            self._suppose("the frame counter was reset", 0, frame, by_clock)
-        if by_count is not None and not self._is_miscounted(start, by_count):
+            says = "clock and counter agree again" if by_clock is by_count else "the frame counter was reset"
+            self._suppose(says, 0, frame, by_clock)
+        if by_count is not None and by_count is not by_clock and not self._is_miscounted(start, by_count):
             self._suppose("the camera's clock stepped", round(by_count.start_ticks - start), frame, by_count)
         self._rejected_in_a_row += 1
         rejected = self._explain(start, by_clock, by_count, by_arrival)

@@ -1,7 +1,8 @@
 """A world for the sync tests: what box and cameras would report, with faults planted at known places.
 
 In: a seed, rates, faults. Out: reports in the order of their arrival, and for every frame the pulse that truly made it,
-written into its first pixel. Knows nothing of how the driver matches. Its lies: exposure lines without delay.
+written into its first pixel. Knows nothing of how the driver matches. Its lies: exposure lines without delay, one host
+whose threads never wait for each other.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rigdriver.config import RigConfig, parse
+from rigdriver.devices.box_events import EventsLost
 from rigdriver.frames import Edge, Frame, FrameSet, GapReason, Pulse
 from rigdriver.schedule.plan import compile_preamble, compile_schedule
 from rigdriver.schedule.planned import Schedule
@@ -23,15 +25,26 @@ from rigdriver.sync.track import Track
 
 TICKS = 10_000_000
 FLUSH_TICKS = 20_000
+INPUTS = 8
+BETWEEN_NS = 100_000_000
+"""From the end of the preamble to the first pulse."""
 CAMERAS = ("left_upper", "left_lower", "left_colour", "right_upper", "right_lower", "right_colour")
 FAULTS = (
     "missed_trigger", "doubled_trigger", "noise_edge", "late_exposure", "lost_frame", "repeated_id", "reordered",
     "id_reset", "stamp_jump", "clock_step",
 )  # fmt: skip
+NASTY = (
+    "uncounted_loss", "held_long", "stalled", "doubled_frame", "line_dead", "line_split", "line_ghost",
+)  # fmt: skip
+"""Faults after which more than the frame set of their own pulse may suffer."""
 
 
 def rig_config(
-    rate_hz: float = 10, inputs: bool = True, cameras: tuple[str, ...] = CAMERAS, waits: bool = False
+    rate_hz: float = 10,
+    inputs: bool = True,
+    cameras: tuple[str, ...] = CAMERAS,
+    waits: bool = False,
+    exposure_us: float | None = None,
 ) -> RigConfig:
     lines = ['name = "planted"', "[box]", 'url = "none"', "[genicam]", 'producers = ["none.cti"]', "[schedule]"]
     lines += [f"rate_hz = {rate_hz}", "[light]", "max_rate_hz = 1000", "max_train_pulses = 1000000"]
@@ -39,7 +52,8 @@ def rig_config(
     for n, name in enumerate(cameras):
         role = "texture" if name.endswith("colour") else "geometry"
         lines += ["[[cameras]]", f'name = "{name}"', f'serial = "S{n}"', f"output = {n}", f'role = "{role}"']
-        lines += [f"input = {n}"] if inputs else []
+        lines += [f"input = {n}"] if inputs and n < INPUTS else []
+        lines += [f"exposure_us = {exposure_us}"] if exposure_us else []
     return parse("\n".join(lines), "planted", __import__("pathlib").Path())
 
 
@@ -54,6 +68,7 @@ class CameraTruth:
     arrival_ns: int
     next_id: int = 0
     step_ns: int = 0
+    stalled_until_ns: float = 0
 
     def stamp(self, t_ns: float) -> int:
         return round(
@@ -71,6 +86,9 @@ class Loss:
     t_host_ns: int
 
 
+Report = Pulse | Frame | Loss | EventsLost
+
+
 @dataclass
 class World:
     """Box and cameras of one run, in true nanoseconds; the host's clock is true here, the box's is too."""
@@ -82,6 +100,13 @@ class World:
     stamp_jitter_ns: float = 5000
     waits: bool = False
     tells_losses: GapReason | None = None
+    exposure_us: float | None = None
+    arrival_jitter_ns: float = 1e6
+    wrap: tuple[int, int] | None = None
+    """(size, first): frame ids beyond size - 1 begin again at first, as 16-bit counters do."""
+    first_id: int | None = None
+    lost_reports: dict[int, float] = field(default_factory=dict)
+    """pulse -> chance that a part of the box's report of it is lost"""
     faults: dict[tuple[str, int], str] = field(default_factory=dict)
     """(camera, pulse) -> fault"""
     step_of: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -89,21 +114,24 @@ class World:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
-        self.config = rig_config(self.rate_hz, self.inputs, self.cameras, self.waits)
+        self._lost = 0
+        self._told_ns = 0
+        self.config = rig_config(self.rate_hz, self.inputs, self.cameras, self.waits, self.exposure_us)
         r = self.rng
         self.truth = {
             name: CameraTruth(
                 random.Random(r.random()), r.randrange(10**15), r.uniform(-50, 50), self.stamp_jitter_ns,
-                round(min(0.3 / self.rate_hz, 0.03) * 1e9), r.choice([0, 1, 77]),
+                round(min(0.3 / self.rate_hz, 0.03) * 1e9),
+                r.choice([0, 1, 77]) if self.first_id is None else self.first_id,
             )
             for name in self.cameras
         }  # fmt: skip
 
     # ------------------------------------------------------------ reports
 
-    def reports(self, schedule: Schedule, start_ns: int, pulses: int) -> list[Pulse | Frame | Loss]:
+    def reports(self, schedule: Schedule, start_ns: int, pulses: int) -> list[Report]:
         """Return everything that arrives at the host, in order of arrival."""
-        arriving: list[tuple[float, int, Pulse | Frame | Loss]] = []
+        arriving: list[tuple[float, int, Report]] = []
         period_ns = schedule.box.frame_period_ticks * 100
         is_preamble = schedule.box.frame_count == 1 and len({s.delay_ticks for s in schedule.box.steps}) > 2
         for index in range(pulses):
@@ -139,14 +167,29 @@ class World:
         for nth, begin in enumerate(starts):
             width = plan.exposure_ticks * 100
             if plan.input is not None:
-                edges += [(round(begin / 100), True, 1 << n, 1), (round((begin + width) / 100), True, 1 << n, 0)]
+                edges += self._line(begin, width, 1 << n, fault, period_ns, rng)
             self._deliver(
                 name, begin, width, index if nth == 0 else -1, fault if nth == 0 else None, arriving, period_ns
             )
 
+    @staticmethod
+    def _line(begin, width, mask, fault, period_ns, rng) -> list[tuple[int, bool, int, int]]:
+        """Return the edges on the exposure line, which may lie."""
+        spans = [(begin, begin + width)]
+        if fault == "line_dead":
+            spans = []
+        if fault == "line_split":
+            cut = begin + rng.uniform(0.1, 0.9) * width
+            spans = [(begin, cut), (cut + 2000, begin + width)]
+        if fault == "line_ghost":
+            spans.append((begin + 0.55 * period_ns, begin + 0.55 * period_ns + width))
+        return [(round(t / 100), True, mask, level) for span in spans for t, level in zip(span, (1, 0), strict=True)]
+
     def _deliver(self, name, begin, width, index, fault, arriving, period_ns) -> None:
         camera = self.truth[name]
-        stamp, frame_id = camera.stamp(begin), camera.next_id
+        stamp, frame_id = camera.stamp(begin), self._wrapped(camera.next_id)
+        if fault == "uncounted_loss":
+            return
         camera.next_id += 1
         if fault == "lost_frame":
             if self.tells_losses:
@@ -157,11 +200,28 @@ class World:
             frame_id -= 1
         if fault == "stamp_jump":
             stamp += self._step(name, index)
-        arrival = begin + width + camera.arrival_ns + abs(camera.rng.gauss(0, 1e6))
+        arrival = begin + width + camera.arrival_ns + abs(camera.rng.gauss(0, self.arrival_jitter_ns))
+        if arrival < camera.stalled_until_ns:  # frames queue up and come in a row, in order
+            arrival = camera.stalled_until_ns + 1000
+        if fault not in {"reordered", "held_long"}:
+            camera.stalled_until_ns = arrival
         if fault == "reordered":
             arrival += 1.05 * period_ns
+        if fault == "held_long":
+            arrival += camera.rng.choice([1, 2, 3, 5]) * period_ns
+        if fault == "stalled":
+            arrival = camera.stalled_until_ns = arrival + camera.rng.uniform(1, 6) * period_ns
         pixels = np.full((1, 1), index & 0xFFFF, np.uint16)
         arriving.append((arrival, 1, Frame(name, frame_id, stamp, round(arrival), "Mono16", pixels)))
+        if fault == "doubled_frame":
+            again = arrival + camera.rng.choice([1e5, 0.5, 1.0]) * period_ns % period_ns
+            arriving.append((again, 1, Frame(name, frame_id, stamp, round(again), "Mono16", pixels)))
+
+    def _wrapped(self, count: int) -> int:
+        if self.wrap is None or count < self.wrap[0]:
+            return count
+        size, first = self.wrap
+        return first + (count - size) % (size - first)
 
     def _step(self, name: str, index: int) -> int:
         drawn = self.truth[name].rng.choice([-1, 1]) * self.truth[name].rng.choice(
@@ -184,7 +244,18 @@ class World:
         generation, start = schedule.box.generation, t0 // 100
         for part in [*parts, []]:
             sent_ns = (part[0].t_box_ticks + FLUSH_TICKS) * 100 if part else t0 + period_ns
-            t_host = round(sent_ns + 5e5 + abs(self.rng.gauss(0, 2e5)))
+            t_host = round(max(sent_ns + 5e5 + abs(self.rng.gauss(0, 2e5)), self._told_ns + 1000))
+            self._told_ns = t_host  # a serial link keeps the order
+            if (
+                schedule.box.frame_count > 1
+                and index in self.lost_reports
+                and self.rng.random() < self.lost_reports[index]
+            ):
+                self._lost += 1
+                continue
+            if self._lost:
+                arriving.append((t_host, -1, EventsLost(self._lost, 0, self._lost, t_host)))
+                self._lost = 0
             arriving.append((t_host, 0, Pulse(index, generation, start, tuple(part), not part, t_host)))
 
 
@@ -192,23 +263,31 @@ def run(world: World, pulses: int, generation: int = 7) -> tuple[list[Resolved],
     """Play preamble and run of a world through the driver's sync floor."""
     config = world.config
     schedule = compile_schedule(config, TICKS, generation, pulses)
-    opening = compile_preamble(config, TICKS, generation - 1, unit_us=1.25e6 / config.schedule.rate_hz)
+    opening = compile_preamble(config, TICKS, generation - 1, unit_us=max(5000, 1.25e6 / config.schedule.rate_hz))
     tolerance = round(config.sync.tolerance_us * TICKS / 1e6)
     logs = {n: ExposureLog(schedule.exposures[n], tolerance) for n in world.cameras}
     tracks = {n: Track(log, TICKS, tolerance) for n, log in logs.items()}
     preamble = Preamble(opening, logs, tracks, tolerance)
     for report in world.reports(opening, 10**9, 1):
-        preamble.take_pulse(report) if isinstance(report, Pulse) else preamble.take_frame(report)
+        if isinstance(report, Pulse):
+            preamble.take_pulse(report)
+        elif isinstance(report, Frame):
+            preamble.take_frame(report)
     assert preamble.lock() == []
+    for name, log in logs.items():
+        log.plan(schedule.exposures[name])
     prover = Prover(schedule, config.sync.tolerance_us, config.sync.max_skew_us)
     matcher = Matcher(schedule, tracks, prover, round(config.sync.gap_timeout_s * 1e9), config.sync.wait_for_close)
     out: list[Resolved] = []
-    for report in world.reports(schedule, 4 * 10**9, pulses):
+    start_ns = 10**9 + opening.box.frame_period_ticks * 100 + BETWEEN_NS
+    for report in world.reports(schedule, start_ns, pulses):
         if isinstance(report, Pulse):
             exposures = {n: log.feed(report, schedule.box.frame_period_ticks) for n, log in logs.items()}
             out += matcher.take_pulse(report, exposures)
         elif isinstance(report, Loss):
             out += matcher.take_loss(report.camera, report.frame_id, 1, report.reason)
+        elif isinstance(report, EventsLost):
+            matcher.take_edges_lost()
         else:
             out += matcher.take_frame(report)
         out += matcher.tick(report.t_host_ns)

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from rigdriver.frames import GapReason
+from tests.unit.sync.campaign import KINDS, clean_outcome, planted_outcome
 from tests.unit.sync.planted import CAMERAS, FAULTS, World, is_reported, run
 
 PULSES = 2000
@@ -104,3 +105,180 @@ def test_a_frame_that_the_camera_tells_it_lost_is_a_gap_with_that_reason() -> No
     assert {(c, r.index): g.reason for r in resolved for c, g in r.gaps.items()} == dict.fromkeys(
         faults, GapReason.INCOMPLETE
     )
+
+
+# Worlds of which each had wrong frames at some time, before the third witness was weighed and asked again.
+ONCE_WRONG = [
+    ("500 Hz", 0), ("500 Hz", 1), ("500 Hz", 3), ("late and jittering", 1), ("late and jittering", 2),
+    ("late and jittering", 5), ("late and jittering", 107), ("late and jittering", 111), ("reports lost", 0),
+    ("reports lost", 1), ("reports lost", 104), ("reports lost", 112), ("long exposures", 123),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "seed"), [*((kind, 7) for kind in KINDS), *ONCE_WRONG])
+def test_no_frame_gets_into_a_wrong_set_in_any_kind_of_world(kind: str, seed: int) -> None:
+    outcome = planted_outcome(kind, seed, 200)
+    assert outcome.frame_sets == 200
+    assert outcome.wrong == 0
+
+
+def test_worlds_without_faults_raise_no_false_alarm() -> None:
+    outcome = sum((clean_outcome(seed, 300) for seed in range(5)), start=clean_outcome(5, 300))
+    assert (outcome.gaps, outcome.notes, outcome.wrong) == (0, 0, 0)
+    assert outcome.frame_sets == 1800
+
+
+def test_arrivals_that_scatter_over_several_periods_convince_nobody() -> None:
+    """Each camera's clock steps by a whole period now and then: only the time of arrival could tell."""
+    faults = plant("clock_step", seed=13, pulses=600, count=20)
+    steps = dict.fromkeys(faults, 100_000_000)
+    resolved, _, _ = run(World(seed=13, faults=faults, step_of=steps, arrival_jitter_ns=1e8), 600)
+    assert wrong_frames(resolved) == []
+
+
+def test_reports_that_were_lost_do_not_make_a_sound_clock_look_stepped() -> None:
+    world = World(seed=14, lost_reports=dict.fromkeys(range(20, 280, 20), 1.0))
+    resolved, _, _ = run(world, 300)
+    assert wrong_frames(resolved) == []
+    gaps = {r.index for r in resolved if r.gaps}
+    assert gaps <= {p + after for p in world.lost_reports for after in (0, 1)}
+    assert set(world.lost_reports) <= gaps
+
+
+def test_witnesses_that_come_to_agree_after_a_quarrel_are_not_believed_without_the_third() -> None:
+    """The clock steps a period ahead; then the box misses an exposure, and the count is a period ahead, too."""
+    faults = {("left_upper", 40): "clock_step", ("left_upper", 41): "line_dead"}
+    world = World(seed=15, faults=faults, step_of={("left_upper", 40): 100_000_000})
+    resolved, _, _ = run(world, 80)
+    assert wrong_frames(resolved) == []
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_counter_of_16_bit_begins_again_without_a_gap(first: int) -> None:
+    resolved, _, _ = run(World(seed=16, wrap=(2**16, first), first_id=2**16 - 50), 300)
+    assert wrong_frames(resolved) == []
+    assert [r.index for r in resolved if r.gaps] == []
+
+
+@pytest.mark.parametrize("rate_hz", [200, 500])
+def test_frames_that_overtake_the_first_report_of_a_fast_run_are_waited_for(rate_hz: float) -> None:
+    resolved, _, _ = run(World(seed=17, rate_hz=rate_hz, exposure_us=500), 300)
+    assert [r.index for r in resolved if r.gaps or r.proof.verdict != "proved"] == []
+
+
+# Worlds of which each had wrong frames at some time, before the third witness was weighed and asked again.
+ONCE_WRONG = [
+    ("500 Hz", 0), ("500 Hz", 1), ("500 Hz", 3), ("late and jittering", 1), ("late and jittering", 2),
+    ("late and jittering", 5), ("late and jittering", 107), ("late and jittering", 111), ("reports lost", 0),
+    ("reports lost", 1), ("reports lost", 104), ("reports lost", 112), ("long exposures", 123),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "seed"), [*((kind, 7) for kind in KINDS), *ONCE_WRONG])
+def test_no_frame_gets_into_a_wrong_set_in_any_kind_of_world(kind: str, seed: int) -> None:
+    outcome = planted_outcome(kind, seed, 200)
+    assert outcome.frame_sets == 200
+    assert outcome.wrong == 0
+
+
+def test_worlds_without_faults_raise_no_false_alarm() -> None:
+    outcome = sum((clean_outcome(seed, 300) for seed in range(5)), start=clean_outcome(5, 300))
+    assert (outcome.gaps, outcome.notes, outcome.wrong) == (0, 0, 0)
+    assert outcome.frame_sets == 1800
+
+
+def test_arrivals_that_scatter_over_several_periods_convince_nobody() -> None:
+    """Each camera's clock steps by a whole period now and then: only the time of arrival could tell."""
+    faults = plant("clock_step", seed=13, pulses=600, count=20)
+    steps = dict.fromkeys(faults, 100_000_000)
+    resolved, _, _ = run(World(seed=13, faults=faults, step_of=steps, arrival_jitter_ns=1e8), 600)
+    assert wrong_frames(resolved) == []
+
+
+def test_reports_that_were_lost_do_not_make_a_sound_clock_look_stepped() -> None:
+    world = World(seed=14, lost_reports=dict.fromkeys(range(20, 280, 20), 1.0))
+    resolved, _, _ = run(world, 300)
+    assert wrong_frames(resolved) == []
+    gaps = {r.index for r in resolved if r.gaps}
+    assert gaps <= {p + after for p in world.lost_reports for after in (0, 1)}
+    assert set(world.lost_reports) <= gaps
+
+
+def test_witnesses_that_come_to_agree_after_a_quarrel_are_not_believed_without_the_third() -> None:
+    """The clock steps a period ahead; then the box misses an exposure, and the count is a period ahead, too."""
+    faults = {("left_upper", 40): "clock_step", ("left_upper", 41): "line_dead"}
+    world = World(seed=15, faults=faults, step_of={("left_upper", 40): 100_000_000})
+    resolved, _, _ = run(world, 80)
+    assert wrong_frames(resolved) == []
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_counter_of_16_bit_begins_again_without_a_gap(first: int) -> None:
+    resolved, _, _ = run(World(seed=16, wrap=(2**16, first), first_id=2**16 - 50), 300)
+    assert wrong_frames(resolved) == []
+    assert [r.index for r in resolved if r.gaps] == []
+
+
+@pytest.mark.parametrize("rate_hz", [200, 500])
+def test_frames_that_overtake_the_first_report_of_a_fast_run_are_waited_for(rate_hz: float) -> None:
+    resolved, _, _ = run(World(seed=17, rate_hz=rate_hz, exposure_us=500), 300)
+    assert [r.index for r in resolved if r.gaps or r.proof.verdict != "proved"] == []
+
+
+# Worlds of which each had wrong frames at some time, before the third witness was weighed and asked again.
+ONCE_WRONG = [
+    ("500 Hz", 0), ("500 Hz", 1), ("500 Hz", 3), ("late and jittering", 1), ("late and jittering", 2),
+    ("late and jittering", 5), ("late and jittering", 107), ("late and jittering", 111), ("reports lost", 0),
+    ("reports lost", 1), ("reports lost", 104), ("reports lost", 112), ("long exposures", 123),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "seed"), [*((kind, 7) for kind in KINDS), *ONCE_WRONG])
+def test_no_frame_gets_into_a_wrong_set_in_any_kind_of_world(kind: str, seed: int) -> None:
+    outcome = planted_outcome(kind, seed, 200)
+    assert outcome.frame_sets == 200
+    assert outcome.wrong == 0
+
+
+def test_worlds_without_faults_raise_no_false_alarm() -> None:
+    outcome = sum((clean_outcome(seed, 300) for seed in range(5)), start=clean_outcome(5, 300))
+    assert (outcome.gaps, outcome.notes, outcome.wrong) == (0, 0, 0)
+    assert outcome.frame_sets == 1800
+
+
+def test_arrivals_that_scatter_over_several_periods_convince_nobody() -> None:
+    """Each camera's clock steps by a whole period now and then: only the time of arrival could tell."""
+    faults = plant("clock_step", seed=13, pulses=600, count=20)
+    steps = dict.fromkeys(faults, 100_000_000)
+    resolved, _, _ = run(World(seed=13, faults=faults, step_of=steps, arrival_jitter_ns=1e8), 600)
+    assert wrong_frames(resolved) == []
+
+
+def test_reports_that_were_lost_do_not_make_a_sound_clock_look_stepped() -> None:
+    world = World(seed=14, lost_reports=dict.fromkeys(range(20, 280, 20), 1.0))
+    resolved, _, _ = run(world, 300)
+    assert wrong_frames(resolved) == []
+    gaps = {r.index for r in resolved if r.gaps}
+    assert gaps <= {p + after for p in world.lost_reports for after in (0, 1)}
+    assert set(world.lost_reports) <= gaps
+
+
+def test_witnesses_that_come_to_agree_after_a_quarrel_are_not_believed_without_the_third() -> None:
+    """The clock steps a period ahead; then the box misses an exposure, and the count is a period ahead, too."""
+    faults = {("left_upper", 40): "clock_step", ("left_upper", 41): "line_dead"}
+    world = World(seed=15, faults=faults, step_of={("left_upper", 40): 100_000_000})
+    resolved, _, _ = run(world, 80)
+    assert wrong_frames(resolved) == []
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_counter_of_16_bit_begins_again_without_a_gap(first: int) -> None:
+    resolved, _, _ = run(World(seed=16, wrap=(2**16, first), first_id=2**16 - 50), 300)
+    assert wrong_frames(resolved) == []
+    assert [r.index for r in resolved if r.gaps] == []
+
+
+@pytest.mark.parametrize("rate_hz", [200, 500])
+def test_frames_that_overtake_the_first_report_of_a_fast_run_are_waited_for(rate_hz: float) -> None:
+    resolved, _, _ = run(World(seed=17, rate_hz=rate_hz, exposure_us=500), 300)
+    assert [r.index for r in resolved if r.gaps or r.proof.verdict != "proved"] == []

@@ -1,0 +1,64 @@
+"""Plant timing faults by the million and count the frames that got into a wrong frame set: there may be none.
+
+In: how many seeds, from which one on. Out: a table a kind of world (rate, faults, jitter, counters), a progress bar on
+a terminal, and exit status 1 when any frame is in a wrong frame set or a clean world has a gap. Long; the tests carry a
+slice of it. Everything runs in simulated time through the driver's sync floor; this file refuses to know devices.
+
+    .venv/bin/python tools/campaign_sync.py --seeds 200
+    .venv/bin/python tools/campaign_sync.py --clean 100000
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.unit.sync.campaign import KINDS, Outcome, clean_outcome, planted_outcome
+
+PULSES = 300
+CLEAN_PULSES = 1000
+
+
+def main() -> int:
+    """Run the campaign that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=20, help="worlds of each kind (default 20)")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--clean", type=int, default=0, help="frame sets without a fault, for false alarms")
+    parser.add_argument("--kind", choices=sorted(KINDS), help="this kind of world alone")
+    asked = parser.parse_args()
+    console = Console()
+    kinds = [asked.kind] if asked.kind else list(KINDS)
+    seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
+    jobs = [(kind, seed) for kind in kinds for seed in seeds]
+    sums = {kind: Outcome() for kind in kinds}
+    for kind, seed in track(jobs, "planting faults", console=Console(stderr=True), disable=not sys.stderr.isatty()):
+        outcome = planted_outcome(kind, seed, PULSES)
+        sums[kind] += outcome
+        if outcome.wrong:
+            console.print(f"WRONG: kind {kind}, seed {seed}: {outcome.wrong} frames", highlight=False)
+    clean = Outcome()
+    worlds = range(asked.first_seed, asked.first_seed + -(-asked.clean // CLEAN_PULSES))
+    for seed in track(worlds, "clean worlds", console=Console(stderr=True), disable=not sys.stderr.isatty()):
+        clean += clean_outcome(seed, CLEAN_PULSES)
+    console.print(_table(sums, clean))
+    is_good = not any(s.wrong for s in sums.values()) and not clean.wrong and not clean.gaps and not clean.notes
+    return 0 if is_good else 1
+
+
+def _table(sums: dict[str, Outcome], clean: Outcome) -> Table:
+    table = Table("world", "frame sets", "frames", "faults", "gaps", "needless gaps", "notes", "wrong")
+    for kind, s in [*sums.items(), *([("clean", clean)] if clean.frame_sets else [])]:
+        table.add_row(kind, *map(str, (s.frame_sets, s.frames, s.faults, s.gaps, s.needless, s.notes, s.wrong)))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
