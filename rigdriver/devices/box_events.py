@@ -2,7 +2,8 @@
 
 In: event messages, with the host time at which they came. Out: `Pulse`, `BoxStatus` and `EventsLost`. Each event of the
 box carries a counter without gaps, so a lost or refused event shows at the next one. An event whose numbers contradict
-each other is refused: a checksum of one byte is not enough to trust edge times. This file refuses to know requests.
+each other, or whose CRC-32 is wrong, is refused: a checksum of one byte is not enough to trust edge times. This file
+refuses to know requests.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from rigdriver.errors import BadReply, LinkLost
 from rigdriver.frames import Edge, Pulse
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
+from rigdriver.wire.payload_crc import is_intact
 
 RECORD = struct.Struct("<QHH")
 IS_INPUT = 1 << 63
@@ -76,10 +78,13 @@ class EventReader:
     def __init__(self, next_counter: int | None = None) -> None:
         self._next = next_counter
         self.implausible = 0
-        """Events refused because their numbers contradict each other."""
+        """Events refused because their CRC-32 is wrong or their numbers contradict each other."""
 
     def read(self, message: Message, t_host_ns: int) -> list[BoxEvent]:
         """Return what the message says; nothing for events that concern nobody here."""
+        if not is_intact(message.address, message.payload):
+            self.implausible += 1  # the counter in it is not believed either: the next event shows the gap
+            return []
         try:
             if message.address == registers.EDGE_EVENT.address:
                 edges = registers.EDGE_EVENT.unpack(message.payload)

@@ -55,15 +55,16 @@ def identify(link: BoxLink) -> tuple[BoxIdentity, int]:
     try:
         who = link.read(registers.WHO_AM_I)
         name = _text(link.read(registers.DEVICE_NAME))
-        version = link.read(registers.VERSION)
+        version = link.read_twice(registers.VERSION)
     except (BoxRefused, BadReply, NoReply) as exc:
         raise NotATriggerBox(f"{link.name}: a Harp device that is no trigger box ({exc}); check box.url") from exc
     _compare_interface(link, who, name, version)
     link.is_fenced = True
-    if link.read(registers.BOX_STATE) in (registers.BoxStates.ARMED, registers.BoxStates.RUNNING):
+    if link.read_twice(registers.BOX_STATE) in (registers.BoxStates.ARMED, registers.BoxStates.RUNNING):
         link.write(registers.STOP, registers.StopModes.NOW)
     # In standby the counter stands still, so this is exactly what the first event will carry.
-    next_event = link.read(registers.COUNTERS).events_sent
+    # Of the other counters some may go on: inputs change when they like.
+    next_event = link.read_twice(registers.COUNTERS, compared_bytes=4).events_sent
     link.write(registers.OPERATION_CONTROL, ACTIVE, is_echoed=False)
     return _describe(link, name, version), next_event
 
@@ -100,15 +101,15 @@ def _compare_interface(link: BoxLink, who: int, name: str, version: registers.Ve
 
 
 def _describe(link: BoxLink, name: str, version: registers.VersionRecord) -> BoxIdentity:
-    has = link.read(registers.CAPABILITIES)
-    hard = link.read(registers.HARD_LIGHT_LIMITS)
+    has = link.read_twice(registers.CAPABILITIES)
+    hard = link.read_twice(registers.HARD_LIGHT_LIMITS)
     return BoxIdentity(
         device_name=name,
-        serial_number=link.read(registers.SERIAL_NUMBER),
-        uid=link.read(registers.UID).hex(),
+        serial_number=link.read_twice(registers.SERIAL_NUMBER),
+        uid=link.read_twice(registers.UID).hex(),
         firmware=_firmware(version),
         interface_hash=version.interface_hash.hex(),
-        tick_rate_hz=link.read(registers.TICK_RATE),
+        tick_rate_hz=link.read_twice(registers.TICK_RATE),
         outputs=has.outputs,
         inputs=has.inputs,
         max_steps=has.max_steps,

@@ -30,6 +30,7 @@ from rigdriver.wire.session import (
 )
 
 ATTEMPTS = 4
+ANSWERS_TO_AGREE = 8
 UNFINISHED_NS = 100_000_000
 """A message whose bytes stop coming for so long is given up."""
 
@@ -51,6 +52,7 @@ class Answer:
 
     message: Message
     has_difference: bool
+    is_damaged: bool
     t_sent_ns: int
     t_received_ns: int
 
@@ -120,6 +122,25 @@ class BoxLink:
         answer = self._exchange(read_request(register), f"read of {register.name}", attempts)
         return register.unpack(answer.message.payload)
 
+    def read_twice(self, register: Register[V], compared_bytes: int | None = None) -> V:
+        """Return the value that two answers in a row agree on (in their leading bytes, when `compared_bytes` says so).
+
+        One damaged answer in 256 has a sound checksum, and a value that was read can be compared with nothing else.
+
+        Raises:
+            BadReply: no two of several answers in a row agree.
+            NoReply, BoxRefused, LinkLost: as in `read`.
+        """
+        request, payload = read_request(register), b""
+        for _ in range(ANSWERS_TO_AGREE):
+            before, payload = payload, self._exchange(request, f"read of {register.name}", ATTEMPTS).message.payload
+            if payload[:compared_bytes] == before[:compared_bytes]:
+                return register.unpack(payload)
+        raise BadReply(
+            f"{self.name}: read of {register.name}: no two of {ANSWERS_TO_AGREE} answers in a row agree, the last is "
+            f"{payload.hex()}; check the cable"
+        )
+
     def write(
         self, register: Register[V], value: V, key_bytes: int = 0, is_echoed: bool = True, attempts: int = ATTEMPTS
     ) -> V:
@@ -134,7 +155,12 @@ class BoxLink:
         return register.unpack(answer.message.payload)
 
     def exchange_timed(self, register: Register[V], value: V, key_bytes: int) -> tuple[V, int, int]:
-        """Write a register once; return the reply's value and the host times just before and just after."""
+        """Write a register once; return the reply's value and the host times just before and just after.
+
+        Raises:
+            BadReply: the reply was damaged on its way.
+            NoReply, BoxRefused, LinkLost: as in `read`.
+        """
         request = write_request(register, value, key_bytes, is_echoed=False)
         answer = self._exchange(request, f"write of {register.name}", 1)
         return register.unpack(answer.message.payload), answer.t_sent_ns, answer.t_received_ns
@@ -167,19 +193,24 @@ class BoxLink:
         return answer
 
     def _try(self, request: Request, what: str, attempts: int) -> Answer:
-        difference = ""
+        complaint = ""
         for _ in range(attempts):
             if not self._is_clear():
                 break
             answer = self._once(lambda: self._session.request(request))
             if answer is None:
                 continue
-            if not answer.has_difference:
+            got = answer.message.payload.hex()
+            if answer.is_damaged:
+                complaint = f"the reply {got} has another CRC-32 than its bytes; check the cable"
+            elif answer.has_difference:
+                # A request corrupted on its way can pass the box's checksum too: ask again.
+                asked = request.message.payload.hex()
+                complaint = f"holds {got}, asked for {asked}; check the cable, or the box clamps the value"
+            else:
                 return answer
-            # A request corrupted on its way can pass the box's checksum too: ask again.
-            difference = f"holds {answer.message.payload.hex()}, asked for {request.message.payload.hex()}"
-        if difference:
-            raise BadReply(f"{self.name}: {what}: {difference}; check the cable, or the box clamps the value")
+        if complaint:
+            raise BadReply(f"{self.name}: {what}: {complaint}")
         waited_s = attempts * self._timeout_ns / 1e9
         raise NoReply(f"{self.name}: no reply to the {what} within {waited_s:g} s; check cable, power and box.url")
 
@@ -190,8 +221,8 @@ class BoxLink:
                 return True
             if not self.is_fenced:
                 self._session.trust()
-            elif self._once(lambda: self._session.fence(self.new_nonce())):
-                return True
+            else:
+                self._once(lambda: self._session.fence(self.new_nonce()))
         return self._session.state is SessionState.IDLE
 
     def _once(self, begin: Callable[[], bytes]) -> Answer | None:
@@ -211,7 +242,10 @@ class BoxLink:
             # The box must still be told to stop, so the session goes on, behind a fence.
             self._session.abandon_any()
             raise
-        return None if arrived is None else Answer(arrived[0].message, arrived[0].has_difference, t_sent_ns, arrived[1])
+        if arrived is None:
+            return None
+        reply, t_received_ns = arrived
+        return Answer(reply.message, reply.has_difference, reply.is_damaged, t_sent_ns, t_received_ns)
 
     def _wait(self, deadline_ns: int) -> tuple[Reply, int] | None:
         while True:

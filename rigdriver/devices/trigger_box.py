@@ -132,7 +132,7 @@ class TriggerBox:
 
     def light_session(self) -> registers.LightSessionRecord:
         """Return how many frames with light the session and the flash train under way have seen."""
-        return self._link.read(registers.LIGHT_SESSION)
+        return self._link.read_twice(registers.LIGHT_SESSION)
 
     def clear_light_session(self) -> None:
         """Begin a new light session: its pulses count from 0. BoxRefused while armed or running."""
@@ -153,10 +153,10 @@ class TriggerBox:
                 link.write(registers.COMMIT, request)
                 break
             except BoxRefused as exc:
-                reason = link.read(registers.COMMIT_REFUSAL).reason
+                reason = link.read_twice(registers.COMMIT_REFUSAL).reason
                 if is_last or reason not in DAMAGED_ON_THE_WAY:
                     raise self._refusal("commit") from exc
-        committed = link.read(registers.COMMITTED_GENERATION)
+        committed = link.read_twice(registers.COMMITTED_GENERATION)
         if committed != schedule.generation:
             raise BadReply(
                 f"{link.name}: committed generation {committed}; expected {schedule.generation}; commit again"
@@ -198,19 +198,19 @@ class TriggerBox:
 
     def clear_fault(self) -> None:
         """Leave state Fault; the schedule must be committed again. Harmless in any other state."""
-        if self._link.read(registers.BOX_STATE) is BoxStates.FAULT:
+        if self._link.read_twice(registers.BOX_STATE) is BoxStates.FAULT:
             self._link.write(registers.CLEAR_FAULT, 1)
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def probe_clock(self) -> ClockProbe:
-        """Read the box's clock, with the host times around it."""
+        """Read the box's clock, with the host times around it. A lost or damaged reply is asked for again."""
         for attempt in range(ATTEMPTS):
             nonce = self._link.new_nonce()
-            asked = registers.ClockProbeRecord(nonce, 0, 0)
+            asked = registers.ClockProbeRecord(nonce, 0, 0, 0)
             try:
                 got, t_sent_ns, t_received_ns = self._link.exchange_timed(registers.CLOCK_PROBE, asked, key_bytes=4)
-            except NoReply:
+            except (NoReply, BadReply):
                 if attempt == ATTEMPTS - 1:
                     raise
                 continue
@@ -219,17 +219,20 @@ class TriggerBox:
 
     def status(self) -> BoxStatus:
         """Ask for the box's state now."""
+        link, state = self._link, self._link.read_twice(registers.BOX_STATE)
+        # While pulses are made the levels may change between two answers, so one must do.
+        read_level = link.read if state is BoxStates.RUNNING else link.read_twice
         return BoxStatus(
-            state=self._link.read(registers.BOX_STATE),
-            fault=self._link.read(registers.FAULT),
-            generation=self._link.read(registers.COMMITTED_GENERATION),
-            output_levels=int(self._link.read(registers.OUTPUT_LEVELS)),
-            input_levels=int(self._link.read(registers.INPUT_LEVELS)),
+            state=state,
+            fault=link.read_twice(registers.FAULT),
+            generation=link.read_twice(registers.COMMITTED_GENERATION),
+            output_levels=int(read_level(registers.OUTPUT_LEVELS)),
+            input_levels=int(read_level(registers.INPUT_LEVELS)),
             t_host_ns=self._clock_ns(),
         )
 
     def counters(self) -> BoxCounters:
-        """Ask for the box's own counters."""
+        """Ask for the box's own counters. They count on between two answers, so they are read once: for people."""
         return self._link.read(registers.COUNTERS)
 
     # -- end ---------------------------------------------------------------------------------------------------------
@@ -271,18 +274,18 @@ class TriggerBox:
             except BoxRefused as exc:
                 raise self._refusal(register.name.lower()) from exc
             except (NoReply, BadReply):
-                state = self._link.read(registers.BOX_STATE)
-                if state in done and self._link.read(registers.COMMITTED_GENERATION) == generation:
+                state = self._link.read_twice(registers.BOX_STATE)
+                if state in done and self._link.read_twice(registers.COMMITTED_GENERATION) == generation:
                     return
                 if state is not waiting:
                     raise self._refusal(register.name.lower()) from None
         raise NoReply(f"{self._link.name}: no reply to {register.name}, {ATTEMPTS} times; check its cable and power")
 
     def _refusal(self, what: str) -> DeviceError:
-        state = self._link.read(registers.BOX_STATE)
+        state = self._link.read_twice(registers.BOX_STATE)
         if state is BoxStates.FAULT:
-            return BoxFault(explain_fault(self._link.name, self._link.read(registers.FAULT)))
-        refusal = self._link.read(registers.COMMIT_REFUSAL)
+            return BoxFault(explain_fault(self._link.name, self._link.read_twice(registers.FAULT)))
+        refusal = self._link.read_twice(registers.COMMIT_REFUSAL)
         return BoxRefused(explain_refusal(self._link.name, what, state, refusal))
 
     def _take_event(self, message: Message, t_host_ns: int) -> None:

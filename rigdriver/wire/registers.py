@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rigdriver.wire.layout import Access, Field, PayloadType, Register
 
-INTERFACE_HASH: Final = bytes.fromhex("89ddbfe9e9f4670024b59440c854cc9d76b76582")
+INTERFACE_HASH: Final = bytes.fromhex("1f4bade9139a1df585fd602e5fb891d99c436504")
 """SHA-1 of device.yml; the box reports it in register Version."""
 
 
@@ -231,10 +231,13 @@ class CommitRefusalRecord:
 class ClockProbeRecord:
     """The host writes a nonce.
 
-    The reply carries it back with the tick at which the last byte of the request arrived.
+    The reply carries it back with the tick at which the last byte of the request arrived, and a CRC-32 of
+    both.
     """
 
     nonce: int
+    crc32: int
+    """Write 0; the reply carries the CRC-32 (ISO-HDLC) of the 12 bytes of Nonce, TickLow and TickHigh."""
     tick_low: int
     """Write 0; the reply carries bits 31..0 of the tick. Unit: ticks."""
     tick_high: int
@@ -347,6 +350,8 @@ class EdgeEventRecord:
     62..60 zero), U16 mask of the lines that changed, U16 levels of all lines of that kind after it. Unused
     bytes are 0.
     """
+    crc32: int
+    """CRC-32 (ISO-HDLC) of the 224 bytes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +372,8 @@ class StatusEventRecord:
     """In this run."""
     output_levels: Outputs
     input_levels: Inputs
+    crc32: int
+    """CRC-32 (ISO-HDLC) of the 36 bytes before it."""
 
 
 WHO_AM_I: Final[Register[int]] = Register("WhoAmI", 0, PayloadType.U16, 1, Access.READ, "<H", int)
@@ -621,17 +628,19 @@ CLOCK_PROBE: Final[Register[ClockProbeRecord]] = Register(
     PayloadType.U32,
     4,
     Access.WRITE,
-    "<I4xII",
+    "<IIII",
     ClockProbeRecord,
     fields=(
         Field("nonce", 0),
+        Field("crc32", 4),
         Field("tick_low", 8),
         Field("tick_high", 12),
     ),
 )
 """The host writes a nonce.
 
-The reply carries it back with the tick at which the last byte of the request arrived.
+The reply carries it back with the tick at which the last byte of the request arrived, and a CRC-32 of
+both.
 """
 
 WATCHDOG_TIMEOUT: Final[Register[int]] = Register(
@@ -734,9 +743,9 @@ EDGE_EVENT: Final[Register[EdgeEventRecord]] = Register(
     "EdgeEvent",
     60,
     PayloadType.U8,
-    224,
+    228,
     Access.EVENT,
-    "<IIQQBBB1xH2x192s",
+    "<IIQQBBB1xH2x192sI",
     EdgeEventRecord,
     fields=(
         Field("event_counter", 0),
@@ -748,6 +757,7 @@ EDGE_EVENT: Final[Register[EdgeEventRecord]] = Register(
         Field("input_levels", 26, convert=Inputs),
         Field("output_levels", 28, convert=Outputs),
         Field("records", 32),
+        Field("crc32", 224),
     ),
 )
 """Edges that happened, with their ticks, in time order.
@@ -762,7 +772,7 @@ STATUS_EVENT: Final[Register[StatusEventRecord]] = Register(
     PayloadType.U8,
     40,
     Access.EVENT,
-    "<IIQQBBHIHB5x",
+    "<IIQQBBHIHB1xI",
     StatusEventRecord,
     fields=(
         Field("event_counter", 0),
@@ -775,6 +785,7 @@ STATUS_EVENT: Final[Register[StatusEventRecord]] = Register(
         Field("frames_started", 28),
         Field("output_levels", 32, convert=Outputs),
         Field("input_levels", 34, convert=Inputs),
+        Field("crc32", 36),
     ),
 )
 """Sent at each change of state or fault. Its fields count bytes."""

@@ -3,15 +3,16 @@
 In: requests to send, and received bytes. Out: bytes to write, and `Reply`, `Event`, `Fed`, `Stray` or `Corrupt` values.
 At most one request is outstanding, beside the watchdog's feeds, which have a register of their own. A request that was
 abandoned leaves the session unsure: its reply may still come and look like a fresh one. A fence (a clock probe with a
-new nonce) ends that: replies keep their order, so what comes before the fence's reply is stale. This file refuses to
-know time: the caller decides when a request is abandoned.
+new nonce) ends that: replies keep their order, so what comes before the fence's reply is stale. A probe's reply whose
+CRC-32 is wrong may be any probe's: it is handed on as damaged and leaves the session unsure. This file refuses to know
+time: the caller decides when a request is abandoned.
 
-    state    | request  | reply that fits | abandon  | fence    | fence's reply
-    ---------+----------+-----------------+----------+----------+--------------
-    IDLE     | WAITING  | (stray)         | -        | FENCING  | (stray)
-    WAITING  | -        | IDLE            | UNSURE   | -        | -
-    UNSURE   | -        | (stray)         | -        | FENCING  | (stray)
-    FENCING  | -        | (stray)         | UNSURE   | -        | IDLE
+    state    | request  | reply that fits | abandon, damaged | fence    | fence's reply
+    ---------+----------+-----------------+------------------+----------+--------------
+    IDLE     | WAITING  | (stray)         | -                | FENCING  | (stray)
+    WAITING  | -        | IDLE            | UNSURE           | -        | -
+    UNSURE   | -        | (stray)         | -                | FENCING  | (stray)
+    FENCING  | -        | (stray)         | UNSURE           | -        | IDLE
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rigdriver.errors import StateError
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Corrupt, Decoder, Message, MessageType, encode, headers_from_box
 from rigdriver.wire.layout import Register, V
+from rigdriver.wire.payload_crc import is_intact
 
 REMEMBERED_REQUESTS = 16
 
@@ -54,6 +56,13 @@ class Reply:
             and not self.message.is_error
             and self.message.payload != self.request.message.payload
         )
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the CRC-32 in the payload is wrong although the checksum is right."""
+        message = self.message
+        is_sealed = message.type is MessageType.WRITE and not message.is_error
+        return is_sealed and not is_intact(message.address, message.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ class LinkCounters:
     feeds: int = 0
     error_replies: int = 0
     differences: int = 0
+    damaged_replies: int = 0
     abandoned: int = 0
     stale: int = 0
     doubled: int = 0
@@ -172,7 +182,7 @@ class Session:
 
     def fence(self, nonce: int) -> bytes:
         """Ask for the sign that no stale reply can come any more; return the probe's bytes."""
-        probe = write_request(registers.CLOCK_PROBE, registers.ClockProbeRecord(nonce, 0, 0), 4, is_echoed=False)
+        probe = write_request(registers.CLOCK_PROBE, registers.ClockProbeRecord(nonce, 0, 0, 0), 4, is_echoed=False)
         return self._begin(probe, SessionState.FENCING, (SessionState.IDLE, SessionState.UNSURE))
 
     def feed(self, count: int) -> bytes:
@@ -183,10 +193,7 @@ class Session:
         """Give up the outstanding request: its reply did not come in time."""
         if self._outstanding is None:
             raise StateError(f"the session is {self._state.value}: no request to give up")
-        self._abandoned.append(self._outstanding)
-        self._outstanding = None
-        self._state = SessionState.UNSURE
-        self._counts["abandoned"] += 1
+        self._give_up("abandoned", self._outstanding)
 
     def abandon_any(self) -> None:
         """Give up the outstanding request, if there is one: whoever asked was interrupted."""
@@ -217,6 +224,11 @@ class Session:
         self._counts["requests"] += 1
         return encode(request.message)
 
+    def _give_up(self, why: str, request: Request) -> None:
+        self._abandoned.append(request)
+        self._outstanding, self._state = None, SessionState.UNSURE
+        self._counts[why] += 1
+
     def _place(self, item: Message | Corrupt) -> Incoming:
         if isinstance(item, Corrupt):
             return item
@@ -229,9 +241,12 @@ class Session:
         request = self._outstanding
         if request is None or not _fits(request, item):
             return self._stray(item)
+        reply = Reply(request, item)
+        if reply.is_damaged:
+            self._give_up("damaged_replies", request)
+            return reply
         self._outstanding, self._state = None, SessionState.IDLE
         self._answered.append(request)
-        reply = Reply(request, item)
         self._counts["replies"] += 1
         self._counts["error_replies"] += item.is_error
         self._counts["differences"] += reply.has_difference

@@ -91,7 +91,7 @@ def test_published_client_commits_arms_starts_and_hears_the_edges(device: Device
     device.write(box.Arm, 9)
     device.write(box.Start, 9)
     assert ended.wait(WAIT_S)
-    counters = [int.from_bytes(payload[:4], "little") for _, payload in events if len(payload) in (40, 224)]
+    counters = [int.from_bytes(payload[:4], "little") for _, payload in events if len(payload) in (40, 228)]
     assert counters == list(range(counters[0], counters[0] + len(counters)))
     records = sum(payload[24] for address, payload in events if address == box.EdgeEvent.address)
     assert records == 2 * SCHEDULE.frame_count

@@ -364,7 +364,7 @@ class Behaviour:
             return
         previous, self.state = self.state, state
         body = struct.pack(
-            "<IQQBBHIHB5x",
+            "<IQQBBHIHBx",
             self.committed_generation,
             NO_PULSE if pulse_index is None else pulse_index,
             t_ticks,

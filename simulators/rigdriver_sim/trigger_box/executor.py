@@ -43,7 +43,7 @@ def frame_edges(program: Program, start_ticks: int) -> tuple[OutputEdge, ...]:
 
 
 class EdgeBatcher:
-    """Collects records of one frame at a time; `send` takes the body of an EdgeEvent without its counter."""
+    """Collects records of one frame at a time; `send` takes the body of an EdgeEvent without counter and CRC."""
 
     def __init__(self, send: Callable[[bytes, int], None], input_levels: int) -> None:
         self.input_levels = input_levels

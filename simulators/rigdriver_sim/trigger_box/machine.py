@@ -8,6 +8,7 @@ cameras; it never reads a clock.
 from __future__ import annotations
 
 import struct
+import zlib
 
 from rigdriver_sim.trigger_box import messages
 from rigdriver_sim.trigger_box import registers as r
@@ -134,10 +135,11 @@ class Machine:
                 self._reply(READ, address, register.payload_type, self._space.read(register, t_ticks), t_ticks)
 
     def _send_event(self, address: int, body: bytes, t_ticks: int) -> bool:
-        """Number the event and send it; its number is spent even when there is no room, so that the host sees a gap."""
+        """Number, seal and send the event; its number is spent even without room, so that the host sees a gap."""
         if not self._core.is_active:
             return True
-        payload = struct.pack("<I", self._event_counter) + body
+        numbered = struct.pack("<I", self._event_counter) + body
+        payload = numbered + struct.pack("<I", zlib.crc32(numbered))
         self._event_counter = self._event_counter + 1 & 0xFFFFFFFF
         self._space.last_event[address] = payload
         message = messages.encode(EVENT, address, 1, payload, self._core.harp_ticks(t_ticks))

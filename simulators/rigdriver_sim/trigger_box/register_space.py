@@ -6,6 +6,8 @@ refuses to know messages, events and where requests come from.
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable, Mapping
 
 from rigdriver_sim.trigger_box import registers as r
@@ -50,7 +52,7 @@ class Registers:
             return False
         self._written[register.address] = values
         if register.address == r.REG_CLOCK_PROBE:
-            self._written[register.address] = (values[0], 0, t_ticks & 0xFFFFFFFF, t_ticks >> 32)
+            self._written[register.address] = _probe_answer(values[0], t_ticks)
         return True
 
     def reply(self, register: Register, request: Request, t_ticks: int) -> bytes:
@@ -126,3 +128,9 @@ class Registers:
 
     def _set_watchdog(self, values: Values, _t_ticks: int) -> None:
         self._box.watchdog_timeout_ticks = values[0]
+
+
+def _probe_answer(nonce: int, t_ticks: int) -> Values:
+    """Sum nonce and tick, so that neither can be damaged on the way without showing."""
+    low, high = t_ticks & 0xFFFFFFFF, t_ticks >> 32
+    return nonce, zlib.crc32(struct.pack("<3I", nonce, low, high)), low, high

@@ -3,7 +3,7 @@
 
 from typing import Final
 
-INTERFACE_HASH: Final = "89ddbfe9e9f4670024b59440c854cc9d76b76582"
+INTERFACE_HASH: Final = "1f4bade9139a1df585fd602e5fb891d99c436504"
 
 # Addresses
 REG_WHO_AM_I: Final = 0
@@ -168,7 +168,7 @@ TABLE: Final[tuple[tuple[int, str, int, int, str, int | None, int | None, int | 
     (53, "HardLightLimits", 4, 6, "r", None, None, None),
     (54, "LightSession", 4, 2, "rw", None, None, None),
     (56, "Counters", 4, 12, "r", None, None, None),
-    (60, "EdgeEvent", 1, 224, "re", None, None, None),
+    (60, "EdgeEvent", 1, 228, "re", None, None, None),
     (61, "StatusEvent", 1, 40, "re", None, None, None),
 )
 
@@ -225,7 +225,7 @@ FIELDS: Final[tuple[tuple[int, tuple[tuple[str, int, str, int | None, int | None
         49,
         (
             ("Nonce", 0, "I", None, None),
-            ("Reserved", 4, "4x", None, None),
+            ("Crc32", 4, "I", None, None),
             ("TickLow", 8, "I", None, None),
             ("TickHigh", 12, "I", None, None),
         ),
@@ -284,6 +284,7 @@ FIELDS: Final[tuple[tuple[int, tuple[tuple[str, int, str, int | None, int | None
             ("OutputLevels", 28, "H", None, None),
             ("Reserved2", 30, "2x", None, None),
             ("Records", 32, "192s", None, None),
+            ("Crc32", 224, "I", None, None),
         ),
     ),
     (
@@ -299,7 +300,8 @@ FIELDS: Final[tuple[tuple[int, tuple[tuple[str, int, str, int | None, int | None
             ("FramesStarted", 28, "I", None, None),
             ("OutputLevels", 32, "H", None, None),
             ("InputLevels", 34, "B", None, None),
-            ("Reserved", 35, "5x", None, None),
+            ("Reserved", 35, "1x", None, None),
+            ("Crc32", 36, "I", None, None),
         ),
     ),
 )

@@ -4,6 +4,8 @@ In: requests that the link writes. Out: replies by the register table, unless th
 when nothing is there moves the fake clock on by the poll time.
 """
 
+import struct
+import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -120,7 +122,7 @@ class FakeBoxPort:
             return reply(request, self.values[request.address])
         if register is registers.CLOCK_PROBE:
             probe = registers.CLOCK_PROBE.unpack(request.payload)
-            return reply(request, registers.CLOCK_PROBE.pack(registers.ClockProbeRecord(probe.nonce, 7, 1)))
+            return reply(request, probe_payload(probe.nonce, 7, 1))
         self.values[request.address] = request.payload
         self._follow(register, request.payload)
         return reply(request, request.payload)
@@ -137,6 +139,12 @@ class FakeBoxPort:
             self.hold(registers.BOX_STATE, BoxStates.COMMITTED)
         elif register is registers.CLEAR_FAULT:
             self.hold(registers.BOX_STATE, BoxStates.IDLE)
+
+
+def probe_payload(nonce: int, tick_low: int, tick_high: int) -> bytes:
+    """Return what answers a clock probe."""
+    crc = zlib.crc32(struct.pack("<3I", nonce, tick_low, tick_high))
+    return struct.pack("<4I", nonce, crc, tick_low, tick_high)
 
 
 def is_write(message: Message) -> bool:

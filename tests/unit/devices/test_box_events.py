@@ -1,6 +1,8 @@
 """Events of the box: parts of pulses, changes of state, and what went missing."""
 
 import struct
+import zlib
+from dataclasses import replace
 
 import pytest
 
@@ -21,12 +23,24 @@ def edge_event(
     number = len(records) // 12 if count is None else count
     head = struct.pack("<IIQQBBBBHH", counter, generation, index, 5000, number, flags, 0x40, 0, 0, 0)
     payload = head + records.ljust(192, b"\0")
-    return Message(MessageType.EVENT, 60, PayloadType.U8, payload, stamp=Stamp(0, 0))
+    return Message(MessageType.EVENT, 60, PayloadType.U8, sealed(payload), stamp=Stamp(0, 0))
 
 
 def status_event(counter: int, state: int = 4, index: int = IDLE_INDEX) -> Message:
-    payload = struct.pack("<IIQQBBHIHB5x", counter, 7, index, 9000, state, 3, 2, 12, 0x3F, 0x40)
-    return Message(MessageType.EVENT, 61, PayloadType.U8, payload, stamp=Stamp(0, 0))
+    payload = struct.pack("<IIQQBBHIHBx", counter, 7, index, 9000, state, 3, 2, 12, 0x3F, 0x40)
+    return Message(MessageType.EVENT, 61, PayloadType.U8, sealed(payload), stamp=Stamp(0, 0))
+
+
+def sealed(payload: bytes) -> bytes:
+    return payload + struct.pack("<I", zlib.crc32(payload))
+
+
+def flipped(message: Message, *bits: tuple[int, int]) -> Message:
+    """The message with bits of its payload flipped, its CRC-32 as it was."""
+    payload = bytearray(message.payload)
+    for at, bit in bits:
+        payload[at] ^= 1 << bit
+    return replace(message, payload=bytes(payload))
 
 
 def record(tick: int, mask: int, levels: int) -> bytes:
@@ -124,6 +138,29 @@ def test_event_that_contradicts_itself_is_refused_and_missed_at_the_next(message
     lost, _ = reader.read(edge_event(1), 0)
     assert isinstance(lost, EventsLost)
     assert lost.count == 1
+
+
+TICK, CRC = 32, 224
+"""Bytes of an edge event where its first record and its CRC-32 begin."""
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        pytest.param(flipped(edge_event(0, record(5001, 1, 1)), (TICK, 0), (TICK + 1, 0)), id="tick of an edge"),
+        pytest.param(flipped(edge_event(0, record(5001, 1, 1)), (TICK + 8, 0), (TICK + 8, 1)), id="mask of an edge"),
+        pytest.param(flipped(edge_event(0), (CRC, 0)), id="CRC-32 of an edge event"),
+        pytest.param(flipped(status_event(0), (16, 0), (17, 0)), id="tick of a change of state"),
+        pytest.param(flipped(status_event(0), (0, 1)), id="event counter"),
+        pytest.param(flipped(status_event(0), (35, 0)), id="reserved byte"),
+    ],
+)
+def test_event_whose_crc_is_wrong_is_refused_and_missed_at_the_next(damaged: Message) -> None:
+    reader = EventReader(0)
+    assert reader.read(damaged, 0) == []
+    assert reader.implausible == 1
+    lost, _ = reader.read(edge_event(1), 0)
+    assert lost == EventsLost(1, 0, 1, 0)
 
 
 def test_events_of_other_registers_say_nothing() -> None:

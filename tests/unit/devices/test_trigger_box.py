@@ -22,8 +22,9 @@ from rigdriver.errors import (
 from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
+from rigdriver.wire.layout import Register
 from rigdriver.wire.registers import BoxStates, Faults, RefusalReasons, StopModes
-from tests.unit.devices.fake_box_port import FakeBoxPort, lose, refuse, reply
+from tests.unit.devices.fake_box_port import FakeBoxPort, lose, probe_payload, refuse, reply
 
 CONFIG = BoxConfig(url="fake", reply_timeout_s=0.5, watchdog_s=0.5)
 SCHEDULE = BoxSchedule(7, 1_000_000, 100, (BoxStep(0x3F, 0, 1000), BoxStep(0xC0, 2500, 15000)))
@@ -144,7 +145,7 @@ def test_commit_sends_header_steps_and_crc_in_this_order(port: FakeBoxPort) -> N
     box = open_over(port)
     del port.requests[:]
     box.commit(SCHEDULE)
-    assert [message.address for message in port.requests] == [40, 41, 42, 42, 43, 45]
+    assert [message.address for message in port.requests] == [40, 41, 42, 42, 43, 45, 45]
     assert port.written(registers.STAGE_HEADER) == [registers.StageHeaderRecord(1_000_000, 100, 2, 0)]
     assert [step.delay_ticks for step in port.written(registers.STAGE_STEP)] == [0, 2500]
     assert port.written(registers.COMMIT) == [registers.CommitRecord(7, 2, SCHEDULE.crc32())]
@@ -162,7 +163,7 @@ def test_lost_step_is_sent_again_behind_a_fence(port: FakeBoxPort) -> None:
 def test_late_reply_is_stale_and_not_taken_for_the_answer_to_the_second_try(port: FakeBoxPort) -> None:
     box = open_over(port)
     port.hold(registers.BOX_STATE, BoxStates.IDLE)
-    port.script(registers.BOX_STATE, late(port, port.answer), lambda m: reply(m, b"\3"))
+    port.script(registers.BOX_STATE, late(port, port.answer), *[lambda m: reply(m, b"\3")] * 2)
     assert box.status().state is BoxStates.RUNNING
     assert box.link_counters.stale == 1
 
@@ -234,7 +235,7 @@ def test_schedule_that_fits_no_register_is_refused_here(port: FakeBoxPort) -> No
 
 def test_commit_of_another_generation_is_noticed(port: FakeBoxPort) -> None:
     box = open_over(port)
-    port.script(registers.COMMITTED_GENERATION, lambda m: reply(m, b"\6\0\0\0"))
+    port.script(registers.COMMITTED_GENERATION, *[lambda m: reply(m, b"\6\0\0\0")] * 2)
     with pytest.raises(BadReply, match="committed generation 6; expected 7"):
         box.commit(SCHEDULE)
 
@@ -345,6 +346,82 @@ def test_clock_probe_that_is_lost_is_asked_again_with_another_nonce(port: FakeBo
     nonces = [written.nonce for written in port.written(registers.CLOCK_PROBE)]
     assert len(set(nonces)) == len(nonces)
     assert probe.nonce == nonces[-1]
+
+
+def damage_probe(request: Message) -> bytes:
+    """Flip two bits of the tick, so that the checksum still holds."""
+    nonce = registers.CLOCK_PROBE.unpack(request.payload).nonce
+    payload = bytearray(probe_payload(nonce, 7, 1))
+    payload[8] ^= 1
+    payload[9] ^= 1
+    frame = reply(request, bytes(payload))
+    assert frame[-1] == reply(request, probe_payload(nonce, 7, 1))[-1]
+    return frame
+
+
+def test_clock_probe_whose_crc_is_wrong_is_asked_again(port: FakeBoxPort, committed: TriggerBox) -> None:
+    port.script(registers.CLOCK_PROBE, damage_probe)
+    assert committed.probe_clock().t_box_ticks == (1 << 32) + 7
+    seen = committed.link_counters
+    assert (seen.damaged_replies, seen.abandoned) == (1, 0)
+
+
+def test_clock_probe_that_is_always_damaged_is_a_bad_reply(port: FakeBoxPort, committed: TriggerBox) -> None:
+    for _ in range(ATTEMPTS):  # each try, and the fence behind it
+        port.script(registers.CLOCK_PROBE, damage_probe, port.answer)
+    with pytest.raises(BadReply, match=r"write of ClockProbe: the reply [0-9a-f]+ has another CRC-32 than its"):
+        committed.probe_clock()
+
+
+def test_fence_that_is_damaged_is_built_again(port: FakeBoxPort, committed: TriggerBox) -> None:
+    port.script(registers.BOX_STATE, lose)
+    port.script(registers.CLOCK_PROBE, damage_probe, damage_probe)
+    assert committed.status().state is BoxStates.COMMITTED
+    assert committed.link_counters.damaged_replies == 2
+
+
+@pytest.mark.parametrize(
+    ("register", "damaged"), [(registers.BOX_STATE, b"\3"), (registers.BOX_STATE, b"\x09"), (registers.FAULT, b"\1\0")]
+)
+def test_value_that_only_one_answer_gives_is_not_believed(
+    port: FakeBoxPort, committed: TriggerBox, register: Register[object], damaged: bytes
+) -> None:
+    port.script(register, lambda m: reply(m, damaged))
+    status = committed.status()
+    assert (status.state, status.fault) == (BoxStates.COMMITTED, Faults(0))
+
+
+def test_value_on_which_no_two_answers_agree_is_a_bad_reply(port: FakeBoxPort, committed: TriggerBox) -> None:
+    values = iter(range(100))
+    for _ in range(8):
+        port.script(registers.COMMITTED_GENERATION, lambda m: reply(m, next(values).to_bytes(4, "little")))
+    with pytest.raises(BadReply, match="CommittedGeneration: no two of 8 answers in a row agree, the last is 07"):
+        committed.status()
+
+
+def test_levels_that_change_while_pulses_are_made_are_read_once(port: FakeBoxPort, committed: TriggerBox) -> None:
+    port.hold(registers.BOX_STATE, BoxStates.RUNNING)
+    port.script(registers.OUTPUT_LEVELS, lambda m: reply(m, b"\5\0"))
+    assert committed.status().output_levels == 5
+
+
+def test_box_whose_state_arrives_damaged_is_stopped_when_opened(port: FakeBoxPort) -> None:
+    port.hold(registers.BOX_STATE, BoxStates.RUNNING)
+    port.script(registers.BOX_STATE, lambda m: reply(m, b"\0"))
+    open_over(port)
+    assert port.written(registers.STOP) == [StopModes.NOW]
+
+
+def test_counters_that_go_on_do_not_hinder_opening(port: FakeBoxPort) -> None:
+    edges = iter(range(100))
+
+    def count(request: Message) -> bytes:
+        counts = registers.CountersRecord(*[100, 0, 0, 0, next(edges), *[0] * 7])
+        return reply(request, registers.COUNTERS.pack(counts))
+
+    port.script(registers.COUNTERS, *[count] * 8)
+    open_over(port)
+    assert next(edges) == 2
 
 
 def test_box_that_falls_silent_is_no_reply_after_bounded_time(port: FakeBoxPort, committed: TriggerBox) -> None:

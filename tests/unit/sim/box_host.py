@@ -106,9 +106,16 @@ def edge_event(payload: bytes) -> EdgeEvent:
     for tick, mask, levels in struct.iter_unpack("<QHH", payload[32 : 32 + 12 * count]):
         assert tick >> 60 in (0, 8)
         edges.append(Edge(tick & (2**60 - 1), bool(tick >> 63), mask, levels))
-    assert not any(payload[32 + 12 * count :]), "unused bytes are 0"
-    assert len(payload) == 224
+    assert not any(payload[32 + 12 * count : 224]), "unused bytes are 0"
+    assert len(payload) == 228
+    assert payload[224:] == struct.pack("<I", zlib.crc32(payload[:224]))
     return EdgeEvent(counter, generation, pulse, start, flags, inputs, outputs, tuple(edges))
+
+
+def status_event(payload: bytes) -> Status:
+    assert len(payload) == 40
+    assert payload[36:] == struct.pack("<I", zlib.crc32(payload[:36]))
+    return Status(*struct.unpack("<IIQQBBHIHBx", payload[:36]))
 
 
 @dataclass(frozen=True)
@@ -227,7 +234,7 @@ class Bench:
             elif answer.address == r.REG_EDGE_EVENT:
                 self.events.append(edge_event(answer.payload))
             elif answer.address == r.REG_STATUS_EVENT:
-                self.events.append(Status(*struct.unpack("<IIQQBBHIHB5x", answer.payload)))
+                self.events.append(status_event(answer.payload))
             else:
                 self.others.append(answer)
         return replies

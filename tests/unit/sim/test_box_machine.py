@@ -667,7 +667,9 @@ def test_a_sync_edge_within_a_frame_starts_nothing(bench: Bench) -> None:
 
 def test_a_clock_probe_returns_the_nonce_and_the_tick(bench: Bench) -> None:
     bench.t = (5 << 32) + 77
-    assert bench.write(r.REG_CLOCK_PROBE, 0xDEADBEEF, 0, 0, 0).values == (0xDEADBEEF, 0, 77, 5)
+    crc = zlib.crc32(struct.pack("<IQ", 0xDEADBEEF, bench.t))
+    assert bench.write(r.REG_CLOCK_PROBE, 0xDEADBEEF, 0, 0, 0).values == (0xDEADBEEF, crc, 77, 5)
+    assert bench.read(r.REG_CLOCK_PROBE).values == (0xDEADBEEF, crc, 77, 5)
 
 
 def test_a_write_is_answered_with_the_value_written(bench: Bench) -> None:

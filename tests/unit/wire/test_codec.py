@@ -111,7 +111,7 @@ def test_wrong_frames_accepted_are_no_more_than_the_checksum_lets_through() -> N
 
 def test_unfinished_message_is_given_up_and_what_lies_inside_is_found() -> None:
     inner = encode(Message(MessageType.READ, registers.BOX_STATE.address, PayloadType.U8, b"\1", stamp=STAMP))
-    outer = encode(Message(MessageType.EVENT, registers.EDGE_EVENT.address, PayloadType.U8, bytes(224), stamp=STAMP))
+    outer = encode(Message(MessageType.EVENT, registers.EDGE_EVENT.address, PayloadType.U8, bytes(228), stamp=STAMP))
     decoder = Decoder(HEADERS)
     assert decoder.feed(outer[:30] + inner) == []
     found = decoder.expire()
@@ -136,4 +136,4 @@ def test_encoding_refuses_what_no_frame_can_carry(size: int, what: str) -> None:
 
 
 def test_no_message_of_the_box_is_longer_than_harp_allows() -> None:
-    assert LONGEST == 2 + 10 + 224
+    assert LONGEST == 2 + 10 + 228

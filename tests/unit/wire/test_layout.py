@@ -58,10 +58,10 @@ def test_number_that_an_enumeration_lacks_is_a_bad_reply() -> None:
 
 
 def test_reserved_bytes_are_written_as_zero_and_not_looked_at() -> None:
-    probe = registers.ClockProbeRecord(1, 2, 3)
-    packed = registers.CLOCK_PROBE.pack(probe)
-    assert packed[4:8] == bytes(4)
-    assert registers.CLOCK_PROBE.unpack(packed[:4] + b"\xff\xff\xff\xff" + packed[8:]) == probe
+    event = registers.STATUS_EVENT.unpack(b"\1" * registers.STATUS_EVENT.payload_bytes)
+    packed = registers.STATUS_EVENT.pack(event)
+    assert packed[35] == 0
+    assert registers.STATUS_EVENT.unpack(packed[:35] + b"\xff" + packed[36:]) == event
 
 
 def test_every_payload_fits_one_message() -> None:

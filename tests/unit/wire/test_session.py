@@ -1,5 +1,8 @@
 """Which reply belongs to which request: fresh, stale, doubled, unsolicited, refused, different."""
 
+import struct
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +14,7 @@ from rigdriver.wire.session import (
     Event,
     Fed,
     Reply,
+    Request,
     Session,
     SessionState,
     Stray,
@@ -27,8 +31,20 @@ STEP = write_request(registers.STAGE_STEP, registers.StageStepRecord(3, register
 
 
 def probe_reply(nonce: int) -> bytes:
-    record = registers.ClockProbeRecord(nonce, 0, 0)
-    return reply_to(write_request(registers.CLOCK_PROBE, record), registers.CLOCK_PROBE.pack(record))
+    crc = zlib.crc32(struct.pack("<3I", nonce, 5, 6))
+    return reply_to(probe(nonce), struct.pack("<4I", nonce, crc, 5, 6))
+
+
+def damaged_probe_reply(nonce: int) -> bytes:
+    """Two bits of the tick have flipped, so that the checksum still holds."""
+    crc = zlib.crc32(struct.pack("<3I", nonce, 5, 6))
+    frame = reply_to(probe(nonce), struct.pack("<4I", nonce, crc, 4, 7))
+    assert frame[-1] == probe_reply(nonce)[-1]
+    return frame
+
+
+def probe(nonce: int) -> Request:
+    return write_request(registers.CLOCK_PROBE, registers.ClockProbeRecord(nonce, 0, 0, 0), 4, is_echoed=False)
 
 
 def test_reply_answers_the_outstanding_request() -> None:
@@ -169,6 +185,40 @@ def test_feeds_do_not_disturb_the_outstanding_request() -> None:
     fed, reply = session.receive(reply_to(write_request(registers.WATCHDOG_FEED, 5)) + reply_to(STATE, b"\3"))
     assert fed == Fed(5)
     assert isinstance(reply, Reply)
+
+
+def test_clock_probe_reply_whose_crc_is_wrong_is_damaged_and_leaves_the_session_unsure() -> None:
+    session = Session()
+    session.request(probe(9))
+    (reply,) = session.receive(damaged_probe_reply(9))
+    assert isinstance(reply, Reply)
+    assert reply.is_damaged
+    with pytest.raises(StateError, match="unsure"):
+        session.request(STATE)
+    assert (session.counters.damaged_replies, session.counters.replies, session.counters.abandoned) == (1, 0, 0)
+    session.fence(10)
+    (true,) = session.receive(probe_reply(10))
+    assert isinstance(true, Reply)
+    assert not true.is_damaged
+    assert session.state is SessionState.IDLE
+
+
+def test_fence_whose_reply_is_damaged_ends_nothing() -> None:
+    session = Session()
+    session.request(STATE)
+    session.abandon()
+    session.fence(9)
+    session.receive(damaged_probe_reply(9))
+    with pytest.raises(StateError, match="unsure"):
+        session.request(STATE)
+
+
+def test_refused_clock_probe_needs_no_crc() -> None:
+    session = Session()
+    session.request(probe(9))
+    (reply,) = session.receive(reply_to(probe(9), bytes(16), is_error=True))
+    assert isinstance(reply, Reply)
+    assert not reply.is_damaged
 
 
 def test_corrupt_bytes_are_noted_and_counted_but_answer_nothing() -> None:

@@ -24,6 +24,7 @@ from rigdriver.wire.codec import (
     headers_from_box,
 )
 from rigdriver.wire.layout import PayloadType
+from rigdriver.wire.payload_crc import is_intact
 
 Vector = dict[str, Any]
 VECTORS = json.loads((Path(__file__).parents[3] / "firmware-protocol" / "vectors.json").read_text())
@@ -99,6 +100,27 @@ def test_edge_events_become_parts_of_pulses(vector: Vector) -> None:
     assert pulse.index == (values["pulse_index"] if values["generation"] else -1)
     assert pulse.is_closed == bool(values["flags"] & 2)
     assert (pulse.generation, pulse.start_ticks) == (values["generation"], values["frame_start_ticks"])
+
+
+@pytest.mark.parametrize("vector", named(VECTORS["damaged"]))
+def test_sound_frame_whose_payload_has_a_wrong_crc_is_not_believed(vector: Vector) -> None:
+    (message,) = Decoder(HEADERS).feed(bytes.fromhex(vector["hex"]))
+    assert isinstance(message, Message)
+    assert registers.BY_ADDRESS[message.address].name == vector["register"]
+    assert not is_intact(message.address, message.payload)
+    if message.type is MessageType.EVENT:
+        reader = EventReader()
+        assert reader.read(message, 0) == []
+        assert reader.implausible == 1
+
+
+@pytest.mark.parametrize("vector", named(v for v in MESSAGES if v["from"] == "box" and "crc32" in str(v.get("values"))))
+def test_golden_payload_has_the_crc_of_its_other_bytes(vector: Vector) -> None:
+    payload = bytes.fromhex(vector["payload"])
+    assert is_intact(vector["address"], payload)
+    if vector["register"] != "Commit":
+        for at in range(len(payload)):
+            assert not is_intact(vector["address"], payload[:at] + bytes((payload[at] ^ 1,)) + payload[at + 1 :])
 
 
 @pytest.mark.parametrize("vector", named(VECTORS["corrupt"]))
