@@ -7,21 +7,25 @@ mistake in the compiler is found here too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import LampConfig, RigConfig
 from rigdriver.errors import ScheduleError
 from rigdriver.schedule.planned import CameraFacts, PlannedStrobe, Schedule
+from rigdriver.schedule.steps import LightLimits
 
 
-def refuse_broken_limits(config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts]) -> None:
-    """Check everything. Raises ScheduleError at the first limit that is broken."""
+def refuse_broken_limits(
+    config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts], limits: LightLimits
+) -> None:
+    """Check everything; `limits` are the rig file's as the box holds them. ScheduleError at the first broken one."""
     _refuse_long_frames(config, schedule)
     _refuse_strobes_outside(schedule)
+    _refuse_foreign_light(schedule)
     _refuse_fast_cameras(config, schedule, facts)
     _refuse_full_links(config, schedule, facts)
-    _refuse_light(config, schedule)
+    _refuse_light(config, schedule, limits)
 
 
 def _refuse_long_frames(config: RigConfig, schedule: Schedule) -> None:
@@ -36,6 +40,13 @@ def _refuse_long_frames(config: RigConfig, schedule: Schedule) -> None:
                 f"frame start, but the next frame starts after {us_from_ticks(period, schedule.tick_rate_hz):.0f} us; "
                 "shorten the exposure or lower rate_hz"
             )
+    end = max(step.end_ticks for step in schedule.box.steps)
+    if end >= period:
+        raise ScheduleError(
+            f"box: an output falls {us_from_ticks(end, schedule.tick_rate_hz):.0f} us after the frame start, but the "
+            f"next frame starts after {us_from_ticks(period, schedule.tick_rate_hz):.0f} us; shorten "
+            "trigger_width_us or lower rate_hz"
+        )
 
 
 def _refuse_strobes_outside(schedule: Schedule) -> None:
@@ -49,6 +60,19 @@ def _refuse_strobes_outside(schedule: Schedule) -> None:
                 raise ScheduleError(
                     f"lamp {strobe.lamp}: {us_from_ticks(outside, schedule.tick_rate_hz):.1f} us of its pulse may lie "
                     f"outside the exposure of camera {e.camera}; lengthen guard_us or the exposure"
+                )
+
+
+def _refuse_foreign_light(schedule: Schedule) -> None:
+    """A camera must not expose in the light of a lamp that is not meant for it, whatever its jitter."""
+    for strobe in schedule.strobes:
+        for e in (e for name, e in schedule.exposures.items() if name not in strobe.cameras):
+            begins = e.start_ticks - e.jitter_ticks
+            ends = e.start_ticks + e.jitter_ticks + e.exposure_ticks
+            if begins < strobe.delay_ticks + strobe.width_ticks and strobe.delay_ticks < ends:
+                raise ScheduleError(
+                    f"lamp {strobe.lamp}: may be lit while camera {e.camera}, which is not meant to see it, exposes; "
+                    "lengthen texture_gap_us or shorten the exposures"
                 )
 
 
@@ -84,7 +108,7 @@ def _refuse_data_rate(frame_set_bytes: int, schedule: Schedule, limit_megabytes_
         )
 
 
-def _refuse_light(config: RigConfig, schedule: Schedule) -> None:
+def _refuse_light(config: RigConfig, schedule: Schedule, limits: LightLimits) -> None:
     if not schedule.strobes:
         return
     light, frames = config.light, schedule.box.frame_count
@@ -94,25 +118,29 @@ def _refuse_light(config: RigConfig, schedule: Schedule) -> None:
             f"({light.max_train_pulses / schedule.rate_hz:.1f} s at {schedule.rate_hz:g} Hz); ask for fewer frames, or "
             "raise the limit if nobody photosensitive can be there"
         )
-    if schedule.rate_hz > light.max_rate_hz:
+    if limits.max_rate_millihertz * schedule.box.frame_period_ticks < schedule.tick_rate_hz * 1000:
         raise ScheduleError(
             f"light at {schedule.rate_hz:g} Hz: light.max_rate_hz allows {light.max_rate_hz:g}; lower rate_hz"
         )
     lamps = {lamp.name: lamp for lamp in config.lamps}
     for strobe in schedule.strobes:
-        _refuse_lamp(config, lamps[strobe.lamp], strobe, schedule)
-    _refuse_dose(config, lamps, schedule)
+        _refuse_lamp(config, lamps[strobe.lamp], strobe, schedule, limits)
+    _refuse_dose(config, schedule)
 
 
-def _refuse_lamp(config: RigConfig, lamp: LampConfig, strobe: PlannedStrobe, schedule: Schedule) -> None:
+def _refuse_lamp(
+    config: RigConfig, lamp: LampConfig, strobe: PlannedStrobe, schedule: Schedule, limits: LightLimits
+) -> None:
     width_us = us_from_ticks(strobe.width_ticks, schedule.tick_rate_hz)
     longest_us = min(config.light.max_pulse_width_us, lamp.max_pulse_width_us or config.light.max_pulse_width_us)
     if width_us > longest_us + us_from_ticks(1, schedule.tick_rate_hz):
         raise ScheduleError(f"lamp {lamp.name}: lit for {width_us:.1f} us; {longest_us:g} us are allowed; shorten it")
     duty = strobe.width_ticks / schedule.box.frame_period_ticks
-    allowed = min(config.light.max_duty, lamp.max_duty or config.light.max_duty)
-    if duty > allowed:
-        whose = "light" if lamp.max_duty is None else "its"
+    # In the box's own unit: what passes here must pass there.
+    allowed_by_light = limits.max_duty_permille / 1000
+    allowed = min(allowed_by_light, lamp.max_duty or allowed_by_light)
+    if duty > allowed or strobe.width_ticks * 1000 > limits.max_duty_permille * schedule.box.frame_period_ticks:
+        whose = "light" if allowed == allowed_by_light else "its"
         raise ScheduleError(
             f"lamp {lamp.name}: lit {duty:.1%} of the time; {whose}.max_duty allows {allowed:.1%}; lower "
             "rate_hz, the exposure or light.max_pulse_width_us"
@@ -125,11 +153,15 @@ def _refuse_lamp(config: RigConfig, lamp: LampConfig, strobe: PlannedStrobe, sch
         )
 
 
-def _refuse_dose(config: RigConfig, lamps: Mapping[str, LampConfig], schedule: Schedule) -> None:
+def emitted_j(config: RigConfig, strobes: Iterable[PlannedStrobe], tick_rate_hz: int) -> float:
+    """Return what all lamps of known power emit in one frame."""
+    power_w = {lamp.name: lamp.radiant_power_w or 0 for lamp in config.lamps}
+    return sum(power_w[s.lamp] * s.width_ticks / tick_rate_hz for s in strobes)
+
+
+def _refuse_dose(config: RigConfig, schedule: Schedule) -> None:
     limit_j = config.light.max_run_energy_j
-    pulse_j = sum(
-        (lamps[s.lamp].radiant_power_w or 0) * s.width_ticks / schedule.tick_rate_hz for s in schedule.strobes
-    )
+    pulse_j = emitted_j(config, schedule.strobes, schedule.tick_rate_hz)
     if limit_j is not None and pulse_j * schedule.box.frame_count > limit_j:
         raise ScheduleError(
             f"{schedule.box.frame_count} frames emit {pulse_j * schedule.box.frame_count:.3g} J; "

@@ -14,18 +14,22 @@ with the limit and the remedy. This file refuses to know how a schedule reaches 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import CameraConfig, LampConfig, RigConfig
 from rigdriver.errors import ScheduleError
-from rigdriver.schedule.limits import refuse_broken_limits
+from rigdriver.schedule.limits import emitted_j, refuse_broken_limits
 from rigdriver.schedule.planned import CameraFacts, PlannedExposure, PlannedStrobe, Schedule
 from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
 
 GOLOMB_MARKS = (0, 1, 4, 9, 11)
 """Order-5 Golomb ruler: every difference of two marks occurs once, so any two frames tell which marks they are."""
+
+WORD = 2**32
+"""Numbers of the box are smaller."""
 
 
 def exposure_us(config: RigConfig, camera: CameraConfig) -> float:
@@ -58,11 +62,15 @@ def compile_schedule(
         raise ScheduleError(f"frames = {frames}: expected 1 to {2**32 - 1}, or none to run until stopped")
     exposures = _plan_exposures(config, tick_rate_hz)
     strobes = _plan_strobes(config, exposures, tick_rate_hz)
-    period_ticks = round(tick_rate_hz / rate)
-    count = _frame_count(config, frames, strobes)
+    period_ticks = math.ceil(tick_rate_hz / rate)  # never faster than asked: the rate may be a limit
+    if period_ticks >= WORD:
+        raise ScheduleError(
+            f"rate_hz = {rate:g}: the box cannot wait so long; expected {tick_rate_hz / WORD:.2g} or more"
+        )
+    count = _frame_count(config, frames, strobes, tick_rate_hz)
     box = BoxSchedule(generation, period_ticks, count, _steps(config, exposures, strobes, tick_rate_hz))
     schedule = Schedule(box, tick_rate_hz, MappingProxyType(exposures), strobes)
-    refuse_broken_limits(config, schedule, facts or {})
+    refuse_broken_limits(config, schedule, facts or {}, light_limits(config, tick_rate_hz))
     return schedule
 
 
@@ -75,6 +83,11 @@ def compile_preamble(config: RigConfig, tick_rate_hz: int, generation: int, unit
     exposures = _plan_exposures(config, tick_rate_hz)
     unit = ticks_from_us(unit_us, tick_rate_hz)
     width = ticks_from_us(config.schedule.trigger_width_us, tick_rate_hz)
+    if width >= unit:
+        raise ScheduleError(
+            f"trigger_width_us = {config.schedule.trigger_width_us:g}: the preamble triggers every {unit_us:g} us; "
+            "shorten it"
+        )
     by_delay = _outputs_by_delay(exposures.values())
     steps = tuple(
         BoxStep(mask, mark * unit + delay, width) for mark in GOLOMB_MARKS for delay, mask in sorted(by_delay.items())
@@ -87,24 +100,31 @@ def compile_preamble(config: RigConfig, tick_rate_hz: int, generation: int, unit
 
 
 def light_limits(config: RigConfig, tick_rate_hz: int) -> LightLimits:
-    """Return the rig file's limits on light as the box holds them."""
+    """Return the rig file's limits on light as the box holds them; what does not fit its units allows less light."""
     light = config.light
     return LightLimits(
-        max_pulse_width_ticks=ticks_from_us(light.max_pulse_width_us, tick_rate_hz),
-        max_duty_permille=round(light.max_duty * 1000),
-        max_train_pulses=light.max_train_pulses,
-        min_train_pause_ticks=ticks_from_us(light.min_train_pause_s * 1e6, tick_rate_hz),
-        max_session_pulses=light.max_session_pulses,
-        max_rate_millihertz=round(light.max_rate_hz * 1000),
+        max_pulse_width_ticks=_at_most(light.max_pulse_width_us * tick_rate_hz / 1e6),
+        max_duty_permille=_at_most(light.max_duty * 1000),
+        max_train_pulses=_at_most(light.max_train_pulses),
+        min_train_pause_ticks=math.ceil(light.min_train_pause_s * tick_rate_hz),
+        max_session_pulses=_at_most(light.max_session_pulses),
+        max_rate_millihertz=_at_most(light.max_rate_hz * 1000),
     )
+
+
+def _at_most(limit: float) -> int:
+    """Return the largest whole number within a limit that fits a word; a float's last bits do not count."""
+    return min(math.floor(limit * (1 + 1e-9)), WORD - 1)
 
 
 def _plan_exposures(config: RigConfig, tick_rate_hz: int) -> dict[str, PlannedExposure]:
     """Place the exposures: each group begins together, when the group before has ended and the gap is over."""
     slowest_us = max(c.latency_us for c in config.cameras)
     planned: dict[str, PlannedExposure] = {}
-    start_us = slowest_us
-    for group in _groups(config):
+    end_us = slowest_us
+    for n, group in enumerate(_groups(config)):
+        # The gap is dark at both ends of the jitter: the group before may end late, this one begin early.
+        start_us = end_us + (config.schedule.texture_gap_us + max(c.jitter_us for c in group) if n else 0)
         for camera in group:
             planned[camera.name] = PlannedExposure(
                 camera=camera.name,
@@ -112,10 +132,10 @@ def _plan_exposures(config: RigConfig, tick_rate_hz: int) -> dict[str, PlannedEx
                 input=camera.input,
                 delay_ticks=ticks_from_us(start_us - camera.latency_us, tick_rate_hz),
                 latency_ticks=ticks_from_us(camera.latency_us, tick_rate_hz),
-                jitter_ticks=ticks_from_us(camera.jitter_us, tick_rate_hz),
+                jitter_ticks=math.ceil(camera.jitter_us * tick_rate_hz / 1e6),
                 exposure_ticks=ticks_from_us(exposure_us(config, camera), tick_rate_hz),
             )
-        start_us += max(exposure_us(config, c) + c.jitter_us for c in group) + config.schedule.texture_gap_us
+        end_us = start_us + max(exposure_us(config, c) + c.jitter_us for c in group)
     return {c.name: planned[c.name] for c in config.cameras}
 
 
@@ -147,7 +167,7 @@ def _plan_strobe(
     first = max(e.start_ticks + e.jitter_ticks for e in lit) + guard
     last = min(e.start_ticks - e.jitter_ticks + e.exposure_ticks for e in lit) - guard
     longest_us = min(config.light.max_pulse_width_us, lamp.max_pulse_width_us or config.light.max_pulse_width_us)
-    longest = ticks_from_us(longest_us, tick_rate_hz)
+    longest = _at_most(longest_us * tick_rate_hz / 1e6)
     width = min(last - first, longest)
     if width < ticks_from_us(1, tick_rate_hz):
         raise ScheduleError(
@@ -157,11 +177,17 @@ def _plan_strobe(
     return PlannedStrobe(lamp.name, lamp.output, first, width, names)
 
 
-def _frame_count(config: RigConfig, frames: int | None, strobes: Sequence[PlannedStrobe]) -> int:
+def _frame_count(config: RigConfig, frames: int | None, strobes: Sequence[PlannedStrobe], tick_rate_hz: int) -> int:
     """Return the box's frame count: a run with light that is not told when to end does so after one flash train."""
     if frames is not None:
         return frames
-    return config.light.max_train_pulses if strobes else 0
+    if not strobes:
+        return 0
+    longest = min(config.light.max_train_pulses, WORD - 1)
+    pulse_j = emitted_j(config, strobes, tick_rate_hz)
+    if config.light.max_run_energy_j is None or not pulse_j:
+        return longest
+    return max(1, min(longest, int(config.light.max_run_energy_j / pulse_j)))  # too little for one pulse is refused
 
 
 def _outputs_by_delay(exposures: Iterable[PlannedExposure]) -> dict[int, int]:
