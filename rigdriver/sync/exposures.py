@@ -10,8 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import median
 
 from rigdriver.frames import Edge, Pulse
 from rigdriver.schedule.planned import PlannedExposure
@@ -134,18 +132,6 @@ class ExposureLog:
     def newest(self, count: int) -> list[Exposure]:
         """Return up to `count` exposures, newest first."""
         return [self._log[-1 - i] for i in range(min(count, len(self._log)))]
-
-    def spacing_ticks(self) -> float | None:
-        """Return the usual time from one exposure to the next; None before there are enough."""
-        newest = self.newest(17)
-        gaps = [a.start_ticks - b.start_ticks for a, b in pairwise(newest) if a.generation == b.generation]
-        return median(gaps) if len(gaps) >= 2 else None
-
-    def report_spacing_ns(self) -> float | None:
-        """Return the usual host time between the reports of neighbouring exposures; None before there are enough."""
-        newest = self.newest(17)
-        gaps = [a.t_host_ns - b.t_host_ns for a, b in pairwise(newest) if a.generation == b.generation]
-        return median(gaps) if len(gaps) >= 2 else None
 
     def _hear(self, edge: Edge, pulse: Pulse, exposures: list[Exposure]) -> None:
         line = self._planned.input

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from math import sqrt
@@ -115,6 +116,7 @@ class Track:
         self._unfitted = zlib.crc32(log.camera.encode()) % REFIT_EVERY  # so that cameras refit in different pulses
         self._rejected_in_a_row = 0
         self._doubts = 0
+        self._period_ticks = 0
 
     @property
     def clock(self) -> ClockFit | None:
@@ -139,6 +141,7 @@ class Track:
         """Judge one frame. A held frame must be offered again when the box has reported further."""
         if self._fit is None or self._anchor is None:
             return Rejected(GapReason.TIME_STAMP, "the camera's clock is not locked")
+        self._period_ticks = period_ticks
         start = self._fit.map(frame.t_camera_ns)
         by_clock = self._log.nearest(start, self._tolerance)
         ordinal = self._count(frame, self._anchor)
@@ -221,41 +224,29 @@ class Track:
 
     def _arrives_surely(self, frame: Frame, exposure: Exposure) -> bool:
         """Witness 3 on a single frame, where arrivals are steady enough for that to mean something."""
-        spacing_ns = self._log.report_spacing_ns()
-        return (
-            self._arrives_as_usual(frame, exposure)
-            and spacing_ns is not None
-            and self._error_ns(1) < ARRIVAL_SHARE * spacing_ns
-        )
+        return self._arrives_as_usual(frame, exposure) and self._error_ns([0]) < self._reach_ns()
 
     def _arrives_as_usual(self, frame: Frame, exposure: Exposure) -> bool:
         """Witness 3 on a single frame: good for naming a reason, not enough to believe in."""
-        spacing_ns = self._log.report_spacing_ns()
-        if spacing_ns is None or len(self._latencies_ns) < 3:
+        if len(self._latencies_ns) < 3:
             return False
-        unusual = abs(frame.t_host_ns - exposure.t_host_ns - median(self._latencies_ns))
-        return unusual < ARRIVAL_SHARE * spacing_ns
+        return abs(frame.t_host_ns - exposure.t_host_ns - median(self._latencies_ns)) < self._reach_ns()
 
     def _is_believed(self, hypothesis: _Hypothesis) -> bool:
         """Witness 3 on all frames that a hypothesis explains: their arrivals are the usual ones, and that is sure."""
-        heard, usual = hypothesis.latencies_ns, self._latencies_ns
-        spacing_ns = self._log.report_spacing_ns()
-        if spacing_ns is None or len(heard) < 2 or len(usual) < 3:
+        heard = hypothesis.latencies_ns
+        if len(heard) < 2 or len(self._latencies_ns) < 3:
             return False
-        unusual = abs(median(heard) - median(usual))
-        return max(self._error_ns(len(heard)), unusual) < ARRIVAL_SHARE * spacing_ns
+        unusual = abs(median(heard) - median(self._latencies_ns))
+        return max(self._error_ns(heard), unusual) < self._reach_ns()
 
-    def _error_ns(self, heard: int) -> float:
-        """Return by how much the median of so many arrivals may differ from the usual one by chance."""
-        return SURE * self._scatter_ns() * sqrt(1 / heard + 1 / len(self._latencies_ns))
+    def _reach_ns(self) -> float:
+        return ARRIVAL_SHARE * self._period_ticks / self._ticks_per_ns
 
-    def _scatter_ns(self) -> float:
-        """Return about one standard deviation of the usual arrivals, whatever a few stragglers do."""
-        seen = sorted(self._latencies_ns)
-        if len(seen) < FEW:
-            return float(seen[-1] - seen[0])
-        tenth = len(seen) // 10
-        return (seen[-1 - tenth] - seen[tenth]) / 2.5
+    def _error_ns(self, heard: Sequence[int]) -> float:
+        """Return by how much the median of these arrivals may differ from the usual one by chance."""
+        usual = self._latencies_ns
+        return SURE * max(_scatter(usual), _scatter(heard)) * sqrt(1 / len(heard) + 1 / len(usual))
 
     def _settle(self, frame: Frame, start: float) -> Matched | Rejected | None:
         """Let the hypotheses speak; exactly one that agrees with all three witnesses becomes the truth."""
@@ -300,11 +291,8 @@ class Track:
         """The box may have missed exposures since the last match, and that alone explains a step of whole periods."""
         if by_count.doubts == self._doubts:
             return False
-        spacing = self._log.spacing_ticks()
-        if spacing is None:
-            return True
-        beyond = abs(by_count.start_ticks - start) % spacing
-        return min(beyond, spacing - beyond) <= 2 * self._tolerance
+        beyond = abs(by_count.start_ticks - start) % self._period_ticks
+        return min(beyond, self._period_ticks - beyond) <= 2 * self._tolerance
 
     def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure) -> None:
         if exposure.ordinal in self._used:
@@ -333,3 +321,12 @@ class Track:
             step_us = (start - by_count.start_ticks) * us_per_tick
             return Rejected(GapReason.TIME_STAMP, f"{step_us:+.0f} us off", by_count)
         return Rejected(GapReason.AMBIGUOUS, "clock, counter and arrival disagree", by_arrival)
+
+
+def _scatter(latencies_ns: Sequence[int]) -> float:
+    """Return about one standard deviation, whatever a few stragglers do; of few values the whole spread."""
+    ordered = sorted(latencies_ns)
+    if len(ordered) < FEW:
+        return float(ordered[-1] - ordered[0])
+    tenth = len(ordered) // 10
+    return (ordered[-1 - tenth] - ordered[tenth]) / 2.5

@@ -111,14 +111,14 @@ def test_a_frame_that_the_camera_tells_it_lost_is_a_gap_with_that_reason() -> No
 ONCE_WRONG = [
     ("500 Hz", 0), ("500 Hz", 1), ("500 Hz", 3), ("late and jittering", 1), ("late and jittering", 2),
     ("late and jittering", 5), ("late and jittering", 107), ("late and jittering", 111), ("reports lost", 0),
-    ("reports lost", 1), ("reports lost", 104), ("reports lost", 112), ("long exposures", 123),
+    ("reports lost", 1), ("reports lost", 104), ("reports lost", 112), ("long exposures", 123), ("all kinds mixed", 2044), ("long exposures", 2036), ("reports lost", 2001), ("reports lost", 2026),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "seed"), [*((kind, 7) for kind in KINDS), *ONCE_WRONG])
 def test_no_frame_gets_into_a_wrong_set_in_any_kind_of_world(kind: str, seed: int) -> None:
-    outcome = planted_outcome(kind, seed, 200)
-    assert outcome.frame_sets == 200
+    outcome = planted_outcome(kind, seed, 300)
+    assert outcome.frame_sets >= 299  # the report of the last pulse may be lost
     assert outcome.wrong == 0
 
 
@@ -170,14 +170,14 @@ def test_frames_that_overtake_the_first_report_of_a_fast_run_are_waited_for(rate
 ONCE_WRONG = [
     ("500 Hz", 0), ("500 Hz", 1), ("500 Hz", 3), ("late and jittering", 1), ("late and jittering", 2),
     ("late and jittering", 5), ("late and jittering", 107), ("late and jittering", 111), ("reports lost", 0),
-    ("reports lost", 1), ("reports lost", 104), ("reports lost", 112), ("long exposures", 123),
+    ("reports lost", 1), ("reports lost", 104), ("reports lost", 112), ("long exposures", 123), ("all kinds mixed", 2044), ("long exposures", 2036), ("reports lost", 2001), ("reports lost", 2026),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "seed"), [*((kind, 7) for kind in KINDS), *ONCE_WRONG])
 def test_no_frame_gets_into_a_wrong_set_in_any_kind_of_world(kind: str, seed: int) -> None:
-    outcome = planted_outcome(kind, seed, 200)
-    assert outcome.frame_sets == 200
+    outcome = planted_outcome(kind, seed, 300)
+    assert outcome.frame_sets >= 299  # the report of the last pulse may be lost
     assert outcome.wrong == 0
 
 
@@ -229,14 +229,14 @@ def test_frames_that_overtake_the_first_report_of_a_fast_run_are_waited_for(rate
 ONCE_WRONG = [
     ("500 Hz", 0), ("500 Hz", 1), ("500 Hz", 3), ("late and jittering", 1), ("late and jittering", 2),
     ("late and jittering", 5), ("late and jittering", 107), ("late and jittering", 111), ("reports lost", 0),
-    ("reports lost", 1), ("reports lost", 104), ("reports lost", 112), ("long exposures", 123),
+    ("reports lost", 1), ("reports lost", 104), ("reports lost", 112), ("long exposures", 123), ("all kinds mixed", 2044), ("long exposures", 2036), ("reports lost", 2001), ("reports lost", 2026),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "seed"), [*((kind, 7) for kind in KINDS), *ONCE_WRONG])
 def test_no_frame_gets_into_a_wrong_set_in_any_kind_of_world(kind: str, seed: int) -> None:
-    outcome = planted_outcome(kind, seed, 200)
-    assert outcome.frame_sets == 200
+    outcome = planted_outcome(kind, seed, 300)
+    assert outcome.frame_sets >= 299  # the report of the last pulse may be lost
     assert outcome.wrong == 0
 
 
