@@ -35,15 +35,21 @@ def fit_planes(  # noqa: C901
     for j in range(has.shape[0]):
         for i in range(has.shape[1]):
             has[j, i] = 0
+            # The median of the middle pixels, by insertion: most cells have sixteen.
             count = 0
             for y in range(max(2 * j - 1, 0), min(2 * j + 3, rows)):
                 for x in range(max(2 * i - 1, 0), min(2 * i + 3, columns)):
-                    if disparity[y, x] == disparity[y, x]:
-                        near[count] = disparity[y, x]
+                    value = disparity[y, x]
+                    if value == value:
+                        k = count
+                        while k > 0 and near[k - 1] > value:
+                            near[k] = near[k - 1]
+                            k -= 1
+                        near[k] = value
                         count += 1
             if count < 4:
                 continue
-            middle = np.median(near[:count])
+            middle = near[count // 2]
             n = sx = sy = sd = sxx = sxy = syy = sxd = syd = 0.0
             for y in range(max(2 * j - 2, 0), min(2 * j + 4, rows)):
                 for x in range(max(2 * i - 2, 0), min(2 * i + 4, columns)):
@@ -78,7 +84,13 @@ def grow(field: Floats32, has: Bytes, grown: Bytes, cell_px: int) -> None:
     for j in range(rows):
         for i in range(columns):
             grown[j, i] = has[j, i]
+        if has[max(j - 1, 0) : min(j + 2, rows)].max() == 0:
+            continue
+        for i in range(columns):
             if has[j, i]:
+                continue
+            beside = has[j, max(i - 1, 0)] + has[j, min(i + 1, columns - 1)]
+            if not (beside or has[max(j - 1, 0), i] or has[min(j + 1, rows - 1), i]):
                 continue
             d = a = b = n = 0.0
             for q in range(max(j - 1, 0), min(j + 2, rows)):

@@ -45,7 +45,7 @@ class Seam:
 
 def fuse(first: Surface, second: Surface) -> tuple[Surface, Surface, Seam]:
     """Draw two surfaces together."""
-    weights = _weights(first), _weights(second)
+    weights = pod_weights(first), pod_weights(second)
     one, there = _drawn(first, second, weights[0], weights[1])
     two, here = _drawn(second, first, weights[1], weights[0])
     rejected = int(first.keep.sum()) + int(second.keep.sum()) - int(one.keep.sum()) - int(two.keep.sum())
@@ -68,12 +68,47 @@ def _drawn(a: Surface, b: Surface, a_weight: Floats32, b_weight: Floats32) -> tu
     return replace(a, field=field, keep=keep, sigma_mm=sigma), distance
 
 
-def _weights(surface: Surface) -> Floats32:
+def pod_weights(surface: Surface) -> Floats32:
+    """Return how much each cell, (h, w), counts against another pod's."""
     inside = cv2.distanceTransform(np.pad(surface.keep, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     ramp = np.clip((inside - 0.5) / RAMP_CELLS, 0.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         weight = ramp * surface.facing**2 / np.maximum(surface.sigma_mm, 1e-4) ** 2
     return np.asarray(np.where(surface.keep > 0, weight, 0), np.float32)
+
+
+def find_worse(a: Surface, b: Surface, a_weight: Floats32, b_weight: Floats32) -> Bytes:
+    """Return (h, w) uint8 of `a`: 1 where `b` measured the same place and is the better witness."""
+    worse = np.zeros(a.keep.shape, np.uint8)
+    _compare(
+        a.field, a.keep, a_weight, numbers_of(a.pair), a.pair.R_pair_world, a.pair.centre_mm,
+        b.field, b.keep, b_weight, numbers_of(b.pair), b.pair.R_pair_world, b.pair.centre_mm, worse,
+    )  # fmt: skip
+    return worse
+
+
+@kernel
+def _compare(  # noqa: PLR0913, PLR0917
+    a_field: Floats32, a_keep: Bytes, a_weight: Floats32, a: Array, Ra: Array, ca: Array,
+    b_field: Floats32, b_keep: Bytes, b_weight: Floats32, b: Array, Rb: Array, cb: Array, worse: Bytes,
+) -> None:  # fmt: skip
+    T = Rb @ Ra.T
+    t = Rb @ (ca - cb)
+    for j in range(a_keep.shape[0]):
+        for i in range(a_keep.shape[1]):
+            if not a_keep[j, i]:
+                continue
+            z = a[1] / (a_field[0, j, i] + a[4])
+            px, py = (4.0 * i + 1.5 - a[2]) / a[0] * z, (4.0 * j + 1.5 - a[3]) / a[0] * z
+            qx = T[0, 0] * px + T[0, 1] * py + T[0, 2] * z + t[0]
+            qy = T[1, 0] * px + T[1, 1] * py + T[1, 2] * z + t[1]
+            qz = T[2, 0] * px + T[2, 1] * py + T[2, 2] * z + t[2]
+            if qz <= 1.0:
+                continue
+            u, v = b[0] * qx / qz + b[2], b[0] * qy / qz + b[3]
+            total, there, weight, _s, _a, _b = _look(b_field, b_keep, b_weight, b_weight, u, v)
+            if total > 0.99 and weight > a_weight[j, i] and abs(b[1] / (there + b[4]) - qz) < GATE_MM:
+                worse[j, i] = 1
 
 
 @kernel

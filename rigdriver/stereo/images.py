@@ -53,7 +53,7 @@ class PairImages:
             scale = 1.0 if image.dtype == np.uint8 else 255.0 / full_scale(image)
             turned = self._pair.turn(image, side)
             small = _shrink(turned, scale)
-            low, high = float(np.percentile(small, 2)), float(np.percentile(small, 98))
+            low, high = _levels(small)
             if high - low < LEAST_CONTRAST:
                 return self._none(
                     f"camera {camera.name}: blank image (values {low:.0f} to {high:.0f} of 255); check lamp, lens cap "
@@ -81,3 +81,10 @@ def _shrink(image: Image, scale: float) -> npt.NDArray[np.uint8]:
     height, width = image.shape
     small = cv2.resize(image, (width // SHRINK, height // SHRINK), interpolation=cv2.INTER_AREA)
     return np.asarray(small if image.dtype == np.uint8 else cv2.convertScaleAbs(small, alpha=scale), np.uint8)
+
+
+def _levels(small: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    """Second and 98th percentile, by counting: sorting would cost more than the resampling."""
+    below = np.cumsum(np.bincount(small.ravel(), minlength=256))
+    low, high = np.searchsorted(below, [0.02 * small.size, 0.98 * small.size])
+    return float(low), float(high)

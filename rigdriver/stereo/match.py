@@ -27,7 +27,7 @@ Image = npt.NDArray[np.float32]
 class MatchSettings:
     """How to match. The defaults suit speckle of 2 to 8 pixels."""
 
-    steps: tuple[int, ...] = (8, 4, 2)
+    steps: tuple[int, ...] = (8, 6, 2)
     """Least-squares steps at a quarter, a half and full resolution."""
     least_correlation: float = 0.85
     """Of a window at every step on the way; the final screen is stricter."""

@@ -54,11 +54,12 @@ class TrustSettings:
     """Of the lit cells, that must be measured."""
     row_residual_px: float = 0.35
     row_spread_px: float = 0.30
-    step_um: float = 250.0
-    """Between the pods."""
-    spread_um: float = 150.0
+    step_px: float = 0.35
+    """Between the pods, as a disparity; at 2048 x 1536 some 0.15 mm."""
+    spread_px: float = 0.30
+    """Of that step over the overlap."""
     warn_row_px: float = 0.10
-    warn_step_um: float = 40.0
+    warn_step_px: float = 0.10
     least_cells: int = 400
     """Of one pod."""
     least_met_cells: int = 200
@@ -72,6 +73,8 @@ class StereoSettings:
     match: MatchSettings = field(default_factory=MatchSettings)
     screen: ScreenSettings = field(default_factory=ScreenSettings)
     trust: TrustSettings = field(default_factory=TrustSettings)
+    points_a_cell: int = 2
+    """Points along each side of a cell of 4 pixels: 1, 2 or 4."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,12 +122,16 @@ class CellReconstructor:
         Raises:
             CalibrationMismatch: an image has another size than the calibration's.
         """
+        return self.reconstruct_surfaces(images)[0]
+
+    def reconstruct_surfaces(self, images: FrameSet | Images) -> tuple[PointCloud, tuple[Surface, ...]]:
+        """Return the points and the fused surface of each pod, of which meshes are made; raises as `reconstruct`."""
         begin = time.perf_counter()
         missing, found = _pixels(images, self.pairs)
         self._calibration.check_sizes({name: (p.shape[1], p.shape[0]) for name, p in found.items()})
         usable = [n for n, pair in enumerate(self.pairs) if not {pair.left.name, pair.right.name} & set(missing)]
         if not usable:
-            return empty_cloud("no pod has both of its images: " + "; ".join(missing.values()))
+            return empty_cloud("no pod has both of its images: " + "; ".join(missing.values())), ()
         jobs = [
             self._pool.submit(self._run_pod, n, found[self.pairs[n].left.name], found[self.pairs[n].right.name])
             for n in usable
@@ -155,32 +162,34 @@ class CellReconstructor:
         times = {name: 1e3 * (b - a) for name, a, b in zip(names, marks[:-1], marks[1:], strict=True)}
         return PodResult(figures, surface, _judge(figures, pair, trust), MappingProxyType(times))
 
-    def _join(self, results: list[PodResult], gaps: tuple[str, ...], begin: float) -> PointCloud:
+    def _join(
+        self, results: list[PodResult], gaps: tuple[str, ...], begin: float
+    ) -> tuple[PointCloud, tuple[Surface, ...]]:
         trust = self._settings.trust
         times = {f"{r.figures.pod}.{name}": value for r in results for name, value in r.times_ms.items()}
         figures = tuple(r.figures for r in results)
         good = [r.surface for r in results if r.surface is not None and not r.problem]
         warnings = [*gaps, *(r.problem for r in results if r.problem)]
         if not good:
-            return empty_cloud("; ".join(warnings), Figures(pods=figures, warnings=tuple(warnings)))
+            return empty_cloud("; ".join(warnings), Figures(pods=figures, warnings=tuple(warnings))), ()
         warnings += [
             f"pod {f.pod}: rows differ by {f.row_residual_px:+.2f} px; check the calibration"
             for f in figures
             if abs(f.row_residual_px) > trust.warn_row_px
         ]
         mark = time.perf_counter()
+        pixel_um = good[0].pair.depth_um_a_px
         step = spread = float("nan")
         share = 0.0
         if len(good) == 2:
             first, second, seam = fuse(good[0], good[1])
             step, spread, good = 1e3 * seam.step_mm, 1e3 * seam.spread_mm, [first, second]
             share = seam.overlap_cells / max(seam.total_cells, 1)
-            problem = _judge_seam(step, spread, seam.met_cells, trust)
+            problem = _judge_seam(step, spread, seam.met_cells, trust, pixel_um)
             if problem:
-                return empty_cloud(
-                    problem, Figures(figures, step, spread, share, MappingProxyType(times), tuple(warnings))
-                )
-            if abs(step) > trust.warn_step_um:
+                told = Figures(figures, step, spread, share, MappingProxyType(times), tuple(warnings))
+                return empty_cloud(problem, told), ()
+            if abs(step) > trust.warn_step_px * pixel_um:
                 warnings.append(f"the pods' surfaces lie {step:+.0f} um apart; check the calibration")
         fused = time.perf_counter()
         cloud = self._dense(good)
@@ -189,11 +198,12 @@ class CellReconstructor:
         told = Figures(figures, step, spread, share, MappingProxyType(times), tuple(warnings))
         points, sigma, normals, quality, pod = cloud
         names = tuple(s.pair.pod for s in good)
-        return PointCloud(points, sigma, normals, quality, pod, names, figures=told)
+        return PointCloud(points, sigma, normals, quality, pod, names, figures=told), tuple(good)
 
     def _dense(self, surfaces: list[Surface]) -> tuple[Floats32, Floats32, Floats32, Floats32, Bytes]:
+        side = self._settings.points_a_cell
         firsts = [np.zeros(s.keep.shape[0], np.int64) for s in surfaces]
-        counts = [count_dense(s.keep, first) for s, first in zip(surfaces, firsts, strict=True)]
+        counts = [count_dense(s.field, s.keep, side, first) for s, first in zip(surfaces, firsts, strict=True)]
         total = sum(counts)
         points, normals = np.empty((total, 3), np.float32), np.empty((total, 3), np.float32)
         sigma, quality, pod = np.empty(total, np.float32), np.empty(total, np.float32), np.empty(total, np.uint8)
@@ -211,6 +221,7 @@ class CellReconstructor:
                     numbers_of(surface.pair),
                     surface.pair.R_pair_world,
                     surface.pair.centre_mm,
+                    side,
                     first,
                     points[part],
                     normals[part],
@@ -285,12 +296,13 @@ def _judge(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> str:
     return ""
 
 
-def _judge_seam(step_um: float, spread_um: float, met: int, trust: TrustSettings) -> str:
+def _judge_seam(step_um: float, spread_um: float, met: int, trust: TrustSettings, pixel_um: float) -> str:
     if met < trust.least_met_cells:
         return ""
-    if abs(step_um) > trust.step_um or spread_um > trust.spread_um:
+    if abs(step_um) > trust.step_px * pixel_um or spread_um > trust.spread_px * pixel_um:
         return (
             f"the pods' surfaces lie {step_um:+.0f} um apart (spread {spread_um:.0f} um); expected within "
-            f"{trust.step_um:.0f} um; the images are of different moments, or the calibration is not true any more"
+            f"{trust.step_px * pixel_um:.0f} um (spread {trust.spread_px * pixel_um:.0f} um); the images are of "
+            "different moments, or the calibration is not true any more"
         )
     return ""

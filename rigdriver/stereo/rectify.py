@@ -71,6 +71,12 @@ class PairGeometry:
         """Added to a disparity it gives the one of parallel cameras: z = baseline * focal / (disparity + offset)."""
         return self.right_cx_px - self.left_cx_px
 
+    @property
+    def depth_um_a_px(self) -> float:
+        """Depth that one pixel of disparity stands for in the middle of the volume."""
+        middle = 0.5 * sum(self.disparities_px) + self.depth_offset_px
+        return 1e3 * self.baseline_mm * self.focal_px / middle**2
+
     def turn(self, image: Image, side: int) -> Image:
         """Return the raw image of the left (0) or right (1) camera turned as the nodes expect it."""
         turn = self.turns[side]

@@ -25,12 +25,12 @@ class ScreenSettings:
     """What a cell must fulfil."""
 
     correlation: float = 0.85
-    sigma_px: float = 0.10
-    fullness: float = 0.5
+    sigma_px: float = 0.15
+    fullness: float = 0.3
     """Share of the window's weight that lies on cells that count."""
-    agreement_px: float = 0.50
+    agreement_px: float = 0.8
     """Largest distance from the mean of what the neighbours' planes say."""
-    neighbours: int = 5
+    neighbours: int = 3
     """Of eight, that must be there and agree."""
     island_cells: int = 120
     """Smaller connected groups are dropped."""

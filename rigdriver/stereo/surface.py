@@ -1,7 +1,7 @@
 """From disparity planes to a surface in the world: points, normals, uncertainty.
 
-In: a pair's geometry, planes of cells and which are kept. Out: `Surface`, one row a cell; and the dense points, four a
-cell, blended from the planes of the nearest cells. Formulas: parallel-camera stereo, z = b f / D; a plane of disparity
+In: a pair's geometry, planes of cells and which are kept. Out: `Surface`, one row a cell; and the dense points, blended
+from the planes of the four cells about them. Formulas: parallel-camera stereo, z = b f / D; a plane of disparity
 D0 + a u + b v is a plane in space with the normal (a, b, (D - a x - b y) / f), x and y from the principal point.
 This file refuses to know images and other pods.
 """
@@ -22,8 +22,6 @@ Bytes = npt.NDArray[np.uint8]
 
 SIGMA_FACTOR = 1.55
 """What smoothing, resampling and the repeated correction add to the windows' own sigma; found on simulated faces."""
-POINT_PX = 2
-"""Distance of dense points in rectified pixels."""
 
 
 def numbers_of(pair: PairGeometry) -> Array:
@@ -90,50 +88,90 @@ def _describe(
             facing[j, i] = along
 
 
+def cell_points(surface: Surface) -> tuple[Array, Array]:
+    """Return world points and outward normals, both (N, 3) float64, of the kept cells in the grid's order."""
+    j, i = np.nonzero(surface.keep)
+    d, a, b = (surface.field[k][j, i].astype(np.float64) for k in range(3))
+    pair = surface.pair
+    u, v = 4.0 * i + 1.5 - pair.left_cx_px, 4.0 * j + 1.5 - pair.cy_px
+    D = d + pair.depth_offset_px
+    z = pair.baseline_mm * pair.focal_px / D
+    points = np.stack([u / pair.focal_px * z, v / pair.focal_px * z, z], axis=1)
+    normals = -np.stack([a, b, (D - a * u - b * v) / pair.focal_px], axis=1)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    return points @ pair.R_pair_world + pair.centre_mm, normals @ pair.R_pair_world
+
+
 @kernel
-def count_dense(keep: Bytes, first: npt.NDArray[np.int64]) -> int:
-    """Fill `first`, (h,), with the number of the first dense point of each row of cells; returns their total."""
+def is_patch(field: Floats32, keep: Bytes, j: int, i: int) -> bool:
+    """Whether the four cells from (j, i) on are kept and lie on one surface."""
+    if not (keep[j, i] and keep[j, i + 1] and keep[j + 1, i] and keep[j + 1, i + 1]):
+        return False
+    reach = 1.0 + 2.0 * (abs(field[1, j, i]) + abs(field[2, j, i]))
+    across = abs(field[0, j, i] - field[0, j + 1, i + 1] + 4.0 * (field[1, j, i] + field[2, j, i]))
+    along = abs(field[0, j, i + 1] - field[0, j + 1, i] - 4.0 * (field[1, j, i + 1] - field[2, j, i + 1]))
+    return bool(across < reach and along < reach)
+
+
+@kernel
+def count_dense(field: Floats32, keep: Bytes, side: int, first: npt.NDArray[np.int64]) -> int:
+    """Fill `first`, (h,), with the number of the first dense point of each row of patches; returns their total."""
     total = 0
     for j in range(keep.shape[0]):
         first[j] = total
-        for i in range(keep.shape[1]):
-            total += 4 * keep[j, i]
+        if j + 1 == keep.shape[0]:
+            continue
+        for i in range(keep.shape[1] - 1):
+            if is_patch(field, keep, j, i):
+                total += side * side
     return total
 
 
 @kernel
 def fill_dense(  # noqa: PLR0913, PLR0917
-    field: Floats32, keep: Bytes, sigma: Floats32, correlation: Floats32, n: Array, R: Array, centre: Array,
+    field: Floats32, keep: Bytes, sigma: Floats32, correlation: Floats32, n: Array, R: Array, centre: Array, side: int,
     first: npt.NDArray[np.int64], points: Floats32, normals: Floats32, sigmas: Floats32, qualities: Floats32,
 ) -> None:  # fmt: skip
-    """Fill the dense points of one pod: four a kept cell, in the world."""
-    rows, columns = keep.shape
-    for j in range(rows):
+    """Fill the dense points of one pod, in the world: `side` x `side` on each patch between four cells."""
+    step = 1.0 / side
+    for j in range(keep.shape[0] - 1):
         k = first[j]
-        for i in range(columns):
-            if not keep[j, i]:
+        for i in range(keep.shape[1] - 1):
+            if not is_patch(field, keep, j, i):
                 continue
-            for corner in range(4):
-                u, v = 2 * (corner & 1) - 1, (corner & 2) - 1
-                d, a, b, w = 0.0, 0.0, 0.0, 0.0
-                for dq in range(2):
-                    for dp in range(2):
-                        y, x = j + v * dq, i + u * dp
-                        if y < 0 or x < 0 or y >= rows or x >= columns or not keep[y, x]:
-                            continue
-                        share = (3.0 - 2.0 * dq) * (3.0 - 2.0 * dp)
-                        pu, pv = u - 4.0 * u * dp, v - 4.0 * v * dq
-                        here = field[0, y, x] + pu * field[1, y, x] + pv * field[2, y, x]
-                        if dp + dq > 0 and abs(here - field[0, j, i]) > 1.0 + abs(field[1, j, i]) + abs(field[2, j, i]):
-                            continue
-                        d, a, b, w = d + share * here, a + share * field[1, y, x], b + share * field[2, y, x], w + share
-                d, a, b = d / w, a / w, b / w
-                x_px, y_px = 4.0 * i + 1.5 + u, 4.0 * j + 1.5 + v
-                z, nx, ny, nz, _along = normal_at(n, x_px, y_px, d, a, b)
-                px, py = (x_px - n[2]) / n[0] * z, (y_px - n[3]) / n[0] * z
-                for c in range(3):
-                    points[k, c] = R[0, c] * px + R[1, c] * py + R[2, c] * z + centre[c]
-                    normals[k, c] = R[0, c] * nx + R[1, c] * ny + R[2, c] * nz
-                sigmas[k] = sigma[j, i]
-                qualities[k] = correlation[j, i]
-                k += 1
+            a = 0.25 * (field[1, j, i] + field[1, j, i + 1] + field[1, j + 1, i] + field[1, j + 1, i + 1])
+            b = 0.25 * (field[2, j, i] + field[2, j, i + 1] + field[2, j + 1, i] + field[2, j + 1, i + 1])
+            x0, y0 = 4.0 * i + 1.5, 4.0 * j + 1.5
+            _z, nx, ny, nz, _along = normal_at(n, x0 + 2.0, y0 + 2.0, float(field[0, j, i] + 2.0 * (a + b)), a, b)
+            wx = R[0, 0] * nx + R[1, 0] * ny + R[2, 0] * nz
+            wy = R[0, 1] * nx + R[1, 1] * ny + R[2, 1] * nz
+            wz = R[0, 2] * nx + R[1, 2] * ny + R[2, 2] * nz
+            s = 0.25 * (sigma[j, i] + sigma[j, i + 1] + sigma[j + 1, i] + sigma[j + 1, i + 1])
+            q = 0.25 * (correlation[j, i] + correlation[j, i + 1] + correlation[j + 1, i] + correlation[j + 1, i + 1])
+            for row in range(side):
+                v = (row + 0.5) * step
+                # Each edge of the patch blends two planes; between the edges the same again.
+                left = _blend(field[0, j, i], field[2, j, i], field[0, j + 1, i], field[2, j + 1, i], v)
+                right = _blend(
+                    field[0, j, i + 1], field[2, j, i + 1], field[0, j + 1, i + 1], field[2, j + 1, i + 1], v
+                )
+                lean_left = (1 - v) * field[1, j, i] + v * field[1, j + 1, i]
+                lean_right = (1 - v) * field[1, j, i + 1] + v * field[1, j + 1, i + 1]
+                py = (y0 + 4.0 * v - n[3]) / n[0]
+                for column in range(side):
+                    u = (column + 0.5) * step
+                    D = _blend(left, lean_left, right, lean_right, u) + n[4]
+                    z = n[1] / D
+                    px = (x0 + 4.0 * u - n[2]) / n[0]
+                    points[k, 0] = (R[0, 0] * px + R[1, 0] * py + R[2, 0]) * z + centre[0]
+                    points[k, 1] = (R[0, 1] * px + R[1, 1] * py + R[2, 1]) * z + centre[1]
+                    points[k, 2] = (R[0, 2] * px + R[1, 2] * py + R[2, 2]) * z + centre[2]
+                    normals[k, 0], normals[k, 1], normals[k, 2] = wx, wy, wz
+                    sigmas[k], qualities[k] = s, q
+                    k += 1
+
+
+@kernel
+def _blend(d0: float, slope0: float, d1: float, slope1: float, t: float) -> float:
+    """Between two cells: the line of each, weighted by nearness."""
+    return (1.0 - t) * (d0 + 4.0 * t * slope0) + t * (d1 - 4.0 * (1.0 - t) * slope1)

@@ -1,0 +1,144 @@
+"""Certified artefacts in a point cloud: spheres and a plate, after VDI/VDE 2634 part 2 (see also ISO 10360-13).
+
+In: a cloud and what the certificate says. Out: the characteristics of one position: probing error form and size,
+sphere-spacing error, flatness; each as the range of 95 % of the points, as the full range and as RMS, named apart.
+Nothing is excluded but points that lie on no artefact. This file refuses to know limits and reports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.ndimage
+import scipy.optimize
+
+from rigdriver.errors import UsageError
+from rigdriver.stereo.cloud import PointCloud
+
+Array = npt.NDArray[np.float64]
+
+VOXEL_MM = 3.0
+LEAST_POINTS = 200
+NEAR_SHARE = 0.12
+"""Points within this share of the radius off the certified sphere belong to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How far points lie off a fitted shape, in micrometres."""
+
+    range_95_um: float
+    """Between the 2.5th and the 97.5th percentile."""
+    range_um: float
+    rms_um: float
+
+
+@dataclass(frozen=True, slots=True)
+class SphereFit:
+    """One sphere."""
+
+    centre_mm: tuple[float, float, float]
+    diameter_mm: float
+    points: int
+    form: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class BallBarResult:
+    """One position of a ball bar."""
+
+    spheres: tuple[SphereFit, ...]
+    size_errors_um: tuple[float, ...]
+    """Measured minus certified diameter."""
+    spacing_error_um: float
+    """Measured minus certified distance of the two outermost centres."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlateResult:
+    """One position of a flat plate."""
+
+    flatness: Spread
+    points: int
+
+
+def measure_ball_bar(cloud: PointCloud, diameter_mm: float, spacing_mm: float, spheres: int = 2) -> BallBarResult:
+    """Find and fit the spheres of a ball bar.
+
+    Raises:
+        UsageError: fewer spheres are in the cloud.
+    """
+    groups = _groups(cloud)
+    fits = []
+    for points in groups:
+        fit = _fit_sphere(points, diameter_mm / 2)
+        if fit is not None:
+            fits.append(fit)
+        if len(fits) == spheres:
+            break
+    if len(fits) < spheres:
+        raise UsageError(
+            f"ball bar: {len(fits)} spheres of {diameter_mm:g} mm found in {len(groups)} groups of points; expected "
+            f"{spheres}; move the bar into the middle of the volume" + (f" ({cloud.reason})" if cloud.reason else "")
+        )
+    centres = np.array([fit.centre_mm for fit in fits])
+    longest = float(np.max(np.linalg.norm(centres[:, None] - centres[None], axis=2)))
+    return BallBarResult(
+        tuple(fits), tuple(1e3 * (fit.diameter_mm - diameter_mm) for fit in fits), 1e3 * (longest - spacing_mm)
+    )
+
+
+def measure_plate(cloud: PointCloud) -> PlateResult:
+    """Fit a plane to the largest group of points.
+
+    Raises:
+        UsageError: there is none.
+    """
+    groups = _groups(cloud)
+    if not groups:
+        raise UsageError(f"plate: no group of {LEAST_POINTS} points in the cloud; {cloud.reason or 'move the plate'}")
+    points = groups[0]
+    centred = points - points.mean(axis=0)
+    normal = np.linalg.svd(centred.T @ centred)[0][:, 2]
+    return PlateResult(spread_of(centred @ normal), len(points))
+
+
+def spread_of(off_mm: Array) -> Spread:
+    """Return the spread of signed distances."""
+    low, high = np.percentile(off_mm, [2.5, 97.5])
+    rms = float(np.sqrt(np.mean((off_mm - off_mm.mean()) ** 2)))
+    return Spread(1e3 * float(high - low), 1e3 * float(np.ptp(off_mm)), 1e3 * rms)
+
+
+def _groups(cloud: PointCloud) -> list[Array]:
+    """Connected groups of points, largest first."""
+    points = cloud.points_mm.astype(np.float64)
+    if len(points) < LEAST_POINTS:
+        return []
+    cells = np.floor((points - points.min(axis=0)) / VOXEL_MM).astype(np.int64)
+    grid = np.zeros(cells.max(axis=0) + 1, bool)
+    grid[tuple(cells.T)] = True
+    labels, _ = scipy.ndimage.label(grid, np.ones((3, 3, 3)))
+    of_point = labels[tuple(cells.T)]
+    counts = np.bincount(of_point)
+    order = [int(n) for n in np.argsort(-counts) if n > 0 and counts[n] >= LEAST_POINTS]
+    return [points[of_point == n] for n in order]
+
+
+def _fit_sphere(points: Array, radius_mm: float) -> SphereFit | None:
+    # Algebraic start, then least squares of the distances.
+    A = np.column_stack([2 * points, np.ones(len(points))])
+    solution = np.linalg.lstsq(A, (points**2).sum(axis=1), rcond=None)[0]
+    start = np.append(solution[:3], np.sqrt(max(solution[3] + solution[:3] @ solution[:3], 1.0)))
+    if abs(start[3] - radius_mm) > NEAR_SHARE * radius_mm:
+        return None
+
+    def off(x: Array) -> Array:
+        return np.asarray(np.linalg.norm(points - x[:3], axis=1) - x[3])
+
+    found = scipy.optimize.least_squares(off, start).x
+    return SphereFit(
+        (float(found[0]), float(found[1]), float(found[2])), 2 * float(found[3]), len(points), spread_of(off(found))
+    )

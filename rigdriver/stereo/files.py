@@ -1,0 +1,81 @@
+"""Clouds and meshes in files: PLY, OBJ with MTL and PNG, glTF, STL. Millimetres in all but glTF, which is in metres.
+
+In: a `PointCloud` or a `SurfaceMesh`, and a path. Out: a file that other programs read; trimesh writes all but the PLY
+of a cloud, because that one carries sigma and quality. This file refuses to know how they were made.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from PIL import Image as PictureFile
+
+from rigdriver.errors import UsageError
+from rigdriver.stereo.cloud import PointCloud
+from rigdriver.stereo.mesh import SurfaceMesh
+
+MESH_SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl")
+
+
+def write_cloud(cloud: PointCloud, path: Path) -> None:
+    """Write a binary PLY with normals, sigma, quality, pod and, where there is one, colour."""
+    kinds: list[tuple[str, str]] = [(name, "<f4") for name in ("x", "y", "z", "nx", "ny", "nz", "sigma_mm", "quality")]
+    kinds.append(("pod", "u1"))
+    if cloud.colour is not None:
+        kinds += [(name, "u1") for name in ("red", "green", "blue")]
+    rows = np.empty(len(cloud), np.dtype(kinds))
+    for k in range(3):
+        rows["xyz"[k]] = cloud.points_mm[:, k]
+        rows[("nx", "ny", "nz")[k]] = cloud.normals[:, k]
+        if cloud.colour is not None:
+            rows[("red", "green", "blue")[k]] = cloud.colour[:, k]
+    rows["sigma_mm"], rows["quality"], rows["pod"] = cloud.sigma_mm, cloud.quality, cloud.pod
+    names = {"<f4": "float", "u1": "uchar"}
+    head = ["ply", "format binary_little_endian 1.0", "comment millimetres"]
+    head += [f"comment pod {n} {name}" for n, name in enumerate(cloud.pod_names)]
+    head += [f"element vertex {len(cloud)}", *(f"property {names[kind]} {name}" for name, kind in kinds), "end_header"]
+    with path.open("wb") as stream:
+        stream.write(("\n".join(head) + "\n").encode("ascii"))
+        rows.tofile(stream)
+
+
+def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
+    """Write a mesh; the suffix names the format.
+
+    Raises:
+        UsageError: an unknown suffix, or STL of a body that is not watertight (printers need one).
+    """
+    suffix = path.suffix.lower()
+    if suffix not in MESH_SUFFIXES:
+        raise UsageError(f"{path}: cannot write {suffix or 'a file without suffix'}; known: {', '.join(MESH_SUFFIXES)}")
+    body = to_trimesh(mesh, is_textured=suffix in (".obj", ".glb", ".gltf"))
+    if suffix == ".stl" and not body.is_watertight:
+        raise UsageError(f"{path}: the mesh is open; close it for printing first, or write a .ply")
+    if suffix in (".glb", ".gltf"):
+        body.apply_scale(1e-3)  # type: ignore[no-untyped-call]
+    if suffix == ".gltf":
+        for name, content in trimesh.exchange.gltf.export_gltf(trimesh.Scene(body)).items():  # type: ignore[no-untyped-call]
+            (path if name.endswith(".gltf") else path.parent / name).write_bytes(content)
+        return
+    if suffix == ".obj":
+        text, others = trimesh.exchange.obj.export_obj(body, return_texture=True, mtl_name=path.stem + ".mtl")  # type: ignore[no-untyped-call]
+        path.write_text(text, encoding="utf-8")
+        for name, content in others.items():
+            (path.parent / name).write_bytes(content)
+        return
+    body.export(path)
+
+
+def to_trimesh(mesh: SurfaceMesh, is_textured: bool = True) -> trimesh.Trimesh:
+    """Return trimesh's own type, with texture or colours."""
+    body = trimesh.Trimesh(
+        mesh.vertices_mm.copy(), mesh.faces.copy(), vertex_normals=mesh.normals.copy(), process=False
+    )
+    if is_textured and mesh.places is not None and mesh.atlas is not None:
+        material = trimesh.visual.material.SimpleMaterial(image=PictureFile.fromarray(mesh.atlas))  # type: ignore[no-untyped-call]
+        body.visual = trimesh.visual.TextureVisuals(uv=mesh.places.copy(), material=material)  # type: ignore[no-untyped-call]
+    elif mesh.colours is not None:
+        body.visual = trimesh.visual.ColorVisuals(body, vertex_colors=mesh.colours.copy())
+    return body

@@ -1,0 +1,139 @@
+"""From fused surfaces to a triangle mesh with texture.
+
+In: the surfaces of the pods, a calibration, colour images. Out: `SurfaceMesh`. The cells of a pod are a grid, so
+its triangles are known; where both pods measured, the better witness keeps its triangles. The fused surfaces coincide
+there, so the cut leaves no step; the two sides meet within a cell but share no vertices.
+This file refuses to know file formats (`files`) and printing (`solid`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.errors import UsageError
+from rigdriver.stereo.fuse import find_worse, pod_weights
+from rigdriver.stereo.kernel import kernel
+from rigdriver.stereo.surface import Surface, cell_points, is_patch
+from rigdriver.stereo.texture import Pixels, atlas_of, colours_at, places_in_atlas, texture_cameras, to_rgb
+
+Array = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
+Ints32 = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SurfaceMesh:
+    """Triangles in the calibration's world, millimetres; arrays are read-only."""
+
+    vertices_mm: Array
+    """(V, 3) float64."""
+    faces: Ints32
+    """(F, 3) int32, counter-clockwise seen from outside."""
+    normals: Floats32
+    """(V, 3) float32, out of the surface."""
+    sigma_mm: Floats32
+    """(V,) float32, along the normal."""
+    colours: Bytes | None = None
+    """(V, 3) uint8, red green blue."""
+    places: Array | None = None
+    """(V, 2) float64: texture coordinates, v upwards."""
+    atlas: Bytes | None = None
+    """(H, W, 3) uint8: the texture."""
+
+    def __post_init__(self) -> None:
+        for array in (self.vertices_mm, self.faces, self.normals, self.sigma_mm, self.colours, self.places, self.atlas):
+            if array is not None:
+                array.flags.writeable = False
+
+
+def make_mesh(
+    surfaces: Sequence[Surface],
+    calibration: RigCalibration,
+    images: Mapping[str, Pixels] | None = None,
+    pixel_format: str = "BayerRG8",
+) -> SurfaceMesh:
+    """Mesh the surfaces of one frame set; with `images` of colour cameras also textured.
+
+    Raises:
+        UsageError: there is no surface.
+    """
+    if not surfaces:
+        raise UsageError("no surface to mesh: the reconstruction is empty; its reason says why")
+    weights = [pod_weights(surface) for surface in surfaces]
+    vertices, normals, sigmas, faces, count = [], [], [], [], 0
+    for n, surface in enumerate(surfaces):
+        worse = np.zeros(surface.keep.shape, np.uint8)
+        for m, other in enumerate(surfaces):
+            if m != n:
+                worse |= find_worse(surface, other, weights[n], weights[m])
+        points, directions = cell_points(surface)
+        corners = np.zeros((2 * int(surface.keep.sum()), 3), np.int32)
+        number = np.full(surface.keep.shape, -1, np.int32)
+        number[surface.keep > 0] = np.arange(int(surface.keep.sum()))
+        corners = corners[: _triangles(surface.field, surface.keep, worse, number, corners)]
+        used = np.unique(corners)
+        renamed = np.full(len(points), -1, np.int32)
+        renamed[used] = np.arange(len(used), dtype=np.int32)
+        vertices.append(points[used])
+        normals.append(directions[used])
+        sigmas.append(surface.sigma_mm[surface.keep > 0][used])
+        faces.append(renamed[corners] + count)
+        count += len(used)
+    mesh = SurfaceMesh(
+        np.concatenate(vertices), np.concatenate(faces).astype(np.int32), np.concatenate(normals).astype(np.float32),
+        np.concatenate(sigmas).astype(np.float32),
+    )  # fmt: skip
+    if not images:
+        return mesh
+    pods = [surface.pair.pod for surface in surfaces]
+    return _textured(mesh, [len(v) for v in vertices], pods, calibration, images, pixel_format)
+
+
+def _textured(
+    mesh: SurfaceMesh, counts: Sequence[int], pods: Sequence[str], calibration: RigCalibration,
+    images: Mapping[str, Pixels], pixel_format: str,
+) -> SurfaceMesh:  # fmt: skip
+    cameras = texture_cameras(calibration, pods, images)
+    if not cameras:
+        return mesh
+    names = sorted(set(cameras.values()))
+    calibration.check_sizes({name: (images[name].shape[1], images[name].shape[0]) for name in names})
+    atlas, starts = atlas_of({name: to_rgb(images[name], pixel_format) for name in names}, names)
+    places, begin = np.zeros((len(mesh.vertices_mm), 2)), 0
+    for pod, count in zip(pods, counts, strict=True):
+        part = slice(begin, begin + count)
+        camera = cameras[pod]
+        places[part] = places_in_atlas(
+            mesh.vertices_mm[part], calibration, camera, starts[camera], (atlas.shape[1], atlas.shape[0])
+        )
+        begin += count
+    return SurfaceMesh(
+        mesh.vertices_mm, mesh.faces, mesh.normals, mesh.sigma_mm, colours_at(atlas, places), places, atlas
+    )
+
+
+@kernel
+def _triangles(field: Floats32, keep: Bytes, worse: Bytes, number: Ints32, faces: Ints32) -> int:
+    count = 0
+    for j in range(keep.shape[0] - 1):
+        for i in range(keep.shape[1] - 1):
+            if not is_patch(field, keep, j, i):
+                continue
+            # A patch goes when the other pod is the better witness of all its corners: so the cut has no gap.
+            if worse[j, i] and worse[j, i + 1] and worse[j + 1, i] and worse[j + 1, i + 1]:
+                continue
+            a, b, c, d = number[j, i], number[j, i + 1], number[j + 1, i], number[j + 1, i + 1]
+            if abs(field[0, j, i] - field[0, j + 1, i + 1]) <= abs(field[0, j, i + 1] - field[0, j + 1, i]):
+                faces[count, 0], faces[count, 1], faces[count, 2] = a, c, d
+                faces[count + 1, 0], faces[count + 1, 1], faces[count + 1, 2] = a, d, b
+            else:
+                faces[count, 0], faces[count, 1], faces[count, 2] = a, c, b
+                faces[count + 1, 0], faces[count + 1, 1], faces[count + 1, 2] = b, c, d
+            count += 2
+    return count

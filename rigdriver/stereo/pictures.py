@@ -1,0 +1,147 @@
+"""Pictures of a mesh: shaded, and as a map of any value a vertex, seen from where its surface faces.
+
+In: a `SurfaceMesh` and values. Out: RGB images with a colour bar, ready for PNG. Parallel projection; the nearest
+triangle wins. This file refuses to know what the values mean.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.stereo.kernel import kernel
+from rigdriver.stereo.mesh import SurfaceMesh
+
+Array = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+
+PAPER = 250
+MARGIN_PX = 12
+BAR_PX = 92
+
+
+def draw_shaded(
+    mesh: SurfaceMesh, up: npt.ArrayLike = (0, 1, 0), height_px: int = 900, has_colour: bool = False
+) -> Bytes:
+    """Return the surface lit from the upper left, (H, W, 3) uint8; with `has_colour` in its own colours."""
+    frame = _view(mesh, up)
+    _, normals, seen = _render(mesh, mesh.sigma_mm, frame, height_px)
+    light = np.array([-0.35, 0.45, 0.82])
+    shade = np.clip(normals @ light / np.linalg.norm(light), 0, 1) ** 0.8
+    if has_colour and mesh.colours is not None:
+        channels = [_render(mesh, mesh.colours[:, k].astype(np.float32), frame, height_px)[0] for k in range(3)]
+        picture = np.nan_to_num(np.stack(channels, axis=-1)).astype(np.float64)
+    else:
+        picture = (30 + 205 * shade)[..., None] * np.array([0.98, 0.96, 0.92])
+    return np.where(seen[..., None], picture, PAPER).astype(np.uint8)
+
+
+def draw_map(
+    mesh: SurfaceMesh, values: npt.ArrayLike, title: str, unit: str, limits: tuple[float, float],
+    up: npt.ArrayLike = (0, 1, 0), height_px: int = 900,
+) -> Bytes:  # fmt: skip
+    """Return the values, one a vertex, as colours with a bar, (H, W, 3) uint8; grey where a value is NaN.
+
+    Limits of both signs use a diverging scale (blue, white, red), else a sequential one.
+    """
+    frame = _view(mesh, up)
+    found, normals, seen = _render(mesh, np.asarray(values, np.float32), frame, height_px)
+    low, high = limits
+    scaled = np.clip((found - low) / (high - low), 0, 1)
+    shade = 0.72 + 0.28 * np.clip(normals[..., 2], 0, 1)
+    coloured = _colours(scaled, low < 0) * shade[..., None]
+    coloured[~np.isfinite(found)] = 150
+    picture = np.where(seen[..., None], coloured, PAPER).astype(np.uint8)
+    return _with_bar(picture, title, unit, limits)
+
+
+def _view(mesh: SurfaceMesh, up: npt.ArrayLike) -> Array:
+    """Rows: right, up, towards the viewer, who stands where the surface faces on the whole."""
+    # Of a closed body the measured part counts.
+    towards = mesh.normals[np.isfinite(mesh.sigma_mm)].mean(axis=0).astype(np.float64)
+    towards /= max(float(np.linalg.norm(towards)), 1e-9)
+    upwards = np.asarray(up, np.float64)
+    right = np.cross(upwards, towards)
+    if np.linalg.norm(right) < 0.1:
+        right = np.cross([1.0, 0.0, 0.0], towards)
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(towards, right), towards])
+
+
+def _render(
+    mesh: SurfaceMesh, values: Floats32, frame: Array, height_px: int
+) -> tuple[Floats32, Array, npt.NDArray[np.bool_]]:
+    local = mesh.vertices_mm @ frame.T
+    low, high = np.percentile(local, 0.02, axis=0), np.percentile(local, 99.98, axis=0)
+    scale = (height_px - 2 * MARGIN_PX) / max(high[1] - low[1], 1e-6)
+    width = min(int((high[0] - low[0]) * scale) + 2 * MARGIN_PX, 3 * height_px)
+    x = (local[:, 0] - low[0]) * scale + MARGIN_PX
+    y = (high[1] - local[:, 1]) * scale + MARGIN_PX
+    depth = np.full((height_px, width), -np.inf)
+    image = np.full((height_px, width), np.nan, np.float32)
+    shown = np.zeros((height_px, width, 3), np.float32)
+    turned = np.asarray(mesh.normals @ frame.T, np.float32)
+    _raster(np.stack([x, y, local[:, 2]], axis=1), mesh.faces, values, turned, depth, image, shown)
+    return image, shown.astype(np.float64), np.isfinite(depth)
+
+
+@kernel
+def _raster(
+    points: Array, faces: npt.NDArray[np.int32], values: Floats32, normals: Floats32, depth: Array, image: Floats32,
+    shown: Floats32,
+) -> None:  # fmt: skip
+    height, width = depth.shape
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ax, ay, bx, by, cx, cy = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
+        area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+        if area == 0.0:
+            continue
+        x0, x1 = max(int(np.ceil(min(ax, bx, cx))), 0), min(int(np.floor(max(ax, bx, cx))), width - 1)
+        y0, y1 = max(int(np.ceil(min(ay, by, cy))), 0), min(int(np.floor(max(ay, by, cy))), height - 1)
+        for y in range(y0, y1 + 1):
+            for x in range(x0, x1 + 1):
+                u = ((bx - x) * (cy - y) - (cx - x) * (by - y)) / area
+                v = ((cx - x) * (ay - y) - (ax - x) * (cy - y)) / area
+                w = 1.0 - u - v
+                if u < -1e-9 or v < -1e-9 or w < -1e-9:
+                    continue
+                z = u * points[a, 2] + v * points[b, 2] + w * points[c, 2]
+                if z <= depth[y, x]:
+                    continue
+                depth[y, x] = z
+                image[y, x] = u * values[a] + v * values[b] + w * values[c]
+                for k in range(3):
+                    shown[y, x, k] = u * normals[a, k] + v * normals[b, k] + w * normals[c, k]
+
+
+def _colours(scaled: npt.NDArray[np.floating], is_diverging: bool) -> Array:
+    """RGB, 0 to 255, of values 0 to 1."""
+    if is_diverging:
+        stops = np.array([[33, 80, 170], [120, 170, 220], [245, 245, 240], [235, 150, 110], [175, 30, 40]], np.float64)
+    else:
+        stops = np.array([[40, 30, 90], [40, 110, 150], [70, 175, 130], [200, 215, 80], [250, 240, 190]], np.float64)
+    places = np.linspace(0, 1, len(stops))
+    clean = np.nan_to_num(scaled)
+    return np.stack([np.interp(clean, places, stops[:, k]) for k in range(3)], axis=-1)
+
+
+def _with_bar(picture: Bytes, title: str, unit: str, limits: tuple[float, float]) -> Bytes:
+    height = picture.shape[0]
+    width = picture.shape[1] + BAR_PX
+    page = np.full((height + 34, max(width, 12 * len(title)), 3), PAPER, np.uint8)
+    page[34:, : picture.shape[1]] = picture
+    top, bottom, left = 34 + 40, 34 + height - 40, picture.shape[1] + 12
+    ramp = _colours(np.linspace(1, 0, bottom - top)[:, None].repeat(18, axis=1), limits[0] < 0)
+    page[top:bottom, left : left + 18] = ramp.astype(np.uint8)
+    for n in range(5):
+        value = limits[1] + (limits[0] - limits[1]) * n / 4
+        y = top + round((bottom - top - 1) * n / 4)
+        cv2.putText(
+            page, f"{value:g}", (left + 23, y + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA
+        )
+    cv2.putText(page, unit, (left, top - 12), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA)
+    cv2.putText(page, title, (MARGIN_PX, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (30, 30, 30), 1, cv2.LINE_AA)
+    return page

@@ -1,0 +1,86 @@
+"""Texture: what the colour cameras see of points.
+
+In: world points, colour images (Bayer mosaics or colour) and a calibration. Out: texture coordinates, colours, and one
+atlas image in which the colour cameras' pictures stand side by side. A colour camera stands between the two cameras of
+its pod, so what they saw it sees too but for narrow rims. This file refuses to know meshes and files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.calibration.project import project
+from rigdriver.errors import UsageError
+
+Bytes = npt.NDArray[np.uint8]
+Array = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+_BAYER = {
+    # OpenCV names the pattern by the second row's second and third pixel.
+    "BayerRG8": cv2.COLOR_BayerBG2RGB, "BayerGB8": cv2.COLOR_BayerGR2RGB,
+    "BayerGR8": cv2.COLOR_BayerGB2RGB, "BayerBG8": cv2.COLOR_BayerRG2RGB,
+}  # fmt: skip
+
+
+def to_rgb(pixels: Pixels, pixel_format: str = "BayerRG8") -> Bytes:
+    """Return (H, W, 3) uint8, red green blue, of a mosaic, a grey or an RGB image."""
+    if pixels.dtype == np.uint16:
+        top = max(int(pixels.max(initial=1)), 255)
+        pixels = np.asarray(pixels >> max(int(np.ceil(np.log2(top + 1))) - 8, 0), np.uint8)
+    if pixels.ndim == 3:
+        return np.asarray(pixels[:, :, :3], np.uint8)
+    if not pixel_format.startswith("Bayer"):
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
+    known = next((code for name, code in _BAYER.items() if pixel_format.startswith(name[:7])), None)
+    if known is None:
+        raise UsageError(f"pixel format {pixel_format}: expected one of {', '.join(_BAYER)}")
+    return np.asarray(cv2.cvtColor(pixels, known), np.uint8)
+
+
+def texture_cameras(calibration: RigCalibration, pods: Sequence[str], images: Mapping[str, object]) -> dict[str, str]:
+    """Return the colour camera of each pod that has one with an image; another pod's where it has none."""
+    there = {pod: names[0] for pod, names in calibration.pods("texture").items() if names and names[0] in images}
+    if not there:
+        return {}
+    spare = next(iter(there.values()))
+    return {pod: there.get(pod, spare) for pod in pods}
+
+
+def atlas_of(images: Mapping[str, Bytes], cameras: Sequence[str]) -> tuple[Bytes, dict[str, int]]:
+    """Return all pictures side by side and the column at which each one begins."""
+    height = max(images[name].shape[0] for name in cameras)
+    starts, column, parts = {}, 0, []
+    for name in cameras:
+        image = images[name]
+        parts.append(cv2.copyMakeBorder(image, 0, height - image.shape[0], 0, 0, cv2.BORDER_CONSTANT))
+        starts[name] = column
+        column += image.shape[1]
+    return np.asarray(np.hstack(parts), np.uint8), starts
+
+
+def places_in_atlas(
+    points_mm: Array, calibration: RigCalibration, camera: str, start_px: int, atlas_size: tuple[int, int]
+) -> Array:
+    """Return texture coordinates, (N, 2) float64, 0 to 1 with v upwards, of world points seen by one camera."""
+    seen = project(calibration[camera], points_mm)
+    width, height = calibration[camera].size_px
+    x = np.clip(np.nan_to_num(seen[:, 0]), 0, width - 1) + start_px
+    y = np.clip(np.nan_to_num(seen[:, 1]), 0, height - 1)
+    return np.stack([(x + 0.5) / atlas_size[0], 1.0 - (y + 0.5) / atlas_size[1]], axis=1)
+
+
+def colours_at(atlas: Bytes, places: Array) -> Bytes:
+    """Return the atlas' colours, (N, 3) uint8, at texture coordinates."""
+    x = (places[:, 0] * atlas.shape[1] - 0.5).astype(np.float32)
+    y = ((1.0 - places[:, 1]) * atlas.shape[0] - 0.5).astype(np.float32)
+    # remap takes at most 32767 rows and columns, so long lists are folded.
+    rows = -(-len(x) // 8192)
+    folded = [np.resize(v, (rows, 8192)) for v in (x, y)]
+    found = cv2.remap(atlas, folded[0], folded[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found.reshape(-1, 3)[: len(x)], np.uint8)

@@ -1,0 +1,134 @@
+"""Measuring on meshes whose sizes are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import trimesh
+
+from rigdriver.errors import UsageError
+from rigdriver.stereo.measure import (
+    area_of,
+    deviations,
+    distance_along,
+    distance_between,
+    section_of,
+    volume_of,
+)
+from rigdriver.stereo.mesh import SurfaceMesh
+
+RADIUS = 50.0
+
+
+def wrap(body: trimesh.Trimesh, sigma_mm: float = 0.01) -> SurfaceMesh:
+    vertices = np.array(body.vertices)
+    return SurfaceMesh(
+        vertices, np.array(body.faces, np.int32), np.array(body.vertex_normals, np.float32),
+        np.full(len(vertices), sigma_mm, np.float32),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ball():
+    return wrap(trimesh.creation.icosphere(subdivisions=5, radius=RADIUS))
+
+
+@pytest.fixture(scope="module")
+def dome():
+    body = trimesh.creation.icosphere(subdivisions=5, radius=RADIUS)
+    body.update_faces(body.triangles_center[:, 2] > 0)
+    body.remove_unreferenced_vertices()
+    return wrap(body)
+
+
+def test_straight_distance_between_the_poles_is_the_diameter(ball):
+    found = distance_between(ball, np.array([0, 0, 60.0]), np.array([0, 0, -60.0]), scale_ppm=100)
+    assert found.value == pytest.approx(2 * RADIUS, abs=0.02)
+    # Two points of 10 um and 100 ppm of 100 mm.
+    assert found.sigma == pytest.approx(np.hypot(0.01 * np.sqrt(2), 0.01), rel=0.05)
+
+
+def test_way_along_a_ball_is_its_arc(ball):
+    found, way = distance_along(ball, np.array([RADIUS, 0, 0.0]), np.array([0, RADIUS * 0.6, RADIUS * 0.8]))
+    assert found.value == pytest.approx(RADIUS * np.pi / 2, rel=2e-3)
+    assert np.allclose(np.linalg.norm(way, axis=1), RADIUS, atol=0.1)
+
+
+def test_separate_parts_have_no_way_between_them(dome):
+    two = trimesh.util.concatenate(
+        [trimesh.creation.icosphere(2, 5.0), trimesh.creation.icosphere(2, 5.0).apply_translation([50, 0, 0])]
+    )
+    with pytest.raises(UsageError, match="separate parts"):
+        distance_along(wrap(two), np.array([0, 0, 5.0]), np.array([50, 0, 5.0]))
+
+
+def test_area_and_volume_of_a_ball(ball):
+    area, volume = area_of(ball, scale_ppm=50), volume_of(ball, scale_ppm=50)
+    assert area.value == pytest.approx(4 * np.pi * RADIUS**2, rel=1e-3)
+    assert volume.value == pytest.approx(4 / 3 * np.pi * RADIUS**3, rel=1e-3)
+    assert area.sigma >= 1e-4 * area.value * 0.99
+    assert volume.sigma >= 1.5e-4 * volume.value * 0.99
+
+
+def test_an_open_mesh_has_no_volume(dome):
+    with pytest.raises(UsageError, match="open"):
+        volume_of(dome)
+
+
+def test_section_through_the_middle_is_the_circumference(ball):
+    length, pieces = section_of(ball, (0, 0, 0.01), (0, 0, 1))
+    assert length.value == pytest.approx(2 * np.pi * RADIUS, rel=1e-3)
+    assert np.allclose(pieces[..., 2], 0.01, atol=1e-6)
+
+
+def test_deviation_of_a_larger_ball_is_positive_and_as_large_as_made(ball):
+    larger = wrap(trimesh.creation.icosphere(subdivisions=4, radius=RADIUS + 0.3))
+    found, sigma = deviations(larger, ball)
+    assert np.isfinite(found).all()
+    assert np.median(found) == pytest.approx(0.3, abs=0.03)
+    assert np.median(deviations(ball, larger)[0]) == pytest.approx(-0.3, abs=0.06)
+    assert np.allclose(sigma, 0.01 * np.sqrt(2), rtol=1e-3)
+
+
+def test_beyond_the_border_there_is_no_deviation(ball, dome):
+    found, _ = deviations(ball, dome)
+    behind = ball.vertices_mm[:, 2] < -6
+    assert np.isnan(found[behind]).all()
+    assert np.isfinite(found[ball.vertices_mm[:, 2] > 3]).mean() > 0.99
+
+
+def test_a_tracked_point_moves_as_the_skin_does(render):
+    from rigdriver.stereo.texture import to_rgb
+    from rigdriver.stereo.track import track
+
+    table = {"kind": "head", "seed": 23, "motion": {"sway_mm": 5.0, "period_s": 4.0}}
+    first, second = (render(table, index=n, with_colour=True) for n in (0, 1))
+    camera = first.calibration["left_colour"]
+    picture = [to_rgb(v.images["left_colour"]) for v in (first, second)]
+    j, i = np.mgrid[120:360:9, 220:400:9].reshape(2, -1)
+    depth = first.depth_mm["left_colour"][j, i]
+    seen = np.isfinite(depth) & (depth > 0)
+    points = _lift(camera, i[seen], j[seen], depth[seen])
+    rows, columns = np.mgrid[4:476:2, 4:636:2].reshape(2, -1)
+    there = second.depth_mm["left_colour"][rows, columns]
+    good = np.isfinite(there) & (there > 0)
+    surface = _lift(camera, columns[good], rows[good], there[good])
+    normals = (camera.centre_mm - surface) / np.linalg.norm(camera.centre_mm - surface, axis=1, keepdims=True)
+    found = track(points, camera, *picture, surface, normals)
+    T0, T1 = first.still.T_world_body, second.still.T_world_body
+    local = (points - T0[:3, 3]) @ T0[:3, :3]
+    truth = local @ T1[:3, :3].T + T1[:3, 3] - points
+    kept = np.isfinite(found.moved_mm).all(axis=1)
+    assert kept.mean() > 0.6
+    miss = np.linalg.norm(found.moved_mm[kept] - truth[kept], axis=1)
+    # The move is about 0.8 mm, 1.6 pixels.
+    assert np.linalg.norm(truth, axis=1).mean() > 0.5
+    assert np.median(miss) < 0.25
+
+
+def _lift(camera, i, j, depth):
+    from rigdriver.calibration.project import to_rays
+
+    rays = to_rays(camera, np.stack([i, j], axis=1).astype(float))
+    points = np.column_stack([rays, np.ones(len(rays))]) * depth.astype(float)[:, None]
+    return (points - camera.T_cam_world[:3, 3]) @ camera.T_cam_world[:3, :3]
