@@ -1,21 +1,34 @@
 """The trigger box's clock on this computer's clock, from round trips.
 
-In: probes, each with the host times of sending and receiving and the box's tick in between. Out: host time of a tick,
-with the bound that the round trips give. The shortest round trips say most: the others are left out. This file refuses
-to know the link.
+In: probes, each with the host times of sending and receiving and the box's tick in between. Out: the host time of a
+tick, and a bound that no delay can break: the box read its clock after we sent and before we received, so the true line
+passes through the interval of every round trip, whatever the way there and back took. All lines that do are kept; short
+round trips bound them most, long ones say next to nothing. When no line is left, one of the clocks has stepped or begun
+anew: that is counted, and everything before is forgotten, never averaged. This file refuses to know the link.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from rigdriver.clock import ClockEstimator, ClockFit
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.clock import ClockFit
 
 WINDOW = 64
 """Probes remembered; one a second is a minute, in which a crystal is a straight line."""
-SPREAD = 1.5
-"""Round trips up to so many times the shortest one count."""
+RATE_BOUND = 300e-6
+"""Two crystals of 150 ppm each, the worst that a box or computer is built with."""
+WANDER = 0.2e-6
+"""A crystal's rate may wander by so much over the window: old intervals are widened by that for each second of age."""
+SEARCH_STEPS = 30
+"""Leave 0.0003 ppm of the rate open: 20 ns in a minute."""
+GOLDEN = 0.6180339887498949
+
+_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,36 +45,136 @@ class RoundTrip:
         return self.t_received_ns - self.t_sent_ns
 
 
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """All lines through the round trips: box ticks to host nanoseconds, both as differences to the newest trip."""
+
+    x: _Floats
+    early: _Floats
+    """The true line is not below this at `x`."""
+    late: _Floats
+    rates: tuple[float, float]
+    """Smallest and largest rate that a line may have."""
+    x0: int
+    y0: int
+    """Tick and sending time of the newest trip."""
+
+    def lowest(self, x: float, rate: float) -> float:
+        """Return the smallest value at x of the lines with that rate."""
+        return float(np.max(self.early + rate * (x - self.x)))
+
+    def highest(self, x: float, rate: float) -> float:
+        """Return the largest value at x of the lines with that rate."""
+        return float(np.min(self.late + rate * (x - self.x)))
+
+    def interval(self, x: float) -> tuple[float, float]:
+        """Return between which values all lines lie at x. The lower end is convex in the rate, the upper concave."""
+        lowest = self.lowest(x, _least(lambda rate: self.lowest(x, rate), self.rates))
+        highest = self.highest(x, _least(lambda rate: -self.highest(x, rate), self.rates))
+        return lowest, highest
+
+
 class HostClock:
     """Box ticks to host nanoseconds (time.monotonic_ns)."""
 
     def __init__(self, tick_rate_hz: int) -> None:
         self._nominal = 1e9 / tick_rate_hz
         self._trips: deque[RoundTrip] = deque(maxlen=WINDOW)
-        self._fit: ClockFit | None = None
+        self._known: tuple[_Lines, ClockFit] | None = None
+        self.resets = 0
+        """How often a clock was found to have stepped or begun anew."""
 
     def add(self, trip: RoundTrip) -> None:
-        """Take one more round trip. A tick that runs back means that the box was reset: all before is forgotten."""
-        if self._trips and trip.t_box_ticks <= self._trips[-1].t_box_ticks:
+        """Take one more round trip; when it fits no line through those before, these are forgotten."""
+        is_back = bool(self._trips) and trip.t_box_ticks <= self._trips[-1].t_box_ticks
+        lines = None if is_back else self._lines_through([*self._trips, trip][-WINDOW:])
+        if lines is None:
+            self.resets += 1
             self._trips.clear()
+            lines = self._lines_through([trip])
         self._trips.append(trip)
-        shortest = min(t.duration_ns for t in self._trips)
-        estimator = ClockEstimator("box", "host", self._nominal, sigma_floor=shortest / 4, window=WINDOW)
-        for t in self._trips:
-            if t.duration_ns <= SPREAD * shortest:
-                estimator.add(t.t_box_ticks, t.t_sent_ns + t.duration_ns // 2)
-        self._fit = estimator.fit()
+        assert lines is not None, "through a single trip there are lines"
+        self._known = lines, self._middle(lines)  # at once, for other threads read it
 
     @property
     def fit(self) -> ClockFit | None:
-        """The line, or None before the first probe."""
-        return self._fit
+        """The middle line, or None before the first probe; `sigma` is about a third of the newest bound."""
+        return None if self._known is None else self._known[1]
 
     def host_ns(self, t_box_ticks: int) -> int | None:
         """Return the host time of a tick, or None before the first probe."""
-        return None if self._fit is None else round(self._fit.map(t_box_ticks))
+        return None if self._known is None else round(self._known[1].map(t_box_ticks))
 
-    @property
-    def bound_ns(self) -> float:
-        """Half the shortest round trip: the offset cannot be further off, whatever the way there and back took."""
-        return min((t.duration_ns for t in self._trips), default=0) / 2
+    def bound_ns(self, t_box_ticks: int) -> float:
+        """Return how far `host_ns` may be off at that tick: half the spread of all lines; infinite before a probe."""
+        if self._known is None:
+            return float("inf")
+        lines, fit = self._known
+        lowest, highest = lines.interval(float(t_box_ticks - lines.x0))
+        middle = fit.map(t_box_ticks) - lines.y0
+        return max(highest - middle, middle - lowest)
+
+    def _lines_through(self, trips: list[RoundTrip]) -> _Lines | None:
+        """Return the lines that pass through all trips; None when there is none."""
+        newest = trips[-1]
+        x = np.array([t.t_box_ticks - newest.t_box_ticks for t in trips], dtype=np.float64)
+        slack = WANDER * self._nominal * -x
+        early = np.array([t.t_sent_ns - newest.t_sent_ns for t in trips], dtype=np.float64) - slack
+        late = np.array([t.t_received_ns - newest.t_sent_ns for t in trips], dtype=np.float64) + slack
+        low, high = self._nominal * (1 - RATE_BOUND), self._nominal * (1 + RATE_BOUND)
+        lines = _Lines(x, early, late, (low, high), newest.t_box_ticks, newest.t_sent_ns)
+
+        def gap(rate: float) -> float:
+            """Below 0 where lines of that rate pass; convex."""
+            return lines.lowest(0.0, rate) - lines.highest(0.0, rate)
+
+        best = _least(gap, (low, high))
+        if gap(best) > 0:
+            return None
+        return replace(lines, rates=(_edge(gap, best, low), _edge(gap, best, high)))
+
+    def _middle(self, lines: _Lines) -> ClockFit:
+        """Return the line in the middle: of the rates that pass, and of the lines with that rate."""
+        rate = sum(lines.rates) / 2
+        low, high = lines.lowest(0.0, rate), lines.highest(0.0, rate)
+        return ClockFit(
+            source="box",
+            target="host",
+            x0=lines.x0,
+            y0=lines.y0 + (low + high) / 2,
+            rate=rate,
+            nominal_rate=self._nominal,
+            sigma=(high - low) / 6,
+            samples=len(self._trips),
+            mean_x=float(lines.x.mean()),
+            sum_xx=max(1.0, float(((lines.x - lines.x.mean()) ** 2).sum())),
+            span=float(-lines.x[0]),
+        )
+
+
+def _least(convex: Callable[[float], float], within: tuple[float, float]) -> float:
+    """Return where a convex function is least (golden section; flat parts are fine)."""
+    low, high = within
+    a, b = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+    at_a, at_b = convex(a), convex(b)
+    for _ in range(SEARCH_STEPS):
+        if at_a <= at_b:
+            high, b, at_b = b, a, at_a
+            a = high - GOLDEN * (high - low)
+            at_a = convex(a)
+        else:
+            low, a, at_a = a, b, at_b
+            b = low + GOLDEN * (high - low)
+            at_b = convex(b)
+    return (low + high) / 2
+
+
+def _edge(gap: Callable[[float], float], inside: float, limit: float) -> float:
+    """Return the last rate on the way from one that passes to the limit where lines still pass."""
+    if gap(limit) <= 0:
+        return limit
+    outside = limit
+    for _ in range(SEARCH_STEPS):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if gap(middle) <= 0 else (inside, middle)
+    return outside
