@@ -49,6 +49,7 @@ class Camera(Protocol):
     """What the rig needs of a simulated camera."""
 
     on_exposure: Callable[[Exposure], None]
+    on_published: Callable[[Exposure, int], None]
     painter: Callable[[Exposure, npt.NDArray[Any]], None]
     faults: CameraFaults
     shared_link: SharedLink | None
@@ -76,6 +77,9 @@ class View(Protocol):
     def painter(self, table: CameraTable, number: int, spec: CameraSpec, lighting: Lighting) -> FramePainter: ...
 
     def change(self, bumped: Mapping[str, Bump], defocus_px: Mapping[str, float]) -> None: ...
+
+    @property
+    def is_changing(self) -> bool: ...
 
     def close(self) -> None: ...
 
@@ -196,6 +200,7 @@ class SimulatedRig:
             "pacing": asdict(self._engine.pacing),
             "box_state": self.box.state.name,
             "output_levels": self.box.output_levels,
+            "is_scene_changing": self._view.is_changing,
             "bytes_damaged": self.box.bytes_damaged,
             "frames_dropped": dict(zip(self.cameras, self._frames_dropped(), strict=True)),
             "faults": self.wires.faults.model_dump(),
@@ -216,6 +221,7 @@ class SimulatedRig:
         for number, (table, spec) in enumerate(zip(self.scenario.cameras, specs, strict=True)):
             camera = self.cameras[table.name]
             camera.on_exposure = self.wires.exposed
+            camera.on_published = self.wires.published
             camera.painter = self._painter(table, number, spec)
             camera.shared_link = links.get(table.link) if table.link else None
             self._engine.add_gate(camera.has_room)

@@ -8,6 +8,7 @@ Its lies: the sensor reads out globally, automatic exposure is always right at o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,8 @@ class SimulatedCamera:
         self.faults = CameraFaults()
         self.on_exposure: Callable[[Exposure], None] = _tell_nobody
         self.painter: Painter = paint_ramp
+        self.on_published: Callable[[Exposure, int], None] = _tell_no_time
+        """Hears of each frame that was handed over, with the wall time (time.monotonic_ns) just before that."""
         self.shared_link: SharedLink | None = None
         """The host controller that this camera shares with others."""
         self._engine = engine
@@ -294,7 +297,9 @@ class SimulatedCamera:
             return
         slot, data = self._feed.next_slot()
         write_frame(slot, data, exposure, PIXEL_FORMATS[exposure.pixel_format], frame, self.painter)
+        t_wall_ns = time.monotonic_ns()
         self._feed.publish()
+        self.on_published(exposure, t_wall_ns)
 
 
 def paint_ramp(exposure: Exposure, out: npt.NDArray[Any]) -> None:
@@ -307,4 +312,8 @@ def paint_ramp(exposure: Exposure, out: npt.NDArray[Any]) -> None:
 
 
 def _tell_nobody(exposure: Exposure) -> None:
+    pass
+
+
+def _tell_no_time(exposure: Exposure, t_wall_ns: int) -> None:
     pass
