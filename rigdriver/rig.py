@@ -10,6 +10,7 @@ the cameras; recording and reconstruction are the caller's to add. This file ref
 
 from __future__ import annotations
 
+import atexit
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -55,6 +56,7 @@ class Rig:
         self._generation = secrets.randbelow(2**31) + 1
         self._runs: WeakSet[FrameSets] = WeakSet()
         self._closing = RLock()
+        atexit.register(self.close)  # while the threads still live that turn the outputs off
 
     @classmethod
     def open(cls, source: str | Path | RigConfig) -> Rig:
@@ -117,6 +119,7 @@ class Rig:
 
     def close(self) -> None:
         """Turn all outputs off and give the devices back. Closing twice is harmless."""
+        atexit.unregister(self.close)
         with self._closing, self._stack:
             if self.state is RigState.CLOSED:
                 return

@@ -19,6 +19,9 @@ from rigdriver.wire.registers import BoxStates
 SILENT_PERIODS = 3
 """A running box that reports nothing for so many frame periods (and the gap timeout) is taken to be gone."""
 
+LOOK_S = 0.5
+"""So far apart two looks at most are while somebody listens."""
+
 
 class Ending:
     """The end of one run, as it comes nearer."""
@@ -28,7 +31,7 @@ class Ending:
         self._expected = expected
         self._grace_s = grace_s
         self._silence_s = SILENT_PERIODS * period_s + max(1.0, grace_s)
-        self._heard_at = time.monotonic()
+        self._heard_at = self._looked_at = time.monotonic()
         self._ended_at: float | None = None
         self.is_stopping = False
         """The user wants the end."""
@@ -71,11 +74,13 @@ class Ending:
         if len(self._gone) == cameras or isinstance(lost.error, HostProcessLost):
             self.fail(lost.error)
 
-    def excuse(self, held_up_s: float) -> None:
-        """So long nobody listened to the devices, because the consumer was slow: that is not their silence."""
-        self._heard_at += held_up_s
+    def _excuse(self, now: float) -> None:
+        """Between two looks nobody listened: a slow consumer, a process that was stopped. That is no silence."""
+        held_up_s = max(0.0, now - self._looked_at - LOOK_S)
+        self._looked_at = now
+        self._heard_at = min(now, self._heard_at + held_up_s)
         if self._ended_at is not None:
-            self._ended_at += held_up_s
+            self._ended_at = min(now, self._ended_at + held_up_s)
 
     def fail(self, error: BaseException) -> None:
         """End with an error; the first one counts."""
@@ -95,6 +100,7 @@ class Ending:
         if self._expected and next_index >= self._expected:
             return True
         now = time.monotonic()
+        self._excuse(now)
         if self._ended_at is not None:
             return (is_idle and self.is_stopping) or now - self._ended_at > self._grace_s
         if now - self._heard_at > self._silence_s:

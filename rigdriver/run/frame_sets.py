@@ -12,7 +12,7 @@ from threading import Event, RLock
 from types import TracebackType
 from typing import Self
 
-from rigdriver.errors import StateError
+from rigdriver.errors import RigError, StateError
 from rigdriver.frames import FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.queues import Outbox
@@ -60,8 +60,8 @@ class FrameSets(ABC):
                 self._begin()
             except GivenUp:
                 self.close()
-            except BaseException:
-                self.close()
+            except BaseException as exc:
+                self._close_after(exc)
                 raise
 
     @abstractmethod
@@ -106,8 +106,18 @@ class FrameSets(ABC):
                     return
                 if frame_set is not None:
                     yield frame_set
+        except RigError as exc:
+            self._close_after(exc)
+            raise
         finally:
             self.close()
+
+    def _close_after(self, error: BaseException) -> None:
+        """Close; what fails then is a consequence of what ended the run, and must not stand in its place."""
+        try:
+            self.close()
+        except RigError as exc:
+            error.add_note(f"afterwards, closing the run: {exc}")
 
     def __enter__(self) -> Self:
         self.start()
@@ -116,4 +126,7 @@ class FrameSets(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if exc is not None:
+            self._close_after(exc)
+        else:
+            self.close()

@@ -269,9 +269,7 @@ class Run(FrameSets):
         if self._ending.is_satisfied:
             return
         self._tally.add(frame_set, resolved.t_report_ns)
-        handed_at = time.monotonic()
         self._outbox.put(frame_set)
-        self._ending.excuse(time.monotonic() - handed_at)
         if self._on_gap == "stop" and frame_set.gaps:
             gaps = "; ".join(str(gap) for gap in frame_set.gaps.values())
             self._ending.fail(SyncError(f"pulse {frame_set.index}: {gaps} (run.on_gap = 'stop')"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from rigdriver.config import load
-from rigdriver.errors import StateError
+from rigdriver.errors import CameraError, StateError
 from rigdriver.lifecycle import RigState
 from rigdriver.rig import Rig
 from rigdriver.wire.registers import BoxStates
@@ -116,3 +119,65 @@ def test_a_consumer_that_pauses_for_long_loses_nothing_but_what_the_statistics_t
         assert indices == list(range(120))
         assert run.statistics.stopped_by == "done"
         assert set(run.statistics.gap_reasons) <= {"NO_SLOT", "NOT_DELIVERED"}
+
+
+def test_what_ended_a_run_is_told_and_not_what_failed_because_of_it(rig_file, mocker):
+    with Rig.open(dark(load(rig_file))) as rig:
+        run = rig.run(frames=MANY)
+        loop = iter(run)
+        next(loop)
+        stop = rig.cameras.stop
+        mocker.patch.object(rig.cameras, "stop", side_effect=[CameraError("camera x: cannot stop")])
+        run._ending.fail(CameraError("camera x: on fire"))
+        with pytest.raises(CameraError, match="on fire") as caught:
+            list(loop)
+        assert "cannot stop" in caught.value.__notes__[0]
+        stop()
+
+
+def test_a_script_that_forgets_to_close_ends_silently_and_leaves_the_box_idle(rig_file):
+    script = f"""
+from pathlib import Path
+from rigdriver.config import load
+from rigdriver.rig import Rig
+rig = Rig.open(load(Path({str(rig_file)!r})).model_copy(update={{"lamps": ()}}))
+loop = iter(rig.run(frames={MANY}))
+print(next(loop).index)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "0\n", "")
+    with Rig.open(dark(load(rig_file))) as rig:
+        assert is_idle_and_good(rig)
+
+
+@pytest.mark.sim
+def test_a_computer_that_stood_still_hears_from_the_box_why_the_run_ended(launch_rig):
+    running = launch_rig(width=160, height=120, rate_hz=30)
+    script = f"""
+from pathlib import Path
+from rigdriver.config import load
+from rigdriver.errors import BoxFault
+from rigdriver.rig import Rig
+with Rig.open(load(Path({str(running.rig_file)!r})).model_copy(update={{"lamps": ()}})) as rig:
+    try:
+        for frame_set in rig.run(frames={MANY}):
+            if frame_set.index == 5:
+                print("running", flush=True)
+    except BoxFault as fault:
+        print(fault)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "running\n"
+            child.send_signal(signal.SIGSTOP)
+            with running.control() as control:
+                deadline = time.monotonic() + 20
+                while control.get("status")["box_state"] != "FAULT" and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                assert control.get("status")["output_levels"] == 0
+            child.send_signal(signal.SIGCONT)
+            assert "WATCHDOG" in child.stdout.readline().upper()
+            assert child.wait(20) == 0
+        finally:
+            child.kill()
