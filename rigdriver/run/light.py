@@ -1,6 +1,6 @@
 """Light of a run: waits for the dark pause that is due, and writes down every emission.
 
-In: the box's light counters before a run, proofs during it. Out: a wait, a refusal, or lines in the light log. The
+In: the box's light counters before a run, its reports during it. Out: a wait, a refusal, or lines in the light log. The
 schedule has been proved within the limits, and the box enforces them by itself; here the host keeps the budget from
 one run to the next. This file refuses to know cameras.
 """
@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import IO
 
 from rigdriver.clock import us_from_ticks
 from rigdriver.config import RigConfig
+from rigdriver.devices.box_events import BoxEvent, EventsLost
 from rigdriver.devices.trigger_box import TriggerBox
-from rigdriver.errors import ScheduleError
-from rigdriver.frames import FrameSet
+from rigdriver.errors import ConfigError, ScheduleError
+from rigdriver.frames import Edge, Pulse
 from rigdriver.schedule.planned import Schedule
 
 logger = logging.getLogger("rigdriver.light")
@@ -56,50 +57,101 @@ def await_light_budget(
         time.sleep(POLL_S)
 
 
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """One time that a lamp's output was high, as the box stamped it; `fall_ticks` None: its end was never reported."""
+
+    lamp: str
+    generation: int
+    pulse: int
+    rise_ticks: int
+    fall_ticks: int | None
+
+
 class LightLog:
-    """Appends every light emission of a run to a file, one JSON line each, and sums them up for the log."""
+    """Appends every light emission to a file, one JSON line each, and sums them up for the log.
 
-    def __init__(self, path: Path | None, rig: str, power_w: Mapping[str, float | None]) -> None:
-        """`power_w`: lamp -> radiant power while lit, None where it is not known."""
-        self._path = path
-        self._rig = rig
-        self._power_w = power_w
+    It hears the box itself, so what no frame set tells of (a run that is cut short) is written down all the same.
+    """
+
+    def __init__(self, config: RigConfig, tick_rate_hz: int, utc_ns: Callable[[int], int]) -> None:
+        """`utc_ns` tells when a box tick was."""
+        self._rig = config.name
+        self._path = config.light.log
+        self._lamps = {lamp.output: lamp.name for lamp in config.lamps}
+        self._power_w = {lamp.name: lamp.radiant_power_w for lamp in config.lamps}
+        self._tick_rate_hz = tick_rate_hz
+        self._utc_ns = utc_ns
         self._file: IO[str] | None = None
-        self._pulses: dict[str, int] = {}
+        self._heard: deque[Emission | EventsLost] = deque()
+        self._lit: dict[int, Emission] = {}
+        self._pulses: Counter[str] = Counter()
 
-    def __enter__(self) -> Self:
-        if self._path is not None:
+    def open(self) -> None:
+        """Open the file. ConfigError when it cannot be written: without a log there shall be no light."""
+        if self._path is None:
+            return
+        try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("a", encoding="utf-8")
-        return self
+        except OSError as exc:
+            raise ConfigError(
+                f"light.log = {self._path}: cannot be written: {exc.strerror}; name another file"
+            ) from exc
 
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def hear(self, event: BoxEvent) -> None:
+        """Take an event on the box's thread; nothing is written here, for that thread feeds the watchdog."""
+        if isinstance(event, EventsLost):
+            self._heard.append(event)
+        elif isinstance(event, Pulse):
+            for edge in event.edges:
+                if not edge.is_input:
+                    self._note(edge, event)
+
+    def write(self) -> None:
+        """Write down what has been heard."""
+        while self._heard:
+            entry = self._heard.popleft()
+            line = self._lost(entry) if isinstance(entry, EventsLost) else self._emitted(entry)
+            if self._file is not None:
+                self._file.write(json.dumps(line) + "\n")
+
+    def close(self) -> None:
+        """Write the rest and close the file. Closing twice is harmless."""
+        self._heard.extend(self._lit.values())
+        self._lit.clear()
+        try:
+            self.write()
+        finally:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
         if self._pulses:
-            logger.info(
-                "light emitted by rig %s: %s", self._rig, ", ".join(f"{n} x{c}" for n, c in self._pulses.items())
-            )
+            made = ", ".join(f"{name} x{count}" for name, count in self._pulses.items())
+            logger.info("light emitted by rig %s: %s", self._rig, made)
+            self._pulses.clear()
 
-    def write(self, frame_set: FrameSet) -> None:
-        """Write down the emissions of one pulse."""
-        proof = frame_set.proof
-        for strobe in proof.strobes:
-            self._pulses[strobe.lamp] = self._pulses.get(strobe.lamp, 0) + 1
-            if self._file is None:
-                continue
-            width_us = us_from_ticks(strobe.fall_ticks - strobe.rise_ticks, proof.tick_rate_hz)
-            power_w = self._power_w.get(strobe.lamp)
-            line = {
-                "t_utc_ns": frame_set.t_utc_ns,
-                "rig": self._rig,
-                "generation": proof.generation,
-                "pulse": frame_set.index,
-                "lamp": strobe.lamp,
-                "width_us": width_us,
-                "energy_mj": None if power_w is None else power_w * width_us * 1e-3,
-            }
-            self._file.write(json.dumps(line) + "\n")
+    def _note(self, edge: Edge, part: Pulse) -> None:
+        for output, lamp in self._lamps.items():
+            if edge.rising >> output & 1:
+                self._lit[output] = Emission(lamp, part.generation, part.index, edge.t_box_ticks, None)
+            elif edge.falling >> output & 1 and output in self._lit:
+                self._heard.append(replace(self._lit.pop(output), fall_ticks=edge.t_box_ticks))
+
+    def _emitted(self, e: Emission) -> dict[str, object]:
+        self._pulses[e.lamp] += 1
+        width_us = None if e.fall_ticks is None else us_from_ticks(e.fall_ticks - e.rise_ticks, self._tick_rate_hz)
+        power_w = self._power_w[e.lamp]
+        return {
+            "t_utc_ns": self._utc_ns(e.rise_ticks),
+            "rig": self._rig,
+            "generation": e.generation,
+            "pulse": e.pulse,
+            "lamp": e.lamp,
+            "width_us": width_us,
+            "energy_mj": None if power_w is None or width_us is None else power_w * width_us * 1e-3,
+        }
+
+    def _lost(self, lost: EventsLost) -> dict[str, object]:
+        t_utc_ns = time.time_ns() - time.monotonic_ns() + lost.t_host_ns
+        return {"t_utc_ns": t_utc_ns, "rig": self._rig, "reports_lost": lost.count}

@@ -81,8 +81,8 @@ class Run(FrameSets):
         self._on_gap = config.run.on_gap
         self._tally = Tally(wanted or schedule.box.frame_count or None)
         self._brightness = Brightness(schedule.lamps_of())
-        self._light_log = LightLog(config.light.log, config.name, {x.name: x.radiant_power_w for x in config.lamps})
         self._host_clock = HostClock(schedule.tick_rate_hz)
+        self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns)
         self._ending = Ending(schedule.box.frame_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz)
         self._threads: list[Thread] = []
         self._is_playing = False
@@ -117,6 +117,8 @@ class Run(FrameSets):
     def _finish(self) -> None:
         with contextlib.ExitStack() as last:
             last.callback(self._ending.settle, "closed early")
+            last.callback(self._light_log.close)
+            last.callback(self._box.unsubscribe, self._light_log.hear)
             last.callback(self._box.unsubscribe, self._reports.from_box)
             last.callback(self._cameras.stop)
             last.callback(self._join)
@@ -127,6 +129,8 @@ class Run(FrameSets):
         self._give_up_if_asked()
         self._box.subscribe(self._reports.from_box)
         if self.schedule.has_light:
+            self._light_log.open()
+            self._box.subscribe(self._light_log.hear)
             self._box.set_light_limits(light_limits(self._config, self.schedule.tick_rate_hz))
             await_light_budget(self._box, self._config, self.schedule, self._give_up_if_asked)
         for _ in range(FIRST_PROBES):
@@ -172,6 +176,10 @@ class Run(FrameSets):
         probe = self._box.probe_clock()
         self._host_clock.add(RoundTrip(probe.t_sent_ns, probe.t_received_ns, probe.t_box_ticks))
 
+    def _utc_ns(self, t_box_ticks: int) -> int:
+        host_ns = self._host_clock.host_ns(t_box_ticks)
+        return _utc_from_host_ns(time.monotonic_ns() if host_ns is None else host_ns)
+
     def _keep_host_clock(self) -> None:
         while not self._halt.wait(PROBE_EVERY_S):
             try:
@@ -211,16 +219,13 @@ class Run(FrameSets):
 
     def _sync(self) -> None:
         try:
-            with self._light_log:
-                while not self._halt.is_set() and not self._ending.is_over(
-                    self._matcher.next_index, self._matcher.is_idle
-                ):
-                    report = self._reports.take(TURN_S)
-                    now_ns = time.monotonic_ns()
-                    for resolved in self._digest(report) if report is not None else self._matcher.tick(now_ns):
-                        self._hand_out(resolved)
-                for resolved in self._matcher.finish():
+            while not self._halt.is_set() and not self._ending.is_over(self._matcher.next_index, self._matcher.is_idle):
+                report = self._reports.take(TURN_S)
+                now_ns = time.monotonic_ns()
+                for resolved in self._digest(report) if report is not None else self._matcher.tick(now_ns):
                     self._hand_out(resolved)
+            for resolved in self._matcher.finish():
+                self._hand_out(resolved)
             self._ending.settle("closed early" if self._halt.is_set() else "done")
             self._outbox.end(self._ending.error)
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
@@ -257,12 +262,12 @@ class Run(FrameSets):
         frame_set = FrameSet(
             index=resolved.index,
             t_host_ns=t_host_ns,
-            t_utc_ns=time.time_ns() - time.monotonic_ns() + t_host_ns,
+            t_utc_ns=_utc_from_host_ns(t_host_ns),
             frames=MappingProxyType(dict(resolved.frames)),
             gaps=MappingProxyType(dict(resolved.gaps)),
             proof=proof,
         )
-        self._light_log.write(frame_set)
+        self._light_log.write()
         if self._on_gap == "retry" and frame_set.gaps:
             self._tally.leave_out(frame_set)
             return
@@ -275,6 +280,10 @@ class Run(FrameSets):
             self._ending.fail(SyncError(f"pulse {frame_set.index}: {gaps} (run.on_gap = 'stop')"))
         elif self._wanted is not None and self._tally.frame_sets >= self._wanted:
             self._ending.is_satisfied = True
+
+
+def _utc_from_host_ns(t_host_ns: int) -> int:
+    return time.time_ns() - time.monotonic_ns() + t_host_ns
 
 
 def _raise_if_fatal(report: Report) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 from pytest_mock import MockerFixture
 
 from rigdriver.config import RigConfig
-from rigdriver.errors import ScheduleError
-from rigdriver.frames import FrameSet, Proof, StrobePulse
+from rigdriver.devices.box_events import EventsLost
+from rigdriver.errors import ConfigError, ScheduleError
+from rigdriver.frames import Edge, Pulse
 from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.schedule.plan import compile_schedule
 from tests.unit.sync.planted import TICKS, rig_config
@@ -71,22 +72,37 @@ def test_a_spent_session_is_refused_with_the_remedy(slept: list[float]) -> None:
         await_light_budget(Box((260, 0)), config, compile_schedule(config, TICKS, 1, 50))
 
 
-def frame_set() -> FrameSet:
-    strobes = (StrobePulse("flash", 1000, 16_000),)
-    proof = Proof(3, 7, 0, TICKS, {}, float("nan"), "proved", strobes=strobes)
-    return FrameSet(3, 0, 1_700_000_000_000_000_000, MappingProxyType({}), MappingProxyType({}), proof)
+def part(*edges: tuple[int, int], index: int = 3) -> Pulse:
+    """A part of a pulse: (tick, level of output 6) each."""
+    return Pulse(index, 7, 0, tuple(Edge(tick, False, 1 << 6, level << 6) for tick, level in edges), False, 0)
+
+
+def light_log(path: Path | None, power_w: float | None = 2.0) -> LightLog:
+    table = rig().model_dump()
+    table["lamps"] = [{**LAMP, "radiant_power_w": power_w}]
+    table["light"]["log"] = path
+    return LightLog(
+        RigConfig.model_validate(table, strict=False), TICKS, lambda tick: 1_700_000_000 * 10**9 + tick * 100
+    )
+
+
+def lines_of(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_every_emission_is_a_line_with_time_lamp_width_and_energy(tmp_path: Path) -> None:
     path = tmp_path / "logs" / "light.jsonl"
     for _ in range(2):
-        with LightLog(path, "bench", {"flash": 2.0}) as log:
-            log.write(frame_set())
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert len(lines) == 2
-    assert lines[0] == {
-        "t_utc_ns": 1_700_000_000_000_000_000,
-        "rig": "bench",
+        log = light_log(path)
+        log.open()
+        log.hear(part((1000, 1), (16_000, 0)))
+        log.write()
+        log.close()
+        log.close()
+    assert len(lines_of(path)) == 2
+    assert lines_of(path)[0] == {
+        "t_utc_ns": 1_700_000_000_000_100_000,
+        "rig": "planted",
         "generation": 7,
         "pulse": 3,
         "lamp": "flash",
@@ -95,9 +111,38 @@ def test_every_emission_is_a_line_with_time_lamp_width_and_energy(tmp_path: Path
     }
 
 
+def test_an_emission_in_two_reports_is_one_line_and_one_without_an_end_says_so(tmp_path: Path) -> None:
+    log = light_log(tmp_path / "light.jsonl")
+    log.open()
+    log.hear(part((1000, 1)))
+    log.hear(part((16_000, 0)))
+    log.hear(part((1_001_000, 1), index=4))
+    log.close()
+    assert [(x["pulse"], x["width_us"], x["energy_mj"]) for x in lines_of(tmp_path / "light.jsonl")] == [
+        (3, 1500.0, 3.0),
+        (4, None, None),
+    ]
+
+
+def test_reports_of_the_box_that_were_lost_stand_in_the_log(tmp_path: Path) -> None:
+    log = light_log(tmp_path / "light.jsonl")
+    log.open()
+    log.hear(EventsLost(4, 1, 5, 0))
+    log.close()
+    assert [line["reports_lost"] for line in lines_of(tmp_path / "light.jsonl")] == [4]
+
+
+def test_a_log_that_cannot_be_written_is_told_before_there_is_light(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"light\.log = .*cannot be written"):
+        light_log(tmp_path / "file" / "light.jsonl").open()
+
+
 def test_without_a_file_emissions_are_summed_up_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="rigdriver.light")
-    with LightLog(None, "bench", {}) as log:
-        log.write(frame_set())
-        log.write(frame_set())
-    assert caplog.messages == ["light emitted by rig bench: flash x2"]
+    log = light_log(None, power_w=None)
+    log.open()
+    for index in (0, 1):
+        log.hear(part((1000, 1), (16_000, 0), index=index))
+    log.close()
+    assert caplog.messages == ["light emitted by rig planted: flash x2"]
