@@ -81,15 +81,20 @@ class GuidedCapture:
         """Of the views that were taken."""
         return self._coverage
 
+    @property
+    def views(self) -> int:
+        """How many were taken."""
+        return len(self._taken)
+
     def observations(self) -> Observations:
         """The views that were taken, for the solver."""
         return from_detections(self._taken, self._sizes)
 
     def offer(self, frame_set: FrameSet) -> Offer:
-        """Look at one frame set; take it when it is worth it."""
+        """Look at one frame set; take it when it is worth it. The view is called after the frame set's index."""
         if frame_set.proof.verdict == "unproved":
             why = "; ".join(frame_set.proof.reasons) or "its times do not fit"
-            return self._refuse(f"frame set {frame_set.index} is not proved synchronous: {why}")
+            return self._refuse(f"frame set of pulse {frame_set.proof.pulse_index} is not proved synchronous: {why}")
         frames = [frame for frame in frame_set.frames.values() if frame.camera in self._sizes]
         if self._executor is None:
             found = [self._detect(self._board, frame) for frame in frames]

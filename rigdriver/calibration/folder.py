@@ -23,6 +23,7 @@ from rigdriver.calibration.observations import Observations, from_detections
 from rigdriver.errors import BoardMismatch, UsageError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
+REPORT = "index.html"
 Progress = Callable[[float, str], None]
 
 
@@ -45,7 +46,8 @@ def list_images(folder: Path, cameras: Sequence[str] = ()) -> dict[str, dict[str
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: is no folder; expected DIR/<camera>/<index>.png")
-    names = list(cameras) or sorted(p.name for p in folder.iterdir() if p.is_dir())
+    # A report that lies among the cameras' folders holds pictures, too.
+    names = list(cameras) or sorted(p.name for p in folder.iterdir() if p.is_dir() and not (p / REPORT).exists())
     found = {}
     for name in names:
         paths = sorted(p for p in (folder / name).glob("*") if p.suffix.lower() in SUFFIXES)

@@ -1,4 +1,4 @@
-"""`rigdriver calibrate ...`: print a board, solve folders of images, check and mend a calibration, exchange files.
+"""`rigdriver calibrate ...`: print a board, capture its views, solve folders, check and mend, exchange files.
 
 In: options and folders DIR/<camera>/<index>.png. Out: a calibration file, a report with pictures, exit status 0 when
 the result is good, 1 when it should be improved or no longer holds, 2 when it could not be made.
@@ -7,7 +7,6 @@ This file refuses to compute: it composes what lies in rigdriver.calibration.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
@@ -23,33 +22,24 @@ from rigdriver.calibration.folder import FoundCorners, detect_folder
 from rigdriver.calibration.health import check as check_health
 from rigdriver.calibration.resolve import resolve_camera
 from rigdriver.calibration.solve import CameraIdentity, SolveOptions
-from rigdriver.calibration.solve import solve as solve_rig
+from rigdriver.cli import calibrate_capture
+from rigdriver.cli.calibrated import calibrated, identities, tell
+from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaOption, measured_board
 from rigdriver.cli.screen import note, progress_bar, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
-from rigdriver.config import RigConfig
 from rigdriver.config import load as load_rig
 from rigdriver.errors import UsageError
 
 app = typer.Typer(help="Calibrate the rig's cameras, and tell whether a calibration still holds.", no_args_is_help=True)
 
-BoardOption = Annotated[
-    str,
-    typer.Option("--board", help="Preset (face, a4, a3, small, chessboard) or charuco:13x10:15:11.25:DICT_5X5_1000."),
-]
-SquareOption = Annotated[float | None, typer.Option("--square", metavar="MM", help="Side of a square as measured.")]
-SquareSigmaOption = Annotated[
-    float, typer.Option("--square-sigma", metavar="MM", min=0, help="Uncertainty of that measurement, one sigma.")
-]
 RigFileOption = Annotated[Path | None, typer.Option("--rig", metavar="FILE", help="Rig file: names, serials, pods.")]
 CalibrationOption = Annotated[Path, typer.Option("--calibration", metavar="FILE", help="Calibration file.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Calibration file to write.")]
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Images as DIR/<camera>/<index>.png or .tiff.")]
 
 
-def _measured(board: str, square_mm: float | None, sigma_mm: float) -> Board:
-    described = parse_board(board)
-    return described.measured(square_mm or described.square_mm, sigma_mm) if square_mm or sigma_mm else described
+app.command("capture")(calibrate_capture.capture)
 
 
 @app.command("board")
@@ -87,22 +77,17 @@ def solve(
     json: JsonOption = False,
 ) -> int:
     """Calibrate all cameras from folders of board images."""
-    from rigdriver.calibration.report import figures, write_report  # noqa: PLC0415  matplotlib is slow to import
-
-    described = _measured(board, square, square_sigma)
+    described = measured_board(board, square, square_sigma)
     config = load_rig(rig) if rig else None
     found = _detect(folder, described, tuple(c.name for c in config.cameras) if config else ())
-    options = SolveOptions(config.name if config else "unnamed", coefficients, identities=_identities(config, found))
-    with progress_bar("solving", 100) as advance:
-        solution = solve_rig(found.observations, described, options, lambda share, _what: advance(round(100 * share)))
-    save(solution.calibration, out)
-    page = write_report(solution, described, report) if report else None
-    told = figures(solution, described)
+    who = identities(config) if config else {name: CameraIdentity() for name in found.observations.cameras}
+    options = SolveOptions(config.name if config else "unnamed", coefficients, identities=MappingProxyType(dict(who)))
+    made = calibrated(found.observations, described, options, out, report)
     if json:
-        show_json({**told, "calibration": str(out), "report": str(page) if page else None})
+        show_json(made.to_json())
     else:
-        _tell(told, out, page)
-    return GOOD if told["passed"] else CHECK_FAILED
+        tell(made)
+    return GOOD if made.has_passed else CHECK_FAILED
 
 
 def _detect(folder: Path, board: Board, cameras: tuple[str, ...]) -> FoundCorners:
@@ -111,24 +96,6 @@ def _detect(folder: Path, board: Board, cameras: tuple[str, ...]) -> FoundCorner
     for text in found.notes:
         note(text)
     return found
-
-
-def _identities(config: RigConfig | None, found: FoundCorners) -> Mapping[str, CameraIdentity]:
-    if config is None:
-        return MappingProxyType({name: CameraIdentity() for name in found.observations.cameras})
-    return MappingProxyType({c.name: CameraIdentity(c.serial, c.pod, c.role) for c in config.cameras})
-
-
-def _tell(told: Mapping[str, object], out: Path, page: Path | None) -> None:
-    findings = told["findings"]
-    assert isinstance(findings, list)
-    for finding in findings:
-        show(("good  " if finding["passed"] else "POOR  ") + finding["text"])
-    notes = told["notes"]
-    assert isinstance(notes, list)
-    for text in notes:
-        note(text)
-    show(f"written: {out}" + (f", report {page}" if page else ""))
 
 
 @app.command("check")

@@ -1,8 +1,8 @@
 """Paints a live camera's frames from the bank.
 
-In: when an exposure was, which pulse it answers, when each lamp shone. Out: pixels in the slot. Every pulse shows the
-next view of the bank to all cameras alike, so one frame set shows one moment. It knows neither engine nor rig: whoever
-wires the rig translates exposures and strobes.
+In: when an exposure was, which pulse it answers, when each lamp shone. Out: pixels in the slot. Every pulse, or every
+few of them, shows the next view of the bank to all cameras alike, so one frame set shows one moment. It knows neither
+engine nor rig: whoever wires the rig translates exposures and strobes.
 """
 
 from __future__ import annotations
@@ -63,4 +63,5 @@ class ScenePainter:
         bits: int = 8,
     ) -> None:
         """Fill `out`, (H, W) uint8 or uint16."""
-        self._bank.paint(self._camera, pulse, self.light_us(start_ns, end_ns, strobes), ordinal, out, bits)
+        view = pulse // self._bank.spec.bank.pulses_a_view
+        self._bank.paint(self._camera, view, self.light_us(start_ns, end_ns, strobes), ordinal, out, bits)

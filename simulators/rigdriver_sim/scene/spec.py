@@ -157,6 +157,8 @@ class BankSpec:
 
     views: int = _number(6, 1, 200)
     """Spread evenly over one period of a head's motion; the first poses of an artefact."""
+    pulses_a_view: int = _number(1, 1, 1000)
+    """A view is shown for so many pulses of a live rig; a board that is to be seen to rest needs three."""
 
 
 @dataclass(frozen=True, slots=True)

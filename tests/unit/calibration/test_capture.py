@@ -80,7 +80,7 @@ def test_a_frame_set_that_is_not_proved_is_refused_before_it_is_searched(truth: 
     rig = truth.make_rig(1)
     offer = _capture(rig, detect_frame=never).offer(_frame_set("unproved", truth.names))
     assert not offer.is_taken
-    assert offer.reason == "frame set 7 is not proved synchronous: camera clocks disagree"
+    assert offer.reason == "frame set of pulse 7 is not proved synchronous: camera clocks disagree"
 
 
 def test_a_proved_frame_set_is_searched_camera_by_camera(truth: SimpleNamespace) -> None:

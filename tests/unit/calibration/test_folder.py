@@ -12,8 +12,9 @@ from PIL import Image
 
 from rigdriver.calibration.boards import PRESETS, paint, parse_board
 from rigdriver.calibration.folder import detect_folder, list_images
-from rigdriver.calibration.report import figures, write_report
+from rigdriver.calibration.report import write_report
 from rigdriver.calibration.solve import SolveOptions, solve
+from rigdriver.calibration.verdict import figures
 from rigdriver.errors import BoardMismatch, UsageError
 
 FACE = PRESETS["face"]

@@ -175,3 +175,13 @@ def test_a_board_is_prepared_in_white_light_for_every_camera() -> None:
     assert set(live_needs(SceneSpec(kind="board"))) == set(CAMERAS)
     assert live_needs(SceneSpec(kind="board"))["left_upper"] == ("left_white", "right_white", "ambient")
     assert "left_pattern" in live_needs(SceneSpec())["left_upper"]
+
+
+def test_a_view_is_shown_for_as_many_pulses_as_the_scene_says(tmp_path: Path) -> None:
+    spec = replace(SPEC, bank=BankSpec(views=2, pulses_a_view=3))
+    painter = ScenePainter(Bank.open(spec, WIDTH, HEIGHT, root=tmp_path, workers=1), "left_upper")
+    shown = np.empty((8, HEIGHT, WIDTH), np.uint8)
+    for pulse, out in enumerate(shown):
+        painter.paint(0, 2_000_000, pulse, [Strobe("left_pattern", 0, 1_800_000)], 0, out)
+    changed = [bool(np.any(shown[pulse] != shown[pulse - 1])) for pulse in range(1, 8)]
+    assert changed == [False, False, True, False, False, True, False]
