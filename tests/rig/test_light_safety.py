@@ -1,0 +1,199 @@
+"""Light on a whole rig: what turns it off, what bounds it, and that every flash is written down.
+
+Judged by the box's own stamps, heard beside the run that is under test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from rigdriver.config import RigConfig, load
+from rigdriver.devices.box_events import BoxEvent, BoxStatus
+from rigdriver.errors import BoxFault, BoxRefused, ScheduleError
+from rigdriver.frames import FrameSet, Pulse
+from rigdriver.rig import Rig
+from rigdriver.wire.registers import BoxStates
+
+pytestmark = pytest.mark.sim
+
+TICKS_PER_S = 10_000_000
+RATE_HZ = 20
+PERIOD = TICKS_PER_S // RATE_HZ
+INTERLOCK = 6
+LAMPS = {6: "left_pattern", 7: "right_pattern", 8: "left_white", 9: "right_white"}
+SMALL = {"width": 160, "height": 120, "rate_hz": RATE_HZ}
+
+Flash = tuple[int, int, str, int, int]
+"""Generation, pulse, lamp, rise and fall in ticks."""
+
+
+@dataclass
+class Witness:
+    """Hears the box beside the driver."""
+
+    flashes: list[Flash] = field(default_factory=list)
+    rises: list[int] = field(default_factory=list)
+    """Every output that went up, cameras' too."""
+    falls: list[int] = field(default_factory=list)
+    interlock_ticks: int | None = None
+    fault_ticks: int | None = None
+    _lit: dict[int, int] = field(default_factory=dict)
+
+    def hear(self, event: BoxEvent) -> None:
+        if isinstance(event, BoxStatus) and event.state is BoxStates.FAULT:
+            self.fault_ticks = event.t_box_ticks
+        if not isinstance(event, Pulse):
+            return
+        for edge in event.edges:
+            if edge.is_input:
+                if edge.falling >> INTERLOCK & 1:
+                    self.interlock_ticks = edge.t_box_ticks
+                continue
+            self.rises += [edge.t_box_ticks] if edge.rising else []
+            self.falls += [edge.t_box_ticks] if edge.falling else []
+            for output, lamp in LAMPS.items():
+                if edge.rising >> output & 1:
+                    self._lit[output] = edge.t_box_ticks
+                elif edge.falling >> output & 1:
+                    self.flashes.append((event.generation, event.index, lamp, self._lit.pop(output), edge.t_box_ticks))
+
+
+def with_light(log: Path | None = None, **light: float) -> Callable[[RigConfig], RigConfig]:
+    def change(config: RigConfig) -> RigConfig:
+        return config.model_copy(update={"light": config.light.model_copy(update={"log": log, **light})})
+
+    return change
+
+
+@contextmanager
+def witnessed(running, change: Callable[[RigConfig], RigConfig]) -> Iterator[tuple[Rig, Witness]]:
+    with Rig.open(change(load(running.rig_file))) as rig:
+        witness = Witness()
+        rig.box.subscribe(witness.hear)
+        yield rig, witness
+
+
+def play(rig: Rig, frames: int, then: Callable[[FrameSet], None] = lambda _: None) -> list[FrameSet]:
+    kept = []
+    for frame_set in rig.run(frames=frames):
+        kept.append(frame_set)
+        then(frame_set)
+    return kept
+
+
+def logged(log: Path) -> list[tuple[int, int, str, float]]:
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return sorted((line["generation"], line["pulse"], line["lamp"], line["width_us"]) for line in lines)
+
+
+def as_logged(flashes: list[Flash]) -> list[tuple[int, int, str, float]]:
+    return sorted((generation, pulse, lamp, (fall - rise) / 10) for generation, pulse, lamp, rise, fall in flashes)
+
+
+def strobes(frame_sets: list[FrameSet]) -> list[Flash]:
+    return [
+        (f.proof.generation, f.index, s.lamp, s.rise_ticks, s.fall_ticks) for f in frame_sets for s in f.proof.strobes
+    ]
+
+
+def test_every_flash_of_a_run_stands_in_its_proofs_and_in_the_light_log(launch_rig, tmp_path):
+    log = tmp_path / "light.jsonl"
+    with witnessed(launch_rig(**SMALL), with_light(log)) as (rig, witness):
+        frame_sets = play(rig, 20)
+        assert rig.box.light_session().session_pulses == 20
+    assert len(witness.flashes) == 4 * 20
+    assert sorted(strobes(frame_sets)) == sorted(witness.flashes)
+    assert logged(log) == as_logged(witness.flashes)
+
+
+def test_an_opened_interlock_turns_everything_off_at_once_and_is_named(launch_rig, tmp_path):
+    running, log = launch_rig(**SMALL), tmp_path / "light.jsonl"
+
+    def open_at_3(frame_set: FrameSet) -> None:
+        if frame_set.index == 3:
+            with running.control() as control:
+                control.do("interlock.open")
+
+    with witnessed(running, with_light(log)) as (rig, witness):
+        with pytest.raises(BoxFault, match="INTERLOCK_OPEN"):
+            play(rig, 200, open_at_3)
+        assert rig.box.status().output_levels == 0
+        assert witness.interlock_ticks is not None
+        assert max(witness.rises) < witness.interlock_ticks
+        assert max(witness.falls) <= witness.interlock_ticks + PERIOD
+        assert logged(log) == as_logged(witness.flashes)
+        # It stays dark while the interlock is open, and light comes back only when somebody asks for it.
+        rig.box.clear_fault()
+        with pytest.raises(BoxRefused, match=r"(?i)interlock"):
+            play(rig, 3)
+        with running.control() as control:
+            control.do("interlock.close")
+        assert len(play(rig, 3)) == 3
+
+
+def test_a_computer_that_falls_silent_leaves_everything_dark(launch_rig, tmp_path):
+    log = tmp_path / "light.jsonl"
+    with witnessed(launch_rig(**SMALL), with_light(log)) as (rig, witness):
+        silent_since: list[int] = []
+
+        def fall_silent(frame_set: FrameSet) -> None:
+            if frame_set.index == 3:
+                rig.box.stop_feeding()
+                silent_since.append(rig.box.probe_clock().t_box_ticks)
+
+        with pytest.raises(BoxFault, match="WATCHDOG_EXPIRED"):
+            play(rig, 200, fall_silent)
+        watchdog = round(rig.config.required_box().watchdog_s * TICKS_PER_S)
+        assert witness.fault_ticks is not None
+        assert witness.fault_ticks <= silent_since[0] + watchdog
+        assert max(witness.rises) < witness.fault_ticks
+        assert max(witness.falls) <= witness.fault_ticks + PERIOD
+        assert rig.box.status().output_levels == 0
+        assert logged(log) == as_logged(witness.flashes)
+
+
+def test_a_loop_that_is_left_early_is_dark_and_logged_to_its_last_flash(launch_rig, tmp_path):
+    log = tmp_path / "light.jsonl"
+    with witnessed(launch_rig(**SMALL), with_light(log)) as (rig, witness):
+        for frame_set in rig.run(frames=200):
+            if frame_set.index == 5:
+                break
+        assert rig.box.status().output_levels == 0
+        assert logged(log) == as_logged(witness.flashes)
+        assert len(witness.flashes) >= 4 * 6
+
+
+def test_soft_limits_beyond_the_hard_ones_are_refused_before_there_is_light(launch_rig):
+    running = launch_rig(**SMALL)
+    for beyond in ({"max_pulse_width_us": 5000.1}, {"max_train_pulses": 100_001}, {"max_duty": 0.201}):
+        with witnessed(running, with_light(**beyond)) as (rig, witness):
+            with pytest.raises(BoxRefused, match="hard limits"):
+                play(rig, 3)
+            assert witness.rises == []
+
+
+def test_trains_are_apart_by_the_dark_pause_and_no_longer_than_allowed(launch_rig):
+    limits = with_light(max_train_pulses=6, min_train_pause_s=2.0)
+    with witnessed(launch_rig(**SMALL), limits) as (rig, witness):
+        with pytest.raises(ScheduleError, match="max_train_pulses allows 6"):
+            play(rig, 7)
+        first, second = play(rig, 5), play(rig, 5)
+        assert [len(first), len(second)] == [5, 5]
+        dark = min(flash[3] for flash in strobes(second)) - max(flash[4] for flash in strobes(first))
+        assert dark >= 2 * TICKS_PER_S
+        assert len(witness.flashes) == 4 * 10
+
+
+def test_a_spent_session_is_refused_until_somebody_begins_a_new_one(launch_rig):
+    with witnessed(launch_rig(**SMALL), with_light(max_session_pulses=8)) as (rig, _):
+        play(rig, 5)
+        with pytest.raises(ScheduleError, match=r"5 flashes made, 5 asked for.*allows 8"):
+            play(rig, 5)
+        rig.box.clear_light_session()
+        assert len(play(rig, 5)) == 5
