@@ -128,11 +128,15 @@ GC_ERROR give_bool(bool value, INFO_DATATYPE *type, void *out, size_t *size);
 /* modules.c */
 GC_ERROR system_info(INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size);
 GC_ERROR interface_info(INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size);
-GC_ERROR camera_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size);
 void interface_id(char *out, size_t size);
-void camera_id(uint32_t index, char *out, size_t size);
 bool update_devices(void);
+
+/* device.c */
+GC_ERROR camera_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size);
+void camera_id(uint32_t index, char *out, size_t size);
+int find_camera(const char *id); /* index of a listed camera, or -1 */
 GC_ERROR device_check(struct device *device);
+void close_device(struct device *device);
 
 /* stream.c */
 GC_ERROR stream_info(struct device *device, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size);
@@ -140,6 +144,8 @@ GC_ERROR stream_take(struct device *device, EVENT_NEW_BUFFER_DATA *out); /* GC_E
 size_t stream_ready(struct device *device);
 void stream_discard(struct device *device);
 void stream_close(struct device *device);
+GC_ERROR enter_buffer(DS_HANDLE stream, BUFFER_HANDLE buffer, struct named *named); /* holds the camera's lock too */
+GC_ERROR leave_buffer(const struct named *named, GC_ERROR code);
 
 /* event.c */
 void events_drop(struct event *events, size_t count);

@@ -1,0 +1,261 @@
+/* Device: one camera, what it says of itself, who may open it, its opening and closing.
+ *
+ * In: consumers' questions. Out: answers from the feed's memory. Opening a camera asks the simulator, whose connection
+ * then is the ownership: it ends when the consumer's process does, however that ends. Frames are stream.c's.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "producer.h"
+
+static void text_register(uint32_t index, uint32_t address, char *out, size_t size)
+{
+    char text[RIGSIM_TEXT_REGISTER] = "";
+    feed_read_registers(feed_camera(&library.feed, index), address, text, sizeof text);
+    text[sizeof text - 1] = 0;
+    snprintf(out, size, "%s", text);
+}
+
+void camera_id(uint32_t index, char *out, size_t size)
+{
+    char serial[RIGSIM_TEXT_REGISTER];
+    text_register(index, RIGSIM_REG_SERIAL, serial, sizeof serial);
+    snprintf(out, size, "rigsim-%s", serial);
+}
+
+static int32_t access_status(uint32_t index)
+{
+    const struct device *device = &library.devices[index];
+    struct rigsim_camera *camera = feed_camera(&library.feed, index);
+    if (device->generation)
+        return device->is_writable ? DEVICE_ACCESS_STATUS_OPEN_READWRITE : DEVICE_ACCESS_STATUS_OPEN_READONLY;
+    if (!atomic_load(&camera->is_present))
+        return DEVICE_ACCESS_STATUS_NOACCESS;
+    uint32_t owner = atomic_load(&camera->owner);
+    if (owner == DEVICE_ACCESS_EXCLUSIVE)
+        return DEVICE_ACCESS_STATUS_BUSY;
+    return owner ? DEVICE_ACCESS_STATUS_READONLY : DEVICE_ACCESS_STATUS_READWRITE;
+}
+
+GC_ERROR camera_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size)
+{
+    static const uint32_t registers[] = {
+        [DEVICE_INFO_VENDOR] = RIGSIM_REG_VENDOR,
+        [DEVICE_INFO_MODEL] = RIGSIM_REG_MODEL,
+        [DEVICE_INFO_USER_DEFINED_NAME] = RIGSIM_REG_USER_ID,
+        [DEVICE_INFO_SERIAL_NUMBER] = RIGSIM_REG_SERIAL,
+        [DEVICE_INFO_VERSION] = RIGSIM_REG_VERSION,
+    };
+    char text[128], model[RIGSIM_TEXT_REGISTER];
+    switch (cmd) {
+    case DEVICE_INFO_ID:
+        camera_id(index, text, sizeof text);
+        return give_text(text, type, out, size);
+    case DEVICE_INFO_VENDOR:
+    case DEVICE_INFO_MODEL:
+    case DEVICE_INFO_USER_DEFINED_NAME:
+    case DEVICE_INFO_SERIAL_NUMBER:
+    case DEVICE_INFO_VERSION:
+        text_register(index, registers[cmd], text, sizeof text);
+        return give_text(text, type, out, size);
+    case DEVICE_INFO_TLTYPE:
+        return give_text(TL_TYPE, type, out, size);
+    case DEVICE_INFO_DISPLAYNAME: {
+        char serial[RIGSIM_TEXT_REGISTER];
+        text_register(index, RIGSIM_REG_MODEL, model, sizeof model);
+        text_register(index, RIGSIM_REG_SERIAL, serial, sizeof serial);
+        snprintf(text, sizeof text, "%s (%s)", model, serial);
+        return give_text(text, type, out, size);
+    }
+    case DEVICE_INFO_ACCESS_STATUS:
+        return give_i32(access_status(index), type, out, size);
+    case DEVICE_INFO_TIMESTAMP_FREQUENCY:
+        return give_u64(1000000000, type, out, size);
+    default:
+        return fail(GC_ERR_NOT_IMPLEMENTED, "device info %d is unknown", cmd);
+    }
+}
+
+GC_ERROR device_check(struct device *device)
+{
+    if (!atomic_load(&device->camera->is_present) || atomic_load(&device->camera->plug_count) != device->plug_count)
+        return fail(GC_ERR_IO, "the camera was unplugged; close it, update the device list and open it again");
+    if (!link_is_alive(&device->link))
+        return fail(GC_ERR_IO, "the simulator is gone; start the simulated rig again");
+    return GC_ERR_SUCCESS;
+}
+
+int find_camera(const char *id)
+{
+    for (uint32_t i = 0; i < library.listed_count; i++) {
+        char known[128];
+        camera_id(library.listed[i], known, sizeof known);
+        if (strcmp(known, id) == 0)
+            return (int)library.listed[i];
+    }
+    return -1;
+}
+
+void close_device(struct device *device)
+{
+    if (!device->generation)
+        return;
+    stream_close(device);
+    events_drop(device->events, EVENT_SLOTS);
+    device->generation = 0;
+    bell_ring(&device->camera->doorbell);
+    link_close(&device->link);
+    device->camera = NULL;
+}
+
+/* The wait for the simulator's answer happens without the library's lock; `is_opening` keeps a second caller out. */
+static GC_ERROR ask_for_device(struct device *device, DEVICE_ACCESS_FLAGS access)
+{
+    GC_ERROR code = link_open(&device->link, library.folder, NULL);
+    if (code)
+        return code;
+    code = link_request(&device->link, RIGSIM_OP_OPEN, device->index, (uint64_t)access, NULL, 0);
+    if (code)
+        link_close(&device->link);
+    return code;
+}
+
+static GC_ERROR may_open(const struct device *device)
+{
+    if (device->generation || device->is_opening)
+        return fail(GC_ERR_RESOURCE_IN_USE, "the camera is open already in this process");
+    if (!atomic_load(&feed_camera(&library.feed, device->index)->is_present))
+        return fail(GC_ERR_IO, "the camera is unplugged");
+    return GC_ERR_SUCCESS;
+}
+
+static void finish_opening(struct device *device, DEVICE_ACCESS_FLAGS access)
+{
+    device->camera = feed_camera(&library.feed, device->index);
+    device->plug_count = atomic_load(&device->camera->plug_count);
+    device->is_writable = access != DEVICE_ACCESS_READONLY;
+    device->selector = 0;
+    atomic_store(&device->camera->events_read, atomic_load(&device->camera->events_written));
+    device->generation = next_generation();
+}
+
+GC_API IFOpenDevice(IF_HANDLE iface, const char *id, DEVICE_ACCESS_FLAGS access, DEV_HANDLE *device)
+{
+    struct named named;
+    GC_ERROR code = enter_to_change(iface, KIND_INTERFACE, &named);
+    if (code)
+        return code;
+    if (!device || access < DEVICE_ACCESS_READONLY || access > DEVICE_ACCESS_EXCLUSIVE)
+        return leave(fail(GC_ERR_INVALID_PARAMETER, "access %d: give read-only, control or exclusive", access));
+    int index = id ? find_camera(id) : -1;
+    if (index < 0)
+        return leave(fail(GC_ERR_INVALID_ID, "camera %s: not in the list; update it", id ? id : "NULL"));
+    struct device *is = &library.devices[index];
+    code = may_open(is);
+    if (code)
+        return leave(code);
+    is->is_opening = true;
+    leave(GC_ERR_SUCCESS);
+    GC_ERROR asked = ask_for_device(is, access);
+    code = enter_to_change(iface, KIND_INTERFACE, &named);
+    if (code)
+        pthread_rwlock_wrlock(&library.lock);
+    is->is_opening = false;
+    if (code && !asked)
+        link_close(&is->link);
+    code = asked ? asked : code;
+    if (!code) {
+        finish_opening(is, access);
+        *device = make_handle(KIND_DEVICE, (uint32_t)index, 0, is->generation);
+    }
+    return leave(code);
+}
+
+GC_API DevClose(DEV_HANDLE device)
+{
+    struct named named;
+    GC_ERROR code = enter_to_change(device, KIND_DEVICE, &named);
+    if (code)
+        return code;
+    close_device(named.device);
+    return leave(GC_ERR_SUCCESS);
+}
+
+GC_API DevGetInfo(DEV_HANDLE device, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size)
+{
+    struct named named;
+    GC_ERROR code = enter(device, KIND_DEVICE, &named);
+    return code ? code : leave(camera_info(named.device->index, cmd, type, out, size));
+}
+
+GC_API DevGetPort(DEV_HANDLE device, PORT_HANDLE *remote)
+{
+    struct named named;
+    GC_ERROR code = enter(device, KIND_DEVICE, &named);
+    if (code)
+        return code;
+    if (!remote)
+        return leave(fail(GC_ERR_INVALID_PARAMETER, "the pointer to the handle is NULL"));
+    *remote = make_handle(KIND_REMOTE, named.device->index, 0, named.device->generation);
+    return leave(GC_ERR_SUCCESS);
+}
+
+GC_API DevGetNumDataStreams(DEV_HANDLE device, uint32_t *count)
+{
+    struct named named;
+    GC_ERROR code = enter(device, KIND_DEVICE, &named);
+    if (code)
+        return code;
+    if (!count)
+        return leave(fail(GC_ERR_INVALID_PARAMETER, "the pointer to the count is NULL"));
+    *count = 1;
+    return leave(GC_ERR_SUCCESS);
+}
+
+GC_API DevGetDataStreamID(DEV_HANDLE device, uint32_t index, char *id, size_t *size)
+{
+    struct named named;
+    GC_ERROR code = enter(device, KIND_DEVICE, &named);
+    if (code)
+        return code;
+    if (index != 0)
+        return leave(fail(GC_ERR_INVALID_INDEX, "stream %u: there is only number 0", index));
+    return leave(stream_info(named.device, STREAM_INFO_ID, NULL, id, size));
+}
+
+GC_API DevOpenDataStream(DEV_HANDLE device, const char *id, DS_HANDLE *stream)
+{
+    struct named named;
+    GC_ERROR code = enter_to_change(device, KIND_DEVICE, &named);
+    if (code)
+        return code;
+    struct device *is = named.device;
+    char known[128];
+    size_t size = sizeof known;
+    stream_info(is, STREAM_INFO_ID, NULL, known, &size);
+    if (!stream)
+        return leave(fail(GC_ERR_INVALID_PARAMETER, "the pointer to the handle is NULL"));
+    if (!id || strcmp(id, known) != 0)
+        return leave(fail(GC_ERR_INVALID_ID, "stream %s: there is none of that name", id ? id : "NULL"));
+    if (!is->is_writable)
+        return leave(fail(GC_ERR_ACCESS_DENIED, "the camera is open for reading only"));
+    if (is->stream.generation)
+        return leave(fail(GC_ERR_RESOURCE_IN_USE, "the stream is open already"));
+    memset(&is->stream, 0, sizeof is->stream);
+    is->stream.dropped_before = atomic_load(&is->camera->frames_dropped);
+    is->stream.generation = next_generation();
+    *stream = make_handle(KIND_STREAM, is->index, 0, is->stream.generation);
+    return leave(GC_ERR_SUCCESS);
+}
+
+GC_API DevGetParentIF(DEV_HANDLE device, IF_HANDLE *iface)
+{
+    struct named named;
+    GC_ERROR code = enter(device, KIND_DEVICE, &named);
+    if (code)
+        return code;
+    if (!iface)
+        return leave(fail(GC_ERR_INVALID_PARAMETER, "the pointer to the handle is NULL"));
+    *iface = make_handle(KIND_INTERFACE, 0, 0, library.interface);
+    return leave(GC_ERR_SUCCESS);
+}
