@@ -6,8 +6,9 @@ In: a rig and a number of frame sets. Out: a folder, a summary, and exit status 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,7 @@ from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note, progress_bar, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
-from rigdriver.errors import UsageError
+from rigdriver.errors import RigError, UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.rig import Rig
 from rigdriver.run.statistics import RunStatistics
@@ -50,7 +51,9 @@ def capture(
     folder = out or Path(f"capture-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     if (folder / "proofs.csv").exists():
         raise UsageError(f"{folder}: holds a capture already; name another folder with --out")
-    with ExitStack() as stack:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is no folder; name another with --out")
+    with _named_as(folder), ExitStack() as stack:
         opened = stack.enter_context(Rig.open(chosen_source(rig, sim, scenario)))
         sinks: list[FrameSetSink] = [stack.enter_context(ProofFiles(folder, opened.config.name)).write]
         if images:
@@ -61,6 +64,17 @@ def capture(
     else:
         tell(statistics, folder)
     return GOOD if statistics.complete == frames else CHECK_FAILED
+
+
+@contextmanager
+def _named_as(folder: Path) -> Iterator[None]:
+    """Give errors of the file system that name no file the folder's name."""
+    try:
+        yield
+    except OSError as exc:
+        if isinstance(exc, RigError) or exc.filename is not None or exc.errno is None or exc.errno == errno.EPIPE:
+            raise
+        raise OSError(exc.errno, f"{exc.strerror}; make room or name another folder with --out", str(folder)) from exc
 
 
 def capture_run(rig: Rig, frames: int, rate_hz: float | None, sinks: Sequence[FrameSetSink]) -> RunStatistics:

@@ -10,11 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import typer
 
 from rigdriver.cli.capture import capture_run
-from rigdriver.cli.contact_sheet import contact_sheet
 from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note, show
 from rigdriver.cli.selftest import tell, tested
@@ -83,6 +81,10 @@ def _tell_what_was_proved(statistics: RunStatistics, config: RigConfig) -> None:
 
 
 def _leave_sheet(frame_set: FrameSet, config: RigConfig, out: Path) -> None:
+    import cv2  # noqa: PLC0415  `rigdriver --help` does without
+
+    from rigdriver.cli.contact_sheet import contact_sheet  # noqa: PLC0415
+
     sheet = out / "contact-sheet.png"
     if not cv2.imwrite(str(sheet), contact_sheet(frame_set, config)):
         raise UsageError(f"{sheet}: cannot be written; name another folder with --out")

@@ -16,14 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
-import cv2
 import numpy as np
 
 from rigdriver.cli.png import encode_png
 from rigdriver.frames import Frame, FrameSet, Pixels
 
 _WAIT_S = 60.0
-_UNCOMPRESSED_TIFF = [cv2.IMWRITE_TIFF_COMPRESSION, 1]
 
 
 class ImageFormat(Enum):
@@ -99,8 +97,10 @@ class ImageWriter:
     def _encode(self, pixels: Pixels) -> bytes | memoryview:
         if self._format is ImageFormat.PNG:
             return encode_png(pixels, is_hurried=self._waiting_bytes > self._buffer_bytes // 8)
+        import cv2  # noqa: PLC0415  `rigdriver --help` does without
+
         ordered = pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-        is_encoded, data = cv2.imencode(".tiff", ordered, _UNCOMPRESSED_TIFF)
+        is_encoded, data = cv2.imencode(".tiff", ordered, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
         if not is_encoded:
             raise OSError(f"an image of shape {pixels.shape}, {pixels.dtype}, cannot be written as TIFF")
         return data.data

@@ -15,9 +15,16 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
+class _Console(Console):
+    """A console whose reader may go: that is told by BrokenPipeError as everywhere, not by ending the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the caller; the library would exit with status 1, which means something else here."""
+
+
 def show(what: RenderableType = "") -> None:
     """Print a result; lines of text are left as they are, so that paths can be copied."""
-    Console(highlight=False).print(what, soft_wrap=isinstance(what, str), markup=False)
+    _Console(highlight=False).print(what, soft_wrap=isinstance(what, str), markup=False)
 
 
 def show_json(value: Mapping[str, object]) -> None:

@@ -8,10 +8,12 @@ know the verbs.
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import ParamSpec
 
@@ -48,6 +50,8 @@ def verb(act: Callable[Arguments, int]) -> Callable[Arguments, None]:
 
 def _guarded(act: Callable[[], int]) -> int:
     """Run a verb; a device that fails while Ctrl-C closes it does not turn the stop into an error."""
+    if sys.stdout is None:  # started with a closed stdout: results go nowhere, the exit status still tells
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     received: list[int] = []
     with _stop_signals(received):
         try:
