@@ -119,16 +119,25 @@ class _SlowPipe:
         return False
 
     def close(self) -> None:
-        """Stop taking; a pipe through which nothing came vanishes."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-            if not self._taken:
-                self._path.unlink(missing_ok=True)
+        """Heal: what has come through becomes the image; a pipe through which nothing came vanishes."""
+        if self._fd < 0:
+            return
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._fd, 1 << 16):
+                self._taken += data
+        if self._taken:
+            self._become_a_file()
+        else:
+            self._path.unlink(missing_ok=True)
+            self._stop()
 
     def _become_a_file(self) -> None:
         whole = self._path.with_name(f".{self._path.name}.whole")
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the folder was removed meanwhile: nobody misses the image
             whole.write_bytes(self._taken)
             whole.replace(self._path)
-        self.close()
+        self._stop()
+
+    def _stop(self) -> None:
+        os.close(self._fd)
+        self._fd = -1

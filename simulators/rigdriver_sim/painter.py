@@ -63,6 +63,11 @@ class TextureView:
         if bumped or defocus_px:
             raise ValueError("faults.bump_camera and faults.defocus_px: expected a scenario with a [scene], as smile")
 
+    @property
+    def is_changing(self) -> bool:
+        """Never."""
+        return False
+
     def close(self) -> None:
         """There is nothing to end."""
 

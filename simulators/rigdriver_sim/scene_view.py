@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -51,6 +51,7 @@ class SceneView:
         seen: SceneSpec = replace(spec, cameras=self._shown)
         self._bank = Bank.open(seen, scenario.width, scenario.height, progress=progress)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="scene")
+        self._changing: Future[None] | None = None
 
     def painter(self, table: CameraTable, number: int, spec: CameraSpec, lighting: Lighting) -> FramePainter:  # noqa: ARG002
         """Return what fills the frames of one camera."""
@@ -82,7 +83,7 @@ class SceneView:
         for camera in {**self._shown, **wanted}:
             change = wanted.get(camera, CameraChange())
             if change != self._shown.get(camera, CameraChange()):
-                self._worker.submit(self._change, camera, change)
+                self._changing = self._worker.submit(self._change, camera, change)
         self._shown = wanted
 
     def _change(self, camera: str, change: CameraChange) -> None:
@@ -90,6 +91,11 @@ class SceneView:
             self._bank.change(camera, change)
         except Exception:  # the frames go on as they were; whoever runs the rig reads why
             _logger.exception("camera %s: what has happened to it cannot be rendered", camera)
+
+    @property
+    def is_changing(self) -> bool:
+        """What has happened to a camera is still being rendered."""
+        return self._changing is not None and not self._changing.done()
 
     def close(self) -> None:
         """Let the rendering under way end."""
