@@ -11,6 +11,7 @@ the cameras; recording and reconstruction are the caller's to add. This file ref
 from __future__ import annotations
 
 import atexit
+import operator
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -101,6 +102,7 @@ class Rig:
             ScheduleError: the plan breaks a limit.
             StateError: the rig is closed, or another run is under way.
         """
+        frames = None if frames is None else operator.index(frames)  # TypeError for 1.5 frames
         if self.state is not RigState.OPEN:
             raise StateError(f"rig {self.config.name} is {self.state.value}: end that run first, or open the rig again")
         if self.config.schedule.mode != "box":

@@ -181,3 +181,10 @@ with Rig.open(load(Path({str(running.rig_file)!r})).model_copy(update={{"lamps":
             assert child.wait(20) == 0
         finally:
             child.kill()
+
+
+@pytest.mark.parametrize("frames", [1.5, "5"])
+def test_a_number_of_frames_that_is_no_whole_number_is_refused_before_anything_starts(rig, frames):
+    with pytest.raises(TypeError, match="integer"):
+        rig.run(frames=frames)
+    assert rig.state is RigState.OPEN
