@@ -126,6 +126,8 @@ class SimulatedRig:
             undo.callback(self.truth.close)
             self.box = SimulatedBox(_box_setup(scenario, folder), engine)
             undo.callback(self.box.close)
+            clock = self.box.clock
+            self.truth.note("box", boot_ns=clock.boot_ns, drift_ppb=clock.drift_ppb)
             bank = make_cameras(specs, folder, engine, scenario.seed)
             undo.callback(bank.close)
             self._disk = FaultyDisk(names, engine)
