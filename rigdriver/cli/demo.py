@@ -1,7 +1,8 @@
-"""`rigdriver demo`: three seconds of the simulated rig, and what they prove.
+"""`rigdriver demo`: three seconds of the simulated rig, and what they prove; then its calibration.
 
-In: nothing but a folder. Out: the self-test's table, thirty frame sets with their proofs, and a contact sheet to look
-at; exit status 0 when all of it is good. This file refuses to do anything that the other verbs do not.
+In: nothing but a folder. Out: the self-test's table, thirty frame sets with their proofs, a contact sheet to look at,
+and a calibration with its report; exit status 0 when all of it is good. This file refuses to do anything that the other
+verbs do not.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated
 import typer
 
 from rigdriver.cli.capture import capture_run
+from rigdriver.cli.demo_calibration import calibrate_simulated
 from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note, show
 from rigdriver.cli.selftest import tell, tested
@@ -35,7 +37,7 @@ def demo(
     ),
     scenario: ScenarioOption = "",
 ) -> int:
-    """Start a simulated rig, test it, capture three seconds, show what was proved."""
+    """Start a simulated rig, test it, capture three seconds, show what was proved, calibrate it."""
     frames = round(_SECONDS * _RATE_HZ)
     note("starting the simulated rig: six GenICam cameras behind a GenTL producer, and a trigger box on a serial port")
     latest = Latest()
@@ -48,7 +50,8 @@ def demo(
         _tell_what_was_proved(statistics, rig.config)
         if latest.frame_set is not None:
             _leave_sheet(latest.frame_set, rig.config, out)
-    return GOOD if report.has_passed and statistics.complete == frames else CHECK_FAILED
+    is_calibrated = calibrate_simulated(rig.config, out)
+    return GOOD if report.has_passed and statistics.complete == frames and is_calibrated else CHECK_FAILED
 
 
 class Latest:

@@ -83,17 +83,17 @@ def sim(
 @verb
 def fault(context: typer.Context) -> int:
     """Plant a fault in a running rig: RIG NAME [VALUE]; --list tells what there is."""
-    return _pass_on("fault", context.args)
+    return pass_on("fault", context.args)
 
 
 @app.command("render", context_settings=_PASSED_ON)
 @verb
 def render(context: typer.Context) -> int:
     """Render images and truth of a scenario: SCENARIO --out DIR."""
-    return _pass_on("render", context.args)
+    return pass_on("render", context.args)
 
 
-def _pass_on(act: str, words: list[str]) -> int:
+def pass_on(act: str, words: list[str]) -> int:
     """Have the simulator do it, in a process of its own."""
     package = _simulator().module.partition(".")[0]
     with subprocess.Popen([sys.executable, "-m", package, act, *words]) as child:

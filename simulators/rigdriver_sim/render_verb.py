@@ -27,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--bits", type=int, choices=(8, 10, 12), default=8, help="bits a pixel")
     parser.add_argument("--light", choices=("pattern", "white", "dark"), default="", help="light of the mono cameras")
     parser.add_argument("--no-depth", action="store_true", help="leave the depth maps out")
+    parser.add_argument("--quiet", "-q", action="store_true", help="say nothing when it went well")
     options = parser.parse_args(arguments)
     try:
         scenario = load(options.scenario)
@@ -47,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
     except (ScenarioError, OSError) as exc:
         sys.stderr.write(f"error: {exc}\n")
         return 2
-    sys.stdout.write(f"{plan.frames} frames of six cameras and {truth.name} in {options.out}\n")
+    if not options.quiet:
+        sys.stdout.write(f"{plan.frames} frames of six cameras and {truth.name} in {options.out}\n")
     return 0
 
 
