@@ -1,0 +1,88 @@
+"""Producers whose cameras the same tests drive, and what keeps what those cameras tell.
+
+`viky` comes with the genicam binding: three free-running colour cameras, chunk data, no trigger, no time stamp.
+`tlsimu` comes with an older genicam release: software trigger, time stamps in ns, at least five buffers, region locked
+while it acquires. tools/dev.py fetches it. `sim` is this project's own simulated rig: conftest.py launches it.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
+from rigdriver.devices.camera_events import CameraEvent, CameraLost
+from rigdriver.devices.cameras import Cameras
+from rigdriver.frames import Frame
+
+PATIENCE_S = 20.0
+BINDING = find_spec("genicam")
+assert BINDING is not None
+assert BINDING.origin is not None
+VIKY = Path(BINDING.origin).parent / "viky.cti"
+TLSIMU = Path(sys.prefix) / "foreign-producers" / "TLSimu.cti"
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A producer, and what its cameras are like."""
+
+    producer: Path
+    serials: tuple[str, ...]
+    devices: int
+    features: dict[str, FeatureValue] = field(default_factory=dict)
+    has_time_stamp: bool = True
+    locks_region: bool = True
+
+    def cameras(self, count: int | None = None) -> list[CameraConfig]:
+        serials = self.serials[:count]
+        return [CameraConfig(name=f"camera{i}", serial=s, output=i) for i, s in enumerate(serials)]
+
+    def genicam(self, **changes: float) -> GenicamConfig:
+        return GenicamConfig.model_validate({"producers": (self.producer,), **changes})
+
+    def open(self, count: int | None = None, **changes: float) -> Cameras:
+        cameras = self.cameras(count)
+        return Cameras.open(self.genicam(**changes), cameras, {c.name: self.features for c in cameras})
+
+
+BACKENDS = {
+    "viky": Backend(VIKY, ("0", "1", "2"), 3, {"PixelFormat": "Mono8"}, has_time_stamp=False, locks_region=False),
+    "tlsimu": Backend(TLSIMU, ("SN_InterfaceA_0", "SN_InterfaceA_1", "SN_InterfaceB_0", "SN_InterfaceB_1"), 4),
+}
+
+
+class Sink:
+    """Keeps what cameras tell, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.events: list[CameraEvent] = []
+        self.threads: set[str] = set()
+        self._changed = threading.Condition()
+
+    def __call__(self, event: CameraEvent) -> None:
+        with self._changed:
+            self.events.append(event)
+            self.threads.add(threading.current_thread().name)
+            self._changed.notify_all()
+
+    def frames(self, camera: str) -> list[Frame]:
+        return [e for e in list(self.events) if isinstance(e, Frame) and e.camera == camera]
+
+    def lost(self) -> dict[str, CameraLost]:
+        return {e.camera: e for e in list(self.events) if isinstance(e, CameraLost)}
+
+    def wait(self, condition: Callable[[], bool], what: str) -> None:
+        with self._changed:
+            assert self._changed.wait_for(condition, PATIENCE_S), f"waited {PATIENCE_S} s for {what}"
+
+
+def launched(spec: str) -> Any:
+    from rigdriver_sim.launch import launch
+
+    return launch(spec)

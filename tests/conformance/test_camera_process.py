@@ -1,0 +1,129 @@
+"""The process that holds the producers: it crashes, it hangs, its parent is killed, its consumer fails.
+
+In: a streaming camera of each producer, and a signal or a sink that fails. Out: every camera told as lost, in bounded
+time, and no process left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from rigdriver.devices.camera_events import CameraEvent
+from rigdriver.errors import HostProcessLost, StateError
+from tests.conformance.camera_worlds import PATIENCE_S, Backend, Sink
+
+
+@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_producer_that_crashes_is_told_for_every_camera_and_the_cameras_open_again(
+    backend: Backend, how: signal.Signals
+) -> None:
+    sink = Sink()
+    with backend.open(2) as cameras:
+        cameras.start(sink)
+        sink.wait(lambda: len(sink.frames("camera0")) > 0, "a frame")
+        os.kill(cameras.host_pid, how)
+        sink.wait(lambda: set(sink.lost()) == {"camera0", "camera1"}, "the end of both cameras")
+        assert all(isinstance(e.error, HostProcessLost) for e in sink.lost().values())
+        assert f"signal {int(how)}" in str(sink.lost()["camera0"].error)
+        with pytest.raises(HostProcessLost, match="open the cameras again"):
+            cameras.get("camera0", "Width")
+    backend.open(2).close()
+
+
+def test_a_producer_that_hangs_in_a_command_is_killed(backend: Backend) -> None:
+    sink = Sink()
+    with backend.open(1, command_timeout_s=1) as cameras:
+        cameras.start(sink)
+        os.kill(cameras.host_pid, signal.SIGSTOP)
+        with pytest.raises(HostProcessLost, match=r"did not answer `get` within 1 s|has been silent"):
+            cameras.get("camera0", "Width")
+        sink.wait(lambda: set(sink.lost()) == {"camera0"}, "the end of the camera")
+
+
+def test_a_producer_that_hangs_while_nobody_asks_is_killed(backend: Backend) -> None:
+    sink = Sink()
+    with backend.open(1, command_timeout_s=1) as cameras:
+        cameras.start(sink)
+        os.kill(cameras.host_pid, signal.SIGSTOP)
+        sink.wait(lambda: set(sink.lost()) == {"camera0"}, "the end of the camera")
+        assert "silent" in str(sink.lost()["camera0"].error)
+
+
+def test_closing_is_bounded_when_a_producer_hangs(backend: Backend) -> None:
+    cameras = backend.open(1, command_timeout_s=1)
+    pid = cameras.host_pid
+    os.kill(pid, signal.SIGSTOP)
+    cameras.close()
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_killed_application_leaves_no_process_behind_even_when_a_producer_hangs(backend: Backend) -> None:
+    # The script has no `__main__` guard, and opens its cameras on a thread that ends at once.
+    script = f"""
+import os, signal, sys, threading, time
+from pathlib import Path
+from rigdriver.config import CameraConfig, GenicamConfig
+from rigdriver.devices.cameras import Cameras
+got = []
+def work():
+    genicam = GenicamConfig(producers=(Path({str(backend.producer)!r}),))
+    got.append(Cameras.open(genicam, [CameraConfig(name="camera0", serial={backend.serials[0]!r}, output=0)], {{}}))
+thread = threading.Thread(target=work); thread.start(); thread.join()
+got[0].start(lambda event: None)
+time.sleep(0.2)
+print(got[0].host_pid, flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as application:
+        assert application.stdout is not None
+        child = psutil.Process(int(application.stdout.readline()))
+        assert child.is_running()
+        os.kill(child.pid, signal.SIGSTOP)
+        application.kill()
+    child.wait(PATIENCE_S)
+
+
+def test_a_sink_that_raises_is_heard_of_when_the_cameras_stop(backend: Backend) -> None:
+    def sink(event: CameraEvent) -> None:
+        raise ArithmeticError("planted")
+
+    with backend.open(1) as cameras:
+        cameras.start(sink)
+        _until(lambda: cameras.statistics()["camera0"].delivered > 0)
+        with pytest.raises(Exception, match="sink of their events failed: ArithmeticError"):
+            cameras.stop()
+
+
+def test_a_sink_that_asks_its_cameras_is_refused_and_not_locked_up(backend: Backend) -> None:
+    errors: list[Exception] = []
+    told = threading.Event()
+    with backend.open(1) as cameras:
+
+        def sink(event: CameraEvent) -> None:
+            if not told.is_set():
+                try:
+                    cameras.get("camera0", "Width")
+                except StateError as exc:
+                    errors.append(exc)
+                told.set()
+
+        cameras.start(sink)
+        assert told.wait(PATIENCE_S)
+        cameras.stop()
+    assert "a sink must not ask" in str(errors[0])
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, f"not within {PATIENCE_S} s"
+        time.sleep(0.01)

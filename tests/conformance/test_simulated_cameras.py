@@ -1,0 +1,100 @@
+"""What only the simulated cameras can show to the driver: six of full size, packed pixels, an unplugged camera.
+
+In: the simulated rig, through the same GenTL calls as any camera. Out: every frame, clamped exposure, chunks; one
+camera lost while the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rigdriver.config import FeatureValue, load
+from rigdriver.devices.cameras import Cameras
+from rigdriver.errors import CameraError
+from tests.conformance.camera_worlds import Backend, Sink, launched
+
+
+@pytest.fixture(scope="module")
+def large_rig() -> Iterator[Any]:
+    with launched("default?width=2048&height=1536&seed=1") as running:
+        yield running
+
+
+def test_six_full_size_cameras_deliver_every_frame_at_ten_hertz(large_rig: Any) -> None:
+    config = load(large_rig.rig_file)
+    sink = Sink()
+    features = {c.name: {**c.features, "AcquisitionFrameRate": 10.0} for c in config.cameras}
+    with Cameras.open(config.genicam, config.cameras, features) as cameras:
+        cameras.start(sink)
+        sink.wait(lambda: all(len(sink.frames(c.name)) >= 30 for c in config.cameras), "30 frames of each of six")
+        cameras.stop()
+        statistics = cameras.statistics()
+    for camera in config.cameras:
+        frames = sink.frames(camera.name)
+        assert [f.frame_id for f in frames] == list(range(frames[0].frame_id, frames[0].frame_id + len(frames)))
+        assert {f.pixels.shape for f in frames} == {(1536, 2048)}
+        assert {f.pixel_format for f in frames} == {camera.features["PixelFormat"]}
+        assert (statistics[camera.name].incomplete, statistics[camera.name].no_slot) == (0, 0)
+
+
+@pytest.mark.parametrize("name", ["Mono12p", "Mono12Packed"])
+def test_packed_pixels_of_twelve_bit_arrive_unpacked(sim: Backend, name: str) -> None:
+    features: dict[str, FeatureValue] = {**sim.features, "PixelFormat": name}
+    sink = Sink()
+    with Cameras.open(sim.genicam(), sim.cameras(1), {"camera0": features}) as cameras:
+        cameras.start(sink)
+        sink.wait(lambda: len(sink.frames("camera0")) >= 3, "frames")
+    for frame in sink.frames("camera0"):
+        assert frame.pixel_format == name
+        assert frame.pixels.dtype == np.uint16
+        assert frame.pixels.shape == (240, 320)
+        assert 255 < int(frame.pixels.max()) < 4096
+
+
+def test_a_camera_that_is_unplugged_is_lost_and_the_others_go_on(rig: Any, sim: Backend) -> None:
+    names = [c.name for c in load(rig.rig_file).cameras]
+    sink = Sink()
+    with sim.open(3) as cameras, rig.control() as control:
+        cameras.start(sink)
+        sink.wait(lambda: all(len(sink.frames(f"camera{i}")) > 0 for i in range(3)), "a frame of each")
+        control.do("camera.unplug", camera=names[1])
+        try:
+            sink.wait(lambda: "camera1" in sink.lost(), "the end of the camera")
+            before = len(sink.frames("camera0"))
+            sink.wait(lambda: len(sink.frames("camera0")) > before + 10, "more frames of the others")
+        finally:
+            control.do("camera.replug", camera=names[1])
+        assert set(sink.lost()) == {"camera1"}
+        assert isinstance(sink.lost()["camera1"].error, CameraError)
+        assert "check its cable" in str(sink.lost()["camera1"].error)
+        cameras.stop()
+    sim.open(3).close()
+
+
+def test_an_exposure_beyond_its_bounds_is_clamped_and_told(sim: Backend) -> None:
+    with Cameras.open(sim.genicam(), sim.cameras(1), {"camera0": {"ExposureTime": 1e12}}) as cameras:
+        (report,) = cameras.reports["camera0"].clamped
+        assert report.name == "ExposureTime"
+        assert isinstance(report.got, float)
+        assert 0 < report.got < 1e12
+
+
+def test_time_stamp_and_exposure_come_as_chunks(sim: Backend) -> None:
+    asked: dict[str, FeatureValue] = {
+        **sim.features,
+        "ExposureTime": 2000.0,
+        "ChunkModeActive": True,
+        "ChunkEnable[ChunkSelector=ExposureTime]": True,
+        "ChunkEnable[ChunkSelector=Timestamp]": True,
+    }
+    sink = Sink()
+    with Cameras.open(sim.genicam(), sim.cameras(1), {"camera0": asked}) as cameras:
+        cameras.start(sink)
+        sink.wait(lambda: len(sink.frames("camera0")) >= 3, "frames")
+    for frame in sink.frames("camera0"):
+        assert frame.chunks["ExposureTime"] == pytest.approx(2000.0, rel=1e-3)
+        assert frame.chunks["Timestamp"] == frame.t_camera_ns
