@@ -107,7 +107,7 @@ def test_a_frame_that_the_camera_tells_it_lost_is_a_gap_with_that_reason() -> No
     )
 
 
-# Worlds of which each had wrong frames at some time, before the third witness was weighed and asked again.
+# Most of these had wrong frames before the third witness was weighed and asked again; the others guard its corners.
 ONCE_WRONG = [
     ("500 Hz", 0), ("500 Hz", 1), ("500 Hz", 3), ("late and jittering", 1), ("late and jittering", 2),
     ("late and jittering", 5), ("late and jittering", 107), ("late and jittering", 111), ("reports lost", 0),
