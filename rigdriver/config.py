@@ -174,6 +174,8 @@ class RigConfig(_Table):
     light: LightConfig = LightConfig()
     sync: SyncConfig = SyncConfig()
     run: RunConfig = RunConfig()
+    calibration: Annotated[Path | None, Field(strict=False)] = None
+    """The cameras' calibration file; relative to the rig file's folder. The self-test looks whether it fits."""
 
     @model_validator(mode="after")
     def _names_and_lines_are_unique(self) -> Self:
@@ -251,10 +253,12 @@ def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
     """Return the configuration with its relative paths made to start at the rig file's folder."""
     producers = tuple((folder / p).resolve() for p in config.genicam.producers)
     log = None if config.light.log is None else (folder / config.light.log).resolve()
+    calibration = None if config.calibration is None else (folder / config.calibration).resolve()
     return config.model_copy(
         update={
             "genicam": config.genicam.model_copy(update={"producers": producers}),
             "light": config.light.model_copy(update={"log": log}),
+            "calibration": calibration,
         }
     )
 

@@ -119,6 +119,18 @@ class Rig:
         wanted = frames if is_retrying else None
         return self._kept(Run(self.config, self.box, self.cameras, self._lifecycle, preamble, schedule, wanted))
 
+    def sizes_px(self) -> dict[str, tuple[int, int]]:
+        """Return width and height of each camera's images, as the cameras are set.
+
+        Raises:
+            CameraError: a camera does not tell.
+        """
+        sizes: dict[str, tuple[int, int]] = {}
+        for camera in self.config.cameras:
+            width, height = (self.cameras.get(camera.name, feature) for feature in ("Width", "Height"))
+            sizes[camera.name] = (int(width), int(height))
+        return sizes
+
     def close(self) -> None:
         """Turn all outputs off and give the devices back. Closing twice is harmless."""
         atexit.unregister(self.close)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from rigdriver.calibration.verdict import has_enough_views, is_well
 from rigdriver.cli.image_writer import ImageFormat, ImageWriter
 from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note
-from rigdriver.errors import DeviceError, RigError
+from rigdriver.errors import RigError
 from rigdriver.rig import Rig
 
 SOLVE_EVERY = 3
@@ -65,7 +65,7 @@ def take_views(
     """Watch the board until there is enough; Ctrl-C ends it and keeps what was taken."""
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="detect"))
-        capture = GuidedCapture(board, _sizes_px(rig), executor=pool)
+        capture = GuidedCapture(board, rig.sizes_px(), executor=pool)
         proofs = stack.enter_context(ProofFiles(folder, rig.config.name))
         images = stack.enter_context(ImageWriter(folder, ImageFormat.PNG))
         question = stack.enter_context(_Question(board, options))
@@ -144,17 +144,6 @@ class _Question:
         if accuracy is None or not is_well(accuracy):
             return ""
         return f"enough: the expected 3D error is {accuracy.point_um_95:.1f} um (95 %)"
-
-
-def _sizes_px(rig: Rig) -> Mapping[str, tuple[int, int]]:
-    """Width and height of each camera's images, as the cameras are set."""
-    sizes = {}
-    for camera in rig.config.cameras:
-        width, height = (rig.cameras.get(camera.name, feature) for feature in ("Width", "Height"))
-        if not isinstance(width, int) or not isinstance(height, int):
-            raise DeviceError(f"camera {camera.name}: Width = {width!r}, Height = {height!r}; expected whole numbers")
-        sizes[camera.name] = (width, height)
-    return sizes
 
 
 @contextmanager

@@ -7,10 +7,12 @@ afterwards every output is off. This file refuses to know what a single check me
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 
 from rigdriver.errors import RigError
 from rigdriver.rig import Rig
 from rigdriver.selftest import box_checks, opening
+from rigdriver.selftest.calibration_checks import judge_calibration
 from rigdriver.selftest.result import CheckResult, Report, unknown
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
@@ -28,6 +30,7 @@ def run_selftest(rig: Rig, tell: Tell) -> Report:
     before = box_checks.Health.of(rig.box)
     stages: list[tuple[str, str, Stage]] = [
         ("opening", "what opening told", lambda r: opening.good_opening(r.config, r.cameras.reports)),
+        ("calibration", "the calibration file", _calibration),
         ("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config)),
         ("wiring", "the wiring, camera by camera", _wiring),
         ("run", f"{FRAME_SETS} frame sets at {rig.config.schedule.rate_hz:g} Hz", _run),
@@ -52,6 +55,10 @@ def _carried_out(name: str, stage: Stage, rig: Rig) -> Iterator[CheckResult]:
         yield from stage(rig)
     except RigError as exc:
         yield unknown(f"{name}.finished", "carried out", str(exc))
+
+
+def _calibration(rig: Rig) -> list[CheckResult]:
+    return judge_calibration(rig.config, rig.sizes_px(), datetime.now(UTC)) if rig.config.calibration else []
 
 
 def _wiring(rig: Rig) -> list[CheckResult]:

@@ -40,9 +40,11 @@ class PlayedRig:
 
     def __init__(self, *runs: list[FrameSet], end: type[BaseException] = KeyboardInterrupt) -> None:
         self.config = SimpleNamespace(name="played", cameras=(SimpleNamespace(name="only"),))
-        self.cameras = SimpleNamespace(get=lambda _camera, feature: SIZE_PX[feature == "Height"])
         self._runs = list(runs)
         self._end = end
+
+    def sizes_px(self) -> dict[str, tuple[int, int]]:
+        return {"only": SIZE_PX}
 
     @contextmanager
     def run(self) -> Iterator[list[FrameSet]]:
