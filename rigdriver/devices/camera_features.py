@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rigdriver.errors import ConfigError
@@ -38,7 +39,7 @@ _ORDER = (
     "ChunkModeActive", "ChunkSelector", "ChunkEnable",
     "EventSelector", "EventNotification",
 )  # fmt: skip
-_RANK = {name: rank for rank, name in enumerate(_ORDER)}
+_RANK = MappingProxyType({name: rank for rank, name in enumerate(_ORDER)})
 
 # Feature -> writes that must come first when the caller does not ask for them himself; a camera without them is fine.
 _PREPARATIONS: Mapping[str, tuple[tuple[str, FeatureValue], ...]] = {

@@ -120,7 +120,7 @@ class Cameras:
             StateError: they stream already, or are closed.
         """
         with self._lock:
-            self._expect(_State.READY)
+            self._expect_ready()
             self._map_slots(*self._host.request("prepare", {"slots": self._genicam.frame_slots}, self._timeout_s))
             self._has_stopped.clear()
             self._sink = sink
@@ -202,10 +202,11 @@ class Cameras:
             raise StateError("cameras: closed; open them again")
         return self._host.request(command, body, timeout_s or self._timeout_s)[0]
 
-    def _expect(self, state: _State) -> None:
+    def _expect_ready(self) -> None:
         self._raise_sink_error()
-        if self._state is not state:
-            raise StateError(f"cameras: {self._state.value}, expected {state.value}")
+        if self._state is not _State.READY:
+            remedy = "stop them first" if self._state is _State.STREAMING else "open them again"
+            raise StateError(f"cameras: {self._state.value}, expected {_State.READY.value}; {remedy}")
 
     def _index(self, camera: str) -> int:
         if camera not in self._names:

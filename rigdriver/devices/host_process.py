@@ -212,11 +212,10 @@ class HostProcess:
                 _logger.info("camera process: %s", text[:500])
 
     def _reap(self, process: subprocess.Popen[bytes]) -> None:
-        try:
-            status = process.wait(_END_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
+        status = _wait(process)
+        if status is None:
             process.kill()
-            status = process.wait()
+            status = _wait(process)
         if process.stdout is not None:
             process.stdout.close()
         self._verdict = self._verdict or _describe(status)
@@ -232,7 +231,17 @@ class HostProcess:
             self._on_lost(self._lost)
 
 
-def _describe(status: int) -> str:
+def _wait(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the exit status, or None when the process lives on."""
+    try:
+        return process.wait(_END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _describe(status: int | None) -> str:
+    if status is None:  # not even SIGKILL ends a process while a driver of the kernel holds it
+        return f"cannot be ended within {_END_TIMEOUT_S:g} s; a kernel driver holds it, unplug its cameras"
     if status < 0:
         return f"ended by signal {-status}; a GenTL producer may have crashed"
     return f"ended with status {status}"

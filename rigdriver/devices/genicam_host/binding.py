@@ -37,6 +37,8 @@ if TYPE_CHECKING:  # the host process does without pydantic, which takes longer 
 _PEER_ERRORS = (gentl.GenericException, genapi.GenericException)
 _MULTI_PART = gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART
 _COMMAND_TIMEOUT_S = 1.0
+_COMMAND_POLL_S = 0.001
+_NOTES_KEPT = 20
 _GENTL_FUNCTIONS = ("GCInitLib", "TLOpen", "IFOpenDevice", "DevOpenDataStream", "DSAnnounceBuffer", "EventGetData")
 _MISCOUNTS_TO_DISTRUST = 3
 _UNKNOWN = 1 << 63
@@ -59,7 +61,7 @@ class _Notes(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if len(self.lines) < 20:
+        if len(self.lines) < _NOTES_KEPT:
             self.lines.append(_first_line(record.getMessage()))
 
 
@@ -210,8 +212,10 @@ class Camera:
             end = time.monotonic() + _COMMAND_TIMEOUT_S
             while not node.is_done():
                 if time.monotonic() > end:
-                    raise CameraError(f"{self._label}: {name} is not done after {_COMMAND_TIMEOUT_S} s")
-                time.sleep(0.001)
+                    raise CameraError(
+                        f"{self._label}: {name} is not done after {_COMMAND_TIMEOUT_S} s; restart the camera"
+                    )
+                time.sleep(_COMMAND_POLL_S)
 
     # ---- streaming ----
 
@@ -318,11 +322,7 @@ class Camera:
     def _image(self) -> Image:
         buffer = self._buffer
         raw = buffer.raw_buffer
-        part = (
-            self._first_image_part()
-            if buffer.payload_type == gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART
-            else None
-        )
+        part = self._first_image_part() if buffer.payload_type == _MULTI_PART else None
         if part is not None:
             width, height, padding = part.width, part.height, part.x_padding
             code, offset, size = part.data_format, part.data_offset, part.data_size
