@@ -19,8 +19,11 @@ Grey = npt.NDArray[np.uint8]
 
 LEVELS = 3
 """Halvings from full resolution to the coarse one."""
-BLOCK_PX = 5
-SPECKLE_PX = 60
+BLOCK_PX = 1
+"""A coarse pixel is the mean of 64 raw ones: sharper edges are worth more than less noise."""
+P_SMALL, P_LARGE = 4, 24
+"""What a change of disparity by one pixel, and by more, costs between neighbours."""
+SPECKLE_PX = 40
 """Coarse islands smaller than this are noise."""
 
 
@@ -48,7 +51,7 @@ def match_coarse(left: Floats32, right: Floats32, disparities_px: tuple[float, f
     low = int(np.floor(disparities_px[0]))
     count = -(-(int(np.ceil(disparities_px[1])) - low + 1) // 16) * 16
     matcher = cv2.StereoSGBM.create(
-        minDisparity=low, numDisparities=count, blockSize=BLOCK_PX, P1=4 * BLOCK_PX**2, P2=24 * BLOCK_PX**2,
+        minDisparity=low, numDisparities=count, blockSize=BLOCK_PX, P1=P_SMALL, P2=P_LARGE,
         disp12MaxDiff=1, preFilterCap=31, uniquenessRatio=5, speckleWindowSize=SPECKLE_PX, speckleRange=2,
         mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
     )  # fmt: skip

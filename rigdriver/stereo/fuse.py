@@ -8,6 +8,7 @@ This file refuses to know images; it moves no pod as a whole (that would hide a 
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -43,11 +44,11 @@ class Seam:
     rejected_cells: int
 
 
-def fuse(first: Surface, second: Surface) -> tuple[Surface, Surface, Seam]:
-    """Draw two surfaces together."""
-    weights = pod_weights(first), pod_weights(second)
-    one, there = _drawn(first, second, weights[0], weights[1])
-    two, here = _drawn(second, first, weights[1], weights[0])
+def fuse(first: Surface, second: Surface, pool: Executor) -> tuple[Surface, Surface, Seam]:
+    """Draw two surfaces together, each on a thread of the pool."""
+    weights = list(pool.map(pod_weights, (first, second)))
+    drawn = pool.map(_drawn, (first, second), (second, first), weights, weights[::-1])
+    (one, there), (two, here) = drawn
     rejected = int(first.keep.sum()) + int(second.keep.sum()) - int(one.keep.sum()) - int(two.keep.sum())
     # Both pods see the same gap with opposite signs; the first one's are told.
     between = there[np.isfinite(there)]

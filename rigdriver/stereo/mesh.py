@@ -18,7 +18,7 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
 from rigdriver.stereo.fuse import find_worse, pod_weights
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.surface import Surface, cell_points, is_patch
+from rigdriver.stereo.surface import Surface, cell_points, find_patches
 from rigdriver.stereo.texture import Pixels, atlas_of, colours_at, places_in_atlas, texture_cameras, to_rgb
 
 Array = npt.NDArray[np.float64]
@@ -76,7 +76,9 @@ def make_mesh(
         corners = np.zeros((2 * int(surface.keep.sum()), 3), np.int32)
         number = np.full(surface.keep.shape, -1, np.int32)
         number[surface.keep > 0] = np.arange(int(surface.keep.sum()))
-        corners = corners[: _triangles(surface.field, surface.keep, worse, number, corners)]
+        patches = np.zeros_like(surface.keep)
+        find_patches(surface.field, surface.keep, patches)
+        corners = corners[: _triangles(surface.field, patches, worse, number, corners)]
         used = np.unique(corners)
         renamed = np.full(len(points), -1, np.int32)
         renamed[used] = np.arange(len(used), dtype=np.int32)
@@ -119,11 +121,11 @@ def _textured(
 
 
 @kernel
-def _triangles(field: Floats32, keep: Bytes, worse: Bytes, number: Ints32, faces: Ints32) -> int:
+def _triangles(field: Floats32, patches: Bytes, worse: Bytes, number: Ints32, faces: Ints32) -> int:
     count = 0
-    for j in range(keep.shape[0] - 1):
-        for i in range(keep.shape[1] - 1):
-            if not is_patch(field, keep, j, i):
+    for j in range(patches.shape[0] - 1):
+        for i in range(patches.shape[1] - 1):
+            if not patches[j, i]:
                 continue
             # A patch goes when the other pod is the better witness of all its corners: so the cut has no gap.
             if worse[j, i] and worse[j, i + 1] and worse[j + 1, i] and worse[j + 1, i + 1]:

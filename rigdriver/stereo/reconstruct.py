@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
@@ -27,7 +27,7 @@ from rigdriver.stereo.match import Matcher, MatchSettings
 from rigdriver.stereo.rectify import Image, PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
 from rigdriver.stereo.rows import row_residual
 from rigdriver.stereo.screen import ScreenSettings, screen
-from rigdriver.stereo.surface import Surface, count_dense, fill_dense, make_surface, numbers_of
+from rigdriver.stereo.surface import Surface, divide_patches, fill_dense, find_patches, make_surface, numbers_of
 
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -73,8 +73,8 @@ class StereoSettings:
     match: MatchSettings = field(default_factory=MatchSettings)
     screen: ScreenSettings = field(default_factory=ScreenSettings)
     trust: TrustSettings = field(default_factory=TrustSettings)
-    points_a_cell: int = 2
-    """Points along each side of a cell of 4 pixels: 1, 2 or 4."""
+    point_mm: float = 0.26
+    """Largest distance of neighbouring points on the surface, so that each place is within 0.2 mm of one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,7 +182,7 @@ class CellReconstructor:
         step = spread = float("nan")
         share = 0.0
         if len(good) == 2:
-            first, second, seam = fuse(good[0], good[1])
+            first, second, seam = fuse(good[0], good[1], self._pool)
             step, spread, good = 1e3 * seam.step_mm, 1e3 * seam.spread_mm, [first, second]
             share = seam.overlap_cells / max(seam.total_cells, 1)
             problem = _judge_seam(step, spread, seam.met_cells, trust, pixel_um)
@@ -201,38 +201,43 @@ class CellReconstructor:
         return PointCloud(points, sigma, normals, quality, pod, names, figures=told), tuple(good)
 
     def _dense(self, surfaces: list[Surface]) -> tuple[Floats32, Floats32, Floats32, Floats32, Bytes]:
-        side = self._settings.points_a_cell
-        firsts = [np.zeros(s.keep.shape[0], np.int64) for s in surfaces]
-        counts = [count_dense(s.field, s.keep, side, first) for s, first in zip(surfaces, firsts, strict=True)]
+        laid = list(self._pool.map(self._lay_out, surfaces))
+        counts = [patches.count for patches in laid]
         total = sum(counts)
         points, normals = np.empty((total, 3), np.float32), np.empty((total, 3), np.float32)
-        sigma, quality, pod = np.empty(total, np.float32), np.empty(total, np.float32), np.empty(total, np.uint8)
+        sigma, quality = np.empty(total, np.float32), np.empty(total, np.float32)
+        pod = np.repeat(np.arange(len(surfaces), dtype=np.uint8), counts)
         jobs, start = [], 0
-        for n, (surface, first, count) in enumerate(zip(surfaces, firsts, counts, strict=True)):
+        for surface, p, count in zip(surfaces, laid, counts, strict=True):
             part = slice(start, start + count)
-            pod[part] = n
-            jobs.append(
-                self._pool.submit(
-                    fill_dense,
-                    surface.field,
-                    surface.keep,
-                    surface.sigma_mm,
-                    surface.correlation,
-                    numbers_of(surface.pair),
-                    surface.pair.R_pair_world,
-                    surface.pair.centre_mm,
-                    side,
-                    first,
-                    points[part],
-                    normals[part],
-                    sigma[part],
-                    quality[part],
-                )
-            )
             start += count
+            jobs.append(self._pool.submit(
+                fill_dense, surface.field, p.has, surface.sigma_mm, surface.correlation, numbers_of(surface.pair),
+                surface.pair.R_pair_world, surface.pair.centre_mm, p.across, p.down, p.first,
+                points[part], normals[part], sigma[part], quality[part],
+            ))  # fmt: skip
         for job in jobs:
             job.result()
         return points, sigma, normals, quality, pod
+
+    def _lay_out(self, surface: Surface) -> _Patches:
+        shape = surface.keep.shape
+        has, across, down = (np.zeros(shape, np.uint8) for _ in range(3))
+        p = _Patches(has, across, down, np.zeros(shape[0], np.int64))
+        find_patches(surface.field, surface.keep, p.has)
+        n, reach = numbers_of(surface.pair), self._settings.point_mm
+        return replace(p, count=divide_patches(surface.field, p.has, n, reach, p.across, p.down, p.first))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Patches:
+    """Where dense points go: (h, w) arrays of patches, and the first point of each row."""
+
+    has: Bytes
+    across: Bytes
+    down: Bytes
+    first: npt.NDArray[np.int64]
+    count: int = 0
 
 
 def reconstruct(images: FrameSet | Images, calibration: RigCalibration) -> PointCloud:

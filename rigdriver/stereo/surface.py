@@ -23,6 +23,9 @@ Bytes = npt.NDArray[np.uint8]
 SIGMA_FACTOR = 1.55
 """What smoothing, resampling and the repeated correction add to the windows' own sigma; found on simulated faces."""
 
+MOST_POINTS = 10
+"""Along one edge of a patch."""
+
 
 def numbers_of(pair: PairGeometry) -> Array:
     """Pack what the kernels need of a pair: f, b f, left cx, cy, depth offset."""
@@ -103,41 +106,66 @@ def cell_points(surface: Surface) -> tuple[Array, Array]:
 
 
 @kernel
-def is_patch(field: Floats32, keep: Bytes, j: int, i: int) -> bool:
-    """Whether the four cells from (j, i) on are kept and lie on one surface."""
-    if not (keep[j, i] and keep[j, i + 1] and keep[j + 1, i] and keep[j + 1, i + 1]):
-        return False
-    reach = 1.0 + 2.0 * (abs(field[1, j, i]) + abs(field[2, j, i]))
-    across = abs(field[0, j, i] - field[0, j + 1, i + 1] + 4.0 * (field[1, j, i] + field[2, j, i]))
-    along = abs(field[0, j, i + 1] - field[0, j + 1, i] - 4.0 * (field[1, j, i + 1] - field[2, j, i + 1]))
-    return bool(across < reach and along < reach)
+def find_patches(field: Floats32, keep: Bytes, patches: Bytes) -> int:
+    """Fill `patches`, (h, w): 1 where the four cells from (j, i) on are kept and lie on one surface; count them."""
+    rows, columns = keep.shape
+    count = 0
+    one, two, four = np.float32(1), np.float32(2), np.float32(4)
+    patches[rows - 1] = 0
+    for j in range(rows - 1):
+        d, a, b, e = field[0, j], field[1, j], field[2, j], field[0, j + 1]
+        k, m, out = keep[j], keep[j + 1], patches[j]
+        out[columns - 1] = 0
+        total = 0
+        for i in range(columns - 1):
+            reach = one + two * (abs(a[i]) + abs(b[i]))
+            across = abs(d[i] - e[i + 1] + four * (a[i] + b[i]))
+            along = abs(d[i + 1] - e[i] - four * (a[i + 1] - b[i + 1]))
+            good = k[i] & k[i + 1] & m[i] & m[i + 1] & np.uint8(across < reach) & np.uint8(along < reach)
+            out[i] = good
+            total += good
+        count += total
+    return count
 
 
 @kernel
-def count_dense(field: Floats32, keep: Bytes, side: int, first: npt.NDArray[np.int64]) -> int:
-    """Fill `first`, (h,), with the number of the first dense point of each row of patches; returns their total."""
+def divide_patches(
+    field: Floats32, patches: Bytes, n: Array, point_mm: float, across: Bytes, down: Bytes, first: npt.NDArray[np.int64]
+) -> int:
+    """Decide how many points each patch gets along its two edges, so that none is farther than `point_mm` apart.
+
+    Fills `across` and `down`, (h, w), and `first`, (h,): the number of the first point of each row. Returns the total.
+    """
     total = 0
-    for j in range(keep.shape[0]):
+    for j in range(patches.shape[0]):
         first[j] = total
-        if j + 1 == keep.shape[0]:
-            continue
-        for i in range(keep.shape[1] - 1):
-            if is_patch(field, keep, j, i):
-                total += side * side
+        for i in range(patches.shape[1]):
+            if not patches[j, i]:
+                continue
+            z = n[1] / (field[0, j, i] + n[4])
+            u, v = (4.0 * i + 3.5 - n[2]) / n[0], (4.0 * j + 3.5 - n[3]) / n[0]
+            # How the point moves with the pixel: sideways by z / f, and along the ray as the disparity falls.
+            side, deeper = z / n[0], -z * z / n[1]
+            x, y = deeper * field[1, j, i], deeper * field[2, j, i]
+            along_x = np.sqrt((side + u * x) ** 2 + (v * x) ** 2 + x * x)
+            along_y = np.sqrt((u * y) ** 2 + (side + v * y) ** 2 + y * y)
+            across[j, i] = min(max(int(np.ceil(4.0 * along_x / point_mm)), 1), MOST_POINTS)
+            down[j, i] = min(max(int(np.ceil(4.0 * along_y / point_mm)), 1), MOST_POINTS)
+            total += int(across[j, i]) * int(down[j, i])
     return total
 
 
 @kernel
 def fill_dense(  # noqa: PLR0913, PLR0917
-    field: Floats32, keep: Bytes, sigma: Floats32, correlation: Floats32, n: Array, R: Array, centre: Array, side: int,
+    field: Floats32, patches: Bytes, sigma: Floats32, correlation: Floats32, n: Array, R: Array, centre: Array,
+    across: Bytes, down: Bytes,
     first: npt.NDArray[np.int64], points: Floats32, normals: Floats32, sigmas: Floats32, qualities: Floats32,
 ) -> None:  # fmt: skip
-    """Fill the dense points of one pod, in the world: `side` x `side` on each patch between four cells."""
-    step = 1.0 / side
-    for j in range(keep.shape[0] - 1):
+    """Fill the dense points of one pod, in the world: `across` x `down` on each patch between four cells."""
+    for j in range(patches.shape[0] - 1):
         k = first[j]
-        for i in range(keep.shape[1] - 1):
-            if not is_patch(field, keep, j, i):
+        for i in range(patches.shape[1] - 1):
+            if not patches[j, i]:
                 continue
             a = 0.25 * (field[1, j, i] + field[1, j, i + 1] + field[1, j + 1, i] + field[1, j + 1, i + 1])
             b = 0.25 * (field[2, j, i] + field[2, j, i + 1] + field[2, j + 1, i] + field[2, j + 1, i + 1])
@@ -148,8 +176,9 @@ def fill_dense(  # noqa: PLR0913, PLR0917
             wz = R[0, 2] * nx + R[1, 2] * ny + R[2, 2] * nz
             s = 0.25 * (sigma[j, i] + sigma[j, i + 1] + sigma[j + 1, i] + sigma[j + 1, i + 1])
             q = 0.25 * (correlation[j, i] + correlation[j, i + 1] + correlation[j + 1, i] + correlation[j + 1, i + 1])
-            for row in range(side):
-                v = (row + 0.5) * step
+            step_x, step_y = 1.0 / across[j, i], 1.0 / down[j, i]
+            for row in range(down[j, i]):
+                v = (row + 0.5) * step_y
                 # Each edge of the patch blends two planes; between the edges the same again.
                 left = _blend(field[0, j, i], field[2, j, i], field[0, j + 1, i], field[2, j + 1, i], v)
                 right = _blend(
@@ -158,8 +187,8 @@ def fill_dense(  # noqa: PLR0913, PLR0917
                 lean_left = (1 - v) * field[1, j, i] + v * field[1, j + 1, i]
                 lean_right = (1 - v) * field[1, j, i + 1] + v * field[1, j + 1, i + 1]
                 py = (y0 + 4.0 * v - n[3]) / n[0]
-                for column in range(side):
-                    u = (column + 0.5) * step
+                for column in range(across[j, i]):
+                    u = (column + 0.5) * step_x
                     D = _blend(left, lean_left, right, lean_right, u) + n[4]
                     z = n[1] / D
                     px = (x0 + 4.0 * u - n[2]) / n[0]
