@@ -65,7 +65,8 @@ def _summary(frame_sets: list[dict[str, Any]], unproved: list[dict[str, Any]]) -
         lines += [f"pulse {f['index']}: {text}" for text in _reasons(f)]
     if len(unproved) > _MOST_LINES:
         lines.append(f"... and {len(unproved) - _MOST_LINES} more; --pulse N explains one")
-    return lines
+    weaker = dict.fromkeys(text for f in frame_sets for text in f["proof"].get("unchecked", []))
+    return [*lines, *(f"could not be checked: {text}" for text in weaker)]
 
 
 def _reasons(frame_set: dict[str, Any]) -> list[str]:
@@ -98,6 +99,7 @@ def _explain_frame(name: str, p: dict[str, Any], start_ticks: int, us: float) ->
         f"  the box sent its trigger {trigger:.1f} us after the pulse began,",
         f"  and saw it expose from {begin:.1f} to {end:.1f} us;",
         f"  frame {p['frame_id']}'s time stamp, mapped to the box's clock, is {residual}",
+        *([] if p.get("counter") is None else [f"  the camera's own counter stood at {p['counter']}."]),
         *(f"  {share:.0%} of {lamp}'s pulse lies in this exposure." for lamp, share in p["strobes"].items()),
         *(f"  note: {text}" for text in p["notes"]),
         *(f"  could not be checked: {text}" for text in p["unchecked"]),
