@@ -1,4 +1,8 @@
-"""What the host does when the box misbehaves or goes away: on the simulated box, which can be made to."""
+"""What the host does when the box misbehaves or goes away: on the simulated box, which can be made to.
+
+In: an interlock that opens, a cable that is pulled, a port that is taken, other devices on it. Out: the error that fits
+each, told once, and outputs that are low.
+"""
 
 import threading
 from collections.abc import Iterator

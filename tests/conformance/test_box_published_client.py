@@ -1,4 +1,8 @@
-"""The published Harp client, knowing nothing but device.yml, drives the box: any Harp program can."""
+"""The published Harp client, knowing nothing but device.yml, drives the box: any Harp program can.
+
+In: device.yml, from which that client makes its registers, and the simulated box. Out: values, refusals, edges. The
+driver lends its serial port and the words of a schedule, but not its codec.
+"""
 
 import threading
 from collections.abc import Iterator

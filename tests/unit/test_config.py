@@ -1,4 +1,8 @@
-"""A rig file that cannot be used says which key, which value, which bound and which line."""
+"""A rig file that cannot be used says which key, which value, which bound and which line.
+
+In: rig files with planted mistakes. Out: the configuration, or one error with all findings. Whether a device agrees is
+not known here.
+"""
 
 from __future__ import annotations
 

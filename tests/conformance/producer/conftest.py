@@ -1,4 +1,8 @@
-"""Fixtures: the producer, built once, and cameras behind it in a process of their own."""
+"""Fixtures: the producer, built once, and cameras behind it in a process of their own.
+
+In: how many cameras, and where. Out: `serve` starts a simulator that obeys line by line, `load` opens the producer
+beside it. Everything that a test started ends with it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A simulator that hangs, dies, or pulls a cable never hangs the consumer."""
+"""A simulator that hangs, dies, or pulls a cable never hangs the consumer.
+
+In: a streaming camera, and a simulator that is stopped, killed, or told to unplug. Out: an error code of the standard
+in bounded time, never a wait without end.
+"""
 
 import os
 import signal

@@ -1,4 +1,8 @@
-"""The producer under a C consumer: a thousand cycles without a leak, and under the sanitizers without a word."""
+"""The producer under a C consumer: a thousand cycles without a leak, and under the sanitizers without a word.
+
+In: drive_producer.c, compiled against the producer. Out: its exit status and the sizes of both processes. A sanitizer
+or valgrind that is not installed is skipped by name.
+"""
 
 import shutil
 import subprocess

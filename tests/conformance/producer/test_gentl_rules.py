@@ -1,4 +1,8 @@
-"""What the GenTL standard asks of any producer, seen through plain C calls."""
+"""What the GenTL standard asks of any producer, seen through plain C calls.
+
+In: one simulated camera, opened through ctypes. Out: the return codes, events and buffers that GenTL 1.5 prescribes. No
+consumer library stands between, so that nothing mends what the producer does wrong.
+"""
 
 import time
 from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p, cast

@@ -1,4 +1,8 @@
-"""The adjustment beside SciPy's least squares, and its derivatives beside differences."""
+"""The adjustment beside SciPy's least squares, and its derivatives beside differences.
+
+In: a small rig whose truth is known. Out: derivatives that agree with differences, and SciPy's minimum: two witnesses
+that share no code with the adjustment.
+"""
 
 from __future__ import annotations
 

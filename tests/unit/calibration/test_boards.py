@@ -1,4 +1,8 @@
-"""Boards: their corners, their names, their sheets."""
+"""Boards: their corners, their names, their sheets.
+
+In: board descriptions, sound and impossible. Out: corners in mm, names that read back, and sheets in which OpenCV finds
+the board in its true size.
+"""
 
 from __future__ import annotations
 

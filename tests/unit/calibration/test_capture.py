@@ -1,4 +1,8 @@
-"""Guided capture: what is taken, what is refused and why, and what the advice says."""
+"""Guided capture: what is taken, what is refused and why, and what the advice says.
+
+In: detections and frame sets as a person with a board makes them. Out: views that were taken, reasons for those that
+were not, and the one advice that helps most. No camera and no clock.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Other programs' files: OpenCV reads ours, we read theirs, Kalibr's four parameters are honest."""
+"""Other programs' files: OpenCV reads ours, we read theirs, Kalibr's four parameters are honest.
+
+In: a calibration whose truth is known. Out: files in other programs' formats that project as it does, within a stated
+part of a pixel; what those formats cannot hold is refused.
+"""
 
 from __future__ import annotations
 

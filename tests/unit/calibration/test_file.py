@@ -1,4 +1,8 @@
-"""The calibration file: what goes in comes out, and what does not belong is refused."""
+"""The calibration file: what goes in comes out, and what does not belong is refused.
+
+In: a calibration, and files that were cut, edited, or made for another rig. Out: the same calibration, or one line that
+names the key or the camera.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Folders of images in, a calibration and a report out; what cannot be used is told."""
+"""Folders of images in, a calibration and a report out; what cannot be used is told.
+
+In: folders as people leave them, with odd files, mirrored images and the wrong board in them. Out: views by camera, a
+report, and the cause of what could not be used.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Projection, distortion and triangulation beside OpenCV's."""
+"""Projection, distortion and triangulation beside OpenCV's.
+
+In: lenses and points over the whole image. Out: pixels, rays and points that agree with OpenCV's, and NaN where no
+answer is right.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""One moved camera is put back from a few views; more than one is refused."""
+"""One moved camera is put back from a few views; more than one is refused.
+
+In: a calibration, and views after one camera or two were moved. Out: the camera's true pose within a stated bound, or a
+refusal with its reason.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Events of the box: parts of pulses, changes of state, and what went missing."""
+"""Events of the box: parts of pulses, changes of state, and what went missing.
+
+In: event messages as the box sends them, with gaps, restarts and damage. Out: parts of pulses, states, and the number
+of events that are missing. No port and no thread.
+"""
 
 import struct
 import zlib

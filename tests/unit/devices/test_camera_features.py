@@ -1,4 +1,8 @@
-"""The order in which features are written, and what is said about the outcome."""
+"""The order in which features are written, and what is said about the outcome.
+
+In: features by name, and a camera that is a table with bounds, locks and effects. Out: the order of the writes, and
+reports or refusals that say what is possible.
+"""
 
 from __future__ import annotations
 

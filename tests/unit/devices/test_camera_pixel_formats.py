@@ -1,4 +1,8 @@
-"""Unpacking, row padding and the table of PFNC formats."""
+"""Unpacking, row padding and the table of PFNC formats.
+
+In: numbers packed here, bit by bit, as PFNC and GigE Vision draw them. Out: the same numbers from the driver's
+unpacking, whatever the width and the padding.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""One camera's stream in the host process, on a camera that is a list of what it will deliver."""
+"""One camera's stream in the host process, on a camera that is a list of what it will deliver.
+
+In: frames, damaged buffers and failures, in a given order. Out: the messages to the parent and what became of each
+buffer. No producer, no process, no clock.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The serial port: what can be opened, who else has it, and how it ends. Over a pty and a socket of this process."""
+"""The serial port: what can be opened, who else has it, and how it ends. Over a pty and a socket of this process.
+
+In: URLs, bytes, and ends that are pulled. Out: the same bytes, or PortUnavailable and LinkLost with what to do. No
+trigger box is there.
+"""
 
 import os
 import socket

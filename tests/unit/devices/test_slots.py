@@ -1,4 +1,8 @@
-"""Frame slots: who owns them, how long, and what the pixels may be used for."""
+"""Frame slots: who owns them, how long, and what the pixels may be used for.
+
+In: a writer and a reader of one shared memory, both in this process. Out: pixels that stay as they were while any view
+of them lives, and slots that come back when none does.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The trigger box over a scripted port: opening, committing, commanding, and what goes wrong."""
+"""The trigger box over a scripted port: opening, committing, commanding, and what goes wrong.
+
+In: answers that are lost, late, doubled, changed or refused, on a fake clock. Out: what was written to the port, and
+errors that name the box, what was seen and what to do.
+"""
 
 from collections.abc import Callable
 

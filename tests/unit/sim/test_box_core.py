@@ -1,4 +1,8 @@
-"""Core registers 0 to 19 of the simulated box, as every Harp device has them."""
+"""Core registers 0 to 19 of the simulated box, as every Harp device has them.
+
+In: reads and writes of each register, sound and not. Out: its type, length and value, as device.yml and the Harp
+protocol state them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""From a program to edges, and the box's clock."""
+"""From a program to edges, and the box's clock.
+
+In: steps and a period, in ticks. Out: edges with levels and ticks, the same in every frame. No registers and no link.
+"""
 
 from __future__ import annotations
 

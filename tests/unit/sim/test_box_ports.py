@@ -1,4 +1,8 @@
-"""The box in its loop: over a pty and a socket, driven step by step with real descriptors and a fake wall clock."""
+"""The box in its loop: over a pty and a socket, driven step by step with real descriptors and a fake wall clock.
+
+In: bytes on a port, and a wall clock that the test moves. Out: replies, wires and counters. The box's registers and
+states are judged elsewhere.
+"""
 
 from __future__ import annotations
 

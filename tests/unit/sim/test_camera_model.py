@@ -1,4 +1,8 @@
-"""The simulated camera without a producer: triggers, exposures, numbers and faults in simulated time."""
+"""The simulated camera without a producer: triggers, exposures, numbers and faults in simulated time.
+
+In: edges, settings and planted faults, each at its time. Out: exposures, stamps, frame numbers and counters. No
+producer, no memory that is shared, no wall clock.
+"""
 
 import struct
 

@@ -1,4 +1,7 @@
-"""The Python mirror of the feed's layout, against a library's word."""
+"""The Python mirror of the feed's layout, against a library's word.
+
+In: the layout as a library tells it, with one number changed. Out: acceptance, or the name of the field that differs.
+"""
 
 import pytest
 

@@ -1,4 +1,8 @@
-"""Messages as the box sends them, for the tests of the wire."""
+"""Messages as the box sends them, for the tests of the wire.
+
+In: registers and values. Out: the bytes of replies and events, with time stamps. Bytes that nobody would send are made
+by the tests themselves.
+"""
 
 from typing import Any
 

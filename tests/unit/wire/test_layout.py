@@ -1,4 +1,8 @@
-"""Registers as values: bounds, sizes, enumerations, and tables that agree with device.yml."""
+"""Registers as values: bounds, sizes, enumerations, and tables that agree with device.yml.
+
+In: values inside and outside their bounds, payloads of wrong sizes, and device.yml. Out: bytes and values that survive
+the way, or an error that names the field.
+"""
 
 import shutil
 import subprocess

@@ -1,4 +1,8 @@
-"""What the one-byte checksum lets through, the CRC-32 in the payload stops."""
+"""What the one-byte checksum lets through, the CRC-32 in the payload stops.
+
+In: clock probes and events whose payload is damaged while the frame's checksum is right. Out: none is believed, and
+every sound one is.
+"""
 
 import random
 import struct

@@ -1,4 +1,8 @@
-"""The published Harp client as an oracle: it must read what the vectors and this codec write, and the reverse."""
+"""The published Harp client as an oracle: it must read what the vectors and this codec write, and the reverse.
+
+In: the golden frames, sound and corrupt. Out: the same values and verdicts from both programs. The client is an oracle
+here and no dependency of the driver.
+"""
 
 import json
 from pathlib import Path

@@ -1,4 +1,8 @@
-"""Which reply belongs to which request: fresh, stale, doubled, unsolicited, refused, different."""
+"""Which reply belongs to which request: fresh, stale, doubled, unsolicited, refused, different.
+
+In: requests and received messages in any order. Out: one verdict a message, and the state that it leaves. Nothing
+waits: the test decides when a request is abandoned.
+"""
 
 import struct
 import zlib

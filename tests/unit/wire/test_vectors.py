@@ -1,4 +1,8 @@
-"""The golden frames of firmware-protocol/vectors.json, which were made without this codec."""
+"""The golden frames of firmware-protocol/vectors.json, which were made without this codec.
+
+In: values and bytes of that file, sound and corrupt. Out: the one from the other, in both directions. The simulated
+box's codec meets the same file in test_box_parser.py.
+"""
 
 import json
 import struct

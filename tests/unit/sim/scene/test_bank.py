@@ -1,4 +1,8 @@
-"""The bank: the same light as an exact exposure, noise that behaves, a cache that survives anything."""
+"""The bank: the same light as an exact exposure, noise that behaves, a cache that survives anything.
+
+In: a small scene, a folder for the cache, and harm done to it. Out: frames whose mean and noise are those of an exact
+exposure, whatever happened to the disk.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

@@ -1,4 +1,8 @@
-"""The head's surface: what the renderer hits is what the truth says."""
+"""The head's surface: what the renderer hits is what the truth says.
+
+In: heads of several seeds and expressions. Out: depth, normals and distances that agree with each other and with
+differences. Nothing is lit.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,8 @@
-"""Projection and distortion against OpenCV, which the scene itself does not use for them."""
+"""Projection and distortion against OpenCV, which the scene itself does not use for them.
+
+In: the scene's cameras, points in front of them and behind. Out: pixels and rays within a millionth of a pixel of
+OpenCV's.
+"""
 
 import cv2
 import numpy as np

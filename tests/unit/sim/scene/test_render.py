@@ -1,4 +1,8 @@
-"""The whole image: same pixels everywhere, light where lamps shine, colours where the filters are."""
+"""The whole image: same pixels everywhere, light where lamps shine, colours where the filters are.
+
+In: small scenes under single lamps. Out: images whose light, speckle, shadow and colour follow what was asked; digests
+pin the pixels for every Python.
+"""
 
 import hashlib
 import json

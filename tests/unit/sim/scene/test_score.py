@@ -1,4 +1,8 @@
-"""The scores: a perfect answer scores perfect, a planted error scores as large as it was planted."""
+"""The scores: a perfect answer scores perfect, a planted error scores as large as it was planted.
+
+In: answers made from the truth, with an error of known size in them. Out: that size, from each score. No driver takes
+part.
+"""
 
 import json
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Light and noise against closed formulas."""
+"""Light and noise against closed formulas.
+
+In: light in electrons, and fixed seeds. Out: moments of the noise within stated bounds, and exposures that add up.
+"""
 
 import math
 

@@ -1,4 +1,8 @@
-"""The scene table: what is wrong with it is told with key, value, bound and line."""
+"""The scene table: what is wrong with it is told with key, value, bound and line.
+
+In: scene tables with wrong and with missing keys. Out: all findings in one error, or the scene that they describe.
+Nothing is rendered.
+"""
 
 from pathlib import Path
 
