@@ -8,14 +8,16 @@ file refuses to know frames.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from threading import Lock
 
 from rigdriver.devices.box_events import BoxStatus, EventsLost
 from rigdriver.devices.camera_events import CameraLost
-from rigdriver.errors import BoxFault, HostProcessLost, LinkLost, NoReply
+from rigdriver.errors import BoxFault, HostProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import Pulse
 from rigdriver.wire.registers import BoxStates
 
+RESTARTED = "trigger box: it has restarted and forgotten its schedule; check its power and run again"
 SILENT_PERIODS = 3
 """A running box that reports nothing for so many frame periods (and the gap timeout) is taken to be gone."""
 
@@ -26,9 +28,10 @@ LOOK_S = 0.5
 class Ending:
     """The end of one run, as it comes nearer."""
 
-    def __init__(self, expected: int, grace_s: float, period_s: float) -> None:
+    def __init__(self, expected: int, grace_s: float, period_s: float, ask_box: Callable[[], BoxStatus]) -> None:
         """`expected` 0 runs until stopped; `grace_s`: how long frames may still come after the box has ended."""
         self._expected = expected
+        self._ask_box = ask_box
         self._grace_s = grace_s
         self._silence_s = SILENT_PERIODS * period_s + max(1.0, grace_s)
         self._heard_at = self._looked_at = time.monotonic()
@@ -66,7 +69,7 @@ class Ending:
     def events_lost(self, lost: EventsLost) -> None:
         """Reports of the box are missing; after a restart of the box there is no run any more."""
         if lost.has_restarted:
-            self.fail(LinkLost("trigger box: it has restarted and forgotten its schedule; check its power, run again"))
+            self.fail(LinkLost(RESTARTED))
 
     def camera_gone(self, lost: CameraLost, cameras: int) -> None:
         """A camera is gone; the run goes on with gaps unless none is left."""
@@ -104,5 +107,15 @@ class Ending:
         if self._ended_at is not None:
             return (is_idle and self.is_stopping) or now - self._ended_at > self._grace_s
         if now - self._heard_at > self._silence_s:
-            self.fail(NoReply("trigger box: it runs but reports nothing any more; check its cable and run again"))
+            self.fail(self._explain_silence())
         return False
+
+    def _explain_silence(self) -> RigError:
+        """Ask the box why it reports nothing: after a reset it answers, but has forgotten its schedule."""
+        try:
+            status = self._ask_box()
+        except RigError as exc:
+            return NoReply(f"trigger box: it reports nothing any more and does not answer ({exc}); check its cable")
+        if status.generation == 0:
+            return LinkLost(RESTARTED)
+        return NoReply("trigger box: it runs but reports nothing any more; check its cable and run again")

@@ -13,23 +13,31 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import IO
+from typing import IO, Protocol
 
 from rigdriver.clock import us_from_ticks
 from rigdriver.config import RigConfig
 from rigdriver.devices.box_events import BoxEvent, EventsLost
-from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.errors import ConfigError, ScheduleError
 from rigdriver.frames import Edge, Pulse
 from rigdriver.schedule.planned import Schedule
+from rigdriver.wire.registers import LightSessionRecord
 
 logger = logging.getLogger("rigdriver.light")
 POLL_S = 0.1
 MARGIN_S = 1.0
 
 
+class LightCounter(Protocol):
+    """The part of the trigger box that counts light."""
+
+    def light_session(self) -> LightSessionRecord:
+        """Return how many frames with light the session and the flash train under way have seen."""
+        ...
+
+
 def await_light_budget(
-    box: TriggerBox, config: RigConfig, schedule: Schedule, look_up: Callable[[], None] = lambda: None
+    box: LightCounter, config: RigConfig, schedule: Schedule, look_up: Callable[[], None] = lambda: None
 ) -> None:
     """Wait until the schedule's flashes fit into a train; the wait ends with the dark pause at the latest.
 

@@ -83,7 +83,7 @@ class Run(FrameSets):
         self._brightness = Brightness(schedule.lamps_of())
         self._host_clock = HostClock(schedule.tick_rate_hz)
         self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns)
-        self._ending = Ending(schedule.box.frame_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz)
+        self._ending = Ending(schedule.box.frame_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz, box.status)
         self._threads: list[Thread] = []
         self._is_playing = False
 
@@ -181,7 +181,7 @@ class Run(FrameSets):
         return _utc_from_host_ns(time.monotonic_ns() if host_ns is None else host_ns)
 
     def _keep_host_clock(self) -> None:
-        while not self._halt.wait(PROBE_EVERY_S):
+        while not self._halt.wait(TURN_S if self._host_clock.is_in_doubt else PROBE_EVERY_S):
             try:
                 self._probe()
             except RigError:

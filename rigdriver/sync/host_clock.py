@@ -3,8 +3,9 @@
 In: probes, each with the host times of sending and receiving and the box's tick in between. Out: the host time of a
 tick, and a bound that no delay can break: the box read its clock after we sent and before we received, so the true line
 passes through the interval of every round trip, whatever the way there and back took. All lines that do are kept; short
-round trips bound them most, long ones say next to nothing. When no line is left, one of the clocks has stepped or begun
-anew: that is counted, and everything before is forgotten, never averaged. This file refuses to know the link.
+round trips bound them most, long ones say next to nothing. A trip that leaves no line is doubted until the next one
+takes a side: with the lines so far, it was an outlier and is dropped; with the doubted one, a clock has stepped or begun
+anew, and everything before is forgotten. Nothing is averaged over a step. This file refuses to know the link.
 """
 
 from __future__ import annotations
@@ -81,19 +82,41 @@ class HostClock:
         self._nominal = 1e9 / tick_rate_hz
         self._trips: deque[RoundTrip] = deque(maxlen=WINDOW)
         self._known: tuple[_Lines, ClockFit] | None = None
+        self._doubted: RoundTrip | None = None
         self.resets = 0
         """How often a clock was found to have stepped or begun anew."""
+        self.outliers = 0
+        """Round trips that contradicted those before and after."""
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """The newest round trip contradicts those before: ask again soon."""
+        return self._doubted is not None
 
     def add(self, trip: RoundTrip) -> None:
-        """Take one more round trip; when it fits no line through those before, these are forgotten."""
-        is_back = bool(self._trips) and trip.t_box_ticks <= self._trips[-1].t_box_ticks
-        lines = None if is_back else self._lines_through([*self._trips, trip][-WINDOW:])
-        if lines is None:
-            self.resets += 1
-            self._trips.clear()
-            lines = self._lines_through([trip])
+        """Take one more round trip."""
+        doubted, self._doubted = self._doubted, None
+        if self._trips and trip.t_box_ticks <= self._trips[-1].t_box_ticks:
+            self._begin_with([trip])  # a tick that runs back: the box has begun anew
+        elif (lines := self._lines_through([*self._trips, trip][-WINDOW:])) is not None:
+            self.outliers += doubted is not None
+            self._take(trip, lines)
+        elif doubted is not None and self._lines_through([doubted, trip]) is not None:
+            self._begin_with([doubted, trip])
+        else:
+            self.outliers += doubted is not None
+            self._doubted = trip
+
+    def _begin_with(self, trips: list[RoundTrip]) -> None:
+        self.resets += 1
+        self._trips.clear()
+        for n in range(len(trips)):
+            lines = self._lines_through(trips[: n + 1])
+            assert lines is not None, "the caller has looked"
+            self._take(trips[n], lines)
+
+    def _take(self, trip: RoundTrip, lines: _Lines) -> None:
         self._trips.append(trip)
-        assert lines is not None, "through a single trip there are lines"
         self._known = lines, self._middle(lines)  # at once, for other threads read it
 
     @property
@@ -106,8 +129,8 @@ class HostClock:
         return None if self._known is None else round(self._known[1].map(t_box_ticks))
 
     def bound_ns(self, t_box_ticks: int) -> float:
-        """Return how far `host_ns` may be off at that tick: half the spread of all lines; infinite before a probe."""
-        if self._known is None:
+        """Return how far `host_ns` may be off at that tick: half the spread of all lines; infinite before a probe or in doubt."""
+        if self._known is None or self._doubted is not None:
             return float("inf")
         lines, fit = self._known
         lowest, highest = lines.interval(float(t_box_ticks - lines.x0))

@@ -83,6 +83,8 @@ class Matcher:
         self._next_index = 0
         self._held: dict[str, deque[Frame]] = {name: deque() for name in tracks}
         self._lost: dict[str, dict[int | None, GapReason]] = {name: {} for name in tracks}
+        self._nameless: dict[str, tuple[GapReason, int]] = {}
+        """Losses told without a frame id: the reason of as many of the next gaps that have no better one."""
         self._gone: dict[str, str] = {}
         self._edges_lost_before: int | None = None
         self._belated: list[str] = []
@@ -122,8 +124,9 @@ class Matcher:
             lost.update(dict.fromkeys(range(frame_id - min(count, MAX_LOST) + 1, frame_id + 1), reason))
             while len(lost) > MAX_LOST:
                 del lost[next(iter(lost))]
-        elif (pending := self._oldest_open(camera)) is not None:
-            pending.suspicions[camera] = Gap(camera, reason, f"{count} lost")
+        else:
+            known, already = self._nameless.get(camera, (reason, 0))
+            self._nameless[camera] = (reason, min(MAX_LOST, already + count if known is reason else count))
         return self._settle()
 
     def take_camera_gone(self, camera: str, detail: str) -> list[Resolved]:
@@ -292,6 +295,10 @@ class Matcher:
             return pending.suspicions[name]
         if reason is GapReason.NOT_EXPOSED and name not in pending.triggered:
             return Gap(name, GapReason.NOT_TRIGGERED)
+        known, count = self._nameless.get(name, (reason, 0))
+        if reason is GapReason.NOT_DELIVERED and count:
+            self._nameless[name] = (known, count - 1)
+            return Gap(name, known)
         return Gap(name, reason)
 
     def _close_out(self, pending: _Pending, reason: GapReason) -> None:
