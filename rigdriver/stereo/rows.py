@@ -23,13 +23,19 @@ def row_residual(
     left: Floats32, right: Floats32, field: Floats32, quality: Floats32, keep: Bytes
 ) -> tuple[float, float]:
     """Return median and robust standard deviation over the blocks of the row difference in pixels; NaN without any."""
-    shifts = np.full((-(-keep.shape[0] // BLOCK_CELLS), -(-keep.shape[1] // BLOCK_CELLS)), np.nan, np.float32)
-    _shift_blocks(left, right, field, quality, keep, shifts)
+    shifts = block_shifts(left, right, field, quality, keep)
     found = shifts[np.isfinite(shifts)]
     if not len(found):
         return float("nan"), float("nan")
     median = float(np.median(found))
     return median, 1.4826 * float(np.median(np.abs(found - median)))
+
+
+def block_shifts(left: Floats32, right: Floats32, field: Floats32, quality: Floats32, keep: Bytes) -> Floats32:
+    """Return by how many pixels the right image's match lies lower than the left's, (blocks down, across); or NaN."""
+    shifts = np.full((-(-keep.shape[0] // BLOCK_CELLS), -(-keep.shape[1] // BLOCK_CELLS)), np.nan, np.float32)
+    _shift_blocks(left, right, field, quality, keep, shifts)
+    return shifts
 
 
 @kernel
