@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from pytest_mock import MockerFixture
@@ -15,6 +14,7 @@ from rigdriver.errors import ConfigError, ScheduleError
 from rigdriver.frames import Edge, Pulse
 from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.schedule.plan import compile_schedule
+from rigdriver.wire.registers import LightSessionRecord
 from tests.unit.sync.planted import TICKS, rig_config
 
 LAMP = {"name": "flash", "kind": "pattern", "output": 6}
@@ -33,9 +33,9 @@ class Box:
     def __init__(self, *sessions: tuple[int, int]) -> None:
         self._sessions = list(sessions)
 
-    def light_session(self) -> SimpleNamespace:
+    def light_session(self) -> LightSessionRecord:
         session, train = self._sessions.pop(0) if len(self._sessions) > 1 else self._sessions[0]
-        return SimpleNamespace(session_pulses=session, train_pulses=train)
+        return LightSessionRecord(session, train)
 
 
 @pytest.fixture
