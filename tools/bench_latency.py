@@ -111,7 +111,8 @@ def print_table(figures: dict[str, object]) -> None:
         row = figures[key]
         assert isinstance(row, dict)
         print(f"{text:44}" + "".join(f"{row[name]:8.2f}" for name in PERCENTILES))
-    print(f"{'target':44}" + "".join(f"{TARGETS_MS.get(name, float('nan')):8.2f}" for name in PERCENTILES))
+    targets = "".join(f"{TARGETS_MS[name]:8.2f}" if name in TARGETS_MS else " " * 8 for name in PERCENTILES)
+    print(f"{'target':44}{targets}".rstrip())
 
 
 def main() -> int:

@@ -4,8 +4,8 @@ In: probes, each with the host times of sending and receiving and the box's tick
 tick, and a bound that no delay can break: the box read its clock after we sent and before we received, so the true line
 passes through the interval of every round trip, whatever the way there and back took. All lines that do are kept; short
 round trips bound them most, long ones say next to nothing. A trip that leaves no line is doubted until the next one
-takes a side: with the lines so far, it was an outlier and is dropped; with the doubted one, a clock has stepped or begun
-anew, and everything before is forgotten. Nothing is averaged over a step. This file refuses to know the link.
+takes a side: with the lines so far, it was an outlier and is dropped; with the doubted one, a clock has stepped or
+begun anew, and everything before is forgotten. Nothing is averaged over a step. This file refuses to know the link.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class HostClock:
         return None if self._known is None else round(self._known[1].map(t_box_ticks))
 
     def bound_ns(self, t_box_ticks: int) -> float:
-        """Return how far `host_ns` may be off at that tick: half the spread of all lines; infinite before a probe or in doubt."""
+        """Return how far `host_ns` may be off at that tick: half the spread of all lines; infinite in doubt."""
         if self._known is None or self._doubted is not None:
             return float("inf")
         lines, fit = self._known

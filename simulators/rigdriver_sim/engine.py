@@ -94,6 +94,11 @@ class EventEngine:
         """What the loop has counted so far."""
         return Pacing(self._actions, self._late_actions, self._worst_late_ns, self._total_late_ns)
 
+    @property
+    def origin_wall_ns(self) -> int:
+        """Wall time at which simulated time would have been 0: at pace 1, wall time is this plus simulated time."""
+        return self._anchor_wall_ns - self._anchor_sim_ns
+
     def wall_ns(self) -> int:
         """Wall time (monotonic) as this loop sees it."""
         return self._wall_ns()

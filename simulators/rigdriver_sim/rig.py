@@ -198,6 +198,7 @@ class SimulatedRig:
         """Return what the rig says about itself, as plain values."""
         return {
             "now_ns": self._engine.now_ns,
+            "origin_wall_ns": self._engine.origin_wall_ns,
             "pulse": self.wires.last_pulse,
             "pacing": asdict(self._engine.pacing),
             "box_state": self.box.state.name,

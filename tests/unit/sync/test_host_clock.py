@@ -105,11 +105,32 @@ def test_a_step_of_either_clock_is_noticed_and_never_averaged(step_ticks: int) -
     world.step_ticks = step_ticks
     world.t_ns += S
     clock.add(world.trip())
-    assert clock.resets == 1
+    assert clock.resets == (step_ticks == -(10**9))  # a tick that runs back says all by itself
+    assert clock.is_in_doubt == (clock.resets == 0)
+    assert world.error_ns(clock, world.t_ns) <= clock.bound_ns(world.tick(world.t_ns)) + 200
+    clock.add(world.trip())
+    assert (clock.resets, clock.is_in_doubt) == (1, False)
     assert world.error_ns(clock, world.t_ns) < 300_000
     assert world.error_ns(clock, world.t_ns) <= clock.bound_ns(world.tick(world.t_ns)) + 200
     world.probed(clock, 10)
     assert clock.resets == 1
+    assert world.error_ns(clock, world.t_ns) < 100_000
+
+
+@pytest.mark.parametrize("early_ticks", [-30_000, 30_000])
+def test_a_single_reading_that_cannot_be_is_an_outlier_and_changes_nothing(early_ticks: int) -> None:
+    world, clock = World(6, stall_share=0), HostClock(TICKS)
+    world.probed(clock, 20)
+    before = clock.host_ns(world.tick(world.t_ns))
+    world.t_ns += S
+    trip = world.trip()
+    clock.add(RoundTrip(trip.t_sent_ns, trip.t_received_ns, trip.t_box_ticks + early_ticks))
+    assert clock.is_in_doubt
+    assert clock.host_ns(world.tick(world.t_ns)) is not None
+    world.t_ns += S
+    clock.add(world.trip())
+    assert (clock.is_in_doubt, clock.outliers, clock.resets) == (False, 1, 0)
+    assert before is not None
     assert world.error_ns(clock, world.t_ns) < 100_000
 
 
