@@ -95,7 +95,7 @@ class CellReconstructor:
     ) -> None:
         """Raises CalibrationMismatch when the calibration holds no usable pair."""
         self._settings = settings or StereoSettings()
-        self._calibration = calibration
+        self.calibration = calibration
         chosen = volume or default_volume(calibration)
         self.pairs: tuple[PairGeometry, ...] = tuple(
             make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()
@@ -128,7 +128,7 @@ class CellReconstructor:
         """Return the points and the fused surface of each pod, of which meshes are made; raises as `reconstruct`."""
         begin = time.perf_counter()
         missing, found = _pixels(images, self.pairs)
-        self._calibration.check_sizes({name: (p.shape[1], p.shape[0]) for name, p in found.items()})
+        self.calibration.check_sizes({name: (p.shape[1], p.shape[0]) for name, p in found.items()})
         usable = [n for n, pair in enumerate(self.pairs) if not {pair.left.name, pair.right.name} & set(missing)]
         if not usable:
             return empty_cloud("no pod has both of its images: " + "; ".join(missing.values())), ()

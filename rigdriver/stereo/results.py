@@ -1,0 +1,110 @@
+"""What a reconstruction leaves in a folder: clouds, meshes, pictures and figures.json.
+
+In: clouds, surfaces and colour images, one frame set after the other. Out: DIR/<index>.ply (points with sigma),
+meshes where asked, DIR/pictures/<index>-*.png and one figures.json with points, residuals and times of every frame
+set and their medians. This file refuses to know where the images came from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.errors import UsageError
+from rigdriver.stereo.cloud import PointCloud
+from rigdriver.stereo.files import MESH_SUFFIXES, write_cloud, write_mesh
+from rigdriver.stereo.measure import deviations
+from rigdriver.stereo.mesh import SurfaceMesh, make_mesh
+from rigdriver.stereo.pictures import draw_map, draw_shaded
+from rigdriver.stereo.solid import close_for_printing
+from rigdriver.stereo.surface import Surface
+from rigdriver.stereo.texture import Pixels
+
+
+class Results:
+    """Writes the results of a sequence; the first mesh is what the later ones' deviation maps refer to."""
+
+    def __init__(
+        self, folder: Path, calibration: RigCalibration, meshes: Sequence[str] = (), has_pictures: bool = True
+    ) -> None:
+        """Raises UsageError for an unknown mesh format."""
+        self._suffixes = tuple("." + name.lower().lstrip(".") for name in meshes)
+        unknown = [suffix for suffix in self._suffixes if suffix not in MESH_SUFFIXES]
+        if unknown:
+            raise UsageError(f"mesh format {unknown[0]}: known are {', '.join(s.lstrip('.') for s in MESH_SUFFIXES)}")
+        self._folder, self._calibration, self._has_pictures = folder, calibration, has_pictures
+        self._rows: list[dict[str, object]] = []
+        self._first: SurfaceMesh | None = None
+        self._up = _up_of(calibration)
+        (folder / "pictures").mkdir(parents=True, exist_ok=True)
+
+    def add(
+        self,
+        index: str,
+        cloud: PointCloud,
+        surfaces: Sequence[Surface] = (),
+        images: Mapping[str, Pixels] | None = None,
+    ) -> None:
+        """Write one frame set."""
+        self._rows.append(
+            {"index": index, "points": len(cloud), "reason": cloud.reason or None, **cloud.figures.to_json()}
+        )
+        if cloud.is_empty:
+            return
+        write_cloud(cloud, self._folder / f"{index}.ply")
+        if not surfaces or not (self._suffixes or self._has_pictures):
+            return
+        mesh = make_mesh(surfaces, self._calibration, images)
+        for suffix in self._suffixes:
+            stl = suffix == ".stl"
+            write_mesh(close_for_printing(mesh) if stl else mesh, self._folder / f"{index}-mesh{suffix}")
+        if self._has_pictures:
+            self._draw(index, mesh)
+
+    def _draw(self, index: str, mesh: SurfaceMesh) -> None:
+        sigma_um = 1e3 * mesh.sigma_mm
+        top = float(np.ceil(np.percentile(sigma_um, 98) / 5) * 5)
+        self._save(f"{index}-shaded", draw_shaded(mesh, self._up))
+        if mesh.colours is not None:
+            self._save(f"{index}-texture", draw_shaded(mesh, self._up, has_colour=True))
+        title = f"{index}: predicted standard uncertainty"
+        self._save(f"{index}-sigma", draw_map(mesh, sigma_um, title, "um", (0.0, max(top, 5.0)), self._up))
+        if self._first is None:
+            self._first = mesh
+            return
+        off, _ = deviations(mesh, self._first)
+        reach = float(np.clip(np.nanpercentile(np.abs(off), 98) if np.isfinite(off).any() else 1.0, 0.05, 5.0))
+        reach = float(np.ceil(reach * 20) / 20)
+        title = f"{index}: distance to the first frame set"
+        self._save(f"{index}-deviation", draw_map(mesh, off, title, "mm", (-reach, reach), self._up))
+
+    def _save(self, name: str, picture: npt.NDArray[np.uint8]) -> None:
+        path = self._folder / "pictures" / f"{name}.png"
+        if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
+            raise UsageError(f"{path}: cannot be written; make room or name another folder")
+
+    def finish(self, dropped: int = 0) -> dict[str, object]:
+        """Write figures.json and return the summary that stands in it."""
+        done = [row for row in self._rows if row["points"]]
+        totals = [float(row["times_ms"]["total"]) for row in done]  # type: ignore[index]
+        summary: dict[str, object] = {
+            "frame_sets": len(self._rows), "reconstructed": len(done), "dropped_frame_sets": dropped,
+            "points_median": float(np.median([float(str(row["points"])) for row in done])) if done else None,
+            "time_ms_median": float(np.median(totals)) if totals else None,
+        }  # fmt: skip
+        text = json.dumps({"summary": summary, "frame_sets": self._rows}, indent=1)
+        (self._folder / "figures.json").write_text(text + "\n", encoding="utf-8")
+        return summary
+
+
+def _up_of(calibration: RigCalibration) -> npt.NDArray[np.float64]:
+    """Up, as the colour cameras stand (their images are looked at), else the geometry cameras."""
+    chosen = [c for c in calibration if c.role == "texture"] or list(calibration)
+    up: npt.NDArray[np.float64] = -np.sum([camera.T_cam_world[1, :3] for camera in chosen], axis=0)
+    return up / max(float(np.linalg.norm(up)), 1e-9)
