@@ -1,22 +1,30 @@
-"""Does the calibration that the rig file names belong to this rig, and how old is it?
+"""Does the calibration that the rig file names belong to this rig, how old is it, and has a camera moved since?
 
-In: the rig's configuration, the sizes of its cameras' images, the date. Out: one check, none when the rig file names no
-calibration. Whether a camera has moved since is not told here: that needs a board or a face in view
-(`rigdriver calibrate check`). This file refuses to open devices.
+In: the rig's configuration, its images' sizes, the date; a few frame sets of a run. Out: two checks, or none when the
+rig file names no calibration. Whether a camera has moved is seen on a surface in speckle light; with nothing in view it
+is unknown. This file refuses to open devices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load
+from rigdriver.calibration.health import check
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
-from rigdriver.selftest.result import CheckResult, Status, verdict
+from rigdriver.frames import FrameSet
+from rigdriver.selftest.result import CheckResult, Status, unknown, verdict
 
 NAME = "calibration.file"
+HEALTH = "calibration.health"
+HOLDS = "no camera moved"
+NOTHING_SEEN = (
+    "no surface in speckle light is in view: have somebody sit before the rig, or hold the board and use "
+    "`rigdriver calibrate check`"
+)
 EXPECTED = "this rig's"
 
 
@@ -29,6 +37,26 @@ def judge_calibration(config: RigConfig, sizes_px: Mapping[str, tuple[int, int]]
     except CalibrationMismatch as exc:
         return [CheckResult(NAME, Status.FAILED, "refused", EXPECTED, remedy=str(exc))]
     return [verdict(True, NAME, told(known, now), EXPECTED)]
+
+
+def judge_health(
+    config: RigConfig, sizes_px: Mapping[str, tuple[int, int]], frame_sets: Sequence[FrameSet]
+) -> list[CheckResult]:
+    """Ask the frame sets' speckle whether a camera has moved; nothing when there is no calibration that fits."""
+    from rigdriver.stereo.witness import SpeckleWitness  # noqa: PLC0415  compiled code is slow to import
+
+    if config.calibration is None:
+        return []
+    try:
+        known = load(config.calibration, config, sizes_px)
+        witness = SpeckleWitness(known)
+    except CalibrationMismatch as exc:
+        return [unknown(HEALTH, HOLDS, str(exc))]
+    found = check(known, [witness.observe(frame_set) for frame_set in frame_sets])
+    if not found.frame_sets:
+        return [unknown(HEALTH, HOLDS, NOTHING_SEEN)]
+    measured = HOLDS if found.is_healthy or found.turn is None else f"{found.turn.camera} moved"
+    return [verdict(found.is_healthy, HEALTH, measured, HOLDS, remedy=str(found))]
 
 
 def told(known: RigCalibration, now: datetime) -> str:

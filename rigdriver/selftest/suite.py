@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 from rigdriver.errors import RigError
 from rigdriver.rig import Rig
 from rigdriver.selftest import box_checks, opening
-from rigdriver.selftest.calibration_checks import judge_calibration
+from rigdriver.selftest.calibration_checks import judge_calibration, judge_health
 from rigdriver.selftest.result import CheckResult, Report, unknown
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
+from rigdriver.selftest.samples import Samples
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
 
+LOOKED_AT = 5
+"""Frame sets of the run whose images are asked about the calibration."""
 Tell = Callable[[str], None]
 Stage = Callable[[Rig], Iterable[CheckResult]]
 
@@ -67,7 +70,11 @@ def _wiring(rig: Rig) -> list[CheckResult]:
 
 def _run(rig: Rig) -> list[CheckResult]:
     before = rig.cameras.statistics()
+    samples = Samples(LOOKED_AT if rig.config.calibration else 0)
     with rig.run(frames=FRAME_SETS) as run:
-        proofs, gaps = keep(run)
+        proofs, gaps = keep(samples.watch(run))
         dropped = run.statistics.dropped_frame_sets
-    return judge_run(Observed(proofs, gaps, dropped, before, rig.cameras.statistics()), rig.config)
+    checks = judge_run(Observed(proofs, gaps, dropped, before, rig.cameras.statistics()), rig.config)
+    if rig.config.calibration is not None:
+        checks += judge_health(rig.config, rig.sizes_px(), samples.frame_sets)
+    return checks

@@ -63,7 +63,7 @@ class SpeckleWitness:
 
     def observe_images(self, images: dict[str, Image]) -> list[Observation]:
         """As `observe`, for grey images by camera."""
-        seen = [found for n in range(len(self._tools)) if (found := self._look(n, images)) is not None]
+        seen = [pod for n in range(len(self._tools)) if (pod := self._look(n, images)) is not None]
         found: list[Observation] = [_row_matches(one) for one in seen]
         for a, b in pairwise(seen):
             found += [_steps(a, b), _steps(b, a)]
@@ -102,7 +102,7 @@ def _row_matches(seen: _Seen) -> PairMatches:
 def _steps(a: _Seen, b: _Seen) -> SurfaceSteps:
     """Places of pod a's surface that pod b measured too."""
     cells = np.argwhere(a.keep[::STRIDE_CELLS, ::STRIDE_CELLS]) * STRIDE_CELLS
-    at_a = cells[:, ::-1] * CELL_PX + MIDDLE_PX
+    at_a: Array = cells[:, ::-1].astype(np.float64) * CELL_PX + MIDDLE_PX
     points, normals = _points(a, at_a), _normals(a, at_a)
     local = (points - b.pair.centre_mm) @ b.pair.R_pair_world.T
     at_b = b.pair.focal_px * local[:, :2] / local[:, 2:] + [b.pair.left_cx_px, b.pair.cy_px]

@@ -10,8 +10,13 @@ import pytest
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.evidence import PairMatches, SurfaceSteps, gather
+from rigdriver.calibration.file import save
 from rigdriver.calibration.health import HealthMonitor
 from rigdriver.calibration.project import rotation_matrix
+from rigdriver.config import RigConfig
+from rigdriver.frames import Frame, FrameSet, Proof
+from rigdriver.selftest.calibration_checks import judge_health
+from rigdriver.selftest.result import Status
 from rigdriver.stereo.witness import SpeckleWitness
 
 HEAD = {"kind": "head", "seed": 22, "motion": {"smile": 0.5}}
@@ -64,6 +69,49 @@ def test_a_turn_of_200_urad_is_noticed_and_measured(render, camera, axis):
     found = verdict(render, lambda calibration: turned(calibration, camera, tuple(turn)))
     assert not found.is_healthy, str(found)
     assert camera in (found.turn.camera, *found.others), str(found)
+
+
+@pytest.fixture
+def config(tmp_path):
+    names = ("left_upper", "left_lower", "left_colour", "right_upper", "right_lower", "right_colour")
+    cameras = [{"name": n, "serial": f"SIM{i}", "output": i} for i, n in enumerate(names)]
+    table = {"name": "sim", "box": {"url": "x"}, "genicam": {"producers": ["x.cti"]}, "cameras": cameras}
+    return RigConfig.model_validate({**table, "calibration": str(tmp_path / "calibration.json")})
+
+
+def judged(render, config, bend, *, is_blank=False):
+    """The self-test's health check on three frame sets of a head."""
+    views = [render(HEAD, index=n, size_px=SIZE_PX) for n in range(FRAME_SETS)]
+    cameras = {c.name: replace(views[0].calibration[c.name], serial=c.serial) for c in config.cameras}
+    save(bend(replace(views[0].calibration, cameras=MappingProxyType(cameras))), config.calibration)
+    proof = Proof(0, 1, 0, 1, MappingProxyType({}), 0.0, "proved")
+    sets = [
+        FrameSet(
+            n, 0, 0, {k: Frame(k, n, 0, 0, "Mono8", i * (not is_blank)) for k, i in view.images.items()},
+            MappingProxyType({}), proof,
+        )
+        for n, view in enumerate(views)
+    ]  # fmt: skip
+    (check,) = judge_health(config, dict.fromkeys(cameras, SIZE_PX), sets)
+    return check
+
+
+def test_the_self_test_says_that_no_camera_moved(render, config):
+    check = judged(render, config, lambda calibration: calibration)
+    assert (check.status, check.measured) == (Status.GOOD, "no camera moved")
+
+
+def test_the_self_test_says_which_camera_moved_and_what_to_do(render, config):
+    check = judged(render, config, lambda calibration: turned(calibration, "right_upper", (0.0, 300.0, 0.0)))
+    assert check.status is Status.FAILED
+    assert "right_upper" in check.remedy
+    assert "take six views of the board" in check.remedy
+
+
+def test_the_self_test_does_not_know_when_nothing_is_in_view(render, config):
+    check = judged(render, config, lambda calibration: calibration, is_blank=True)
+    assert check.status is Status.UNKNOWN
+    assert "no surface in speckle light is in view" in check.remedy
 
 
 def test_images_that_are_missing_give_no_evidence(render):
