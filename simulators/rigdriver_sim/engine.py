@@ -95,6 +95,11 @@ class EventEngine:
         return Pacing(self._actions, self._late_actions, self._worst_late_ns, self._total_late_ns)
 
     @property
+    def clock_ns(self) -> int:
+        """What a clock that is never late shows: `now_ns` waits for actions that are overdue, crystals do not."""
+        return max(self._now_ns, self._modelled_ns()) if self.pace > 0 else self._now_ns
+
+    @property
     def origin_wall_ns(self) -> int:
         """Wall time at which simulated time would have been 0: at pace 1, wall time is this plus simulated time."""
         return self._anchor_wall_ns - self._anchor_sim_ns

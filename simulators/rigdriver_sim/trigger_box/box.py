@@ -132,6 +132,7 @@ class SimulatedBox:
     def _boot(self) -> Machine:
         machine = Machine(self._setup.facts, self._input_levels)
         machine.behaviour.may_expire = self._is_host_silent
+        machine.read_clock_by(lambda t_ticks: max(t_ticks, self.clock.ticks(self._engine.clock_ns)))
         return machine
 
     def _reboot(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 
 from rigdriver_sim.trigger_box import messages
 from rigdriver_sim.trigger_box import registers as r
@@ -37,6 +38,10 @@ class Machine:
         self._space = Registers(self.behaviour, self._core, self._counters)
 
     # ---------------------------------------------------------------- the world outside
+
+    def read_clock_by(self, probe_ticks: Callable[[int], int]) -> None:
+        """Answer clock probes by this reading of the clock; it is given the tick of the request, and never earlier."""
+        self._space.probe_ticks = probe_ticks
 
     def receive(self, data: bytes, t_ticks: int) -> None:
         """Take bytes from the host, all of which arrived by now."""

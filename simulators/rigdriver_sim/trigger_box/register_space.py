@@ -29,6 +29,8 @@ class Registers:
     def __init__(self, behaviour: Behaviour, core: CoreRegisters, counters: Callable[[], Values]) -> None:
         self.last_event: dict[int, bytes] = {}
         """Payload of the last event of each register."""
+        self.probe_ticks: Callable[[int], int] = lambda t_ticks: t_ticks
+        """What the clock shows when a probe is answered, given the tick of the request."""
         self._box = behaviour
         self._core = core
         self._written: dict[int, Values] = {}
@@ -52,7 +54,7 @@ class Registers:
             return False
         self._written[register.address] = values
         if register.address == r.REG_CLOCK_PROBE:
-            self._written[register.address] = _probe_answer(values[0], t_ticks)
+            self._written[register.address] = _probe_answer(values[0], self.probe_ticks(t_ticks))
         return True
 
     def reply(self, register: Register, request: Request, t_ticks: int) -> bytes:
