@@ -1,4 +1,8 @@
-"""The self-test and the command line on a whole rig, as a user starts them."""
+"""The self-test and the command line on a whole rig, as a user starts them.
+
+In: command lines, and a rig that runs beside them. Out: exit statuses, printed lines and files. What each verb computes
+is tested under tests/unit.
+"""
 
 from __future__ import annotations
 

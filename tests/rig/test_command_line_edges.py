@@ -1,4 +1,8 @@
-"""The command line where it hurts: closed and full outputs, paths that are no folders, signals."""
+"""The command line where it hurts: closed and full outputs, paths that are no folders, signals.
+
+In: command lines under bad conditions. Out: one line that says what to do, the right status, and no process left
+behind.
+"""
 
 from __future__ import annotations
 

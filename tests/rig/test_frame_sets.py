@@ -1,4 +1,8 @@
-"""Frame sets of a whole rig, scored against what the simulator knows: its truth log and the stamp in each image."""
+"""Frame sets of a whole rig, scored against what the simulator knows: its truth log and the stamp in each image.
+
+In: runs of the driver as an application makes them. Out: frame sets without a wrong frame, and gaps where the simulator
+really lost something. On metal, which knows no truth, those that need it are skipped.
+"""
 
 from __future__ import annotations
 

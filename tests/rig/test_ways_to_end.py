@@ -1,4 +1,8 @@
-"""Every way in which a run may end before its time: the box is idle afterwards, and the rig can run again."""
+"""Every way in which a run may end before its time: the box is idle afterwards, and the rig can run again.
+
+In: a running rig, and an application that returns, raises, is slow or is killed. Out: all lamps off, no thread and no
+port left, and a run that can be started again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A rig changes its state only along the table."""
+"""A rig changes its state only along the table.
+
+In: every pair of state and wish. Out: the new state where the table has one, StateError where it has none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`rigdriver config check`, and the choice of a rig."""
+"""`rigdriver config check`, and the choice of a rig.
+
+In: rig files, sound and not, and ways to name one. Out: what is printed and the exit status. No device is opened.
+"""
 
 import json
 from pathlib import Path

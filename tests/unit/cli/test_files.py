@@ -1,4 +1,8 @@
-"""Images and proofs as files."""
+"""Images and proofs as files.
+
+In: frame sets made here, and writers that fall behind or fail. Out: images, rows and JSON that other programs read;
+what was taken for writing is copied first.
+"""
 
 import csv
 import json

@@ -1,4 +1,8 @@
-"""The PNG encoder, read back by another implementation."""
+"""The PNG encoder, read back by another implementation.
+
+In: images of each depth and channel count. Out: bytes from which OpenCV, which did not write them, reads the same
+pixels.
+"""
 
 import cv2
 import numpy as np

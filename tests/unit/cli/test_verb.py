@@ -1,4 +1,8 @@
-"""How verbs end."""
+"""How verbs end.
+
+In: verbs that return, fail, or are interrupted. Out: exit statuses and the one line on the error stream; never a
+traceback for what a user or a device did.
+"""
 
 import os
 import signal

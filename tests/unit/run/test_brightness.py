@@ -1,4 +1,8 @@
-"""A lamp that is dead or weak shows in the images, whatever the box says of its output."""
+"""A lamp that is dead or weak shows in the images, whatever the box says of its output.
+
+In: frames with a planted brightness. Out: a note that names the camera, or none. What the lamp was told to do is not
+asked.
+"""
 
 from __future__ import annotations
 

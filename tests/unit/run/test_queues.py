@@ -1,4 +1,7 @@
-"""The queues of a run: order kept, room bounded, nobody left waiting."""
+"""The queues of a run: order kept, room bounded, nobody left waiting.
+
+In: items from several threads. Out: the same items in order, counted drops, and ends that everybody who waits hears of.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The compiled schedule does what the plan says, and a plan that would break a limit is refused."""
+"""The compiled schedule does what the plan says, and a plan that would break a limit is refused.
+
+In: plans with lamps and limits. Out: steps whose light lies inside every exposure that it is for, or a refusal with the
+limit and the figure.
+"""
 
 from __future__ import annotations
 

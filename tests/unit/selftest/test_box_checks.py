@@ -1,4 +1,7 @@
-"""The checks of the trigger box, on boxes with one thing wrong."""
+"""The checks of the trigger box, on boxes with one thing wrong.
+
+In: a box made for the test, with one fault each. Out: the verdict and the sentence of each check. No port is opened.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What an error while opening says about each check."""
+"""What an error while opening says about each check.
+
+In: the errors that opening a rig can raise. Out: which check failed, which are unknown for that reason, and which are
+good.
+"""
 
 import pytest
 

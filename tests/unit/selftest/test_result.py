@@ -1,4 +1,7 @@
-"""The verdict over all checks, as scripts read it."""
+"""The verdict over all checks, as scripts read it.
+
+In: results of checks. Out: one verdict and its exit status; unknown is never good.
+"""
 
 import json
 

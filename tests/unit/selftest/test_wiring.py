@@ -1,4 +1,8 @@
-"""The wiring check against a small rig of wires that can be plugged wrongly."""
+"""The wiring check against a small rig of wires that can be plugged wrongly.
+
+In: cables plugged right, swapped and missing. Out: what is connected to what, and the sentence that tells a technician
+which cable to move.
+"""
 
 from __future__ import annotations
 

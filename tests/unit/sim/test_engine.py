@@ -1,4 +1,7 @@
-"""The loop, with a fake wall clock: order, pace, leaps, gates, descriptors, lateness."""
+"""The loop, with a fake wall clock: order, pace, leaps, gates, descriptors, lateness.
+
+In: due times, descriptors and gates. Out: what was called and when, in simulated time. Nothing here sleeps.
+"""
 
 from __future__ import annotations
 

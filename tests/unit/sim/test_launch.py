@@ -1,4 +1,8 @@
-"""Starting and ending a simulated rig: what it offers, and that nothing stays behind, however it ends."""
+"""Starting and ending a simulated rig: what it offers, and that nothing stays behind, however it ends.
+
+In: scenarios, and a child that is ended, killed or orphaned. Out: a rig file and a control socket that work, and
+nothing left behind.
+"""
 
 from __future__ import annotations
 

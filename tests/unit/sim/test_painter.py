@@ -1,4 +1,7 @@
-"""Stamps and painted frames."""
+"""Stamps and painted frames.
+
+In: pulses, cameras and exposures. Out: pixels whose stamp reads back as the pulse that made them.
+"""
 
 from __future__ import annotations
 

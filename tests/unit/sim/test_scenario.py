@@ -1,4 +1,8 @@
-"""Scenario files, spec strings and what their errors say."""
+"""Scenario files, spec strings and what their errors say.
+
+In: TOML and spec strings, sound and not. Out: the scenario, the rig file that the driver reads, or one error with key,
+value and line.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Cables and what goes wrong on them: edges to cameras, lines to the box, lamps, truth."""
+"""Cables and what goes wrong on them: edges to cameras, lines to the box, lamps, truth.
+
+In: output edges of the box, and planted cuts and swaps. Out: edges at the cameras and lines at the box, each at its
+time, and a truth that tells what was done.
+"""
 
 from __future__ import annotations
 

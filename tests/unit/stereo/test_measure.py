@@ -1,4 +1,8 @@
-"""Measuring on meshes whose sizes are known."""
+"""Measuring on meshes whose sizes are known.
+
+In: balls of known size, and skin that moves. Out: distances, areas, volumes and sections within a stated bound, or a
+refusal where a mesh has none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Without a box, frames are grouped by arrival and never called proved."""
+"""Without a box, frames are grouped by arrival and never called proved.
+
+In: frames of free-running cameras at any phase, with losses. Out: frame sets by arrival, whose proof says that they are
+unproved.
+"""
 
 from __future__ import annotations
 
