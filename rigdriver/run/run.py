@@ -45,6 +45,9 @@ from rigdriver.sync.track import Track
 
 FIRST_PROBES = 8
 PROBE_EVERY_S = 1.0
+PROBE_SOON_S = 0.2
+VAGUE_NS = 100_000
+"""While box time is known no better than this, it is asked for more often."""
 PREAMBLE_ATTEMPTS = 3
 
 
@@ -176,12 +179,16 @@ class Run(FrameSets):
         probe = self._box.probe_clock()
         self._host_clock.add(RoundTrip(probe.t_sent_ns, probe.t_received_ns, probe.t_box_ticks))
 
+    def _is_box_time_vague(self) -> bool:
+        fit = self._host_clock.fit
+        return fit is None or self._host_clock.bound_ns(fit.x0) > VAGUE_NS
+
     def _utc_ns(self, t_box_ticks: int) -> int:
         host_ns = self._host_clock.host_ns(t_box_ticks)
         return _utc_from_host_ns(time.monotonic_ns() if host_ns is None else host_ns)
 
     def _keep_host_clock(self) -> None:
-        while not self._halt.wait(TURN_S if self._host_clock.is_in_doubt else PROBE_EVERY_S):
+        while not self._halt.wait(PROBE_SOON_S if self._is_box_time_vague() else PROBE_EVERY_S):
             try:
                 self._probe()
             except RigError:

@@ -10,7 +10,6 @@ begun anew, and everything before is forgotten. Nothing is averaged over a step.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,9 @@ import numpy.typing as npt
 from rigdriver.clock import ClockFit
 
 WINDOW = 64
-"""Probes remembered; one a second is a minute, in which a crystal is a straight line."""
+"""Probes remembered: those that bound most, by their duration and age."""
+OLDEST_S = 100
+"""No probe is remembered longer: in so short a time a crystal is a straight line."""
 RATE_BOUND = 300e-6
 """Two crystals of 150 ppm each, the worst that a box or computer is built with."""
 WANDER = 0.2e-6
@@ -80,7 +81,7 @@ class HostClock:
 
     def __init__(self, tick_rate_hz: int) -> None:
         self._nominal = 1e9 / tick_rate_hz
-        self._trips: deque[RoundTrip] = deque(maxlen=WINDOW)
+        self._trips: list[RoundTrip] = []
         self._known: tuple[_Lines, ClockFit] | None = None
         self._doubted: RoundTrip | None = None
         self.resets = 0
@@ -98,7 +99,7 @@ class HostClock:
         doubted, self._doubted = self._doubted, None
         if self._trips and trip.t_box_ticks <= self._trips[-1].t_box_ticks:
             self._begin_with([trip])  # a tick that runs back: the box has begun anew
-        elif (lines := self._lines_through([*self._trips, trip][-WINDOW:])) is not None:
+        elif (lines := self._lines_through([*self._best(trip), trip])) is not None:
             self.outliers += doubted is not None
             self._take(trip, lines)
         elif doubted is not None and self._lines_through([doubted, trip]) is not None:
@@ -106,6 +107,14 @@ class HostClock:
         else:
             self.outliers += doubted is not None
             self._doubted = trip
+
+    def _best(self, newest: RoundTrip) -> list[RoundTrip]:
+        """Return the trips that are worth keeping beside the newest one."""
+        young = [t for t in self._trips if newest.t_sent_ns - t.t_sent_ns < OLDEST_S * 1_000_000_000]
+        if len(young) < WINDOW:
+            return young
+        worst = max(young, key=lambda t: t.duration_ns + 2 * WANDER * (newest.t_sent_ns - t.t_sent_ns))
+        return [t for t in young if t is not worst]
 
     def _begin_with(self, trips: list[RoundTrip]) -> None:
         self.resets += 1
@@ -116,7 +125,7 @@ class HostClock:
             self._take(trips[n], lines)
 
     def _take(self, trip: RoundTrip, lines: _Lines) -> None:
-        self._trips.append(trip)
+        self._trips = [*self._best(trip), trip]
         self._known = lines, self._middle(lines)  # at once, for other threads read it
 
     @property
