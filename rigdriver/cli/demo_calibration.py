@@ -34,7 +34,10 @@ def calibrate_simulated(config: RigConfig, out: Path) -> bool:
         return False
     board = PRESETS["face"]
     with progress_bar("searching the board", 100) as advance:
-        found = detect_folder(folder / "views", board, progress=lambda share, _what: advance(round(100 * share)))
+        cameras = [c.name for c in config.cameras if (folder / "views" / c.name).is_dir()]
+        found = detect_folder(
+            folder / "views", board, cameras, progress=lambda share, _what: advance(round(100 * share))
+        )
     options = SolveOptions(config.name, identities=identities(config))
     made = calibrated(found.observations, board, options, folder / "calibration.json", folder / "report")
     return _tell(made)
