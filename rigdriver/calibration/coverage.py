@@ -28,7 +28,6 @@ TILT_DEG = 12.0
 ENOUGH_DEPTH = 0.12
 """Spread of the distances, as a share of the distance."""
 ENOUGH_SHARED = 6
-DIRECTIONS = ("left", "right", "up", "down")
 FOCAL_SHARE = 3.0
 """Focal length in image widths that is assumed for tilts; a wrong one changes their size, not their direction."""
 

@@ -128,8 +128,10 @@ def _scalar(path: Path, key: str) -> float:
     return value
 
 
-def _camera(name: str, serial: str, size: tuple[int, int], K: Array, d: Array, T: Array) -> CameraCalibration:
-    values = np.asarray(d, dtype=np.float64).ravel()
+def _camera(
+    name: str, serial: str, size_px: tuple[int, int], K: Array, distortion: Array, T_cam_world: Array
+) -> CameraCalibration:
+    values = np.asarray(distortion, dtype=np.float64).ravel()
     if len(values) > 8 and np.any(values[8:] != 0):
         raise CalibrationMismatch(
             f"camera {name}: has thin prism or tilt parameters; expected a lens model of 4, 5 or 8 parameters"
@@ -137,7 +139,12 @@ def _camera(name: str, serial: str, size: tuple[int, int], K: Array, d: Array, T
     coefficients = pad_distortion(values[:8])
     count = 5 if not np.any(coefficients[5:]) else 8
     return CameraCalibration(
-        name, serial, size, np.array(K, dtype=np.float64), coefficients[:count].copy(), np.array(T, dtype=np.float64)
+        name=name,
+        serial=serial,
+        size_px=size_px,
+        K=np.array(K, dtype=np.float64),
+        distortion=coefficients[:count].copy(),
+        T_cam_world=np.array(T_cam_world, dtype=np.float64),
     )
 
 

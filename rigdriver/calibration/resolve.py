@@ -20,7 +20,7 @@ from rigdriver.calibration.outliers import judge_corners, noise_px
 from rigdriver.calibration.project import inverse, pad_distortion, rotation_vector, transform
 from rigdriver.calibration.screen import screen
 from rigdriver.calibration.start import board_poses, stand_boards
-from rigdriver.calibration.uncertainty import expect_accuracy, sigmas_of
+from rigdriver.calibration.uncertainty import VOLUME_DIAMETER_MM, expect_accuracy, sigmas_of
 from rigdriver.errors import UsageError, ViewsInconsistent, ViewsInsufficient
 
 Array = npt.NDArray[np.float64]
@@ -28,6 +28,11 @@ Array = npt.NDArray[np.float64]
 FEWEST_VIEWS = 3
 LARGEST_TIMES = 3.0
 """Other cameras may miss by so many times their calibrated RMS before they are said to have moved too."""
+ALWAYS_ALLOWED_PX = 0.3
+USUAL_RMS_PX = 0.2
+"""Taken for a camera whose calibration does not tell, as an imported one."""
+RMS_OF_MEDIAN = 1.2
+"""Of the length of a Gaussian error in the plane: sqrt(2) / sqrt(2 ln 2), rounded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,9 +108,9 @@ def _refuse_others_moved(calibration: RigCalibration, table: Observations, miss:
         mine = table.camera == c
         if c == moved or not mine.any():
             continue
-        rms = 1.2 * float(np.median(np.linalg.norm(miss[mine], axis=1)))  # of Gaussian noise; outliers do not count
-        before = camera.rms_px if np.isfinite(camera.rms_px) else 0.2
-        if rms > max(LARGEST_TIMES * before, 0.3):
+        rms = RMS_OF_MEDIAN * float(np.median(np.linalg.norm(miss[mine], axis=1)))  # outliers do not count
+        before = camera.rms_px if np.isfinite(camera.rms_px) else USUAL_RMS_PX
+        if rms > max(LARGEST_TIMES * before, ALWAYS_ALLOWED_PX):
             raise ViewsInconsistent(
                 f"camera {camera.name}: misses by {rms:.2f} px RMS, at its calibration {before:.2f} px; not only "
                 f"{table.cameras[moved]} has moved; calibrate the whole rig"
@@ -165,7 +170,7 @@ def _with_uncertainty(
     matrix = np.block([[before, across.T], [across, across @ inherit.T + pose.matrix]])
     covariance = Covariance((*names, *pose.parameters), matrix)
     share = old.board.square_sigma_mm / old.board.square_mm
-    diameter = old.accuracy.diameter_mm if old.accuracy else 300.0
+    diameter = old.accuracy.diameter_mm if old.accuracy else VOLUME_DIAMETER_MM
     cameras = {c.name: replace(c, sigmas=MappingProxyType(sigmas_of(covariance, c.name))) for c in new.cameras.values()}
     accuracy = expect_accuracy(cameras, list(new.pods().values()), covariance, share, diameter)
     return replace(new, cameras=MappingProxyType(cameras), covariance=covariance, accuracy=accuracy)

@@ -30,7 +30,7 @@ from rigdriver.calibration.outliers import (
 from rigdriver.calibration.project import transform
 from rigdriver.calibration.screen import screen
 from rigdriver.calibration.start import FEWEST_VIEWS, first_guess
-from rigdriver.calibration.uncertainty import expect_accuracy, invert, sigmas_of
+from rigdriver.calibration.uncertainty import VOLUME_DIAMETER_MM, expect_accuracy, invert, sigmas_of
 from rigdriver.errors import BoardMismatch, UsageError, ViewsInconsistent
 
 Array = npt.NDArray[np.float64]
@@ -63,7 +63,7 @@ class SolveOptions:
     is_bow_free: bool = True
     """Find the board's bow too; needs no measurement and removes what a bent board would do."""
     identities: Mapping[str, CameraIdentity] = field(default_factory=lambda: MappingProxyType({}))
-    volume_diameter_mm: float = 300.0
+    volume_diameter_mm: float = VOLUME_DIAMETER_MM
     """The ball for which the expected 3D error is stated, around the point at which the cameras aim."""
     focal_share: float | None = None
     """Focal length in image widths, if the views alone cannot hold it."""

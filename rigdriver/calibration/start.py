@@ -25,6 +25,9 @@ FEWEST_VIEWS = 3
 """Views that a camera needs for its own guess; with fewer it is refused."""
 MOST_VIEWS = 14
 """Views that a lens's first guess uses; more cost time and change nothing."""
+FOCAL_WIDTHS = (0.2, 50.0)
+"""Focal lengths, in image widths, outside of which a guess is no lens."""
+USUAL_FOCAL_WIDTHS = 2.0
 AGREE_RAD = 0.03
 AGREE_SHARE = 0.03
 """Two guesses of a relative pose agree within this angle and this share of the distance to the board."""
@@ -100,8 +103,8 @@ def _one_lens(observations: Observations, flat: Array, parts: Sequence[slice], s
         )
         flags |= cv2.CALIB_USE_INTRINSIC_GUESS
         guess = cv2.initCameraMatrix2D([o.reshape(-1, 1, 3) for o in on_board], seen, size, 1.0)
-        if not np.isfinite(guess).all() or not 0.2 * size[0] < guess[0, 0] < 50 * size[0]:
-            f = 2.0 * size[0]
+        if not np.isfinite(guess).all() or not _is_lens(guess[0, 0], size[0]):
+            f = USUAL_FOCAL_WIDTHS * size[0]
             guess = np.array([[f, 0, (size[0] - 1) / 2], [0, f, (size[1] - 1) / 2], [0, 0, 1]])
         stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 1e-5)
         _, K, d, _, _, _, _, errors = cv2.calibrateCameraExtended(
@@ -113,9 +116,11 @@ def _one_lens(observations: Observations, flat: Array, parts: Sequence[slice], s
         if good.all():
             break
         chosen = [p for p, is_good in zip(chosen, good, strict=True) if is_good]
-    if lens is None or not 0.2 * size[0] < lens[0] < 50 * size[0]:
-        return None
-    return lens
+    return lens if lens is not None and _is_lens(lens[0], size[0]) else None
+
+
+def _is_lens(focal_px: float, width_px: int) -> bool:
+    return FOCAL_WIDTHS[0] * width_px < focal_px < FOCAL_WIDTHS[1] * width_px
 
 
 def _spread(observations: Observations, parts: Sequence[slice]) -> list[slice]:
@@ -155,12 +160,13 @@ def board_poses(observations: Observations, flat: Array, part: slice, lens: Arra
     return poses
 
 
-def _gap(T: Array, others: Array) -> Array:
-    """How far poses (N, 4, 4) are from T, 1 being as far as two guesses of one pose may be."""
-    R = others[:, :3, :3] @ T[:3, :3].T
+def _gap(T_second_first: Array, others: Array) -> Array:
+    """How far poses (N, 4, 4) of the same two are from this one, 1 being as far as two guesses of one may be."""
+    turn, shift = T_second_first[:3, :3], T_second_first[:3, 3]
+    R = others[:, :3, :3] @ turn.T
     angle = np.arccos(np.clip((np.trace(R, axis1=1, axis2=2) - 1) / 2, -1, 1))
-    size = max(float(np.linalg.norm(T[:3, 3])), 1.0)
-    return np.asarray(angle / AGREE_RAD + np.linalg.norm(others[:, :3, 3] - T[:3, 3], axis=1) / (AGREE_SHARE * size))
+    size = max(float(np.linalg.norm(shift)), 1.0)
+    return np.asarray(angle / AGREE_RAD + np.linalg.norm(others[:, :3, 3] - shift, axis=1) / (AGREE_SHARE * size))
 
 
 def _relative(first: list[list[Array]], second: list[list[Array]]) -> tuple[Array, int]:

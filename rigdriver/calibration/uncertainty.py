@@ -8,7 +8,7 @@ arbitrary. This file refuses to know residuals: what the noise is, it is told.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,6 @@ from rigdriver.calibration.adjust import PARAMETERS, POSE, WIDTH, Normal
 from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance
 from rigdriver.calibration.project import (
     distort,
-    inverse,
     pad_distortion,
     rotation_matrix,
     to_pixels,
@@ -28,6 +27,8 @@ from rigdriver.calibration.project import (
 
 Array = npt.NDArray[np.float64]
 
+VOLUME_DIAMETER_MM = 300.0
+"""A head and what surrounds it: the ball in which accuracy is stated, unless another is asked for."""
 SAMPLES = 400
 """Draws for the 95 % bounds."""
 BEYOND = 1.4
@@ -211,8 +212,3 @@ def _moves(
 
 def _rays(lens: Lens, image: Array) -> Array:
     return undistort((image - lens.K[:2, 2]) / np.array([lens.K[0, 0], lens.K[1, 1]]), lens.distortion)
-
-
-def rename_world(camera: CameraCalibration, T_new_old: Array) -> CameraCalibration:
-    """Return the camera as seen from another world frame."""
-    return replace(camera, T_cam_world=camera.T_cam_world @ inverse(T_new_old))
