@@ -28,6 +28,10 @@ _MODULE = "rigdriver.devices.genicam_host"
 _START_TIMEOUT_S = 30.0
 _END_TIMEOUT_S = 2.0
 _LOG_LINES = 20
+_LOG_LINE_CHARACTERS = 500
+_READ_BYTES = 65536
+_MOST_DESCRIPTORS = 32
+_LOOK_S = 0.2
 
 
 class HostProcess:
@@ -126,7 +130,7 @@ class HostProcess:
         fds: list[int] = []
         while True:
             self._commands.settimeout(max(0.001, end_s - time.monotonic()))
-            data, new_fds, _, _ = socket.recv_fds(self._commands, 65536, 32)
+            data, new_fds, _, _ = socket.recv_fds(self._commands, _READ_BYTES, _MOST_DESCRIPTORS)
             fds += new_fds
             if not data:
                 for fd in fds:
@@ -189,8 +193,8 @@ class HostProcess:
             selector.register(process.stdout, selectors.EVENT_READ)
             os.set_blocking(process.stdout.fileno(), False)
             while selector.get_map():
-                for key, _ in selector.select(timeout=0.2):
-                    data = os.read(key.fd, 65536)
+                for key, _ in selector.select(timeout=_LOOK_S):
+                    data = os.read(key.fd, _READ_BYTES)
                     if not data:
                         selector.unregister(key.fileobj)
                     elif key.fileobj is self._events:
@@ -208,8 +212,8 @@ class HostProcess:
     def _log(self, lines: list[bytes]) -> None:
         for line in lines:
             if text := line.decode("utf-8", "replace").strip():
-                self._last_lines.append(text[:500])
-                _logger.info("camera process: %s", text[:500])
+                self._last_lines.append(text[:_LOG_LINE_CHARACTERS])
+                _logger.info("camera process: %s", text[:_LOG_LINE_CHARACTERS])
 
     def _reap(self, process: subprocess.Popen[bytes]) -> None:
         status = _wait(process)

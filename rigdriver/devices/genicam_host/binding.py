@@ -298,7 +298,9 @@ class Camera:
             try:
                 buffer.parent.queue_buffer(buffer, False)  # True, the default, would blank all its bytes first
             except _PEER_ERRORS as exc:
-                raise CameraError(f"{self._label}: a buffer cannot be queued: {_first_line(exc)}") from exc
+                raise CameraError(
+                    f"{self._label}: a buffer cannot be queued: {_first_line(exc)}; open it again"
+                ) from exc
 
     def check(self) -> None:
         """Read a register that every camera has: the start of its own description.
