@@ -17,7 +17,6 @@ COUNTERS = ("Counter0", "Counter1")
 COUNTER_EVENTS = ("Off", "FrameTrigger", "FrameTriggerMissed", "FrameStart", "ExposureEnd", "Line0")
 EXPOSURE_US = (10.0, 1_000_000.0, 1.0)
 GAIN_DB = (0.0, 24.0, 0.1)
-BIG = float(2**62)
 
 
 def _entries(*symbols: str) -> tuple[tuple[str, int], ...]:

@@ -51,10 +51,6 @@ class Feature:
     def is_numeric(self) -> bool:
         return self.kind in (Kind.INTEGER, Kind.FLOAT)
 
-    def number_of(self, symbol: str) -> int:
-        """Return the number of an enumeration's symbol. KeyError when it has none."""
-        return dict(self.entries)[symbol]
-
     def symbol_of(self, number: int) -> str:
         """Return the symbol of an enumeration's number. KeyError when there is none."""
         return {n: symbol for symbol, n in self.entries}[number]

@@ -42,9 +42,9 @@ class _Run:
     ordinal: int = 0
     edges: int = 0
     next_frame_id: int = 0
-    last_trigger_ns: int = -(2**62)
-    last_end_ns: int = -(2**62)
-    link_free_ns: int = -(2**62)
+    last_trigger_ns: int = -NEVER_NS
+    last_end_ns: int = -NEVER_NS
+    link_free_ns: int = -NEVER_NS
     is_free: bool = False
     """A free run is under way."""
 

@@ -20,7 +20,9 @@ from rigdriver_sim.scene.spec import BoardSpec
 
 WHITE = 0.62
 BLACK = 0.04
+"""Reflectance of bare paper and of ink, as a share of the light."""
 _SUBSAMPLES = 8
+"""Samples across a footprint, each way, where an edge of the print crosses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def _average(
             right = column + 1 if column + 1 < width and seen[row, column + 1] else column - 1
             below = row + 1 if row + 1 < height and seen[row + 1, column] else row - 1
             if right < 0 or below < 0 or not (seen[row, right] and seen[below, column]):
-                shade[row, column] = 0.62
+                shade[row, column] = WHITE
                 continue
             x, y = float(material[row, column, 0]), float(material[row, column, 1])
             ax = (material[row, right, 0] - x) * (right - column)
@@ -120,11 +122,12 @@ def _average(
                     total += _ink(numbers, cells, x + 0.5 * (k * ax + m * bx), y + 0.5 * (k * ay + m * by))
             if 0.5 < total < 8.5:
                 total = 0.0
-                for k in range(8):
-                    for m in range(8):
-                        s, t = (k - 3.5) / 8.0, (m - 3.5) / 8.0
+                middle = (_SUBSAMPLES - 1) / 2
+                for k in range(_SUBSAMPLES):
+                    for m in range(_SUBSAMPLES):
+                        s, t = (k - middle) / _SUBSAMPLES, (m - middle) / _SUBSAMPLES
                         total += _ink(numbers, cells, x + s * ax + t * bx, y + s * ay + t * by)
-                total /= 64.0
+                total /= _SUBSAMPLES * _SUBSAMPLES
             else:
                 total /= 9.0
-            shade[row, column] = 0.04 + 0.58 * total
+            shade[row, column] = BLACK + (WHITE - BLACK) * total

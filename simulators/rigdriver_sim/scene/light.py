@@ -134,13 +134,14 @@ def _shade(
     depth: Floats,
     normal: Floats32,
     lens: Floats,
-    T: Floats,
-    L: Floats,
+    T_cam_world: Floats,
+    T_lamp_world: Floats,
     shadow: Floats32,
     grains: npt.NDArray[np.int8],
     numbers: Floats,
     out: Floats32,
 ) -> None:
+    T, L = T_cam_world, T_lamp_world
     shadow_focal, grains_per_slope, contrast, full = numbers[0], numbers[1], numbers[2], numbers[3]
     height, width = depth.shape
     size = shadow.shape[0]

@@ -19,6 +19,7 @@ from rigdriver_sim.scene.noise import NORMAL_BITS, generator, key_of, mix, norma
 from rigdriver_sim.scene.spec import SensorSpec
 
 EXACT_BELOW_E = 20.0
+"""Fewer electrons are drawn from Poisson's distribution itself, more from a normal one with its skewness."""
 
 
 @lru_cache(maxsize=1)
@@ -95,7 +96,7 @@ def _digitise(
         for column in range(width):
             bits = mix(key, np.uint64(row * width + column))
             mean = float(electrons[row, column])
-            if mean < 20.0:
+            if mean < EXACT_BELOW_E:
                 got = _poisson(mean, uniform(bits & ~low_mask)) if mean > 0.0 else 0.0
             else:
                 z = float(table[bits >> high])

@@ -133,8 +133,15 @@ class SheetStill:
 
 @kernel
 def _meet(
-    outline: Floats, lens: Floats, T: Floats, W: Floats, depth: Floats, normal: Floats32, material: Floats32
+    outline: Floats,
+    lens: Floats,
+    T_cam_body: Floats,
+    T_world_body: Floats,
+    depth: Floats,
+    normal: Floats32,
+    material: Floats32,
 ) -> None:
+    T, W = T_cam_body, T_world_body
     height, width = depth.shape
     mx, my, hx, hy, bow = outline[0], outline[1], outline[2], outline[3], outline[4]
     spread = hx * hx + hy * hy

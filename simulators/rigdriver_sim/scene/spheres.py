@@ -72,7 +72,13 @@ class SpheresStill:
 
 @kernel
 def _meet(
-    centres: Floats, radius: float, lens: Floats, R: Floats, depth: Floats, normal: Floats32, material: Floats32
+    centres: Floats,
+    radius: float,
+    lens: Floats,
+    R_cam_world: Floats,
+    depth: Floats,
+    normal: Floats32,
+    material: Floats32,
 ) -> None:
     height, width = depth.shape
     for row in range(height):
@@ -95,4 +101,6 @@ def _meet(
                     depth[row, column] = t
                     material[row, column, 0] = n
                     for k in range(3):
-                        normal[row, column, k] = R[0, k] * nx + R[1, k] * ny + R[2, k] * nz
+                        normal[row, column, k] = (
+                            R_cam_world[0, k] * nx + R_cam_world[1, k] * ny + R_cam_world[2, k] * nz
+                        )
