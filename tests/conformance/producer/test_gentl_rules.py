@@ -11,6 +11,9 @@ from threading import Thread
 import pytest
 
 WAIT_MS = 5000
+JOIN_S = 5
+UNTIL_IT_WAITS_S = 0.2
+"""GenTL has no call that tells whether a thread waits already, so it is given this long."""
 
 
 def refused(gentl, code):
@@ -311,8 +314,8 @@ def test_buffers_can_be_announced_and_revoked_any_number_of_times(opened):
     assert counts(library, stream) == [0, 0, 0]
 
 
-def test_kill_ends_a_wait_without_end(streaming, gentl):
-    _, library, _, _, _, event, _, _ = streaming
+def outcome_of_a_wait(library, gentl, event, end):
+    """Wait without end on another thread, call `end`, and return the error codes that the wait ended with."""
     told = []
 
     def wait():
@@ -323,27 +326,21 @@ def test_kill_ends_a_wait_without_end(streaming, gentl):
 
     waiter = Thread(target=wait)
     waiter.start()
-    time.sleep(0.2)
-    library.call("EventKill", event)
-    waiter.join(5)
+    time.sleep(UNTIL_IT_WAITS_S)
+    end()
+    waiter.join(JOIN_S)
+    return told
+
+
+def test_kill_ends_a_wait_without_end(streaming, gentl):
+    _, library, _, _, _, event, _, _ = streaming
+    told = outcome_of_a_wait(library, gentl, event, lambda: library.call("EventKill", event))
     assert told == [gentl.ABORT]
 
 
 def test_closing_the_device_ends_a_wait_in_another_thread(streaming, gentl):
     _, library, device, _, _, event, _, _ = streaming
-    told = []
-
-    def wait():
-        try:
-            library.next_buffer(event, gentl.INFINITE)
-        except gentl.GentlError as error:
-            told.append(error.code)
-
-    waiter = Thread(target=wait)
-    waiter.start()
-    time.sleep(0.2)
-    library.call("DevClose", device)
-    waiter.join(5)
+    told = outcome_of_a_wait(library, gentl, event, lambda: library.call("DevClose", device))
     assert told == [gentl.ABORT]
 
 
@@ -356,9 +353,9 @@ def test_queueing_a_buffer_wakes_a_waiter_that_had_none(streaming, gentl):
     told = []
     waiter = Thread(target=lambda: told.append(library.next_buffer(event, WAIT_MS)))
     waiter.start()
-    time.sleep(0.1)
+    time.sleep(UNTIL_IT_WAITS_S)
     library.call("DSFlushQueue", stream, c_int32(3))
-    waiter.join(5)
+    waiter.join(JOIN_S)
     assert len(told) == 1
 
 

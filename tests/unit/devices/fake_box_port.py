@@ -69,11 +69,6 @@ class FakeBoxPort:
         """Answer the next requests to the register in these ways."""
         self.scripts.setdefault(register.address, deque()).extend(answers)
 
-    def send_event(self, register: Register[Any], payload: bytes) -> None:
-        """Let an event arrive at the next read."""
-        message = Message(MessageType.EVENT, register.address, register.payload_type, payload, stamp=Stamp(1, 2))
-        self.arriving.append(encode(message))
-
     def written(self, register: Register[Any]) -> list[Any]:
         """Return the values that were written to the register."""
         return [register.unpack(m.payload) for m in self.requests if is_write(m) and m.address == register.address]
