@@ -68,11 +68,39 @@ def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
     body.export(path)
 
 
+def read_mesh(path: Path) -> SurfaceMesh:
+    """Read a mesh in millimetres; sigma is NaN where the file holds none (only this package's PLY does).
+
+    Raises:
+        UsageError: no such file, or no triangles in it.
+    """
+    try:
+        body = trimesh.load(path, process=False, force="mesh")
+    except (OSError, ValueError, KeyError, IndexError) as exc:
+        raise UsageError(f"{path}: cannot be read as a mesh: {exc}; name a PLY, OBJ, glTF or STL file") from exc
+    if not isinstance(body, trimesh.Trimesh) or not len(body.faces):
+        raise UsageError(f"{path}: holds no triangles; measuring needs a mesh (`rigdriver reconstruct --mesh ply`)")
+    if path.suffix.lower() in (".glb", ".gltf"):
+        body.apply_scale(1e3)  # type: ignore[no-untyped-call]
+    if path.suffix.lower() == ".stl":
+        body.merge_vertices()
+    sigma = body.vertex_attributes.get("sigma_mm")
+    if sigma is None:
+        raw = body.metadata.get("_ply_raw", {}).get("vertex", {}).get("data")
+        sigma = raw["sigma_mm"] if raw is not None and "sigma_mm" in (raw.dtype.names or ()) else None
+    known = np.full(len(body.vertices), np.nan) if sigma is None else np.ravel(sigma)
+    return SurfaceMesh(
+        np.array(body.vertices, np.float64), np.array(body.faces, np.int32), np.array(body.vertex_normals, np.float32),
+        np.array(known, np.float32),
+    )  # fmt: skip
+
+
 def to_trimesh(mesh: SurfaceMesh, is_textured: bool = True) -> trimesh.Trimesh:
     """Return trimesh's own type, with texture or colours."""
     body = trimesh.Trimesh(
         mesh.vertices_mm.copy(), mesh.faces.copy(), vertex_normals=mesh.normals.copy(), process=False
     )
+    body.vertex_attributes["sigma_mm"] = mesh.sigma_mm.copy()
     if is_textured and mesh.places is not None and mesh.atlas is not None:
         material = trimesh.visual.material.SimpleMaterial(image=PictureFile.fromarray(mesh.atlas))  # type: ignore[no-untyped-call]
         body.visual = trimesh.visual.TextureVisuals(uv=mesh.places.copy(), material=material)  # type: ignore[no-untyped-call]

@@ -1,0 +1,111 @@
+"""`rigdriver measure`: distances, ways along the surface, areas, volumes, sections, and what changed between meshes.
+
+In: a mesh file, places in millimetres. Out: values with their standard uncertainty, and a deviation map as a picture.
+This file refuses to know how anything is measured.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import typer
+
+from rigdriver.cli.screen import show, show_json
+from rigdriver.cli.source import JsonOption
+from rigdriver.cli.verb import GOOD, verb
+from rigdriver.errors import UsageError
+from rigdriver.stereo.files import read_mesh
+from rigdriver.stereo.measure import (
+    Quantity,
+    area_of,
+    deviations,
+    distance_along,
+    distance_between,
+    section_of,
+    volume_of,
+)
+from rigdriver.stereo.mesh import SurfaceMesh
+from rigdriver.stereo.pictures import draw_map
+
+
+@verb
+def measure(
+    mesh: Annotated[Path, typer.Argument(metavar="MESH", help="PLY, OBJ, glTF or STL; PLY carries the uncertainty.")],
+    points: Annotated[
+        list[str] | None, typer.Option("--point", metavar="X,Y,Z", help="A place, mm; two give distances.")
+    ] = None,
+    volume: Annotated[bool, typer.Option("--volume", help="Volume; the mesh must be watertight.")] = False,
+    section: Annotated[
+        str | None, typer.Option("--section", metavar="X,Y,Z,NX,NY,NZ", help="Cut by a plane: place and normal.")
+    ] = None,
+    other: Annotated[Path | None, typer.Option("--to", metavar="MESH", help="Deviation to another mesh.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="PNG", help="Deviation map as a picture.")
+    ] = None,
+    scale_ppm: Annotated[
+        float, typer.Option("--scale-ppm", help="Standard uncertainty of the calibration's scale.")
+    ] = 0,
+    json: JsonOption = False,
+) -> int:
+    """Measure on a mesh, with uncertainty."""
+    read = read_mesh(mesh)
+    found: dict[str, Quantity] = {"area": area_of(read, scale_ppm=scale_ppm)}
+    if points:
+        if len(points) != 2:
+            raise UsageError(f"--point was given {len(points)} times; expected twice")
+        a, b = (_numbers(text, 3, "--point") for text in points)
+        found["distance"] = distance_between(read, a, b, scale_ppm)
+        found["distance along the surface"] = distance_along(read, a, b, scale_ppm)[0]
+    if volume:
+        found["volume"] = volume_of(read, scale_ppm)
+    if section:
+        numbers = _numbers(section, 6, "--section")
+        found["section"] = section_of(read, numbers[:3], numbers[3:])[0]
+    if other:
+        found |= _compare(read, read_mesh(other), picture)
+    if json:
+        show_json(
+            {
+                name: {"value": _or_none(q.value), "sigma": _or_none(q.sigma), "unit": q.unit}
+                for name, q in found.items()
+            }
+        )
+    else:
+        for name, quantity in found.items():
+            show(f"{name}: {quantity}")
+    return GOOD
+
+
+def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dict[str, Quantity]:
+    off, sigma = deviations(mesh, other)
+    known = np.isfinite(off)
+    if not known.any():
+        raise UsageError("the meshes lie nowhere within 5 mm of each other; are they of one calibration?")
+    typical = float(np.nanmedian(sigma[known])) if np.isfinite(sigma[known]).any() else float("nan")
+    if picture:
+        reach = max(float(np.percentile(np.abs(off[known]), 98)), 1e-3)
+        drawn = draw_map(mesh, off, "deviation", "mm", (-reach, reach))
+        if not cv2.imwrite(str(picture), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)):
+            raise UsageError(f"{picture}: cannot be written; name a .png in a folder that exists")
+    return {
+        "deviation, median": Quantity(float(np.median(off[known])), typical, "mm"),
+        "deviation, RMS": Quantity(float(np.sqrt(np.mean(off[known] ** 2))), typical, "mm"),
+        "deviation, largest 1 %": Quantity(float(np.percentile(np.abs(off[known]), 99)), typical, "mm"),
+    }
+
+
+def _numbers(text: str, count: int, option: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    try:
+        numbers = np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        numbers = np.zeros(0)
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise UsageError(f"{option} {text}: expected {count} numbers separated by commas, millimetres")
+    return numbers
+
+
+def _or_none(value: float) -> float | None:
+    return value if np.isfinite(value) else None
