@@ -15,9 +15,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import harvesters
 import pytest
 
-SUITE = Path(find_spec("harvesters").origin).parent / "test"
+SUITE = Path(harvesters.__file__).parent / "test"
 # Half of the suite's tests return at once unless the producer's file is named TLSimu.cti, so it is run under that name,
 # too. These ask for what TLSimu alone has, and are left out there:
 TLSIMU_ONLY = (

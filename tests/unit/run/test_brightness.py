@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from rigdriver.frames import Frame
+from rigdriver.frames import Frame, Pixels
 from rigdriver.run.brightness import Brightness
 
 LAMPS = {"left": ("left_pattern", "right_pattern"), "bare": ()}
 
 
 def frames(level: int, camera: str = "left", pixel_format: str = "Mono8") -> dict[str, Frame]:
-    kind = np.uint8 if pixel_format == "Mono8" else np.uint16
-    return {camera: Frame(camera, 0, 0, 0, pixel_format, np.full((256, 256), level, kind))}
+    dark = np.zeros((256, 256), np.uint16)
+    pixels: Pixels = (dark + level).astype(np.uint8) if pixel_format == "Mono8" else dark + np.uint16(level)
+    return {camera: Frame(camera, 0, 0, 0, pixel_format, pixels)}
 
 
 def test_a_frame_of_usual_brightness_is_not_told() -> None:

@@ -30,6 +30,7 @@ def status(state: BoxStates, fault: Faults = NONE, generation: int = GENERATION)
 
 def wait(ending: Ending, clock: SimpleNamespace, seconds: float, is_idle: bool = False) -> bool:
     """Let time pass as it does while somebody listens; return whether the run is over then."""
+    is_over = False
     for _ in range(round(seconds / 0.1)):
         clock.s += 0.1
         is_over = ending.is_over(0, is_idle)
@@ -78,7 +79,7 @@ def test_the_time_before_the_schedule_starts_is_no_silence(clock: SimpleNamespac
 def test_a_box_that_falls_silent_ends_the_run_with_an_error(clock: SimpleNamespace) -> None:
     ending = an_ending(0, 0.1)
     assert not wait(ending, clock, 1.2, is_idle=True)
-    assert ending.error is None
+    assert ending.why is None
     wait(ending, clock, 0.2, is_idle=True)
     assert isinstance(ending.error, NoReply)
     assert ending.is_over(0, is_idle=True)

@@ -29,6 +29,7 @@ class ListeningCamera:
         self.spec = spec
         self.faults = CameraFaults()
         self.on_exposure: Callable[[Exposure], None]
+        self.on_published: Callable[[Exposure, int], None]
         self.painter: Callable[[Exposure, npt.NDArray[Any]], None]
         self.exposures: list[Exposure] = []
         self.shared_link: SharedLink | None = None

@@ -34,7 +34,9 @@ class Outcome:
         return Outcome(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
-def _faults(rng: random.Random, cameras: tuple[str, ...], pulses: int, kinds: tuple[str, ...]) -> dict:
+def _faults(
+    rng: random.Random, cameras: tuple[str, ...], pulses: int, kinds: tuple[str, ...]
+) -> dict[tuple[str, int], str]:
     """Plant faults at a density that is drawn, too: lone ones, and some that meet."""
     share = rng.choice([0.005, 0.03, 0.1])
     return {(c, p): rng.choice(kinds) for c in cameras for p in range(pulses) if rng.random() < share}
