@@ -150,7 +150,7 @@ class _Question:
 def telling() -> Iterator[Tell]:
     """Show a bar towards enough with the next advice and a bell for each view; plain lines where no terminal is."""
     console = Console(stderr=True, highlight=False)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+    columns = (BarColumn(20), TaskProgressColumn(), TextColumn("{task.description}", markup=False))
     if not console.is_terminal:
         yield _plain_lines()
         return
@@ -159,12 +159,16 @@ def telling() -> Iterator[Tell]:
 
         def tell(offer: Offer, taken: int) -> None:
             if offer.is_taken:
-                progress.console.print(offer.reason, markup=False)
+                progress.console.print(_line(offer), markup=False)
                 console.bell()
-            what = "" if offer.is_taken else f"{offer.reason}; "
-            progress.update(task, completed=100 * offer.progress, description=f"{taken} views; {what}{offer.advice}")
+            now = offer.advice if offer.is_taken else offer.reason
+            progress.update(task, completed=100 * offer.progress, description=f"{taken} views; {now}")
 
         yield tell
+
+
+def _line(offer: Offer) -> str:
+    return f"{offer.reason}; next: {offer.advice}" if offer.is_taken and offer.advice else offer.reason
 
 
 def _plain_lines() -> Tell:
@@ -176,7 +180,6 @@ def _plain_lines() -> Tell:
         now = _NUMBER.sub("#", offer.reason)
         kind, seen = now, seen + 1 if now == kind else 1
         if offer.is_taken or seen == LASTING:
-            advice = f"; next: {offer.advice}" if offer.is_taken and offer.advice else ""
-            note(f"[{offer.progress:4.0%}] {taken} views: {offer.reason}{advice}")
+            note(f"[{offer.progress:4.0%}] {taken} views: {_line(offer)}")
 
     return tell
