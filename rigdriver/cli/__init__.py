@@ -11,7 +11,20 @@ from typing import Annotated
 
 import typer
 
-from rigdriver.cli import calibrate, capture, config_check, demo, list_devices, proof_show, schedule_show, selftest, sim
+from rigdriver.cli import (
+    calibrate,
+    capture,
+    config_check,
+    demo,
+    list_devices,
+    measure,
+    proof_show,
+    reconstruct,
+    schedule_show,
+    selftest,
+    sim,
+    verify,
+)
 
 app = typer.Typer(
     name="rigdriver",
@@ -33,6 +46,9 @@ app.command("list")(list_devices.list_devices)
 app.command("selftest")(selftest.selftest)
 app.command("capture")(capture.capture)
 app.add_typer(sim.app, name="sim")
+app.command("reconstruct")(reconstruct.reconstruct)
+app.command("measure")(measure.measure)
+app.command("verify")(verify.verify)
 app.command("demo")(demo.demo)
 
 

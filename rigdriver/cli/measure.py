@@ -7,7 +7,7 @@ This file refuses to know how anything is measured.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import cv2
 import numpy as np
@@ -17,18 +17,10 @@ from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import GOOD, verb
 from rigdriver.errors import UsageError
-from rigdriver.stereo.files import read_mesh
-from rigdriver.stereo.measure import (
-    Quantity,
-    area_of,
-    deviations,
-    distance_along,
-    distance_between,
-    section_of,
-    volume_of,
-)
-from rigdriver.stereo.mesh import SurfaceMesh
-from rigdriver.stereo.pictures import draw_map
+
+if TYPE_CHECKING:
+    from rigdriver.stereo.measure import Quantity
+    from rigdriver.stereo.mesh import SurfaceMesh
 
 
 @verb
@@ -51,6 +43,15 @@ def measure(
     json: JsonOption = False,
 ) -> int:
     """Measure on a mesh, with uncertainty."""
+    from rigdriver.stereo.files import read_mesh  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.stereo.measure import (  # noqa: PLC0415
+        area_of,
+        distance_along,
+        distance_between,
+        section_of,
+        volume_of,
+    )
+
     read = read_mesh(mesh)
     found: dict[str, Quantity] = {"area": area_of(read, scale_ppm=scale_ppm)}
     if points:
@@ -80,6 +81,9 @@ def measure(
 
 
 def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dict[str, Quantity]:
+    from rigdriver.stereo.measure import Quantity, deviations  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.stereo.pictures import draw_map  # noqa: PLC0415  compiled code is slow to import
+
     off, sigma = deviations(mesh, other)
     known = np.isfinite(off)
     if not known.any():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,10 +22,12 @@ from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.frames import FrameSet
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
-from rigdriver.stereo.folder import ImageFolder
-from rigdriver.stereo.reconstruct import CellReconstructor, StereoSettings
-from rigdriver.stereo.results import Results
-from rigdriver.stereo.texture import Pixels
+
+if TYPE_CHECKING:
+    from rigdriver.stereo.folder import ImageFolder
+    from rigdriver.stereo.reconstruct import CellReconstructor
+    from rigdriver.stereo.results import Results
+    from rigdriver.stereo.texture import Pixels
 
 
 @verb
@@ -50,6 +52,10 @@ def reconstruct(  # noqa: PLR0913, PLR0917
     json: JsonOption = False,
 ) -> int:
     """Measure surfaces: point clouds with uncertainty, meshes, pictures."""
+    from rigdriver.stereo.folder import ImageFolder  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.stereo.reconstruct import CellReconstructor, StereoSettings  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.stereo.results import Results  # noqa: PLC0415  compiled code is slow to import
+
     folder = out or Path(f"reconstruction-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     known = load(calibration)
     results = Results(folder, known, mesh or (), pictures and not live)

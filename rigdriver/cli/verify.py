@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,12 @@ from rigdriver.calibration.file import load
 from rigdriver.cli.screen import progress_bar, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
-from rigdriver.stereo.acceptance import Acceptance, Limits, append_history, judge, read_history, report_html
-from rigdriver.stereo.artefacts import BallBarResult, PlateResult, measure_ball_bar, measure_plate
-from rigdriver.stereo.cloud import PointCloud
-from rigdriver.stereo.folder import ImageFolder
-from rigdriver.stereo.mesh import make_mesh
-from rigdriver.stereo.pictures import draw_map
-from rigdriver.stereo.reconstruct import CellReconstructor
+
+if TYPE_CHECKING:
+    from rigdriver.stereo.acceptance import Acceptance
+    from rigdriver.stereo.artefacts import BallBarResult, PlateResult
+    from rigdriver.stereo.cloud import PointCloud
+    from rigdriver.stereo.reconstruct import CellReconstructor
 
 Result = TypeVar("Result")
 Picture = npt.NDArray[np.uint8]
@@ -47,6 +46,10 @@ def verify(
     json: JsonOption = False,
 ) -> int:
     """Verify the rig with certified artefacts."""
+    from rigdriver.stereo.acceptance import Limits, append_history, judge, read_history, report_html  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.stereo.artefacts import measure_ball_bar, measure_plate  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.stereo.reconstruct import CellReconstructor  # noqa: PLC0415  compiled code is slow to import
+
     known = load(calibration)
     pictures: dict[str, Picture] = {}
     bars: list[BallBarResult] = []
@@ -74,6 +77,10 @@ def verify(
 def _measure(
     folder: Path, made: CellReconstructor, pictures: dict[str, Picture], act: Callable[[PointCloud], Result]
 ) -> list[Result]:
+    from rigdriver.stereo.folder import ImageFolder  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.stereo.mesh import make_mesh  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.stereo.pictures import draw_map  # noqa: PLC0415  compiled code is slow to import
+
     images = ImageFolder(folder, list(made.calibration.cameras))
     found = []
     with progress_bar(f"measuring {folder.name}", len(images)) as advance:
