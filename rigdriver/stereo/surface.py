@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
-SIGMA_FACTOR = 1.55
+SIGMA_FACTOR = 2.4
 """What smoothing, resampling and the repeated correction add to the windows' own sigma; found on simulated faces."""
 
 MOST_POINTS = 10
