@@ -55,7 +55,9 @@ def _guarded(act: Callable[[], int]) -> int:
     received: list[int] = []
     with _stop_signals(received):
         try:
-            return act()
+            status = act()
+            sys.stdout.flush()  # here, where a reader that has gone can still be answered for
+            return status
         except KeyboardInterrupt:
             return _SIGNALLED + (received[0] if received else signal.SIGINT)
         except BrokenPipeError:
@@ -94,4 +96,6 @@ def _stop_signals(received: list[int]) -> Iterator[None]:
 
 def _forget_stdout() -> None:
     """The reader of our output is gone; do not fail once more when Python flushes it at exit."""
-    sys.stdout = None
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
