@@ -22,7 +22,7 @@ from rigdriver_sim.fault_table import Bump
 from rigdriver_sim.lighting import Lighting
 from rigdriver_sim.painter import FramePainter
 from rigdriver_sim.scenario import CameraTable, Scenario, ScenarioError
-from rigdriver_sim.scene.bank import Bank
+from rigdriver_sim.scene.bank import Bank, live_needs
 from rigdriver_sim.scene.painter import ScenePainter, Strobe
 from rigdriver_sim.scene.pods import CAMERAS, LAMPS
 from rigdriver_sim.scene.spec import CameraChange, SceneSpec
@@ -31,6 +31,9 @@ _logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Called with the views at hand and the views wanted."""
+
+
+MILLISECOND_NS = 1_000_000
 
 
 class SceneView:
@@ -73,8 +76,11 @@ class SceneView:
                 top, left = exposure.offset_y, exposure.offset_x
                 out[:] = whole[top : top + out.shape[0], left : left + out.shape[1]]
 
-        # The first frame must not wait for the compiler.
+        # The first frames must wait neither for the compiler nor for the bank's pages.
         paint(Exposure(table.name, 0, 0, 1000, 0, 1.0, 0, spec.pixel_formats[0]), None, np.empty_like(whole, np.uint8))
+        shone = [Strobe(lamp, 0, MILLISECOND_NS) for lamp in live_needs(self._bank.spec)[table.name]]
+        for view in range(self._bank.views):
+            painter.paint(0, MILLISECOND_NS, view * self._bank.spec.bank.pulses_a_view, shone, 0, whole, 12)
         return paint
 
     def change(self, bumped: Mapping[str, Bump], defocus_px: Mapping[str, float]) -> None:

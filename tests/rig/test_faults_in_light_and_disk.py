@@ -146,7 +146,8 @@ def test_a_bumped_camera_and_a_lens_out_of_focus_are_seen_in_their_images_alone(
         await_scene(control)
         healed = views(before_a_face)
     difference = {name: float(np.abs(changed[name] - as_built[name]).mean()) for name in as_built}
-    unchanged = max(difference[name] for name in ("left_lower", "right_upper", "left_colour", "right_colour"))
+    # A grey value here and there may round the other way; a hundredth on average is no change of the view.
+    unchanged = 0.01 + max(difference[name] for name in ("left_lower", "right_upper", "left_colour", "right_colour"))
     assert difference["left_upper"] > 3 * unchanged
     assert detail(changed["right_lower"]) < 0.5 * detail(as_built["right_lower"])
     assert detail(changed["right_upper"]) == pytest.approx(detail(as_built["right_upper"]), rel=0.1)

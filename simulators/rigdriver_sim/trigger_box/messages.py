@@ -11,9 +11,9 @@ import struct
 from rigdriver_sim.trigger_box.contract import TICKS_PER_S
 from rigdriver_sim.trigger_box.parser import PORT, TIMESTAMP_BIT
 
-EVENT_BYTES = 16_384
+EVENT_BYTES = 65_536
 """Events wait up to here; later ones are dropped and counted."""
-REPLY_BYTES = 32_768
+REPLY_BYTES = 81_920
 """Replies may wait up to here: they matter more than events."""
 
 _HEADER_TICK = 320
