@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,11 +30,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(folder: Path) -> dict:
+def told(folder: Path) -> dict[str, Any]:
     words = ["capture", "--sim", "--scenario", SCENARIO, "--rate", "5", "--views", str(VIEWS)]
     done = CliRunner().invoke(app, [*words, "--out", str(folder), "--solve", "--json"])
     assert done.exit_code in (0, 1), done.output
-    return json.loads(done.stdout)
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
 
 
 @pytest.mark.sim

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from rigdriver.calibration.boards import PRESETS, paint
 from rigdriver.calibration.solve import SolveOptions
 from rigdriver.cli.board_views import Wishes, take_views
 from rigdriver.frames import Frame, FrameSet, Proof
+from rigdriver.rig import Rig
 
 BOARD = PRESETS["face"]
 SIZE_PX = (640, 480)
@@ -55,7 +57,9 @@ class PlayedRig:
 
 def take(rig: PlayedRig, folder: Path, wishes: Wishes = Wishes()):  # noqa: B008
     told = []
-    taken, ending = take_views(rig, BOARD, folder, wishes, SolveOptions(), lambda offer, views: told.append(offer))
+    taken, ending = take_views(
+        cast(Rig, rig), BOARD, folder, wishes, SolveOptions(), lambda offer, views: told.append(offer)
+    )
     return taken, ending, told
 
 
