@@ -8,7 +8,6 @@ This file refuses to know how meshes were made, and command lines.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -190,8 +189,3 @@ def _pairs_of(mesh: SurfaceMesh, near: npt.NDArray[np.intp]) -> tuple[npt.NDArra
     wish = np.repeat(np.arange(len(near)), counts)
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     return wish, order[np.repeat(first, counts) + within] // 3
-
-
-def polyline_length(points_mm: Sequence[Array] | Array) -> float:
-    """Return the length of a line through points, mm."""
-    return float(np.linalg.norm(np.diff(np.asarray(points_mm, np.float64), axis=0), axis=1).sum())

@@ -139,10 +139,6 @@ class CellReconstructor:
         results = [job.result() for job in jobs]
         return self._join(results, tuple(missing.values()), begin)
 
-    def measure_pods(self, images: Images) -> list[PodResult]:
-        """Return what each pod measured, one after the other, before anything is judged or fused."""
-        return [self._run_pod(n, images[pair.left.name], images[pair.right.name]) for n, pair in enumerate(self.pairs)]
-
     def _run_pod(self, n: int, left: Image, right: Image) -> PodResult:
         pair, trust = self.pairs[n], self._settings.trust
         marks = [time.perf_counter()]

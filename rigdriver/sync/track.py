@@ -123,11 +123,6 @@ class Track:
         """The camera's clock as it is known now: camera nanoseconds to box ticks of the exposure start."""
         return self._fit
 
-    @property
-    def is_locked(self) -> bool:
-        """The clock is tied to the box."""
-        return self._fit is not None
-
     def lock(self, pairs: tuple[Pair, ...]) -> None:
         """Begin from the preamble's pairs; everything known before is forgotten."""
         self._clock.clear()

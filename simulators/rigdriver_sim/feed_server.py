@@ -21,14 +21,12 @@ from rigdriver_sim import feed_layout as layout
 from rigdriver_sim.engine import Engine
 
 SOCKET_NAME = "rigsim.sock"
-GC_ERR_ERROR = -1001
 GC_ERR_NOT_IMPLEMENTED = -1003
 GC_ERR_ACCESS_DENIED = -1005
 GC_ERR_INVALID_PARAMETER = -1009
 GC_ERR_IO = -1010
 GC_ERR_INVALID_ADDRESS = -1015
 GC_ERR_INVALID_VALUE = -1019
-GC_ERR_BUSY = -1022
 
 
 class Access(IntEnum):
