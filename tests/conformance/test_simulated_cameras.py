@@ -55,6 +55,22 @@ def test_packed_pixels_of_twelve_bit_arrive_unpacked(sim: Backend, name: str) ->
         assert 255 < int(frame.pixels.max()) < 4096
 
 
+def test_frames_of_a_producer_that_takes_no_more_memory_of_ours_are_copied(
+    sim: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    features: dict[str, FeatureValue] = {**sim.features, "PixelFormat": "Mono8"}
+    genicam = sim.genicam(frame_slots=256, buffers=16)  # it holds 256 buffers
+    sink = Sink()
+    with caplog.at_level("INFO"), Cameras.open(genicam, sim.cameras(1), {"camera0": features}) as cameras:
+        cameras.start(sink)
+        sink.wait(lambda: len(sink.frames("camera0")) >= 20, "frames")
+        cameras.stop()
+        assert len(sink.frames("camera0")) == cameras.statistics()["camera0"].delivered
+    assert "takes no buffers of ours, frames are copied" in caplog.text
+    ids = [frame.frame_id for frame in sink.frames("camera0")]
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
 def test_a_camera_that_is_unplugged_is_lost_and_the_others_go_on(rig: Any, sim: Backend) -> None:
     names = [c.name for c in load(rig.rig_file).cameras]
     sink = Sink()
