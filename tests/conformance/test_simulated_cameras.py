@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from rigdriver.config import FeatureValue, load
@@ -69,6 +70,22 @@ def test_frames_of_a_producer_that_takes_no_more_memory_of_ours_are_copied(
     assert "takes no buffers of ours, frames are copied" in caplog.text
     ids = [frame.frame_id for frame in sink.frames("camera0")]
     assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
+def test_slots_that_have_become_too_small_are_given_back_by_the_camera_process(sim: Backend) -> None:
+    features: dict[str, FeatureValue] = {**sim.features, "PixelFormat": "Mono8"}
+    mapped = []
+    with Cameras.open(sim.genicam(), sim.cameras(1), {"camera0": features}) as cameras:
+        for width in (64, 128, 192, 256, 320):
+            cameras.set("camera0", "Width", width)
+            sink = Sink()
+            cameras.start(sink)
+            sink.wait(lambda s=sink: len(s.frames("camera0")) >= 12, "frames")  # type: ignore[misc]
+            cameras.stop()
+            assert sink.frames("camera0")[0].pixels.shape[1] == width
+            maps = psutil.Process(cameras.host_pid).memory_maps(grouped=False)
+            mapped.append(sum("rigdriver-frames" in m.path for m in maps))
+    assert mapped == [1] * 5
 
 
 def test_a_camera_that_is_unplugged_is_lost_and_the_others_go_on(rig: Any, sim: Backend) -> None:

@@ -15,8 +15,8 @@ STREAMING_S = 0.001
 QUIET_S = 0.002
 QUIET_AFTER_TURNS = 20
 EXPECTING_S = 0.0001
-TOGETHER_NS = 20_000_000
-"""Cameras that have not delivered so long after the first are not waited for."""
+TOGETHER_NS = 10_000_000
+"""Cameras that have not delivered so long after the first are not waited for closely: they may run freely."""
 EARLY_NS, LATE_NS = 2_000_000, 6_000_000
 """So long before and after its time the next delivery is looked for closely, or for an eighth of the period."""
 LONGEST_PERIOD_NS = 2_000_000_000
