@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from statistics import median
 
 import numpy as np
 
@@ -58,7 +57,7 @@ class Brightness:
         if level is None:
             level = mean_level(frame.pixels)
         levels = self._levels[name]
-        usual = median(levels) if len(levels) >= LEAST else None
+        usual = sorted(levels)[len(levels) // 2] if len(levels) >= LEAST else None
         levels.append(level)
         full = next((v for bits, v in FULL_SCALE.items() if bits in frame.pixel_format), 255)
         if level < DARK * full and (usual is None or usual < DARK * full):

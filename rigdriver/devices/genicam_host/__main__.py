@@ -15,7 +15,7 @@ import sys
 
 PR_SET_PDEATHSIG, PR_SET_TIMERSLACK = 1, 29  # linux/prctl.h
 TIMER_SLACK_NS = 1000
-"""The loop sleeps for 100 us at a time while frames are expected; the kernel's usual slack makes half as much again."""
+"""The loop sleeps for 50 us at a time while frames are expected; the kernel's usual slack would double that."""
 
 
 def _die_with_parent(parent_pid: int) -> None:

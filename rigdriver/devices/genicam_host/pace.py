@@ -14,7 +14,7 @@ IDLE_S = 0.1
 STREAMING_S = 0.001
 QUIET_S = 0.002
 QUIET_AFTER_TURNS = 20
-EXPECTING_S = 0.0001
+EXPECTING_S = 0.00005
 TOGETHER_NS = 10_000_000
 """Cameras that have not delivered so long after the first are not waited for closely: they may run freely."""
 EARLY_NS, LATE_NS = 2_000_000, 6_000_000
