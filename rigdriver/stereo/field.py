@@ -1,8 +1,7 @@
 """Fields of disparity planes: one plane (d, dd/dx, dd/dy) a cell, from a rough disparity or from a coarser field.
 
-In: disparities or planes of one pyramid level. Out: planes of the next finer one, and which cells have any. Planes of
-cells without one are continued from their neighbours, so that a field can grow back over what the coarse start missed;
-the next least squares decides whether it was right to.
+In: disparities or planes of one pyramid level. Out: planes of the next finer one, and which cells have any. Finer
+cells are blended from those of the level above, and evened out among neighbours that agree.
 This file refuses to know images.
 """
 
@@ -18,7 +17,14 @@ Ints32 = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
 
 STEEPEST = 2.5
-"""Largest slope, pixels a pixel, that a surface seen by both cameras may have."""
+"""Largest slope, pixels a pixel, that a start from rough disparities may have."""
+SHARE = np.float32(0.8)
+"""What a neighbour's opinion counts against a cell's own, for each row or column between them."""
+
+LEAST_SPREAD = np.float32(0.2)
+"""Of cells about a cell, so that a plane through them means something: determinant of their moments, as a share."""
+MOST_BENT_PX = np.float32(0.5)
+"""More than this was not smoothing."""
 
 
 @kernel
@@ -78,34 +84,6 @@ def fit_planes(  # noqa: C901
 
 
 @kernel
-def grow(field: Floats32, has: Bytes, grown: Bytes, cell_px: int) -> None:
-    """Continue planes into the cells beside them; `grown`, (h, w), becomes the new `has`."""
-    rows, columns = has.shape
-    for j in range(rows):
-        for i in range(columns):
-            grown[j, i] = has[j, i]
-        if has[max(j - 1, 0) : min(j + 2, rows)].max() == 0:
-            continue
-        for i in range(columns):
-            if has[j, i]:
-                continue
-            beside = has[j, max(i - 1, 0)] + has[j, min(i + 1, columns - 1)]
-            if not (beside or has[max(j - 1, 0), i] or has[min(j + 1, rows - 1), i]):
-                continue
-            d = a = b = n = 0.0
-            for q in range(max(j - 1, 0), min(j + 2, rows)):
-                for p in range(max(i - 1, 0), min(i + 2, columns)):
-                    if has[q, p]:
-                        n += 1.0
-                        d += field[0, q, p] + cell_px * ((i - p) * field[1, q, p] + (j - q) * field[2, q, p])
-                        a += field[1, q, p]
-                        b += field[2, q, p]
-            if n >= 2.0:
-                field[0, j, i], field[1, j, i], field[2, j, i] = d / n, a / n, b / n
-                grown[j, i] = 1
-
-
-@kernel
 def refine(parent: Floats32, parent_has: Bytes, child: Floats32, child_has: Bytes) -> None:
     """Fill the planes of twice as many cells a side: blended from the four nearest parents that agree."""
     rows, columns = parent_has.shape
@@ -149,79 +127,116 @@ def find_spans(has: Bytes, spans: Ints32) -> None:
 
 
 @kernel
-def weigh(
-    sums: Floats32, quality: Floats32, has: Bytes, spans: Ints32, dark: float, worst: float, weight: Floats32
-) -> None:
-    """Fill `weight`, (h, w): 1 where a cell counts; `worst` is the largest rest, as a share of the window's contrast.
-
-    `quality` holds gain and offset of the windows of the step before; a `worst` of 0 means that there was none.
-    """
-    for j in range(has.shape[0]):
-        for i in range(spans[j, 0], spans[j, 1]):
-            weight[j, i] = 0.0
-            if not has[j, i] or sums[9, j, i] < dark:
-                continue
-            if worst > 0.0:
-                a, b = quality[3, j, i], quality[4, j, i]
-                left, right, ll, lr, rr = sums[4, j, i], sums[5, j, i], sums[6, j, i], sums[7, j, i], sums[8, j, i]
-                rest = rr + a * a * ll + 16.0 * b * b - 2.0 * a * lr - 2.0 * b * right + 2.0 * a * b * left
-                if rest > worst * 16.0 * quality[5, j, i] + 16.0 * 8.0:
-                    continue
-            weight[j, i] = 1.0
-
-
-@kernel
-def correct(
-    field: Floats32,
-    step: Floats32,
-    quality: Floats32,
-    has: Bytes,
-    spans: Ints32,
-    reach: float,
-    least: float,
-    full: float,
-) -> None:
-    """Add the steps to the planes; cells whose step is too long or whose window is too poor lose theirs."""
-    for j in range(has.shape[0]):
-        for i in range(spans[j, 0], spans[j, 1]):
-            if not has[j, i]:
-                continue
-            e = step[0, j, i]
-            if not abs(e) <= reach or not quality[0, j, i] >= least or not quality[2, j, i] >= full:
-                has[j, i] = 0
-                continue
-            field[0, j, i] += e
-            for k in range(1, 3):
-                slope = field[k, j, i] + min(max(step[k, j, i], -0.3), 0.3)
-                field[k, j, i] = min(max(slope, -STEEPEST), STEEPEST)
-
-
-@kernel
-def settle(field: Floats32, has: Bytes, spans: Ints32, taps: Floats32, reach: int, settled: Floats32) -> None:
-    """Fill `settled`, (3, h, w), with each cell's mean of what its neighbours' planes say of it.
+def settle(field: Floats32, has: Bytes, spans: Ints32, settled: Floats32) -> None:
+    """Fill `settled`, (3, h, w), with each cell's mean of what its own and its eight neighbours' planes say of it.
 
     A correction can only change what its window is wide enough to see; roughness from cell to cell would stay for
     ever. Neighbours that disagree by more than a pixel stand on another surface and do not count.
     """
     rows, columns = has.shape
-    middle = taps.shape[0] // 2
+    mean = np.zeros((4, columns), np.float32)
     for j in range(rows):
-        for i in range(spans[j, 0], spans[j, 1]):
-            if not has[j, i]:
-                continue
-            own = field[0, j, i]
-            d = a = b = n = np.float32(0)
-            for q in range(max(j - reach, 0), min(j + reach + 1, rows)):
-                for p in range(max(i - reach, 0), min(i + reach + 1, columns)):
-                    if not has[q, p]:
-                        continue
-                    u, v = np.float32(4 * (i - p)), np.float32(4 * (j - q))
-                    here = field[0, q, p] + u * field[1, q, p] + v * field[2, q, p]
-                    if abs(here - own) > np.float32(1):
-                        continue
-                    w = taps[middle + q - j] * taps[middle + p - i]
-                    n += w
-                    d += w * here
-                    a += w * field[1, q, p]
-                    b += w * field[2, q, p]
-            settled[0, j, i], settled[1, j, i], settled[2, j, i] = d / n, a / n, b / n
+        first, last = spans[j, 0], spans[j, 1]
+        if last <= first:
+            continue
+        settled[:, j, first:last] = field[:, j, first:last]
+        # The outermost column of the image stays as it is: no neighbour on one side, and no surface worth it.
+        first, last = max(first, 1), min(last, columns - 1)
+        if last <= first:
+            continue
+        mean[:, first:last] = np.float32(0)
+        own = field[0, j, first:last]
+        for q in range(max(j - 1, 0), min(j + 2, rows)):
+            for p in range(-1, 2):
+                part = slice(first + p, last + p)
+                _add_opinion(
+                    own, field[0, q, part], field[1, q, part], field[2, q, part], has[q, part],
+                    np.float32(-4 * p), np.float32(4 * (j - q)), SHARE ** np.float32(abs(p) + abs(j - q)),
+                    mean[0, first:last], mean[1, first:last], mean[2, first:last], mean[3, first:last],
+                )  # fmt: skip
+        _take_mean(mean[:, first:last], has[j, first:last], settled[:, j, first:last])
+
+
+@kernel
+def _add_opinion(
+    own: Floats32, d: Floats32, a: Floats32, b: Floats32, has: Bytes, u: np.float32, v: np.float32,
+    share: np.float32, mean_d: Floats32, mean_a: Floats32, mean_b: Floats32, weight: Floats32,
+) -> None:  # fmt: skip
+    for n in range(own.shape[0]):
+        here = d[n] + u * a[n] + v * b[n]
+        w = share * np.float32(has[n] & np.uint8(abs(here - own[n]) <= np.float32(1)))
+        weight[n] += w
+        mean_d[n] += w * here
+        mean_a[n] += w * a[n]
+        mean_b[n] += w * b[n]
+
+
+@kernel
+def _take_mean(mean: Floats32, has: Bytes, settled: Floats32) -> None:
+    for k in range(3):
+        source, target, weight = mean[k], settled[k], mean[3]
+        for n in range(has.shape[0]):
+            if has[n]:
+                target[n] = source[n] / weight[n]
+
+
+@kernel
+def sharpen(field: Floats32, step: Floats32, has: Bytes, taps: Floats32) -> None:
+    """Take back, from the disparities of `field`, what the windows of the last step smoothed away.
+
+    Least squares over a window find the plane that fits what was missing, not its value in the middle. The same fit to
+    the corrections, `step`, shows by how much these fall short, to first order: e + (e - fit of e). That stands for a
+    second step, at a tenth of its cost. Cells with hardly a neighbour stay as they are.
+    """
+    rows, columns = has.shape
+    reach = taps.shape[0] // 2
+    if columns <= 2 * reach:
+        return
+    sums = np.zeros((9, columns), np.float32)
+    for j in range(rows):
+        sums[:] = np.float32(0)
+        own = step[0, j, reach : columns - reach]
+        for q in range(max(j - reach, 0), min(j + reach + 1, rows)):
+            for p in range(-reach, reach + 1):
+                part = slice(reach + p, columns - reach + p)
+                _add_place(
+                    own, step[0, q, part], has[q, part],
+                    np.float32(4 * p), np.float32(4 * (q - j)), taps[reach + p] * taps[reach + q - j],
+                    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8],
+                )  # fmt: skip
+        _take_back(sums, has[j, reach : columns - reach], field[0, j, reach : columns - reach])
+
+
+@kernel
+def _add_place(  # noqa: PLR0913, PLR0917
+    own: Floats32, step: Floats32, has: Bytes, u: np.float32, v: np.float32, share: np.float32,
+    s: Floats32, su: Floats32, sv: Floats32, suu: Floats32, suv: Floats32, svv: Floats32,
+    sd: Floats32, sud: Floats32, svd: Floats32,
+) -> None:  # fmt: skip
+    for n in range(own.shape[0]):
+        w = share * np.float32(has[n])
+        e = w * (step[n] - own[n]) if has[n] else np.float32(0)
+        s[n] += w
+        su[n] += w * u
+        sv[n] += w * v
+        suu[n] += w * u * u
+        suv[n] += w * u * v
+        svv[n] += w * v * v
+        sd[n] += e
+        sud[n] += e * u
+        svd[n] += e * v
+
+
+@kernel
+def _take_back(sums: Floats32, has: Bytes, disparity: Floats32) -> None:
+    s, su, sv, suu, suv, svv = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
+    sd, sud, svd = sums[6], sums[7], sums[8]
+    for n in range(has.shape[0]):
+        c00 = suu[n] * svv[n] - suv[n] * suv[n]
+        c01 = suv[n] * sv[n] - su[n] * svv[n]
+        c02 = su[n] * suv[n] - suu[n] * sv[n]
+        determinant = s[n] * c00 + su[n] * c01 + sv[n] * c02
+        is_good = has[n] & np.uint8(determinant > LEAST_SPREAD * s[n] * suu[n] * svv[n])
+        fit = (c00 * sd[n] + c01 * sud[n] + c02 * svd[n]) / determinant if is_good else np.float32(0)
+        # A cell's own pixels are spread, too: 1.06 times the spread of the cells' middles.
+        disparity[n] -= np.float32(0.8) * min(max(fit, -MOST_BENT_PX), MOST_BENT_PX)

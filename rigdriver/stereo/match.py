@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.stereo.coarse import LEVELS, make_pyramid, match_coarse
-from rigdriver.stereo.field import correct, find_spans, fit_planes, grow, refine, settle, weigh
-from rigdriver.stereo.products import CELL_PX, MID, PLANES, sum_products
-from rigdriver.stereo.windows import QUALITIES, TAPS, gate, solve_windows
+from rigdriver.stereo.field import find_spans, fit_planes, refine, settle, sharpen
+from rigdriver.stereo.grow import grow_field
+from rigdriver.stereo.products import CELL_PX, COUNT, MID, SUMS
+from rigdriver.stereo.step import take_step
+from rigdriver.stereo.windows import QUALITIES, TAPS
 
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -27,14 +29,21 @@ Image = npt.NDArray[np.float32]
 class MatchSettings:
     """How to match. The defaults suit speckle of 2 to 8 pixels."""
 
-    steps: tuple[int, ...] = (8, 6, 2)
-    """Least-squares steps at a quarter, a half and full resolution."""
+    steps: tuple[int, ...] = (2, 2, 1)
+    """Least-squares steps at a quarter, a half and full resolution, before the field grows."""
+    rounds: tuple[int, ...] = (8, 8, 30)
+    """Cells by which it may grow at each of these."""
     least_correlation: float = 0.85
-    """Of a window at every step on the way; the final screen is stricter."""
+    """Of a window at every step on the way; the final screen may be stricter."""
+    doubt: float = 2.5
+    """Cells fall before the field grows when their correlation is so many times farther from 1 than the median's..."""
+    most_doubt: float = 0.95
+    """...and below this: in good images wrong planes stand out, in poor ones all planes are poor."""
     reach_px: float = 2.5
     """Longest correction of one step."""
-    fullness: float = 0.2
-    settle: int = 1
+    fullness: float = 0.35
+    steepest: float = 4.0
+    """Largest slope of a disparity plane, pixels a pixel, that a surface seen by both cameras may have."""
     worst_rest: float = 0.35
     """Largest squared rest of one cell, as a share of its window's variance."""
 
@@ -60,11 +69,11 @@ class _Level:
         rows, columns = shape[0] // CELL_PX, shape[1] // CELL_PX
         self.field = np.zeros((3, rows, columns), np.float32)
         self.step = np.zeros((3, rows, columns), np.float32)
-        self.sums = np.zeros((PLANES, rows, columns), np.float32)
+        self.sums = np.zeros((rows, SUMS, columns), np.float32)
         self.quality = np.zeros((QUALITIES, rows, columns), np.float32)
-        self.weight = np.zeros((rows, columns), np.float32)
         self.has = np.zeros((rows, columns), np.uint8)
-        self.other = np.zeros((rows, columns), np.uint8)
+        self.maps = np.zeros((3, rows + 2, columns + 2), np.uint8)
+        self.places = np.zeros((2, rows * columns, 2), np.int32)
         self.spans = np.zeros((rows, 2), np.int32)
 
 
@@ -88,25 +97,43 @@ class Matcher:
             if k < LEVELS - 1:
                 above = self._levels[k + 1]
                 refine(above.field, above.has, level.field, level.has)
-            self._solve(level, lefts[k], rights[k], dark, self._settings.steps[LEVELS - 1 - k])
+            self._solve(level, lefts[k], rights[k], dark, k)
         done = self._levels[0]
-        return Matches(done.field, done.quality, done.has, done.weight)
+        return Matches(done.field, done.quality, done.has, done.sums[:, COUNT])
 
-    def _solve(self, level: _Level, left: Image, right: Image, dark: float, steps: int) -> None:
-        chosen = self._settings
-        for n in range(steps):
-            grow(level.field, level.has, level.other, CELL_PX)
-            level.has, level.other = level.other, level.has
-            find_spans(level.has, level.spans)
-            if n == 0 or n + 1 == steps:
-                settle(level.field, level.has, level.spans, TAPS, chosen.settle, level.step)
-                level.field, level.step = level.step, level.field
-            sum_products(left, right, level.field, level.spans, level.sums)
-            worst = chosen.worst_rest if n > 0 else 0.0
-            weigh(level.sums, level.quality, level.has, level.spans, dark - float(MID), worst, level.weight)
-            gate(level.sums, level.weight, level.spans)
-            solve_windows(level.sums, level.weight, level.spans, TAPS, level.step, level.quality)
-            correct(
-                level.field, level.step, level.quality, level.has, level.spans,
-                chosen.reach_px, chosen.least_correlation, chosen.fullness,
+    def _solve(self, level: _Level, left: Image, right: Image, dark: float, k: int) -> None:
+        """Correct the planes that came from above, and let them grow."""
+        n = LEVELS - 1 - k
+        for step in range(self._settings.steps[n]):
+            is_end = step in {0, self._settings.steps[n] - 1}
+            self._step(level, left, right, dark, is_settling=is_end, is_first=step == 0)
+        if k == 0:
+            sharpen(level.field, level.step, level.has, TAPS)
+        if rounds := self._settings.rounds[n]:
+            grow_field(
+                left, right, level.field, level.has, level.quality, level.sums, TAPS, dark - float(MID),
+                self._limits(), self._doubt(level), rounds, level.places, level.maps,
             )  # fmt: skip
+
+    def _step(
+        self, level: _Level, left: Image, right: Image, dark: float, *, is_settling: bool, is_first: bool
+    ) -> None:
+        find_spans(level.has, level.spans)
+        if is_settling:
+            settle(level.field, level.has, level.spans, level.step)
+            level.field, level.step = level.step, level.field
+        take_step(
+            left, right, level.field, level.has, level.quality, level.spans, TAPS, dark - float(MID),
+            0.0 if is_first else self._settings.worst_rest, self._limits(), level.sums, level.step,
+        )  # fmt: skip
+
+    def _limits(self) -> tuple[float, float, float, float]:
+        chosen = self._settings
+        return chosen.reach_px, chosen.least_correlation, chosen.fullness, chosen.steepest
+
+    def _doubt(self, level: _Level) -> float:
+        """Return the correlation below which a cell of a level is not believed."""
+        chosen = self._settings
+        some = level.quality[0, ::4, ::4][level.has[::4, ::4] > 0]
+        median = float(np.median(some)) if len(some) else 1.0
+        return float(np.clip(1 - chosen.doubt * (1 - median), chosen.least_correlation, chosen.most_doubt))

@@ -1,9 +1,12 @@
 """Sums of products, a cell: all that the least squares of any window needs to know of the pixels.
 
-In: both rectified images and a field of disparity planes, one a cell of 4 x 4 pixels. Out: ten planes of sums (`G2` ...
-`DARK`). Each pixel is touched once, whatever the windows will be. The right image is read through a cubic B-spline
-that is *not* made to interpolate, the left one is smoothed alike (1 4 1): then the noise in what is read hardly depends
-on the fraction of a pixel, and it is such dependence that draws disparities towards half pixels.
+In: both rectified images and disparity planes, one a cell of 4 x 4 pixels. Out: ten sums a cell (`G2` ... `COUNT`),
+zero where a cell must not count. Each pixel is touched once, whatever the windows will be. The right image is read
+through a cubic B-spline that is *not* made to interpolate, the left one is smoothed alike (1 4 1): then the noise in
+what is read hardly depends on the fraction of a pixel, and it is such dependence that draws disparities towards half
+pixels. A block of cells is laid out by the pixels' places within a cell, so that neighbouring numbers belong to
+neighbouring cells and nothing has to be folded. Loops run over slices from 0 on: an index that might be negative costs
+the compiler its vector lanes, and the loop eight times its time.
 This file refuses to know windows and unknowns.
 """
 
@@ -16,93 +19,161 @@ from rigdriver.stereo.kernel import kernel
 
 Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.uint8]
 
 CELL_PX = 4
 """Side of a cell in pixels of its pyramid level."""
-G2, GL, G, GR, L, R, LL, LR, RR, DARK = range(10)
-"""Planes: g is the right image's slope, L and R are left and right values, DARK the cell's darkest of both."""
-PLANES = 10
+G2, GL, G, GR, L, R, LL, LR, RR, COUNT = range(10)
+"""g is the right image's slope, L and R are left and right values; COUNT is 1 where the cell takes part."""
+SUMS = 10
 MID = np.float32(96.0)
 """Taken off all values so that single precision holds the sums of squares."""
+BLOCK = 64
+"""Cells that are worked on together: what they need fits the fastest memory."""
+WEAKEST_REST = np.float32(8.0)
+"""Grey values squared: a rest below it is noise, whatever the contrast."""
 
 _ONE, _TWO, _THREE, _FOUR, _SIXTH, _HALF = (np.float32(v) for v in (1.0, 2.0, 3.0, 4.0, 1.0 / 6.0, 0.5))
+_ZERO = np.float32(0)
 _MIDDLE = np.float32((CELL_PX - 1) / 2)
-_FAR = np.float32(1e7)
-_CELLS = 64
-_B = _CELLS * CELL_PX
-_R, _G, _OFF, _OUT, _SIZE = 4 * _B, 8 * _B, 12 * _B, 16 * _B, 26 * _B
+_PIXELS = np.float32(CELL_PX * CELL_PX)
+_ROW = CELL_PX * BLOCK
 
 
 @kernel
-def sum_products(left: Floats32, right: Floats32, field: Floats32, spans: Ints32, sums: Floats32) -> None:
-    """Fill `sums`, (10, h, w) float32, for the disparity planes in `field`, (3, h, w): d, dd/dx, dd/dy.
+def sum_rows(
+    left: Floats32, right: Floats32, field: Floats32, has: Bytes, quality: Floats32, spans: Ints32,
+    dark: float, worst: float, rows: tuple[int, int], sums: Floats32,
+) -> None:  # fmt: skip
+    """Fill the given rows of `sums`, (h, 10, w) float32, for the planes in `field`, (3, h, w): d, dd/dx, dd/dy.
 
-    `left`: (H, W). `spans`: (h, 2) int32, first and last cell to do in each row of cells. A cell whose plane leaves the
-    right image gets DARK below -1e5.
+    `left`, `right`: (H, W). `spans`: (h, 2), first and behind the last cell of each row; beyond them all is zero. Zero
+    counts too a cell without a plane, one with a pixel below `dark` in either image, one whose plane leaves the right
+    image, and, where `worst` is not 0, one whose pixels do not fit gain and offset of its window: `worst` is the
+    largest squared rest, as a share of the window's variance; `quality`, (6, h, w), is that of the step before.
     """
-    # Short loops over separate small arrays: the only form in which the compiler fills the vector lanes.
-    place, slope, part = np.zeros(_B, np.float32), np.zeros(_B, np.float32), np.zeros(_B, np.float32)
-    starts = np.zeros(_B, np.int32)
-    taps = np.zeros(4 * _B, np.float32)
-    buffer = np.zeros(_SIZE, np.float32)
+    # Separate small arrays: the compiler must see that they do not overlap.
+    grid, starts, part = np.zeros(_ROW, np.float32), np.zeros(_ROW, np.int32), np.zeros(_ROW, np.float32)
+    taps, line = np.zeros(4 * _ROW, np.float32), np.zeros(_ROW, np.float32)
+    value, slope, base = np.zeros(_ROW, np.float32), np.zeros(_ROW, np.float32), np.zeros(_ROW, np.float32)
+    out, low, weight = np.zeros(9 * BLOCK, np.float32), np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    for m in range(CELL_PX):
+        for n in range(BLOCK):
+            grid[m * BLOCK + n] = np.float32(n * CELL_PX + m)
     top = np.float32(right.shape[1] - 4)
-    for j in range(spans.shape[0]):
-        for first in range(spans[j, 0], spans[j, 1], _CELLS):
-            count = min(_CELLS, spans[j, 1] - first)
-            pixels = count * CELL_PX
-            _place(field[0, j], field[1, j], field[2, j], first, count, place, slope)
+    for j in range(rows[0], rows[1]):
+        first, last = spans[j, 0], spans[j, 1]
+        sums[j, :, :first] = _ZERO
+        sums[j, :, last:] = _ZERO
+        for i in range(first, last, BLOCK):
+            count = min(BLOCK, last - i)
+            d, a, b = field[0, j, i : i + count], field[1, j, i : i + count], field[2, j, i : i + count]
+            out[:] = _ZERO
+            low[:] = np.float32(1e9)
             for k in range(CELL_PX):
-                v = np.float32(k) - _MIDDLE
-                row = j * CELL_PX + k
-                _split(place, slope, v, top, pixels, starts, part, buffer[_OFF + k * _B :])
-                _gather(right[row], starts, pixels, taps)
-                _interpolate(taps, part, pixels, buffer[_R + k * _B :], buffer[_G + k * _B :])
-                _smooth(left[row], first * CELL_PX, pixels, buffer[k * _B :])
-            _multiply(buffer, pixels)
-            _fold(buffer, first, count, sums[:, j])
+                y = j * CELL_PX + k
+                _place(grid, np.float32(i * CELL_PX), np.float32(k) - _MIDDLE, d, a, b, top, starts, part)
+                _gather(right[y], starts, taps)
+                _interpolate(taps, part, value, slope)
+                _smooth(left[y], i * CELL_PX, count * CELL_PX, line)
+                _spread(line, count, base)
+                _multiply(base, value, slope, count, out, low)
+            _weigh(
+                out, low, has[j, i : i + count], d, a, b, np.float32(i * CELL_PX), top,
+                quality[3, j, i : i + count], quality[4, j, i : i + count], quality[5, j, i : i + count],
+                np.float32(dark), np.float32(worst), weight,
+            )  # fmt: skip
+            _store(out, weight, count, sums[j, :, i : i + count])
+
+
+@kernel
+def sum_cells(
+    left: Floats32, right: Floats32, field: Floats32, places: Ints32, many: int, dark: float, sums: Floats32
+) -> None:
+    """Fill the sums of the first `many` cells of `places`, (n, 2): row and column; as `sum_rows` without `worst`."""
+    grid, starts, part = np.zeros(_ROW, np.float32), np.zeros(_ROW, np.int32), np.zeros(_ROW, np.float32)
+    taps, value, slope = np.zeros(4 * _ROW, np.float32), np.zeros(_ROW, np.float32), np.zeros(_ROW, np.float32)
+    base, plane = np.zeros(_ROW, np.float32), np.zeros((3, BLOCK), np.float32)
+    out, low, weight = np.zeros(9 * BLOCK, np.float32), np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    nothing, has = np.zeros(BLOCK, np.float32), np.ones(BLOCK, np.uint8)
+    top = np.float32(right.shape[1] - 4)
+    for begin in range(0, many, BLOCK):
+        count = min(BLOCK, many - begin)
+        for n in range(count):
+            j, i = places[begin + n, 0], places[begin + n, 1]
+            # Cells of a list do not lie side by side: their columns go into the planes instead of the grid.
+            plane[0, n] = field[0, j, i] - np.float32(i * CELL_PX)
+            plane[1, n], plane[2, n] = field[1, j, i], field[2, j, i]
+            for m in range(CELL_PX):
+                grid[m * BLOCK + n] = np.float32(m)
+        out[:] = _ZERO
+        low[:] = np.float32(1e9)
+        d, a, b = plane[0, :count], plane[1, :count], plane[2, :count]
+        for k in range(CELL_PX):
+            _place(grid, _ZERO, np.float32(k) - _MIDDLE, d, a, b, top, starts, part)
+            for n in range(count):
+                y = places[begin + n, 0] * CELL_PX + k
+                x = places[begin + n, 1] * CELL_PX
+                _read_cell(left[y], right[y], x, n, starts, taps, base)
+            _interpolate(taps, part, value, slope)
+            _multiply(base, value, slope, count, out, low)
+        for n in range(count):
+            plane[0, n] += np.float32(4 * n)
+        _weigh(out, low, has[:count], d, a, b, _ZERO, top, nothing, nothing, nothing, np.float32(dark), _ZERO, weight)
+        for n in range(count):
+            j, i = places[begin + n, 0], places[begin + n, 1]
+            for p in range(9):
+                sums[j, p, i] = out[p * BLOCK + n] * weight[n]
+            sums[j, COUNT, i] = weight[n]
+
+
+@kernel
+def _read_cell(left: Floats32, right: Floats32, x: int, n: int, starts: Ints32, taps: Floats32, base: Floats32) -> None:
+    last = np.uint32(left.shape[0] - 1)
+    for m in range(CELL_PX):
+        o = np.uint32(m * BLOCK + n)
+        s, t = np.uint32(starts[o]), np.uint32(4) * o
+        a, b, c, d = right[s - np.uint32(1)], right[s], right[s + np.uint32(1)], right[s + np.uint32(2)]
+        taps[t], taps[t + np.uint32(1)], taps[t + np.uint32(2)], taps[t + np.uint32(3)] = a, b, c, d
+        at = np.uint32(x + m)
+        beside = left[max(at, np.uint32(1)) - np.uint32(1)] + left[min(at + np.uint32(1), last)]
+        base[o] = _SIXTH * (beside + _FOUR * left[at]) - MID
 
 
 @kernel
 def _place(
-    d: Floats32, along: Floats32, across: Floats32, first: int, count: int, place: Floats32, slope: Floats32
-) -> None:
-    """Where in the right row each pixel of a row of cells falls, for the middle of the cell, and how that leans."""
-    for n in range(count):
-        for k in range(CELL_PX):
-            x = n * CELL_PX + k
-            at = np.float32((first + n) * CELL_PX + k)
-            place[x] = at - d[first + n] - along[first + n] * (np.float32(k) - _MIDDLE)
-            slope[x] = across[first + n]
-
-
-@kernel
-def _split(
-    place: Floats32, slope: Floats32, v: np.float32, top: np.float32, pixels: int,
-    starts: Ints32, part: Floats32, off: Floats32,
+    grid: Floats32, start: np.float32, v: np.float32, d: Floats32, a: Floats32, b: Floats32, top: np.float32,
+    starts: Ints32, part: Floats32,
 ) -> None:  # fmt: skip
-    for x in range(pixels):
-        t = place[x] - slope[x] * v
-        inside = min(max(t, _ONE), top)
-        i = np.int32(inside)
-        starts[x] = i
-        part[x] = inside - np.float32(i)
-        off[x] = abs(inside - t)
+    """Where in the right row each pixel of one row of the cells falls: whole pixels and the rest."""
+    count = d.shape[0]
+    for m in range(CELL_PX):
+        u = np.float32(m) - _MIDDLE
+        x, whole, rest = grid[m * BLOCK :], starts[m * BLOCK :], part[m * BLOCK :]
+        for n in range(count):
+            t = start + x[n] - d[n] - a[n] * u - b[n] * v
+            inside = min(max(t, _ONE), top)
+            at = np.int32(inside)
+            whole[n] = at
+            rest[n] = inside - np.float32(at)
 
 
 @kernel
-def _gather(right: Floats32, starts: Ints32, pixels: int, taps: Floats32) -> None:
-    # Loads at computed places fill no lanes; one move of four neighbours is the cheapest there is.
-    for x in range(pixels):
+def _gather(right: Floats32, starts: Ints32, taps: Floats32) -> None:
+    # Loads at computed places fill no lanes; one move of four neighbours is the cheapest there is. A short block's
+    # stale places are still places in the row.
+    for x in range(_ROW):
         i = np.uint32(starts[x])
+        i = max(i, np.uint32(1))
         a, b, c, d = right[i - np.uint32(1)], right[i], right[i + np.uint32(1)], right[i + np.uint32(2)]
         n = 4 * x
         taps[n], taps[n + 1], taps[n + 2], taps[n + 3] = a, b, c, d
 
 
 @kernel
-def _interpolate(taps: Floats32, part: Floats32, pixels: int, value: Floats32, slope: Floats32) -> None:
+def _interpolate(taps: Floats32, part: Floats32, value: Floats32, slope: Floats32) -> None:
     # Cubic B-spline as a polynomial: value and slope by Horner's rule.
-    for x in range(pixels):
+    for x in range(_ROW):
         n = 4 * x
         a, b, c, d, f = taps[n], taps[n + 1], taps[n + 2], taps[n + 3], part[x]
         p1 = _HALF * (c - a)
@@ -113,56 +184,80 @@ def _interpolate(taps: Floats32, part: Floats32, pixels: int, value: Floats32, s
 
 
 @kernel
-def _smooth(left: Floats32, first: int, pixels: int, value: Floats32) -> None:
-    low, high = first == 0, first + pixels == left.shape[0]
-    for x in range(1 if low else 0, pixels - 1 if high else pixels):
-        n = first + x
-        value[x] = _SIXTH * (left[n - 1] + _FOUR * left[n] + left[n + 1]) - MID
-    if low:
-        value[0] = left[0] - MID
-    if high:
-        value[pixels - 1] = left[first + pixels - 1] - MID
+def _smooth(left: Floats32, start: int, count: int, line: Floats32) -> None:
+    is_low, is_high = start == 0, start + count == left.shape[0]
+    begin, end = 1 if is_low else 0, count - 1 if is_high else count
+    source, target = left[start + begin - 1 : start + end + 1], line[begin:]
+    for x in range(source.shape[0] - 2):
+        target[x] = _SIXTH * (source[x] + _FOUR * source[x + 1] + source[x + 2]) - MID
+    if is_low:
+        line[0] = left[0] - MID
+    if is_high:
+        line[count - 1] = left[start + count - 1] - MID
 
 
 @kernel
-def _multiply(buffer: Floats32, pixels: int) -> None:
-    # One array with constant offsets: ten outputs could never be told apart at run time.
-    for x in range(pixels):
-        s_g2 = s_gl = s_g = s_gr = s_l = s_r = s_ll = s_lr = s_rr = off = np.float32(0)
-        dark = np.float32(1e9)
-        for k in range(CELL_PX):
-            value, right, g = buffer[x + k * _B], buffer[x + _R + k * _B], buffer[x + _G + k * _B]
+def _spread(line: Floats32, count: int, base: Floats32) -> None:
+    for n in range(count):
+        base[n], base[BLOCK + n] = line[4 * n], line[4 * n + 1]
+        base[2 * BLOCK + n], base[3 * BLOCK + n] = line[4 * n + 2], line[4 * n + 3]
+
+
+@kernel
+def _multiply(base: Floats32, value: Floats32, slope: Floats32, count: int, out: Floats32, low: Floats32) -> None:
+    for n in range(count):
+        s_g2 = s_gl = s_g = s_gr = s_l = s_r = s_ll = s_lr = s_rr = np.float32(0)
+        dark = low[n]
+        for m in range(CELL_PX):
+            x = m * BLOCK + n
+            left, right, g = base[x], value[x], slope[x]
             s_g2 += g * g
-            s_gl += g * value
+            s_gl += g * left
             s_g += g
             s_gr += g * right
-            s_l += value
+            s_l += left
             s_r += right
-            s_ll += value * value
-            s_lr += value * right
+            s_ll += left * left
+            s_lr += left * right
             s_rr += right * right
-            dark = min(dark, value, right)
-            off += buffer[x + _OFF + k * _B]
-        buffer[x + _OUT] = s_g2
-        buffer[x + _OUT + _B] = s_gl
-        buffer[x + _OUT + 2 * _B] = s_g
-        buffer[x + _OUT + 3 * _B] = s_gr
-        buffer[x + _OUT + 4 * _B] = s_l
-        buffer[x + _OUT + 5 * _B] = s_r
-        buffer[x + _OUT + 6 * _B] = s_ll
-        buffer[x + _OUT + 7 * _B] = s_lr
-        buffer[x + _OUT + 8 * _B] = s_rr
-        buffer[x + _OUT + 9 * _B] = dark - _FAR * off
+            dark = min(dark, left, right)
+        out[n] += s_g2
+        out[BLOCK + n] += s_gl
+        out[2 * BLOCK + n] += s_g
+        out[3 * BLOCK + n] += s_gr
+        out[4 * BLOCK + n] += s_l
+        out[5 * BLOCK + n] += s_r
+        out[6 * BLOCK + n] += s_ll
+        out[7 * BLOCK + n] += s_lr
+        out[8 * BLOCK + n] += s_rr
+        low[n] = dark
 
 
 @kernel
-def _fold(buffer: Floats32, first: int, count: int, sums: Floats32) -> None:
-    for plane in range(PLANES - 1):
-        target = sums[plane]
+def _weigh(
+    out: Floats32, low: Floats32, has: Bytes, d: Floats32, a: Floats32, b: Floats32, start: np.float32,
+    top: np.float32, gain: Floats32, offset: Floats32, contrast: Floats32, dark: np.float32, worst: np.float32,
+    weight: Floats32,
+) -> None:  # fmt: skip
+    is_first = np.uint8(worst <= _ZERO)
+    for n in range(has.shape[0]):
+        ga, of = gain[n], offset[n]
+        left, right = out[4 * BLOCK + n], out[5 * BLOCK + n]
+        ll, lr, rr = out[6 * BLOCK + n], out[7 * BLOCK + n], out[8 * BLOCK + n]
+        rest = rr + ga * ga * ll + _PIXELS * of * of - _TWO * ga * lr - _TWO * of * right + _TWO * ga * of * left
+        fits = np.uint8(rest <= worst * _PIXELS * contrast[n] + _PIXELS * WEAKEST_REST) | is_first
+        reach = _MIDDLE * (abs(a[n]) + abs(b[n]))
+        at = start + np.float32(4) * np.float32(n) + _MIDDLE - d[n]
+        inside = np.uint8(at - _MIDDLE - reach >= _ONE) & np.uint8(at + _MIDDLE + reach <= top)
+        weight[n] = np.float32(fits & inside & np.uint8(low[n] >= dark) & has[n])
+
+
+@kernel
+def _store(out: Floats32, weight: Floats32, count: int, row: Floats32) -> None:
+    for plane in range(9):
+        target, source = row[plane], out[plane * BLOCK :]
         for n in range(count):
-            x = _OUT + plane * _B + n * CELL_PX
-            target[first + n] = (buffer[x] + buffer[x + 1]) + (buffer[x + 2] + buffer[x + 3])
-    target = sums[PLANES - 1]
+            target[n] = source[n] * weight[n]
+    target = row[COUNT]
     for n in range(count):
-        x = _OUT + (PLANES - 1) * _B + n * CELL_PX
-        target[first + n] = min(buffer[x], buffer[x + 1], buffer[x + 2], buffer[x + 3])
+        target[n] = weight[n]

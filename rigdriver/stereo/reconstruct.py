@@ -21,13 +21,14 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
 from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
+from rigdriver.stereo.dense import fill_points, plan_points
 from rigdriver.stereo.fuse import fuse
 from rigdriver.stereo.images import PairImages
 from rigdriver.stereo.match import Matcher, MatchSettings
 from rigdriver.stereo.rectify import Image, PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
 from rigdriver.stereo.rows import row_residual
 from rigdriver.stereo.screen import ScreenSettings, screen
-from rigdriver.stereo.surface import Surface, divide_patches, fill_dense, find_patches, make_surface, numbers_of
+from rigdriver.stereo.surface import Surface, find_patches, make_surface, numbers_of
 
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -73,8 +74,8 @@ class StereoSettings:
     match: MatchSettings = field(default_factory=MatchSettings)
     screen: ScreenSettings = field(default_factory=ScreenSettings)
     trust: TrustSettings = field(default_factory=TrustSettings)
-    point_mm: float = 0.26
-    """Largest distance of neighbouring points on the surface, so that each place is within 0.2 mm of one."""
+    point_mm: float = 0.31
+    """Largest step between points on the surface; with shifted rows each place is within 0.625 of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,7 +209,7 @@ class CellReconstructor:
             part = slice(start, start + count)
             start += count
             jobs.append(self._pool.submit(
-                fill_dense, surface.field, p.has, surface.sigma_mm, surface.correlation, numbers_of(surface.pair),
+                fill_points, surface.field, p.has, surface.sigma_mm, surface.correlation, numbers_of(surface.pair),
                 surface.pair.R_pair_world, surface.pair.centre_mm, p.across, p.down, p.first,
                 points[part], normals[part], sigma[part], quality[part],
             ))  # fmt: skip
@@ -221,8 +222,8 @@ class CellReconstructor:
         has, across, down = (np.zeros(shape, np.uint8) for _ in range(3))
         p = _Patches(has, across, down, np.zeros(shape[0], np.int64))
         find_patches(surface.field, surface.keep, p.has)
-        n, reach = numbers_of(surface.pair), self._settings.point_mm
-        return replace(p, count=divide_patches(surface.field, p.has, n, reach, p.across, p.down, p.first))
+        n, step_mm = numbers_of(surface.pair), self._settings.point_mm
+        return replace(p, count=plan_points(surface.field, p.has, n, step_mm, p.across, p.down, p.first))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,7 @@ class ScreenSettings:
     fullness: float = 0.3
     """Share of the window's weight that lies on cells that count."""
     agreement_px: float = 0.8
-    """Largest distance from the mean of what the neighbours' planes say."""
+    """Largest distance from what a neighbour's plane says, on a surface that faces the pod; more on an oblique one."""
     neighbours: int = 3
     """Of eight, that must be there and agree."""
     island_cells: int = 120
@@ -75,7 +75,8 @@ def _agree(field: Floats32, keep: Bytes, most: np.float32, least: int, agreed: B
                         continue
                     u, v = np.float32(4 * (i - p)), np.float32(4 * (j - q))
                     theirs = field[0, q, p] + u * field[1, q, p] + v * field[2, q, p]
-                    if abs(theirs - field[0, j, i]) <= most:
+                    lean = abs(field[1, j, i]) + abs(field[2, j, i])
+                    if abs(theirs - field[0, j, i]) <= most * (np.float32(1) + np.float32(0.5) * lean):
                         count += 1
             agreed[j, i] = 1 if count >= least else 0
 

@@ -1,6 +1,6 @@
 """Windowed least squares: from sums a cell to a correction of disparity, slopes, gain and offset for every window.
 
-In: the ten planes of `products`, gated by a weight a cell. Out: corrections of the disparity planes and the quality of
+In: the ten sums a cell of `products`. Out: corrections of the disparity planes and the quality of
 each window. A window spans 2 * REACH + 1 cells a side with separable weights, so it is built from sums, not pixels.
 The model: right(x - d) - slope * (e0 + e1 u + e2 v) = gain * left + offset, with u and v counted in whole cells.
 This file refuses to know images and pyramids.
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.products import CELL_PX, G2, GL, GR, LL, LR, RR, G, L, R
+from rigdriver.stereo.products import BLOCK, CELL_PX, G2, GL, GR, SUMS, G, L
 
 Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
@@ -23,11 +23,13 @@ TAPS = np.array([0.35, 0.8, 1.0, 0.8, 0.35], np.float32)
 TAPS.flags.writeable = False
 CORRELATION, SIGMA, FULLNESS, GAIN, OFFSET, CONTRAST = range(6)
 QUALITIES = 6
+WINDOWS = 21
+"""Sums that `solve_block` needs of a window."""
 
-_W = 256
-"""Cells a block; with REACH more on either side in the vertical sums."""
+_W = BLOCK
 _V = _W + 2 * REACH
-_ONE, _ZERO, _TINY = np.float32(1), np.float32(0), np.float32(1e-12)
+"""Vertical sums reach beyond their block on either side."""
+_ONE, _TWO, _FOUR, _ZERO, _TINY = np.float32(1), np.float32(2), np.float32(4), np.float32(0), np.float32(1e-12)
 _CELL = np.float32(CELL_PX)
 _PIXELS = np.float32(CELL_PX * CELL_PX)
 _FULL = np.float32(TAPS.sum() ** 2)
@@ -35,95 +37,96 @@ _SPREAD = np.float32((TAPS**2).sum() ** 2 / TAPS.sum() ** 2)
 """Variance of a weighted fit, against one with all weights one: sum of squares over sum of the weights."""
 _UNKNOWNS = np.float32(5)
 
-# Vertical sums: plane, power of v. Horizontal: vertical line, power of u.
+# Vertical sums, a line of `upright` each: plane and power of v. Horizontal ones in `window`: line and power of u.
 _G2, _G2V, _G2VV, _GL, _GLV, _G, _GV, _GR, _GRV, _L, _R, _LL, _LR, _RR, _N = range(15)
-_V_PLANE = np.array([G2, G2, G2, GL, GL, G, G, GR, GR, L, R, LL, LR, RR, -1])
-_V_POWER = np.array([0, 1, 2, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0])
-_H_LINE = np.array(
-    [_G2, _G2, _G2, _G2V, _G2V, _G2VV, _GL, _GL, _GLV, _G, _G, _GV, _GR, _GR, _GRV, _L, _R, _LL, _LR, _RR, _N]
-)
-_H_POWER = np.array([0, 1, 2, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0])
-for _table in (_V_PLANE, _V_POWER, _H_LINE, _H_POWER):
-    _table.flags.writeable = False
 
 
 @kernel
-def gate(sums: Floats32, weight: Floats32, spans: Ints32) -> None:
-    """Multiply the sums of each cell, (10, h, w), by its weight, (h, w); zero what lies outside the spans."""
-    for j in range(spans.shape[0]):
-        first, last = spans[j, 0], spans[j, 1]
-        for plane in range(9):
-            row = sums[plane, j]
-            for i in range(first):
-                row[i] = _ZERO
-            for i in range(first, last):
-                row[i] *= weight[j, i]
-            for i in range(last, row.shape[0]):
-                row[i] = _ZERO
-        for i in range(first):
-            weight[j, i] = _ZERO
-        for i in range(last, weight.shape[1]):
-            weight[j, i] = _ZERO
-
-
-@kernel
-def solve_windows(
-    sums: Floats32, weight: Floats32, spans: Ints32, taps: Floats32, step: Floats32, quality: Floats32
+def solve_rows(
+    sums: Floats32, spans: Ints32, taps: Floats32, rows: tuple[int, int], step: Floats32, quality: Floats32
 ) -> None:
-    """Fill `step`, (3, h, w): corrections of d (px), dd/dx, dd/dy; and `quality`, (6, h, w), inside the spans.
+    """Fill rows of `step`, (3, h, w): corrections of d (px), dd/dx, dd/dy; and of `quality`, (6, h, w), in the spans.
 
     Quality: correlation, standard uncertainty of d in pixels, share of the window that counted, gain, offset, variance.
+    The sums, (h, 10, w), must stand REACH rows beyond. `taps` are symmetric.
     """
-    rows, columns = weight.shape
-    upright = np.zeros(15 * _V, np.float32)
-    window = np.zeros(21 * _W, np.float32)
-    factors = np.zeros(5, np.float32)
-    for j in range(rows):
+    upright, window = np.zeros(15 * _V, np.float32), np.zeros(WINDOWS * _W, np.float32)
+    nothing = np.zeros((SUMS, sums.shape[2]), np.float32)
+    height, columns = sums.shape[0], sums.shape[2]
+    outer, inner = taps[0], taps[1]
+    for j in range(rows[0], rows[1]):
+        a, b, c = sums[j - 2] if j >= 2 else nothing, sums[j - 1] if j >= 1 else nothing, sums[j]
+        d, e = sums[j + 1] if j + 1 < height else nothing, sums[j + 2] if j + 2 < height else nothing
         for first in range(spans[j, 0], spans[j, 1], _W):
             count = min(_W, spans[j, 1] - first)
             # Only the first and last block of a row reach beyond it; what is not there counts nothing.
             low, high = max(REACH - first, 0), min(count + 2 * REACH, columns - first + REACH)
-            for line in range(15):
-                plane, power = _V_PLANE[line], _V_POWER[line]
-                for q in range(5):
-                    is_inside = 0 <= j + q - REACH < rows
-                    factors[q] = taps[q] * (_CELL * np.float32(q - REACH)) ** power if is_inside else _ZERO
-                target = upright[line * _V : (line + 1) * _V]
-                for n in range(low):
-                    target[n] = _ZERO
-                for n in range(high, count + 2 * REACH):
-                    target[n] = _ZERO
-                source = weight if plane < 0 else sums[plane]
-                _down(source, j, first - REACH + low, factors, target[low:], high - low)
-            for output in range(21):
-                for p in range(5):
-                    factors[p] = taps[p] * (_CELL * np.float32(p - REACH)) ** _H_POWER[output]
-                _along(upright[_H_LINE[output] * _V :], factors, window[output * _W :], count)
-            _solve(window, count, first, step[0, j], step[1, j], step[2, j], quality[:, j])
+            if high - low < count + 2 * REACH:
+                upright[:] = _ZERO
+            part = slice(first - REACH + low, first - REACH + high)
+            _down(G2, _G2, 3, a, b, c, d, e, part, outer, inner, upright[low:])
+            _down(GL, _GL, 2, a, b, c, d, e, part, outer, inner, upright[low:])
+            _down(G, _G, 2, a, b, c, d, e, part, outer, inner, upright[low:])
+            _down(GR, _GR, 2, a, b, c, d, e, part, outer, inner, upright[low:])
+            for n in range(L, SUMS):
+                _down(n, _L + n - L, 1, a, b, c, d, e, part, outer, inner, upright[low:])
+            _along(upright[_G2 * _V :], 3, outer, inner, count, window, 0)
+            _along(upright[_G2V * _V :], 2, outer, inner, count, window, 3)
+            _along(upright[_G2VV * _V :], 1, outer, inner, count, window, 5)
+            for n in range(3):
+                _along(upright[(_GL + 2 * n) * _V :], 2, outer, inner, count, window, 6 + 3 * n)
+                _along(upright[(_GLV + 2 * n) * _V :], 1, outer, inner, count, window, 8 + 3 * n)
+            for n in range(6):
+                _along(upright[(_L + n) * _V :], 1, outer, inner, count, window, 15 + n)
+            cells = slice(first, first + count)
+            solve_block(window, count, step[0, j, cells], step[1, j, cells], step[2, j, cells], quality[:, j, cells])
 
 
 @kernel
-def _down(source: Floats32, j: int, first: int, factors: Floats32, target: Floats32, count: int) -> None:
-    last = source.shape[0] - 1
-    a, b, c = source[max(j - 2, 0)], source[max(j - 1, 0)], source[j]
-    d, e = source[min(j + 1, last)], source[min(j + 2, last)]
-    f0, f1, f2, f3, f4 = factors[0], factors[1], factors[2], factors[3], factors[4]
-    for n in range(count):
-        m = first + n
-        target[n] = f0 * a[m] + f1 * b[m] + f2 * c[m] + f3 * d[m] + f4 * e[m]
+def _down(
+    plane: int, line: int, powers: int, a: Floats32, b: Floats32, c: Floats32, d: Floats32, e: Floats32, part: slice,
+    outer: np.float32, inner: np.float32, upright: Floats32,
+) -> None:  # fmt: skip
+    """Sum five rows of a plane, weighted by the taps, and by the taps and powers of v up to 2."""
+    pa, pb, pc, pd, pe = a[plane, part], b[plane, part], c[plane, part], d[plane, part], e[plane, part]
+    even = upright[line * _V :]
+    for n in range(pa.shape[0]):
+        even[n] = pc[n] + inner * (pb[n] + pd[n]) + outer * (pa[n] + pe[n])
+    if powers > 1:
+        odd, one, two = upright[(line + 1) * _V :], _CELL * inner, _TWO * _CELL * outer
+        for n in range(pa.shape[0]):
+            odd[n] = one * (pd[n] - pb[n]) + two * (pe[n] - pa[n])
+    if powers > 2:
+        square, one, two = upright[(line + 2) * _V :], _CELL * _CELL * inner, _FOUR * _CELL * _CELL * outer
+        for n in range(pa.shape[0]):
+            square[n] = one * (pb[n] + pd[n]) + two * (pa[n] + pe[n])
 
 
 @kernel
-def _along(source: Floats32, factors: Floats32, target: Floats32, count: int) -> None:
-    f0, f1, f2, f3, f4 = factors[0], factors[1], factors[2], factors[3], factors[4]
-    for n in range(count):
-        target[n] = f0 * source[n] + f1 * source[n + 1] + f2 * source[n + 2] + f3 * source[n + 3] + f4 * source[n + 4]
-
-
-@kernel
-def _solve(
-    w: Floats32, count: int, first: int, out_d: Floats32, out_x: Floats32, out_y: Floats32, quality: Floats32
+def _along(
+    line: Floats32, powers: int, outer: np.float32, inner: np.float32, count: int, window: Floats32, output: int
 ) -> None:
+    """Sum five neighbours of a line in the same way, with powers of u."""
+    even = window[output * _W :]
+    for n in range(count):
+        even[n] = line[n + 2] + inner * (line[n + 1] + line[n + 3]) + outer * (line[n] + line[n + 4])
+    if powers > 1:
+        odd, one, two = window[(output + 1) * _W :], _CELL * inner, _TWO * _CELL * outer
+        for n in range(count):
+            odd[n] = one * (line[n + 3] - line[n + 1]) + two * (line[n + 4] - line[n])
+    if powers > 2:
+        square, one, two = window[(output + 2) * _W :], _CELL * _CELL * inner, _FOUR * _CELL * _CELL * outer
+        for n in range(count):
+            square[n] = one * (line[n + 1] + line[n + 3]) + two * (line[n] + line[n + 4])
+
+
+@kernel
+def solve_block(w: Floats32, count: int, out_d: Floats32, out_x: Floats32, out_y: Floats32, quality: Floats32) -> None:
+    """Solve windows side by side; `w`: (21 * BLOCK,), sum after sum.
+
+    Sums: g^2 times 1, u, u^2, v, uv, v^2; g * left, g and g * right times 1, u, v; left, right, left^2, left * right,
+    right^2 and the count.
+    """
     q_correlation, q_sigma, q_full = quality[0], quality[1], quality[2]
     q_gain, q_offset, q_contrast = quality[3], quality[4], quality[5]
     for n in range(count):
@@ -160,12 +163,11 @@ def _solve(
         e2 = (c02 * h0 + c12 * h1 + c22 * h2) * inverse
         rest = max(crr - clr * clr * back - e0 * h0 - e1 * h1 - e2 * h2, _ZERO)
         noise = rest / max(pixels - _UNKNOWNS, _ONE)
-        i = first + n
-        out_d[i], out_x[i], out_y[i] = e0, e1, e2
-        q_correlation[i] = np.sqrt(max(_ONE - rest / crr, _ZERO)) if clr > _ZERO else _ZERO
-        q_sigma[i] = np.sqrt(noise * c00 * inverse * _SPREAD) if is_good else np.float32(np.inf)
-        q_full[i] = w[n + 20 * _W] / _FULL
+        out_d[n], out_x[n], out_y[n] = e0, e1, e2
+        q_correlation[n] = np.sqrt(max(_ONE - rest / crr, _ZERO)) if clr > _ZERO else _ZERO
+        q_sigma[n] = np.sqrt(noise * c00 * inverse * _SPREAD) if is_good else np.float32(np.inf)
+        q_full[n] = w[n + 20 * _W] / _FULL
         gain = (clr - e0 * l0 - e1 * l1 - e2 * l2) * back
-        q_gain[i] = gain
-        q_offset[i] = (sr - e0 * s0 - e1 * s1 - e2 * s2 - gain * sl) * share
-        q_contrast[i] = crr * share
+        q_gain[n] = gain
+        q_offset[n] = (sr - e0 * s0 - e1 * s1 - e2 * s2 - gain * sl) * share
+        q_contrast[n] = crr * share

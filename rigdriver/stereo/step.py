@@ -1,0 +1,68 @@
+"""One least-squares step over a whole field: sums, windows, corrections, in strips that stay in fast memory.
+
+In: two rectified images, a field of planes, which cells have one. Out: the field corrected in place; cells whose
+correction is too long or whose window is too poor lose their plane. A row's correction only waits for the sums of the
+rows that its windows reach. This file refuses to know pyramids and what comes before or after a step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.stereo.kernel import kernel
+from rigdriver.stereo.products import COUNT, sum_rows
+from rigdriver.stereo.windows import REACH, solve_rows
+
+Floats32 = npt.NDArray[np.float32]
+Ints32 = npt.NDArray[np.int32]
+Bytes = npt.NDArray[np.uint8]
+Limits = tuple[float, float, float, float]
+"""Longest correction in pixels, least correlation, least fullness, largest slope in pixels a pixel."""
+
+STRIP = 16
+"""Rows of cells that are worked on together."""
+STEEPER = 0.3
+"""Largest change of a slope in one step."""
+
+
+@kernel
+def take_step(
+    left: Floats32, right: Floats32, field: Floats32, has: Bytes, quality: Floats32, spans: Ints32, taps: Floats32,
+    dark: float, worst: float, limits: Limits, sums: Floats32, step: Floats32,
+) -> None:  # fmt: skip
+    """Correct `field`, (3, h, w), and `has`; fill `sums` (of the planes as they were), `step` and `quality`."""
+    rows = spans.shape[0]
+    done = 0
+    for begin in range(0, rows, STRIP):
+        end = min(begin + STRIP, rows)
+        sum_rows(left, right, field, has, quality, spans, dark, worst, (begin, end), sums)
+        ready = rows if end == rows else end - REACH
+        solve_rows(sums, spans, taps, (done, ready), step, quality)
+        done = ready
+    for j in range(rows):
+        part = slice(spans[j, 0], spans[j, 1])
+        _correct(
+            field[0, j, part], field[1, j, part], field[2, j, part], step[0, j, part], step[1, j, part],
+            step[2, j, part], quality[0, j, part], quality[2, j, part], has[j, part], sums[j, COUNT, part], limits,
+        )  # fmt: skip
+
+
+@kernel
+def _correct(  # noqa: PLR0913, PLR0917
+    d: Floats32, a: Floats32, b: Floats32, e0: Floats32, e1: Floats32, e2: Floats32, correlation: Floats32,
+    fullness: Floats32, has: Bytes, count: Floats32, limits: Limits,
+) -> None:  # fmt: skip
+    reach, least, full = np.float32(limits[0]), np.float32(limits[1]), np.float32(limits[2])
+    steepest, steeper, zero = np.float32(limits[3]), np.float32(STEEPER), np.float32(0)
+    for n in range(has.shape[0]):
+        good = np.uint8(abs(e0[n]) <= reach) & np.uint8(correlation[n] >= least) & np.uint8(fullness[n] >= full)
+        stands = has[n] & good
+        has[n] = stands
+        share = np.float32(stands)
+        count[n] *= share
+        d[n] += e0[n] if stands else zero
+        along = a[n] + min(max(e1[n] if stands else zero, -steeper), steeper)
+        across = b[n] + min(max(e2[n] if stands else zero, -steeper), steeper)
+        a[n] = min(max(along, -steepest), steepest)
+        b[n] = min(max(across, -steepest), steepest)
