@@ -73,6 +73,11 @@ def bank_key(spec: SceneSpec, width: int, height: int) -> str:
     return digest.hexdigest()
 
 
+def time_of_view(spec: SceneSpec, view: int) -> float:
+    """Return the scene time, s, of a bank's view; views repeat."""
+    return (view % spec.bank.views) * (spec.dwell_s or spec.period_s / spec.bank.views)
+
+
 def _change_key(change: CameraChange) -> str:
     if change == CameraChange():
         return "as-built"
@@ -129,7 +134,7 @@ class Bank:
 
     def t_of(self, index: int) -> float:
         """Return the scene time, s, of a view."""
-        return (index % self.views) * (self.spec.dwell_s or self.spec.period_s / self.views)
+        return time_of_view(self.spec, index)
 
     def change(self, camera: str, change: CameraChange) -> None:
         """Let something happen to a camera; its views are rendered before it takes effect, a second each.
