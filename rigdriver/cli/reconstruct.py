@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 LIVE_POINT_MM = 1.0
 """Live, points stand a millimetre apart: files of two million points would not keep up."""
+LIVE_QUEUE = 5
+"""Frame sets that may wait, so that a hiccup of half a second loses none."""
 
 
 @verb
@@ -135,12 +137,14 @@ def _empty_folder(out: Path | None) -> Path:
 
 
 def _dropping(config: RigConfig) -> RigConfig:
-    run = config.run.model_copy(update={"slow_consumer": "drop_oldest", "queue_frame_sets": 2, "on_gap": "continue"})
+    run = config.run.model_copy(
+        update={"slow_consumer": "drop_oldest", "queue_frame_sets": LIVE_QUEUE, "on_gap": "continue"}
+    )
     return config.model_copy(update={"run": run})
 
 
 def _live(trains: FlashTrains, frames: int, made: CellReconstructor, results: Results) -> None:
-    """Measure what comes; a frame set that comes while two others wait is dropped whole."""
+    """Measure what comes; one that comes while others wait pushes the oldest of them out, whole."""
     told: set[str] = set()
     with progress_bar("measuring live", frames) as advance, closing(iter(trains)) as frame_sets:
         for frame_set in frame_sets:
