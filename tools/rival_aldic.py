@@ -64,7 +64,9 @@ def own(pod: Pod) -> tuple[Any, Any]:
 def seeded(pod: Pod) -> tuple[Any, Any]:
     """Seed by a coarse SGBM, and leave out what that did not find."""
     low, high = pod["range"]
-    small = [cv2.resize(np.uint8(pod[side]), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA) for side in SIDES]
+    small = [
+        cv2.resize(pod[side].astype(np.uint8), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA) for side in SIDES
+    ]
     first = int(np.floor(low / 4))
     count = -(-(int(np.ceil(high / 4)) - first) // 16) * 16
     coarse = cv2.StereoSGBM.create(
@@ -110,7 +112,7 @@ def main(source: str, target: str) -> int:
     ]
     out: dict[str, Any] = {}
     for name, variant in VARIANTS.items():
-        times = []
+        times, found = [], []
         for _ in range(ROUNDS[name]):
             begin = time.perf_counter()
             with ThreadPoolExecutor(len(pods)) as pool:

@@ -25,7 +25,7 @@ from rigdriver.cli.screen import note, progress_bar, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.config import RigConfig
-from rigdriver.errors import UsageError
+from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
@@ -185,7 +185,10 @@ def _captured(trains: FlashTrains, frames: int, folder: Path, config: RigConfig,
 def _from_folder(images: ImageFolder, made: CellReconstructor, results: Results) -> None:
     with progress_bar("reconstructing", len(images)) as advance:
         for done, (index, found) in enumerate(images, start=1):
-            cloud, surfaces = made.reconstruct_surfaces(found)
+            try:
+                cloud, surfaces = made.reconstruct_surfaces(found)
+            except CalibrationMismatch as exc:
+                raise CalibrationMismatch(f"frame set {index}: {exc}") from exc
             if cloud.is_empty:
                 note(f"frame set {index}: {cloud.reason}")
             results.add(index, cloud, surfaces, found)

@@ -22,7 +22,7 @@ from rigdriver.cli.reconstruct import calibration_file
 from rigdriver.cli.screen import progress_bar, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
-from rigdriver.cli.verify_live import Certificate, Gallery, Patience, take_live
+from rigdriver.cli.verify_live import Certificate, Gallery, Patience, load_tools, take_live
 from rigdriver.config import AcceptanceConfig, RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.rig import Rig
@@ -100,6 +100,7 @@ def verify(  # noqa: PLR0913, PLR0917
             _from_folder(artefact, folder, made, certificate, gallery)
         if config is not None and wanted:
             known.check_rig(config)
+            load_tools()
             opened = stack.enter_context(Rig.open(_attentive(config)))
             known.check_sizes(opened.sizes_px())
             for artefact in wanted:

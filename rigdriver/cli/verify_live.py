@@ -7,6 +7,7 @@ not count. This file refuses to judge figures.
 
 from __future__ import annotations
 
+import importlib
 import re
 import time
 from contextlib import closing
@@ -83,6 +84,15 @@ class Gallery:
         self.pictures[f"{artefact} {index}"] = draw_map(
             mesh, off_um, f"{artefact} {index}", "um", (-MAP_UM, MAP_UM), up_of(calibration), PICTURE_PX
         )
+
+
+def load_tools() -> None:
+    """Import what measuring needs before there is light.
+
+    Loading scipy stops all threads for some 0.6 s, and the box's watchdog, which one of them feeds, waits 0.5 s.
+    """
+    for name in ("artefacts", "mesh", "pictures", "positions"):
+        importlib.import_module(f"rigdriver.stereo.{name}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,14 +86,20 @@ def read_mesh(path: Path) -> SurfaceMesh:
     Raises:
         UsageError: no such file, or no triangles in it.
     """
+    if path.suffix.lower() not in MESH_SUFFIXES:
+        raise UsageError(f"{path}: is no mesh by its name; known are {', '.join(MESH_SUFFIXES)}")
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file; name a mesh ({', '.join(MESH_SUFFIXES)})")
     try:
         body = trimesh.load(path, process=False, force="mesh")
-    except (OSError, ValueError, KeyError, IndexError) as exc:
+    except (OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as exc:
         raise UsageError(f"{path}: cannot be read as a mesh: {exc}; name a PLY, OBJ, glTF or STL file") from exc
     if not isinstance(body, trimesh.Trimesh) or not len(body.faces):
         raise UsageError(f"{path}: holds no triangles; measuring needs a mesh (`rigdriver reconstruct --mesh ply`)")
     if path.suffix.lower() in (".glb", ".gltf"):
         body.apply_scale(1e3)  # type: ignore[no-untyped-call]
+    if not np.isfinite(body.vertices).all():
+        raise UsageError(f"{path}: holds vertices that are no numbers; mend or write the mesh again")
     if path.suffix.lower() == ".stl":
         body.merge_vertices()
     sigma = body.vertex_attributes.get("sigma_mm")

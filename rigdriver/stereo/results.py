@@ -69,7 +69,8 @@ class Results:
         self._folder.mkdir(parents=True, exist_ok=True)
         row: dict[str, object] = {"index": index, "points": len(cloud), "reason": cloud.reason or None}
         self._rows.append({**row, **cloud.figures.to_json()})
-        for text in {cloud.reason, *cloud.figures.warnings} - {""}:
+        # An empty cloud's reason says what its warnings say.
+        for text in dict.fromkeys([cloud.reason] if cloud.reason else cloud.figures.warnings):
             first, count = self._warnings.get(_NUMBER.sub("#", text), (text, 0))
             self._warnings[_NUMBER.sub("#", text)] = (first, count + 1)
         if cloud.is_empty:
