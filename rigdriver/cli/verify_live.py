@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rigdriver.stereo.reconstruct import CellReconstructor
     from rigdriver.stereo.surface import Surface
 
-PICTURE_PX = 300
+PICTURE_PX = 200
 MAP_UM = 100.0
 BALL_BAR = "ball-bar"
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
@@ -81,9 +81,9 @@ class Gallery:
             self.plates.append(result)
         mesh = make_mesh(surfaces, calibration)
         off_um = 1e3 * result.off_mm(mesh.vertices_mm)
-        self.pictures[f"{artefact} {index}"] = draw_map(
-            mesh, off_um, f"{artefact} {index}", "um", (-MAP_UM, MAP_UM), up_of(calibration), PICTURE_PX
-        )
+        title = f"{artefact} {index}"
+        limits = (-MAP_UM, MAP_UM)
+        self.pictures[title] = draw_map(mesh, off_um, title, "um", limits, up_of(calibration), PICTURE_PX)
 
 
 def load_tools() -> None:

@@ -25,7 +25,7 @@ def report_html(history: Sequence[Acceptance], pictures: Mapping[str, npt.NDArra
     last = history[-1]
     rows = "".join(_row(c) for c in last.characteristics)
     shown = "".join(
-        f"<figure><img src='data:image/png;base64,{_png(image)}'><figcaption>{html.escape(name)}</figcaption></figure>"
+        f"<img alt='{html.escape(name, quote=True)}' src='data:image/png;base64,{_png(image)}'>"
         for name, image in pictures.items()
     )
     charts = "".join(_chart(history, c.name, c.limit_um) for c in last.characteristics)
@@ -38,8 +38,8 @@ def report_html(history: Sequence[Acceptance], pictures: Mapping[str, npt.NDArra
         "<!doctype html><html lang=en><meta charset=utf-8><title>Acceptance test</title><style>"
         "body{font:15px sans-serif;margin:2em auto;max-width:74em;padding:0 1em}table{border-collapse:collapse}"
         "td,th{border:1px solid #bbb;padding:.35em .7em;text-align:left}.n{text-align:right}"
-        f".good{{color:{GOOD}}}.bad{{color:{BAD}}}.shown{{display:flex;flex-wrap:wrap;gap:1em}}figure{{margin:0}}"
-        "img{max-width:100%}figcaption{font-size:13px;color:#444}svg{display:block;margin-bottom:1.2em}</style>"
+        f".good{{color:{GOOD}}}.bad{{color:{BAD}}}.shown{{display:flex;flex-wrap:wrap;gap:1em}}"
+        "img{max-width:100%}svg{display:block;margin-bottom:1.2em}</style>"
         f"<h1>Acceptance test: {verdict}</h1><p>Rig {html.escape(last.rig)}, {last.created}; calibration of "
         f"{html.escape(last.calibration)}; {last.ball_bar_positions} positions of a ball bar, {last.plate_positions} "
         "of a plate. After VDI/VDE 2634 part 2 (see also ISO 10360-13); micrometres; the worst position counts.</p>"

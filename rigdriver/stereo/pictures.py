@@ -24,6 +24,7 @@ PAPER = 250
 MARGIN_PX = 12
 BAR_PX = 92
 TITLE_PX = 34
+MOST_ASPECT = 2.5
 
 
 def draw_shaded(
@@ -94,10 +95,13 @@ def _render(
 ) -> tuple[Floats32, Array, npt.NDArray[np.bool_]]:
     local = mesh.vertices_mm @ frame.T
     low, high = np.percentile(local, 0.02, axis=0), np.percentile(local, 99.98, axis=0)
-    scale = (height_px - 2 * MARGIN_PX) / max(high[1] - low[1], 1e-6)
-    width = min(int((high[0] - low[0]) * scale) + 2 * MARGIN_PX, 3 * height_px)
+    across, upright = np.maximum(high[:2] - low[:2], 1e-6)
+    # What lies flat, as a ball bar, is drawn smaller rather than cut off.
+    scale = min((height_px - 2 * MARGIN_PX) / upright, (MOST_ASPECT * height_px - 2 * MARGIN_PX) / across)
+    width = int(across * scale) + 2 * MARGIN_PX
+    above = (height_px - upright * scale) / 2
     x = (local[:, 0] - low[0]) * scale + MARGIN_PX
-    y = (high[1] - local[:, 1]) * scale + MARGIN_PX
+    y = (high[1] - local[:, 1]) * scale + above
     depth = np.full((height_px, width), -np.inf)
     image = np.full((height_px, width), np.nan, np.float32)
     shown = np.zeros((height_px, width, 3), np.float32)

@@ -247,6 +247,9 @@ def _store(path: Path, codes: Codes) -> None:
             with os.fdopen(handle, "wb") as file:
                 file.write(_HEADER.pack(_MAGIC, zlib.crc32(payload), *codes.shape))
                 file.write(payload)
+                # Hundreds of megabytes that the kernel flushes later would stall the rig's own files while it runs.
+                file.flush()
+                os.fsync(file.fileno())
             Path(name).replace(path)
         finally:
             Path(name).unlink(missing_ok=True)
