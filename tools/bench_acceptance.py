@@ -89,9 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             })  # fmt: skip
             if not chosen.json:
                 verdict = "pass" if line.is_passed else "FAIL"
+                full = "" if line.full_range_um is None else f", full range {line.full_range_um:.1f}"
                 print(
-                    f"seed {seed} {verdict} {line.name:22} {line.worst_um:+7.1f} um of {line.limit_um:g}, "
-                    f"full range {line.full_range_um:7.1f}, RMS {line.rms_um:5.1f}",
+                    f"seed {seed} {verdict} {line.name:22} {line.worst_um:+7.1f} um of {line.limit_um:g}{full}, "
+                    f"RMS {line.rms_um:.1f}",
                     flush=True,
                 )
     if chosen.json:
