@@ -90,7 +90,7 @@ def fault(context: typer.Context) -> int:
 @app.command("render", context_settings=_PASSED_ON)
 @verb
 def render(context: typer.Context) -> int:
-    """Render images and truth of a scenario: SCENARIO --out DIR."""
+    """Render images and truth of a scenario: SCENARIO --out DIR; or one picture of its views: --sheet FILE."""
     return pass_on("render", context.args)
 
 

@@ -104,7 +104,8 @@ class Control:
             self._socket.connect(str(folder / SOCKET))
         except OSError as exc:
             self._socket.close()
-            raise ControlError(f"simulated rig {folder}: cannot be reached: {exc}; is it still running?") from exc
+            seen = exc.strerror or exc
+            raise ControlError(f"simulated rig {folder}: cannot be reached: {seen}; is it still running?") from exc
         self._lines = self._socket.makefile("rb")
 
     def set(self, key: str, value: Any) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
 Every = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -20,6 +21,11 @@ Plan = Mapping[Name, tuple[Pulse, ...]]
 """Camera name -> pulses (of every run) at which it happens."""
 Seconds = Annotated[float, Field(ge=0, le=1e6)]
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
+
+
+def misplaced(path: tuple[str | int, ...], value: object, expected: str) -> PydanticCustomError:
+    """Return what a rule about several keys raises, so that the finding stands at the key that breaks it."""
+    return PydanticCustomError("misplaced", "{expected}", {"path": path, "value": value, "expected": expected})
 
 
 class Table(BaseModel):
@@ -166,18 +172,23 @@ class FaultTable(CableFaults, CameraFaultKeys, BoxFaultKeys, LightFaults, DiskFa
     @model_validator(mode="after")
     def _a_swap_has_two_ends(self) -> Self:
         for key in ("swap_triggers", "swap_projectors"):
-            if (count := len(set(getattr(self, key)))) not in (0, 2) or len(getattr(self, key)) != count:
-                raise ValueError(f"{key} names {count}: expected none or two")
+            names = getattr(self, key)
+            if len(set(names)) not in (0, 2) or len(set(names)) != len(names):
+                raise misplaced(("faults", key), list(names), "expected none or two different names")
         return self
 
     def refuse_strangers(self, cameras: set[str], lamps: set[str]) -> None:
-        """Raise ValueError when a fault names a device that the scenario lacks."""
+        """Raise the finding when a fault names a device that the scenario lacks."""
         for key, value in self:
             if not isinstance(value, Mapping | tuple):
                 continue
             known, what = (lamps, "lamps") if key in LAMP_KEYS else (cameras, "cameras")
             if unknown := sorted({name for name in value if isinstance(name, str)} - known):
-                raise ValueError(f"faults.{key} names {', '.join(unknown)}: expected {what} of this scenario")
+                if isinstance(value, tuple):
+                    raise misplaced(("faults", key), list(value), f"expected {what} of this scenario")
+                planted = value[unknown[0]]
+                shown = list(planted) if isinstance(planted, tuple) else planted
+                raise misplaced(("faults", key, unknown[0]), shown, f"expected {what} of this scenario")
 
 
 LAMP_KEYS = frozenset({"strobe_power", "swap_projectors"})

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if options.rig is None or options.name is None:
         parser.error("name a rig and a fault, or give --list")
-    folder = options.rig if options.rig.is_dir() else options.rig.parent
+    folder = options.rig.parent if options.rig.is_file() else options.rig
     try:
         with Control(folder, timeout_s=30.0) as control:
             sys.stdout.write(f"{control.fault(options.name, *options.values)}\n")

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 QUIET_S = 2.0
 """What is over so soon needs no word."""
-TEXT = "rendering what the simulated cameras see (kept for the next time)"
+TEXT = "preparing what the simulated cameras see (rendered once, then read from disk)"
 
 
 @contextmanager

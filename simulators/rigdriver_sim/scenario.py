@@ -8,17 +8,29 @@ bound; the `scene` table's own rules stand in scene/spec.py. This file refuses t
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from rigdriver_sim.fault_table import FaultTable, Name, Table
+from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
+from rigdriver_sim.camera.spec import HEIGHT_STEP_PX, WIDTH_STEP_PX
+from rigdriver_sim.fault_table import FaultTable, Name, Table, misplaced
 from rigdriver_sim.scene.spec import SceneError, SceneSpec, parse_scene
 from rigdriver_sim.scene.spec_lines import KeyPath, find_key_lines
 
 PACKAGED = Path(__file__).parent / "scenarios"
+
+
+WidthPx = Annotated[int, Field(ge=16, le=16_384, multiple_of=WIDTH_STEP_PX)]
+HeightPx = Annotated[int, Field(ge=16, le=16_384, multiple_of=HEIGHT_STEP_PX)]
+
+
+def _known_format(name: str) -> str:
+    if name not in PIXEL_FORMATS:
+        raise ValueError(f"expected one of {', '.join(PIXEL_FORMATS)}")
+    return name
 
 
 class ScenarioError(ValueError):
@@ -49,10 +61,10 @@ class CameraTable(Table):
     pod: Name = "main"
     output: int = Field(ge=0, le=15)
     input: int = Field(ge=0, le=7)
-    pixel_formats: tuple[str, ...] = Field(default=("Mono8",), min_length=1)
+    pixel_formats: tuple[Annotated[str, AfterValidator(_known_format)], ...] = Field(default=("Mono8",), min_length=1)
     """The first one is set in the rig file."""
-    width: int | None = Field(default=None, ge=16, le=16_384)
-    height: int | None = Field(default=None, ge=16, le=16_384)
+    width: WidthPx | None = None
+    height: HeightPx | None = None
     latency_us: float = Field(default=20.0, ge=0, le=100_000)
     """Trigger edge to exposure start."""
     jitter_us: float = Field(default=2.0, ge=0, le=10_000)
@@ -100,8 +112,8 @@ class Scenario(Table):
     seed: int = Field(default=1, ge=0, le=2**63 - 1)
     pace: float = Field(default=1.0, ge=0, le=1000)
     """Simulated seconds a second; 0 is as fast as the consumer takes the frames."""
-    width: int = Field(default=2048, ge=16, le=16_384)
-    height: int = Field(default=1536, ge=16, le=16_384)
+    width: WidthPx = 2048
+    height: HeightPx = 1536
     rate_hz: float = Field(default=10.0, gt=0, le=1000)
     """Frame rate that the rig file asks for."""
     schedule: ScheduleTable = ScheduleTable()
@@ -127,23 +139,32 @@ class Scenario(Table):
 
     @model_validator(mode="after")
     def _lines_and_names_are_unique(self) -> Self:
-        devices: list[CameraTable | LampTable] = [*self.cameras, *self.lamps]
-        _refuse_twice("name", [d.name for d in devices])
-        _refuse_twice("serial", [c.serial for c in self.cameras])
-        _refuse_twice("output", [str(d.output) for d in devices])
-        _refuse_twice("input", [str(c.input) for c in self.cameras])
-        links = {link.name for link in self.links}
-        _refuse_twice("name", [link.name for link in self.links])
-        for camera in self.cameras:
-            if camera.link is not None and camera.link not in links:
-                raise ValueError(f"cameras.{camera.name}.link = {camera.link!r}: expected one of [[links]]")
+        cameras: list[tuple[KeyPath, Any]] = [(("cameras", n), camera) for n, camera in enumerate(self.cameras)]
+        lamps: list[tuple[KeyPath, Any]] = [(("lamps", n), lamp) for n, lamp in enumerate(self.lamps)]
+        links: list[tuple[KeyPath, Any]] = [(("links", n), link) for n, link in enumerate(self.links)]
+        for key, places in (
+            *(("name", places) for places in (cameras + lamps, links)),
+            ("serial", cameras), ("output", cameras + lamps), ("input", cameras),
+        ):  # fmt: skip
+            _refuse_twice(key, places)
+        known = [link.name for link in self.links]
+        for path, camera in cameras:
+            if camera.link is not None and camera.link not in known:
+                raise misplaced(
+                    (*path, "link"), camera.link, f"expected one of [[links]]: {', '.join(known) or 'none'}"
+                )
         self.faults.refuse_strangers({c.name for c in self.cameras}, {lamp.name for lamp in self.lamps})
         return self
 
 
-def _refuse_twice(what: str, values: list[str]) -> None:
-    if twice := sorted({value for value in values if values.count(value) > 1}):
-        raise ValueError(f"{what} used twice: {', '.join(twice)}")
+def _refuse_twice(key: str, places: Sequence[tuple[KeyPath, Any]]) -> None:
+    """Refuse the second of two tables that have the same value under the key."""
+    owners: dict[object, str] = {}
+    for path, table in places:
+        value = getattr(table, key)
+        if value in owners:
+            raise misplaced((*path, key), value, f"expected another, since {owners[value]} has it")
+        owners[value] = table.name if key != "name" else f"another of the {path[0]}"
 
 
 def load(spec: str) -> Scenario:
@@ -194,12 +215,13 @@ def _placed(exc: ValidationError, lines: Mapping[KeyPath, int]) -> list[str]:
     # A list whose elements are wrong is reported as too short, too; that is no finding of its own.
     faulty = {error["loc"][:n] for error in errors for n in range(1, len(error["loc"]))}
     for error in errors:
-        path: KeyPath = tuple(error["loc"])
+        placed = error.get("ctx", {}) if error["type"] == "misplaced" else {}
+        path: KeyPath = placed.get("path", tuple(error["loc"]))
         if error["type"] == "too_short" and path in faulty:
             continue
         key = ".".join(str(part) for part in path) or "scenario"
-        value = error.get("input")
-        seen = f" = {value!r}" if isinstance(value, bool | int | float | str) else ""
+        value = placed.get("value", error.get("input"))
+        seen = f" = {value!r}" if placed or isinstance(value, bool | int | float | str) else ""
         line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), 0)
         told.append(f"{f' line {line}' if line else ''}: {key}{seen}: {_expected(error)}")
     return told

@@ -16,7 +16,6 @@ import shutil
 import struct
 import tempfile
 import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,21 +25,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver_sim.scene.compose import FULL_CODES, TILE_COUNT, Codes, compose, sensor_numbers
 from rigdriver_sim.scene.hits import Floats32
-from rigdriver_sim.scene.kernel import kernel
-from rigdriver_sim.scene.noise import fill_normal_codes, key_of, mix, normal_table
+from rigdriver_sim.scene.noise import fill_normal_codes, key_of, normal_table
 from rigdriver_sim.scene.pods import AMBIENT, CAMERAS, PATTERN_LAMPS, WHITE_LAMPS
 from rigdriver_sim.scene.render import LightUs, Renderer
 from rigdriver_sim.scene.sensor import kill_pixels
 from rigdriver_sim.scene.spec import CameraChange, SceneSpec
 
-Codes = npt.NDArray[np.uint16]
 Progress = Callable[[int, int], None]
 """Called with the maps at hand and the maps wanted."""
 
-FULL_CODES = 4.0
-"""A map's largest code stands for so many full wells."""
-TILE_COUNT = 1 << 20
 _HEADER = struct.Struct("<8sIII12x")
 _MAGIC = b"RDSCENE1"
 _KEPT_BANKS = 3
@@ -95,7 +90,6 @@ class Bank:
         self._renderer = Renderer(spec, width, height)
         self._changes: dict[str, CameraChange] = dict(spec.cameras)
         self._maps: dict[Path, Codes] = {}
-        self._mixed: OrderedDict[tuple[object, ...], Codes] = OrderedDict()
         self._tile = np.empty(TILE_COUNT + 2 * max(width, 4096), np.int8)
         fill_normal_codes(np.uint64(key_of("tile", spec.seed)), normal_table(), self._tile)
 
@@ -155,51 +149,12 @@ class Bank:
     ) -> None:
         """Fill `out`, (H, W) uint8 or uint16, with the pixel values of a view under that light."""
         sensor, full_scale = self.spec.sensor, (1 << bits) - 1
-        codes = self._mix(camera, index % self.views, light_us)
+        lit = {lamp: us for lamp, us in sorted(light_us.items()) if np.any(us)}
+        maps = self._provide(camera, index % self.views, tuple(lit))
+        shares = [np.asarray(us, np.float32) / np.float32(self.spec.light.nominal_us) for us in lit.values()]
         key = np.uint64(key_of("bank noise", self.spec.seed, camera, ordinal))
-        _paint(codes, self._tile, key, self._numbers(full_scale), out)
+        compose([maps[lamp] for lamp in lit], shares, self._tile, key, sensor_numbers(sensor, full_scale), out)
         kill_pixels(out, sensor, self.spec.seed, camera, full_scale)
-
-    def _numbers(self, full_scale: int) -> Floats32:
-        sensor = self.spec.sensor
-        per_e = 10 ** (sensor.gain_db / 20) * full_scale / sensor.full_well_e
-        # Value = m + sqrt(m * per_e + (read noise)^2) z + black, all in pixel values; z comes in 1/31.
-        return np.array(
-            [
-                FULL_CODES * sensor.full_well_e / 65535 * per_e,
-                per_e,
-                (sensor.read_noise_e * per_e) ** 2,
-                sensor.black_level * full_scale + 0.5,
-                full_scale,
-                sensor.full_well_e * per_e,
-            ],
-            np.float32,
-        )
-
-    def _mix(self, camera: str, index: int, light_us: LightUs) -> Codes:
-        """Return all light of an exposure as codes; the last mixtures are kept, since most exposures are alike."""
-        shares = {
-            lamp: np.asarray(us, np.float32) / np.float32(self.spec.light.nominal_us) for lamp, us in light_us.items()
-        }
-        lit = {lamp: share for lamp, share in shares.items() if np.any(share)}
-        key = (
-            camera,
-            self._changes.get(camera),
-            index,
-            *((lamp, share.tobytes()) for lamp, share in sorted(lit.items())),
-        )
-        if (kept := self._mixed.get(key)) is not None:
-            self._mixed.move_to_end(key)
-            return kept
-        total = np.zeros((self.height, self.width), np.float32)
-        maps = self._provide(camera, index, tuple(lit))
-        for lamp, share in sorted(lit.items()):
-            _add(maps[lamp], np.ascontiguousarray(np.broadcast_to(share, (self.height,))), total)
-        mixed: Codes = np.minimum(total + np.float32(0.5), np.float32(65535)).astype(np.uint16)
-        self._mixed[key] = mixed
-        while len(self._mixed) > self.views * len(CAMERAS):
-            self._mixed.popitem(last=False)
-        return mixed
 
     def _provide(self, camera: str, index: int, lamps: tuple[str, ...]) -> Mapping[str, Codes]:
         change = self._changes.get(camera, CameraChange())
@@ -283,30 +238,3 @@ def _prune(root: Path, keep: Path) -> None:
         return
     for old in banks[: max(0, len(banks) - (_KEPT_BANKS - 1))]:
         shutil.rmtree(old, ignore_errors=True)
-
-
-@kernel
-def _add(codes: Codes, shares: Floats32, total: Floats32) -> None:
-    height, width = total.shape
-    for row in range(height):
-        share = shares[row]
-        source, to = codes[row], total[row]
-        for column in range(width):
-            to[column] += share * np.float32(source[column])
-
-
-@kernel
-def _paint(
-    codes: Codes, tile: npt.NDArray[np.int8], key: np.uint64, numbers: Floats32, out: npt.NDArray[np.generic]
-) -> None:
-    height, width = codes.shape
-    scale, per_e, read2, black, top, well = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
-    unit = np.float32(1.0 / 31.0)
-    zero = np.float32(0.0)
-    for row in range(height):
-        start = int(mix(key, np.uint64(row)) & np.uint64((1 << 20) - 1))
-        line, noise, to = codes[row], tile[start : start + width], out[row]
-        for column in range(width):
-            mean = min(np.float32(line[column]) * scale, well)
-            value = mean + np.sqrt(mean * per_e + read2) * (np.float32(noise[column]) * unit) + black
-            to[column] = np.uint16(np.int32(min(max(value, zero), top)))

@@ -1,7 +1,8 @@
 """The six views beside each other, in pattern and in white light, for people to look at.
 
 In: a renderer and a time. Out: one picture, (H, W, 3) uint8, blue green red. The upper row of each light is the left
-pod's, the lower the right pod's; colour cameras are shown in colour, with a gamma of 2.2 as screens expect.
+pod's, the lower the right pod's; colour cameras are shown in colour, with a gamma of 2.2 as screens expect. Each view
+says which camera it is and under which light; a live rig's colour cameras see white light only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from rigdriver_sim.scene.sensor import digitise
 
 Picture = npt.NDArray[np.uint8]
 
+_TEXT = (230, 230, 230)
+
 
 def contact_sheet(renderer: Renderer, t_s: float) -> Picture:
     """Return the picture: four rows of three views."""
@@ -29,7 +32,8 @@ def contact_sheet(renderer: Renderer, t_s: float) -> Picture:
         for camera in CAMERAS:
             electrons = expose(views[camera].lamps, light_us, spec.light.nominal_us)
             values = digitise(electrons, spec.sensor, 8, spec.seed, camera, 0).astype(np.uint8)
-            pictures.append(_shown(values, round(255 * spec.sensor.black_level), camera.endswith("_colour")))
+            shown = _shown(values, round(255 * spec.sensor.black_level), camera.endswith("_colour"))
+            pictures.append(_named(shown, f"{camera}, {light} light"))
         rows += [np.hstack(pictures[:3]), np.hstack(pictures[3:])]
     return np.vstack(rows)
 
@@ -39,3 +43,12 @@ def _shown(values: Picture, black: int, is_colour: bool) -> Picture:
     linear = np.clip((np.arange(256) - black) / (255 - black), 0, 1)
     table = np.round(255 * linear ** (1 / 2.2)).astype(np.uint8)
     return table[np.asarray(cv2.cvtColor(values, code), np.uint8)]
+
+
+def _named(picture: Picture, name: str) -> Picture:
+    height, width = picture.shape[:2]
+    size, left, gap = width / 1000, width // 80, height // 60
+    (text_width, text_height), _ = cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    picture[height - text_height - 4 * gap :, : text_width + 3 * left] = 0
+    cv2.putText(picture, name, (left, height - 2 * gap), cv2.FONT_HERSHEY_SIMPLEX, size, _TEXT, 1, cv2.LINE_AA)
+    return picture

@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from rigdriver import config
-from rigdriver_sim import producer
+from rigdriver_sim import fault_verb, producer
 from rigdriver_sim.control import Control, ControlError
 from rigdriver_sim.folder import LOCK, PREFIX, _is_dead, make_folder, sweep
 from rigdriver_sim.launch import LaunchError, RunningRig, launch
@@ -217,6 +217,15 @@ def test_nonsense_on_the_control_socket_is_answered_and_harms_nobody(rig: Runnin
 def test_a_rig_that_is_gone_cannot_be_controlled(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match="is it still running"):
         Control(tmp_path)
+
+
+def test_the_fault_verb_names_the_rig_that_it_cannot_reach(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fault_verb.main([str(tmp_path / "gone" / "rig.toml"), "lose_frame", "3"]) == 2
+    told = capsys.readouterr().err
+    assert told == (
+        f"error: simulated rig {tmp_path}/gone/rig.toml: cannot be reached: No such file or directory; "
+        "is it still running?\n"
+    )
 
 
 # ---------------------------------------------------------------- the producer

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from rigdriver import config
-from rigdriver_sim.rig import camera_spec
 from rigdriver_sim.rig_file import rig_file_text
 from rigdriver_sim.scenario import ScenarioError, load
 
@@ -106,8 +105,13 @@ def test_a_file_is_named_by_its_path(tmp_path: Path) -> None:
         ("default?cameras.middle.drift_ppm=1", ["no table 'middle'"]),
         ("default?cameras.drift_ppm=1", ["cameras.drift_ppm", "cameras.NAME.drift_ppm"]),
         ("default?pace.x=1", ["pace.x", "no table 'pace'"]),
-        ("default?cameras.left_upper.output=1", ["output used twice: 1"]),
-        ("default?faults.swap_triggers=['left_upper']", ["swap_triggers names 1"]),
+        ("default?cameras.left_upper.output=1", ["cameras.1.output = 1: expected another, since left_upper has it"]),
+        ("default?lamps.left_white.output=6", ["lamps.2.output = 6: expected another, since left_pattern has it"]),
+        ("default?faults.swap_triggers=['left_upper']", ["swap_triggers = ['left_upper']: expected none or two"]),
+        ("default?cameras.left_upper.link=usb", ["cameras.0.link = 'usb': expected one of [[links]]: none"]),
+        ("default?width=641", ["width = 641: expected a multiple of 4"]),
+        ("default?cameras.left_upper.height=99", ["cameras.0.height = 99: expected a multiple of 2"]),
+        ("default?cameras.left_upper.pixel_formats=['Mono9']", ["pixel_formats.0 = 'Mono9': expected one of Mono8"]),
         ("default?faults.withhold_trigger.middle=[1]", ["middle", "expected cameras of this scenario"]),
         ("no/such/file.toml", ["no/such/file.toml", "cannot be read"]),
     ],
@@ -126,10 +130,17 @@ def test_a_file_that_is_no_toml_is_refused_with_its_place(tmp_path: Path) -> Non
         load(str(path))
 
 
-def test_a_size_that_no_camera_has_is_an_error_of_the_scenario() -> None:
-    scenario = load("default?width=641")
-    with pytest.raises(ScenarioError, match="641"):
-        camera_spec(scenario, scenario.cameras[0])
+def test_a_rule_about_several_keys_names_the_line_that_breaks_it(tmp_path: Path) -> None:
+    path = tmp_path / "twice.toml"
+    camera = '[[cameras]]\nname = "{0}"\nserial = "{0}"\noutput = {1}\ninput = {1}\n'
+    path.write_text(camera.format("one", 0) + camera.format("two", 0))
+    with pytest.raises(ScenarioError) as caught:
+        load(str(path))
+    assert str(caught.value) == f"{path} line 9: cameras.1.output = 0: expected another, since one has it"
+    path.write_text(camera.format("one", 0) + "[faults.lose_frame]\nthree = [1]\n")
+    with pytest.raises(ScenarioError) as caught:
+        load(str(path))
+    assert str(caught.value) == f"{path} line 7: faults.lose_frame.three = [1]: expected cameras of this scenario"
 
 
 @pytest.mark.parametrize("spec", ["", "default?width=640&height=480&rate_hz=60", "default?rate_hz=0.5&name=slow"])

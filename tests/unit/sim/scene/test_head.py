@@ -135,6 +135,24 @@ def test_a_smile_moves_the_corners_of_the_mouth_and_leaves_the_brow_alone(render
     assert np.linalg.norm(moved[1]) < 1e-9
 
 
+@pytest.mark.parametrize(
+    ("motion", "moves_mm"),
+    [
+        (MotionSpec(mouth=1.0), {"chin": (9.0, 12.0), "brow": (0.0, 0.0), "nose": (0.0, 0.0)}),
+        (MotionSpec(brow=1.0), {"chin": (0.0, 0.0), "brow": (4.0, 6.0), "nose": (0.0, 0.0)}),
+        (MotionSpec(sway_mm=10.0), {"chin": (10.0, 10.0), "brow": (10.0, 10.0), "nose": (10.0, 10.0)}),
+    ],
+)
+def test_mouth_brow_and_sway_move_what_they_name(motion: MotionSpec, moves_mm: dict[str, tuple[float, float]]) -> None:
+    places = {"chin": (0.0, -0.55), "brow": (0.15, 0.10), "nose": (0.0, -0.17)}
+    rest = Renderer(SceneSpec(seed=5), WIDTH, HEIGHT)
+    moved = Renderer(SceneSpec(seed=5, motion=motion), WIDTH, HEIGHT)
+    for name, (least, most) in moves_mm.items():
+        place = np.array([places[name]])
+        away = np.linalg.norm(head(moved, 1.0).material_points_mm(place) - head(rest, 1.0).material_points_mm(place))
+        assert least - 1e-6 <= away <= most + 1e-6, name
+
+
 def test_a_turning_nose_reaches_the_speed_that_the_scenario_asks_for() -> None:
     spec = SceneSpec(motion=MotionSpec(turn_mm_s=200.0, period_s=2.0))
     still = Renderer(spec, WIDTH, HEIGHT)

@@ -18,7 +18,7 @@ from rigdriver_sim.scene.optics import inverse, transform
 from rigdriver_sim.scene.pods import CAMERAS, LAMPS
 from rigdriver_sim.scene.render import Renderer, expose
 from rigdriver_sim.scene.sensor import digitise
-from rigdriver_sim.scene.spec import CameraChange, LightSpec, MotionSpec, OpticsSpec, SceneSpec, SensorSpec
+from rigdriver_sim.scene.spec import CameraChange, LightSpec, MotionSpec, OpticsSpec, PlateSpec, SceneSpec, SensorSpec
 
 SMALL = RenderPlan(width=192, height=144)
 DIGESTS = {
@@ -95,6 +95,48 @@ def test_pattern_light_is_speckled_and_white_light_is_not(face: Renderer) -> Non
 
     assert roughness("left_pattern") > 0.15
     assert roughness("left_white") < 0.6 * roughness("left_pattern")
+
+
+def test_the_lens_darkens_towards_its_corners_as_the_square_of_the_distance() -> None:
+    even, dark = (
+        Renderer(
+            SceneSpec(kind="plate", plate=PlateSpec(size_mm=400.0), optics=OpticsSpec(corner_falloff=share)), 192, 144
+        )
+        for share in (0.0, 0.3)
+    )
+    lens = dark.pods.cameras["left_upper"].lens
+    row, column = np.mgrid[0:144, 0:192]
+    r2 = ((column - lens.cx_px) ** 2 + (row - lens.cy_px) ** 2) / (96**2 + 72**2)
+    flat, vignetted = (r.view("left_upper", 0.0, ("left_white",)).lamps["left_white"] for r in (even, dark))
+    # Away from the plate's rim and from shadows, where the lens mixes neighbours of unlike brightness.
+    lit = cv2.erode((flat > 0.5 * np.median(flat[flat > 0])).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    assert lit.mean() > 0.3
+    assert r2[lit].max() > 0.6
+    assert np.abs(vignetted[lit] / flat[lit] - (1 - 0.3 * r2[lit])).max() < 0.002
+
+
+def test_a_lamp_lights_by_the_cosine_and_the_inverse_square() -> None:
+    plate = Renderer(SceneSpec(kind="plate", plate=PlateSpec(size_mm=400.0)), 192, 144)
+    view = plate.view("left_upper", 0.0, ("left_white", "right_white"))
+    camera = plate.pods.cameras["left_upper"]
+    row, column = np.mgrid[40:104, 60:132]
+    depth = view.hits.depth_mm[row, column]
+    places = cv2.undistortPoints(
+        np.stack([column, row], axis=-1).reshape(-1, 1, 2).astype(np.float64),
+        camera.lens.matrix, np.array(camera.lens.distortion),
+    ).reshape(*row.shape, 2)  # fmt: skip
+    in_camera = np.concatenate([places, np.ones((*row.shape, 1))], axis=-1) * depth[..., None]
+    world = transform(inverse(camera.T_cam_world), in_camera.reshape(-1, 3)).reshape(*row.shape, 3)
+    normal = view.hits.normal[row, column]
+    expected = {}
+    for name in ("left_white", "right_white"):
+        T_lamp_world = plate.pods.lamps[name].T_lamp_world
+        to_lamp = -T_lamp_world[:3, :3].T @ T_lamp_world[:3, 3] - world
+        away = np.linalg.norm(to_lamp, axis=-1)
+        expected[name] = (normal * to_lamp).sum(axis=-1) / away**3
+    # The ratio of two lamps at one pixel knows neither albedo nor lens.
+    seen = view.lamps["left_white"][row, column] / view.lamps["right_white"][row, column]
+    assert np.abs(seen / (expected["left_white"] / expected["right_white"]) - 1).max() < 0.002
 
 
 def test_skin_takes_the_asked_share_of_the_contrast_away() -> None:
