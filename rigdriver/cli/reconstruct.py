@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from rigdriver.stereo.reconstruct import CellReconstructor
     from rigdriver.stereo.results import Results
 
+MOSAICS = ("BayerRG8", "BayerGB8", "BayerGR8", "BayerBG8", "Mono8", "RGB8")
+"""Of deeper images, too: the bits are told by the file."""
 LIVE_POINT_MM = 1.0
 """Live, points stand a millimetre apart: files of two million points would not keep up."""
 LIVE_QUEUE = 5
@@ -81,6 +83,8 @@ def reconstruct(  # noqa: PLR0913, PLR0917
 
     if source is not None and (live or rig or sim or scenario):
         raise UsageError(f"{source}: a folder is not live; give the folder, or a rig with --rig or --sim, not both")
+    if mosaic not in MOSAICS:
+        raise UsageError(f"--mosaic {mosaic}: expected one of {', '.join(MOSAICS)}")
     if live and (mesh or tracks):
         raise UsageError("--live writes clouds and figures only; leave --mesh and --tracks out, or leave --live out")
     folder = _empty_folder(out)

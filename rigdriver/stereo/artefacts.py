@@ -21,6 +21,8 @@ Array = npt.NDArray[np.float64]
 
 VOXEL_MM = 3.0
 LEAST_POINTS = 200
+MOST_BOW_MM = 2.0
+"""Root mean square; what is farther from a plane is no plate."""
 NEAR_SHARE = 0.12
 """Points within this share of the radius off the certified sphere belong to it."""
 
@@ -120,7 +122,7 @@ def measure_plate(cloud: PointCloud) -> PlateResult:
     """Fit a plane to the largest group of points.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it is no plane.
     """
     groups = _groups(cloud)
     if not groups:
@@ -133,6 +135,11 @@ def measure_plate(cloud: PointCloud) -> PlateResult:
         normal = -normal
     x, y, z = points.mean(axis=0)
     spread = spread_of(centred @ normal)
+    if spread.rms_um > 1e3 * MOST_BOW_MM:
+        raise UsageError(
+            f"plate: the largest group of points is no plane (RMS {spread.rms_um / 1e3:.1f} mm, expected at most "
+            f"{MOST_BOW_MM:g}); take everything else out of the volume"
+        )
     return PlateResult(
         spread, len(points), (float(x), float(y), float(z)), (float(normal[0]), float(normal[1]), float(normal[2]))
     )

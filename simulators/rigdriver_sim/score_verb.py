@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         if spec is None:
             raise ScenarioError(f"{scenario.name}: has no [scene] and so no truth; try smile, board, ballbar or plate")
         told = _scored(scenario, spec, options)
-    except (ScenarioError, ValueError, OSError) as exc:
+    except (ScenarioError, ValueError, OSError, NotImplementedError) as exc:
         sys.stderr.write(f"error: {exc}\n")
         return 2
     sys.stdout.write(json.dumps(told) + "\n")
