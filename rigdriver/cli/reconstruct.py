@@ -95,6 +95,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917
         known = load(calibration_file(calibration, config))
         refuse_unless_accepted(lock, lock_days, config, known)
         results = Results(folder, known, mesh or (), pictures and not live, tracks, mosaic)
+        stack.enter_context(results)
         made = stack.enter_context(CellReconstructor(known, settings=settings))
         # From here on Ctrl-C, too, leaves a figures.json of what was measured.
         stack.callback(lambda: results.keep(trains.dropped if trains else 0))

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import cv2
 import numpy as np
@@ -29,6 +33,9 @@ from rigdriver.stereo.solid import close_for_printing
 from rigdriver.stereo.surface import Surface
 from rigdriver.stereo.texture import Pixels
 
+CLOUDS_WAITING = 16
+"""Clouds that may wait for the disk; then measuring waits, too."""
+_WRITE_S = 60.0
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
@@ -57,6 +64,17 @@ class Results:
         self._warnings: dict[str, tuple[str, int]] = {}
         self._first: SurfaceMesh | None = None
         self._up = up_of(calibration)
+        # A disk that flushes for half a second must not cost frame sets of a live rig.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="cloud-writer")
+        self._writing: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def add(
         self,
@@ -65,7 +83,11 @@ class Results:
         surfaces: Sequence[Surface] = (),
         images: Mapping[str, Pixels] | None = None,
     ) -> None:
-        """Write one frame set."""
+        """Write one frame set; its cloud on a thread of its own.
+
+        Raises:
+            OSError: this or an earlier cloud could not be written.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         row: dict[str, object] = {"index": index, "points": len(cloud), "reason": cloud.reason or None}
         self._rows.append({**row, **cloud.figures.to_json()})
@@ -75,7 +97,8 @@ class Results:
             self._warnings[_NUMBER.sub("#", text)] = (first, count + 1)
         if cloud.is_empty:
             return
-        write_cloud(cloud, self._folder / f"{index}.ply")
+        self._settle(CLOUDS_WAITING - 1)
+        self._writing.append(self._writer.submit(write_cloud, cloud, self._folder / f"{index}.ply"))
         if not surfaces or not (self._suffixes or self._has_pictures or self._has_tracks):
             return
         mesh = make_mesh(surfaces, self._calibration, images, self.mosaic)
@@ -86,6 +109,15 @@ class Results:
             self._follow(index, mesh, images or {})
         if self._has_pictures:
             self._draw(index, mesh)
+
+    def _settle(self, most: int) -> None:
+        """Wait until at most so many clouds are being written; raise what a finished one raised."""
+        while self._writing and (len(self._writing) > most or self._writing[0].done()):
+            self._writing.popleft().result(timeout=_WRITE_S)
+
+    def close(self) -> None:
+        """End the writing thread; closing twice is harmless."""
+        self._writer.shutdown(wait=True)
 
     def _follow(self, index: str, mesh: SurfaceMesh, images: Mapping[str, Pixels]) -> None:
         if self._sequence is None:
@@ -130,7 +162,8 @@ class Results:
             self.finish(dropped)
 
     def finish(self, dropped: int = 0) -> dict[str, object]:
-        """Write figures.json and return the summary that stands in it."""
+        """Write figures.json, after the last cloud, and return the summary that stands in it."""
+        self._settle(0)
         done = [row for row in self._rows if row["points"]]
         totals = [float(row["times_ms"]["total"]) for row in done]  # type: ignore[index]
         summary: dict[str, object] = {
