@@ -44,9 +44,9 @@ class GenicamConfig(_Table):
     command_timeout_s: float = Field(default=5, gt=0, le=60)
     """A producer that needs longer for one command is taken to hang."""
     buffers: int = Field(default=8, ge=3, le=256)
-    """Buffers announced to each camera's stream."""
+    """Buffers queued at each camera's stream, so that frames find one while the camera process is busy."""
     frame_slots: int = Field(default=16, ge=4, le=256)
-    """Frames a camera that wait for, or are held by, the application without a copy."""
+    """Frames a camera that wait for, or are held by, the application; more than half of them are held by copies."""
 
 
 class CameraConfig(_Table):

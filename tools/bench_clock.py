@@ -12,13 +12,13 @@ This file refuses to judge: it prints figures.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from bench_latency import burning
+import bench_rig
 from rigdriver.rig import Rig
 from rigdriver.run.run import Run
 from rigdriver_sim.launch import RunningRig, launch
@@ -58,8 +58,7 @@ def errors_us(running: RunningRig, seen: list[Moment]) -> list[float]:
 
 def measure(arguments: argparse.Namespace) -> dict[str, float]:
     """Run once and return all figures."""
-    spec = f"default?width={arguments.width}&height={arguments.height}"
-    with launch(spec) as running, burning(arguments.burners):
+    with launch(bench_rig.spec(arguments)) as running, bench_rig.burning(arguments.burners):
         seen, run = moments(running, round(arguments.seconds * 10))
         late_us = errors_us(running, seen)
     away = np.abs(late_us)
@@ -77,22 +76,20 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
     }
 
 
+def print_table(figures: Mapping[str, float]) -> None:
+    """Print the figures for people."""
+    for name, value in figures.items():
+        print(f"{name:24}{value:12.4g}")
+    print(f"{'target, error_us':24}{TARGET_US:12.4g}")
+
+
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--width", type=int, default=2048, help="pixels")
-    parser.add_argument("--height", type=int, default=1536, help="pixels")
+    parser = bench_rig.options(__doc__, burners=2)
     parser.add_argument("--seconds", type=float, default=30.0, help="at ten pulses a second")
-    parser.add_argument("--burners", type=int, default=2, help="processes that keep a core busy each meanwhile")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     figures = measure(arguments)
-    if arguments.json:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:24}{value:12.4g}")
-        print(f"{'target, error_us':24}{TARGET_US:12.4g}")
+    bench_rig.tell(arguments, figures, lambda: print_table(figures))
     return 0
 
 

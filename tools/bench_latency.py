@@ -5,25 +5,24 @@
 In: the simulated rig in real time, in a process of its own. Out: per pulse, the wall time (time.monotonic_ns, one clock
 for all processes of a machine) at which the loop over the run got the frame set, minus the wall time at which the
 simulator handed the pulse's last frame to the producer; percentiles of that, and of its parts: until the host process
-has taken that frame from the producer, and from there to the consumer. The consumer only looks at its clock. Frame sets
-with gaps are counted, not measured. This file refuses to judge: it prints figures beside the targets.
+has taken that frame from the producer, and from there to the consumer. The bytes of a frame went into the producer's
+buffer before that, while the simulated link carried them, if both processes were in time; else they still do after it.
+The consumer only looks at its clock. Frame sets with gaps are counted, not measured. This file refuses to judge: it
+prints figures beside the targets.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
+import bench_rig
 from rigdriver.rig import Rig
 from rigdriver_sim.launch import RunningRig, launch
 
@@ -42,16 +41,6 @@ class Arrival:
     t_handed_ns: int
     t_fetched_ns: int
     """When the host process had taken the newest of its frames from the producer."""
-
-
-@contextmanager
-def burning(burners: int) -> Iterator[None]:
-    """Keep so many processes busy meanwhile."""
-    with ExitStack() as stack:
-        for _ in range(burners):
-            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
-            stack.callback(process.kill)
-        yield
 
 
 def arrivals(rig_file: Path, frames: int) -> tuple[list[Arrival], int]:
@@ -84,8 +73,8 @@ def percentiles_ms(spans_ns: list[int]) -> dict[str, float]:
 
 def measure(arguments: argparse.Namespace) -> dict[str, object]:
     """Run once and return all figures."""
-    spec = f"default?width={arguments.width}&height={arguments.height}&rate_hz={arguments.rate}"
-    with launch(spec) as running, burning(arguments.burners):
+    spec = bench_rig.spec(arguments, rate_hz=arguments.rate)
+    with launch(spec) as running, bench_rig.burning(arguments.burners):
         seen, gaps = arrivals(running.rig_file, arguments.frames)
         last = published(running)
     pairs = [(a, last[a.generation, a.pulse]) for a in seen]
@@ -105,7 +94,7 @@ def print_table(figures: dict[str, object]) -> None:
     print(f"{'milliseconds':44}" + "".join(f"{name:>8}" for name in PERCENTILES))
     for key, text in (
         ("until_taken_ms", "last byte -> taken from the producer"),
-        ("from_there_ms", "-> copied, matched, proved, in the loop"),
+        ("from_there_ms", "-> matched, proved, in the loop"),
         ("whole_ms", "last byte -> frame set in the loop"),
     ):
         row = figures[key]
@@ -117,19 +106,12 @@ def print_table(figures: dict[str, object]) -> None:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--width", type=int, default=2048, help="pixels")
-    parser.add_argument("--height", type=int, default=1536, help="pixels")
+    parser = bench_rig.options(__doc__, burners=0)
     parser.add_argument("--rate", type=float, default=10.0, help="pulses a second")
     parser.add_argument("--frames", type=int, default=300, help="frame sets")
-    parser.add_argument("--burners", type=int, default=0, help="processes that keep a core busy each meanwhile")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     figures = measure(arguments)
-    if arguments.json:
-        print(json.dumps(figures))
-    else:
-        print_table(figures)
+    bench_rig.tell(arguments, figures, lambda: print_table(figures))
     return 0
 
 

@@ -70,6 +70,9 @@ class _MemoryFeed:
         self._slot = Slot()
         return self._slot, self._data
 
+    def send(self) -> None:
+        pass
+
     def publish(self) -> None:
         slot = self._slot
         told = (slot.frame_id, slot.t_camera_ns, slot.is_incomplete, slot.filled_bytes)

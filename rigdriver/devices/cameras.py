@@ -216,7 +216,9 @@ class Cameras:
     def _map_slots(self, reply: Mapping[str, Any], fds: Sequence[int]) -> None:
         try:
             for segment, fd in zip(reply["segments"], fds, strict=True):
-                self._slots[segment["camera"]] = SlotReader(fd, segment["slot_bytes"], segment["slots"])
+                self._slots[segment["camera"]] = SlotReader(
+                    fd, segment["slot_bytes"], segment["slots"], self._genicam.frame_slots
+                )
         finally:
             for fd in fds:
                 os.close(fd)

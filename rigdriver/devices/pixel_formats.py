@@ -48,6 +48,11 @@ class PixelFormat:
     channels: int = 1
 
     @property
+    def is_packed(self) -> bool:
+        """Its pixels must be unpacked, so they never lie in a buffer as an array shows them."""
+        return self.packing in _GROUPS
+
+    @property
     def bytes_a_sample(self) -> int:
         """Bytes that one channel of one pixel takes after unpacking."""
         return 1 if self.packing is Packing.BYTES else 2

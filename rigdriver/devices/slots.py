@@ -1,10 +1,11 @@
 """Frame slots in shared memory: how pixels cross from the host process to this one without a copy.
 
 In: a file descriptor of anonymous shared memory. Out: read-only arrays over it; a slot goes back to the writer when
-the array and every view of it are gone. One byte a slot says whose it is: 0 the writer's, 1 the reader's. Only the
-owner writes that byte, so neither side needs a lock or a message. This file refuses to know cameras and pipes.
+the array and every view of it are gone. One byte a slot says whose it is: 0 the writer's (and only then a camera may
+fill it), 1 the reader's. Only the owner writes that byte, so neither side needs a lock or a message. This file refuses
+to know cameras and pipes.
 
-Layout:  [ledger: one byte a slot, padded to a page][slot 0, whole pages][slot 1] ...
+Layout:  [ledger: one byte a slot][headroom] | [slot 0][headroom] | [slot 1][headroom] | ...     | begins a page
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ import numpy.typing as npt
 
 from rigdriver.frames import Pixels
 
+HEADROOM_BYTES: Final = 64
+"""Before each slot; nobody's pixels, at the writer's disposal."""
 _FREE: Final = 0
 _HELD: Final = 1
 
 
 def _whole_pages(size: int) -> int:
-    return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+    return -(-(size + HEADROOM_BYTES) // mmap.PAGESIZE) * mmap.PAGESIZE
 
 
 def _anonymous_file(size: int) -> int:
@@ -72,6 +75,10 @@ class SlotWriter:
         index = self._map.find(b"\0", 0, self.slots)
         return index if index >= 0 else None
 
+    def free(self) -> list[int]:
+        """Return all slots that the reader does not hold, lowest first."""
+        return [slot for slot, owner in enumerate(self._map[: self.slots]) if owner == _FREE]
+
     def memory(self, slot: int) -> npt.NDArray[np.uint8]:
         """Return a slot's bytes, for a slot that `take` gave: (slot_bytes,) uint8."""
         start = _whole_pages(self.slots) + slot * self._stride
@@ -106,10 +113,14 @@ class _SlotMemory:
 class SlotReader:
     """This process's side of one camera's slots: it maps them read-only and gives them back."""
 
-    def __init__(self, fd: int, slot_bytes: int, slots: int) -> None:
-        """Map the memory behind `fd`; the descriptor may be closed afterwards."""
+    def __init__(self, fd: int, slot_bytes: int, slots: int, kept: int | None = None) -> None:
+        """Map the memory behind `fd`; the descriptor may be closed afterwards.
+
+        `kept`: of the slots, so many are meant for frames that the application keeps; None: all.
+        """
         self.slot_bytes = slot_bytes
         self.slots = slots
+        self._kept = slots if kept is None else kept
         self._stride = _whole_pages(slot_bytes)
         self._first = _whole_pages(slots)
         self._ledger = mmap.mmap(fd, self._first)
@@ -127,8 +138,8 @@ class SlotReader:
     def pixels(self, slot: int, shape: Sequence[int], dtype: type[np.uint8 | np.uint16]) -> Pixels:
         """Return a slot's pixels, read-only.
 
-        Without a copy as long as half of the slots are free; below that they are copied and the slot goes back at
-        once, so that an application that keeps many frames costs memory, not frames.
+        Without a copy as long as half of the slots for kept frames are free; below that they are copied and the slot
+        goes back at once, so that an application that keeps many frames costs memory, not frames.
         """
         kind = np.dtype(dtype)
         if int(np.prod(shape)) * kind.itemsize > self.slot_bytes or not 0 <= slot < self.slots:
@@ -137,7 +148,7 @@ class SlotReader:
             )
         memory = _SlotMemory(self._address + self._first + slot * self._stride, shape, kind, self._owner)
         array: Pixels = np.asarray(memory)
-        if self.free * 2 < self.slots:
+        if (self.slots - self.free) * 2 > self._kept:
             array = array.copy()
             array.setflags(write=False)
             self.copied += 1

@@ -21,6 +21,7 @@ from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.queues import Inbox, Outbox
 from rigdriver.run.statistics import RunStatistics, Tally
+from rigdriver.run.utc import utc_ns
 from rigdriver.sync.grouping import ANY_PHASE, TOGETHER, ArrivalGroups, Grouped
 
 
@@ -120,7 +121,7 @@ class BenchRun(FrameSets):
         frame_set = FrameSet(
             index=grouped.index,
             t_host_ns=grouped.t_host_ns,
-            t_utc_ns=time.time_ns() - time.monotonic_ns() + grouped.t_host_ns,
+            t_utc_ns=utc_ns(grouped.t_host_ns),
             frames=MappingProxyType({n: grouped.frames[n] for n in self._names if n in grouped.frames}),
             gaps=MappingProxyType(grouped.gaps),
             proof=grouped.proof,

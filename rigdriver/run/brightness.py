@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from statistics import median
 
 import numpy as np
 
@@ -17,6 +16,8 @@ from rigdriver.frames import Frame, Pixels
 
 USUAL = 31
 """Frames that the usual brightness is the median of."""
+MEASURED = 4
+"""Frames of a camera that are measured before it is known which pulse they belong to."""
 LEAST = 5
 """Frames before anything is called usual."""
 WEAK = 0.6
@@ -35,6 +36,13 @@ class Brightness:
         """`lamps_of`: camera -> lamps that the plan lights in its exposure; cameras without lamps are not watched."""
         self._lamps_of = lamps_of
         self._levels: dict[str, deque[float]] = {name: deque(maxlen=USUAL) for name in lamps_of}
+        self._measured: dict[str, deque[tuple[int, int, float]]] = {name: deque(maxlen=MEASURED) for name in lamps_of}
+        """By camera: frame id, time stamp, and level of the newest frames."""
+
+    def measure(self, frame: Frame) -> None:
+        """Measure a frame when it comes, so that less is to be done when the last one of its pulse has come."""
+        if self._lamps_of.get(frame.camera):
+            self._measured[frame.camera].append((frame.frame_id, frame.t_camera_ns, mean_level(frame.pixels)))
 
     def judge(self, frames: Mapping[str, Frame]) -> list[str]:
         """Return a sentence for each frame that is too dark."""
@@ -44,9 +52,12 @@ class Brightness:
         lamps = self._lamps_of.get(name)
         if not lamps:
             return None
-        level = mean_level(frame.pixels)
+        known = (m[2] for m in self._measured[name] if m[:2] == (frame.frame_id, frame.t_camera_ns))
+        level = next(known, None)
+        if level is None:
+            level = mean_level(frame.pixels)
         levels = self._levels[name]
-        usual = median(levels) if len(levels) >= LEAST else None
+        usual = sorted(levels)[len(levels) // 2] if len(levels) >= LEAST else None
         levels.append(level)
         full = next((v for bits, v in FULL_SCALE.items() if bits in frame.pixel_format), 255)
         if level < DARK * full and (usual is None or usual < DARK * full):

@@ -20,6 +20,7 @@ from rigdriver.config import RigConfig
 from rigdriver.devices.box_events import BoxEvent, EventsLost
 from rigdriver.errors import ConfigError, ScheduleError
 from rigdriver.frames import Edge, Pulse
+from rigdriver.run.utc import utc_ns
 from rigdriver.schedule.planned import Schedule
 from rigdriver.wire.registers import LightSessionRecord
 
@@ -161,5 +162,4 @@ class LightLog:
         }
 
     def _lost(self, lost: EventsLost) -> dict[str, object]:
-        t_utc_ns = time.time_ns() - time.monotonic_ns() + lost.t_host_ns
-        return {"t_utc_ns": t_utc_ns, "rig": self._rig, "reports_lost": lost.count}
+        return {"t_utc_ns": utc_ns(lost.t_host_ns), "rig": self._rig, "reports_lost": lost.count}

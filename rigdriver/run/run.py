@@ -34,6 +34,7 @@ from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.run.queues import Outbox
 from rigdriver.run.reports import Report, Reports
 from rigdriver.run.statistics import RunStatistics, Tally
+from rigdriver.run.utc import utc_ns
 from rigdriver.schedule.plan import light_limits
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import ExposureLog
@@ -130,10 +131,11 @@ class Run(FrameSets):
 
     def _begin(self) -> None:
         self._give_up_if_asked()
-        self._box.subscribe(self._reports.from_box)
         if self.schedule.has_light:
             self._light_log.open()
-            self._box.subscribe(self._light_log.hear)
+            self._box.subscribe(self._light_log.hear)  # before the report that has it written
+        self._box.subscribe(self._reports.from_box)
+        if self.schedule.has_light:
             self._box.set_light_limits(light_limits(self._config, self.schedule.tick_rate_hz))
             await_light_budget(self._box, self._config, self.schedule, self._give_up_if_asked)
         for _ in range(FIRST_PROBES):
@@ -185,7 +187,7 @@ class Run(FrameSets):
 
     def _utc_ns(self, t_box_ticks: int) -> int:
         host_ns = self._host_clock.host_ns(t_box_ticks)
-        return _utc_from_host_ns(time.monotonic_ns() if host_ns is None else host_ns)
+        return utc_ns(time.monotonic_ns() if host_ns is None else host_ns)
 
     def _keep_host_clock(self) -> None:
         while not self._halt.wait(PROBE_SOON_S if self._is_box_time_vague() else PROBE_EVERY_S):
@@ -243,10 +245,12 @@ class Run(FrameSets):
         match report:
             case Pulse():
                 self._ending.heard_of_pulse(report)
+                self._light_log.write()
                 period = self.schedule.box.frame_period_ticks
                 exposures = {name: log.feed(report, period) for name, log in self._logs.items()}
                 return self._matcher.take_pulse(report, exposures)
             case Frame():
+                self._brightness.measure(report)
                 return self._matcher.take_frame(report)
             case FrameLost():
                 return self._matcher.take_loss(report.camera, report.frame_id, report.count, report.reason)
@@ -269,12 +273,11 @@ class Run(FrameSets):
         frame_set = FrameSet(
             index=resolved.index,
             t_host_ns=t_host_ns,
-            t_utc_ns=_utc_from_host_ns(t_host_ns),
+            t_utc_ns=utc_ns(t_host_ns),
             frames=MappingProxyType(dict(resolved.frames)),
             gaps=MappingProxyType(dict(resolved.gaps)),
             proof=proof,
         )
-        self._light_log.write()
         if self._on_gap == "retry" and frame_set.gaps:
             self._tally.leave_out(frame_set)
             return
@@ -287,10 +290,6 @@ class Run(FrameSets):
             self._ending.fail(SyncError(f"pulse {frame_set.index}: {gaps} (run.on_gap = 'stop')"))
         elif self._wanted is not None and self._tally.frame_sets >= self._wanted:
             self._ending.is_satisfied = True
-
-
-def _utc_from_host_ns(t_host_ns: int) -> int:
-    return time.time_ns() - time.monotonic_ns() + t_host_ns
 
 
 def _raise_if_fatal(report: Report) -> None:

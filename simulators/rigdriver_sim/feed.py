@@ -69,6 +69,7 @@ class CameraFeed:
         self._memory = memory
         self._block = layout.Camera.from_buffer(memory, offset)
         self._address = ctypes.addressof(self._block)
+        self._paintings = 0
         self.on_write: WriteHandler = _refuse_write
         self.on_release: Callable[[], None] = _nothing
         """Called when the consumer that controlled the camera is gone."""
@@ -126,15 +127,28 @@ class CameraFeed:
 
     def next_slot(self) -> tuple[layout.Slot, npt.NDArray[np.uint8]]:
         """Return header and data bytes of the slot that the next `publish` hands over. Only while `has_room`."""
-        slot = self._block.frames_written % self._block.slot_count
-        start = self._block.ring_offset + slot * self._block.slot_stride
+        self._block.frame_ahead = 0
+        start = self._next_start()
         room = self._block.slot_stride - layout.SLOT_DATA
         data = np.frombuffer(self._memory, np.uint8, room, start + layout.SLOT_DATA)
-        return layout.Slot.from_buffer(self._memory, start), data
+        self._paintings += 1
+        slot = layout.Slot.from_buffer(self._memory, start)
+        slot.painting = self._paintings
+        return slot, data
+
+    def send(self) -> None:
+        """Let the bytes of the next slot, which is filled, go over the link; the frame arrives with `publish`."""
+        self._block.frame_ahead = self._paintings
+        self._library.ring(self._address)
 
     def publish(self) -> None:
         """Hand the slot over and wake who waits for it."""
+        self._block.frame_ahead = 0
         self._library.publish_frame(self._address)
+
+    def _next_start(self) -> int:
+        slot = self._block.frames_written % self._block.slot_count
+        return int(self._block.ring_offset + slot * self._block.slot_stride)
 
     # ---- events
 

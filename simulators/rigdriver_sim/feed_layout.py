@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 
 MAGIC = 0x4D495352
-VERSION = 1
+VERSION = 2
 MAX_CAMERAS = 16
 REGISTER_BYTES = 16384
 EVENT_SLOTS = 32
@@ -62,6 +62,7 @@ class Camera(ctypes.Structure):
         ("frames_written", _u64),
         ("frames_read", _u64),
         ("frames_dropped", _u64),
+        ("frame_ahead", _u64),
         ("events_written", _u64),
         ("events_read", _u64),
         ("xml", Area),
@@ -90,6 +91,7 @@ class Slot(ctypes.Structure):
         ("image_bytes", _u64),
         ("data_bytes", _u64),
         ("filled_bytes", _u64),
+        ("painting", _u64),
         ("is_incomplete", _u32),
         ("chunk_count", _u32),
         ("chunks", Chunk * CHUNKS),

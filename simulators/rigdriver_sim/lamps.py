@@ -29,6 +29,10 @@ class LampLog:
             elif (since_ns := self._on_since_ns.pop(output, None)) is not None:
                 pulses.append((since_ns, t_ns))
 
+    def is_settled(self, t_ns: int) -> bool:
+        """Every pulse that had begun by then is over: what shone until then will not be seen otherwise later."""
+        return all(since_ns >= t_ns for since_ns in self._on_since_ns.values())
+
     def pulses(self, output: int, start_ns: int, end_ns: int) -> list[tuple[int, int]]:
         """Return the pulses, on and off, that touch the span; one that is still on counts to the span's end."""
         found = []

@@ -53,6 +53,7 @@ class Camera(Protocol):
     painter: Callable[[Exposure, npt.NDArray[Any]], None]
     faults: CameraFaults
     shared_link: SharedLink | None
+    is_light_known: Callable[[Exposure], bool]
 
     def trigger(self, t_ns: int) -> Exposure | None: ...
 
@@ -226,6 +227,7 @@ class SimulatedRig:
             camera.on_exposure = self.wires.exposed
             camera.on_published = self.wires.published
             camera.painter = self._painter(table, number, spec)
+            camera.is_light_known = lambda exposure: self.wires.lamps.is_settled(exposure.end_ns)
             camera.shared_link = links.get(table.link) if table.link else None
             self._engine.add_gate(camera.has_room)
         self._engine.at(self._engine.now_ns + _FLUSH_NS, self._flush_truth, is_background=True)

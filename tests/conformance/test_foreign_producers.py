@@ -64,6 +64,20 @@ def test_pixels_are_read_only_and_stay_as_they_were_when_thousands_of_frames_fol
     assert len(sink.frames("camera0")) == statistics.delivered
 
 
+def test_frames_that_are_kept_from_one_run_stay_as_they_were_in_the_next(backend: Backend) -> None:
+    sink, later = Sink(), Sink()
+    with backend.open(1) as cameras:
+        cameras.start(sink)
+        sink.wait(lambda: len(sink.frames("camera0")) >= 6, "6 frames")
+        cameras.stop()
+        kept = sink.frames("camera0")
+        before = [frame.pixels.copy() for frame in kept]
+        cameras.start(later)
+        later.wait(lambda: len(later.frames("camera0")) >= 40, "40 frames")
+        cameras.stop()
+    assert all((frame.pixels == pixels).all() for frame, pixels in zip(kept, before, strict=True))
+
+
 def test_cameras_start_and_stop_again_and_again(backend: Backend) -> None:
     with backend.open() as cameras:
         for _ in range(5):

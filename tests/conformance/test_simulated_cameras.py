@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from rigdriver.config import FeatureValue, load
@@ -53,6 +54,38 @@ def test_packed_pixels_of_twelve_bit_arrive_unpacked(sim: Backend, name: str) ->
         assert frame.pixels.dtype == np.uint16
         assert frame.pixels.shape == (240, 320)
         assert 255 < int(frame.pixels.max()) < 4096
+
+
+def test_frames_of_a_producer_that_takes_no_more_memory_of_ours_are_copied(
+    sim: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    features: dict[str, FeatureValue] = {**sim.features, "PixelFormat": "Mono8"}
+    genicam = sim.genicam(frame_slots=256, buffers=16)  # it holds 256 buffers
+    sink = Sink()
+    with caplog.at_level("INFO"), Cameras.open(genicam, sim.cameras(1), {"camera0": features}) as cameras:
+        cameras.start(sink)
+        sink.wait(lambda: len(sink.frames("camera0")) >= 20, "frames")
+        cameras.stop()
+        assert len(sink.frames("camera0")) == cameras.statistics()["camera0"].delivered
+    assert "takes no buffers of ours, frames are copied" in caplog.text
+    ids = [frame.frame_id for frame in sink.frames("camera0")]
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
+def test_slots_that_have_become_too_small_are_given_back_by_the_camera_process(sim: Backend) -> None:
+    features: dict[str, FeatureValue] = {**sim.features, "PixelFormat": "Mono8"}
+    mapped = []
+    with Cameras.open(sim.genicam(), sim.cameras(1), {"camera0": features}) as cameras:
+        for width in (64, 128, 192, 256, 320):
+            cameras.set("camera0", "Width", width)
+            sink = Sink()
+            cameras.start(sink)
+            sink.wait(lambda s=sink: len(s.frames("camera0")) >= 12, "frames")  # type: ignore[misc]
+            cameras.stop()
+            assert sink.frames("camera0")[0].pixels.shape[1] == width
+            maps = psutil.Process(cameras.host_pid).memory_maps(grouped=False)
+            mapped.append(sum("rigdriver-frames" in m.path for m in maps))
+    assert mapped == [1] * 5
 
 
 def test_a_camera_that_is_unplugged_is_lost_and_the_others_go_on(rig: Any, sim: Backend) -> None:

@@ -13,11 +13,16 @@ import signal
 import socket
 import sys
 
+PR_SET_PDEATHSIG, PR_SET_TIMERSLACK = 1, 29  # linux/prctl.h
+TIMER_SLACK_NS = 1000
+"""The loop sleeps for 50 us at a time while frames are expected; the kernel's usual slack would double that."""
+
 
 def _die_with_parent(parent_pid: int) -> None:
     if sys.platform == "linux":
-        pr_set_pdeathsig = 1  # linux/prctl.h
-        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        prctl = ctypes.CDLL(None, use_errno=True).prctl
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS)
     if os.getppid() != parent_pid:
         raise SystemExit(0)  # it died before this process could ask to be told
 

@@ -8,6 +8,7 @@ and policies. Notes on the peers that a reader needs, all of harvesters 1.4.3:
 * `try_fetch` polls for a whole period and tells nothing about an incomplete buffer, so the new-buffer event is read
   here. Asking for the number of waiting events costs 0.2 us, an empty read 95 us (it throws), hence `fetch`'s order.
 * A destroyed acquirer stays in the Harvester's list and must be taken out of it.
+* `start` announces memory of its own and blanks it; announcing.py takes the place of the two methods that do so.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from genicam import genapi, gentl
 from harvesters.core import Harvester, ImageAcquirer, ParameterKey, ParameterSet
 
 from rigdriver.devices.camera_features import DeviceInfo
+from rigdriver.devices.genicam_host.announcing import Announcing
+from rigdriver.devices.genicam_host.buffer_reading import BufferReader, Defaults, Peer
 from rigdriver.devices.genicam_host.features import NodeFacts, NodeKind
 from rigdriver.devices.genicam_host.images import Image, Incomplete
 from rigdriver.errors import CameraError, ProducerError, RigError, gather
@@ -34,15 +36,18 @@ from rigdriver.errors import CameraError, ProducerError, RigError, gather
 if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
 
+_logger = logging.getLogger(__name__)
 _PEER_ERRORS = (gentl.GenericException, genapi.GenericException)
-_MULTI_PART = gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART
+_PEER = Peer(
+    _PEER_ERRORS,
+    multi_part=gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART,
+    image_part=gentl.PARTDATATYPE_IDS.PART_DATATYPE_2D_IMAGE,
+)
 _COMMAND_TIMEOUT_S = 1.0
 _COMMAND_POLL_S = 0.001
 _NOTES_KEPT = 20
 _GENTL_FUNCTIONS = ("GCInitLib", "TLOpen", "IFOpenDevice", "DevOpenDataStream", "DSAnnounceBuffer", "EventGetData")
 _MISCOUNTS_TO_DISTRUST = 3
-_UNKNOWN = 1 << 63
-"""GenTL's numbers are unsigned, its mark for an unknown one is all ones."""
 _NODE_KINDS = (
     ("IBoolean", NodeKind.BOOLEAN),
     ("IInteger", NodeKind.INTEGER),
@@ -148,7 +153,7 @@ class Producers:
         try:
             self._harvester.reset()
         except _PEER_ERRORS as exc:
-            logging.getLogger(__name__).warning("closing the producers: %s", _first_line(exc))
+            _logger.warning("closing the producers: %s", _first_line(exc))
 
 
 class Camera:
@@ -166,11 +171,10 @@ class Camera:
             self.close()
             raise CameraError(f"{label}: offers no data stream; it cannot deliver images")
         self._buffer: Any = None
-        self._absent: set[str] = set()
         self._miscounts = 0
-        self._size_px = (0, 0)
-        self._tick_ns = 0.0
-        self._pixel_format_code = 0
+        self._announcing = Announcing(label, _PEER_ERRORS, gentl.BufferToken)
+        self._announcing.attach(acquirer)
+        self._reader = BufferReader(_PEER)
         self.chunk_names: tuple[str, ...] = ()
         """Chunk data to read with each frame, without `Chunk`."""
         self._heartbeat_address = self._find_heartbeat_address()
@@ -237,20 +241,44 @@ class Camera:
         except _PEER_ERRORS:
             return 0
 
-    def start(self) -> None:
-        """Announce and queue the buffers and start the acquisition."""
-        self._size_px = self.read_size()
-        self._pixel_format_code = self.read_format()
-        self._tick_ns = self._tick()
-        self._absent.clear()
-        with _translated(f"{self._label}: cannot start"):
-            self._acquirer.start()
+    def fewest_buffers(self) -> int:
+        """Return how many buffers the producer wants announced at least."""
+        try:
+            return int(self._stream.buffer_announce_min)
+        except _PEER_ERRORS:
+            return 0
+
+    def start(self, places: Sequence[bytes] = (), queued: Sequence[int] = ()) -> bool:
+        """Announce buffers, queue them and start the acquisition; return whether the buffers are `places`.
+
+        `queued`: of the places, those that may be filled from the start; the others wait for `queue`. When the producer
+        refuses `places`, or there are none, the binding's own memory is announced, and all of it is queued.
+        """
+        self._reader.begin(Defaults(self.read_size(), self.read_format(), self._tick()))
+        self._announcing.offer(places, queued)
+        try:
+            with _translated(f"{self._label}: cannot start"):
+                self._acquirer.start()
+        except CameraError:
+            self._undo_start()
+            raise
+        return bool(self._announcing.buffers)
+
+    def _undo_start(self) -> None:
+        """Leave nothing announced, as far as a failing producer lets us."""
+        with suppress(*_PEER_ERRORS):
+            self._acquirer.stop()
+            self._acquirer._release_buffers()  # noqa: SLF001, `stop` does so only when all of the start has succeeded
+        self._announcing.forget()
 
     def stop(self) -> None:
-        """Stop the acquisition; all buffers are the producer's then."""
+        """Stop the acquisition; no buffer is announced then."""
         self.give_back()
-        with _translated(f"{self._label}: cannot stop"):
-            self._acquirer.stop()
+        try:
+            with _translated(f"{self._label}: cannot stop"):
+                self._acquirer.stop()
+        finally:
+            self._announcing.forget()
 
     def close(self) -> None:
         """Close the device."""
@@ -283,8 +311,9 @@ class Camera:
                 self._miscounts += 1
             self._buffer = self._monitor.buffer
             if not self._buffer.is_complete():
-                return Incomplete(self._optional("frame_id"))
-            return self._image()
+                return self._reader.incomplete(self._buffer)
+            place = self._buffer.context if self._announcing.buffers else None
+            return self._reader.image(self._buffer, self._chunks(), place)
         except _PEER_ERRORS as exc:
             self._buffer = None
             raise CameraError(
@@ -295,12 +324,21 @@ class Camera:
         """Queue the fetched buffer for the next frame."""
         buffer, self._buffer = self._buffer, None
         if buffer is not None:
-            try:
-                buffer.parent.queue_buffer(buffer, False)  # True, the default, would blank all its bytes first
-            except _PEER_ERRORS as exc:
-                raise CameraError(
-                    f"{self._label}: a buffer cannot be queued: {_first_line(exc)}; open it again"
-                ) from exc
+            self._queue(buffer.parent, buffer)
+
+    def keep(self) -> None:
+        """Leave the fetched buffer to whoever looks at its place; `queue` it when nobody does."""
+        self._buffer = None
+
+    def queue(self, place: int) -> None:
+        """Queue a place for a frame; nobody may look at it any more."""
+        self._queue(self._stream, self._announcing.buffers[place])
+
+    def _queue(self, stream: Any, buffer: Any) -> None:
+        try:
+            stream.queue_buffer(buffer, False)  # True, the default, would blank all its bytes first
+        except _PEER_ERRORS as exc:
+            raise CameraError(f"{self._label}: a buffer cannot be queued: {_first_line(exc)}; open it again") from exc
 
     def check(self) -> None:
         """Read a register that every camera has: the start of its own description.
@@ -320,63 +358,6 @@ class Camera:
             return 0
 
     # ---- one buffer ----
-
-    def _image(self) -> Image:
-        buffer = self._buffer
-        raw = buffer.raw_buffer
-        part = self._first_image_part() if buffer.payload_type == _MULTI_PART else None
-        if part is not None:
-            width, height, padding = part.width, part.height, part.x_padding
-            code, offset, size = part.data_format, part.data_offset, part.data_size
-        else:
-            width = self._optional("width") or self._size_px[0]
-            # Some producers deliver fewer lines than the region has, others report 0 lines.
-            height = self._optional("delivered_image_height") or self._optional("height") or self._size_px[1]
-            padding = self._optional("padding_x") or 0
-            code = self._optional("pixel_format") or self._pixel_format_code
-            offset = self._optional("image_offset") or 0
-            size = len(raw) - offset
-        chunks = self._chunks()
-        stamp = chunks.get("Timestamp")
-        return Image(
-            frame_id=self._frame_id(),
-            t_camera_ns=int(stamp) if stamp is not None else self._time_stamp_ns(),
-            width_px=width,
-            height_px=height,
-            padding_bytes=padding,
-            pixel_format_code=code,
-            data=np.frombuffer(raw, np.uint8, size, offset),
-            chunks=chunks,
-        )
-
-    def _frame_id(self) -> int:
-        frame_id = self._optional("frame_id")
-        return -1 if frame_id is None else frame_id
-
-    def _first_image_part(self) -> Any:
-        for part in self._buffer.parts:
-            if part.data_type == gentl.PARTDATATYPE_IDS.PART_DATATYPE_2D_IMAGE:
-                return part
-        return None
-
-    def _optional(self, name: str) -> int | None:
-        """Read a property of the buffer; one that the producer lacks is asked for only once, as the refusal is slow."""
-        if name in self._absent:
-            return None
-        try:
-            value: int = getattr(self._buffer, name)
-        except _PEER_ERRORS:
-            if self._buffer.is_complete():
-                self._absent.add(name)
-            return None
-        return value if value < _UNKNOWN else None
-
-    def _time_stamp_ns(self) -> int:
-        stamp = self._optional("timestamp_ns")
-        if stamp is not None:
-            return stamp
-        ticks = self._optional("timestamp")
-        return round(ticks * self._tick_ns) if ticks and self._tick_ns else 0
 
     def _chunks(self) -> dict[str, int | float]:
         if not self.chunk_names:

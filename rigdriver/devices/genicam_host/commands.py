@@ -104,7 +104,7 @@ class Commands:
         device = matching.find(name, serial, producers.devices, [str(p) for p in request["producers"]])
         writes = plan(wanted["features"])
         camera = producers.open(device, label, int(request["buffers"]))
-        stream = Stream(len(self.streams), label, camera, self._outbox)
+        stream = Stream(len(self.streams), label, camera, self._outbox, int(request["buffers"]))
         self.streams.append(stream)
         self._nodes.append(camera)
         reports, refusals = write_all(label, camera, writes)

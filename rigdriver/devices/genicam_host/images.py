@@ -26,6 +26,10 @@ class Image:
     data: Bytes
     """(N,) uint8, from the first pixel on."""
     chunks: dict[str, int | float]
+    place: int | None = None
+    """Which of the places that were announced it lies in; None: in memory of the binding's own."""
+    offset_bytes: int = 0
+    """From the start of that place to the first pixel."""
 
 
 @dataclass(frozen=True, slots=True)

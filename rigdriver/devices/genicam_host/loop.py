@@ -14,16 +14,10 @@ import time
 
 from rigdriver.devices.genicam_host.commands import Answer, Commands
 from rigdriver.devices.genicam_host.messages import Kind, MessageReader, decode_json, encode, error_to_json
+from rigdriver.devices.genicam_host.pace import Pace
 from rigdriver.errors import RigError
 
-_IDLE_MS = 100
-_STREAMING_MS = 1
-_QUIET_MS = 2
-_QUIET_AFTER_TURNS = 20
-"""Between two pulses the loop turns half as often: a turn that finds nothing costs some 40 us."""
-_EXPECTING_S = 0.0002
-_EXPECTING_FOR_NS = 20_000_000
-"""Between the first and the last frame of a pulse the loop turns fast: the last one decides when a frame set leaves."""
+_SHORTEST_POLL_S = 0.001
 _BEAT_PERIOD_NS = 400_000_000
 _FULL_BYTES = 1024 * 1024
 
@@ -74,9 +68,7 @@ class Host:
         self._events_fd = events.fileno()
         self._parent_pid = parent_pid
         self._beat_ns = 0
-        self._quiet_turns = 0
-        self._delivered: set[int] = set()
-        self._delivered_ns = 0
+        self._pace = Pace()
 
     def run(self) -> None:
         """Serve until the end. Returns when the parent has closed its side."""
@@ -90,32 +82,19 @@ class Host:
 
     def _turn(self) -> bool:
         now_ns = time.monotonic_ns()
-        is_busy = False
-        streaming = 0
-        for index, stream in enumerate(self._commands.streams):
-            streaming += stream.is_streaming
-            if stream.poll(now_ns):
-                is_busy = True
-                self._delivered.add(index)
-                self._delivered_ns = now_ns
-        if len(self._delivered) >= streaming or now_ns - self._delivered_ns > _EXPECTING_FOR_NS:
-            self._delivered.clear()
+        streams = self._commands.streams
+        streaming = sum(stream.is_streaming for stream in streams)
+        self._pace.turned(now_ns, [index for index, stream in enumerate(streams) if stream.poll(now_ns)], streaming)
         if now_ns - self._beat_ns > _BEAT_PERIOD_NS:
             self._beat_ns = now_ns
             if not self._beat():
                 return False
-        self._quiet_turns = 0 if is_busy else self._quiet_turns + 1
-        if self._delivered and not is_busy:
-            time.sleep(_EXPECTING_S)  # shorter than poll can wait; commands are still looked for in every turn
-            return self._wait(0)
-        return self._wait(self._pause_ms(is_busy, is_streaming=streaming > 0))
-
-    def _pause_ms(self, is_busy: bool, is_streaming: bool) -> int:
-        if is_busy:
-            return 0
-        if not is_streaming:
-            return _IDLE_MS
-        return _STREAMING_MS if self._quiet_turns < _QUIET_AFTER_TURNS else _QUIET_MS
+        pause_s = self._pace.pause_s(now_ns, streaming)
+        if pause_s >= _SHORTEST_POLL_S:
+            return self._wait(round(pause_s * 1000))
+        if pause_s:
+            time.sleep(pause_s)  # shorter than poll can wait; commands are still looked for in every turn
+        return self._wait(0)
 
     def _wait(self, wait_ms: int) -> bool:
         """Sleep, at most so long; wake for a command, or for room in the outbox."""

@@ -1,19 +1,21 @@
 """One camera in the host process: take its buffers, fill slots, tell what happened.
 
-In: a camera that can be polled, slots to fill. Out: messages in an outbox. Pixels are copied once, from the buffer into
-the slot, and the buffer is queued again at once. This file refuses to know GenTL, commands and the application.
+In: a camera that can be polled, slots to fill. Out: messages in an outbox. Where it can be, the slots are the camera's
+buffers; else pixels are copied (slot_filling.py). This file refuses to know GenTL, commands and the application.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from rigdriver.devices.genicam_host.borrowed_bytes import BorrowedBytes
 from rigdriver.devices.genicam_host.images import Image, Incomplete
 from rigdriver.devices.genicam_host.messages import FrameNote, Kind, encode, error_to_json
-from rigdriver.devices.pixel_formats import BY_CODE, PixelFormat, copy_pixels
+from rigdriver.devices.genicam_host.slot_filling import AnnouncedSlots, Buffers, CopiedSlots, SlotFilling
+from rigdriver.devices.pixel_formats import BY_CODE, PixelFormat
 from rigdriver.devices.slots import SlotWriter
 from rigdriver.errors import CameraError, RigError
 from rigdriver.frames import GapReason
@@ -35,7 +37,7 @@ class Outbox(Protocol):
         """Queue a message."""
 
 
-class StreamingCamera(Protocol):
+class StreamingCamera(Buffers, Protocol):
     """The part of the binding's Camera that a stream uses. Each call raises CameraError when the camera fails."""
 
     def read_format(self) -> int:
@@ -47,8 +49,11 @@ class StreamingCamera(Protocol):
     def payload_bytes(self) -> int:
         """Return the size of the largest buffer."""
 
-    def start(self) -> None:
-        """Start the acquisition."""
+    def fewest_buffers(self) -> int:
+        """Return how many buffers the producer needs at least."""
+
+    def start(self, places: Sequence[bytes] = (), queued: Sequence[int] = ()) -> bool:
+        """Start the acquisition; return whether `places` are its buffers, of which `queued` may be filled."""
 
     def stop(self) -> None:
         """Stop the acquisition."""
@@ -58,9 +63,6 @@ class StreamingCamera(Protocol):
 
     def fetch(self, *, must_look: bool = False) -> Image | Incomplete | None:
         """Return what waits, or None at once."""
-
-    def give_back(self) -> None:
-        """Queue the fetched buffer."""
 
     def check(self) -> None:
         """Make sure that the camera answers."""
@@ -103,11 +105,15 @@ class LossLedger:
 class Stream:
     """One opened camera and its slots."""
 
-    def __init__(self, index: int, label: str, camera: StreamingCamera, outbox: Outbox) -> None:
+    def __init__(self, index: int, label: str, camera: StreamingCamera, outbox: Outbox, buffers: int) -> None:
+        """`buffers`: how many are to be queued, so that frames find one while this process is busy."""
         self.label = label
         self.camera = camera
         self.slots: SlotWriter | None = None
         self.is_streaming = False
+        self._buffers = buffers
+        self._places: BorrowedBytes | None = None
+        self._filling: SlotFilling | None = None
         self._index = index
         self._outbox = outbox
         self._losses = LossLedger(index, outbox)
@@ -132,16 +138,37 @@ class Stream:
         width, height = self.camera.read_size()
         # The camera's own payload stands for what the region does not show; untouched memory costs nothing.
         needed = max(pixel_format.image_bytes(width, height), self.camera.payload_bytes())
-        if self.slots is not None and self.slots.slot_bytes >= needed and self.slots.slots == slots:
+        count = slots if pixel_format.is_packed else slots + self._depth()
+        if self.slots is not None and self.slots.slot_bytes >= needed and self.slots.slots == count:
             return None
-        if self.slots is not None:
-            self.slots.close()
-        self.slots = SlotWriter(needed, slots)
+        self._drop_slots()
+        self.slots = SlotWriter(needed, count)
         return self.slots
 
+    def _depth(self) -> int:
+        """Return how many slots are queued at a time where slots are the buffers; they come on top of the others."""
+        return max(self._buffers, self.camera.fewest_buffers())
+
+    def _drop_slots(self) -> None:
+        if self._places is not None:
+            self._places.release()
+            self._places = None
+        if self.slots is not None:
+            self.slots.close()
+
     def start(self) -> None:
-        """Start the acquisition."""
-        self.camera.start()
+        """Start the acquisition, into the slots if the format and the producer allow that."""
+        assert self.slots is not None
+        slots, depth = self.slots, self._depth()
+        if not self.check_format().is_packed and self._places is None:
+            self._places = BorrowedBytes([slots.memory(slot) for slot in range(slots.slots)])
+        places = self._places.objects if self._places is not None else ()
+        # The application may still look at frames of the last run: their slots are not queued.
+        queued = slots.free()[:depth]
+        if self.camera.start(places, queued):
+            self._filling = AnnouncedSlots(self.label, self.camera, slots, queued, depth)
+        else:
+            self._filling = CopiedSlots(self.camera, slots)
         self._checked_ns = time.monotonic_ns()
         self.is_streaming = True
 
@@ -155,9 +182,10 @@ class Stream:
     def close(self) -> None:
         """Close the camera and its slots."""
         self.is_streaming = False
-        if self.slots is not None:
-            self.slots.close()
-        self.camera.close()
+        try:
+            self.camera.close()
+        finally:
+            self._drop_slots()
 
     def underrun(self) -> int:
         """Return how many frames the producer dropped for want of a buffer; those lost to full slots are told."""
@@ -182,12 +210,12 @@ class Stream:
     def _take(self, now_ns: int) -> bool:
         is_due = now_ns - self._checked_ns > _CHECK_PERIOD_NS
         taken = 0
-        assert self.slots is not None
+        has_room = True
+        assert self._filling is not None
         while taken < _BURST:
-            if self.slots.take() is None:
-                # Frames wait in the producer's buffers while the application is behind: nothing is dropped before
-                # those are full too.
-                self._is_short_of_slots = True
+            has_room = self._filling.make_room()
+            self._is_short_of_slots |= self._filling.is_short
+            if not has_room:
                 break
             found = self.camera.fetch(must_look=is_due and taken == 0)
             if found is None:
@@ -196,30 +224,28 @@ class Stream:
             self._handle(found, time.monotonic_ns())
         if taken:
             self._checked_ns = now_ns
-        elif is_due and not self._is_short_of_slots:
+        elif is_due and has_room:
             self._checked_ns = now_ns
             self.camera.check()
         self._losses.tell(now_ns)
         return taken > 0
 
     def _handle(self, found: Image | Incomplete, t_host_ns: int) -> None:
-        assert self.slots is not None
+        assert self._filling is not None
         if isinstance(found, Incomplete):
             self.camera.give_back()
             self._losses.add(GapReason.INCOMPLETE, found.frame_id, t_host_ns)
             return
-        slot = self.slots.take()
-        assert slot is not None
-        self._fill(found, slot, self.slots)
-        self.camera.give_back()
-        self.slots.hand_over(slot)
+        slot = self._filling.accept(found, self._checked(found))
         note = FrameNote(
             self._index, slot, found.frame_id, found.t_camera_ns, t_host_ns,
             found.width_px, found.height_px, found.pixel_format_code, found.chunks,
         )  # fmt: skip
         self._outbox.put(note.encode())
 
-    def _fill(self, image: Image, slot: int, slots: SlotWriter) -> None:
+    def _checked(self, image: Image) -> PixelFormat:
+        """Return the image's format; CameraError when it is no image that fits a slot."""
+        assert self.slots is not None
         pixel_format = BY_CODE.get(image.pixel_format_code)
         if pixel_format is None:
             raise CameraError(
@@ -228,13 +254,12 @@ class Stream:
         row = pixel_format.row_bytes(image.width_px)
         needed = (row + image.padding_bytes) * image.height_px - image.padding_bytes
         size = pixel_format.image_bytes(image.width_px, image.height_px)
-        if size > slots.slot_bytes or needed > len(image.data):
+        if size > self.slots.slot_bytes or needed > len(image.data):
             raise CameraError(
                 f"{self.label}: delivers {image.width_px}x{image.height_px} {pixel_format.name}, expected at most "
-                f"{min(slots.slot_bytes, len(image.data))} bytes; its region changed while it streamed"
+                f"{min(self.slots.slot_bytes, len(image.data))} bytes; its region changed while it streamed"
             )
-        out = slots.memory(slot)[:size]
-        copy_pixels(image.data, pixel_format, image.width_px, image.height_px, image.padding_bytes, out)
+        return pixel_format
 
     def _fail(self, error: RigError) -> None:
         """Give this camera up; the others go on."""

@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define RIGSIM_MAGIC 0x4d495352u /* "RSIM" */
-#define RIGSIM_VERSION 1u
+#define RIGSIM_VERSION 2u
 #define RIGSIM_MAX_CAMERAS 16
 #define RIGSIM_REGISTER_BYTES 16384u
 #define RIGSIM_EVENT_SLOTS 32u
@@ -79,6 +79,7 @@ struct rigsim_camera {
     _Atomic uint64_t frames_written;
     _Atomic uint64_t frames_read;
     _Atomic uint64_t frames_dropped; /* the ring was full */
+    _Atomic uint64_t frame_ahead;    /* not 0: the next frame is on the link, its bytes lie in its slot; which painting */
     _Atomic uint64_t events_written;
     _Atomic uint64_t events_read;
     struct rigsim_area xml;
@@ -107,6 +108,7 @@ struct rigsim_slot {
     uint64_t image_bytes;
     uint64_t data_bytes;   /* image and chunks, as the camera meant to send */
     uint64_t filled_bytes; /* as it arrived */
+    uint64_t painting;     /* number of what lies in this slot; what was copied of another one does not count */
     uint32_t is_incomplete;
     uint32_t chunk_count;
     struct rigsim_chunk chunks[RIGSIM_CHUNKS];

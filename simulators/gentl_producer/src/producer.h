@@ -41,6 +41,7 @@ struct buffer {
     bool is_own; /* allocated by us */
     bool is_new;
     bool is_too_small;
+    uint64_t ahead; /* the painting whose bytes were copied while it was on the link, 0: none */
     struct rigsim_slot frame;
 };
 

@@ -1,8 +1,10 @@
 /* DataStream: announce buffers, queue them, fill them from the frame ring. What is in one: buffer_info.c.
  *
- * In: buffers of the consumer and the frame ring of one camera. Out: filled buffers, oldest first. A frame is copied
- * when the consumer asks for it; until then it lies in the ring, so the ring stands in for the output queue, and a frame
- * is lost when the ring is full rather than when the input pool is empty (the lie of this file).
+ * In: buffers of the consumer and the frame ring of one camera. Out: filled buffers, oldest first. The bytes of a frame
+ * that is still on the link go into the oldest queued buffer, as packets would, but by whichever call looks for news;
+ * what is not there when the frame has arrived is copied when the consumer takes it. Until it is taken a frame lies in
+ * the ring, so the ring stands in for the output queue, and a frame is lost when the ring is full rather than when the
+ * input pool is empty (the lies of this file).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@ static void place(struct stream *stream, struct buffer *buffer, enum place where
     stream->waiting += where == PLACE_OUTPUT;
     if (where == PLACE_INPUT) {
         buffer->is_new = false;
+        buffer->ahead = 0;
         memset(&buffer->frame, 0, sizeof buffer->frame);
     }
 }
@@ -45,6 +48,32 @@ static uint64_t ring_ready(const struct device *device)
     return ready < stream->frames_left ? ready : stream->frames_left;
 }
 
+/* Bytes of a frame that arrive, as far as the slot can hold them. */
+static uint64_t slot_bytes(const struct device *device, const struct rigsim_slot *slot)
+{
+    uint64_t room = device->camera->slot_stride - RIGSIM_SLOT_DATA;
+    return slot->filled_bytes < room ? slot->filled_bytes : room;
+}
+
+/* Take what is on the link. The simulator goes on meanwhile: only a slot that holds the very painting that is on the
+ * link is copied, and what was copied counts only if that painting is the one that arrives. */
+static void receive(struct device *device)
+{
+    struct stream *stream = &device->stream;
+    struct rigsim_camera *camera = device->camera;
+    uint64_t ahead = atomic_load_explicit(&camera->frame_ahead, memory_order_acquire);
+    if (!ahead || !stream->is_grabbing || !stream->queued || !stream->frames_left || ring_ready(device))
+        return;
+    struct buffer *buffer = oldest(stream, PLACE_INPUT);
+    if (buffer->ahead == ahead)
+        return;
+    const struct rigsim_slot *slot = feed_slot(&library.feed, camera, atomic_load(&camera->frames_written));
+    if (!slot || slot->painting != ahead || slot_bytes(device, slot) > buffer->size)
+        return;
+    memcpy(buffer->base, (const uint8_t *)slot + RIGSIM_SLOT_DATA, slot_bytes(device, slot));
+    buffer->ahead = ahead;
+}
+
 static void discard_frames(struct device *device)
 {
     atomic_store(&device->camera->frames_read, atomic_load(&device->camera->frames_written));
@@ -58,15 +87,15 @@ static void fill(struct device *device, struct buffer *buffer)
         buffer->frame = *slot;
         if (buffer->frame.chunk_count > RIGSIM_CHUNKS)
             buffer->frame.chunk_count = RIGSIM_CHUNKS;
-        uint64_t room = device->camera->slot_stride - RIGSIM_SLOT_DATA;
-        uint64_t bytes = buffer->frame.filled_bytes < room ? buffer->frame.filled_bytes : room;
+        uint64_t bytes = slot_bytes(device, &buffer->frame);
         buffer->is_too_small = bytes > buffer->size;
         if (buffer->is_too_small) {
             bytes = buffer->size;
             buffer->frame.is_incomplete = 1;
             buffer->frame.chunk_count = 0;
         }
-        memcpy(buffer->base, (const uint8_t *)slot + RIGSIM_SLOT_DATA, bytes);
+        if (!buffer->ahead || buffer->ahead != buffer->frame.painting)
+            memcpy(buffer->base, (const uint8_t *)slot + RIGSIM_SLOT_DATA, bytes);
         buffer->frame.filled_bytes = bytes;
     }
     buffer->is_new = true;
@@ -77,6 +106,7 @@ GC_ERROR stream_take(struct device *device, EVENT_NEW_BUFFER_DATA *out)
 {
     struct stream *stream = &device->stream;
     pthread_mutex_lock(&device->lock);
+    receive(device);
     struct buffer *buffer = NULL;
     if (stream->waiting) {
         buffer = oldest(stream, PLACE_OUTPUT);
@@ -101,6 +131,7 @@ GC_ERROR stream_take(struct device *device, EVENT_NEW_BUFFER_DATA *out)
 size_t stream_ready(struct device *device)
 {
     pthread_mutex_lock(&device->lock);
+    receive(device);
     uint64_t ready = ring_ready(device);
     size_t count = device->stream.waiting + (ready < device->stream.queued ? ready : device->stream.queued);
     pthread_mutex_unlock(&device->lock);

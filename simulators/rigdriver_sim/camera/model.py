@@ -2,7 +2,8 @@
 
 In: trigger edges, the consumer's settings, planted faults. Out: exposures (told at once through `on_exposure`), frames
 (painted into the feed's ring when they are due), events. Time: trigger -> latency and jitter -> exposure -> readout ->
-link -> delivery; exposure overlaps readout; a trigger that comes too early is ignored and counted.
+link -> delivery; exposure overlaps readout; a trigger that comes too early is ignored and counted. A frame's bytes lie
+ready while the link carries them, so with its last byte it is where it should be.
 Its lies: the sensor reads out globally, automatic exposure is always right at once.
 """
 
@@ -30,6 +31,8 @@ from rigdriver_sim.feed import CameraFeed
 RESET_NS = 500_000_000
 """How long a camera that reboots is away."""
 ENDLESS = -1
+PAINTED_BEFORE = 1.0
+"""How much of the link's time is left when a frame is painted."""
 NEVER_NS = 2**62
 """Delivery time of a frame that the link never carries."""
 
@@ -59,6 +62,8 @@ class SimulatedCamera:
         self.painter: Painter = paint_ramp
         self.on_published: Callable[[Exposure, int], None] = _tell_no_time
         """Hears of each frame that was handed over, with the wall time (time.monotonic_ns) just before that."""
+        self.is_light_known: Callable[[Exposure], bool] = _always
+        """Whether all light of an exposure that is over is known by now; only then is it painted before it is due."""
         self.shared_link: SharedLink | None = None
         """The host controller that this camera shares with others."""
         self._engine = engine
@@ -69,6 +74,8 @@ class SimulatedCamera:
         self._stamp_shift_ns = 0
         self._run: _Run | None = None
         self._newest_run: _Run | None = None
+        self._on_link: DueFrame | None = None
+        """The frame that lies ready in the next slot."""
         commands = {
             "AcquisitionStart": self._start,
             "AcquisitionStop": self._stop,
@@ -226,6 +233,7 @@ class SimulatedCamera:
         if not is_hit(self.faults.stick_line, exposure.ordinal):
             self.on_exposure(exposure)
         if frame is not None:
+            self._engine.at(self._sent_ns(exposure), lambda: self._send(run, exposure, frame))
             self._engine.at(exposure.deliver_ns, lambda: self._deliver(run, exposure, frame))
         return exposure
 
@@ -289,17 +297,41 @@ class SimulatedCamera:
 
     # ---- delivery
 
+    def _sent_ns(self, exposure: Exposure) -> int:
+        """Return when so much of the frame is on the link that painting all of it is not too early."""
+        payload = self._control.registers.integer("PayloadSize")
+        transfer_ns = 1e9 * payload / self._control.link_bytes_per_s
+        return max(exposure.end_ns, exposure.deliver_ns - round(PAINTED_BEFORE * transfer_ns))
+
+    def _is_wanted(self, run: _Run) -> bool:
+        return self._newest_run is run and self._feed.is_streaming
+
+    def _send(self, run: _Run, exposure: Exposure, frame: DueFrame) -> None:
+        """Paint into the next slot, unless a frame lies there or the time is not come."""
+        if self._is_wanted(run) and not self._on_link and self._feed.has_room() and self.is_light_known(exposure):
+            self._paint(exposure, frame)
+            self._feed.send()
+            self._on_link = frame
+
     def _deliver(self, run: _Run, exposure: Exposure, frame: DueFrame) -> None:
-        if self._newest_run is not run or not self._feed.is_streaming:
+        is_ready = self._on_link is frame
+        if is_ready:
+            self._on_link = None
+        if not self._is_wanted(run):
             return
-        if not self._feed.has_room():
-            self._feed.drop()
-            return
-        slot, data = self._feed.next_slot()
-        write_frame(slot, data, exposure, PIXEL_FORMATS[exposure.pixel_format], frame, self.painter)
+        if not is_ready:
+            if not self._feed.has_room():
+                self._feed.drop()
+                return
+            self._on_link = None  # a frame that this one overtakes is painted again when its turn comes
+            self._paint(exposure, frame)
         t_wall_ns = time.monotonic_ns()
         self._feed.publish()
         self.on_published(exposure, t_wall_ns)
+
+    def _paint(self, exposure: Exposure, frame: DueFrame) -> None:
+        slot, data = self._feed.next_slot()
+        write_frame(slot, data, exposure, PIXEL_FORMATS[exposure.pixel_format], frame, self.painter)
 
 
 def paint_ramp(exposure: Exposure, out: npt.NDArray[Any]) -> None:
@@ -309,6 +341,10 @@ def paint_ramp(exposure: Exposure, out: npt.NDArray[Any]) -> None:
     row = (np.arange(width + height, dtype=np.int64) + exposure.ordinal) & top
     for y in range(height):
         out[y] = row[y : y + width]
+
+
+def _always(_exposure: Exposure) -> bool:
+    return True
 
 
 def _tell_nobody(exposure: Exposure) -> None:

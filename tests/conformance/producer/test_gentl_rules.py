@@ -29,9 +29,8 @@ def opened(serve, load):
     return server, library, interface, library.open_device(interface)
 
 
-@pytest.fixture
-def streaming(opened, gentl):
-    """A triggered camera that streams: server, library, device, remote port, stream, event, addresses, buffers."""
+def stream_triggered(opened, gentl):
+    """Return a triggered camera that streams: server, library, device, remote, stream, event, addresses, buffers."""
     server, library, _, device = opened
     stream = library.open_stream(device)
     event = library.handle("GCRegisterEvent", stream, c_int32(gentl.NEW_BUFFER))
@@ -43,6 +42,12 @@ def streaming(opened, gentl):
     library.call("DSStartAcquisition", stream, c_int32(0), c_uint64(gentl.INFINITE))
     library.write(remote, address["AcquisitionStart"], 1)
     return server, library, device, remote, stream, event, address, buffers
+
+
+@pytest.fixture
+def streaming(opened, gentl):
+    """What `stream_triggered` gives."""
+    return stream_triggered(opened, gentl)
 
 
 def test_nothing_works_before_init_and_init_twice_is_refused(serve, load, gentl):
@@ -191,6 +196,45 @@ def test_pixels_arrive_as_painted(streaming):
     buffer = library.next_buffer(event, WAIT_MS)
     base = cast(library.info("DSGetBufferInfo", stream, buffer, c_int32(0)), POINTER(c_uint8))
     assert [base[i] for i in (0, 1, 63, 64, 64 * 48 - 1)] == [0, 1, 63, 1, 63 + 47]
+
+
+def pixels_of(library, stream, buffer):
+    return cast(library.info("DSGetBufferInfo", stream, buffer, c_int32(0)), POINTER(c_uint8))
+
+
+def slow_link(serve, load, bytes_per_s):
+    server = serve(spec={"link_bytes_per_s": bytes_per_s})
+    library = load(server.producer)
+    _, interface = library.open_interface()
+    return server, library, interface, library.open_device(interface)
+
+
+def test_bytes_on_the_link_are_in_the_oldest_queued_buffer_before_the_frame_is(serve, load, gentl):
+    opened = slow_link(serve, load, 64 * 48 / 1000)  # it takes a quarter of an hour
+    server, library, _, _, stream, event, _, buffers = stream_triggered(opened, gentl)
+    server.trigger(1, 0, [0])
+    until = time.monotonic() + JOIN_S
+    while pixels_of(library, stream, buffers[0])[:64] != list(range(64)) and time.monotonic() < until:
+        assert library.info("DSGetInfo", stream, c_int32(WAITING)) == 0
+    assert pixels_of(library, stream, buffers[0])[:64] == list(range(64))
+    with refused(gentl, gentl.TIMEOUT):
+        library.next_buffer(event, 0)
+
+
+def test_pixels_are_those_of_their_frame_however_often_it_was_looked_at_on_its_way(serve, load, gentl):
+    opened = slow_link(serve, load, 64 * 48 / 0.05)
+    server, library, _, _, stream, event, _, _ = stream_triggered(opened, gentl)
+    server.ask("fault", name="deliver_late_ns", value={"1": 40_000_000, "3": 90_000_000})
+    server.trigger(6, 60_000_000, [0])
+    seen = []
+    until = time.monotonic() + 2 * JOIN_S
+    while len(seen) < 6 and time.monotonic() < until:
+        if library.info("DSGetInfo", stream, c_int32(WAITING)):
+            buffer = library.next_buffer(event, 0)
+            base = pixels_of(library, stream, buffer)
+            seen.append((library.info("DSGetBufferInfo", stream, buffer, c_int32(16)), base[0], base[64 * 48 - 1]))
+            library.call("DSQueueBuffer", stream, buffer)
+    assert sorted(seen) == [(n, n, 63 + 47 + n) for n in range(6)]
 
 
 def test_buffer_that_is_too_small_says_so(opened, gentl):

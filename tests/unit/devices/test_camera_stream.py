@@ -1,7 +1,7 @@
 """One camera's stream in the host process, on a camera that is a list of what it will deliver.
 
 In: frames, damaged buffers and failures, in a given order. Out: the messages to the parent and what became of each
-buffer. No producer, no process, no clock.
+buffer. Its producer takes no memory of ours; test_announced_slots.py has one that does. No process, no clock.
 """
 
 from __future__ import annotations
@@ -56,7 +56,11 @@ class ScriptedCamera:
     def payload_bytes(self) -> int:
         return 32
 
-    def start(self) -> None: ...
+    def fewest_buffers(self) -> int:
+        return 0
+
+    def start(self, places: Sequence[bytes] = (), queued: Sequence[int] = ()) -> bool:
+        return False
 
     def stop(self) -> None:
         self.stops += 1
@@ -74,6 +78,12 @@ class ScriptedCamera:
 
     def give_back(self) -> None:
         self.held = 0
+
+    def keep(self) -> None:
+        raise AssertionError("the slots are no buffers")
+
+    def queue(self, place: int) -> None:
+        raise AssertionError("the slots are no buffers")
 
     def check(self) -> None:
         if not self.answers:
@@ -93,7 +103,7 @@ def stream_of(
     *script: Image | Incomplete | CameraError | None, slots: int = 4
 ) -> tuple[Stream, ScriptedCamera, Outbox]:
     camera, outbox = ScriptedCamera(script), Outbox()
-    stream = Stream(2, "camera left_upper (SN 23A7)", camera, outbox)
+    stream = Stream(2, "camera left_upper (SN 23A7)", camera, outbox, buffers=0)
     assert stream.prepare(slots) is not None
     stream.start()
     return stream, camera, outbox

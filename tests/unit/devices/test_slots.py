@@ -96,6 +96,16 @@ def test_a_consumer_that_keeps_every_frame_gets_every_frame(pair: Pair) -> None:
     assert reader.free == 2
 
 
+def test_slots_that_are_meant_for_the_camera_do_not_let_the_application_keep_more() -> None:
+    writer = SlotWriter(64, 10)
+    reader = SlotReader(writer.fd, 64, 10, kept=4)
+    kept = [reader.pixels(fill(writer, n), SHAPE, np.uint8) for n in range(20)]
+    assert reader.copied == 18
+    assert writer.free() == list(range(2, 10))
+    assert [int(p[3, 3]) for p in kept] == list(range(20))
+    writer.close()
+
+
 def test_a_writer_without_a_free_slot_is_told_so(pair: Pair) -> None:
     writer, _ = pair
     for _ in range(4):

@@ -6,6 +6,8 @@ asked.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from rigdriver.frames import Frame, Pixels
@@ -32,6 +34,18 @@ def test_a_weak_frame_is_told_with_its_share_and_the_lamps_to_check() -> None:
     assert brightness.judge(frames(40)) == [
         "camera left: 40% of its usual brightness; check lamp left_pattern and right_pattern"
     ]
+
+
+def test_a_frame_that_was_measured_when_it_came_is_judged_like_any_other() -> None:
+    brightness = Brightness(LAMPS)
+    said: list[str] = []
+    for frame_id, level in enumerate([*[100] * 10, 40]):
+        (frame,) = frames(level).values()
+        frame = replace(frame, frame_id=frame_id)
+        brightness.measure(frame)
+        brightness.measure(replace(frame, frame_id=frame_id + 100, pixels=frame.pixels // 2))
+        said = brightness.judge({"left": frame})
+    assert said == ["camera left: 40% of its usual brightness; check lamp left_pattern and right_pattern"]
 
 
 def test_a_lamp_that_is_dead_from_the_first_frame_is_told_by_the_dark_image() -> None:

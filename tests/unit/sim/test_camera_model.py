@@ -43,6 +43,7 @@ class Feed:
         self.is_present = self.is_streaming = True
         self.slots = slots
         self.frames = []
+        self.sent = []
         self.events = []
         self.dropped = 0
         self.on_write = self.on_release = None
@@ -62,6 +63,9 @@ class Feed:
     def next_slot(self):
         self.filling = (layout.Slot(), np.zeros(1 << 16, np.uint8))
         return self.filling
+
+    def send(self):
+        self.sent.append(self.filling[0].frame_id)
 
     def publish(self):
         self.frames.append(self.filling)
@@ -191,6 +195,39 @@ def test_frame_of_an_earlier_run_never_arrives_in_a_later_one():
     rig.write("AcquisitionStart", 1)
     rig.loop.run_until(100 * MS)
     assert rig.ids == []
+
+
+def test_frame_lies_ready_while_the_link_carries_it_and_arrives_with_its_last_byte():
+    rig = Rig(latency_us=0.0, link_bytes_per_s=64 * 48 * 100.0).start(ExposureTime=500.0)
+    painted = []
+    rig.camera.painter = lambda exposure, out: painted.append((exposure.ordinal, rig.loop.now_ns))
+    rig.loop.run_until(20 * MS)
+    exposure = rig.camera.trigger(20 * MS)
+    rig.loop.run_until(exposure.end_ns - 1)
+    assert painted == []
+    rig.loop.run_until(exposure.deliver_ns - 1)
+    assert (rig.feed.sent, rig.ids) == ([0], [])
+    rig.loop.run_until(exposure.deliver_ns)
+    assert rig.ids == [0]
+    assert painted == [(0, exposure.end_ns)]
+
+
+def test_frame_whose_light_is_not_known_in_time_is_painted_when_it_is_due():
+    rig = Rig().start()
+    rig.camera.is_light_known = lambda exposure: exposure.ordinal != 1
+    rig.pulse(3)
+    assert (rig.feed.sent, rig.ids) == ([0, 2], [0, 1, 2])
+
+
+def test_frame_that_was_on_the_link_when_the_run_ended_does_not_stand_in_the_way_of_the_next_run():
+    rig = Rig(link_bytes_per_s=64 * 48 * 100.0).start()
+    rig.loop.run_until(20 * MS)
+    exposure = rig.camera.trigger(20 * MS)
+    rig.loop.run_until(exposure.deliver_ns - 1)
+    rig.write("AcquisitionStop", 1)
+    rig.write("AcquisitionStart", 1)
+    rig.pulse(3)
+    assert (rig.feed.sent, rig.ids) == ([0, 0, 1, 2], [0, 1, 2])
 
 
 def test_full_ring_drops_the_frame_and_counts_it():

@@ -31,6 +31,7 @@ class ListeningCamera:
         self.on_exposure: Callable[[Exposure], None]
         self.on_published: Callable[[Exposure, int], None]
         self.painter: Callable[[Exposure, npt.NDArray[Any]], None]
+        self.is_light_known: Callable[[Exposure], bool]
         self.exposures: list[Exposure] = []
         self.shared_link: SharedLink | None = None
         self.is_plugged = True

@@ -1,0 +1,60 @@
+"""How long the host process sleeps between two looks at its cameras.
+
+In: which cameras delivered, and when. Out: a pause. Cameras of a rig deliver together and in a rhythm: the last frame
+decides when a frame set leaves, so between the first and the last of a pulse, and when the next ones are about to come,
+the loop turns fast; else a turn that finds nothing (some 40 us) is spared. A rhythm that was guessed wrong costs a
+pause, never a frame. This file refuses to know cameras and clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+IDLE_S = 0.1
+STREAMING_S = 0.001
+QUIET_S = 0.002
+QUIET_AFTER_TURNS = 20
+EXPECTING_S = 0.00005
+TOGETHER_NS = 10_000_000
+"""Cameras that have not delivered so long after the first are not waited for closely: they may run freely."""
+EARLY_NS, LATE_NS = 2_000_000, 6_000_000
+"""So long before and after its time the next delivery is looked for closely, or for an eighth of the period."""
+LONGEST_PERIOD_NS = 2_000_000_000
+
+
+class Pace:
+    """The pauses of one loop."""
+
+    def __init__(self) -> None:
+        self._delivered: set[int] = set()
+        self._first_ns = 0
+        self._period_ns = 0
+        self._quiet_turns = 0
+
+    def turned(self, now_ns: int, delivered: Collection[int], streaming: int) -> None:
+        """Take a turn: which of the `streaming` cameras have delivered in it."""
+        self._quiet_turns = 0 if delivered else self._quiet_turns + 1
+        if self._delivered and now_ns - self._first_ns > TOGETHER_NS:
+            self._delivered.clear()
+        if delivered and not self._delivered:
+            self._period_ns = now_ns - self._first_ns
+            self._first_ns = now_ns
+        self._delivered.update(delivered)
+        if len(self._delivered) >= streaming:
+            self._delivered.clear()
+
+    def pause_s(self, now_ns: int, streaming: int) -> float:
+        """Return how long to sleep after the turn at `now_ns`."""
+        if not streaming:
+            return IDLE_S
+        if not self._quiet_turns:
+            return 0.0
+        if self._delivered or self._is_due(now_ns):
+            return EXPECTING_S
+        return STREAMING_S if self._quiet_turns < QUIET_AFTER_TURNS else QUIET_S
+
+    def _is_due(self, now_ns: int) -> bool:
+        if self._period_ns > LONGEST_PERIOD_NS:
+            return False
+        late_ns = now_ns - self._first_ns - self._period_ns
+        return -min(EARLY_NS, self._period_ns // 8) <= late_ns <= min(LATE_NS, self._period_ns // 8)

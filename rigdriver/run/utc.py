@@ -1,0 +1,14 @@
+"""Host time to the time of day.
+
+In: nanoseconds of time.monotonic_ns. Out: nanoseconds since 1970, UTC. The two clocks are compared anew each time, so
+that a computer whose time of day is set during a run tells the new one. This file refuses to know how good that is.
+"""
+
+from __future__ import annotations
+
+import time
+
+
+def utc_ns(t_host_ns: int) -> int:
+    """Return the time of day at a moment of host time."""
+    return time.time_ns() - time.monotonic_ns() + t_host_ns
