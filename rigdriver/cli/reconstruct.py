@@ -39,8 +39,8 @@ MOSAICS = ("BayerRG8", "BayerGB8", "BayerGR8", "BayerBG8", "Mono8", "RGB8")
 """Of deeper images, too: the bits are told by the file."""
 LIVE_POINT_MM = 1.0
 """Live, points stand a millimetre apart: files of two million points would not keep up."""
-LIVE_QUEUE = 5
-"""Frame sets that may wait, so that a hiccup of half a second loses none."""
+LIVE_QUEUE = 8
+"""Frame sets that may wait, so that a hiccup of some tenths of a second loses none."""
 
 
 @verb
@@ -101,6 +101,8 @@ def reconstruct(  # noqa: PLR0913, PLR0917
         stack.callback(lambda: results.keep(trains.dropped if trains else 0))
         if config is not None:
             known.check_rig(config)
+            if live:
+                _warm_up(made)
             opened = stack.enter_context(Rig.open(_dropping(config) if live else config))
             known.check_sizes(opened.sizes_px())
             trains = FlashTrains(opened, frames, rate_hz)
@@ -146,6 +148,22 @@ def _dropping(config: RigConfig) -> RigConfig:
         update={"slow_consumer": "drop_oldest", "queue_frame_sets": LIVE_QUEUE, "on_gap": "continue"}
     )
     return config.model_copy(update={"run": run})
+
+
+def _warm_up(made: CellReconstructor) -> None:
+    """Measure noise before there is light: loading compiled loops, or compiling them, would cost the first frame sets.
+
+    Noise comes as far as the matching; what it is refused for is what it should be.
+    """
+    import numpy as np  # noqa: PLC0415  `rigdriver --help` does without
+
+    images = {}
+    for camera in made.calibration:
+        if camera.role == "geometry":
+            pixels = np.random.default_rng(1).integers(0, 255, camera.size_px[::-1], np.uint8)
+            pixels.flags.writeable = False  # as a frame's: to the compiler that is another type
+            images[camera.name] = pixels
+    made.reconstruct(images)
 
 
 def _live(trains: FlashTrains, frames: int, made: CellReconstructor, results: Results) -> None:
