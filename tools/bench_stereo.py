@@ -194,6 +194,7 @@ def run_aldic(
     rows, clouds = [], {}
     for name in ("own", "seeded"):
         row = Row(f"aldic_{name}", scene, [float(found[f"{name}_ms"]) + rectify_ms])
+        row.note = "its grid is too wide for completeness to say anything"
         rows.append(row)
         clouds[row.contender] = np.concatenate(
             [_lifted(p, found[f"{name}_places{n}"], found[f"{name}_disparity{n}"]) for n, (p, _) in enumerate(pairs)]
