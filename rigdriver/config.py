@@ -160,6 +160,19 @@ class RunConfig(_Table):
     frame sets, counted."""
 
 
+class AcceptanceConfig(_Table):
+    """Largest permissible values of the acceptance test (`rigdriver verify`), and whether measuring waits for it."""
+
+    probing_form_um: float = Field(default=80, gt=0)
+    probing_size_um: float = Field(default=40, gt=0)
+    spacing_um: float = Field(default=20, gt=0)
+    flatness_um: float = Field(default=100, gt=0)
+    history: Annotated[Path | None, Field(strict=False)] = None
+    """The tests so far; relative to the rig file's folder. `acceptance/history.jsonl` where the driver is started."""
+    lock_days: float | None = Field(default=None, gt=0)
+    """`rigdriver reconstruct` refuses when the last test failed or is older; without it nothing is refused."""
+
+
 class RigConfig(_Table):
     """One rig."""
 
@@ -174,6 +187,7 @@ class RigConfig(_Table):
     light: LightConfig = LightConfig()
     sync: SyncConfig = SyncConfig()
     run: RunConfig = RunConfig()
+    acceptance: AcceptanceConfig = AcceptanceConfig()
     calibration: Annotated[Path | None, Field(strict=False)] = None
     """The cameras' calibration file; relative to the rig file's folder. The self-test looks whether it fits."""
 
@@ -254,10 +268,12 @@ def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
     producers = tuple((folder / p).resolve() for p in config.genicam.producers)
     log = None if config.light.log is None else (folder / config.light.log).resolve()
     calibration = None if config.calibration is None else (folder / config.calibration).resolve()
+    tests = None if config.acceptance.history is None else (folder / config.acceptance.history).resolve()
     return config.model_copy(
         update={
             "genicam": config.genicam.model_copy(update={"producers": producers}),
             "light": config.light.model_copy(update={"log": log}),
+            "acceptance": config.acceptance.model_copy(update={"history": tests}),
             "calibration": calibration,
         }
     )

@@ -9,12 +9,19 @@ ratios to the rivals. Contenders take turns, so a busy machine slows all alike. 
 The rivals get this package's rectified images (its region of interest too, which helps them), the disparity range that
 the working volume needs, and their own filters: uniqueness, left-right check, speckle filter. Their points are those
 with a disparity on lit pixels, by `reprojectImageTo3D`; rectification is counted in their time as it is in ours.
+
+The rival al-dic-3d needs packages that we do not want, so it runs in a virtual environment of its own, best of its
+rounds (tools/rival_aldic.py); without one it is left out, and the reason printed:
+    python3 -m venv VENV && VENV/bin/pip install al-dic-3d==1.1.0, then --aldic VENV/bin/python
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -167,7 +174,42 @@ def _sgbm_pod(pair: PairGeometry, maker: PairImages, images: dict[str, Image], m
     return np.asarray(local @ pair.R_pair_world + pair.centre_mm)
 
 
-def compete(scene: Scene, rounds: int, has_hh: bool) -> list[Row]:
+def run_aldic(
+    python: Path, pairs: Sequence[tuple[PairGeometry, PairImages]], images: dict[str, Image], scene: str
+) -> tuple[list[Row], dict[str, Array]]:
+    """Run al-dic-3d's variants in its own environment; return their rows, not scored yet, and their points."""
+    begin = time.perf_counter()
+    given: dict[str, Any] = {"pods": len(pairs)}
+    for n, (pair, maker) in enumerate(pairs):
+        made = maker.rectify(images[pair.left.name], images[pair.right.name])
+        given |= {f"left{n}": made.left.copy(), f"right{n}": made.right.copy()}
+        given |= {f"range{n}": np.array(pair.disparities_px), f"dark{n}": np.array(made.dark)}
+    rectify_ms = 1e3 * (time.perf_counter() - begin) / len(pairs)
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        np.savez(source, **given)
+        worker = Path(__file__).with_name("rival_aldic.py")
+        subprocess.run([str(python), str(worker), str(source), str(target)], check=True, timeout=900)
+        found = dict(np.load(target))
+    rows, clouds = [], {}
+    for name in ("own", "seeded"):
+        row = Row(f"aldic_{name}", scene, [float(found[f"{name}_ms"]) + rectify_ms])
+        row.note = "its grid is too wide for completeness to say anything"
+        rows.append(row)
+        clouds[row.contender] = np.concatenate(
+            [_lifted(p, found[f"{name}_places{n}"], found[f"{name}_disparity{n}"]) for n, (p, _) in enumerate(pairs)]
+        )
+    return rows, clouds
+
+
+def _lifted(pair: PairGeometry, places_px: Array, disparity_px: Array) -> Array:
+    """Return the points, (N, 3), of places in the left rectified image."""
+    z = pair.baseline_mm * pair.focal_px / (disparity_px + pair.depth_offset_px)
+    x, y = (places_px[:, 0] - pair.left_cx_px) / pair.focal_px, (places_px[:, 1] - pair.cy_px) / pair.focal_px
+    return np.asarray(np.stack([x * z, y * z, z], axis=1) @ pair.R_pair_world + pair.centre_mm)
+
+
+def compete(scene: Scene, rounds: int, has_hh: bool, aldic: Path | None = None) -> list[Row]:
     """Run all contenders in turns, then score the last cloud of each."""
     with CellReconstructor(scene.calibration) as ours:
         pairs = [(pair, PairImages(pair)) for pair in ours.pairs]
@@ -187,6 +229,10 @@ def compete(scene: Scene, rounds: int, has_hh: bool) -> list[Row]:
                 begin = time.perf_counter()
                 clouds[name] = contender()
                 rows[name].times_ms.append(1e3 * (time.perf_counter() - begin))
+        if aldic is not None:
+            others, points = run_aldic(aldic, pairs, scene.images, scene.name)
+            rows |= {row.contender: row for row in others}
+            clouds |= points
         for name, row in rows.items():
             _score(row, clouds[name], scene, is_ours=name == "cells")
     return list(rows.values())
@@ -252,6 +298,21 @@ def to_json(rows: Sequence[Row]) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+def find_aldic(python: Path | None) -> Path | None:
+    """Return the Python that can import al-dic-3d; None, with the reason printed, when there is none."""
+    if python is None:
+        reason = "no --aldic VENV/bin/python was given"
+    elif not python.exists():
+        reason = f"{python}: no such file"
+    else:
+        done = subprocess.run([str(python), "-c", "import al_dic_3d"], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return python
+        reason = f"{python} cannot import it: {done.stderr.strip().splitlines()[-1]}"
+    print(f"al-dic-3d is left out: {reason}", file=sys.stderr)
+    return None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -260,16 +321,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--calibration", choices=("solved", "true"), default="solved")
     parser.add_argument("--no-hh", action="store_true", help="leave out OpenCV's slowest mode")
+    parser.add_argument("--aldic", type=Path, help="Python of an environment that holds al-dic-3d")
     parser.add_argument("--cache", type=Path, help="folder in which rendered images are kept")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)
     if chosen.cache:
         chosen.cache.mkdir(parents=True, exist_ok=True)
+    aldic = find_aldic(chosen.aldic)
     told = []
     for size in (tuple(int(v) for v in text.split("x")) for text in chosen.sizes.split(",")):
         for number, seed in enumerate(int(text) for text in chosen.seeds.split(",")):
             scene = make_scene(seed, number, (size[0], size[1]), chosen.calibration, chosen.cache)
-            rows = compete(scene, chosen.rounds, not chosen.no_hh and number == 0)
+            rows = compete(scene, chosen.rounds, not chosen.no_hh and number == 0, aldic if number == 0 else None)
             told += to_json(rows)
             if not chosen.json:
                 print(f"{scene.name}, {chosen.calibration} calibration\n{tell(rows)}", flush=True)

@@ -1,8 +1,8 @@
-"""`rigdriver demo`: three seconds of the simulated rig, and what they prove; then its calibration.
+"""`rigdriver demo`: three seconds of the simulated rig, what they prove, its calibration, and a measured face.
 
 In: nothing but a folder. Out: the self-test's table, thirty frame sets with their proofs, a contact sheet to look at,
-and a calibration with its report; exit status 0 when all of it is good. This file refuses to do anything that the other
-verbs do not.
+a calibration with its report, and the last frame set as a face; exit status 0 when all of it is good. This file refuses
+to do anything that the other verbs do not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from rigdriver.cli.capture import capture_run
-from rigdriver.cli.demo_calibration import calibrate_simulated
+from rigdriver.cli.demo_calibration import board_scenario, calibrate_simulated
+from rigdriver.cli.demo_face import Shot, measure_face
 from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note, show
 from rigdriver.cli.selftest import tell, tested
@@ -39,12 +40,13 @@ def demo(
     ),
     scenario: ScenarioOption = "",
 ) -> int:
-    """Start a simulated rig, test it, capture three seconds, show what was proved, calibrate it."""
+    """Start a simulated rig, test it, capture three seconds, show what was proved, calibrate it, measure a face."""
     frames = round(_SECONDS * _RATE_HZ)
     note("starting the simulated rig: six GenICam cameras behind a GenTL producer, and a trigger box on a serial port")
-    latest = Latest()
+    latest, seen, shot = Latest(), scenario or _FACE, None
     with ExitStack() as stack:
-        rig = stack.enter_context(Rig.open(f"sim:{scenario or _FACE}"))
+        rig = stack.enter_context(Rig.open(f"sim:{seen}"))
+        size_px = min(rig.sizes_px().values())
         report = tested(rig)
         tell(report)
         proofs = stack.enter_context(ProofFiles(out, rig.config.name))
@@ -52,8 +54,12 @@ def demo(
         _tell_what_was_proved(statistics, rig.config)
         if latest.frame_set is not None:
             _leave_sheet(latest.frame_set, rig.config, out)
-    is_calibrated = calibrate_simulated(rig.config, out)
-    return GOOD if report.has_passed and statistics.complete == frames and is_calibrated else CHECK_FAILED
+            shot = Shot.of(latest.frame_set)
+    is_good = report.has_passed and statistics.complete == frames
+    is_good &= calibrate_simulated(rig.config, board_scenario(seen, size_px), out)
+    # A scenario of the user's own may show no face at all.
+    measured = measure_face(shot, seen, out) if shot is not None else None
+    return GOOD if is_good and (measured or (measured is None and scenario)) else CHECK_FAILED
 
 
 class Latest:

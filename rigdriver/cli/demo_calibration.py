@@ -19,16 +19,27 @@ from rigdriver.cli.screen import note, progress_bar, show
 from rigdriver.cli.sim import pass_on
 from rigdriver.config import RigConfig
 
-SCENARIO = "board?width=1024&height=768"
 VIEWS = 12
+SIZE_PX = (1024, 768)
+LEAST_WIDTH_PX = 640
+"""Smaller images show too little of the board's markers."""
+_SAME_RIG = ("scene.seed=", "scene.optics.", "scene.sensor.")
+"""What must be alike in two scenarios, or their cameras are not."""
 
 
-def calibrate_simulated(config: RigConfig, out: Path) -> bool:
-    """Render views, calibrate, tell; whether the fit is as good as it must be."""
+def board_scenario(scenario: str, size_px: tuple[int, int]) -> str:
+    """Return the scenario in which the same cameras see a board; of too small a size another one is taken."""
+    width, height = size_px if size_px[0] >= LEAST_WIDTH_PX else SIZE_PX
+    kept = [word for word in scenario.partition("?")[2].split("&") if word.startswith(_SAME_RIG)]
+    return "board?" + "&".join([f"width={width}", f"height={height}", *kept])
+
+
+def calibrate_simulated(config: RigConfig, scenario: str, out: Path) -> bool:
+    """Render views of a board scenario, calibrate, tell; whether the fit is as good as it must be."""
     folder = out / "calibration"
     shutil.rmtree(folder / "views", ignore_errors=True)
     note(f"\ncalibrating the simulated rig: {VIEWS} views of a ChArUco board, rendered for this")
-    words = [SCENARIO, "--frames", str(VIEWS), "--no-depth", "--quiet", "--out", str(folder / "views")]
+    words = [scenario, "--frames", str(VIEWS), "--no-depth", "--quiet", "--out", str(folder / "views")]
     if pass_on("render", words) != 0:
         note("the board could not be rendered, for the reason above")
         return False

@@ -6,6 +6,8 @@ This file refuses to know how anything is measured.
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,21 +26,27 @@ if TYPE_CHECKING:
 
 
 @verb
-def measure(
+def measure(  # noqa: PLR0913, PLR0917
     mesh: Annotated[Path, typer.Argument(metavar="MESH", help="PLY, OBJ, glTF or STL; PLY carries the uncertainty.")],
     points: Annotated[
         list[str] | None, typer.Option("--point", metavar="X,Y,Z", help="A place, mm; two give distances.")
     ] = None,
+    within: Annotated[
+        str | None, typer.Option("--within", metavar="X,Y,Z,R", help="Area of what lies in a ball, not of all.")
+    ] = None,
     volume: Annotated[bool, typer.Option("--volume", help="Volume; the mesh must be watertight.")] = False,
     section: Annotated[
         str | None, typer.Option("--section", metavar="X,Y,Z,NX,NY,NZ", help="Cut by a plane: place and normal.")
+    ] = None,
+    lines: Annotated[
+        Path | None, typer.Option("--lines", metavar="CSV", help="Write the way along the surface and the section.")
     ] = None,
     other: Annotated[Path | None, typer.Option("--to", metavar="MESH", help="Deviation to another mesh.")] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="PNG", help="Deviation map as a picture.")
     ] = None,
     scale_ppm: Annotated[
-        float, typer.Option("--scale-ppm", help="Standard uncertainty of the calibration's scale.")
+        float, typer.Option("--scale-ppm", min=0, help="Standard uncertainty of the calibration's scale.")
     ] = 0,
     json: JsonOption = False,
 ) -> int:
@@ -48,25 +56,37 @@ def measure(
         area_of,
         distance_along,
         distance_between,
+        faces_within,
         section_of,
         volume_of,
     )
 
+    if picture and not other:
+        raise UsageError("--picture draws the deviation to another mesh; name that with --to")
+    if lines and not (points or section):
+        raise UsageError("--lines writes ways and sections; ask for one with --point twice or --section")
     read = read_mesh(mesh)
-    found: dict[str, Quantity] = {"area": area_of(read, scale_ppm=scale_ppm)}
+    drawn: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
+    chosen = None
+    if within:
+        x, y, z, radius_mm = _numbers(within, 4, "--within")
+        chosen = faces_within(read, (x, y, z), float(radius_mm))
+    found: dict[str, Quantity] = {"area": area_of(read, chosen, scale_ppm)}
     if points:
         if len(points) != 2:
             raise UsageError(f"--point was given {len(points)} times; expected twice")
         a, b = (_numbers(text, 3, "--point") for text in points)
         found["distance"] = distance_between(read, a, b, scale_ppm)
-        found["distance along the surface"] = distance_along(read, a, b, scale_ppm)[0]
+        found["distance along the surface"], drawn["way"] = distance_along(read, a, b, scale_ppm)
     if volume:
         found["volume"] = volume_of(read, scale_ppm)
     if section:
         numbers = _numbers(section, 6, "--section")
-        found["section"] = section_of(read, numbers[:3], numbers[3:])[0]
+        found["section"], drawn["section"] = section_of(read, numbers[:3], numbers[3:], scale_ppm)
     if other:
         found |= _compare(read, read_mesh(other), picture)
+    if lines:
+        _write_lines(lines, drawn)
     if json:
         show_json(
             {
@@ -80,12 +100,24 @@ def measure(
     return GOOD
 
 
+def _write_lines(path: Path, drawn: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) -> None:
+    """One row a point: a way is one line, a section has two rows a piece."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(("line", "piece", "x_mm", "y_mm", "z_mm"))
+        for name, points in drawn.items():
+            for piece, place in enumerate(points.reshape(-1, 3)):
+                number = piece // 2 if name == "section" else 0
+                rows.writerow((name, number, *(f"{v:.4f}" for v in place)))
+
+
 def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dict[str, Quantity]:
     from rigdriver.stereo.measure import Quantity, deviations  # noqa: PLC0415  compiled code is slow to import
     from rigdriver.stereo.pictures import draw_map  # noqa: PLC0415  compiled code is slow to import
 
     off, sigma = deviations(mesh, other)
     known = np.isfinite(off)
+    share = float(known.mean())
     if not known.any():
         raise UsageError("the meshes lie nowhere within 5 mm of each other; are they of one calibration?")
     typical = float(np.nanmedian(sigma[known])) if np.isfinite(sigma[known]).any() else float("nan")
@@ -95,6 +127,7 @@ def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dic
         if not cv2.imwrite(str(picture), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)):
             raise UsageError(f"{picture}: cannot be written; name a .png in a folder that exists")
     return {
+        "deviation, share of this mesh that has one": Quantity(100 * share, 0.0, "%"),
         "deviation, median": Quantity(float(np.median(off[known])), typical, "mm"),
         "deviation, RMS": Quantity(float(np.sqrt(np.mean(off[known] ** 2))), typical, "mm"),
         "deviation, largest 1 %": Quantity(float(np.percentile(np.abs(off[known]), 99)), typical, "mm"),

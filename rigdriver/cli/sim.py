@@ -1,12 +1,13 @@
-"""`rigdriver sim`: leave a simulated rig running, for this driver and for other programs; `sim fault`, `sim render`.
+"""`rigdriver sim`: leave a simulated rig running, for this driver and for other programs.
 
 In: a scenario. Out: how to reach the rig (rig file, GenTL producer, serial port), until Ctrl-C. With --json that is one
-flushed line, so a program can start this verb and read it. `fault` and `render` are the simulator's own: their words go
-to it as they are. This file refuses to know what is simulated.
+flushed line, so a program can start this verb and read it. `fault`, `render` and `score` are the simulator's own: their
+words go to it as they are. This file refuses to know what is simulated.
 """
 
 from __future__ import annotations
 
+import json as jsons
 import subprocess
 import sys
 import time
@@ -49,7 +50,7 @@ class _Verbs(TyperGroup):
         return super().parse_args(ctx, words)
 
 
-app = typer.Typer(cls=_Verbs, help="Run a simulated rig, plant faults in it, render what its cameras would see.")
+app = typer.Typer(cls=_Verbs, help="Run a simulated rig, plant faults in it, render and score its scenes.")
 _PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
@@ -91,6 +92,32 @@ def fault(context: typer.Context) -> int:
 def render(context: typer.Context) -> int:
     """Render images and truth of a scenario: SCENARIO --out DIR; or one picture of its views: --sheet FILE."""
     return pass_on("render", context.args)
+
+
+@app.command("score", context_settings=_PASSED_ON)
+@verb
+def score(context: typer.Context) -> int:
+    """Score measured points by the truth: SCENARIO --points FILE --calibration FILE [--pulse N | --index N]."""
+    return pass_on("score", context.args)
+
+
+def answer_of(act: str, words: list[str]) -> dict[str, Any]:
+    """Have the simulator do it, in a process of its own, and return the JSON object that it prints.
+
+    Raises:
+        DeviceError: it could not; the reason stands on stderr.
+    """
+    package = _simulator().module.partition(".")[0]
+    with subprocess.Popen([sys.executable, "-m", package, act, *words], stdout=subprocess.PIPE, text=True) as child:
+        try:
+            text, _ = child.communicate()
+        except KeyboardInterrupt:
+            child.terminate()
+            raise
+    if child.returncode != 0:
+        raise DeviceError(f"simulator: `{act}` ended with status {child.returncode}, for the reason above")
+    told: dict[str, Any] = jsons.loads(text)
+    return told
 
 
 def pass_on(act: str, words: list[str]) -> int:

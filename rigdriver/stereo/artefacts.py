@@ -21,6 +21,8 @@ Array = npt.NDArray[np.float64]
 
 VOXEL_MM = 3.0
 LEAST_POINTS = 200
+MOST_BOW_MM = 2.0
+"""Root mean square; what is farther from a plane is no plate."""
 NEAR_SHARE = 0.12
 """Points within this share of the radius off the certified sphere belong to it."""
 
@@ -55,6 +57,20 @@ class BallBarResult:
     spacing_error_um: float
     """Measured minus certified distance of the two outermost centres."""
 
+    @property
+    def marks_mm(self) -> Array:
+        """Places, (M, 3), that tell where the artefact stands."""
+        return np.array([sphere.centre_mm for sphere in self.spheres])
+
+    def off_mm(self, points_mm: Array) -> Array:
+        """Return the distance of points, (N, 3), to the fitted sphere that each belongs to; NaN of what is none."""
+        found = np.full(len(points_mm), np.nan)
+        for sphere in self.spheres:
+            off = np.linalg.norm(points_mm - np.array(sphere.centre_mm), axis=1) - sphere.diameter_mm / 2
+            near = np.abs(off) < NEAR_SHARE * sphere.diameter_mm
+            found[near] = off[near]
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class PlateResult:
@@ -62,6 +78,18 @@ class PlateResult:
 
     flatness: Spread
     points: int
+    centre_mm: tuple[float, float, float]
+    normal: tuple[float, float, float]
+
+    @property
+    def marks_mm(self) -> Array:
+        """Places, (M, 3), that tell where the artefact stands."""
+        return np.array([self.centre_mm, np.add(self.centre_mm, 80.0 * np.array(self.normal))])
+
+    def off_mm(self, points_mm: Array) -> Array:
+        """Return the signed distance of points, (N, 3), to the fitted plane; NaN of what is far from it."""
+        off = (points_mm - np.array(self.centre_mm)) @ np.array(self.normal)
+        return np.where(np.abs(off) < VOXEL_MM, off, np.nan)
 
 
 def measure_ball_bar(cloud: PointCloud, diameter_mm: float, spacing_mm: float, spheres: int = 2) -> BallBarResult:
@@ -94,7 +122,7 @@ def measure_plate(cloud: PointCloud) -> PlateResult:
     """Fit a plane to the largest group of points.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it is no plane.
     """
     groups = _groups(cloud)
     if not groups:
@@ -102,7 +130,19 @@ def measure_plate(cloud: PointCloud) -> PlateResult:
     points = groups[0]
     centred = points - points.mean(axis=0)
     normal = np.linalg.svd(centred.T @ centred)[0][:, 2]
-    return PlateResult(spread_of(centred @ normal), len(points))
+    # Towards the rig, which is where the points were seen from.
+    if normal @ cloud.normals.mean(axis=0) < 0:
+        normal = -normal
+    x, y, z = points.mean(axis=0)
+    spread = spread_of(centred @ normal)
+    if spread.rms_um > 1e3 * MOST_BOW_MM:
+        raise UsageError(
+            f"plate: the largest group of points is no plane (RMS {spread.rms_um / 1e3:.1f} mm, expected at most "
+            f"{MOST_BOW_MM:g}); take everything else out of the volume"
+        )
+    return PlateResult(
+        spread, len(points), (float(x), float(y), float(z)), (float(normal[0]), float(normal[1]), float(normal[2]))
+    )
 
 
 def spread_of(off_mm: Array) -> Spread:

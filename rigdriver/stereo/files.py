@@ -6,6 +6,7 @@ of a cloud, because that one carries sigma and quality. This file refuses to kno
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,14 +51,13 @@ def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in MESH_SUFFIXES:
         raise UsageError(f"{path}: cannot write {suffix or 'a file without suffix'}; known: {', '.join(MESH_SUFFIXES)}")
-    body = to_trimesh(mesh, is_textured=suffix in (".obj", ".glb", ".gltf"))
+    body = to_trimesh(mesh, is_textured=suffix in (".obj", ".glb", ".gltf"), name=path.stem)
     if suffix == ".stl" and not body.is_watertight:
         raise UsageError(f"{path}: the mesh is open; close it for printing first, or write a .ply")
     if suffix in (".glb", ".gltf"):
         body.apply_scale(1e-3)  # type: ignore[no-untyped-call]
     if suffix == ".gltf":
-        for name, content in trimesh.exchange.gltf.export_gltf(trimesh.Scene(body)).items():  # type: ignore[no-untyped-call]
-            (path if name.endswith(".gltf") else path.parent / name).write_bytes(content)
+        _write_gltf(body, path)
         return
     if suffix == ".obj":
         text, others = trimesh.exchange.obj.export_obj(body, return_texture=True, mtl_name=path.stem + ".mtl")  # type: ignore[no-untyped-call]
@@ -68,20 +68,38 @@ def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
     body.export(path)
 
 
+def _write_gltf(body: trimesh.Trimesh, path: Path) -> None:
+    """Write the glTF and what it names, each beginning with the mesh's own name: a folder may hold many."""
+    files: dict[str, bytes] = trimesh.exchange.gltf.export_gltf(trimesh.Scene(body))  # type: ignore[no-untyped-call]
+    table = json.loads(files.pop("model.gltf"))
+    for part in (*table.get("buffers", ()), *table.get("images", ())):
+        if part.get("uri") in files:
+            named = f"{path.stem}-{part['uri']}"
+            (path.parent / named).write_bytes(files.pop(part["uri"]))
+            part["uri"] = named
+    path.write_text(json.dumps(table), encoding="utf-8")
+
+
 def read_mesh(path: Path) -> SurfaceMesh:
     """Read a mesh in millimetres; sigma is NaN where the file holds none (only this package's PLY does).
 
     Raises:
         UsageError: no such file, or no triangles in it.
     """
+    if path.suffix.lower() not in MESH_SUFFIXES:
+        raise UsageError(f"{path}: is no mesh by its name; known are {', '.join(MESH_SUFFIXES)}")
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file; name a mesh ({', '.join(MESH_SUFFIXES)})")
     try:
         body = trimesh.load(path, process=False, force="mesh")
-    except (OSError, ValueError, KeyError, IndexError) as exc:
+    except (OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as exc:
         raise UsageError(f"{path}: cannot be read as a mesh: {exc}; name a PLY, OBJ, glTF or STL file") from exc
     if not isinstance(body, trimesh.Trimesh) or not len(body.faces):
         raise UsageError(f"{path}: holds no triangles; measuring needs a mesh (`rigdriver reconstruct --mesh ply`)")
     if path.suffix.lower() in (".glb", ".gltf"):
         body.apply_scale(1e3)  # type: ignore[no-untyped-call]
+    if not np.isfinite(body.vertices).all():
+        raise UsageError(f"{path}: holds vertices that are no numbers; mend or write the mesh again")
     if path.suffix.lower() == ".stl":
         body.merge_vertices()
     sigma = body.vertex_attributes.get("sigma_mm")
@@ -95,14 +113,14 @@ def read_mesh(path: Path) -> SurfaceMesh:
     )  # fmt: skip
 
 
-def to_trimesh(mesh: SurfaceMesh, is_textured: bool = True) -> trimesh.Trimesh:
-    """Return trimesh's own type, with texture or colours."""
+def to_trimesh(mesh: SurfaceMesh, is_textured: bool = True, name: str = "texture") -> trimesh.Trimesh:
+    """Return trimesh's own type, with texture or colours; `name` is the texture's."""
     body = trimesh.Trimesh(
         mesh.vertices_mm.copy(), mesh.faces.copy(), vertex_normals=mesh.normals.copy(), process=False
     )
     body.vertex_attributes["sigma_mm"] = mesh.sigma_mm.copy()
     if is_textured and mesh.places is not None and mesh.atlas is not None:
-        material = trimesh.visual.material.SimpleMaterial(image=PictureFile.fromarray(mesh.atlas))  # type: ignore[no-untyped-call]
+        material = trimesh.visual.material.SimpleMaterial(image=PictureFile.fromarray(mesh.atlas), name=name)  # type: ignore[no-untyped-call]
         body.visual = trimesh.visual.TextureVisuals(uv=mesh.places.copy(), material=material)  # type: ignore[no-untyped-call]
     elif mesh.colours is not None:
         body.visual = trimesh.visual.ColorVisuals(body, vertex_colors=mesh.colours.copy())

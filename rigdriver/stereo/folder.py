@@ -6,6 +6,7 @@ image is given without it; the reconstructor tells what that costs. This file re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -28,7 +29,8 @@ class ImageFolder:
             raise UsageError(
                 f"{folder}: holds folders {', '.join(found)}, but the calibration's cameras are {', '.join(cameras)}"
             )
-        self.indices: tuple[str, ...] = tuple(sorted({index for paths in self._paths.values() for index in paths}))
+        found_indices = {index for paths in self._paths.values() for index in paths}
+        self.indices: tuple[str, ...] = tuple(sorted(found_indices, key=_counting))
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -36,6 +38,11 @@ class ImageFolder:
     def __iter__(self) -> Iterator[tuple[str, dict[str, Image]]]:
         for index in self.indices:
             yield index, {name: read_image(paths[index]) for name, paths in self._paths.items() if index in paths}
+
+
+def _counting(index: str) -> tuple[tuple[int, str], ...]:
+    """Let 9 come before 10."""
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", index))
 
 
 def read_image(path: Path) -> Image:

@@ -22,6 +22,8 @@ from rigdriver.stereo.mesh import SurfaceMesh
 
 Array = npt.NDArray[np.float64]
 
+NEAR_MM = 20.0
+"""A place farther from the surface is a mistake, not a place on it."""
 CORRELATED_VERTICES = 9.0
 """Neighbouring vertices share their windows' pixels: so many of them count as one independent point."""
 
@@ -32,17 +34,22 @@ class Quantity:
 
     value: float
     sigma: float
-    """Standard uncertainty."""
+    """Standard uncertainty; NaN where the mesh holds none."""
     unit: str
 
     def __str__(self) -> str:
-        return f"{self.value:.4g} {self.unit} (sigma {self.sigma:.2g} {self.unit})"
+        known = f"sigma {self.sigma:.2g} {self.unit}" if math.isfinite(self.sigma) else "sigma unknown"
+        return f"{self.value:.6g} {self.unit} ({known})"
 
 
 def distance_between(mesh: SurfaceMesh, a_mm: Array, b_mm: Array, scale_ppm: float = 0.0) -> Quantity:
-    """Return the straight distance of the surface points nearest to two places, each (3,) mm."""
+    """Return the straight distance of the surface points nearest to two places, each (3,) mm.
+
+    Raises:
+        UsageError: a place is nowhere near the surface.
+    """
     tree = cKDTree(mesh.vertices_mm)
-    _, (i, j) = tree.query(np.stack([a_mm, b_mm]))
+    i, j = _vertices_near(tree, a_mm, b_mm)
     a, b = on_surface(mesh, tree, np.stack([a_mm, b_mm]).astype(np.float64))
     between = b - a
     length = float(np.linalg.norm(between))
@@ -51,6 +58,18 @@ def distance_between(mesh: SurfaceMesh, a_mm: Array, b_mm: Array, scale_ppm: flo
     along = between / length
     parts = [float(mesh.sigma_mm[k] * abs(mesh.normals[k] @ along)) for k in (i, j)]
     return Quantity(length, math.hypot(*parts, 1e-6 * scale_ppm * length), "mm")
+
+
+def _vertices_near(tree: cKDTree, a_mm: Array, b_mm: Array) -> tuple[int, int]:
+    gaps, found = tree.query(np.stack([a_mm, b_mm]))
+    for place, gap in zip((a_mm, b_mm), gaps, strict=True):
+        if not gap <= NEAR_MM:
+            where = ",".join(f"{v:g}" for v in place)
+            raise UsageError(
+                f"place {where}: the surface is {gap:.0f} mm away, expected at most {NEAR_MM:g}; coordinates are mm in "
+                "the calibration's world, as in the mesh file"
+            )
+    return int(found[0]), int(found[1])
 
 
 def on_surface(mesh: SurfaceMesh, tree: cKDTree, points_mm: Array) -> Array:
@@ -69,11 +88,11 @@ def distance_along(
     The way along edges is found first (Dijkstra), then pulled tight on the surface.
 
     Raises:
-        UsageError: the two places lie on parts of the mesh that do not touch.
+        UsageError: the two places lie on parts of the mesh that do not touch, or nowhere near it.
     """
     tree = cKDTree(mesh.vertices_mm)
-    _, (start, end) = tree.query(np.stack([a_mm, b_mm]))
-    path = _edge_path(mesh, int(start), int(end))
+    start, end = _vertices_near(tree, a_mm, b_mm)
+    path = _edge_path(mesh, start, end)
     ends = on_surface(mesh, tree, np.stack([a_mm, b_mm]).astype(np.float64))
     way = _resample(np.concatenate([ends[:1], mesh.vertices_mm[path], ends[1:]]), max(len(path) // 2, 16))
     for _ in range(rounds):
@@ -111,6 +130,19 @@ def _resample(way: Array, count: int) -> Array:
     return np.stack([np.interp(wanted, at, way[:, k]) for k in range(3)], axis=1)
 
 
+def faces_within(mesh: SurfaceMesh, centre_mm: npt.ArrayLike, radius_mm: float) -> npt.NDArray[np.bool_]:
+    """Return which faces, (F,), have their middle in a ball.
+
+    Raises:
+        UsageError: none has.
+    """
+    middles = mesh.vertices_mm[mesh.faces].mean(axis=1)
+    found = np.asarray(np.linalg.norm(middles - np.asarray(centre_mm, np.float64), axis=1) <= radius_mm)
+    if not found.any():
+        raise UsageError(f"no surface within {radius_mm:g} mm of that place; coordinates are mm, as in the mesh file")
+    return found
+
+
 def area_of(mesh: SurfaceMesh, faces: npt.NDArray[np.bool_] | None = None, scale_ppm: float = 0.0) -> Quantity:
     """Return the area of the mesh, or of the faces that a mask, (F,), names."""
     chosen = mesh.faces if faces is None else mesh.faces[faces]
@@ -119,7 +151,7 @@ def area_of(mesh: SurfaceMesh, faces: npt.NDArray[np.bool_] | None = None, scale
     area = 0.5 * float(np.linalg.norm(cross, axis=1).sum())
     # Roughness lengthens every triangle; its expected share is the variance of the slopes over two.
     size = np.sqrt(2 * area / max(len(chosen), 1))
-    sigma = float(np.nanmedian(mesh.sigma_mm)) if len(mesh.sigma_mm) else 0.0
+    sigma = _typical_sigma(mesh)
     rough = area * 0.5 * (sigma / max(size * np.sqrt(CORRELATED_VERTICES), 1e-9)) ** 2
     return Quantity(area, float(np.hypot(rough, 2e-6 * scale_ppm * area)), "mm^2")
 
@@ -134,19 +166,36 @@ def volume_of(mesh: SurfaceMesh, scale_ppm: float = 0.0) -> Quantity:
     if not body.is_watertight:
         raise UsageError("the mesh is open and has no volume; close it for printing first")
     measured = np.isfinite(mesh.sigma_mm)
-    sigma = float(np.nanmedian(mesh.sigma_mm)) if measured.any() else 0.0
+    sigma = _typical_sigma(mesh)
     count = max(float(measured.sum()) / CORRELATED_VERTICES, 1.0)
     noise = float(body.area) * float(measured.mean()) * sigma / np.sqrt(count)
     return Quantity(float(body.volume), float(np.hypot(noise, 3e-6 * scale_ppm * body.volume)), "mm^3")
 
 
-def section_of(mesh: SurfaceMesh, point_mm: npt.ArrayLike, normal: npt.ArrayLike) -> tuple[Quantity, Array]:
-    """Cut the mesh with a plane: total length of the cut and its pieces, (S, 2, 3) mm."""
+def _typical_sigma(mesh: SurfaceMesh) -> float:
+    """Median over the measured vertices; NaN when the file held none."""
+    known = mesh.sigma_mm[np.isfinite(mesh.sigma_mm)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def section_of(
+    mesh: SurfaceMesh, point_mm: npt.ArrayLike, normal: npt.ArrayLike, scale_ppm: float = 0.0
+) -> tuple[Quantity, Array]:
+    """Cut the mesh with a plane: total length of the cut and its pieces, (S, 2, 3) mm.
+
+    Raises:
+        UsageError: the normal is no direction, or the plane misses the mesh.
+    """
+    if not float(np.linalg.norm(np.asarray(normal, np.float64))) > 1e-9:
+        raise UsageError("section: its normal is 0,0,0; expected a direction")
     body = trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False)
     found = trimesh.intersections.mesh_plane(body, np.asarray(normal, np.float64), np.asarray(point_mm, np.float64))  # type: ignore[no-untyped-call]
     pieces = np.asarray(found, np.float64).reshape(-1, 2, 3)
+    if not len(pieces):
+        raise UsageError("section: the plane does not meet the mesh; coordinates are mm, as in the mesh file")
     length = float(np.linalg.norm(pieces[:, 1] - pieces[:, 0], axis=1).sum())
-    sigma = float(np.nanmedian(mesh.sigma_mm)) * np.sqrt(2.0)
+    # Both ends of the cut move along the surface; what lies between only shifts it.
+    sigma = math.hypot(_typical_sigma(mesh) * math.sqrt(2.0), 1e-6 * scale_ppm * length)
     return Quantity(length, sigma, "mm"), pieces
 
 

@@ -6,10 +6,13 @@ triangle wins. This file refuses to know what the values mean.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.mesh import SurfaceMesh
 
@@ -20,10 +23,12 @@ Bytes = npt.NDArray[np.uint8]
 PAPER = 250
 MARGIN_PX = 12
 BAR_PX = 92
+TITLE_PX = 34
+MOST_ASPECT = 2.5
 
 
 def draw_shaded(
-    mesh: SurfaceMesh, up: npt.ArrayLike = (0, 1, 0), height_px: int = 900, has_colour: bool = False
+    mesh: SurfaceMesh, up: npt.ArrayLike = (0, 1, 0), height_px: int = 900, has_colour: bool = False, title: str = ""
 ) -> Bytes:
     """Return the surface lit from the upper left, (H, W, 3) uint8; with `has_colour` in its own colours."""
     frame = _view(mesh, up)
@@ -35,7 +40,8 @@ def draw_shaded(
         picture = np.nan_to_num(np.stack(channels, axis=-1)).astype(np.float64)
     else:
         picture = (30 + 205 * shade)[..., None] * np.array([0.98, 0.96, 0.92])
-    return np.where(seen[..., None], picture, PAPER).astype(np.uint8)
+    drawn = np.where(seen[..., None], picture, PAPER).astype(np.uint8)
+    return _titled(drawn, title) if title else drawn
 
 
 def draw_map(
@@ -57,6 +63,20 @@ def draw_map(
     return _with_bar(picture, title, unit, limits)
 
 
+def up_of(calibration: RigCalibration) -> Array:
+    """Return up, (3,), as the colour cameras stand (their images are looked at), else the geometry cameras."""
+    chosen = [c for c in calibration if c.role == "texture"] or list(calibration)
+    up: Array = -np.sum([camera.T_cam_world[1, :3] for camera in chosen], axis=0)
+    return up / max(float(np.linalg.norm(up)), 1e-9)
+
+
+def side_by_side(pictures: Sequence[Bytes]) -> Bytes:
+    """Return pictures as one, (H, W, 3) uint8, from left to right, standing on one line."""
+    height = max(picture.shape[0] for picture in pictures)
+    rows = [np.pad(p, ((height - p.shape[0], 0), (0, 0), (0, 0)), constant_values=PAPER) for p in pictures]
+    return np.asarray(np.hstack(rows), np.uint8)
+
+
 def _view(mesh: SurfaceMesh, up: npt.ArrayLike) -> Array:
     """Rows: right, up, towards the viewer, who stands where the surface faces on the whole."""
     # Of a closed body the measured part counts.
@@ -75,10 +95,13 @@ def _render(
 ) -> tuple[Floats32, Array, npt.NDArray[np.bool_]]:
     local = mesh.vertices_mm @ frame.T
     low, high = np.percentile(local, 0.02, axis=0), np.percentile(local, 99.98, axis=0)
-    scale = (height_px - 2 * MARGIN_PX) / max(high[1] - low[1], 1e-6)
-    width = min(int((high[0] - low[0]) * scale) + 2 * MARGIN_PX, 3 * height_px)
+    across, upright = np.maximum(high[:2] - low[:2], 1e-6)
+    # What lies flat, as a ball bar, is drawn smaller rather than cut off.
+    scale = min((height_px - 2 * MARGIN_PX) / upright, (MOST_ASPECT * height_px - 2 * MARGIN_PX) / across)
+    width = int(across * scale) + 2 * MARGIN_PX
+    above = (height_px - upright * scale) / 2
     x = (local[:, 0] - low[0]) * scale + MARGIN_PX
-    y = (high[1] - local[:, 1]) * scale + MARGIN_PX
+    y = (high[1] - local[:, 1]) * scale + above
     depth = np.full((height_px, width), -np.inf)
     image = np.full((height_px, width), np.nan, np.float32)
     shown = np.zeros((height_px, width, 3), np.float32)
@@ -129,11 +152,9 @@ def _colours(scaled: npt.NDArray[np.floating], is_diverging: bool) -> Array:
 
 
 def _with_bar(picture: Bytes, title: str, unit: str, limits: tuple[float, float]) -> Bytes:
-    height = picture.shape[0]
-    width = picture.shape[1] + BAR_PX
-    page = np.full((height + 34, max(width, 12 * len(title)), 3), PAPER, np.uint8)
-    page[34:, : picture.shape[1]] = picture
-    top, bottom, left = 34 + 40, 34 + height - 40, picture.shape[1] + 12
+    height, left = picture.shape[0], picture.shape[1] + 12
+    page = _titled(np.pad(picture, ((0, 0), (0, BAR_PX), (0, 0)), constant_values=PAPER), title)
+    top, bottom = TITLE_PX + 40, TITLE_PX + height - 40
     ramp = _colours(np.linspace(1, 0, bottom - top)[:, None].repeat(18, axis=1), limits[0] < 0)
     page[top:bottom, left : left + 18] = ramp.astype(np.uint8)
     for n in range(5):
@@ -143,5 +164,12 @@ def _with_bar(picture: Bytes, title: str, unit: str, limits: tuple[float, float]
             page, f"{value:g}", (left + 23, y + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA
         )
     cv2.putText(page, unit, (left, top - 12), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA)
+    return page
+
+
+def _titled(picture: Bytes, title: str) -> Bytes:
+    height, width = picture.shape[:2]
+    page = np.full((height + TITLE_PX, max(width, 11 * len(title)), 3), PAPER, np.uint8)
+    page[TITLE_PX:, :width] = picture
     cv2.putText(page, title, (MARGIN_PX, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (30, 30, 30), 1, cv2.LINE_AA)
     return page

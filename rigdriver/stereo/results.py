@@ -1,15 +1,20 @@
-"""What a reconstruction leaves in a folder: clouds, meshes, pictures and figures.json.
+"""What a reconstruction leaves in a folder: clouds, meshes, point tracks, pictures and figures.json.
 
 In: clouds, surfaces and colour images, one frame set after the other. Out: DIR/<index>.ply (points with sigma),
-meshes where asked, DIR/pictures/<index>-*.png and one figures.json with points, residuals and times of every frame
-set and their medians. This file refuses to know where the images came from.
+meshes and DIR/<index>-tracks.ply where asked, DIR/pictures/<index>-*.png and one figures.json with points, residuals
+and times of every frame set and their medians. This file refuses to know where the images came from.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import cv2
 import numpy as np
@@ -21,28 +26,55 @@ from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.files import MESH_SUFFIXES, write_cloud, write_mesh
 from rigdriver.stereo.measure import deviations
 from rigdriver.stereo.mesh import SurfaceMesh, make_mesh
-from rigdriver.stereo.pictures import draw_map, draw_shaded
+from rigdriver.stereo.pictures import draw_map, draw_shaded, up_of
+from rigdriver.stereo.sequence import Sequence as PointSequence
+from rigdriver.stereo.sequence import write_tracks
 from rigdriver.stereo.solid import close_for_printing
 from rigdriver.stereo.surface import Surface
 from rigdriver.stereo.texture import Pixels
+
+CLOUDS_WAITING = 16
+"""Clouds that may wait for the disk; then measuring waits, too."""
+_WRITE_S = 60.0
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
 class Results:
     """Writes the results of a sequence; the first mesh is what the later ones' deviation maps refer to."""
 
     def __init__(
-        self, folder: Path, calibration: RigCalibration, meshes: Sequence[str] = (), has_pictures: bool = True
+        self,
+        folder: Path,
+        calibration: RigCalibration,
+        meshes: Sequence[str] = (),
+        has_pictures: bool = True,
+        has_tracks: bool = False,
+        mosaic: str = "BayerRG8",
     ) -> None:
-        """Raises UsageError for an unknown mesh format."""
+        """`mosaic`: pixel format of the colour images. Raises UsageError for an unknown mesh format."""
         self._suffixes = tuple("." + name.lower().lstrip(".") for name in meshes)
         unknown = [suffix for suffix in self._suffixes if suffix not in MESH_SUFFIXES]
         if unknown:
             raise UsageError(f"mesh format {unknown[0]}: known are {', '.join(s.lstrip('.') for s in MESH_SUFFIXES)}")
+        self.mosaic = mosaic
         self._folder, self._calibration, self._has_pictures = folder, calibration, has_pictures
+        self._has_tracks = has_tracks
+        self._sequence: PointSequence | None = None
         self._rows: list[dict[str, object]] = []
+        self._warnings: dict[str, tuple[str, int]] = {}
         self._first: SurfaceMesh | None = None
-        self._up = _up_of(calibration)
-        (folder / "pictures").mkdir(parents=True, exist_ok=True)
+        self._up = up_of(calibration)
+        # A disk that flushes for half a second must not cost frame sets of a live rig.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="cloud-writer")
+        self._writing: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def add(
         self,
@@ -51,21 +83,55 @@ class Results:
         surfaces: Sequence[Surface] = (),
         images: Mapping[str, Pixels] | None = None,
     ) -> None:
-        """Write one frame set."""
-        self._rows.append(
-            {"index": index, "points": len(cloud), "reason": cloud.reason or None, **cloud.figures.to_json()}
-        )
+        """Write one frame set; its cloud on a thread of its own.
+
+        Raises:
+            OSError: this or an earlier cloud could not be written.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        row: dict[str, object] = {"index": index, "points": len(cloud), "reason": cloud.reason or None}
+        self._rows.append({**row, **cloud.figures.to_json()})
+        # An empty cloud's reason says what its warnings say.
+        for text in dict.fromkeys([cloud.reason] if cloud.reason else cloud.figures.warnings):
+            first, count = self._warnings.get(_NUMBER.sub("#", text), (text, 0))
+            self._warnings[_NUMBER.sub("#", text)] = (first, count + 1)
         if cloud.is_empty:
             return
-        write_cloud(cloud, self._folder / f"{index}.ply")
-        if not surfaces or not (self._suffixes or self._has_pictures):
+        self._settle(CLOUDS_WAITING - 1)
+        self._writing.append(self._writer.submit(write_cloud, cloud, self._folder / f"{index}.ply"))
+        if not surfaces or not (self._suffixes or self._has_pictures or self._has_tracks):
             return
-        mesh = make_mesh(surfaces, self._calibration, images)
+        mesh = make_mesh(surfaces, self._calibration, images, self.mosaic)
         for suffix in self._suffixes:
             stl = suffix == ".stl"
             write_mesh(close_for_printing(mesh) if stl else mesh, self._folder / f"{index}-mesh{suffix}")
+        if self._has_tracks:
+            self._follow(index, mesh, images or {})
         if self._has_pictures:
             self._draw(index, mesh)
+
+    def _settle(self, most: int) -> None:
+        """Wait until at most so many clouds are being written; raise what a finished one raised."""
+        while self._writing and (len(self._writing) > most or self._writing[0].done()):
+            self._writing.popleft().result(timeout=_WRITE_S)
+
+    def close(self) -> None:
+        """End the writing thread; closing twice is harmless."""
+        self._writer.shutdown(wait=True)
+
+    def _follow(self, index: str, mesh: SurfaceMesh, images: Mapping[str, Pixels]) -> None:
+        if self._sequence is None:
+            self._sequence = PointSequence(self._calibration, self.mosaic)
+        tracked = self._sequence.follow(mesh, images)
+        if tracked is None:
+            raise UsageError(f"frame set {index}: no colour image, so no point can be followed; leave --tracks out")
+        write_tracks(tracked, self._folder / f"{index}-tracks.ply")
+        far = np.linalg.norm(tracked.moved_mm, axis=1)
+        known = np.isfinite(far)
+        self._rows[-1]["tracks"] = {
+            "points": len(far), "kept": int(known.sum()),
+            "moved_mm_median": float(np.median(far[known])) if known.any() else None,
+        }  # fmt: skip
 
     def _draw(self, index: str, mesh: SurfaceMesh) -> None:
         sigma_um = 1e3 * mesh.sigma_mm
@@ -86,25 +152,28 @@ class Results:
 
     def _save(self, name: str, picture: npt.NDArray[np.uint8]) -> None:
         path = self._folder / "pictures" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
             raise UsageError(f"{path}: cannot be written; make room or name another folder")
 
+    def keep(self, dropped: int = 0) -> None:
+        """Write figures.json when there is anything to tell; for a reconstruction that is cut short."""
+        if self._rows:
+            self.finish(dropped)
+
     def finish(self, dropped: int = 0) -> dict[str, object]:
-        """Write figures.json and return the summary that stands in it."""
+        """Write figures.json, after the last cloud, and return the summary that stands in it."""
+        self._settle(0)
         done = [row for row in self._rows if row["points"]]
         totals = [float(row["times_ms"]["total"]) for row in done]  # type: ignore[index]
         summary: dict[str, object] = {
             "frame_sets": len(self._rows), "reconstructed": len(done), "dropped_frame_sets": dropped,
             "points_median": float(np.median([float(str(row["points"])) for row in done])) if done else None,
             "time_ms_median": float(np.median(totals)) if totals else None,
+            "time_ms_95": float(np.percentile(totals, 95)) if totals else None,
+            "warnings": dict(self._warnings.values()),
         }  # fmt: skip
+        self._folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"summary": summary, "frame_sets": self._rows}, indent=1)
         (self._folder / "figures.json").write_text(text + "\n", encoding="utf-8")
         return summary
-
-
-def _up_of(calibration: RigCalibration) -> npt.NDArray[np.float64]:
-    """Up, as the colour cameras stand (their images are looked at), else the geometry cameras."""
-    chosen = [c for c in calibration if c.role == "texture"] or list(calibration)
-    up: npt.NDArray[np.float64] = -np.sum([camera.T_cam_world[1, :3] for camera in chosen], axis=0)
-    return up / max(float(np.linalg.norm(up)), 1e-9)

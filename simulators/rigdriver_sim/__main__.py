@@ -1,4 +1,4 @@
-"""`python -m rigdriver_sim VERB`: `serve` a rig, plant a `fault` in a running one, `render` a scenario's scene."""
+"""`python -m rigdriver_sim VERB`: `serve` a rig, plant a `fault`, `render` a scene, `score` what was measured of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ VERBS = {
     "serve": "rigdriver_sim.serve",
     "fault": "rigdriver_sim.fault_verb",
     "render": "rigdriver_sim.render_verb",
+    "score": "rigdriver_sim.score_verb",
 }
 
 

@@ -217,3 +217,23 @@ def test_demo_proves_three_seconds_and_leaves_a_contact_sheet(tmp_path):
     assert sheet is not None
     assert min(sheet.shape[:2]) > 600
     shutil.rmtree(tmp_path / "demo")
+
+
+@pytest.mark.sim
+@pytest.mark.slow
+def test_demo_ends_with_a_measured_face_and_its_error_against_the_truth(tmp_path):
+    words = ["demo", "--out", str(tmp_path / "demo"), "--scenario", "smile?width=800&height=600&scene.bank.views=1"]
+    result = subprocess.run([*RIGDRIVER, *words], capture_output=True, text=True, timeout=4 * TIMEOUT_S, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Measured the face of that pulse" in result.stdout
+    assert "Against the truth, over all points" in result.stdout
+    picture = cv2.imread(str(tmp_path / "demo" / "face" / "face.png"))
+    assert picture is not None
+    assert picture.shape[1] > 2 * picture.shape[0]
+    import trimesh
+
+    assert trimesh.load(tmp_path / "demo" / "face" / "face.stl").is_watertight
+    # 800 x 600: 0.02 px are 22 um.
+    import numpy as np
+
+    assert np.median(np.abs(np.load(tmp_path / "demo" / "face" / "error_um.npy"))) < 45

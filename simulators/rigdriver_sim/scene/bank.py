@@ -68,6 +68,11 @@ def bank_key(spec: SceneSpec, width: int, height: int) -> str:
     return digest.hexdigest()
 
 
+def time_of_view(spec: SceneSpec, view: int) -> float:
+    """Return the scene time, s, of a bank's view; views repeat."""
+    return (view % spec.bank.views) * (spec.dwell_s or spec.period_s / spec.bank.views)
+
+
 def _change_key(change: CameraChange) -> str:
     if change == CameraChange():
         return "as-built"
@@ -123,7 +128,7 @@ class Bank:
 
     def t_of(self, index: int) -> float:
         """Return the scene time, s, of a view."""
-        return (index % self.views) * (self.spec.dwell_s or self.spec.period_s / self.views)
+        return time_of_view(self.spec, index)
 
     def change(self, camera: str, change: CameraChange) -> None:
         """Let something happen to a camera; its views are rendered before it takes effect, a second each.
@@ -197,6 +202,9 @@ def _store(path: Path, codes: Codes) -> None:
             with os.fdopen(handle, "wb") as file:
                 file.write(_HEADER.pack(_MAGIC, zlib.crc32(payload), *codes.shape))
                 file.write(payload)
+                # Hundreds of megabytes that the kernel flushes later would stall the rig's own files while it runs.
+                file.flush()
+                os.fsync(file.fileno())
             Path(name).replace(path)
         finally:
             Path(name).unlink(missing_ok=True)

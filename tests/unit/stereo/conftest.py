@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rigdriver.calibration.boards import PRESETS
-from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
+from rigdriver.calibration.calibration import RigCalibration
+from tests.stereo_truth import calibration_of
 
 SIZE = (640, 480)
 
@@ -27,21 +26,6 @@ class Views:
 
     def errors_um(self, cloud) -> np.ndarray:
         return 1e3 * self.distance_mm(cloud.points_mm.astype(np.float64))
-
-
-def true_calibration(cameras) -> RigCalibration:
-    """The simulated cameras as they truly are, as a calibration."""
-    made = {}
-    for name, model in cameras.items():
-        made[name] = CameraCalibration(
-            name=name, serial="SIM", size_px=(model.width, model.height), K=model.lens.matrix,
-            distortion=np.array(model.lens.distortion), T_cam_world=np.array(model.T_cam_world), pod=model.pod,
-            role="texture" if model.is_colour else "geometry",
-        )  # fmt: skip
-    return RigCalibration(
-        rig="sim", created="2026-01-01T00:00:00Z", board=PRESETS["face"], bow_mm=(0, 0, 0),
-        cameras=MappingProxyType(made), rms_px=0.05, views=36, corners=1000, kept_share=1.0,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +49,7 @@ def render():
                 pixels, depth[name] = render_image(renderer, plan, index, name)
                 images[name] = pixels.astype(np.uint8)
             still = renderer.still(index / plan.rate_hz)
-            calibration = true_calibration(renderer.pods.cameras)
+            calibration = calibration_of(renderer.pods.cameras)
             made[key] = Views(images, calibration, still.signed_distance_mm, still, depth)
         return made[key]
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from rigdriver.config import AcceptanceConfig
 from rigdriver.errors import UsageError
-from rigdriver.stereo.acceptance import Limits, append_history, check_lock, judge, read_history, report_html
+from rigdriver.stereo.acceptance import append_history, check_lock, judge, read_history
+from rigdriver.stereo.acceptance_page import report_html
 from rigdriver.stereo.artefacts import measure_ball_bar, measure_plate
 from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.reconstruct import reconstruct
@@ -68,13 +70,13 @@ def test_a_simulated_ball_bar_is_measured_within_its_limits(render):
 @pytest.fixture
 def passed():
     result = measure_ball_bar(cloud_of(half_balls(np.random.default_rng(4))), 40.0, 150.0)
-    return judge("rig", "2026-01-01", [result], [], Limits(), NOW)
+    return judge("rig", "2026-01-01", [result], [], AcceptanceConfig(), NOW)
 
 
 @pytest.fixture
 def failed():
     result = measure_ball_bar(cloud_of(half_balls(np.random.default_rng(5), spacing=150.1)), 40.0, 150.0)
-    return judge("rig", "2026-01-01", [result], [], Limits(), NOW)
+    return judge("rig", "2026-01-01", [result], [], AcceptanceConfig(), NOW)
 
 
 def test_one_characteristic_beyond_its_limit_fails_the_test(passed, failed):
@@ -85,7 +87,7 @@ def test_one_characteristic_beyond_its_limit_fails_the_test(passed, failed):
 
 def test_nothing_measured_is_no_pass():
     with pytest.raises(UsageError, match="no position"):
-        judge("rig", "x", [], [], Limits(), NOW)
+        judge("rig", "x", [], [], AcceptanceConfig(), NOW)
 
 
 def test_history_comes_back_and_the_report_shows_it(passed, failed, tmp_path):

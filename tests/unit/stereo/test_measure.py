@@ -16,6 +16,7 @@ from rigdriver.stereo.measure import (
     deviations,
     distance_along,
     distance_between,
+    faces_within,
     section_of,
     volume_of,
 )
@@ -136,3 +137,47 @@ def _lift(camera, i, j, depth):
     rays = to_rays(camera, np.stack([i, j], axis=1).astype(float))
     points = np.column_stack([rays, np.ones(len(rays))]) * depth.astype(float)[:, None]
     return (points - camera.T_cam_world[:3, 3]) @ camera.T_cam_world[:3, :3]
+
+
+def test_area_within_a_ball_is_the_caps(ball):
+    # A ball about a point of the sphere cuts a cap of area pi r^2, whatever the sphere's radius.
+    chosen = faces_within(ball, (0, 0, RADIUS), 20.0)
+    assert area_of(ball, chosen).value == pytest.approx(np.pi * 20.0**2, rel=0.03)
+    with pytest.raises(UsageError, match="no surface within 5 mm"):
+        faces_within(ball, (0, 0, 0), 5.0)
+
+
+def test_a_place_far_from_the_surface_is_refused_and_not_moved_onto_it(ball):
+    for act in (distance_between, distance_along):
+        with pytest.raises(UsageError, match=r"place 900,0,0: the surface is 850 mm away"):
+            act(ball, np.array([900.0, 0, 0]), np.array([0, RADIUS, 0.0]))
+
+
+def test_a_section_needs_a_direction_and_a_mesh_in_its_way(ball):
+    with pytest.raises(UsageError, match="expected a direction"):
+        section_of(ball, (0, 0, 0), (0, 0, 0))
+    with pytest.raises(UsageError, match="does not meet"):
+        section_of(ball, (0, 0, 300), (0, 0, 1))
+
+
+def test_without_sigma_the_uncertainty_is_unknown_and_not_zero():
+    body = wrap(trimesh.creation.icosphere(3, RADIUS), sigma_mm=np.nan)
+    for quantity in (area_of(body), volume_of(body), section_of(body, (0, 0, 1), (0, 0, 1))[0]):
+        assert np.isnan(quantity.sigma)
+        assert "sigma unknown" in str(quantity)
+
+
+def test_uncertainty_of_a_distance_is_how_far_it_scatters():
+    rng = np.random.default_rng(7)
+    body = trimesh.creation.icosphere(subdivisions=4, radius=RADIUS)
+    found = []
+    for _ in range(60):
+        noise = rng.normal(0, 0.05, len(body.vertices))[:, None] * body.vertex_normals
+        rough = SurfaceMesh(
+            np.array(body.vertices + noise), np.array(body.faces, np.int32), np.array(body.vertex_normals, np.float32),
+            np.full(len(body.vertices), 0.05, np.float32),
+        )  # fmt: skip
+        found.append(distance_between(rough, np.array([0, 0, RADIUS]), np.array([0, 0, -RADIUS])))
+    spread = np.std([q.value for q in found])
+    # 60 trials tell a standard deviation to 9 %; three of those.
+    assert spread == pytest.approx(found[0].sigma, rel=0.3)

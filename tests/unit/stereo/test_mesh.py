@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import trimesh
@@ -131,3 +133,16 @@ def test_a_map_shows_signs_by_hue(mesh):
     coloured = inner[np.ptp(inner, axis=1) > 40]
     assert len(coloured) > 100
     assert (coloured[:, 2] > coloured[:, 0]).all()
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".gltf", ".glb"])
+def test_two_textured_meshes_of_one_folder_keep_their_own_textures(mesh, tmp_path, suffix):
+    other = replace(mesh, atlas=np.ascontiguousarray(mesh.atlas[..., ::-1]))
+    for name, one in (("a", mesh), ("b", other)):
+        write_mesh(one, tmp_path / f"{name}{suffix}")
+    for name, one in (("a", mesh), ("b", other)):
+        back = trimesh.load(tmp_path / f"{name}{suffix}", process=False, force="mesh")
+        material = back.visual.material
+        picture = getattr(material, "image", None) or getattr(material, "baseColorTexture", None)
+        assert np.array_equal(np.asarray(picture.convert("RGB")), one.atlas)
+        assert np.allclose(np.sort(back.visual.uv[:, 0])[::97], np.sort(one.places[:, 0])[::97], atol=1e-5)

@@ -27,12 +27,14 @@ def folder(head, tmp_path):
 
 
 def test_a_folder_of_images_becomes_clouds_meshes_pictures_and_figures(head, folder, tmp_path):
-    results = Results(tmp_path / "out", head.calibration, ["ply"])
-    with CellReconstructor(head.calibration, settings=StereoSettings(point_mm=1.0)) as made:
+    with (
+        Results(tmp_path / "out", head.calibration, ["ply"]) as results,
+        CellReconstructor(head.calibration, settings=StereoSettings(point_mm=1.0)) as made,
+    ):
         for index, images in ImageFolder(folder, list(head.calibration.cameras)):
             cloud, surfaces = made.reconstruct_surfaces(images)
             results.add(index, cloud, surfaces, images)
-    summary = results.finish(dropped=2)
+        summary = results.finish(dropped=2)
     assert summary["reconstructed"] == 1
     figures = json.loads((tmp_path / "out" / "figures.json").read_text())
     assert figures["summary"]["dropped_frame_sets"] == 2
@@ -47,11 +49,11 @@ def test_a_folder_of_images_becomes_clouds_meshes_pictures_and_figures(head, fol
 
 
 def test_a_second_frame_set_gets_a_map_of_its_distance_to_the_first(head, tmp_path):
-    results = Results(tmp_path, head.calibration)
     with CellReconstructor(head.calibration, settings=StereoSettings(point_mm=1.0)) as made:
         cloud, surfaces = made.reconstruct_surfaces(head.images)
-    for index in ("a", "b"):
-        results.add(index, cloud, surfaces)
+    with Results(tmp_path, head.calibration) as results:
+        for index in ("a", "b"):
+            results.add(index, cloud, surfaces)
     picture = cv2.imread(str(tmp_path / "pictures" / "b-deviation.png"))
     assert picture is not None
     # The same surface twice: the map is pale, no strong blue or red but in the bar.
@@ -102,3 +104,13 @@ def test_another_packages_reconstructor_is_found_by_its_entry_point(head, mocker
     entry.load.return_value = lambda calibration: object()
     with pytest.raises(UsageError, match="no method `reconstruct`"):
         open_reconstructor(head.calibration, "theirs")
+
+
+def test_a_cloud_that_cannot_be_written_is_an_error_and_not_a_missing_file(head, tmp_path):
+    with CellReconstructor(head.calibration, settings=StereoSettings(point_mm=1.0)) as made:
+        cloud = made.reconstruct(head.images)
+    (tmp_path / "a.ply").mkdir()
+    with Results(tmp_path, head.calibration) as results:
+        results.add("a", cloud)
+        with pytest.raises(IsADirectoryError, match=r"a\.ply"):
+            results.finish()

@@ -107,3 +107,78 @@ def test_reconstruct_a_folder_from_the_command_line(run, head, tmp_path):
     assert done.exit_code == 0
     assert json.loads(done.stdout)["reconstructed"] == 1
     assert (tmp_path / "out" / "0.ply").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--point", "900,0,0", "--point", "0,50,0"), "the surface is 850 mm away"),
+        (("--section", "0,0,0,0,0,0"), "expected a direction"),
+        (("--section", "0,500,0,0,1,0"), "does not meet the mesh"),
+        (("--point", "0,0,50"), "given 1 times; expected twice"),
+        (("--picture", "x.png"), "name that with --to"),
+        (("--lines", "x.csv"), "ask for one with --point twice or --section"),
+        (("--within", "0,0,0,3"), "no surface within 3 mm"),
+    ],
+)
+def test_measure_refuses_what_has_no_answer(run, ball, words, told):
+    done = run("measure", ball, *words)
+    assert done.exit_code == 2
+    assert told in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("face.png", b"\x89PNG", "is no mesh by its name"),
+        ("cut.ply", b"ply\nformat binary_little_endian 1.0\nelement vertex 9\nproperty float x\n", "cannot be read"),
+        ("cut.stl", b"solid\n", "cut.stl"),
+        ("nothing.obj", b"", "holds no triangles"),
+    ],
+)
+def test_measure_names_the_file_and_what_is_wrong_with_it(run, tmp_path, name, content, told):
+    (tmp_path / name).write_bytes(content)
+    done = run("measure", tmp_path / name)
+    assert done.exit_code == 2, done.output
+    assert told in done.stderr
+    assert name in done.stderr
+
+
+def test_measure_writes_the_way_and_the_section(run, ball, tmp_path):
+    words = ("--point", "0,0,50", "--point", "0,50,0", "--section", "0,0,1,0,0,1", "--lines", tmp_path / "lines.csv")
+    assert run("measure", ball, *words).exit_code == 0
+    rows = [line.split(",") for line in (tmp_path / "lines.csv").read_text().splitlines()[1:]]
+    for name, z in (("way", None), ("section", 1.0)):
+        points = np.array([[float(v) for v in row[2:]] for row in rows if row[0] == name])
+        assert np.allclose(np.linalg.norm(points, axis=1), 50.0, atol=0.2)
+        assert z is None or np.allclose(points[:, 2], z, atol=1e-3)
+
+
+def test_a_face_is_no_plate_and_no_ball_bar(run, head, tmp_path):
+    save(head.calibration, tmp_path / "calibration.json")
+    for name, image in head.images.items():
+        (tmp_path / "in" / name).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "in" / name / "0.png"), image)
+    for option, told in (("--plate", "is no plane"), ("--ball-bar", "0 spheres of 40 mm found")):
+        done = run("verify", "-c", tmp_path / "calibration.json", option, tmp_path / "in", "-o", tmp_path / "out")
+        assert done.exit_code == 2
+        assert told in done.stderr
+        assert "in, index 0" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_reconstruct_refuses_what_does_not_belong_together(run, head, tmp_path):
+    save(head.calibration, tmp_path / "calibration.json")
+    (tmp_path / "in").mkdir()
+    for words, told in (
+        (("in", "--live"), "a folder is not live"),
+        (("in", "--mosaic", "Foo8"), "expected one of BayerRG8"),
+        (("in",), "holds no images"),
+        (("nowhere",), "is no folder"),
+        (("in", "--lock", tmp_path / "none.jsonl"), "no acceptance test yet"),
+    ):
+        source, *rest = words
+        done = run("reconstruct", tmp_path / source, "-c", tmp_path / "calibration.json", "-o", tmp_path / "out", *rest)
+        assert done.exit_code == 2, words
+        assert told in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,108 @@
+"""Points of the skin through a whole sequence, as vectors.
+
+In: the textured mesh and the colour images of one frame set after another. Out: where each point of the first mesh has
+gone, and how far from where it began; NaN once it is lost. Points stand `STEP_MM` apart; each is followed by the
+colour camera that sees it most squarely. Errors of each step add up: the drift grows with the root of the steps.
+This file refuses to find a lost point again, for what it found might be another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.stereo.mesh import SurfaceMesh
+from rigdriver.stereo.texture import Pixels, to_rgb
+from rigdriver.stereo.track import track
+
+Array = npt.NDArray[np.float64]
+Bytes = npt.NDArray[np.uint8]
+
+STEP_MM = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedPoints:
+    """Where the points are in one frame set; one row a point of the first frame set."""
+
+    points_mm: Array
+    """(N, 3) float64; NaN where the point is lost."""
+    moved_mm: Array
+    """(N, 3) float64: since the first frame set."""
+
+    @property
+    def kept_share(self) -> float:
+        """Points that are still followed."""
+        return float(np.isfinite(self.points_mm[:, 0]).mean()) if len(self.points_mm) else 0.0
+
+
+class Sequence:
+    """Follows points from one frame set to the next."""
+
+    def __init__(self, calibration: RigCalibration, mosaic: str = "BayerRG8") -> None:
+        self._cameras = [camera for camera in calibration if camera.role == "texture"]
+        self._mosaic = mosaic
+        self._before: dict[str, Bytes] = {}
+        self._start: Array | None = None
+        self._now = np.zeros((0, 3))
+        self._camera_of = np.zeros(0, np.int64)
+
+    def follow(self, mesh: SurfaceMesh, images: Mapping[str, Pixels]) -> TrackedPoints | None:
+        """Take one frame set. None when no colour camera has an image, now or before."""
+        seen = {c.name: to_rgb(images[c.name], self._mosaic) for c in self._cameras if c.name in images}
+        if self._start is None:
+            if not seen:
+                return None
+            self._begin(mesh, list(seen))
+        else:
+            self._step(mesh, seen)
+        self._before = seen
+        assert self._start is not None
+        return TrackedPoints(self._now.copy(), self._now - self._start)
+
+    def _begin(self, mesh: SurfaceMesh, names: list[str]) -> None:
+        cells = np.floor(mesh.vertices_mm / STEP_MM).astype(np.int64)
+        chosen = np.sort(np.unique(cells, axis=0, return_index=True)[1])
+        points, normals = mesh.vertices_mm[chosen], mesh.normals[chosen].astype(np.float64)
+        squarely = np.full((len(self._cameras), len(points)), -1.0)
+        for n, camera in enumerate(self._cameras):
+            if camera.name in names:
+                towards = camera.centre_mm - points
+                squarely[n] = (towards * normals).sum(axis=1) / np.linalg.norm(towards, axis=1)
+        self._camera_of = np.argmax(squarely, axis=0)
+        self._start, self._now = points, points.copy()
+
+    def _step(self, mesh: SurfaceMesh, seen: Mapping[str, Bytes]) -> None:
+        went = np.full_like(self._now, np.nan)
+        normals = mesh.normals.astype(np.float64)
+        for n, camera in enumerate(self._cameras):
+            mine = (self._camera_of == n) & np.isfinite(self._now[:, 0])
+            if not mine.any() or camera.name not in seen or camera.name not in self._before:
+                continue
+            moved = track(
+                self._now[mine], camera, self._before[camera.name], seen[camera.name], mesh.vertices_mm, normals
+            ).moved_mm
+            went[mine] = self._now[mine] + moved
+        self._now = went
+
+
+def write_tracks(tracked: TrackedPoints, path: Path) -> None:
+    """Write the points that are still followed as binary PLY: place, vector since the first frame set, number."""
+    kept = np.flatnonzero(np.isfinite(tracked.points_mm[:, 0]))
+    kinds = [(name, "<f4") for name in ("x", "y", "z", "dx_mm", "dy_mm", "dz_mm")] + [("number", "<i4")]
+    rows = np.empty(len(kept), np.dtype(kinds))
+    for k in range(3):
+        rows["xyz"[k]] = tracked.points_mm[kept, k]
+        rows[("dx_mm", "dy_mm", "dz_mm")[k]] = tracked.moved_mm[kept, k]
+    rows["number"] = kept
+    names = {"<f4": "float", "<i4": "int"}
+    head = ["ply", "format binary_little_endian 1.0", "comment millimetres; d: moved since the first frame set"]
+    head += [f"element vertex {len(kept)}", *(f"property {names[kind]} {name}" for name, kind in kinds), "end_header"]
+    with path.open("wb") as stream:
+        stream.write(("\n".join(head) + "\n").encode("ascii"))
+        rows.tofile(stream)
