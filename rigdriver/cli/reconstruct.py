@@ -102,7 +102,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917
         if config is not None:
             known.check_rig(config)
             if live:
-                _warm_up(made)
+                made.warm_up()  # compiling loops would cost the first frame sets
             opened = stack.enter_context(Rig.open(_dropping(config) if live else config))
             known.check_sizes(opened.sizes_px())
             trains = FlashTrains(opened, frames, rate_hz)
@@ -148,22 +148,6 @@ def _dropping(config: RigConfig) -> RigConfig:
         update={"slow_consumer": "drop_oldest", "queue_frame_sets": LIVE_QUEUE, "on_gap": "continue"}
     )
     return config.model_copy(update={"run": run})
-
-
-def _warm_up(made: CellReconstructor) -> None:
-    """Measure noise before there is light: loading compiled loops, or compiling them, would cost the first frame sets.
-
-    Noise comes as far as the matching; what it is refused for is what it should be.
-    """
-    import numpy as np  # noqa: PLC0415  `rigdriver --help` does without
-
-    images = {}
-    for camera in made.calibration:
-        if camera.role == "geometry":
-            pixels = np.random.default_rng(1).integers(0, 255, camera.size_px[::-1], np.uint8)
-            pixels.flags.writeable = False  # as a frame's: to the compiler that is another type
-            images[camera.name] = pixels
-    made.reconstruct(images)
 
 
 def _live(trains: FlashTrains, frames: int, made: CellReconstructor, results: Results) -> None:

@@ -23,6 +23,7 @@ SHARE = np.float32(0.8)
 
 LEAST_SPREAD = np.float32(0.2)
 """Of cells about a cell, so that a plane through them means something: determinant of their moments, as a share."""
+_MOMENTS = 10
 MOST_BENT_PX = np.float32(0.5)
 """More than this was not smoothing."""
 
@@ -128,13 +129,14 @@ def find_spans(has: Bytes, spans: Ints32) -> None:
 
 @kernel
 def settle(field: Floats32, has: Bytes, spans: Ints32, settled: Floats32) -> None:
-    """Fill `settled`, (3, h, w), with each cell's mean of what its own and its eight neighbours' planes say of it.
+    """Fill `settled`, (3, h, w): disparities evened out among neighbours, slopes fitted to their disparities.
 
-    A correction can only change what its window is wide enough to see; roughness from cell to cell would stay for
-    ever. Neighbours that disagree by more than a pixel stand on another surface and do not count.
+    A correction can only change what its window is wide enough to see: roughness from cell to cell would stay for ever,
+    and of a slope that is wrong in all cells alike it sees no more than a cell's own pixels tell, a twentieth.
+    Neighbours whose planes disagree with a cell by more than a pixel stand on another surface and do not count.
     """
     rows, columns = has.shape
-    mean = np.zeros((4, columns), np.float32)
+    kept = np.zeros((_MOMENTS, columns), np.float32)
     for j in range(rows):
         first, last = spans[j, 0], spans[j, 1]
         if last <= first:
@@ -144,44 +146,62 @@ def settle(field: Floats32, has: Bytes, spans: Ints32, settled: Floats32) -> Non
         first, last = max(first, 1), min(last, columns - 1)
         if last <= first:
             continue
-        mean[:, first:last] = np.float32(0)
+        sums = kept[:, first:last]
+        sums[:] = np.float32(0)
         own = field[0, j, first:last]
         for q in range(max(j - 1, 0), min(j + 2, rows)):
             for p in range(-1, 2):
                 part = slice(first + p, last + p)
                 _add_opinion(
                     own, field[0, q, part], field[1, q, part], field[2, q, part], has[q, part],
-                    np.float32(-4 * p), np.float32(4 * (j - q)), SHARE ** np.float32(abs(p) + abs(j - q)),
-                    mean[0, first:last], mean[1, first:last], mean[2, first:last], mean[3, first:last],
+                    np.float32(4 * p), np.float32(4 * (q - j)), SHARE ** np.float32(abs(p) + abs(j - q)),
+                    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8], sums[9],
                 )  # fmt: skip
-        _take_mean(mean[:, first:last], has[j, first:last], settled[:, j, first:last])
+        _take_opinions(sums, has[j, first:last], settled[:, j, first:last])
 
 
 @kernel
-def _add_opinion(
-    own: Floats32, d: Floats32, a: Floats32, b: Floats32, has: Bytes, u: np.float32, v: np.float32,
-    share: np.float32, mean_d: Floats32, mean_a: Floats32, mean_b: Floats32, weight: Floats32,
+def _add_opinion(  # noqa: PLR0913, PLR0917
+    own: Floats32, d: Floats32, a: Floats32, b: Floats32, has: Bytes, u: np.float32, v: np.float32, share: np.float32,
+    s: Floats32, su: Floats32, sv: Floats32, suu: Floats32, suv: Floats32, svv: Floats32,
+    sd: Floats32, sud: Floats32, svd: Floats32, told: Floats32,
 ) -> None:  # fmt: skip
     for n in range(own.shape[0]):
-        here = d[n] + u * a[n] + v * b[n]
-        w = share * np.float32(has[n] & np.uint8(abs(here - own[n]) <= np.float32(1)))
-        weight[n] += w
-        mean_d[n] += w * here
-        mean_a[n] += w * a[n]
-        mean_b[n] += w * b[n]
+        away = d[n] - own[n]
+        says = away - u * a[n] - v * b[n]
+        w = share * np.float32(has[n] & np.uint8(abs(says) <= np.float32(1)))
+        s[n] += w
+        su[n] += w * u
+        sv[n] += w * v
+        suu[n] += w * u * u
+        suv[n] += w * u * v
+        svv[n] += w * v * v
+        sd[n] += w * away
+        sud[n] += w * u * away
+        svd[n] += w * v * away
+        told[n] += w * says
 
 
 @kernel
-def _take_mean(mean: Floats32, has: Bytes, settled: Floats32) -> None:
-    for k in range(3):
-        source, target, weight = mean[k], settled[k], mean[3]
-        for n in range(has.shape[0]):
-            if has[n]:
-                target[n] = source[n] / weight[n]
+def _take_opinions(sums: Floats32, has: Bytes, settled: Floats32) -> None:
+    s, su, sv, suu, suv, svv = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
+    sd, sud, svd, told = sums[6], sums[7], sums[8], sums[9]
+    d, a, b = settled[0], settled[1], settled[2]
+    for n in range(has.shape[0]):
+        share = np.float32(1) / max(s[n], np.float32(1e-6))
+        cuu, cuv, cvv = suu[n] - su[n] * su[n] * share, suv[n] - su[n] * sv[n] * share, svv[n] - sv[n] * sv[n] * share
+        cud, cvd = sud[n] - su[n] * sd[n] * share, svd[n] - sv[n] * sd[n] * share
+        determinant = cuu * cvv - cuv * cuv
+        is_good = has[n] & np.uint8(determinant > LEAST_SPREAD * suu[n] * svv[n])
+        if is_good:
+            a[n] = (cvv * cud - cuv * cvd) / determinant
+            b[n] = (cuu * cvd - cuv * cud) / determinant
+        if has[n]:
+            d[n] += told[n] * share
 
 
 @kernel
-def sharpen(field: Floats32, step: Floats32, has: Bytes, taps: Floats32) -> None:
+def sharpen(field: Floats32, step: Floats32, has: Bytes, spans: Ints32, taps: Floats32) -> None:
     """Take back, from the disparities of `field`, what the windows of the last step smoothed away.
 
     Least squares over a window find the plane that fits what was missing, not its value in the middle. The same fit to
@@ -190,21 +210,23 @@ def sharpen(field: Floats32, step: Floats32, has: Bytes, taps: Floats32) -> None
     """
     rows, columns = has.shape
     reach = taps.shape[0] // 2
-    if columns <= 2 * reach:
-        return
-    sums = np.zeros((9, columns), np.float32)
+    kept = np.zeros((9, columns), np.float32)
     for j in range(rows):
+        first, last = max(spans[j, 0], reach), min(spans[j, 1], columns - reach)
+        if last <= first:
+            continue
+        sums = kept[:, first:last]
         sums[:] = np.float32(0)
-        own = step[0, j, reach : columns - reach]
+        own = step[0, j, first:last]
         for q in range(max(j - reach, 0), min(j + reach + 1, rows)):
             for p in range(-reach, reach + 1):
-                part = slice(reach + p, columns - reach + p)
+                part = slice(first + p, last + p)
                 _add_place(
                     own, step[0, q, part], has[q, part],
                     np.float32(4 * p), np.float32(4 * (q - j)), taps[reach + p] * taps[reach + q - j],
                     sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8],
                 )  # fmt: skip
-        _take_back(sums, has[j, reach : columns - reach], field[0, j, reach : columns - reach])
+        _take_back(sums, has[j, first:last], field[0, j, first:last])
 
 
 @kernel

@@ -125,7 +125,7 @@ def _draw(  # noqa: PLR0913, PLR0917
             if not a_keep[j, i]:
                 continue
             x, y, d = 4.0 * i + 1.5, 4.0 * j + 1.5, float(a_field[0, j, i])
-            z, nx, ny, nz, along = normal_at(a, x, y, d, float(a_field[1, j, i]), float(a_field[2, j, i]))
+            z = a[1] / (d + a[4])
             px, py = (x - a[2]) / a[0] * z, (y - a[3]) / a[0] * z
             qz = T[2, 0] * px + T[2, 1] * py + T[2, 2] * z + t[2]
             if qz <= 1.0:
@@ -138,6 +138,7 @@ def _draw(  # noqa: PLR0913, PLR0917
             w, there, wsum, ssum, sx, sy = _look(b_field, b_keep, b_weight, b_sigma, u, v)
             if w <= 0.0:
                 continue
+            _z, nx, ny, nz, along = normal_at(a, x, y, d, float(a_field[1, j, i]), float(a_field[2, j, i]))
             zb, mx, my, mz, b_along = normal_at(b, u, v, there, sx, sy)
             # The other surface along its own ray, seen as a distance along its normal.
             gap = (qz - zb) * b_along

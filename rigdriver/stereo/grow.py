@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.field import LEAST_SPREAD
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.products import BLOCK, CELL_PX, COUNT, SUMS, sum_cells
 from rigdriver.stereo.windows import QUALITIES, REACH, WINDOWS, solve_block
@@ -26,6 +27,8 @@ MOST_TRIES = 3
 """Rounds in which a cell may fail: each time it has more neighbours to start from."""
 LONGEST_LAST_PX = 0.6
 """A plane whose last correction is longer has not settled."""
+FARTHEST_PX = np.float32(2)
+"""Cells whose disparity lies farther from a cell's plane are on another surface."""
 _STEPS = 2
 _QUEUED = 128
 _ZERO = np.float32(0)
@@ -33,14 +36,15 @@ _LEAST_NEIGHBOURS = 2
 
 
 @kernel
-def grow_field(
+def grow_field(  # noqa: PLR0913, PLR0917
     left: Floats32, right: Floats32, field: Floats32, has: Bytes, quality: Floats32, sums: Floats32, taps: Floats32,
     dark: float, limits: Limits, doubt: float, rounds: int, places: Ints32, maps: Bytes,
 ) -> int:  # fmt: skip
     """Let the field grow by at most `rounds` cells; return how many cells were added.
 
     Cells whose correlation is below `doubt` fall first: what grows from a wrong plane is wrong, and a wrong plane that
-    stands keeps the right one out. `places`: (2, h * w, 2) int32, room for the front; `maps`: (3, h + 2, w + 2), overwritten, with a border of zeros.
+    stands keeps the right one out. `places`: (2, h * w, 2) int32, room for the front; `maps`: (3, h + 2, w + 2),
+    overwritten, with a border of zeros.
     """
     front, grown = places[0], places[1]
     stands, around, tries = maps[0], maps[1], maps[2]
@@ -58,7 +62,7 @@ def grow_field(
             has[j, i] = 1
             grown[n, 0], grown[n, 1] = j, i
         added += count
-        count = _next_front(stands, around, tries, grown, count, front)
+        count = _next_front(field, stands, around, tries, grown, count, front)
     return added
 
 
@@ -97,13 +101,17 @@ def _find_front(stands: Bytes, around: Bytes, tries: Bytes, front: Ints32) -> in
 
 
 @kernel
-def _next_front(stands: Bytes, around: Bytes, tries: Bytes, grown: Ints32, many: int, front: Ints32) -> int:
+def _next_front(
+    field: Floats32, stands: Bytes, around: Bytes, tries: Bytes, grown: Ints32, many: int, front: Ints32
+) -> int:
     for n in range(many):
         j, i = grown[n, 0] + 1, grown[n, 1] + 1
         stands[j, i] = 1
         for q in range(j - 1, j + 2):
             for p in range(i - 1, i + 2):
                 around[q, p] += np.uint8(1)
+    for n in range(many):
+        _fit_slopes(field, stands, grown[n, 0], grown[n, 1])
     count = 0
     for n in range(many):
         j, i = grown[n, 0] + 1, grown[n, 1] + 1
@@ -134,7 +142,28 @@ def _continue_plane(field: Floats32, stands: Bytes, j: int, i: int) -> None:
 
 
 @kernel
-def _take_step(
+def _fit_slopes(field: Floats32, stands: Bytes, j: int, i: int) -> None:
+    """Fit a cell's slopes to the disparities about it: what goes on from here goes on from them."""
+    s = su = sv = suu = suv = svv = sd = sud = svd = _ZERO
+    for q in range(-1, 2):
+        for p in range(-1, 2):
+            if stands[j + 1 + q, i + 1 + p]:
+                u, v = np.float32(CELL_PX * p), np.float32(CELL_PX * q)
+                away = field[0, j + q, i + p] - field[0, j, i]
+                if abs(away - u * field[1, j, i] - v * field[2, j, i]) > FARTHEST_PX:
+                    continue
+                s, su, sv, sd = s + np.float32(1), su + u, sv + v, sd + away
+                suu, suv, svv, sud, svd = suu + u * u, suv + u * v, svv + v * v, sud + u * away, svd + v * away
+    cuu, cuv, cvv = suu - su * su / s, suv - su * sv / s, svv - sv * sv / s
+    cud, cvd = sud - su * sd / s, svd - sv * sd / s
+    determinant = cuu * cvv - cuv * cuv
+    if determinant > LEAST_SPREAD * suu * svv:
+        field[1, j, i] = (cvv * cud - cuv * cvd) / determinant
+        field[2, j, i] = (cuu * cvd - cuv * cud) / determinant
+
+
+@kernel
+def _take_step(  # noqa: PLR0913, PLR0917
     left: Floats32, right: Floats32, field: Floats32, quality: Floats32, sums: Floats32, taps: Floats32, dark: float,
     limits: Limits, front: Ints32, count: int, step: int, tries: Bytes,
 ) -> int:  # fmt: skip

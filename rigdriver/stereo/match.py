@@ -108,7 +108,7 @@ class Matcher:
             is_end = step in {0, self._settings.steps[n] - 1}
             self._step(level, left, right, dark, is_settling=is_end, is_first=step == 0)
         if k == 0:
-            sharpen(level.field, level.step, level.has, TAPS)
+            sharpen(level.field, level.step, level.has, level.spans, TAPS)
         if rounds := self._settings.rounds[n]:
             grow_field(
                 left, right, level.field, level.has, level.quality, level.sums, TAPS, dark - float(MID),

@@ -41,7 +41,7 @@ _ROW = CELL_PX * BLOCK
 
 
 @kernel
-def sum_rows(
+def sum_rows(  # noqa: PLR0913, PLR0917
     left: Floats32, right: Floats32, field: Floats32, has: Bytes, quality: Floats32, spans: Ints32,
     dark: float, worst: float, rows: tuple[int, int], sums: Floats32,
 ) -> None:  # fmt: skip
@@ -234,7 +234,7 @@ def _multiply(base: Floats32, value: Floats32, slope: Floats32, count: int, out:
 
 
 @kernel
-def _weigh(
+def _weigh(  # noqa: PLR0913, PLR0917
     out: Floats32, low: Floats32, has: Bytes, d: Floats32, a: Floats32, b: Floats32, start: np.float32,
     top: np.float32, gain: Floats32, offset: Floats32, contrast: Floats32, dark: np.float32, worst: np.float32,
     weight: Floats32,

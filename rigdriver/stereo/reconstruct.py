@@ -28,7 +28,7 @@ from rigdriver.stereo.match import Matcher, MatchSettings
 from rigdriver.stereo.rectify import Image, PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
 from rigdriver.stereo.rows import row_residual
 from rigdriver.stereo.screen import ScreenSettings, screen
-from rigdriver.stereo.surface import Surface, find_patches, make_surface, numbers_of
+from rigdriver.stereo.surface import Surface, find_patches, flat_surface, make_surface, numbers_of
 
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -59,6 +59,8 @@ class TrustSettings:
     """Between the pods, as a disparity; at 2048 x 1536 some 0.15 mm."""
     spread_px: float = 0.30
     """Of that step over the overlap."""
+    sigma_px: float = 0.05
+    """Median predicted uncertainty, as a disparity. Speckle gives 0.02 to 0.03; bare skin in white light, 0.07."""
     warn_row_px: float = 0.10
     warn_step_px: float = 0.10
     least_cells: int = 400
@@ -116,6 +118,21 @@ class CellReconstructor:
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown(wait=True)
+
+    def warm_up(self) -> None:
+        """Load all compiled loops, or compile them, so that the first frame set takes as long as the others."""
+        noise = np.random.default_rng(1)
+        images: dict[str, Image] = {}
+        for camera in (camera for pair in self.pairs for camera in (pair.left, pair.right)):
+            pixels = noise.integers(0, 255, camera.size_px[::-1], np.uint8)
+            pixels.flags.writeable = False  # as a frame's: to the compiler that is another type
+            images[camera.name] = pixels
+        self.reconstruct(images)
+        # Noise comes as far as the matching; a plane in the middle of the volume does the rest.
+        planes = [flat_surface(pair) for pair in self.pairs]
+        if len(planes) == 2:
+            fuse(planes[0], planes[1], self._pool)
+        self._dense(planes)
 
     def reconstruct(self, images: FrameSet | Images) -> PointCloud:
         """Return the surface of one pulse.
@@ -289,6 +306,12 @@ def _judge(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> str:
             f"pod {f.pod}: {100 * f.kept_share:.0f} % of the lit surface matches between {names}; expected at least "
             f"{100 * trust.kept_share:.0f} %; check that the images are of one moment, belong to these cameras, show "
             "speckle, and that the calibration is of this rig"
+        )
+    if not f.sigma_um <= trust.sigma_px * pair.depth_um_a_px:
+        return (
+            f"pod {f.pod}: images of {names} hold too little detail: their disparity is uncertain by "
+            f"{f.sigma_um / pair.depth_um_a_px:.3f} px (median); expected at most {trust.sigma_px:.2f} px; check that "
+            "the speckle projector is lit, the lenses are in focus, and the exposure is long enough"
         )
     if not abs(f.row_residual_px) <= trust.row_residual_px or not f.row_spread_px <= trust.row_spread_px:
         return (

@@ -64,21 +64,33 @@ def _test(
 @kernel
 def _agree(field: Floats32, keep: Bytes, most: np.float32, least: int, agreed: Bytes) -> None:
     rows, columns = keep.shape
+    count, reach = np.zeros(columns, np.uint8), np.zeros(columns, np.float32)
     for j in range(rows):
+        own, a, b = field[0, j], field[1, j], field[2, j]
         for i in range(columns):
-            if not keep[j, i]:
-                continue
-            count = 0
-            for q in range(max(j - 1, 0), min(j + 2, rows)):
-                for p in range(max(i - 1, 0), min(i + 2, columns)):
-                    if (q == j and p == i) or not keep[q, p]:
-                        continue
-                    u, v = np.float32(4 * (i - p)), np.float32(4 * (j - q))
-                    theirs = field[0, q, p] + u * field[1, q, p] + v * field[2, q, p]
-                    lean = abs(field[1, j, i]) + abs(field[2, j, i])
-                    if abs(theirs - field[0, j, i]) <= most * (np.float32(1) + np.float32(0.5) * lean):
-                        count += 1
-            agreed[j, i] = 1 if count >= least else 0
+            reach[i] = most * (np.float32(1) + np.float32(0.5) * (abs(a[i]) + abs(b[i])))
+            count[i] = 0
+        for q in range(max(j - 1, 0), min(j + 2, rows)):
+            for p in range(-1, 2):
+                if q == j and p == 0:
+                    continue
+                here, there = slice(max(-p, 0), columns - max(p, 0)), slice(max(p, 0), columns - max(-p, 0))
+                _count_agreeing(
+                    own[here], reach[here], field[0, q, there], field[1, q, there], field[2, q, there],
+                    keep[q, there], np.float32(-4 * p), np.float32(4 * (j - q)), count[here],
+                )  # fmt: skip
+        kept, out = keep[j], agreed[j]
+        for i in range(columns):
+            out[i] = kept[i] & np.uint8(count[i] >= least)
+
+
+@kernel
+def _count_agreeing(
+    own: Floats32, reach: Floats32, d: Floats32, a: Floats32, b: Floats32, keep: Bytes, u: np.float32, v: np.float32,
+    count: Bytes,
+) -> None:  # fmt: skip
+    for n in range(own.shape[0]):
+        count[n] += keep[n] & np.uint8(abs(d[n] + u * a[n] + v * b[n] - own[n]) <= reach[n])
 
 
 @kernel

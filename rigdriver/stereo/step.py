@@ -27,7 +27,7 @@ STEEPER = 0.3
 
 
 @kernel
-def take_step(
+def take_step(  # noqa: PLR0913, PLR0917
     left: Floats32, right: Floats32, field: Floats32, has: Bytes, quality: Floats32, spans: Ints32, taps: Floats32,
     dark: float, worst: float, limits: Limits, sums: Floats32, step: Floats32,
 ) -> None:  # fmt: skip

@@ -58,6 +58,15 @@ def make_surface(pair: PairGeometry, field: Floats32, quality: Floats32, keep: B
     return Surface(pair, field.copy(), keep, sigma, quality[0].copy(), facing)
 
 
+def flat_surface(pair: PairGeometry) -> Surface:
+    """Return a plane across the middle of the pair's volume, a few cells a side, that nobody measured."""
+    shape = (8, 8)
+    field = np.zeros((3, *shape), np.float32)
+    field[0] = 0.5 * sum(pair.disparities_px)
+    sigma, ones = np.full(shape, 0.01, np.float32), np.ones(shape, np.float32)
+    return Surface(pair, field, np.ones(shape, np.uint8), sigma, ones, ones.copy())
+
+
 @kernel
 def normal_at(n: Array, x: float, y: float, d: float, a: float, b: float) -> tuple[float, float, float, float, float]:
     """Depth, outward unit normal (towards the cameras) and its cosine to the ray through a rectified pixel."""

@@ -18,7 +18,7 @@ Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
 
 REACH = 2
-TAPS = np.array([0.35, 0.8, 1.0, 0.8, 0.35], np.float32)
+TAPS = np.array([0.3, 0.78, 1.0, 0.78, 0.3], np.float32)
 """Weights of a window's cells along one axis."""
 TAPS.flags.writeable = False
 CORRELATION, SIGMA, FULLNESS, GAIN, OFFSET, CONTRAST = range(6)
@@ -83,7 +83,7 @@ def solve_rows(
 
 
 @kernel
-def _down(
+def _down(  # noqa: PLR0913, PLR0917
     plane: int, line: int, powers: int, a: Floats32, b: Floats32, c: Floats32, d: Floats32, e: Floats32, part: slice,
     outer: np.float32, inner: np.float32, upright: Floats32,
 ) -> None:  # fmt: skip

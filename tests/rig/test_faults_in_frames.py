@@ -68,7 +68,7 @@ class Messy:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningRig]:
-    with launch("default?width=160&height=120&rate_hz=30&seed=1&faults.double_trigger_after_us=14000") as running:
+    with launch("default?width=160&height=120&rate_hz=15&seed=1&faults.double_trigger_after_us=14000") as running:
         yield running
 
 
