@@ -25,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from types import MappingProxyType
@@ -268,6 +268,9 @@ def tell(rows: Sequence[Row]) -> str:
         )
         lines.append(f"{row.contender:10} {median(row.times_ms):8.1f} ms  {figures}  {row.note}")
     ours = rows[0]
+    if ours.score:
+        bands = (f"{b.completeness:.2f} of {b.area_share:.1%} at up to {b.cosines[1]:g}" for b in ours.score.bands)
+        lines.append(f"  {ours.contender} by cosine of the view: " + ", ".join(bands))
     for rival in rows[1:]:
         if ours.score and rival.score:
             faster = median(rival.times_ms) / median(ours.times_ms)
@@ -293,6 +296,7 @@ def to_json(rows: Sequence[Row]) -> list[dict[str, object]]:
         {
             "contender": row.contender, "scene": row.scene, "median_ms": median(row.times_ms), "note": row.note,
             **({name: getattr(row.score, name) for name in names} if row.score else {}),
+            "bands": [asdict(band) for band in row.score.bands] if row.score else [],
         }
         for row in rows
     ]  # fmt: skip

@@ -2,12 +2,14 @@
 
 In: points in any frame, the still scene at mid-exposure, the rig. Out: a `CloudScore`. One rigid motion of the whole
 cloud is fitted, never a scale; then every point counts. Completeness is told over the surface's area that both mono
-cameras of at least one pod see; beside it, over the part of it that faces these cameras by better than 72 degrees.
+cameras of at least one pod see; beside it, over the part of it that faces these cameras by better than 72 degrees, and
+apart for bands of obliqueness: where a surface is seen by less than 6 degrees, a pixel covers 1.5 mm of it and more.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -19,6 +21,8 @@ from rigdriver_sim.scene.world import Still
 
 PROMISE_MM = 0.2
 FACING_COSINE = 0.3
+BANDS = (-1.0, 0.1, 0.2, 0.3, 1.0)
+"""Cosines between which completeness is told apart."""
 _FIT_POINTS = 20_000
 _FIT_WIDTH_MM = 0.1
 
@@ -32,7 +36,17 @@ class Patch:
     area_mm2: Floats
     """(N,), how much surface each stands for."""
     cosine: Floats
-    """(N,), of the steeper of the two cameras' views."""
+    """(N,), of the steeper of the two cameras' views, in the pod that sees it better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The visible surface between two cosines of the better pod's steeper view."""
+
+    cosines: tuple[float, float]
+    area_share: float
+    """Of all visible surface."""
+    completeness: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +63,8 @@ class CloudScore:
     share_within_200um: float
     completeness: float
     completeness_facing: float
+    bands: tuple[Band, ...]
+    """Completeness by obliqueness, the most oblique first."""
     T_world_points: Floats
     """The rigid fit."""
 
@@ -68,6 +84,7 @@ def score_cloud(points_mm: Floats, still: Still, visible: Patch, T_world_points:
     away_um = np.abs(signed_um)
     found = cKDTree(fitted).query(visible.points_mm, distance_upper_bound=PROMISE_MM)[0] <= PROMISE_MM
     facing = visible.cosine > FACING_COSINE
+    bands = tuple(_band(visible, found, low, high) for low, high in pairwise(BANDS))
     return CloudScore(
         points=len(points),
         median_um=float(np.median(away_um)),
@@ -78,8 +95,15 @@ def score_cloud(points_mm: Floats, still: Still, visible: Patch, T_world_points:
         share_within_200um=float((away_um <= 1000 * PROMISE_MM).mean()),
         completeness=_share(found, visible.area_mm2),
         completeness_facing=_share(found[facing], visible.area_mm2[facing]),
+        bands=bands,
         T_world_points=T,
     )
+
+
+def _band(visible: Patch, found: np.ndarray[tuple[int], np.dtype[np.bool_]], low: float, high: float) -> Band:
+    inside = (visible.cosine > low) & (visible.cosine <= high)
+    area = visible.area_mm2[inside]
+    return Band((low, high), float(area.sum() / visible.area_mm2.sum()), _share(found[inside], area))
 
 
 def _share(found: Floats, area_mm2: Floats) -> float:
@@ -127,6 +151,7 @@ def visible_surface(still: Still, pods: Pods, stride_px: int = 4) -> Patch:
             twice = _is_seen(patch.points_mm, other_upper, other_upper_hits)
             twice &= _is_seen(patch.points_mm, other_lower, other_lower_hits)
             patch = Patch(patch.points_mm[~twice], patch.area_mm2[~twice], patch.cosine[~twice])
+        patches = [_best_view(p, upper, hits[upper.name], lower, hits[lower.name]) for p in patches]
         patches.append(patch)
         seen_before.append((upper, hits[upper.name], lower, hits[lower.name]))
     return Patch(
@@ -134,6 +159,20 @@ def visible_surface(still: Still, pods: Pods, stride_px: int = 4) -> Patch:
         np.concatenate([p.area_mm2 for p in patches]),
         np.concatenate([p.cosine for p in patches]),
     )
+
+
+def _best_view(patch: Patch, upper: CameraModel, upper_hits: Hits, lower: CameraModel, lower_hits: Hits) -> Patch:
+    """Raise the cosines of the places that this pod sees better."""
+    points = patch.points_mm
+    both = _is_seen(points, upper, upper_hits) & _is_seen(points, lower, lower_hits)
+    steeper = np.minimum(_view(points, upper, upper_hits), _view(points, lower, lower_hits))
+    return Patch(points, patch.area_mm2, np.where(both, np.maximum(patch.cosine, steeper), patch.cosine))
+
+
+def _view(points: Floats, camera: CameraModel, hits: Hits) -> Floats:
+    pixels = np.rint(np.nan_to_num(camera.lens.project(transform(camera.T_cam_world, points)), nan=-1.0))
+    columns, rows = np.clip(pixels, 0, [camera.width - 1, camera.height - 1]).astype(np.int64).T
+    return _facing(hits, camera, rows, columns, points)
 
 
 def _seen_from(camera: CameraModel, hits: Hits, stride: int, other: CameraModel, other_hits: Hits) -> Patch:

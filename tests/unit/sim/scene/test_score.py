@@ -69,6 +69,23 @@ def test_noise_along_the_normal_scores_as_large_as_it_is(face: Renderer, visible
     assert abs(score.median_um - 20.0 * 0.6745) < 0.8
 
 
+def test_completeness_is_told_apart_by_obliqueness(face: Renderer, visible: Patch) -> None:
+    oblique = visible.cosine <= 0.3
+    score = score_cloud(visible.points_mm[~oblique], face.still(0.0), visible)
+    *grazing, facing = score.bands
+    assert facing.completeness > 0.999
+    assert all(band.completeness < 0.5 for band in grazing[:2])
+    assert sum(band.area_share for band in score.bands) == pytest.approx(1.0)
+    assert sum(b.area_share * b.completeness for b in score.bands if b.area_share) == pytest.approx(score.completeness)
+    assert facing.area_share == pytest.approx(visible.area_mm2[~oblique].sum() / visible.area_mm2.sum())
+
+
+def test_a_place_that_both_pods_see_has_the_cosine_of_the_better_view(visible: Patch) -> None:
+    # The bridge of the nose looks between the pods, which stand 90 degrees apart: either sees it by 45 degrees or so.
+    middle = np.abs(visible.points_mm[:, 0]) < 2
+    assert np.median(visible.cosine[middle]) > 0.5
+
+
 def test_an_outlier_counts_and_half_a_cloud_is_half_complete(face: Renderer, visible: Patch) -> None:
     half = visible.points_mm[visible.points_mm[:, 0] < 0]
     score = score_cloud(np.concatenate([half, [[0.0, 0.0, 200.0]]]), face.still(0.0), visible)
