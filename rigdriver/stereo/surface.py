@@ -20,8 +20,8 @@ Array = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
-MOST_SIGMA_MM, MOST_SIGMA_PX = 0.05, 0.1
-"""Cells that are less certain are dropped. Four times that are the 0.2 mm that the rig promises; cameras too
+MOST_SIGMA_MM, MOST_SIGMA_PX = 0.04, 0.1
+"""Cells that are less certain are dropped. Five times that are the 0.2 mm that the rig promises; cameras too
 coarse for the promise keep what their pixels allow, as a disparity."""
 SIGMA_FACTOR = 2.4
 """What smoothing, resampling and the repeated correction add to the windows' own sigma; found on simulated faces."""
