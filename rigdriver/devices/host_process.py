@@ -28,7 +28,8 @@ _logger = logging.getLogger(__name__)
 _MODULE = "rigdriver.devices.genicam_host"
 _START_TIMEOUT_S = 30.0
 _END_TIMEOUT_S = 2.0
-_LOG_LINES = 20
+_LOG_LINES = 120
+"""Python's trace of a crash begins with what it was, and goes on for up to a hundred lines."""
 _LOG_LINE_CHARACTERS = 500
 _READ_BYTES = 65536
 _MOST_DESCRIPTORS = 32

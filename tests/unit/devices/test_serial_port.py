@@ -137,14 +137,16 @@ def test_a_fork_neither_keeps_the_port_nor_ends_it(pty: Pty, has_socket: bool) -
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}" if has_socket else pty.url, poll_s=1.0)
         peer = server.accept()[0] if has_socket else None
-        ear, mouth = os.pipe()
+        (begun_out, begun_in), (ear, mouth) = os.pipe(), os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(mouth)
             port.close()
+            os.write(begun_in, b"!")
             os.read(ear, 1)
             os._exit(0)
         os.close(ear)
+        os.read(begun_out, 1)
         if peer is not None:
             peer.sendall(b"alive")
         else:
@@ -156,6 +158,7 @@ def test_a_fork_neither_keeps_the_port_nor_ends_it(pty: Pty, has_socket: bool) -
             peer.close()
         else:
             SerialPort(pty.url).close()
-        os.close(mouth)
+        for fd in (mouth, begun_out, begun_in):
+            os.close(fd)
         os.waitpid(pid, 0)
         assert heard.startswith(b"a")
