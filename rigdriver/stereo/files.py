@@ -41,7 +41,7 @@ def write_cloud(cloud: PointCloud, path: Path) -> None:
     try:
         with path.open("wb") as stream:
             stream.write(("\n".join(head) + "\n").encode("ascii"))
-            rows.tofile(stream)
+            stream.write(rows.view(np.uint8).data)  # `tofile` would not say why it failed
     except OSError as exc:
         path.unlink(missing_ok=True)  # half a cloud is none
         raise OSError(exc.errno or errno.EIO, exc.strerror or str(exc), str(path)) from exc

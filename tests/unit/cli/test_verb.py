@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 import typer
 
+from rigdriver.cli import main
 from rigdriver.cli.verb import expect_to_go_on, undisturbed, verb
 from rigdriver.errors import CameraMissing, LinkLost
 
@@ -139,3 +140,10 @@ def test_an_error_in_our_own_code_is_not_hidden():
 
     with pytest.raises(ZeroDivisionError):
         verb(act)()
+
+
+def test_ctrl_c_before_a_verb_has_begun_is_no_traceback(mocker):
+    mocker.patch("rigdriver.cli.app", side_effect=KeyboardInterrupt)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130

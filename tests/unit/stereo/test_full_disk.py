@@ -21,6 +21,8 @@ def test_half_a_cloud_is_removed_and_its_file_named(tmp_path, monkeypatch):
     path = tmp_path / "000000.ply"
     real = type(path).open
 
+    written = []
+
     class Full:
         def __init__(self, stream):
             self._stream = stream
@@ -32,8 +34,9 @@ def test_half_a_cloud_is_removed_and_its_file_named(tmp_path, monkeypatch):
             self._stream.close()
 
         def write(self, data):
-            self._stream.write(data[:10])
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            written.append(self._stream.write(data[:10]))
+            if len(written) == 2:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(type(path), "open", lambda self, *rest, **more: Full(real(self, *rest, **more)))
     with pytest.raises(OSError, match=r"000000\.ply") as told:
