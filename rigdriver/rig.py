@@ -26,6 +26,7 @@ from rigdriver.devices.cameras import Cameras
 from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.errors import CameraError, RigError, ScheduleError, StateError, gather
 from rigdriver.lifecycle import Lifecycle, RigState
+from rigdriver.ownership import Owner
 from rigdriver.run.bench_run import BenchRun
 from rigdriver.run.frame_sets import FrameSets
 from rigdriver.run.run import Run
@@ -50,6 +51,7 @@ class Rig:
     def __init__(self, config: RigConfig, box: TriggerBox | None, cameras: Cameras, stack: ExitStack) -> None:
         """Use `Rig.open`."""
         self.config = config
+        self._owner = Owner()
         self._box = box
         self.cameras = cameras
         self._stack = stack
@@ -103,6 +105,7 @@ class Rig:
             StateError: the rig is closed, or another run is under way.
         """
         frames = None if frames is None else operator.index(frames)  # TypeError for 1.5 frames
+        self._owner.expect_here(f"rig {self.config.name}")
         if self.state is not RigState.OPEN:
             raise StateError(f"rig {self.config.name} is {self.state.value}: end that run first, or open the rig again")
         if self.config.schedule.mode != "box":
@@ -132,8 +135,13 @@ class Rig:
         return sizes
 
     def close(self) -> None:
-        """Turn all outputs off and give the devices back. Closing twice is harmless."""
+        """Turn all outputs off and give the devices back. Closing twice is harmless.
+
+        A fork of the process that opened the rig leaves it alone.
+        """
         atexit.unregister(self.close)
+        if not self._owner.is_here:
+            return
         with self._closing, self._stack:
             if self.state is RigState.CLOSED:
                 return

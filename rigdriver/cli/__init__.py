@@ -7,6 +7,7 @@ stdout. A verb composes what lies below it; this package refuses to measure, mat
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from typing import Annotated
 
 import typer
@@ -69,4 +70,7 @@ def _options(
 
 def main() -> None:
     """Run the command line of this process."""
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:  # before a verb has begun, or behind its end
+        sys.exit(130)

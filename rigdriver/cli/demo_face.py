@@ -19,6 +19,7 @@ import numpy.typing as npt
 from rigdriver.calibration.file import load
 from rigdriver.cli.screen import note, show
 from rigdriver.cli.sim import answer_of
+from rigdriver.cli.verb import undisturbed
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.frames import FrameSet
 
@@ -47,11 +48,12 @@ class Shot:
 
 def measure_face(shot: Shot, scenario: str, out: Path) -> bool | None:
     """Measure, draw, tell; whether it is as good as it must be. None when there is nothing to measure."""
-    from rigdriver.stereo.files import write_cloud, write_mesh  # noqa: PLC0415  compiled code is slow to import
-    from rigdriver.stereo.mesh import make_mesh  # noqa: PLC0415
-    from rigdriver.stereo.pictures import up_of  # noqa: PLC0415
-    from rigdriver.stereo.reconstruct import CellReconstructor  # noqa: PLC0415
-    from rigdriver.stereo.solid import close_for_printing  # noqa: PLC0415
+    with undisturbed():
+        from rigdriver.stereo.files import write_cloud, write_mesh  # noqa: PLC0415  compiled code is slow to import
+        from rigdriver.stereo.mesh import make_mesh  # noqa: PLC0415
+        from rigdriver.stereo.pictures import up_of  # noqa: PLC0415
+        from rigdriver.stereo.reconstruct import CellReconstructor  # noqa: PLC0415
+        from rigdriver.stereo.solid import close_for_printing  # noqa: PLC0415
 
     folder = out / "face"
     shutil.rmtree(folder, ignore_errors=True)

@@ -8,9 +8,11 @@ are. This file refuses to know proofs.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
@@ -89,6 +91,10 @@ class ImageWriter:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self._encode(pixels))
+        except OSError as exc:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)  # half an image is none
+            raise OSError(exc.errno or errno.EIO, exc.strerror or str(exc), str(path)) from exc
         finally:
             with self._room:
                 self._waiting_bytes -= pixels.nbytes

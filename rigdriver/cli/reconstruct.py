@@ -23,7 +23,7 @@ from rigdriver.cli.image_writer import ImageFormat, ImageWriter
 from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note, progress_bar, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
-from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
+from rigdriver.cli.verb import CHECK_FAILED, GOOD, expect_to_go_on, undisturbed, verb
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.frames import FrameSet
@@ -77,9 +77,10 @@ def reconstruct(  # noqa: PLR0913, PLR0917
     json: JsonOption = False,
 ) -> int:
     """Measure surfaces: point clouds with uncertainty, meshes, pictures."""
-    from rigdriver.stereo.folder import ImageFolder  # noqa: PLC0415  compiled code is slow to import
-    from rigdriver.stereo.reconstruct import CellReconstructor, StereoSettings  # noqa: PLC0415
-    from rigdriver.stereo.results import Results  # noqa: PLC0415
+    with undisturbed():
+        from rigdriver.stereo.folder import ImageFolder  # noqa: PLC0415  compiled code is slow to import
+        from rigdriver.stereo.reconstruct import CellReconstructor, StereoSettings  # noqa: PLC0415
+        from rigdriver.stereo.results import Results  # noqa: PLC0415
 
     if source is not None and (live or rig or sim or scenario):
         raise UsageError(f"{source}: a folder is not live; give the folder, or a rig with --rig or --sim, not both")
@@ -103,6 +104,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917
             known.check_rig(config)
             if live:
                 made.warm_up()  # compiling loops would cost the first frame sets
+            expect_to_go_on()
             opened = stack.enter_context(Rig.open(_dropping(config) if live else config))
             known.check_sizes(opened.sizes_px())
             trains = FlashTrains(opened, frames, rate_hz)

@@ -7,6 +7,7 @@ know the verbs.
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import signal
@@ -30,12 +31,35 @@ COULD_NOT_TELL = 2
 _SIGNALLED = 128
 
 
+_received: list[int] = []
+"""Signals of the verb under way."""
+_holds: list[bool] = []
+"""Not empty while signals wait."""
+
+
 class _Stopped(KeyboardInterrupt):
     """SIGINT or SIGTERM arrived; it unwinds like Ctrl-C, so every output is switched off on the way."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait: packages with compiled code swallow what is raised while they load."""
+    _holds.append(True)
+    try:
+        yield
+    finally:
+        _holds.pop()
+    expect_to_go_on()
+
+
+def expect_to_go_on() -> None:
+    """Stop if a signal came that waited, or that somebody swallowed; call it before anything flashes."""
+    if _received and not _holds:
+        raise _Stopped(_received[0])
 
 
 def verb(act: Callable[Arguments, int]) -> Callable[Arguments, None]:
@@ -52,12 +76,13 @@ def _guarded(act: Callable[[], int]) -> int:
     """Run a verb; a device that fails while Ctrl-C closes it does not turn the stop into an error."""
     if sys.stdout is None:  # started with a closed stdout: results go nowhere, the exit status still tells
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
-    received: list[int] = []
+    received = _received
+    received.clear()
     with _stop_signals(received):
         try:
             status = act()
             sys.stdout.flush()  # here, where a reader that has gone can still be answered for
-            return status
+            return _SIGNALLED + received[0] if received else status
         except KeyboardInterrupt:
             return _SIGNALLED + (received[0] if received else signal.SIGINT)
         except BrokenPipeError:
@@ -72,7 +97,8 @@ def _guarded(act: Callable[[], int]) -> int:
             if received:
                 return _SIGNALLED + received[0]
             where = f"{exc.filename}: " if exc.filename else ""
-            complain(f"{where}{exc.strerror or exc}")
+            remedy = "; make room or name another folder" if exc.errno == errno.ENOSPC else ""
+            complain(f"{where}{exc.strerror or exc}{remedy}")
             return COULD_NOT_TELL
 
 
@@ -83,7 +109,7 @@ def _stop_signals(received: list[int]) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
         received.append(number)
-        if len(received) == 1:
+        if len(received) == 1 and not _holds:
             raise _Stopped(number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

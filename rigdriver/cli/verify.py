@@ -21,7 +21,7 @@ from rigdriver.cli.acceptance_lock import DEFAULT_FOLDER, HISTORY
 from rigdriver.cli.reconstruct import calibration_file
 from rigdriver.cli.screen import progress_bar, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
-from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
+from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
 from rigdriver.cli.verify_live import Certificate, Gallery, Patience, load_tools, take_live
 from rigdriver.config import AcceptanceConfig, RigConfig
 from rigdriver.errors import UsageError
@@ -81,7 +81,8 @@ def verify(  # noqa: PLR0913, PLR0917
     json: JsonOption = False,
 ) -> int:
     """Verify the rig with certified artefacts."""
-    from rigdriver.stereo.reconstruct import CellReconstructor  # noqa: PLC0415  compiled code is slow to import
+    with undisturbed():
+        from rigdriver.stereo.reconstruct import CellReconstructor  # noqa: PLC0415  compiled code is slow to import
 
     folders = {k: f for k, f in ((Artefact.BALL_BAR, ball_bar), (Artefact.PLATE, plate)) if f is not None}
     wanted = _wanted(folders, take)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, StateError
+from rigdriver.ownership import Owner
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register, V
 from rigdriver.wire.session import (
@@ -62,6 +63,7 @@ class BoxLink:
 
     def __init__(self, port: BytePort, reply_timeout_s: float, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self.name = f"trigger box on {port.url}"
+        self.owner = Owner()
         self.on_event: Callable[[Message, int], None] | None = None
         """Called with each event message and the host time at which it was read."""
         self.is_fenced = False
@@ -182,6 +184,7 @@ class BoxLink:
             raise StateError(
                 f"{self.name}: {what} from inside an event would wait for itself; hand it to another thread"
             )
+        self.owner.expect_here(self.name)
         if not self._requests.acquire(timeout=(attempts + 1) * (ATTEMPTS + 1) * self._timeout_ns / 1e9 + 1):
             raise NoReply(f"{self.name}: {what} found no turn; other requests get no reply, check the cable")
         try:

@@ -22,12 +22,14 @@ from pathlib import Path
 
 from rigdriver.devices.genicam_host.messages import Kind, MessageReader, decode_json, encode, error_from_json
 from rigdriver.errors import HostProcessLost, StateError
+from rigdriver.ownership import Owner
 
 _logger = logging.getLogger(__name__)
 _MODULE = "rigdriver.devices.genicam_host"
 _START_TIMEOUT_S = 30.0
 _END_TIMEOUT_S = 2.0
-_LOG_LINES = 20
+_LOG_LINES = 120
+"""Python's trace of a crash begins with what it was, and goes on for up to a hundred lines."""
 _LOG_LINE_CHARACTERS = 500
 _READ_BYTES = 65536
 _MOST_DESCRIPTORS = 32
@@ -48,6 +50,7 @@ class HostProcess:
         `on_event` and `on_lost` are called on the thread "cameras"; `on_lost` once, unless `close` came first. The
         child counts as hanging when it neither beats nor answers for `silence_timeout_s`.
         """
+        self._owner = Owner()
         self._on_event = on_event
         self._on_lost = on_lost
         self._silence_timeout_s = max(silence_timeout_s, 1.0)
@@ -90,6 +93,7 @@ class HostProcess:
         """
         if threading.current_thread() is self._thread:
             raise StateError("cameras: a sink must not ask its cameras; hand the event to another thread first")
+        self._owner.expect_here("cameras")
         with self._request_lock:
             if self._is_closing or self._lost is not None:
                 raise self._lost or StateError("cameras: closed; open them again")
@@ -109,7 +113,12 @@ class HostProcess:
         return reply, fds
 
     def close(self, timeout_s: float) -> None:
-        """End the child: ask it, wait, kill it. Idempotent, and over within `timeout_s` and a little."""
+        """End the child: ask it, wait, kill it. Idempotent, and over within `timeout_s` and a little.
+
+        A fork of the process that started it leaves it alone.
+        """
+        if not self._owner.is_here:
+            return
         if not self._is_closing:
             try:
                 self.request("close", {}, timeout_s)

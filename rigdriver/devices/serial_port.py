@@ -7,7 +7,10 @@ and two errors: `PortUnavailable` while opening, `LinkLost` afterwards. This fil
 from __future__ import annotations
 
 import errno
+import os
+from contextlib import suppress
 from dataclasses import dataclass
+from weakref import WeakSet
 
 import serial
 from serial.tools import list_ports
@@ -64,6 +67,7 @@ class SerialPort:
             )
         except (OSError, ValueError) as exc:
             raise PortUnavailable(f"trigger box port {url}: {_why(exc)}") from exc
+        _open_ports.add(self)
 
     def read(self) -> bytes:
         """Return the bytes that have come, or none after the poll time. LinkLost when the port is gone."""
@@ -94,10 +98,35 @@ class SerialPort:
         """Close the port. Closing twice is harmless."""
         self._serial.close()
 
+    def replace_by(self, descriptor: int) -> None:
+        """Let the port be what `descriptor` is, in this process alone; OSError when it is closed."""
+        os.dup2(descriptor, self._serial.fileno(), inheritable=False)
+
     def _lost(self, exc: Exception) -> LinkLost:
         return LinkLost(
             f"trigger box on {self.url}: the port is gone ({exc}); check its cable and power, open it again"
         )
+
+
+_open_ports: WeakSet[SerialPort] = WeakSet()
+
+
+def _let_go() -> None:
+    """Put nothing in the place of ports that a forked child has inherited.
+
+    It would keep them locked when its parent has closed them; closing them as pyserial does would end a link by socket
+    for the parent too.
+    """
+    with suppress(OSError):
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for port in list(_open_ports):
+            with suppress(OSError, ValueError):
+                port.replace_by(nothing)
+        os.close(nothing)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def _why(exc: Exception) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.frames import Pixels
+from rigdriver.ownership import Owner
 
 HEADROOM_BYTES: Final = 64
 """Before each slot; nobody's pixels, at the writer's disposal."""
@@ -123,10 +124,11 @@ class SlotReader:
         self._kept = slots if kept is None else kept
         self._stride = _whole_pages(slot_bytes)
         self._first = _whole_pages(slots)
+        self._owner = Owner()
         self._ledger = mmap.mmap(fd, self._first)
         self._map = mmap.mmap(fd, self._first + self._stride * slots, prot=mmap.PROT_READ)
-        self._owner = np.frombuffer(self._map, np.uint8)
-        self._address: int = self._owner.__array_interface__["data"][0]
+        self._memory = np.frombuffer(self._map, np.uint8)
+        self._address: int = self._memory.__array_interface__["data"][0]
         self.copied = 0
         """Frames copied to ordinary memory because too few slots were free."""
 
@@ -146,7 +148,7 @@ class SlotReader:
             raise ValueError(
                 f"slot {slot} of {self.slots} with {self.slot_bytes} bytes cannot hold {tuple(shape)} {kind}"
             )
-        memory = _SlotMemory(self._address + self._first + slot * self._stride, shape, kind, self._owner)
+        memory = _SlotMemory(self._address + self._first + slot * self._stride, shape, kind, self._memory)
         array: Pixels = np.asarray(memory)
         if (self.slots - self.free) * 2 > self._kept:
             array = array.copy()
@@ -154,13 +156,15 @@ class SlotReader:
             self.copied += 1
             self.give_back(slot)
         else:
-            weakref.finalize(memory, _give_back, self._ledger, slot).atexit = False
+            weakref.finalize(memory, _give_back, self._ledger, slot, self._owner).atexit = False
         return array
 
     def give_back(self, slot: int) -> None:
         """Return a slot that nobody looks at."""
-        _give_back(self._ledger, slot)
+        _give_back(self._ledger, slot, self._owner)
 
 
-def _give_back(ledger: mmap.mmap, slot: int) -> None:
-    ledger[slot] = _FREE
+def _give_back(ledger: mmap.mmap, slot: int, owner: Owner) -> None:
+    # What a forked child drops, its parent may still look at.
+    if owner.is_here:
+        ledger[slot] = _FREE

@@ -238,8 +238,8 @@ class TriggerBox:
     # -- end ---------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Stop the box as well as the link allows, and close the port. Closing twice is harmless."""
-        if self._closing.is_set():
+        """Stop the box as well as the link allows, and close the port. Closing twice, or in a fork, is harmless."""
+        if self._closing.is_set() or not self._link.owner.is_here:
             return
         try:
             self.stop(now=True)

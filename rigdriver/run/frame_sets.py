@@ -15,6 +15,7 @@ from typing import Self
 from rigdriver.errors import RigError, StateError
 from rigdriver.frames import FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState
+from rigdriver.ownership import Owner
 from rigdriver.run.queues import Outbox
 from rigdriver.run.statistics import RunStatistics
 
@@ -33,6 +34,7 @@ class FrameSets(ABC):
     """
 
     def __init__(self, lifecycle: Lifecycle, outbox: Outbox[FrameSet]) -> None:
+        self._owner = Owner()
         self._lifecycle = lifecycle
         self._outbox = outbox
         self._halt = Event()
@@ -49,6 +51,7 @@ class FrameSets(ABC):
             SyncLost: a camera's clock could not be tied to the box's; the message says which and why.
             DeviceError: a device failed.
         """
+        self._owner.expect_here("this run")
         with self._gate:
             if self._is_closed:
                 raise StateError("this run is over; ask the rig for a new one")
@@ -69,7 +72,9 @@ class FrameSets(ABC):
         """End after the pulse under way; frames that are on their way still come. Returns at once."""
 
     def close(self) -> None:
-        """Turn all outputs off now and let the cameras rest. Closing twice is harmless."""
+        """Turn all outputs off now and let the cameras rest. Closing twice, or in a fork, is harmless."""
+        if not self._owner.is_here:
+            return
         self._halt.set()
         with self._gate:
             if self._is_closed:
@@ -100,6 +105,7 @@ class FrameSets(ABC):
         try:
             self.start()
             while True:
+                self._owner.expect_here("this run")
                 try:
                     frame_set = self._outbox.take(TURN_S)
                 except StopIteration:

@@ -6,6 +6,7 @@ of a cloud, because that one carries sigma and quality. This file refuses to kno
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -37,9 +38,13 @@ def write_cloud(cloud: PointCloud, path: Path) -> None:
     head = ["ply", "format binary_little_endian 1.0", "comment millimetres"]
     head += [f"comment pod {n} {name}" for n, name in enumerate(cloud.pod_names)]
     head += [f"element vertex {len(cloud)}", *(f"property {names[kind]} {name}" for name, kind in kinds), "end_header"]
-    with path.open("wb") as stream:
-        stream.write(("\n".join(head) + "\n").encode("ascii"))
-        rows.tofile(stream)
+    try:
+        with path.open("wb") as stream:
+            stream.write(("\n".join(head) + "\n").encode("ascii"))
+            stream.write(rows.view(np.uint8).data)  # `tofile` would not say why it failed
+    except OSError as exc:
+        path.unlink(missing_ok=True)  # half a cloud is none
+        raise OSError(exc.errno or errno.EIO, exc.strerror or str(exc), str(path)) from exc
 
 
 def write_mesh(mesh: SurfaceMesh, path: Path) -> None:

@@ -87,12 +87,22 @@ _TURN_CODE = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CO
 
 
 def default_volume(calibration: RigCalibration, share: float = 0.16) -> WorkingVolume:
-    """Return a ball about the point that all geometry cameras look at, its radius a `share` of their distance."""
+    """Return a ball about the point that all geometry cameras look at, its radius a `share` of their distance.
+
+    Raises:
+        CalibrationMismatch: there is no such point.
+    """
     cameras = [camera for camera in calibration if camera.role == "geometry"]
     centres = np.stack([camera.centre_mm for camera in cameras])
     axes = np.stack([camera.T_cam_world[2, :3] for camera in cameras])
     away = np.eye(3)[None] - axes[:, :, None] * axes[:, None, :]
-    point = np.linalg.solve(away.sum(axis=0), np.einsum("nij,nj->i", away, centres))
+    try:
+        point = np.linalg.solve(away.sum(axis=0), np.einsum("nij,nj->i", away, centres))
+    except np.linalg.LinAlgError:
+        raise CalibrationMismatch(
+            "the geometry cameras look in parallel, so there is no point that all look at; turn them towards the face, "
+            "or give a WorkingVolume"
+        ) from None
     distance = float(np.mean(np.linalg.norm(centres - point, axis=1)))
     return WorkingVolume((float(point[0]), float(point[1]), float(point[2])), share * distance, 0.7 * share * distance)
 
@@ -115,9 +125,10 @@ def make_pair(calibration: RigCalibration, pod: str, names: tuple[str, str], vol
     """Lay out the rectified pair of one pod.
 
     Raises:
-        CalibrationMismatch: the cameras do not both look at the working volume.
+        CalibrationMismatch: the cameras do not both look at the working volume, or something is no usable number.
     """
     left, right = calibration[names[0]], calibration[names[1]]
+    _check_numbers(pod, (left, right), volume)
     R = _pair_rotation(left, right)
     baseline = float(np.linalg.norm(right.centre_mm - left.centre_mm))
     focal = float(np.mean([left.K[0, 0], left.K[1, 1], right.K[0, 0], right.K[1, 1]]))
@@ -127,13 +138,21 @@ def make_pair(calibration: RigCalibration, pod: str, names: tuple[str, str], vol
             f"pod {pod}: the working volume lies {middle[2]:.0f} mm before {left.name}; expected more than "
             f"{2 * volume.radius_mm:.0f} mm; check the calibration's poses"
         )
+    if middle[2] <= volume.half_depth_mm:
+        raise CalibrationMismatch(
+            f"pod {pod}: the working volume is {volume.half_depth_mm:.0f} mm deep to each side and reaches behind "
+            f"{left.name}; expected less than {middle[2]:.0f} mm"
+        )
     near, far = middle[2] - volume.half_depth_mm, middle[2] + volume.half_depth_mm
     low, high = _extent(left, R, volume), _extent(right, R, volume)
     x0, y0 = focal * low[0][0], focal * max(low[0][1], high[0][1])
     width = focal * (low[1][0] - low[0][0])
     height = focal * min(low[1][1], high[1][1]) - y0
     if width < BLOCK_PX or height < BLOCK_PX:
-        raise CalibrationMismatch(f"pod {pod}: {left.name} and {right.name} share no field; check their poses")
+        raise CalibrationMismatch(
+            f"pod {pod}: {left.name} and {right.name} share no field of the working volume; check "
+            "their poses, and the volume's place and size"
+        )
     size = tuple(int(np.ceil(v / BLOCK_PX)) * BLOCK_PX for v in (width, height))
     # The right image is shifted by the mean disparity, so that both hold the volume.
     shift = focal * baseline / middle[2]
@@ -149,6 +168,23 @@ def make_pair(calibration: RigCalibration, pod: str, names: tuple[str, str], vol
         size_px=(size[0], size[1]), disparities_px=(float(parallel[0] - shift), float(parallel[1] - shift)),
         nodes=(made[0][0], made[1][0]), turns=(made[0][1], made[1][1]),
     )  # fmt: skip
+
+
+def _check_numbers(pod: str, cameras: tuple[CameraCalibration, ...], volume: WorkingVolume) -> None:
+    """Refuse what would end in arithmetic without a meaning."""
+    for camera in cameras:
+        numbers = (camera.K, camera.distortion, camera.T_cam_world)
+        if not all(np.isfinite(n).all() for n in numbers) or not min(camera.K[0, 0], camera.K[1, 1]) > 0:
+            raise CalibrationMismatch(
+                f"camera {camera.name}: its calibration holds what is no number, or a focal length that is not above "
+                "0; calibrate again"
+            )
+    sizes = (volume.radius_mm, volume.half_depth_mm)
+    if not np.isfinite([*volume.centre_mm, *sizes]).all() or not min(sizes) > 0:
+        raise CalibrationMismatch(
+            f"pod {pod}: {volume}: expected finite numbers, radius and half depth above 0; check the working volume "
+            "and the calibration's poses"
+        )
 
 
 def _pair_rotation(left: CameraCalibration, right: CameraCalibration) -> Array:

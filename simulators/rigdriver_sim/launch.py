@@ -37,6 +37,7 @@ class RunningRig:
     """A simulated rig in a process of its own; a context manager."""
 
     def __init__(self, child: subprocess.Popen[bytes], folder: Path, ready: dict[str, Any]) -> None:
+        self._owner_pid = os.getpid()
         self._child = child
         self.folder = folder
         self.rig_file = Path(ready["rig_file"])
@@ -64,7 +65,9 @@ class RunningRig:
         return [json.loads(line) for line in self.truth_file.read_text(encoding="utf-8").splitlines()]
 
     def close(self) -> None:
-        """End the rig and remove its folder; closing twice is harmless."""
+        """End the rig and remove its folder; closing twice, or in a fork, is harmless."""
+        if os.getpid() != self._owner_pid:
+            return
         _end(self._child)
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -6,11 +6,13 @@ traceback for what a user or a device did.
 
 import os
 import signal
+from contextlib import suppress
 
 import pytest
 import typer
 
-from rigdriver.cli.verb import verb
+from rigdriver.cli import main
+from rigdriver.cli.verb import expect_to_go_on, undisturbed, verb
 from rigdriver.errors import CameraMissing, LinkLost
 
 
@@ -39,7 +41,9 @@ def test_a_full_disk_is_one_line_and_status_2(capsys):
         raise OSError(28, "No space left on device", "out/left/000001.png")
 
     assert exit_status(act) == 2
-    assert capsys.readouterr().err == "error: out/left/000001.png: No space left on device\n"
+    assert capsys.readouterr().err == (
+        "error: out/left/000001.png: No space left on device; make room or name another folder\n"
+    )
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -74,6 +78,43 @@ def test_a_second_ctrl_c_does_not_break_the_closing():
     assert closed == [True]
 
 
+def test_ctrl_c_that_somebody_swallows_still_ends_the_verb_and_tells_so():
+    reached = []
+
+    def act() -> int:
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.pause()
+        expect_to_go_on()
+        reached.append(True)
+        return 0
+
+    def act_without_asking() -> int:
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.pause()
+        return 0
+
+    assert exit_status(act) == 130
+    assert reached == []
+    assert exit_status(act_without_asking) == 130
+    assert exit_status(lambda: 0) == 0
+
+
+def test_ctrl_c_waits_while_it_would_be_swallowed():
+    steps = []
+
+    def act() -> int:
+        with undisturbed():
+            os.kill(os.getpid(), signal.SIGINT)
+            steps.append("loaded")
+        steps.append("went on")
+        return 0
+
+    assert exit_status(act) == 130
+    assert steps == ["loaded"]
+
+
 def test_a_link_that_dies_of_the_same_ctrl_c_is_no_error(capsys):
     def act() -> int:
         try:
@@ -99,3 +140,10 @@ def test_an_error_in_our_own_code_is_not_hidden():
 
     with pytest.raises(ZeroDivisionError):
         verb(act)()
+
+
+def test_ctrl_c_before_a_verb_has_begun_is_no_traceback(mocker):
+    mocker.patch("rigdriver.cli.app", side_effect=KeyboardInterrupt)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130

@@ -128,3 +128,37 @@ def test_ports_are_listed_in_the_order_of_their_names(mocker: MockerFixture) -> 
         PortInfo("/dev/ttyACM0", "Board", "Maker", "E66", "2e8a:000a"),
         PortInfo("/dev/ttyS0", "", "", "", ""),
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("has_socket", [False, True])
+def test_a_fork_neither_keeps_the_port_nor_ends_it(pty: Pty, has_socket: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}" if has_socket else pty.url, poll_s=1.0)
+        peer = server.accept()[0] if has_socket else None
+        (begun_out, begun_in), (ear, mouth) = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(mouth)
+            port.close()
+            os.write(begun_in, b"!")
+            os.read(ear, 1)
+            os._exit(0)
+        os.close(ear)
+        os.read(begun_out, 1)
+        if peer is not None:
+            peer.sendall(b"alive")
+        else:
+            os.write(pty.master, b"alive")
+        heard = port.read()
+        port.close()
+        if peer is not None:
+            assert peer.recv(1) == b""
+            peer.close()
+        else:
+            SerialPort(pty.url).close()
+        for fd in (mouth, begun_out, begun_in):
+            os.close(fd)
+        os.waitpid(pid, 0)
+        assert heard.startswith(b"a")

@@ -170,3 +170,20 @@ def test_cycles_leave_no_descriptor_behind() -> None:
         del writer, reader, pixels
     gc.collect()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_slot_comes_back_only_when_its_owner_drops_it_not_a_fork(pair: Pair) -> None:
+    writer, reader = pair
+    pixels = [reader.pixels(fill(writer, 7), SHAPE, np.uint8)]
+    pid = os.fork()
+    if pid == 0:
+        pixels.clear()
+        gc.collect()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert writer.free() == [1, 2, 3]
+    pixels.clear()
+    gc.collect()
+    assert writer.free() == [0, 1, 2, 3]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 
-from rigdriver.calibration.calibration import CameraCalibration
+from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.stereo.reconstruct import CellReconstructor, reconstruct
+from rigdriver.stereo.rectify import WorkingVolume
 
 # 640 x 480: 0.47 mm and 1.35 mm of depth a pixel, so 0.02 px are 27 um.
 MEDIAN_UM, RMS_UM = 40.0, 140.0
@@ -155,3 +159,42 @@ def test_sixteen_bit_images_give_the_same_surface(head, face_cloud):
     cloud = reconstruct(images, head.calibration)
     assert abs(len(cloud) - len(face_cloud)) < 0.02 * len(face_cloud)
     assert np.median(np.abs(head.errors_um(cloud))) < MEDIAN_UM
+
+
+def _with_upper(calibration: RigCalibration, **changes) -> RigCalibration:
+    """The calibration with something else in left_upper."""
+    cameras = {**calibration.cameras, "left_upper": replace(calibration["left_upper"], **changes)}
+    return replace(calibration, cameras=MappingProxyType(cameras))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"K": np.full((3, 3), np.nan)},
+        {"K": np.diag([0.0, 0.0, 1.0])},
+        {"distortion": np.full(5, np.inf)},
+        {"T_cam_world": np.full((4, 4), np.nan)},
+    ],
+)
+def test_a_calibration_that_holds_no_numbers_is_refused_with_the_cameras_name(head, changes):
+    with pytest.raises(CalibrationMismatch, match="left_upper: its calibration holds"):
+        CellReconstructor(_with_upper(head.calibration, **changes))
+
+
+@pytest.mark.parametrize(
+    ("radius_mm", "half_depth_mm", "centre_mm"),
+    [(0.0, 50.0, 0.0), (-5.0, 50.0, 0.0), (100.0, np.inf, 0.0), (100.0, 5e3, 0.0), (100.0, 50.0, np.nan), (2, 2, 0)],
+)
+def test_a_volume_in_which_nothing_can_be_measured_is_refused(head, radius_mm, half_depth_mm, centre_mm):
+    volume = WorkingVolume((centre_mm, 0.0, 0.0), radius_mm, half_depth_mm)
+    with pytest.raises(CalibrationMismatch, match="volume"):
+        CellReconstructor(head.calibration, volume)
+
+
+def test_cameras_that_look_in_parallel_need_a_volume(head):
+    cameras = {
+        name: replace(c, T_cam_world=np.block([[np.eye(3), -c.centre_mm[:, None]], [np.zeros((1, 3)), 1.0]]))
+        for name, c in head.calibration.cameras.items()
+    }
+    with pytest.raises(CalibrationMismatch, match="parallel"):
+        CellReconstructor(replace(head.calibration, cameras=MappingProxyType(cameras)))

@@ -1,0 +1,34 @@
+"""Which process opened a thing: a forked child inherits descriptors and shared memory that are not its own to use.
+
+In: nothing. Out: an `Owner`, made where a device is opened, that tells whether this is still the same process. A child
+that stopped the box, closed the cameras or gave back a slot would do so behind its parent's back.
+This file refuses to know what is owned.
+"""
+
+from __future__ import annotations
+
+import os
+
+from rigdriver.errors import StateError
+
+
+class Owner:
+    """The process that made this object."""
+
+    __slots__ = ("_pid",)
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process is the owner, and no fork of it."""
+        return os.getpid() == self._pid
+
+    def expect_here(self, what: str) -> None:
+        """Raise StateError in a fork of the owner."""
+        if not self.is_here:
+            raise StateError(
+                f"{what}: belongs to process {self._pid}, and this is a fork of it; use it there, or spawn processes "
+                "instead of forking them and open it in one"
+            )
