@@ -6,15 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
+from rigdriver.stereo.cells import QUALITIES, Limits
 from rigdriver.stereo.field import settle, sharpen
 from rigdriver.stereo.grow import grow_field
 from rigdriver.stereo.products import COUNT, LL, LR, MID, RR, SUMS, G, L, R, sum_cells, sum_rows
 from rigdriver.stereo.step import take_step
-from rigdriver.stereo.windows import QUALITIES, TAPS
+from rigdriver.stereo.windows import TAPS
 
 ROWS, COLUMNS = 24, 40
 SIZE = (4 * ROWS, 4 * COLUMNS)
-LIMITS = (2.5, 0.85, 0.35, 4.0)
+LIMITS = Limits(reach_px=2.5, correlation=0.85, fullness=0.35, steepest=4.0)
 DARK = -200.0
 
 
