@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bench_stereo import solved_calibration
+from bench_stereo import rendered, solved_calibration
 from rigdriver.config import AcceptanceConfig
 from rigdriver.stereo.acceptance import Acceptance, judge
 from rigdriver.stereo.artefacts import BallBarResult, PlateResult, measure_ball_bar, measure_plate
 from rigdriver.stereo.reconstruct import CellReconstructor
-from rigdriver_sim.scene.offline import RenderPlan, render_image
+from rigdriver_sim.scene.offline import RenderPlan
 from rigdriver_sim.scene.render import Renderer
 from rigdriver_sim.scene.spec import parse_scene
 
@@ -35,18 +35,8 @@ def positions(kind: str, seed: int, size: tuple[int, int], count: int, cache: Pa
     """Render an artefact in so many positions, as the mono cameras see it."""
     renderer = Renderer(parse_scene({"kind": kind, "seed": seed, kind: {"poses": count}}), *size)
     plan = RenderPlan(width=size[0], height=size[1])
-    names = [name for name, model in renderer.pods.cameras.items() if not model.is_colour]
-    found = []
-    for index in range(count):
-        place = cache / f"{kind}_{seed}_{index}of{count}_{size[0]}.npz" if cache else None
-        if place and place.exists():
-            images = dict(np.load(place))
-        else:
-            images = {name: render_image(renderer, plan, index, name)[0].astype(np.uint8) for name in names}
-            if place:
-                np.savez(place, **images)
-        found.append(images)
-    return found
+    places = [cache / f"{kind}_{seed}_{n}of{count}_{size[0]}.npz" if cache else None for n in range(count)]
+    return [rendered(renderer, plan, index, place) for index, place in enumerate(places)]
 
 
 def accept(seed: int, size: tuple[int, int], count: int, cache: Path | None) -> Acceptance:

@@ -79,6 +79,17 @@ class Row:
 # ---------------------------------------------------------------- scenes
 
 
+def rendered(renderer: Renderer, plan: RenderPlan, index: int, place: Path | None) -> dict[str, Image]:
+    """Return what the mono cameras see; from the file `place` when it is there, else it is left there."""
+    if place and place.exists():
+        return dict(np.load(place))
+    names = [name for name, model in renderer.pods.cameras.items() if not model.is_colour]
+    images: dict[str, Any] = {n: render_image(renderer, plan, index, n)[0].astype(np.uint8) for n in names}
+    if place:
+        np.savez(place, **images)
+    return images
+
+
 def make_scene(seed: int, number: int, size: tuple[int, int], calibration: str, cache: Path | None) -> Scene:
     """Render a head at the height of its expression."""
     motion = {"period_s": 2.0, **EXPRESSIONS[number % len(EXPRESSIONS)]}
@@ -86,14 +97,7 @@ def make_scene(seed: int, number: int, size: tuple[int, int], calibration: str, 
     renderer = Renderer(parse_scene(table), *size)
     plan = RenderPlan(width=size[0], height=size[1])
     index = 10
-    names = [name for name, model in renderer.pods.cameras.items() if not model.is_colour]
-    place = cache / f"head_{seed}_{number}_{size[0]}.npz" if cache else None
-    if place and place.exists():
-        images = dict(np.load(place))
-    else:
-        images = {name: render_image(renderer, plan, index, name)[0].astype(np.uint8) for name in names}
-        if place:
-            np.savez(place, **images)
+    images = rendered(renderer, plan, index, cache / f"head_{seed}_{number}_{size[0]}.npz" if cache else None)
     known = true_calibration(renderer) if calibration == "true" else solved_calibration(seed, size, cache)
     still = renderer.still(index / plan.rate_hz)
     return Scene(

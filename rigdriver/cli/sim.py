@@ -51,6 +51,8 @@ class _Verbs(TyperGroup):
 
 
 app = typer.Typer(cls=_Verbs, help="Run a simulated rig, plant faults in it, render and score its scenes.")
+_ANSWER_S = 600.0
+"""Scoring a full-sized face takes some ten seconds."""
 _PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
@@ -105,15 +107,20 @@ def answer_of(act: str, words: list[str]) -> dict[str, Any]:
     """Have the simulator do it, in a process of its own, and return the JSON object that it prints.
 
     Raises:
-        DeviceError: it could not; the reason stands on stderr.
+        DeviceError: it could not, and the reason stands on stderr; or it took too long.
     """
     package = _simulator().module.partition(".")[0]
     with subprocess.Popen([sys.executable, "-m", package, act, *words], stdout=subprocess.PIPE, text=True) as child:
         try:
-            text, _ = child.communicate()
+            text, _ = child.communicate(timeout=_ANSWER_S)
         except KeyboardInterrupt:
             child.terminate()
             raise
+        except subprocess.TimeoutExpired as exc:
+            child.kill()
+            raise DeviceError(
+                f"simulator: `{act}` gave no answer within {_ANSWER_S:.0f} s; try a smaller scene"
+            ) from exc
     if child.returncode != 0:
         raise DeviceError(f"simulator: `{act}` ended with status {child.returncode}, for the reason above")
     told: dict[str, Any] = jsons.loads(text)

@@ -18,7 +18,7 @@ import typer
 
 from rigdriver.calibration.file import load
 from rigdriver.cli.acceptance_lock import DEFAULT_FOLDER, HISTORY
-from rigdriver.cli.reconstruct import calibration_file
+from rigdriver.cli.calibration_source import CalibrationOption, calibration_file
 from rigdriver.cli.screen import progress_bar, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
@@ -46,10 +46,7 @@ LimitOption = Annotated[float | None, typer.Option(metavar="UM", help="Limit; th
 
 @verb
 def verify(  # noqa: PLR0913, PLR0917
-    calibration: Annotated[
-        Path | None,
-        typer.Option("--calibration", "-c", metavar="FILE", help="Calibration; the rig file's if not given."),
-    ] = None,
+    calibration: CalibrationOption = None,
     ball_bar: Annotated[
         Path | None, typer.Option("--ball-bar", metavar="DIR", help="Images of a ball bar, a position an index.")
     ] = None,

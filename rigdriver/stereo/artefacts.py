@@ -23,6 +23,8 @@ VOXEL_MM = 3.0
 LEAST_POINTS = 200
 MOST_BOW_MM = 2.0
 """Root mean square; what is farther from a plane is no plate."""
+NORMAL_MM = 80.0
+"""How far out along its normal a plate has its second mark, which moves when the plate turns."""
 NEAR_SHARE = 0.12
 """Points within this share of the radius off the certified sphere belong to it."""
 
@@ -84,7 +86,7 @@ class PlateResult:
     @property
     def marks_mm(self) -> Array:
         """Places, (M, 3), that tell where the artefact stands."""
-        return np.array([self.centre_mm, np.add(self.centre_mm, 80.0 * np.array(self.normal))])
+        return np.array([self.centre_mm, np.add(self.centre_mm, NORMAL_MM * np.array(self.normal))])
 
     def off_mm(self, points_mm: Array) -> Array:
         """Return the signed distance of points, (N, 3), to the fitted plane; NaN of what is far from it."""

@@ -1,8 +1,8 @@
 """Fields of disparity planes: one plane (d, dd/dx, dd/dy) a cell, from a rough disparity or from a coarser field.
 
 In: disparities or planes of one pyramid level. Out: planes of the next finer one, and which cells have any. Finer
-cells are blended from those of the level above, and evened out among neighbours that agree.
-This file refuses to know images.
+cells are blended from those of the level above, evened out among neighbours that agree before a correction, and given
+back what the correction's windows smoothed. This file refuses to know images.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.cells import CELL_PX
 from rigdriver.stereo.kernel import kernel
 
 Floats32 = npt.NDArray[np.float32]
@@ -18,14 +19,26 @@ Bytes = npt.NDArray[np.uint8]
 
 STEEPEST = 2.5
 """Largest slope, pixels a pixel, that a start from rough disparities may have."""
+ALIKE_PX = 1.6
+"""Rough disparities farther from their cell's median belong to another surface."""
+LEAST_PIXELS = 8.0
+"""Of the 6 x 6 about a cell, that a plane is fitted to."""
+LEAST_ROUGH_SPREAD = 0.05
+"""Determinant of their moments, as a share, so that a plane through them means something."""
+PARENTS_PX = 0.5
+"""Parents that disagree by more, in pixels of their level, are not blended."""
+NEIGHBOURS_PX = np.float32(1)
+"""Neighbours that disagree with a cell by more stand on another surface."""
 SHARE = np.float32(0.8)
 """What a neighbour's opinion counts against a cell's own, for each row or column between them."""
-
 LEAST_SPREAD = np.float32(0.2)
 """Of cells about a cell, so that a plane through them means something: determinant of their moments, as a share."""
-_MOMENTS = 10
 MOST_BENT_PX = np.float32(0.5)
 """More than this was not smoothing."""
+TAKEN_BACK = np.float32(0.8)
+"""Of what the fit tells was smoothed away."""
+_MOMENTS = 9
+"""Sums of 1, u, v, u^2, uv, v^2, and of a value, alone and times u and v."""
 
 
 @kernel
@@ -61,19 +74,19 @@ def fit_planes(  # noqa: C901
             for y in range(max(2 * j - 2, 0), min(2 * j + 4, rows)):
                 for x in range(max(2 * i - 2, 0), min(2 * i + 4, columns)):
                     d = disparity[y, x] - middle
-                    if not abs(d) < 1.6:
+                    if not abs(d) < ALIKE_PX:
                         continue
                     u, v = x - 2.0 * i - 0.5, y - 2.0 * j - 0.5
                     n += 1.0
                     sx, sy, sd = sx + u, sy + v, sd + d
                     sxx, sxy, syy = sxx + u * u, sxy + u * v, syy + v * v
                     sxd, syd = sxd + u * d, syd + v * d
-            if n < 8.0:
+            if n < LEAST_PIXELS:
                 continue
             axx, axy, ayy = sxx - sx * sx / n, sxy - sx * sy / n, syy - sy * sy / n
             bx, by = sxd - sx * sd / n, syd - sy * sd / n
             determinant = axx * ayy - axy * axy
-            if determinant < 0.05 * axx * ayy or determinant <= 0.0:
+            if determinant < LEAST_ROUGH_SPREAD * axx * ayy or determinant <= 0.0:
                 continue
             a, b = (ayy * bx - axy * by) / determinant, (axx * by - axy * bx) / determinant
             if abs(a) > STEEPEST or abs(b) > STEEPEST:
@@ -103,7 +116,7 @@ def refine(parent: Floats32, parent_has: Bytes, child: Floats32, child_has: Byte
                     if y < 0 or x < 0 or y >= rows or x >= columns or not parent_has[y, x]:
                         continue
                     here = parent[0, y, x] + (u - 4 * u * dp) * parent[1, y, x] + (v - 4 * v * dq) * parent[2, y, x]
-                    if abs(here - nearest) > 0.5:
+                    if abs(here - nearest) > PARENTS_PX:
                         continue
                     w = (3.0 - 2.0 * dq) * (3.0 - 2.0 * dp)
                     n += w
@@ -133,10 +146,10 @@ def settle(field: Floats32, has: Bytes, spans: Ints32, settled: Floats32) -> Non
 
     A correction can only change what its window is wide enough to see: roughness from cell to cell would stay for ever,
     and of a slope that is wrong in all cells alike it sees no more than a cell's own pixels tell, a twentieth.
-    Neighbours whose planes disagree with a cell by more than a pixel stand on another surface and do not count.
+    Neighbours that stand on another surface do not count.
     """
     rows, columns = has.shape
-    kept = np.zeros((_MOMENTS, columns), np.float32)
+    kept = np.zeros((_MOMENTS + 1, columns), np.float32)
     for j in range(rows):
         first, last = spans[j, 0], spans[j, 1]
         if last <= first:
@@ -154,7 +167,7 @@ def settle(field: Floats32, has: Bytes, spans: Ints32, settled: Floats32) -> Non
                 part = slice(first + p, last + p)
                 _add_opinion(
                     own, field[0, q, part], field[1, q, part], field[2, q, part], has[q, part],
-                    np.float32(4 * p), np.float32(4 * (q - j)), SHARE ** np.float32(abs(p) + abs(j - q)),
+                    np.float32(CELL_PX * p), np.float32(CELL_PX * (q - j)), SHARE ** np.float32(abs(p) + abs(j - q)),
                     sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8], sums[9],
                 )  # fmt: skip
         _take_opinions(sums, has[j, first:last], settled[:, j, first:last])
@@ -169,7 +182,7 @@ def _add_opinion(  # noqa: PLR0913, PLR0917
     for n in range(own.shape[0]):
         away = d[n] - own[n]
         says = away - u * a[n] - v * b[n]
-        w = share * np.float32(has[n] & np.uint8(abs(says) <= np.float32(1)))
+        w = share * np.float32(has[n] & np.uint8(abs(says) <= NEIGHBOURS_PX))
         s[n] += w
         su[n] += w * u
         sv[n] += w * v
@@ -210,7 +223,7 @@ def sharpen(field: Floats32, step: Floats32, has: Bytes, spans: Ints32, taps: Fl
     """
     rows, columns = has.shape
     reach = taps.shape[0] // 2
-    kept = np.zeros((9, columns), np.float32)
+    kept = np.zeros((_MOMENTS, columns), np.float32)
     for j in range(rows):
         first, last = max(spans[j, 0], reach), min(spans[j, 1], columns - reach)
         if last <= first:
@@ -223,7 +236,7 @@ def sharpen(field: Floats32, step: Floats32, has: Bytes, spans: Ints32, taps: Fl
                 part = slice(first + p, last + p)
                 _add_place(
                     own, step[0, q, part], has[q, part],
-                    np.float32(4 * p), np.float32(4 * (q - j)), taps[reach + p] * taps[reach + q - j],
+                    np.float32(CELL_PX * p), np.float32(CELL_PX * (q - j)), taps[reach + p] * taps[reach + q - j],
                     sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8],
                 )  # fmt: skip
         _take_back(sums, has[j, first:last], field[0, j, first:last])
@@ -261,4 +274,4 @@ def _take_back(sums: Floats32, has: Bytes, disparity: Floats32) -> None:
         is_good = has[n] & np.uint8(determinant > LEAST_SPREAD * s[n] * suu[n] * svv[n])
         fit = (c00 * sd[n] + c01 * sud[n] + c02 * svd[n]) / determinant if is_good else np.float32(0)
         # A cell's own pixels are spread, too: 1.06 times the spread of the cells' middles.
-        disparity[n] -= np.float32(0.8) * min(max(fit, -MOST_BENT_PX), MOST_BENT_PX)
+        disparity[n] -= TAKEN_BACK * min(max(fit, -MOST_BENT_PX), MOST_BENT_PX)

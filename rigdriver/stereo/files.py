@@ -6,7 +6,6 @@ of a cloud, because that one carries sigma and quality. This file refuses to kno
 
 from __future__ import annotations
 
-import errno
 import json
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from PIL import Image as PictureFile
 from rigdriver.errors import UsageError
 from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.mesh import SurfaceMesh
+from rigdriver.stereo.ply import write_rows
 
 MESH_SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl")
 
@@ -34,17 +34,7 @@ def write_cloud(cloud: PointCloud, path: Path) -> None:
         if cloud.colour is not None:
             rows[("red", "green", "blue")[k]] = cloud.colour[:, k]
     rows["sigma_mm"], rows["quality"], rows["pod"] = cloud.sigma_mm, cloud.quality, cloud.pod
-    names = {"<f4": "float", "u1": "uchar"}
-    head = ["ply", "format binary_little_endian 1.0", "comment millimetres"]
-    head += [f"comment pod {n} {name}" for n, name in enumerate(cloud.pod_names)]
-    head += [f"element vertex {len(cloud)}", *(f"property {names[kind]} {name}" for name, kind in kinds), "end_header"]
-    try:
-        with path.open("wb") as stream:
-            stream.write(("\n".join(head) + "\n").encode("ascii"))
-            stream.write(rows.view(np.uint8).data)  # `tofile` would not say why it failed
-    except OSError as exc:
-        path.unlink(missing_ok=True)  # half a cloud is none
-        raise OSError(exc.errno or errno.EIO, exc.strerror or str(exc), str(path)) from exc
+    write_rows(rows, ["millimetres", *(f"pod {n} {name}" for n, name in enumerate(cloud.pod_names))], path)
 
 
 def write_mesh(mesh: SurfaceMesh, path: Path) -> None:

@@ -41,7 +41,6 @@ class Seam:
     overlap_cells: int
     """Cells of both that were drawn together."""
     total_cells: int
-    rejected_cells: int
 
 
 def fuse(first: Surface, second: Surface, pool: Executor) -> tuple[Surface, Surface, Seam]:
@@ -49,14 +48,13 @@ def fuse(first: Surface, second: Surface, pool: Executor) -> tuple[Surface, Surf
     weights = list(pool.map(pod_weights, (first, second)))
     drawn = pool.map(_drawn, (first, second), (second, first), weights, weights[::-1])
     (one, there), (two, here) = drawn
-    rejected = int(first.keep.sum()) + int(second.keep.sum()) - int(one.keep.sum()) - int(two.keep.sum())
     # Both pods see the same gap with opposite signs; the first one's are told.
     between = there[np.isfinite(there)]
     overlap = sum(int((np.abs(d) <= GATE_MM).sum()) for d in (there, here))
     step = float(np.median(between)) if len(between) else float("nan")
     spread = 1.4826 * float(np.median(np.abs(between - step))) if len(between) else float("nan")
     total = int(first.keep.sum()) + int(second.keep.sum())
-    return one, two, Seam(step, spread, len(between), overlap, total, rejected)
+    return one, two, Seam(step, spread, len(between), overlap, total)
 
 
 def _drawn(a: Surface, b: Surface, a_weight: Floats32, b_weight: Floats32) -> tuple[Surface, Floats32]:

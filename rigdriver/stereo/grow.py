@@ -12,16 +12,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.cells import CELL_PX, CORRELATION, FULLNESS, QUALITIES, Limits
 from rigdriver.stereo.field import LEAST_SPREAD
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.products import BLOCK, CELL_PX, COUNT, SUMS, sum_cells
-from rigdriver.stereo.windows import QUALITIES, REACH, WINDOWS, solve_block
+from rigdriver.stereo.products import BLOCK, COUNT, SUMS, sum_cells
+from rigdriver.stereo.step import STEEPER
+from rigdriver.stereo.windows import REACH, WINDOWS, solve_block
 
 Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
-Limits = tuple[float, float, float, float]
-"""Longest correction in pixels, least correlation, least fullness, largest slope in pixels a pixel."""
 
 MOST_TRIES = 3
 """Rounds in which a cell may fail: each time it has more neighbours to start from."""
@@ -48,7 +48,7 @@ def grow_field(  # noqa: PLR0913, PLR0917
     """
     front, grown = places[0], places[1]
     stands, around, tries = maps[0], maps[1], maps[2]
-    _look_who_stands(has, quality[0], np.float32(doubt), sums, stands)
+    _look_who_stands(has, quality[CORRELATION], np.float32(doubt), sums, stands)
     added, count = 0, _find_front(stands, around, tries, front)
     for _ in range(rounds):
         if count == 0:
@@ -170,7 +170,7 @@ def _take_step(  # noqa: PLR0913, PLR0917
     """Correct the cells of the front; keep those that may stand, in order, and return how many they are."""
     window, found = np.zeros(WINDOWS * BLOCK, np.float32), np.zeros((3, BLOCK), np.float32)
     told = np.zeros((QUALITIES, BLOCK), np.float32)
-    reach = limits[0] if step + 1 < _STEPS else LONGEST_LAST_PX
+    reach = limits.reach_px if step + 1 < _STEPS else LONGEST_LAST_PX
     sum_cells(left, right, field, front, count, dark, sums)
     kept = 0
     for start in range(0, count, BLOCK):
@@ -180,15 +180,16 @@ def _take_step(  # noqa: PLR0913, PLR0917
         solve_block(window, many, found[0], found[1], found[2], told)
         for n in range(many):
             j, i = front[start + n, 0], front[start + n, 1]
-            fits = abs(found[0, n]) <= reach and told[0, n] >= limits[1] and told[2, n] >= limits[2]
+            fits = abs(found[0, n]) <= reach and told[CORRELATION, n] >= limits.correlation
+            fits = fits and told[FULLNESS, n] >= limits.fullness
             if not (fits and sums[j, COUNT, i] > _ZERO):
                 tries[j + 1, i + 1] = (tries[j + 1, i + 1] & np.uint8(_QUEUED - 1)) + np.uint8(1)
                 sums[j, :, i] = _ZERO
                 continue
             field[0, j, i] += found[0, n]
             for k in range(1, 3):
-                slope = field[k, j, i] + min(max(found[k, n], np.float32(-0.3)), np.float32(0.3))
-                field[k, j, i] = min(max(slope, np.float32(-limits[3])), np.float32(limits[3]))
+                slope = field[k, j, i] + min(max(found[k, n], np.float32(-STEEPER)), np.float32(STEEPER))
+                field[k, j, i] = min(max(slope, np.float32(-limits.steepest)), np.float32(limits.steepest))
             for k in range(QUALITIES):
                 quality[k, j, i] = told[k, n]
             front[kept, 0], front[kept, 1] = j, i

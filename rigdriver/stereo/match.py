@@ -1,8 +1,9 @@
 """Coarse to fine: from two rectified images to one disparity plane a cell, with its quality.
 
 In: two rectified images and the range of disparities. Out: `Matches`. Start: rough matching at an eighth; then planes
-at a quarter, a half and full resolution, each corrected by windowed least squares. Because each window corrects a
-field that already bends, a second step at full resolution takes back most of what the first one's window smoothed.
+at a quarter, a half and full resolution, each corrected by windowed least squares (`step`) and grown over what no
+coarser level found (`grow`). At full resolution one step must do; what its windows smoothed is taken back by a fit to
+the corrections (`sharpen`).
 This file refuses to know calibration, pods and millimetres.
 """
 
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.cells import CELL_PX, CORRELATION, QUALITIES, Limits
 from rigdriver.stereo.coarse import LEVELS, make_pyramid, match_coarse
 from rigdriver.stereo.field import find_spans, fit_planes, refine, settle, sharpen
 from rigdriver.stereo.grow import grow_field
-from rigdriver.stereo.products import CELL_PX, COUNT, MID, SUMS
+from rigdriver.stereo.products import COUNT, MID, SUMS
 from rigdriver.stereo.step import take_step
-from rigdriver.stereo.windows import QUALITIES, TAPS
+from rigdriver.stereo.windows import TAPS
 
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -42,6 +44,7 @@ class MatchSettings:
     reach_px: float = 2.5
     """Longest correction of one step."""
     fullness: float = 0.35
+    """Least share of a window's weight that lies on cells that count."""
     steepest: float = 4.0
     """Largest slope of a disparity plane, pixels a pixel, that a surface seen by both cameras may have."""
     worst_rest: float = 0.35
@@ -55,7 +58,7 @@ class Matches:
     field: Floats32
     """(3, h, w): disparity in pixels at the cell's centre, dd/dx, dd/dy."""
     quality: Floats32
-    """(6, h, w): correlation, sigma of d in pixels, fullness, gain, offset, variance."""
+    """(6, h, w): the planes that `cells` names."""
     has: Bytes
     """(h, w): 1 where a plane stands."""
     weight: Floats32
@@ -127,13 +130,13 @@ class Matcher:
             0.0 if is_first else self._settings.worst_rest, self._limits(), level.sums, level.step,
         )  # fmt: skip
 
-    def _limits(self) -> tuple[float, float, float, float]:
+    def _limits(self) -> Limits:
         chosen = self._settings
-        return chosen.reach_px, chosen.least_correlation, chosen.fullness, chosen.steepest
+        return Limits(chosen.reach_px, chosen.least_correlation, chosen.fullness, chosen.steepest)
 
     def _doubt(self, level: _Level) -> float:
         """Return the correlation below which a cell of a level is not believed."""
         chosen = self._settings
-        some = level.quality[0, ::4, ::4][level.has[::4, ::4] > 0]
+        some = level.quality[CORRELATION, ::4, ::4][level.has[::4, ::4] > 0]
         median = float(np.median(some)) if len(some) else 1.0
         return float(np.clip(1 - chosen.doubt * (1 - median), chosen.least_correlation, chosen.most_doubt))

@@ -1,6 +1,6 @@
 """Sums of products, a cell: all that the least squares of any window needs to know of the pixels.
 
-In: both rectified images and disparity planes, one a cell of 4 x 4 pixels. Out: ten sums a cell (`G2` ... `COUNT`),
+In: both rectified images and disparity planes, one a cell. Out: ten sums a cell (`G2` ... `COUNT`),
 zero where a cell must not count. Each pixel is touched once, whatever the windows will be. The right image is read
 through a cubic B-spline that is *not* made to interpolate, the left one is smoothed alike (1 4 1): then the noise in
 what is read hardly depends on the fraction of a pixel, and it is such dependence that draws disparities towards half
@@ -15,14 +15,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.cells import CELL_PX, CONTRAST, GAIN, MIDDLE_PX, OFFSET
 from rigdriver.stereo.kernel import kernel
 
 Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
 
-CELL_PX = 4
-"""Side of a cell in pixels of its pyramid level."""
 G2, GL, G, GR, L, R, LL, LR, RR, COUNT = range(10)
 """g is the right image's slope, L and R are left and right values; COUNT is 1 where the cell takes part."""
 SUMS = 10
@@ -35,9 +34,11 @@ WEAKEST_REST = np.float32(8.0)
 
 _ONE, _TWO, _THREE, _FOUR, _SIXTH, _HALF = (np.float32(v) for v in (1.0, 2.0, 3.0, 4.0, 1.0 / 6.0, 0.5))
 _ZERO = np.float32(0)
-_MIDDLE = np.float32((CELL_PX - 1) / 2)
+_MIDDLE = np.float32(MIDDLE_PX)
 _PIXELS = np.float32(CELL_PX * CELL_PX)
 _ROW = CELL_PX * BLOCK
+_PRODUCTS = COUNT
+"""Planes before the count."""
 
 
 @kernel
@@ -56,7 +57,7 @@ def sum_rows(  # noqa: PLR0913, PLR0917
     grid, starts, part = np.zeros(_ROW, np.float32), np.zeros(_ROW, np.int32), np.zeros(_ROW, np.float32)
     taps, line = np.zeros(4 * _ROW, np.float32), np.zeros(_ROW, np.float32)
     value, slope, base = np.zeros(_ROW, np.float32), np.zeros(_ROW, np.float32), np.zeros(_ROW, np.float32)
-    out, low, weight = np.zeros(9 * BLOCK, np.float32), np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    out, low, weight = np.zeros(_PRODUCTS * BLOCK, np.float32), np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
     for m in range(CELL_PX):
         for n in range(BLOCK):
             grid[m * BLOCK + n] = np.float32(n * CELL_PX + m)
@@ -80,7 +81,7 @@ def sum_rows(  # noqa: PLR0913, PLR0917
                 _multiply(base, value, slope, count, out, low)
             _weigh(
                 out, low, has[j, i : i + count], d, a, b, np.float32(i * CELL_PX), top,
-                quality[3, j, i : i + count], quality[4, j, i : i + count], quality[5, j, i : i + count],
+                quality[GAIN, j, i : i + count], quality[OFFSET, j, i : i + count], quality[CONTRAST, j, i : i + count],
                 np.float32(dark), np.float32(worst), weight,
             )  # fmt: skip
             _store(out, weight, count, sums[j, :, i : i + count])
@@ -94,7 +95,7 @@ def sum_cells(
     grid, starts, part = np.zeros(_ROW, np.float32), np.zeros(_ROW, np.int32), np.zeros(_ROW, np.float32)
     taps, value, slope = np.zeros(4 * _ROW, np.float32), np.zeros(_ROW, np.float32), np.zeros(_ROW, np.float32)
     base, plane = np.zeros(_ROW, np.float32), np.zeros((3, BLOCK), np.float32)
-    out, low, weight = np.zeros(9 * BLOCK, np.float32), np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    out, low, weight = np.zeros(_PRODUCTS * BLOCK, np.float32), np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
     nothing, has = np.zeros(BLOCK, np.float32), np.ones(BLOCK, np.uint8)
     top = np.float32(right.shape[1] - 4)
     for begin in range(0, many, BLOCK):
@@ -118,11 +119,11 @@ def sum_cells(
             _interpolate(taps, part, value, slope)
             _multiply(base, value, slope, count, out, low)
         for n in range(count):
-            plane[0, n] += np.float32(4 * n)
+            plane[0, n] += np.float32(CELL_PX * n)
         _weigh(out, low, has[:count], d, a, b, _ZERO, top, nothing, nothing, nothing, np.float32(dark), _ZERO, weight)
         for n in range(count):
             j, i = places[begin + n, 0], places[begin + n, 1]
-            for p in range(9):
+            for p in range(_PRODUCTS):
                 sums[j, p, i] = out[p * BLOCK + n] * weight[n]
             sums[j, COUNT, i] = weight[n]
 
@@ -247,14 +248,14 @@ def _weigh(  # noqa: PLR0913, PLR0917
         rest = rr + ga * ga * ll + _PIXELS * of * of - _TWO * ga * lr - _TWO * of * right + _TWO * ga * of * left
         fits = np.uint8(rest <= worst * _PIXELS * contrast[n] + _PIXELS * WEAKEST_REST) | is_first
         reach = _MIDDLE * (abs(a[n]) + abs(b[n]))
-        at = start + np.float32(4) * np.float32(n) + _MIDDLE - d[n]
+        at = start + np.float32(CELL_PX) * np.float32(n) + _MIDDLE - d[n]
         inside = np.uint8(at - _MIDDLE - reach >= _ONE) & np.uint8(at + _MIDDLE + reach <= top)
         weight[n] = np.float32(fits & inside & np.uint8(low[n] >= dark) & has[n])
 
 
 @kernel
 def _store(out: Floats32, weight: Floats32, count: int, row: Floats32) -> None:
-    for plane in range(9):
+    for plane in range(_PRODUCTS):
         target, source = row[plane], out[plane * BLOCK :]
         for n in range(count):
             target[n] = source[n] * weight[n]

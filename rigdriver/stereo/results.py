@@ -11,7 +11,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,8 +27,7 @@ from rigdriver.stereo.files import MESH_SUFFIXES, write_cloud, write_mesh
 from rigdriver.stereo.measure import deviations
 from rigdriver.stereo.mesh import SurfaceMesh, make_mesh
 from rigdriver.stereo.pictures import draw_map, draw_shaded, up_of
-from rigdriver.stereo.sequence import Sequence as PointSequence
-from rigdriver.stereo.sequence import write_tracks
+from rigdriver.stereo.sequence import PointSequence, write_tracks
 from rigdriver.stereo.solid import close_for_printing
 from rigdriver.stereo.surface import Surface
 from rigdriver.stereo.texture import Pixels
@@ -113,7 +112,9 @@ class Results:
     def _settle(self, most: int) -> None:
         """Wait until at most so many clouds are being written; raise what a finished one raised."""
         while self._writing and (len(self._writing) > most or self._writing[0].done()):
-            self._writing.popleft().result(timeout=_WRITE_S)
+            if not wait([self._writing[0]], timeout=_WRITE_S).done:
+                raise TimeoutError(f"{self._folder}: the disk has taken no cloud for {_WRITE_S:.0f} s")
+            self._writing.popleft().result()
 
     def close(self) -> None:
         """End the writing thread; closing twice is harmless."""

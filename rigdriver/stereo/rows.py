@@ -10,13 +10,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.cells import GAIN, OFFSET
 from rigdriver.stereo.kernel import kernel
+from rigdriver.stereo.products import MID
 
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
 BLOCK_CELLS = 16
 LEAST_CELLS = 40
+_MID = float(MID)
 
 
 def row_residual(
@@ -66,7 +69,7 @@ def _shift_blocks(
                         )
                         value = (1 - f) * right[y, n] + f * right[y, n + 1]
                         # Gain and offset stand for values from which MID was taken.
-                        want = quality[3, j, i] * (left[y, x] - 96.0) + quality[4, j, i] + 96.0
+                        want = quality[GAIN, j, i] * (left[y, x] - _MID) + quality[OFFSET, j, i] + _MID
                         top += slope * (want - value)
                         bottom += slope * slope
             if cells >= LEAST_CELLS and bottom > 0.0:

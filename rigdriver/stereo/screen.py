@@ -1,8 +1,8 @@
 """Rejecting what cannot be trusted, without knowing the truth.
 
-In: planes a cell and their quality. Out: which cells are kept, and why the others are not, as a code a cell. Tests, in
-this order: correlation, predicted uncertainty, fullness of the window, agreement with the neighbours, uniqueness in the
-right image, size of the island. This file refuses to know images and millimetres.
+In: planes a cell and their quality. Out: which cells are kept. Tests, in this order: correlation, predicted
+uncertainty, fullness of the window, agreement with the neighbours, uniqueness in the right image, size of the island.
+This file refuses to know images and millimetres.
 """
 
 from __future__ import annotations
@@ -13,11 +13,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.cells import CELL_PX, CORRELATION, FULLNESS, SIGMA
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.match import Matches
 
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
+
+MARGIN_CELLS = 256
+"""How far beyond the image's sides a cell may be matched and still be compared with others."""
+SHARED_CELLS = 3
+"""On a steep but single surface cells so near each other may share a place of the right image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,8 @@ def _test(
 ) -> None:  # fmt: skip
     for j in range(has.shape[0]):
         for i in range(has.shape[1]):
-            good = has[j, i] and weight[j, i] > 0 and quality[0, j, i] >= correlation
-            good = good and quality[1, j, i] <= sigma and quality[2, j, i] >= fullness
+            good = has[j, i] and weight[j, i] > 0 and quality[CORRELATION, j, i] >= correlation
+            good = good and quality[SIGMA, j, i] <= sigma and quality[FULLNESS, j, i] >= fullness
             keep[j, i] = 1 if good else 0
 
 
@@ -77,7 +83,7 @@ def _agree(field: Floats32, keep: Bytes, most: np.float32, least: int, agreed: B
                 here, there = slice(max(-p, 0), columns - max(p, 0)), slice(max(p, 0), columns - max(-p, 0))
                 _count_agreeing(
                     own[here], reach[here], field[0, q, there], field[1, q, there], field[2, q, there],
-                    keep[q, there], np.float32(-4 * p), np.float32(4 * (j - q)), count[here],
+                    keep[q, there], np.float32(-CELL_PX * p), np.float32(CELL_PX * (j - q)), count[here],
                 )  # fmt: skip
         kept, out = keep[j], agreed[j]
         for i in range(columns):
@@ -97,20 +103,19 @@ def _count_agreeing(
 def _unique(field: Floats32, keep: Bytes) -> None:
     """Two cells of a row that claim one place of the right image: the farther one is hidden there, so it is wrong."""
     rows, columns = keep.shape
-    reach = columns + 256
+    reach = columns + MARGIN_CELLS
     owner = np.empty(2 * reach, np.int32)
     for j in range(rows):
         owner[:] = -1
         for i in range(columns):
             if not keep[j, i]:
                 continue
-            place = int(np.floor((4.0 * i + 1.5 - field[0, j, i]) / 4.0)) + 256
+            place = int(np.floor((4.0 * i + 1.5 - field[0, j, i]) / 4.0)) + MARGIN_CELLS
             if place < 0 or place >= owner.shape[0]:
                 keep[j, i] = 0
                 continue
             other = owner[place]
-            # On a steep but single surface neighbours may share a place; hidden ones come from far away.
-            if other >= 0 and i - other > 3:
+            if other >= 0 and i - other > SHARED_CELLS:
                 if field[0, j, other] >= field[0, j, i]:
                     keep[j, i] = 0
                     continue

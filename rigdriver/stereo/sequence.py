@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.stereo.mesh import SurfaceMesh
+from rigdriver.stereo.ply import write_rows
 from rigdriver.stereo.texture import Pixels, to_rgb
 from rigdriver.stereo.track import track
 
@@ -41,7 +42,7 @@ class TrackedPoints:
         return float(np.isfinite(self.points_mm[:, 0]).mean()) if len(self.points_mm) else 0.0
 
 
-class Sequence:
+class PointSequence:
     """Follows points from one frame set to the next."""
 
     def __init__(self, calibration: RigCalibration, mosaic: str = "BayerRG8") -> None:
@@ -100,9 +101,4 @@ def write_tracks(tracked: TrackedPoints, path: Path) -> None:
         rows["xyz"[k]] = tracked.points_mm[kept, k]
         rows[("dx_mm", "dy_mm", "dz_mm")[k]] = tracked.moved_mm[kept, k]
     rows["number"] = kept
-    names = {"<f4": "float", "<i4": "int"}
-    head = ["ply", "format binary_little_endian 1.0", "comment millimetres; d: moved since the first frame set"]
-    head += [f"element vertex {len(kept)}", *(f"property {names[kind]} {name}" for name, kind in kinds), "end_header"]
-    with path.open("wb") as stream:
-        stream.write(("\n".join(head) + "\n").encode("ascii"))
-        rows.tofile(stream)
+    write_rows(rows, ["millimetres; d: moved since the first frame set"], path)

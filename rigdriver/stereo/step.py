@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.cells import CORRELATION, FULLNESS, Limits
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.products import COUNT, sum_rows
 from rigdriver.stereo.windows import REACH, solve_rows
@@ -17,8 +18,6 @@ from rigdriver.stereo.windows import REACH, solve_rows
 Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
 Bytes = npt.NDArray[np.uint8]
-Limits = tuple[float, float, float, float]
-"""Longest correction in pixels, least correlation, least fullness, largest slope in pixels a pixel."""
 
 STRIP = 16
 """Rows of cells that are worked on together."""
@@ -44,7 +43,8 @@ def take_step(  # noqa: PLR0913, PLR0917
         part = slice(spans[j, 0], spans[j, 1])
         _correct(
             field[0, j, part], field[1, j, part], field[2, j, part], step[0, j, part], step[1, j, part],
-            step[2, j, part], quality[0, j, part], quality[2, j, part], has[j, part], sums[j, COUNT, part], limits,
+            step[2, j, part], quality[CORRELATION, j, part], quality[FULLNESS, j, part], has[j, part],
+            sums[j, COUNT, part], limits,
         )  # fmt: skip
 
 
@@ -53,8 +53,8 @@ def _correct(  # noqa: PLR0913, PLR0917
     d: Floats32, a: Floats32, b: Floats32, e0: Floats32, e1: Floats32, e2: Floats32, correlation: Floats32,
     fullness: Floats32, has: Bytes, count: Floats32, limits: Limits,
 ) -> None:  # fmt: skip
-    reach, least, full = np.float32(limits[0]), np.float32(limits[1]), np.float32(limits[2])
-    steepest, steeper, zero = np.float32(limits[3]), np.float32(STEEPER), np.float32(0)
+    reach, least, full = np.float32(limits.reach_px), np.float32(limits.correlation), np.float32(limits.fullness)
+    steepest, steeper, zero = np.float32(limits.steepest), np.float32(STEEPER), np.float32(0)
     for n in range(has.shape[0]):
         good = np.uint8(abs(e0[n]) <= reach) & np.uint8(correlation[n] >= least) & np.uint8(fullness[n] >= full)
         stands = has[n] & good

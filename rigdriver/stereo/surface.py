@@ -1,8 +1,8 @@
 """From disparity planes to a surface in the world: points, normals, uncertainty.
 
-In: a pair's geometry, planes of cells and which are kept. Out: `Surface`, one row a cell, and which four cells lie on
-one surface. Formulas: parallel-camera stereo, z = b f / D; a plane of disparity
-D0 + a u + b v is a plane in space with the normal (a, b, (D - a x - b y) / f), x and y from the principal point.
+In: a pair's geometry, planes of cells and which are kept. Out: `Surface`, its kept cells as points, and which four
+cells lie on one surface. Formulas: parallel-camera stereo, z = b f / D; a plane of disparity D0 + a u + b v is a plane
+in space with the normal (a, b, (D - a x - b y) / f), x and y from the principal point.
 This file refuses to know images and other pods.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.cells import SIGMA
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.rectify import PairGeometry
 
@@ -36,7 +37,7 @@ def numbers_of(pair: PairGeometry) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
-    """One pod's cells in the world; rows of arrays belong to cells, in the grid's order."""
+    """One pod's cells in the world."""
 
     pair: PairGeometry
     field: Floats32
@@ -96,7 +97,7 @@ def _describe(
             if along <= 0.02:
                 keep[j, i] = 0
                 continue
-            sigma[j, i] = factor * quality[1, j, i] * z * z / n[1] * along
+            sigma[j, i] = factor * quality[SIGMA, j, i] * z * z / n[1] * along
             if sigma[j, i] > n[5]:
                 keep[j, i] = 0
                 continue

@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.cells import CELL_PX, CONTRAST, CORRELATION, FULLNESS, GAIN, OFFSET, SIGMA
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.products import BLOCK, CELL_PX, G2, GL, GR, SUMS, G, L
+from rigdriver.stereo.products import BLOCK, G2, GL, GR, SUMS, G, L
 
 Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
@@ -21,8 +22,6 @@ REACH = 2
 TAPS = np.array([0.3, 0.78, 1.0, 0.78, 0.3], np.float32)
 """Weights of a window's cells along one axis."""
 TAPS.flags.writeable = False
-CORRELATION, SIGMA, FULLNESS, GAIN, OFFSET, CONTRAST = range(6)
-QUALITIES = 6
 WINDOWS = 21
 """Sums that `solve_block` needs of a window."""
 
@@ -47,7 +46,6 @@ def solve_rows(
 ) -> None:
     """Fill rows of `step`, (3, h, w): corrections of d (px), dd/dx, dd/dy; and of `quality`, (6, h, w), in the spans.
 
-    Quality: correlation, standard uncertainty of d in pixels, share of the window that counted, gain, offset, variance.
     The sums, (h, 10, w), must stand REACH rows beyond. `taps` are symmetric.
     """
     upright, window = np.zeros(15 * _V, np.float32), np.zeros(WINDOWS * _W, np.float32)
@@ -127,8 +125,8 @@ def solve_block(w: Floats32, count: int, out_d: Floats32, out_x: Floats32, out_y
     Sums: g^2 times 1, u, u^2, v, uv, v^2; g * left, g and g * right times 1, u, v; left, right, left^2, left * right,
     right^2 and the count.
     """
-    q_correlation, q_sigma, q_full = quality[0], quality[1], quality[2]
-    q_gain, q_offset, q_contrast = quality[3], quality[4], quality[5]
+    q_correlation, q_sigma, q_full = quality[CORRELATION], quality[SIGMA], quality[FULLNESS]
+    q_gain, q_offset, q_contrast = quality[GAIN], quality[OFFSET], quality[CONTRAST]
     for n in range(count):
         g00, g01, g02 = w[n], w[n + _W], w[n + 3 * _W]
         g11, g12, g22 = w[n + 2 * _W], w[n + 4 * _W], w[n + 5 * _W]

@@ -17,9 +17,9 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.evidence import Observation, PairMatches, SurfaceSteps
 from rigdriver.calibration.project import distort, to_pixels
 from rigdriver.frames import FrameSet
+from rigdriver.stereo.cells import CELL_PX, MIDDLE_PX
 from rigdriver.stereo.images import PairImages
 from rigdriver.stereo.match import Matcher
-from rigdriver.stereo.products import CELL_PX
 from rigdriver.stereo.reconstruct import StereoSettings
 from rigdriver.stereo.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
 from rigdriver.stereo.rows import BLOCK_CELLS, block_shifts
@@ -28,7 +28,6 @@ from rigdriver.stereo.screen import screen
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
-MIDDLE_PX = (CELL_PX - 1) / 2
 STRIDE_CELLS = 5
 """Neighbouring cells share pixels and errors; so far apart they are looked at for steps."""
 LARGEST_STEP_MM = 3.0

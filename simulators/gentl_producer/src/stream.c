@@ -1,4 +1,5 @@
-/* DataStream: announce buffers, queue them, fill them from the frame ring. What is in one: buffer_info.c.
+/* DataStream: announce buffers, queue them, fill them from the frame ring. What is in one and what a stream
+ * tells of itself: buffer_info.c, stream_info.c.
  *
  * In: buffers of the consumer and the frame ring of one camera. Out: filled buffers, oldest first. The bytes of a frame
  * that is still on the link go into the oldest queued buffer, as packets would, but by whichever call looks for news;
@@ -6,7 +7,6 @@
  * the ring, so the ring stands in for the output queue, and a frame is lost when the ring is full rather than when the
  * input pool is empty (the lies of this file).
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,55 +177,6 @@ void stream_close(struct device *device)
     device->stream.generation = 0;
     pthread_mutex_unlock(&device->lock);
     events_drop(&device->events[EVENT_SLOT_STREAM_ERROR], 2);
-}
-
-GC_ERROR stream_info(struct device *device, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size)
-{
-    const struct stream *stream = &device->stream;
-    char id[160];
-    uint64_t payload = 0;
-    switch (cmd) {
-    case STREAM_INFO_ID:
-        camera_id(device->index, id, 128);
-        strcat(id, "-stream");
-        return give_text(id, type, out, size);
-    case STREAM_INFO_NUM_DELIVERED:
-        return give_u64(stream->delivered, type, out, size);
-    case STREAM_INFO_NUM_UNDERRUN:
-        return give_u64(atomic_load(&device->camera->frames_dropped) - stream->dropped_before, type, out, size);
-    case STREAM_INFO_NUM_ANNOUNCED:
-        return give_size(stream->announced, type, out, size);
-    case STREAM_INFO_NUM_QUEUED:
-        return give_size(stream->queued, type, out, size);
-    case STREAM_INFO_NUM_AWAIT_DELIVERY:
-        return give_size(stream_ready(device), type, out, size);
-    case STREAM_INFO_NUM_STARTED:
-        return give_u64(stream->started, type, out, size);
-    case STREAM_INFO_PAYLOAD_SIZE: {
-        GC_ERROR code = feed_read_registers(device->camera, RIGSIM_REG_PAYLOAD, &payload, sizeof payload);
-        return code ? code : give_size(payload, type, out, size);
-    }
-    case STREAM_INFO_IS_GRABBING:
-        return give_bool(stream->is_grabbing, type, out, size);
-    case STREAM_INFO_DEFINES_PAYLOADSIZE:
-        return give_bool(false, type, out, size);
-    case STREAM_INFO_TLTYPE:
-        return give_text(TL_TYPE, type, out, size);
-    case STREAM_INFO_NUM_CHUNKS_MAX:
-        return give_size(RIGSIM_CHUNKS, type, out, size);
-    case STREAM_INFO_BUF_ANNOUNCE_MIN:
-    case STREAM_INFO_BUF_ALIGNMENT:
-        return give_size(1, type, out, size);
-    default:
-        return fail(GC_ERR_NOT_IMPLEMENTED, "stream info %d is unknown", cmd);
-    }
-}
-
-GC_API DSGetInfo(DS_HANDLE stream, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size)
-{
-    struct named named;
-    GC_ERROR code = enter(stream, KIND_STREAM, &named);
-    return code ? code : leave(stream_info(named.device, cmd, type, out, size));
 }
 
 static GC_ERROR announce(DS_HANDLE stream, void *base, size_t size, void *user, bool is_own, BUFFER_HANDLE *handle)

@@ -23,6 +23,7 @@ Codes = npt.NDArray[np.uint16]
 FULL_CODES = 4.0
 """A map's largest code stands for so many full wells."""
 TILE_COUNT = 1 << 20
+"""Places in the noise tile at which a row may begin; a power of two."""
 MOST_LAMPS = len({*LAMPS, AMBIENT})
 
 
@@ -85,7 +86,7 @@ def _compose(
         total[:] = np.float32(0.0)
         for lamp in range(count):
             _add(maps[lamp][row], shares[lamp, row], total)
-        start = int(mix(key, np.uint64(row)) & np.uint64((1 << 20) - 1))
+        start = int(mix(key, np.uint64(row)) & np.uint64(TILE_COUNT - 1))
         _digitise(total, tile[start : start + width], numbers, out[row])
 
 

@@ -20,13 +20,14 @@ def frame_set(pulse):
 
 
 class CountedRig:
-    """Trains of three flashes; each run drops its first frame set and may fail."""
+    """Trains of three flashes; each run drops its first frame set, or others, and may fail."""
 
-    def __init__(self, fails_in=None, lamps=("lamp",)):
+    def __init__(self, fails_in=None, lamps=("lamp",), delivered=slice(1, None)):
         self.config = SimpleNamespace(lamps=lamps, light=SimpleNamespace(max_train_pulses=3))
         self.runs = []
         self.closed = 0
         self._fails_in = fails_in
+        self.delivered = delivered
 
     def run(self, frames=None, rate_hz=None):
         self.runs.append((frames, rate_hz))
@@ -44,7 +45,7 @@ class CountedRun:
         self._rig.closed += 1
 
     def __iter__(self):
-        for pulse in range(1, self._frames):
+        for pulse in range(self._frames)[self._rig.delivered]:
             yield frame_set(pulse)
         if self._fails:
             raise SyncError("lost")
@@ -71,6 +72,18 @@ def test_pulses_are_numbered_through_and_no_train_is_longer_than_allowed():
     assert rig.runs == [(3, 5.0), (3, 5.0), (1, 5.0)]
     assert (trains.pulses, trains.dropped, rig.closed) == (7, 3, 3)
     assert trains.gap_reasons == {"LOST": 6}
+
+
+def test_pulses_whose_frame_sets_are_lost_at_the_end_of_a_train_count_too():
+    rig = CountedRig(delivered=slice(None, -1))
+    assert [f.index for f in trains_of(rig, 6)] == [0, 1, 3, 4]
+    assert rig.runs == [(3, None), (3, None)]
+
+
+def test_a_train_without_any_frame_set_ends_the_loop():
+    rig = CountedRig(delivered=slice(0))
+    assert list(trains_of(rig, 9)) == []
+    assert len(rig.runs) == 1
 
 
 def test_without_lamps_there_is_one_run():

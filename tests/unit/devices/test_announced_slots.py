@@ -46,6 +46,7 @@ class Producer:
         self.padding_bytes = self.offset_bytes = 0
         self.pixel_format = MONO8
         self.made = 0
+        self.fewest = 2
 
     def expose(self, *, is_incomplete: bool = False) -> None:
         """A frame whose pixels all show its number."""
@@ -69,7 +70,7 @@ class Producer:
         return (WIDTH + 4) * HEIGHT + 8
 
     def fewest_buffers(self) -> int:
-        return 2
+        return self.fewest
 
     def start(self, places: Sequence[bytes] = (), queued: Sequence[int] = ()) -> bool:
         self.places = places
@@ -175,6 +176,18 @@ def test_there_are_slots_for_the_application_and_for_the_producer(rig: Rig) -> N
     assert rig.stream.slots.slots == SLOTS + BUFFERS
     assert len(rig.producer.places) == SLOTS + BUFFERS
     assert list(rig.producer.input) == [0, 1, 2]
+
+
+def test_a_producer_that_wants_more_buffers_gets_them_on_top_of_the_applications() -> None:
+    producer = Producer()
+    producer.fewest = BUFFERS + 2
+    stream = Stream(0, "camera left_upper (SN 23A7)", producer, Application(), BUFFERS)
+    slots = stream.prepare(SLOTS)
+    assert slots is not None
+    assert slots.slots == SLOTS + BUFFERS + 2
+    stream.start()
+    assert list(producer.input) == list(range(BUFFERS + 2))
+    stream.close()
 
 
 def test_a_slot_is_queued_only_when_nobody_looks_at_it_any_more(rig: Rig) -> None:

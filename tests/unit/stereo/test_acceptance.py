@@ -115,6 +115,22 @@ def test_lock_refuses_without_after_a_failed_and_after_an_old_test(passed, faile
         check_lock(path, NOW + timedelta(days=8), 7)
 
 
+def test_lock_refuses_another_calibration_than_the_one_that_was_tested(passed, tmp_path):
+    path = tmp_path / "history.jsonl"
+    append_history(path, passed)
+    check_lock(path, NOW, 7, "2026-01-01")
+    with pytest.raises(UsageError, match=r"of the calibration of 2026-01-01, this one is of 2026-02-02"):
+        check_lock(path, NOW, 7, "2026-02-02")
+
+
+def test_the_newest_test_decides(passed, failed, tmp_path):
+    path = tmp_path / "history.jsonl"
+    for done in (passed, failed):
+        append_history(path, done)
+    with pytest.raises(UsageError, match="failed: sphere-spacing error"):
+        check_lock(path, NOW, 7)
+
+
 def test_a_damaged_history_names_its_line(tmp_path):
     path = tmp_path / "history.jsonl"
     path.write_text("{}\n", encoding="utf-8")

@@ -26,6 +26,13 @@ def test_a_position_is_taken_when_it_rests_and_once_only():
     assert len(positions.taken) == 1
 
 
+def test_a_position_elsewhere_is_another_one_and_the_first_is_not_taken_again():
+    positions = Positions()
+    places = [0.0, 0.0, 12.0, 12.0, 0.0, 0.0]
+    assert [positions.offer(at(x)).is_taken for x in places] == [False, True, False, True, False, False]
+    assert len(positions.taken) == 2
+
+
 def test_what_moves_is_told_how_far_and_not_taken():
     positions = Positions()
     positions.offer(at(0.0))

@@ -8,7 +8,7 @@ import trimesh
 
 from rigdriver.stereo.mesh import make_mesh
 from rigdriver.stereo.reconstruct import CellReconstructor
-from rigdriver.stereo.sequence import Sequence, write_tracks
+from rigdriver.stereo.sequence import PointSequence, write_tracks
 
 TABLE = {"kind": "head", "seed": 23, "motion": {"sway_mm": 5.0, "period_s": 4.0}}
 
@@ -16,7 +16,7 @@ TABLE = {"kind": "head", "seed": 23, "motion": {"sway_mm": 5.0, "period_s": 4.0}
 @pytest.fixture(scope="module")
 def followed(render):
     views = [render(TABLE, index=n, with_colour=True) for n in range(3)]
-    sequence, found = Sequence(views[0].calibration), []
+    sequence, found = PointSequence(views[0].calibration), []
     with CellReconstructor(views[0].calibration) as made:
         for view in views:
             mesh = make_mesh(made.reconstruct_surfaces(view.images)[1], view.calibration, view.images)
@@ -43,7 +43,7 @@ def test_a_lost_point_stays_lost_and_an_image_that_is_missing_loses_its_points(r
     view = render(TABLE, index=0, with_colour=True)
     with CellReconstructor(view.calibration) as made:
         mesh = make_mesh(made.reconstruct_surfaces(view.images)[1], view.calibration, view.images)
-    sequence = Sequence(view.calibration)
+    sequence = PointSequence(view.calibration)
     first = sequence.follow(mesh, view.images)
     dark = {name: image for name, image in view.images.items() if name != "left_colour"}
     second, third = sequence.follow(mesh, dark), sequence.follow(mesh, view.images)
@@ -58,7 +58,7 @@ def test_without_colour_images_there_is_nothing_to_follow(render):
     view = render(TABLE, index=0, with_colour=True)
     with CellReconstructor(view.calibration) as made:
         mesh = make_mesh(made.reconstruct_surfaces(view.images)[1], view.calibration)
-    assert Sequence(view.calibration).follow(mesh, {}) is None
+    assert PointSequence(view.calibration).follow(mesh, {}) is None
 
 
 def test_the_file_holds_place_vector_and_number_of_the_points_that_are_left(followed, tmp_path):

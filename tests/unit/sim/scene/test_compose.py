@@ -37,13 +37,16 @@ def written_out(
     return np.clip(value, 0, top).astype(np.int64)
 
 
+@pytest.mark.parametrize("gain_db", [0.0, 3.0])  # without gain, full wells still show their noise
 @pytest.mark.parametrize("bits", [8, 12])
 @pytest.mark.parametrize("count", range(MOST_LAMPS + 1))
-def test_pixels_are_those_of_the_formula_written_out(tile: npt.NDArray[np.int8], count: int, bits: int) -> None:
+def test_pixels_are_those_of_the_formula_written_out(
+    tile: npt.NDArray[np.int8], count: int, bits: int, gain_db: float
+) -> None:
     draw = np.random.default_rng(count)
     maps: list[Codes] = [draw.integers(0, 20_000, (HEIGHT, WIDTH)).astype(np.uint16) for _ in range(count)]
     shares: list[npt.ArrayLike] = [draw.uniform(0, 1.5, HEIGHT if n % 2 else None) for n in range(count)]
-    numbers = sensor_numbers(SensorSpec(gain_db=3.0), (1 << bits) - 1)
+    numbers = sensor_numbers(SensorSpec(gain_db=gain_db), (1 << bits) - 1)
     out = np.empty((HEIGHT, WIDTH), np.uint8 if bits == 8 else np.uint16)
     compose(maps, shares, tile, KEY, numbers, out)
     assert np.array_equal(out, written_out(maps, shares, tile, numbers))
