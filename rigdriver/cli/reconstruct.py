@@ -20,7 +20,7 @@ from rigdriver.cli.acceptance_lock import LockDaysOption, LockOption, refuse_unl
 from rigdriver.cli.calibration_source import CalibrationOption, calibration_file
 from rigdriver.cli.flash_trains import FlashTrains
 from rigdriver.cli.measuring import captured, dropping, measure_folder, measure_live
-from rigdriver.cli.screen import show, show_json
+from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, expect_to_go_on, undisturbed, verb
 from rigdriver.errors import UsageError
@@ -107,6 +107,9 @@ def reconstruct(  # noqa: PLR0913, PLR0917
         show_json({**summary, "folder": str(folder)})
     else:
         _tell(summary, folder)
+    if trains and trains.pulses < frames:
+        note(f"{trains.pulses} of {frames} frame sets came; `rigdriver selftest` tells what the rig lacks")
+        return CHECK_FAILED
     return GOOD if summary["reconstructed"] == summary["frame_sets"] and summary["frame_sets"] else CHECK_FAILED
 
 

@@ -36,7 +36,8 @@ LEAST_SPREAD = np.float32(0.2)
 MOST_BENT_PX = np.float32(0.5)
 """More than this was not smoothing."""
 TAKEN_BACK = np.float32(0.8)
-"""Of what the fit tells was smoothed away."""
+"""Of what the fit tells was smoothed away. All of it would be 1.06 (a cell's own pixels are spread, too) and costs noise:
+on simulated spheres and faces 0.8 leaves the sizes true to some 10 um, and the median error as it is."""
 _MOMENTS = 9
 """Sums of 1, u, v, u^2, uv, v^2, and of a value, alone and times u and v."""
 
@@ -273,5 +274,4 @@ def _take_back(sums: Floats32, has: Bytes, disparity: Floats32) -> None:
         determinant = s[n] * c00 + su[n] * c01 + sv[n] * c02
         is_good = has[n] & np.uint8(determinant > LEAST_SPREAD * s[n] * suu[n] * svv[n])
         fit = (c00 * sd[n] + c01 * sud[n] + c02 * svd[n]) / determinant if is_good else np.float32(0)
-        # A cell's own pixels are spread, too: 1.06 times the spread of the cells' middles.
         disparity[n] -= TAKEN_BACK * min(max(fit, -MOST_BENT_PX), MOST_BENT_PX)

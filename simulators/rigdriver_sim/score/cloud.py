@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from rigdriver_sim.scene.hits import Hits
@@ -19,6 +20,7 @@ from rigdriver_sim.scene.optics import Floats, inverse, rigid, rotation, transfo
 from rigdriver_sim.scene.pods import CameraModel, Pods
 from rigdriver_sim.scene.world import Still
 
+Marks = npt.NDArray[np.bool_]
 PROMISE_MM = 0.2
 FACING_COSINE = 0.3
 BANDS = (-1.0, 0.1, 0.2, 0.3, 1.0)
@@ -100,13 +102,13 @@ def score_cloud(points_mm: Floats, still: Still, visible: Patch, T_world_points:
     )
 
 
-def _band(visible: Patch, found: np.ndarray[tuple[int], np.dtype[np.bool_]], low: float, high: float) -> Band:
+def _band(visible: Patch, found: Marks, low: float, high: float) -> Band:
     inside = (visible.cosine > low) & (visible.cosine <= high)
     area = visible.area_mm2[inside]
     return Band((low, high), float(area.sum() / visible.area_mm2.sum()), _share(found[inside], area))
 
 
-def _share(found: Floats, area_mm2: Floats) -> float:
+def _share(found: Marks, area_mm2: Floats) -> float:
     return float((found * area_mm2).sum() / area_mm2.sum()) if len(area_mm2) else float("nan")
 
 
