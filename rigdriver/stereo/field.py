@@ -36,8 +36,8 @@ LEAST_SPREAD = np.float32(0.2)
 MOST_BENT_PX = np.float32(0.5)
 """More than this was not smoothing."""
 TAKEN_BACK = np.float32(0.8)
-"""Of what the fit tells was smoothed away. All of it would be 1.06 (a cell's own pixels are spread, too) and cost noise:
-on simulated spheres and faces 0.8 leaves the sizes true to some 10 um, and the median error as it is."""
+"""Of what the fit tells was smoothed away. All of it would be 1.06 (a cell's own pixels are spread, too) and cost
+noise: on simulated spheres and faces 0.8 leaves the sizes true to some 10 um, and the median error as it is."""
 _MOMENTS = 9
 """Sums of 1, u, v, u^2, uv, v^2, and of a value, alone and times u and v."""
 
