@@ -18,7 +18,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
@@ -128,7 +128,7 @@ class ModelledTime:
         self._words = self._memory.cast("Q")
         self._claims = threading.Lock()
         self._mine = threading.local()
-        """The record of each thread that takes part: the number of its first word."""
+        """Of each thread that takes part: `word`, the first one of its record, and `since_ns`, when its turn began."""
 
     def now_ns(self) -> int:
         """Return the time that the rig has reached."""
@@ -168,8 +168,10 @@ class ModelledTime:
         """Let time go on, up to the rig's lead beyond now."""
         word: int | None = getattr(self._mine, "word", None)
         if word is not None:
-            self._words[word + 1] = self._words[1]
+            # What has happened since the turn began may have come too late for it.
+            self._words[word + 1] = self._mine.since_ns
             self._words[word + 2] += 1
+            self._mine.since_ns = self._words[1]
 
     @contextmanager
     def take_part(self, name: str) -> Iterator[None]:
@@ -178,6 +180,7 @@ class ModelledTime:
             yield
             return
         self._mine.word = self._claim(name)
+        self._mine.since_ns = self._words[1]
         try:
             yield
         finally:
@@ -199,6 +202,17 @@ class ModelledTime:
                 return word
             finally:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+
+def wait_for(timebase: Timebase, condition: threading.Condition, is_so: Callable[[], bool], timeout_s: float) -> bool:
+    """Wait on a held condition until `is_so`, at most so long by that timebase; return whether it is."""
+    end_s = timebase.now_s() + timeout_s
+    while not is_so():
+        left_s = end_s - timebase.now_s()
+        if left_s <= 0:
+            return is_so()
+        timebase.wait_on(condition, left_s)
+    return True
 
 
 def open_timebase(page: Path | None) -> Timebase:

@@ -9,7 +9,6 @@ far expects a 3D error that is small enough. This file refuses to know how views
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import time
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path

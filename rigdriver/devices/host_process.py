@@ -194,7 +194,17 @@ class HostProcess:
     def _spawn(self) -> subprocess.Popen[bytes]:
         fds = (self._child_commands.fileno(), self._child_events.fileno())
         return subprocess.Popen(
-            [sys.executable, "-P", "-X", "faulthandler", "-m", _MODULE, *map(str, fds), str(os.getpid()), str(self._page or "")],
+            [
+                sys.executable,
+                "-P",
+                "-X",
+                "faulthandler",
+                "-m",
+                _MODULE,
+                *map(str, fds),
+                str(os.getpid()),
+                str(self._page or ""),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

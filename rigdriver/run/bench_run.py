@@ -29,7 +29,12 @@ class BenchRun(FrameSets):
     """Unproved frame sets of a rig without a box; `rig.run(...)` makes it."""
 
     def __init__(
-        self, config: RigConfig, cameras: Cameras, lifecycle: Lifecycle, frames: int | None, rate_hz: float,
+        self,
+        config: RigConfig,
+        cameras: Cameras,
+        lifecycle: Lifecycle,
+        frames: int | None,
+        rate_hz: float,
         timebase: Timebase = WALL_TIME,
     ) -> None:
         super().__init__(
@@ -109,7 +114,9 @@ class BenchRun(FrameSets):
                     self._gone.add(event.camera)
                     if len(self._gone) == len(self._names):
                         raise event.error
-                done = self._groups.take(event) if isinstance(event, Frame) else self._groups.tick(self._timebase.now_ns())
+                done = (
+                    self._groups.take(event) if isinstance(event, Frame) else self._groups.tick(self._timebase.now_ns())
+                )
                 for grouped in done:
                     self._hand_out(grouped)
             self._why = self._why or "done"

@@ -27,7 +27,14 @@ LOOK_S = 0.5
 class Ending:
     """The end of one run, as it comes nearer."""
 
-    def __init__(self, expected: int, grace_s: float, period_s: float, ask_box: Callable[[], BoxStatus], now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        expected: int,
+        grace_s: float,
+        period_s: float,
+        ask_box: Callable[[], BoxStatus],
+        now_s: Callable[[], float],
+    ) -> None:
         """`expected` 0 runs until stopped; `grace_s`: how long frames may still come after the box has ended."""
         self._expected = expected
         self._ask_box, self._now_s = ask_box, now_s

@@ -19,6 +19,8 @@ MAX_WAIT_S = 0.05
 """Longest sleep: bounds how late `stop` from a signal handler is noticed."""
 GATE_POLL_S = 0.001
 """Gates watch shared memory, which cannot wake a selector."""
+STEP_NS = 1_000_000
+"""Longest leap between two looks at the descriptors while a driver follows."""
 STEP_POLL_S = 0.0002
 """Real time between two looks at how far the driver has followed."""
 LATE_NS = 5_000_000
@@ -36,6 +38,10 @@ class Follower(Protocol):
 
     def host_ns(self, t_ns: int) -> int:
         """Return the host's time at a simulated time."""
+        ...
+
+    def delivered(self, t_ns: int) -> None:
+        """Note that there is something to find that was not there before."""
         ...
 
     def horizon_ns(self) -> int | None:
@@ -57,6 +63,10 @@ class Engine(Protocol):
 
     def host_ns(self) -> int:
         """Host time now (time.monotonic_ns, or the modelled one where the driver follows)."""
+        ...
+
+    def delivered(self) -> None:
+        """Note that the driver has something to find that was not there before."""
         ...
 
     def add_reader(self, fd: int, action: Action) -> None:
@@ -140,6 +150,11 @@ class EventEngine:
     def host_ns(self) -> int:
         """Host time now, on the clock that the driver reads."""
         return self._wall_ns() if self._follower is None else self._follower.host_ns(self._now_ns)
+
+    def delivered(self) -> None:
+        """Note that the driver has something to find that was not there before: where it is followed, time waits."""
+        if self._follower is not None:
+            self._follower.delivered(self._now_ns)
 
     def wall_ns(self) -> int:
         """Wall time (monotonic) as this loop sees it."""
@@ -228,6 +243,8 @@ class EventEngine:
         else:
             reach_ns = min(horizon_ns, modelled_ns)
         until_ns = min(reach_ns, self._heap[0][0]) if self._heap else reach_ns
+        if horizon_ns is not None:
+            until_ns = min(until_ns, self._now_ns + STEP_NS)  # so that a request is taken soon after it was sent
         has_moved = leaps and until_ns > self._now_ns
         self._now_ns = max(self._now_ns, until_ns)
         self._is_held = not has_moved and not (self._heap and self._heap[0][0] <= self._now_ns)

@@ -72,7 +72,9 @@ def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngin
     tcp = rig.box.tcp_port
     port = str(folder / "box")
     url = f"socket://127.0.0.1:{tcp}" if tcp else port
-    (folder / RIG_FILE).write_text(rig_file_text(scenario, url, PRODUCER_NAME, TIMEBASE if page else ""), encoding="utf-8")
+    (folder / RIG_FILE).write_text(
+        rig_file_text(scenario, url, PRODUCER_NAME, TIMEBASE if page else ""), encoding="utf-8"
+    )
     return engine, {
         "ready": True,
         "rig_file": str(folder / RIG_FILE),

@@ -19,6 +19,8 @@ PARTS = 32
 RECORD_BYTES = 64
 LEAD_NS = 20_000_000
 """How far time may run ahead of the thread that is furthest behind."""
+CLOSE_NS = 1_000_000
+"""How far time goes on after a delivery before every thread has had its turn: a frame arrives when it is delivered."""
 LOOK_S = 0.05
 """Real time between two looks whether the threads that time waits for still live."""
 GIVEN_UP_S = 30.0
@@ -40,6 +42,8 @@ class TimebasePage:
         self._turns: dict[int, tuple[int, int, float]] = {}
         self._looked_s = 0.0
         self._given_up: set[int] = set()
+        self._first_unseen_ns: int | None = None
+        self._last_delivery_ns = 0
         self.publish(0)
 
     def host_ns(self, t_ns: int) -> int:
@@ -50,6 +54,12 @@ class TimebasePage:
         """Let the driver see that time has come so far."""
         self._words[1] = self._origin_ns + t_ns
 
+    def delivered(self, t_ns: int) -> None:
+        """Note that the driver has something to find that was not there before."""
+        self._last_delivery_ns = t_ns
+        if self._first_unseen_ns is None:
+            self._first_unseen_ns = t_ns
+
     def horizon_ns(self) -> int | None:
         """Return the latest simulated time that is allowed now; None while nobody takes part."""
         self._look_after_parts()
@@ -58,7 +68,14 @@ class TimebasePage:
             for number in range(1, PARTS + 1)
             if self._words[word := number * RECORD_BYTES // 8] and number not in self._given_up
         ]
-        return min(seen) - self._origin_ns + LEAD_NS if seen else None
+        if not seen:
+            return None
+        slowest_ns = min(seen) - self._origin_ns
+        if self._first_unseen_ns is not None:
+            if slowest_ns < self._last_delivery_ns:
+                return min(slowest_ns + LEAD_NS, self._first_unseen_ns + CLOSE_NS)
+            self._first_unseen_ns = None
+        return slowest_ns + LEAD_NS
 
     def close(self) -> None:
         """Give the page back; closing twice is harmless."""

@@ -6,12 +6,14 @@ behind.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -50,28 +52,49 @@ def test_a_folder_that_is_a_file_and_a_full_disk_are_told_with_a_remedy(rig_file
     assert "full: No space left on device; make room" in result.stderr
 
 
-@pytest.mark.parametrize("delay_s", [0.7, 1.5, 2.5, 4.0])
+def _family(child: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(child.pid).children(recursive=True)
+
+
+def _has_child(child: subprocess.Popen[str], word: str) -> bool:
+    for relative in _family(child):
+        with contextlib.suppress(psutil.Error):
+            if word in " ".join(relative.cmdline()):
+                return True
+    return False
+
+
+def _images(out: Path) -> int:
+    return len(list(out.glob("*/*.png")) + list(out.glob("*/*.tiff")))
+
+
+STAGES: dict[str, Callable[[subprocess.Popen[str], Path], bool]] = {
+    "the simulated rig comes up": lambda child, _: _has_child(child, "rigdriver_sim"),
+    "the cameras are opened": lambda child, _: _has_child(child, "genicam_host"),
+    "the first frame set is there": lambda _, out: _images(out) > 0,
+    "it is in full swing": lambda _, out: _images(out) > 60,
+}
+"""At each of them the signal comes: as soon as it can be seen from outside, however long that takes."""
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_at_any_stage_ends_everything_and_tells_by_the_status(tmp_path, delay_s, number, status):
-    words = [
-        "capture",
-        "--scenario",
-        "default?width=160&height=120",
-        "--frames",
-        "1000",
-        "--out",
-        str(tmp_path / "out"),
-    ]
+def test_a_signal_at_any_stage_ends_everything_and_tells_by_the_status(tmp_path, stage, number, status):
+    out = tmp_path / "out"
+    words = ["capture", "--scenario", "default?width=160&height=120", "--frames", "1000", "--out", str(out)]
     with subprocess.Popen([*RIGDRIVER, *words], stderr=subprocess.PIPE, text=True) as child:
-        time.sleep(delay_s)  # the stage at which it is hit is what varies
-        family = psutil.Process(child.pid).children(recursive=True)
-        is_ready = bool(family)
+        deadline = time.monotonic() + 120
+        while not STAGES[stage](child, out):
+            assert child.poll() is None, "it ended by itself"
+            assert time.monotonic() < deadline, f"waited 120 s until {stage}"
+            time.sleep(0.01)
+        family = _family(child)
         child.send_signal(number)
-        _, told = child.communicate(timeout=30)
+        _, told = child.communicate(timeout=120)
     assert "Traceback" not in told
-    if is_ready:
-        assert child.returncode == status
-    _, alive = psutil.wait_procs(family, timeout=5)
+    assert child.returncode == status
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
 
 

@@ -20,6 +20,7 @@ from rigdriver.errors import CameraError, StateError
 from rigdriver.lifecycle import RigState
 from rigdriver.rig import Rig
 from rigdriver.wire.registers import BoxStates
+from tests.conftest import REAL_TIME
 from tests.rig.test_frame_sets import dark
 
 MANY = 100_000
@@ -155,8 +156,9 @@ print(next(loop).index)
 
 
 @pytest.mark.sim
+@pytest.mark.realtime
 def test_a_computer_that_stood_still_hears_from_the_box_why_the_run_ended(launch_rig):
-    running = launch_rig(width=160, height=120, rate_hz=30)
+    running = launch_rig(width=160, height=120, rate_hz=30, **REAL_TIME)
     script = f"""
 from pathlib import Path
 from rigdriver.config import load

@@ -59,7 +59,9 @@ class SocketOutbox:
 class Host:
     """Serves one parent until it says `close` or is gone."""
 
-    def __init__(self, commands: socket.socket, events: socket.socket, parent_pid: int, timebase: Timebase = WALL_TIME) -> None:
+    def __init__(
+        self, commands: socket.socket, events: socket.socket, parent_pid: int, timebase: Timebase = WALL_TIME
+    ) -> None:
         self._link = commands
         self._outbox = SocketOutbox(events)
         self._timebase = timebase

@@ -326,6 +326,7 @@ class SimulatedCamera:
             self._paint(exposure, frame)
         t_host_ns = self._engine.host_ns()
         self._feed.publish()
+        self._engine.delivered()
         self.on_published(exposure, t_host_ns)
 
     def _paint(self, exposure: Exposure, frame: DueFrame) -> None:
