@@ -34,11 +34,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     on_metal = config.getoption("--rig") is not None
+    if hasattr(config, "workerinput"):
+        from tests.two_workers import in_order_of_length
+
+        items[:] = in_order_of_length(items)
     for item in items:
+        if item.path.name.startswith("test_realtime_"):
+            item.add_marker("realtime")
+        elif item.get_closest_marker("realtime"):
+            raise pytest.UsageError(f"{item.nodeid}: real-time tests stand in files test_realtime_*.py: move it there")
         if item.get_closest_marker("slow") and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: give --slow to run it"))
         if item.get_closest_marker("sim") and on_metal:
             item.add_marker(pytest.mark.skip(reason="needs the simulated rig's truth or faults; --rig was given"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let `-n 2 --dist loadfile` keep all real-time tests on one worker, too; any other `--dist` is xdist's own."""
+    if config.getoption("--rig") is not None:
+        raise pytest.UsageError("--rig names one rig, which two workers cannot share: leave -n out")
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.two_workers import FilesAndRealTime
+
+    config.option.loadscopereorder = False
+    return FilesAndRealTime(config, log)
 
 
 # ---------------------------------------------------------------- simulated rigs
