@@ -158,6 +158,7 @@ class Run:
         self._deadline_s = time.monotonic() + plan.limit_s
         self._env = environment(folder, plan.has_own_home)
         self._load_due_s = 0.0
+        self._status = -1
         self._name = plan.out / f"run-{outcome.number:02d}"
         self._report = self._name.with_suffix(".xml")
         root = look_at(os.getpid())
@@ -168,6 +169,8 @@ class Run:
 
     def play(self, python: str) -> None:
         """Clone, set up and test; what came of it goes into the outcome."""
+        for old in self._plan.out.glob(f"{self._name.name}.*"):
+            old.unlink()
         with self._name.with_suffix(".log").open("wb") as log, burners(self._plan.burners) as spared:
             try:
                 self._test(python, log, spared)
@@ -175,16 +178,24 @@ class Run:
                 self._outcome.ended = f"time limit of {self._plan.limit_s / 60:g} min"
             except SetupFailed as exc:
                 self._outcome.ended = str(exc)
+            except KeyboardInterrupt:
+                self._outcome.ended = "interrupted"
+                raise
             finally:
                 left = end_family(self._root, spared)
                 if left:
                     self._outcome.ended = f"processes were left: {[process.command for process in left]}"
+                self._read()
+
+    def _read(self) -> None:
         if self._report.is_file() and not self._outcome.ended:
             self._outcome.counts, self._outcome.failures = read_report(self._report)
+            if self._status != 0 and not self._outcome.failures:
+                self._outcome.ended = f"no failures, but exit status {self._status}: see the log"
         else:
             text = self._name.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
             self._outcome.failures = read_log(text)
-            self._outcome.ended = self._outcome.ended or "no report: see the log"
+            self._outcome.ended = self._outcome.ended or f"no report, exit status {self._status}: see the log"
 
     def _test(self, python: str, log: BinaryIO, spared: list[int]) -> None:
         plan = self._plan
@@ -199,7 +210,7 @@ class Run:
             command = [python, "-m", "pytest", "-n", "2", "--dist", "loadfile", *wanted]
         begun_s = time.monotonic()
         try:
-            self._watch(command, home, log, spared)
+            self._status = self._watch(command, home, log, spared)
         finally:
             self._outcome.wall_s = time.monotonic() - begun_s
 
@@ -252,9 +263,6 @@ def play_all(plan: Plan, pythons: Sequence[str], runs: int) -> list[Outcome]:
         folder = Path(tempfile.mkdtemp(prefix="s-"))
         try:
             Run(plan, outcome, folder).play(python)
-        except KeyboardInterrupt:
-            outcome.ended = "interrupted"
-            raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             (plan.out / "table.md").write_text(table(outcomes), encoding="utf-8")
@@ -306,7 +314,8 @@ def main(words: Sequence[str] | None = None) -> int:
         given.out.absolute(), given.burners, given.nice, given.stop_every if given.stops else None, given.seed,
         60 * given.limit, given.own_home,
     )  # fmt: skip
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT, too: it may have been ignored from the start, which the run would inherit.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     adopt_orphans()
     try:

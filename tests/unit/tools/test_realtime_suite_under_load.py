@@ -64,6 +64,17 @@ def test_each_run_is_a_row_and_one_failure_is_the_exit_status(checkout):
     assert nothing_is_left(checkout)
 
 
+def test_a_report_of_an_earlier_run_is_never_taken_for_this_ones(checkout):
+    (checkout / "test_good.py").write_text(GOOD)
+    (checkout.parent / "out").mkdir()
+    (checkout.parent / "out" / "run-01.xml").write_text('<testsuite><testcase classname="a" name="b"/></testsuite>')
+    (checkout / "conftest.py").write_text("import os\ndef pytest_sessionstart(session): os._exit(9)\n")
+    with start(checkout) as tool:
+        tool.communicate(timeout=WAIT_S)
+    assert tool.returncode == 1
+    assert "| no report, exit status 9: see the log |" in (checkout.parent / "out" / "table.md").read_text()
+
+
 def test_ctrl_c_ends_everything_and_leaves_nothing_behind(checkout):
     (checkout / "test_stuck.py").write_text(STUCK)
     with start(checkout, "--burners", "1") as tool:
