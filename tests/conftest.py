@@ -35,18 +35,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     on_metal = config.getoption("--rig") is not None
     if hasattr(config, "workerinput"):
-        from tests.two_workers import in_order_of_length
+        from tests.two_workers import share
 
-        items[:] = in_order_of_length(items)
+        share(config.workerinput, items)
     for item in items:
-        if item.path.name.startswith("test_realtime_"):
-            item.add_marker("realtime")
-        elif item.get_closest_marker("realtime"):
-            raise pytest.UsageError(f"{item.nodeid}: real-time tests stand in files test_realtime_*.py: move it there")
         if item.get_closest_marker("slow") and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: give --slow to run it"))
         if item.get_closest_marker("sim") and on_metal:
             item.add_marker(pytest.mark.skip(reason="needs the simulated rig's truth or faults; --rig was given"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each worker where to write the names of the real-time tests."""
+    from tests.two_workers import FOLDER, folder_of_names
+
+    node.workerinput[FOLDER] = folder_of_names(node.config)
 
 
 @pytest.hookimpl(optionalhook=True)

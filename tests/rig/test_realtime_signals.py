@@ -21,7 +21,7 @@ from rigdriver.config import load
 from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.wire.registers import BoxStates
 
-pytestmark = pytest.mark.sim
+pytestmark = [pytest.mark.sim, pytest.mark.realtime]
 
 RIGDRIVER = [sys.executable, "-m", "rigdriver.cli"]
 WAIT_S = 120.0

@@ -18,6 +18,8 @@ import pytest
 
 from bad_conditions import Process, Stop, Stopper, burners, end_family, family, has_pending_stop, look_at
 
+pytestmark = pytest.mark.realtime
+
 WAIT_S = 60.0
 SLEEPER = "import time; print(flush=True); time.sleep(600)"
 NEST = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SLEEPER!r}])"

@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.realtime
+
 TOOL = Path(__file__).parents[3] / "tools" / "suite_under_load.py"
 WAIT_S = 120.0
 GOOD = "def test_good(): pass\n"
