@@ -23,13 +23,13 @@ from rigdriver.calibration.health import check as check_health
 from rigdriver.calibration.resolve import resolve_camera
 from rigdriver.calibration.solve import CameraIdentity, SolveOptions
 from rigdriver.cli import calibrate_capture
-from rigdriver.cli.calibrated import calibrated, identities, tell
 from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaOption, measured_board
 from rigdriver.cli.screen import note, progress_bar, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.config import load as load_rig
 from rigdriver.errors import UsageError
+from rigdriver.procedures.calibrated import calibrated, identities, tell
 
 app = typer.Typer(help="Calibrate the rig's cameras, and tell whether a calibration still holds.", no_args_is_help=True)
 

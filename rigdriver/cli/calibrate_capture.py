@@ -17,14 +17,14 @@ import typer
 from rigdriver.calibration.boards import Board
 from rigdriver.calibration.capture import GuidedCapture
 from rigdriver.calibration.solve import SolveOptions
-from rigdriver.cli.board_views import Ending, Wishes, take_views, telling
-from rigdriver.cli.calibrated import Calibrated, calibrated, identities, tell
 from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaOption, measured_board
 from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
+from rigdriver.procedures.board_views import Ending, Wishes, take_views, telling
+from rigdriver.procedures.calibrated import Calibrated, calibrated, identities, tell
 from rigdriver.rig import Rig
 from rigdriver.schedule.white_light import white_light
 from rigdriver.sources import resolve

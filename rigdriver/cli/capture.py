@@ -15,13 +15,13 @@ from typing import Annotated
 
 import typer
 
-from rigdriver.cli.image_writer import ImageFormat, ImageWriter
-from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note, progress_bar, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.errors import RigError, UsageError
 from rigdriver.frames import FrameSet
+from rigdriver.images.image_writer import ImageFormat, ImageWriter
+from rigdriver.recording.proof_files import ProofFiles
 from rigdriver.rig import Rig
 from rigdriver.run.statistics import RunStatistics
 

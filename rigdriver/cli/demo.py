@@ -14,9 +14,6 @@ from typing import Annotated
 import typer
 
 from rigdriver.cli.capture import capture_run
-from rigdriver.cli.demo_calibration import board_scenario, calibrate_simulated
-from rigdriver.cli.demo_face import Shot, measure_face
-from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note, show
 from rigdriver.cli.selftest import tell, tested
 from rigdriver.cli.source import ScenarioOption
@@ -24,6 +21,9 @@ from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
+from rigdriver.procedures.demo_calibration import board_scenario, calibrate_simulated
+from rigdriver.procedures.demo_face import Shot, measure_face
+from rigdriver.recording.proof_files import ProofFiles
 from rigdriver.rig import Rig
 from rigdriver.run.statistics import RunStatistics
 
@@ -94,7 +94,7 @@ def _tell_what_was_proved(statistics: RunStatistics, config: RigConfig) -> None:
 def _leave_sheet(frame_set: FrameSet, config: RigConfig, out: Path) -> None:
     import cv2  # noqa: PLC0415  `rigdriver --help` does without
 
-    from rigdriver.cli.contact_sheet import contact_sheet  # noqa: PLC0415
+    from rigdriver.images.contact_sheet import contact_sheet  # noqa: PLC0415
 
     sheet = out / "contact-sheet.png"
     if not cv2.imwrite(str(sheet), contact_sheet(frame_set, config)):

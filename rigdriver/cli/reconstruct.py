@@ -16,14 +16,14 @@ from typing import Annotated
 import typer
 
 from rigdriver.calibration.file import load
-from rigdriver.cli.acceptance_lock import LockDaysOption, LockOption, refuse_unless_accepted
-from rigdriver.cli.calibration_source import CalibrationOption, calibration_file
-from rigdriver.cli.flash_trains import FlashTrains
-from rigdriver.cli.measuring import captured, dropping, measure_folder, measure_live
 from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, expect_to_go_on, undisturbed, verb
 from rigdriver.errors import UsageError
+from rigdriver.procedures.acceptance_lock import LockDaysOption, LockOption, refuse_unless_accepted
+from rigdriver.procedures.calibration_source import CalibrationOption, calibration_file
+from rigdriver.procedures.flash_trains import FlashTrains
+from rigdriver.procedures.measuring import captured, dropping, measure_folder, measure_live
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
 
@@ -65,7 +65,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917
 ) -> int:
     """Measure surfaces: point clouds with uncertainty, meshes, pictures."""
     with undisturbed():
-        from rigdriver.stereo.folder import ImageFolder  # noqa: PLC0415  compiled code is slow to import
+        from rigdriver.recording.image_folder import ImageFolder  # noqa: PLC0415  compiled code is slow to import
         from rigdriver.stereo.reconstruct import CellReconstructor, StereoSettings  # noqa: PLC0415
         from rigdriver.stereo.results import Results  # noqa: PLC0415
 

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rigdriver.calibration.file import load
-from rigdriver.cli.acceptance_lock import DEFAULT_FOLDER, HISTORY
-from rigdriver.cli.calibration_source import CalibrationOption, calibration_file
 from rigdriver.cli.screen import progress_bar, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
-from rigdriver.cli.verify_live import Certificate, Gallery, Patience, load_tools, take_live
 from rigdriver.config import AcceptanceConfig, RigConfig
 from rigdriver.errors import UsageError
+from rigdriver.procedures.acceptance_lock import DEFAULT_FOLDER, HISTORY
+from rigdriver.procedures.calibration_source import CalibrationOption, calibration_file
+from rigdriver.procedures.verify_live import Certificate, Gallery, Patience, load_tools, take_live
 from rigdriver.rig import Rig
 from rigdriver.schedule.white_light import MAX_RATE_HZ
 from rigdriver.sources import resolve
@@ -145,7 +145,7 @@ def _attentive(config: RigConfig) -> RigConfig:
 def _from_folder(
     artefact: Artefact, folder: Path, made: CellReconstructor, certificate: Certificate, gallery: Gallery
 ) -> None:
-    from rigdriver.stereo.folder import ImageFolder  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.recording.image_folder import ImageFolder  # noqa: PLC0415  compiled code is slow to import
 
     images = ImageFolder(folder, list(made.calibration.cameras))
     with progress_bar(f"measuring {folder.name}", len(images)) as advance:

@@ -23,8 +23,8 @@ from typer.testing import CliRunner, Result
 
 from rigdriver.calibration.file import load, save
 from rigdriver.cli import app
-from rigdriver.cli.flash_trains import FlashTrains
 from rigdriver.config import load as load_rig
+from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver_sim.launch import launch
 from rigdriver_sim.scenario import load as load_scenario
 from rigdriver_sim.scene.render import Renderer

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from rigdriver.cli import app
-from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.frames import FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.recording.proof_files import ProofFiles
 
 RIG = """name = "bench"
 [box]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rigdriver.errors import UsageError
-from rigdriver.stereo.folder import ImageFolder
+from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.stereo.reconstruct import CellReconstructor, StereoSettings
 from rigdriver.stereo.reconstructors import open_reconstructor
 from rigdriver.stereo.results import Results

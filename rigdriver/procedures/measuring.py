@@ -11,16 +11,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rigdriver.cli.flash_trains import FlashTrains
-from rigdriver.cli.image_writer import ImageFormat, ImageWriter
-from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note, progress_bar
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
+from rigdriver.images.image_writer import ImageFormat, ImageWriter
+from rigdriver.procedures.flash_trains import FlashTrains
+from rigdriver.recording.proof_files import ProofFiles
 
 if TYPE_CHECKING:
-    from rigdriver.stereo.folder import ImageFolder
+    from rigdriver.recording.image_folder import ImageFolder
     from rigdriver.stereo.reconstruct import CellReconstructor
     from rigdriver.stereo.results import Results
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as np_st
 
-from rigdriver.cli.png import encode_png
+from rigdriver.images.png import encode_png
 
 IMAGES = st.tuples(
     st.sampled_from([np.uint8, np.uint16]),

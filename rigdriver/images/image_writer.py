@@ -20,8 +20,8 @@ from typing import Self, cast
 
 import numpy as np
 
-from rigdriver.cli.png import encode_png
 from rigdriver.frames import Frame, FrameSet, Pixels
+from rigdriver.images.png import encode_png
 
 _WAIT_S = 60.0
 

@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.cli.flash_trains import FlashTrains
-from rigdriver.cli.image_writer import ImageFormat, ImageWriter
-from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note, progress_bar
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
+from rigdriver.images.image_writer import ImageFormat, ImageWriter
+from rigdriver.procedures.flash_trains import FlashTrains
+from rigdriver.recording.proof_files import ProofFiles
 from rigdriver.rig import Rig
 
 if TYPE_CHECKING:

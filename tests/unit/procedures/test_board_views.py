@@ -14,8 +14,8 @@ import pytest
 
 from rigdriver.calibration.boards import PRESETS, paint
 from rigdriver.calibration.solve import SolveOptions
-from rigdriver.cli.board_views import Wishes, take_views
 from rigdriver.frames import Frame, FrameSet, Proof
+from rigdriver.procedures.board_views import Wishes, take_views
 from rigdriver.rig import Rig
 
 BOARD = PRESETS["face"]
@@ -102,8 +102,8 @@ def test_it_ends_when_nothing_new_comes_for_long(tmp_path, places):
 def test_it_ends_when_the_solver_expects_a_small_error(tmp_path, places, mocker):
     accuracy = SimpleNamespace(point_um_95=4.2, step_um_95=5.0, scale_ppm_95=20.0)
     solution = SimpleNamespace(calibration=SimpleNamespace(accuracy=accuracy))
-    mocker.patch("rigdriver.cli.board_views.solve", return_value=solution)
-    mocker.patch("rigdriver.cli.board_views.has_enough_views", side_effect=lambda coverage: True)
+    mocker.patch("rigdriver.procedures.board_views.solve", return_value=solution)
+    mocker.patch("rigdriver.procedures.board_views.has_enough_views", side_effect=lambda coverage: True)
     rig = PlayedRig(
         *([frame_set(n, place) for n in range(3)] for place in places), *([frame_set(9, places[0])] * 3,) * 99
     )

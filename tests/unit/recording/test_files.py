@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
-from rigdriver.cli import image_writer
-from rigdriver.cli.contact_sheet import contact_sheet
-from rigdriver.cli.image_writer import ImageFormat, ImageWriter
-from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.config import RigConfig
 from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.images import image_writer
+from rigdriver.images.contact_sheet import contact_sheet
+from rigdriver.images.image_writer import ImageFormat, ImageWriter
+from rigdriver.recording.proof_files import ProofFiles
 
 CONFIG = RigConfig.model_validate(
     {

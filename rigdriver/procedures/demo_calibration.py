@@ -14,10 +14,10 @@ from rigdriver.calibration.boards import PRESETS
 from rigdriver.calibration.folder import detect_folder
 from rigdriver.calibration.solve import SolveOptions
 from rigdriver.calibration.verdict import WELL_KEPT, WELL_RMS_PX
-from rigdriver.cli.calibrated import Calibrated, calibrated, identities
 from rigdriver.cli.screen import note, progress_bar, show
 from rigdriver.cli.sim import pass_on
 from rigdriver.config import RigConfig
+from rigdriver.procedures.calibrated import Calibrated, calibrated, identities
 
 VIEWS = 12
 SIZE_PX = (1024, 768)

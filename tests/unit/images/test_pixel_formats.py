@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 from harvesters.util.pfnc import dict_by_ints
 
-from rigdriver.devices.pixel_formats import BY_CODE, BY_NAME, copy_pixels
+from rigdriver.images.pixel_formats import BY_CODE, BY_NAME, copy_pixels
 
 Array = npt.NDArray[Any]
 

@@ -13,9 +13,9 @@ from typing import cast
 import pytest
 
 from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.cli.acceptance_lock import DEFAULT_DAYS, refuse_unless_accepted
 from rigdriver.config import AcceptanceConfig, RigConfig
 from rigdriver.errors import UsageError
+from rigdriver.procedures.acceptance_lock import DEFAULT_DAYS, refuse_unless_accepted
 
 KNOWN = cast("RigCalibration", SimpleNamespace(created="2026-01-01"))
 

@@ -8,9 +8,9 @@ from typing import cast
 
 import pytest
 
-from rigdriver.cli.flash_trains import FlashTrains
 from rigdriver.errors import SyncError
 from rigdriver.frames import FrameSet, Proof
+from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver.rig import Rig
 
 

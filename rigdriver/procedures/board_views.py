@@ -25,10 +25,10 @@ from rigdriver.calibration.capture import GuidedCapture, Offer
 from rigdriver.calibration.observations import Observations
 from rigdriver.calibration.solve import SolveOptions, solve
 from rigdriver.calibration.verdict import has_enough_views, is_well
-from rigdriver.cli.image_writer import ImageFormat, ImageWriter
-from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note
 from rigdriver.errors import RigError
+from rigdriver.images.image_writer import ImageFormat, ImageWriter
+from rigdriver.recording.proof_files import ProofFiles
 from rigdriver.rig import Rig
 
 SOLVE_EVERY = 3
