@@ -3,7 +3,8 @@
 In: frame sets at the rig's pace. Out: lossless files; PNGs are compressed while there is time and only stored when the
 writers fall behind. Pixels are copied at once, so that the cameras' slots come free; memory is bounded, and when a
 disk is slower than the cameras for long the capture waits here, which the run counts. Bayer mosaics are written as they
-are. This file refuses to know proofs.
+are.
+Not here: proofs, and what the files hold (see recording/capture_folder.py).
 """
 
 from __future__ import annotations
@@ -45,15 +46,16 @@ class ImageWriter:
         self._failure: BaseException | None = None
         self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="image-writer")
 
-    def write(self, frame_set: FrameSet) -> None:
-        """Take copies of a frame set's images for writing.
+    def write(self, frame_set: FrameSet, number: int | None = None) -> None:
+        """Take copies of a frame set's images, to be written under that running number or its pulse index.
 
         Raises:
             OSError: an earlier image could not be written, or the disk has stalled for a minute.
         """
+        index = frame_set.index if number is None else number
         for frame in frame_set:
             self._reserve(frame.pixels.nbytes)
-            path = self.path_of(frame.camera, frame_set.index)
+            path = self.path_of(frame.camera, index)
             self._threads.submit(self._write, path, _as_rgb(frame)).add_done_callback(self._note_failure)
 
     def path_of(self, camera: str, index: int) -> Path:

@@ -1,8 +1,9 @@
-"""PFNC pixel formats: how the bytes of a camera's buffer become an array of pixels.
+"""PFNC pixel formats: what the digital numbers of an image mean, and how the bytes of a buffer become an array of them.
 
-In: a PFNC code and the rows as the camera sent them. Out: digital numbers, uint8 or uint16, without row padding; the
-packed formats of 10 and 12 bits are unpacked. This file refuses to know GenTL: codes and names are those of the
-GenICam Pixel Format Naming Convention 2.x (EMVA), and it does not demosaic, scale or shift.
+In: a PFNC name or code, and the rows as the camera sent them. Out: bits, full scale and Bayer order; digital numbers,
+uint8 or uint16, without row padding; the packed formats of 10 and 12 bits are unpacked. Names and codes are those of
+the GenICam Pixel Format Naming Convention 2.x (EMVA). Nobody else in this package says what full scale is.
+Not here: GenTL (see devices/genicam_host); demosaicing (see colours.py).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
+
+from rigdriver.errors import UsageError
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint16]
@@ -46,6 +49,21 @@ class PixelFormat:
     code: int
     packing: Packing
     channels: int = 1
+
+    @property
+    def bits(self) -> int:
+        """Bits of one sample; PFNC writes them after the components' names: Mono12, BayerRG10p, RGB8."""
+        return int("".join(filter(str.isdigit, self.name)))
+
+    @property
+    def full_scale(self) -> int:
+        """Largest digital number that a sample can have."""
+        return (1 << self.bits) - 1
+
+    @property
+    def bayer_order(self) -> str:
+        """Colours of the first two pixels of the first row: RG, GR, GB or BG; empty when this is no Bayer format."""
+        return self.name[5:7] if self.name.startswith("Bayer") else ""
 
     @property
     def is_packed(self) -> bool:
@@ -118,6 +136,27 @@ def _formats() -> list[PixelFormat]:
 
 BY_CODE: Mapping[int, PixelFormat] = MappingProxyType({f.code: f for f in _formats()})
 BY_NAME: Mapping[str, PixelFormat] = MappingProxyType({f.name: f for f in BY_CODE.values()})
+
+
+def named(name: str) -> PixelFormat:
+    """Return the format of that PFNC name.
+
+    Raises:
+        UsageError: this driver reads no such format.
+    """
+    try:
+        return BY_NAME[name]
+    except KeyError:
+        raise UsageError(f"pixel format {name}: is not known; expected one of {', '.join(sorted(BY_NAME))}") from None
+
+
+def full_scale(name: str) -> int:
+    """Return the largest digital number that a sample of that pixel format can have.
+
+    Raises:
+        UsageError: this driver reads no such format.
+    """
+    return named(name).full_scale
 
 
 def copy_pixels(

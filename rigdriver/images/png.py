@@ -1,8 +1,9 @@
 """A PNG encoder that trades size for speed while it runs.
 
 In: an image, 8 or 16 bit, grey or RGB, and how much time there is. Out: the bytes of a PNG file, always lossless.
-Stored PNGs are encoded several times faster than compressed ones and never slower than a disk takes them. This file
-refuses to know cameras and files. Layout: PNG specification, third edition, sections 5 and 9.
+Stored PNGs are encoded several times faster than compressed ones and never slower than a disk takes them. Layout: PNG
+specification, third edition, sections 5 and 9.
+Not here: files (see image_writer.py).
 """
 
 from __future__ import annotations

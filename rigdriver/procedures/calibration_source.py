@@ -1,23 +1,15 @@
-"""Which calibration a verb measures with: the one that is named, else the rig file's.
+"""Which calibration a procedure measures with: the one that is named, else the rig file's.
 
-In: the option --calibration, a rig's configuration where there is one. Out: a path. This file refuses to know what
-stands in a calibration.
+In: a path or None, a rig's configuration where there is one. Out: a path.
+Not here: what stands in a calibration (see calibration/file.py).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
-
-CalibrationOption = Annotated[
-    Path | None,
-    typer.Option("--calibration", "-c", metavar="FILE", help="Calibration; the rig file's if not given."),
-]
 
 
 def calibration_file(named: Path | None, config: RigConfig | None) -> Path:

@@ -1,8 +1,8 @@
-"""The demo's last part: the simulated rig is calibrated from views of a board, and pictures show how well.
+"""The demo's second part: the simulated rig is calibrated from views of a board, and pictures show how well.
 
-In: the rig's configuration, a folder. Out: the views, calibration.json and a report with coverage and residuals, and
-what they say in words. The simulator renders the views in a process of its own. This file refuses to be a benchmark:
-few views at half the resolution keep it short.
+In: the rig's configuration, a folder. Out: the views, calibration.json and a report with coverage and residuals. The
+simulator renders the views in a process of its own.
+Not here: a benchmark (see tools/bench_calibration.py); few views at half the resolution keep this short.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import shutil
 from pathlib import Path
 
 from rigdriver.calibration.boards import PRESETS
-from rigdriver.calibration.folder import detect_folder
 from rigdriver.calibration.solve import SolveOptions
 from rigdriver.calibration.verdict import WELL_KEPT, WELL_RMS_PX
-from rigdriver.cli.screen import note, progress_bar, show
-from rigdriver.cli.sim import pass_on
 from rigdriver.config import RigConfig
+from rigdriver.procedures.calibrate import find_board
 from rigdriver.procedures.calibrated import Calibrated, calibrated, identities
+from rigdriver.procedures.simulator import pass_on
+from rigdriver.progress import Progress
 
 VIEWS = 12
 SIZE_PX = (1024, 768)
@@ -34,39 +34,23 @@ def board_scenario(scenario: str, size_px: tuple[int, int]) -> str:
     return "board?" + "&".join([f"width={width}", f"height={height}", *kept])
 
 
-def calibrate_simulated(config: RigConfig, scenario: str, out: Path) -> bool:
-    """Render views of a board scenario, calibrate, tell; whether the fit is as good as it must be."""
+def calibrate_simulated(config: RigConfig, scenario: str, out: Path, progress: Progress) -> Calibrated | None:
+    """Render views of a board scenario and calibrate; None when they cannot be rendered, for a reason on stderr."""
     folder = out / "calibration"
     shutil.rmtree(folder / "views", ignore_errors=True)
-    note(f"\ncalibrating the simulated rig: {VIEWS} views of a ChArUco board, rendered for this")
+    progress.note(f"\ncalibrating the simulated rig: {VIEWS} views of a ChArUco board, rendered for this")
     words = [scenario, "--frames", str(VIEWS), "--no-depth", "--quiet", "--out", str(folder / "views")]
     if pass_on("render", words) != 0:
-        note("the board could not be rendered, for the reason above")
-        return False
+        progress.note("the board could not be rendered, for the reason above")
+        return None
     board = PRESETS["face"]
-    with progress_bar("searching the board", 100) as advance:
-        cameras = [c.name for c in config.cameras if (folder / "views" / c.name).is_dir()]
-        found = detect_folder(
-            folder / "views", board, cameras, progress=lambda share, _what: advance(round(100 * share))
-        )
+    cameras = [c.name for c in config.cameras if (folder / "views" / c.name).is_dir()]
+    found = find_board(folder / "views", board, cameras, progress)
     options = SolveOptions(config.name, identities=identities(config))
-    made = calibrated(found.observations, board, options, folder / "calibration.json", folder / "report")
-    return _tell(made)
+    file, report = folder / "calibration.json", folder / "report"
+    return calibrated(found.observations, board, options, file, report, progress)
 
 
-def _tell(made: Calibrated) -> bool:
-    told = made.told
-    rms_px, kept, expected = told["rms_px"], told["kept_share"], told["expected"]
-    assert isinstance(rms_px, float)
-    assert isinstance(kept, float)
-    show(
-        f"\nCalibrated six cameras together from {told['views']} views: corners fit to {rms_px:.3f} px RMS, "
-        f"{kept:.1%} of them kept."
-    )
-    if isinstance(expected, dict):
-        show(
-            f"Expected 3D error in the face's volume: {expected['point_um']:.0f} um (95 %: below "
-            f"{expected['point_um_95']:.0f} um);\n36 views at full resolution bring it below 10 um."
-        )
-    show(f"Look at {made.page}: what each camera saw of the board, and what is left over.")
-    return rms_px <= WELL_RMS_PX and kept >= WELL_KEPT
+def is_as_good_as_it_must_be(made: Calibrated) -> bool:
+    """Whether the fit is good; so few views at half the resolution cannot keep the limits on the 3D error."""
+    return made.calibration.rms_px <= WELL_RMS_PX and made.calibration.kept_share >= WELL_KEPT

@@ -2,22 +2,22 @@
 
 In: an open rig, how many pulses. Out: frame sets, numbered through, and what all runs together counted. The rig's
 limits on light are what they are: a train ends after `light.max_train_pulses`, and the next one waits for its pause.
-This file refuses to know what becomes of the frame sets.
+Not here: what becomes of the frame sets.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator
-from dataclasses import replace
+from collections.abc import Generator, Mapping
 
-from rigdriver.frames import FrameSet
+from rigdriver.config import RigConfig
+from rigdriver.recording.frame_source import Numbered, numbered
 from rigdriver.rig import Rig
 from rigdriver.run.statistics import RunStatistics
 
 
 class FlashTrains:
-    """Iterate it once; its counts may be read meanwhile and after, however the loop ended."""
+    """A live rig as a `FrameSource`. Iterate it once; its counts may be read meanwhile and after, however it ended."""
 
     def __init__(self, rig: Rig, frames: int | None = None, rate_hz: float | None = None) -> None:
         """`frames` None goes on until the loop is left."""
@@ -32,9 +32,18 @@ class FlashTrains:
         self.gap_reasons: Counter[str] = Counter()
         self.gaps_by_camera: Counter[str] = Counter()
         self.rate_hz = float("nan")
-        """Of the newest train."""
+        """Rate of the newest train."""
 
-    def __iter__(self) -> Generator[FrameSet, None, None]:
+    @property
+    def config(self) -> RigConfig:
+        """The rig's configuration."""
+        return self._rig.config
+
+    def sizes_px(self) -> Mapping[str, tuple[int, int]]:
+        """Return width and height of each camera's images, as the cameras are set."""
+        return self._rig.sizes_px()
+
+    def __iter__(self) -> Generator[Numbered, None, None]:
         first = 0
         while self._frames is None or first < self._frames:
             left = None if self._frames is None else self._frames - first
@@ -44,7 +53,7 @@ class FlashTrains:
                 try:
                     for frame_set in run:
                         newest = frame_set.index
-                        yield replace(frame_set, index=first + newest)
+                        yield numbered(first + newest, frame_set)
                 finally:
                     self._add(run.statistics)
             # A train that was cut short by itself would never end the loop.

@@ -1,28 +1,27 @@
-"""Frame sets into surfaces, in three ways: live as they come, captured first, and from a folder.
+"""Frame sets into surfaces: live as they come, or one after the other from a folder.
 
-In: flash trains of a rig, or a folder of images; a reconstructor. Out: results, or images and proofs in a folder; a
-progress bar, and a line for what went wrong. This file refuses to know the verb's options and what results leave.
+In: a `FrameSource`, a reconstructor. Out: results in a folder; a stage, and a note for what went wrong.
+Not here: which source and which options (see reconstruct.py); what results leave (see stereo/results.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from rigdriver.cli.screen import note, progress_bar
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
-from rigdriver.images.image_writer import ImageFormat, ImageWriter
 from rigdriver.procedures.flash_trains import FlashTrains
-from rigdriver.recording.proof_files import ProofFiles
-
-if TYPE_CHECKING:
-    from rigdriver.recording.image_folder import ImageFolder
-    from rigdriver.stereo.reconstruct import CellReconstructor
-    from rigdriver.stereo.results import Results
+from rigdriver.procedures.told import FrameSetNote, PulseNote
+from rigdriver.progress import Progress
+from rigdriver.recording.frame_source import FrameSetSink, Numbered
+from rigdriver.recording.image_folder import ImageFolder
+from rigdriver.stereo.cloud import PointCloud
+from rigdriver.stereo.reconstruct import Reconstructor
+from rigdriver.stereo.reconstructors import SurfaceReconstructor
+from rigdriver.stereo.results import Results
+from rigdriver.stereo.surface import Surface
 
 LIVE_QUEUE = 8
 """Frame sets that may wait, so that a hiccup of some tenths of a second loses none."""
@@ -36,58 +35,56 @@ def dropping(config: RigConfig) -> RigConfig:
     return config.model_copy(update={"run": run})
 
 
-def measure_live(trains: FlashTrains, frames: int, made: CellReconstructor, results: Results) -> None:
-    """Measure what comes; one that comes while others wait pushes the oldest of them out, whole."""
+def measure_live(trains: FlashTrains, frames: int, made: Reconstructor, results: Results, progress: Progress) -> None:
+    """Measure what comes; a frame set that comes while others wait pushes the oldest of them out, whole."""
     told: set[str] = set()
-    with progress_bar("measuring live", frames) as advance, closing(iter(trains)) as frame_sets:
-        for frame_set in frame_sets:
-            cloud = made.reconstruct(frame_set)
-            results.add(f"{frame_set.index:06d}", cloud)
-            _tell_once((cloud.reason, *cloud.figures.warnings), frame_set, told)
-            advance(frame_set.index + 1)
+    with progress.stage("measuring live", frames) as advance, closing(iter(trains)) as frame_sets:
+        for taken in frame_sets:
+            cloud = made.reconstruct(taken.frame_set)
+            results.add(taken.name, cloud)
+            _note_once((cloud.reason, *cloud.figures.warnings), taken, told, progress)
+            advance(taken.number + 1)
 
 
-def _tell_once(reasons: Iterable[str], frame_set: FrameSet, told: set[str]) -> None:
-    """Ten times a second the same line helps nobody; figures.json holds them all."""
-    kinds = {f"camera {name}: {gap.reason.name}": str(gap) for name, gap in frame_set.gaps.items()}
+def _note_once(reasons: Iterable[str], taken: Numbered, told: set[str], progress: Progress) -> None:
+    """Ten times per second the same line helps nobody; figures.json holds them all."""
+    gaps = taken.frame_set.gaps
+    kinds = {f"camera {name}: {gap.reason.name}": str(gap) for name, gap in gaps.items()}
     texts = set(kinds.values())
     kinds |= {reason.partition(":")[0]: reason for reason in reasons if reason and reason not in texts}
     for kind, text in kinds.items():
         if kind not in told:
             told.add(kind)
-            note(f"pulse {frame_set.index}: {text} (told once)")
+            progress.note(PulseNote(taken.number, text, is_told_once=True))
 
 
-def captured(trains: FlashTrains, frames: int, folder: Path, config: RigConfig, mosaic: str) -> str:
-    """Write all images and proofs, so that nothing is lost while surfaces are found; return the mosaic's format."""
-    with (
-        progress_bar("capturing", frames) as advance,
-        ProofFiles(folder, config.name) as proofs,
-        ImageWriter(folder, ImageFormat.PNG) as images,
-        closing(iter(trains)) as frame_sets,
-    ):
-        for frame_set in frame_sets:
-            proofs.write(frame_set)
-            images.write(frame_set)
-            formats = [f.pixel_format for f in frame_set if f.pixel_format.startswith("Bayer")]
-            mosaic = formats[0] if formats else mosaic
-            advance(frame_set.index + 1)
-    return mosaic
+def keep_all(trains: FlashTrains, frames: int, sink: FrameSetSink, progress: Progress) -> None:
+    """Keep every frame set, so that nothing is lost while surfaces are found afterwards."""
+    with progress.stage("capturing", frames) as advance, sink, closing(iter(trains)) as frame_sets:
+        for taken in frame_sets:
+            sink.write(taken.frame_set, taken.number)
+            advance(taken.number + 1)
 
 
-def measure_folder(images: ImageFolder, made: CellReconstructor, results: Results) -> None:
+def measure_folder(images: ImageFolder, made: Reconstructor, results: Results, progress: Progress) -> None:
     """Measure all that a folder holds.
 
     Raises:
         CalibrationMismatch: with the frame set whose images do not fit.
     """
-    with progress_bar("reconstructing", len(images)) as advance:
-        for done, (index, found) in enumerate(images, start=1):
+    with progress.stage("reconstructing", len(images)) as advance:
+        for done, taken in enumerate(images, start=1):
             try:
-                cloud, surfaces = made.reconstruct_surfaces(found)
+                cloud, surfaces = _measured(made, taken.frame_set)
             except CalibrationMismatch as exc:
-                raise CalibrationMismatch(f"frame set {index}: {exc}") from exc
+                raise CalibrationMismatch(f"frame set {taken.name}: {exc}") from exc
             if cloud.is_empty:
-                note(f"frame set {index}: {cloud.reason}")
-            results.add(index, cloud, surfaces, found)
+                progress.note(FrameSetNote(taken.name, cloud.reason))
+            results.add(taken.name, cloud, surfaces, taken.frame_set.frames)
             advance(done)
+
+
+def _measured(made: Reconstructor, frame_set: FrameSet) -> tuple[PointCloud, tuple[Surface, ...]]:
+    if isinstance(made, SurfaceReconstructor):
+        return made.reconstruct_surfaces(frame_set)
+    return made.reconstruct(frame_set), ()

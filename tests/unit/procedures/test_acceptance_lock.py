@@ -15,7 +15,7 @@ import pytest
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.config import AcceptanceConfig, RigConfig
 from rigdriver.errors import UsageError
-from rigdriver.procedures.acceptance_lock import DEFAULT_DAYS, refuse_unless_accepted
+from rigdriver.procedures.acceptance_lock import DEFAULT_DAYS, LockWish, refuse_unless_accepted
 
 KNOWN = cast("RigCalibration", SimpleNamespace(created="2026-01-01"))
 
@@ -29,7 +29,8 @@ def asked(mocker):
     """What `check_lock` was called with, without the time of day."""
     found: list[tuple[Path, float, str]] = []
     mocker.patch(
-        "rigdriver.stereo.acceptance.check_lock", lambda path, _now, days, made: found.append((path, days, made))
+        "rigdriver.procedures.acceptance_lock.check_lock",
+        lambda path, _now, days, made: found.append((path, days, made)),
     )
     return found
 
@@ -42,28 +43,28 @@ def history(tmp_path):
 
 
 def test_nothing_is_locked_unless_somebody_asks(asked, history):
-    refuse_unless_accepted(None, None, None, KNOWN)
-    refuse_unless_accepted(None, None, config_of(history=history), KNOWN)
+    refuse_unless_accepted(LockWish(), None, KNOWN)
+    refuse_unless_accepted(LockWish(), config_of(history=history), KNOWN)
     assert asked == []
 
 
 def test_the_rig_file_locks_with_its_own_history_and_age(asked, history):
-    refuse_unless_accepted(None, None, config_of(history=history, lock_days=3), KNOWN)
+    refuse_unless_accepted(LockWish(), config_of(history=history, lock_days=3), KNOWN)
     assert asked == [(history, 3, "2026-01-01")]
 
 
 def test_options_go_before_the_rig_file(asked, history, tmp_path):
     config = config_of(history=tmp_path / "other.jsonl", lock_days=3)
-    refuse_unless_accepted(history, 1, config, KNOWN)
+    refuse_unless_accepted(LockWish(history, 1), config, KNOWN)
     assert asked == [(history, 1, "2026-01-01")]
 
 
 def test_a_history_alone_locks_for_the_usual_time_and_may_be_named_by_its_folder(asked, history):
-    refuse_unless_accepted(history.parent, None, None, KNOWN)
+    refuse_unless_accepted(LockWish(history.parent), None, KNOWN)
     assert asked == [(history, DEFAULT_DAYS, "2026-01-01")]
 
 
 def test_without_a_history_it_refuses_and_says_what_to_do(asked, tmp_path):
     with pytest.raises(UsageError, match="no acceptance test yet; run `rigdriver verify` first"):
-        refuse_unless_accepted(None, None, config_of(history=tmp_path / "none.jsonl", lock_days=3), KNOWN)
+        refuse_unless_accepted(LockWish(), config_of(history=tmp_path / "none.jsonl", lock_days=3), KNOWN)
     assert asked == []

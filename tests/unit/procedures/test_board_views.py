@@ -13,11 +13,20 @@ import numpy as np
 import pytest
 
 from rigdriver.calibration.boards import PRESETS, paint
+from rigdriver.calibration.capture import Offer, OfferKind
 from rigdriver.calibration.solve import SolveOptions
+from rigdriver.config import RigConfig
 from rigdriver.frames import Frame, FrameSet, Proof
-from rigdriver.procedures.board_views import Wishes, take_views
+from rigdriver.procedures.board_views import ViewOffer, Wishes, take_views
+from rigdriver.progress import SilentProgress
 from rigdriver.rig import Rig
 
+RIG = {
+    "name": "played",
+    "box": {"url": "/dev/null"},
+    "genicam": {"producers": ["x.cti"]},
+    "cameras": [{"name": "only", "serial": "1", "output": 0}],
+}
 BOARD = PRESETS["face"]
 SIZE_PX = (640, 480)
 
@@ -41,7 +50,7 @@ class PlayedRig:
     """A rig of one camera whose runs play lists of frame sets; then nothing more comes."""
 
     def __init__(self, *runs: list[FrameSet], end: type[BaseException] = KeyboardInterrupt) -> None:
-        self.config = SimpleNamespace(name="played", cameras=(SimpleNamespace(name="only"),))
+        self.config = RigConfig.model_validate(RIG)
         self._runs = list(runs)
         self._end = end
 
@@ -56,11 +65,20 @@ class PlayedRig:
 
 
 def take(rig: PlayedRig, folder: Path, wishes: Wishes = Wishes()):  # noqa: B008
-    told = []
-    taken, ending = take_views(
-        cast(Rig, rig), BOARD, folder, wishes, SolveOptions(), lambda offer, views: told.append(offer)
-    )
-    return taken, ending, told
+    watcher = Watcher()
+    taken, ending = take_views(cast(Rig, rig), BOARD, folder, wishes, SolveOptions(), watcher)
+    return taken, ending, watcher.offers
+
+
+class Watcher(SilentProgress):
+    """Keeps what was noted of each frame set."""
+
+    def __init__(self) -> None:
+        self.offers: list[Offer] = []
+
+    def note(self, told: object) -> None:
+        assert isinstance(told, ViewOffer)
+        self.offers.append(told.offer)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +106,7 @@ def test_what_is_not_proved_is_neither_searched_nor_kept(tmp_path, places):
     rig = PlayedRig([frame_set(n, places[0], "unproved") for n in range(4)])
     taken, _, told = take(rig, tmp_path)
     assert taken.views == 0
+    assert told[-1].kind is OfferKind.UNPROVED
     assert told[-1].reason == "frame set of pulse 3 is not proved synchronous: clocks disagree"
     assert not (tmp_path / "only").exists()
 

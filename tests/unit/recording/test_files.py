@@ -141,7 +141,9 @@ def test_the_csv_is_whole_up_to_a_crash(tmp_path, pixels):
 )
 def test_a_contact_sheet_has_a_row_for_each_pod(is_complete, pixel_format, dtype):
     pixels = np.random.default_rng(9).integers(0, 200, (60, 80)).astype(dtype)
-    sheet = contact_sheet(frame_set(0, pixels, pixel_format, is_complete), CONFIG)
+    sheet = contact_sheet(
+        frame_set(0, pixels, pixel_format, is_complete), "bench", {c.name: c.pod for c in CONFIG.cameras}
+    )
     assert sheet.dtype == np.uint8
     assert sheet.ndim == 3
     assert sheet.shape[0] > sheet.shape[1]
