@@ -17,6 +17,7 @@ import numpy.typing as npt
 from rigdriver.frames import Frame, FrameProof, FrameSet
 from rigdriver.images.colours import to_rgb
 from rigdriver.images.pixel_formats import named
+from rigdriver.images.raw_image import RawImage
 
 Picture = npt.NDArray[np.uint8]
 
@@ -104,7 +105,7 @@ def _write_head(sheet: Picture, frame_set: FrameSet, rig: str, cameras: int) -> 
     _write_right(sheet, proof.verdict, 42, 1.0, _GREEN if proof.verdict == "proved" else _RED, _MARGIN_PX)
 
 
-def as_picture(frame: Frame) -> Picture:
+def as_picture(frame: Frame | RawImage) -> Picture:
     """Return a frame as (H, W, 3) uint8, red, green, blue, to look at."""
     picture = to_rgb(frame)
     return _stretched(_balanced(picture) if named(frame.pixel_format).bayer_order else picture)

@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 from pydantic import ValidationError
 
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.frames import Frame, Pixels
-from rigdriver.images.pixel_formats import BY_NAME, named
+from rigdriver.images.pixel_formats import BY_NAME, full_scale, named
 
 SIDECAR = "images.json"
 FORM = "rigdriver-images"
@@ -154,11 +155,17 @@ def format_of(camera: str, role: str, pixels: Pixels, answers: FormatAnswers) ->
 
 
 def refuse_unfit_file(path: Path, pixels: Pixels, pixel_format: str) -> None:
-    """Raise UsageError when a file cannot hold that format."""
+    """Raise UsageError when a file is not of that format: by its type, or by a number beyond full scale."""
     if not _fits(pixel_format, pixels):
         raise UsageError(
             f"{path}: holds {8 * pixels.dtype.itemsize} bits per sample and {_channels(pixels)} channels, which are no "
             f"{pixel_format}; leave that image out, or name another --pixel-format"
+        )
+    full = full_scale(pixel_format)
+    if full < np.iinfo(pixels.dtype).max and (top := int(pixels.max(initial=0))) > full:
+        raise UsageError(
+            f"{path}: holds the value {top}, and {pixel_format} ends at {full}; give more --bits, or another "
+            "--pixel-format"
         )
 
 
