@@ -107,10 +107,10 @@ class GuidedCapture:
         """The views that were taken, for the solver."""
         return from_detections(self._taken, self._sizes)
 
-    def offer(self, frame_set: FrameSet, number: int | None = None) -> Offer:
+    def offer(self, frame_set: FrameSet, index: int | None = None) -> Offer:
         """Look at one frame set; take it when it is worth it.
 
-        The view is called after that running number, or after the frame set's pulse index.
+        The view is called after that index, or after the frame set's pulse index.
         """
         if frame_set.proof.verdict == "unproved":
             why = "; ".join(frame_set.proof.reasons) or "its times do not fit"
@@ -123,7 +123,7 @@ class GuidedCapture:
         else:
             found = list(self._executor.map(lambda frame: self._detect(self._board, frame), frames))
         return self.offer_detections(
-            f"{frame_set.index if number is None else number:06d}",
+            f"{frame_set.index if index is None else index:06d}",
             {frame.camera: d for frame, d in zip(frames, found, strict=True)},
         )
 

@@ -33,12 +33,12 @@ def proof_show(
     """Print the proofs of a capture and explain them."""
     proofs = read_proofs(file)
     if pulse is not None:
-        proofs = tuple(p for p in proofs if p.number == pulse)
+        proofs = tuple(p for p in proofs if p.index == pulse)
         if not proofs:
             raise UsageError(f"{file}: holds no pulse {pulse}")
     unproved = [p for p in proofs if p.proof.verdict != "proved"]
     if json:
-        show_json({"passed": not unproved, "frame_sets": len(proofs), "not_proved": [p.number for p in unproved]})
+        show_json({"passed": not unproved, "frame_sets": len(proofs), "not_proved": [p.index for p in unproved]})
     elif pulse is not None:
         show("\n".join(_explain(proofs[0])))
     else:
@@ -52,7 +52,7 @@ def _summary(proofs: Sequence[StoredProof], unproved: Sequence[StoredProof]) -> 
     if skews:
         lines.append(f"skew: at most {max(skews):.1f} us, median {sorted(skews)[len(skews) // 2]:.1f} us")
     for p in unproved[:_MOST_LINES]:
-        lines += [f"pulse {p.number}: {text}" for text in p.reasons]
+        lines += [f"pulse {p.index}: {text}" for text in p.reasons]
     if len(unproved) > _MOST_LINES:
         lines.append(f"... and {len(unproved) - _MOST_LINES} more; --pulse N explains one")
     weaker = dict.fromkeys(text for p in proofs for text in p.proof.unchecked)
@@ -63,7 +63,7 @@ def _explain(stored: StoredProof) -> list[str]:
     """Return one pulse's proof in sentences."""
     proof = stored.proof
     us = 1e6 / proof.tick_rate_hz if proof.tick_rate_hz else 0.0
-    lines = [f"pulse {stored.number} (generation {proof.generation}): {proof.verdict}"]
+    lines = [f"pulse {stored.index} (generation {proof.generation}): {proof.verdict}"]
     for p in proof.frames.values():
         lines += _explain_frame(p, proof.start_ticks, us)
     lines += [f"gap: {text}" for text in stored.reasons]

@@ -46,13 +46,13 @@ class ImageWriter:
         self._failure: BaseException | None = None
         self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="image-writer")
 
-    def write(self, frame_set: FrameSet, number: int | None = None) -> None:
-        """Take copies of a frame set's images, to be written under that running number or its pulse index.
+    def write(self, frame_set: FrameSet, index: int | None = None) -> None:
+        """Take copies of a frame set's images, to be written under that index or its pulse index.
 
         Raises:
             OSError: an earlier image could not be written, or the disk has stalled for a minute.
         """
-        index = frame_set.index if number is None else number
+        index = frame_set.index if index is None else index
         for frame in frame_set:
             self._reserve(frame.pixels.nbytes)
             path = self.path_of(frame.camera, index)

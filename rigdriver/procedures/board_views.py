@@ -86,9 +86,9 @@ def _watch(
         with rig.run() as run:
             for frame_set in run:
                 # Views are counted through; the pulses of each run begin at 0.
-                offer = capture.offer(frame_set, number=taken)
+                offer = capture.offer(frame_set, index=taken)
                 if offer.is_taken:
-                    sink.write(frame_set, number=taken)
+                    sink.write(frame_set, index=taken)
                     taken, newest_s = taken + 1, time.monotonic()
                 progress.note(ViewOffer(offer, taken))
                 if ending := _ending(capture, taken, newest_s, wishes, question):

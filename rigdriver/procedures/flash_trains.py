@@ -1,7 +1,8 @@
 """Many frame sets from a rig whose flashes come in trains: run after run, with the dark pauses that the limits ask for.
 
-In: an open rig, how many pulses. Out: frame sets, numbered through, and what all runs together counted. The rig's
-limits on light are what they are: a train ends after `light.max_train_pulses`, and the next one waits for its pause.
+In: an open rig, how many pulses. Out: frame sets, indexed through all runs, and what all runs together counted. The
+rig's limits on light are what they are: a train ends after `light.max_train_pulses`, and the next one waits for its
+pause.
 Not here: what becomes of the frame sets.
 """
 
@@ -11,7 +12,7 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 
 from rigdriver.config import RigConfig
-from rigdriver.recording.frame_source import Numbered, numbered
+from rigdriver.recording.frame_source import Indexed, indexed
 from rigdriver.rig import Rig
 from rigdriver.run.statistics import RunStatistics
 
@@ -43,7 +44,7 @@ class FlashTrains:
         """Return width and height of each camera's images, as the cameras are set."""
         return self._rig.sizes_px()
 
-    def __iter__(self) -> Generator[Numbered, None, None]:
+    def __iter__(self) -> Generator[Indexed, None, None]:
         first = 0
         while self._frames is None or first < self._frames:
             left = None if self._frames is None else self._frames - first
@@ -53,7 +54,7 @@ class FlashTrains:
                 try:
                     for frame_set in run:
                         newest = frame_set.index
-                        yield numbered(first + newest, frame_set)
+                        yield indexed(first + newest, frame_set)
                 finally:
                     self._add(run.statistics)
             # A train that was cut short by itself would never end the loop.

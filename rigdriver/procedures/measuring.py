@@ -13,9 +13,9 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
 from rigdriver.procedures.flash_trains import FlashTrains
-from rigdriver.procedures.told import FrameSetNote, PulseNote
+from rigdriver.procedures.told import FrameSetNote
 from rigdriver.progress import Progress
-from rigdriver.recording.frame_source import FrameSetSink, Numbered
+from rigdriver.recording.frame_source import FrameSetSink, Indexed
 from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.reconstruct import Reconstructor
@@ -43,10 +43,10 @@ def measure_live(trains: FlashTrains, frames: int, made: Reconstructor, results:
             cloud = made.reconstruct(taken.frame_set)
             results.add(taken.name, cloud)
             _note_once((cloud.reason, *cloud.figures.warnings), taken, told, progress)
-            advance(taken.number + 1)
+            advance(taken.index + 1)
 
 
-def _note_once(reasons: Iterable[str], taken: Numbered, told: set[str], progress: Progress) -> None:
+def _note_once(reasons: Iterable[str], taken: Indexed, told: set[str], progress: Progress) -> None:
     """Ten times per second the same line helps nobody; figures.json holds them all."""
     gaps = taken.frame_set.gaps
     kinds = {f"camera {name}: {gap.reason.name}": str(gap) for name, gap in gaps.items()}
@@ -55,15 +55,15 @@ def _note_once(reasons: Iterable[str], taken: Numbered, told: set[str], progress
     for kind, text in kinds.items():
         if kind not in told:
             told.add(kind)
-            progress.note(PulseNote(taken.number, text, is_told_once=True))
+            progress.note(FrameSetNote(taken.name, text, is_told_once=True))
 
 
 def keep_all(trains: FlashTrains, frames: int, sink: FrameSetSink, progress: Progress) -> None:
     """Keep every frame set, so that nothing is lost while surfaces are found afterwards."""
     with progress.stage("capturing", frames) as advance, sink, closing(iter(trains)) as frame_sets:
         for taken in frame_sets:
-            sink.write(taken.frame_set, taken.number)
-            advance(taken.number + 1)
+            sink.write(taken.frame_set, taken.index)
+            advance(taken.index + 1)
 
 
 def measure_folder(images: ImageFolder, made: Reconstructor, results: Results, progress: Progress) -> None:

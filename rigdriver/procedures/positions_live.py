@@ -93,9 +93,9 @@ def take_live(
         for frame_set in (taken.frame_set for taken in frame_sets):
             look = _look(frame_set, artefact, made, certificate, positions)
             if look.position is not None:
-                number = len(positions.taken) - 1
-                sink.write(frame_set, number)
-                gallery.add(artefact, f"{number:06d}", *look.position, made.calibration)
+                index = len(positions.taken) - 1
+                sink.write(frame_set, index)
+                gallery.add(artefact, f"{index:06d}", *look.position, made.calibration)
                 newest_s = time.monotonic()
                 advance(len(positions.taken))
             if before is None or look.kind is not before.kind or look.position is not None:

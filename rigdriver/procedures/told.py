@@ -1,6 +1,7 @@
 """What procedures note while they work, as values; each one's sentence is its `str`.
 
-In: facts. Out: `PulseNote`, `FrameSetNote`. Not here: results.
+In: facts. Out: `PulseNote`, `FrameSetNote`.
+Not here: results, which procedures return.
 """
 
 from __future__ import annotations
@@ -10,23 +11,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PulseNote:
-    """Something about one pulse of a live rig."""
+    """Something about one pulse of a run."""
 
-    number: int
+    pulse_index: int
     what: object
-    is_told_once: bool = False
-    """The same of later pulses is not told again."""
 
     def __str__(self) -> str:
-        return f"pulse {self.number}: {self.what}" + (" (told once)" if self.is_told_once else "")
+        return f"pulse {self.pulse_index}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True)
 class FrameSetNote:
-    """Something about one frame set of a folder."""
+    """Something about one frame set of a source."""
 
     name: str
     what: object
+    is_told_once: bool = False
+    """The same of later frame sets is not told again."""
 
     def __str__(self) -> str:
-        return f"frame set {self.name}: {self.what}"
+        return f"frame set {self.name}: {self.what}" + (" (told once)" if self.is_told_once else "")

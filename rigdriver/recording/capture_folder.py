@@ -1,6 +1,6 @@
 """A capture in a folder: images, the sidecar that says what they hold, and proofs.
 
-In: frame sets. Out: DIR/<camera>/<number>.png or .tiff, images.json, proofs.csv and proofs.json. The sidecar is written
+In: frame sets. Out: DIR/<camera>/<index>.png or .tiff, images.json, proofs.csv and proofs.json. The sidecar is written
 with the first frame of each camera, so a capture that is cut short can be read, too.
 Not here: how an image is encoded (see images/image_writer.py); reading it back (see image_folder.py).
 """
@@ -39,16 +39,16 @@ class CaptureFolder:
         if self._images is not None:
             self._open.push(self._images)
 
-    def write(self, frame_set: FrameSet, number: int | None = None) -> None:
-        """Keep a frame set under that running number, or under its pulse index.
+    def write(self, frame_set: FrameSet, index: int | None = None) -> None:
+        """Keep a frame set under that index, or under its pulse index.
 
         Raises:
             OSError: this or an earlier file could not be written.
         """
-        self._proofs.write(frame_set, number)
+        self._proofs.write(frame_set, index)
         if self._images is not None:
             self._describe(frame_set)
-            self._images.write(frame_set, number)
+            self._images.write(frame_set, index)
 
     def close(self) -> None:
         """Wait until everything is written. Raises what a writer raised; closing twice is harmless."""

@@ -1,6 +1,6 @@
 """Where frame sets come from and where they go, whatever is behind it.
 
-In: nothing. Out: the protocols `FrameSource` and `FrameSetSink`, and `Numbered`, a frame set and its place in a source.
+In: nothing. Out: the protocols `FrameSource` and `FrameSetSink`, and `Indexed`, a frame set and its place in a source.
 A live rig, a folder of captured images and a recording are the same thing to a consumer: a `FrameSource`.
 Not here: any of them (see image_folder.py, capture_folder.py, and flash_trains.py in procedures).
 """
@@ -17,22 +17,22 @@ from rigdriver.frames import FrameSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Numbered:
+class Indexed:
     """A frame set and its place in its source.
 
     The pulse index is the box's and begins anew with each run; a source may hold frame sets of several runs.
     """
 
-    number: int
-    """Running number in the source, from 0; a frame set that was dropped leaves a hole."""
+    index: int
+    """Running number in the source, through all its runs, from 0; a frame set that was dropped leaves a hole."""
     name: str
-    """Name of its files: the number with six digits, or what a folder's files are called."""
+    """Name of its files: the index with six digits, or what a folder's files are called."""
     frame_set: FrameSet
 
 
-def numbered(number: int, frame_set: FrameSet) -> Numbered:
-    """Return the frame set under that running number."""
-    return Numbered(number, f"{number:06d}", frame_set)
+def indexed(index: int, frame_set: FrameSet) -> Indexed:
+    """Return the frame set under that index, with the usual name."""
+    return Indexed(index, f"{index:06d}", frame_set)
 
 
 class FrameSource(Protocol):
@@ -47,7 +47,7 @@ class FrameSource(Protocol):
         """Return width and height of each camera's images."""
         ...
 
-    def __iter__(self) -> Iterator[Numbered]:
+    def __iter__(self) -> Iterator[Indexed]:
         """Yield the frame sets, one after the other."""
         ...
 
@@ -55,8 +55,8 @@ class FrameSource(Protocol):
 class FrameSetSink(Protocol):
     """What keeps frame sets."""
 
-    def write(self, frame_set: FrameSet, number: int | None = None) -> None:
-        """Keep one under that running number; under its pulse index when there is none."""
+    def write(self, frame_set: FrameSet, index: int | None = None) -> None:
+        """Keep one under that index in its source; under its pulse index when none is given."""
         ...
 
     def close(self) -> None:

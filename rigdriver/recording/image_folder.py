@@ -3,7 +3,7 @@
 In: DIR/<camera>/<index>.png or .tiff, with images.json and proofs.json where it is a capture. Out: frame sets, read one
 by one; each frame says its pixel format, and the proof and gaps of a capture come with it. A camera without an image of
 an index is a gap. Files from elsewhere carry no proof: their frame sets are unproved, and say so.
-Not here: what the numbers mean when nothing says it (see stored_formats.py).
+Not here: what the digital numbers mean when nothing says it (see stored_formats.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Pixels, Proof
 from rigdriver.images.folder import in_counting_order, list_images, read_image
-from rigdriver.recording.frame_source import Numbered
+from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.proof_files import StoredProof, has_proofs, read_proofs
 from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers, format_of, read_sidecar, refuse_unfit_file
 
@@ -38,7 +38,7 @@ class ImageFolder:
             raise UsageError(
                 f"{folder}: holds folders {', '.join(found)}, but the calibration's cameras are {', '.join(roles)}"
             )
-        self.indices = in_counting_order({index for paths in self._paths.values() for index in paths})
+        self.names = in_counting_order({index for paths in self._paths.values() for index in paths})
         sidecar = read_sidecar(folder)
         self._config = sidecar.config if sidecar else None
         self._sizes: dict[str, tuple[int, int]] = {}
@@ -51,7 +51,7 @@ class ImageFolder:
             pixels = _first_readable(paths)
             self._sizes[name] = (pixels.shape[1], pixels.shape[0])
             self.pixel_formats[name] = format_of(name, roles[name], pixels, answers)
-        self._proofs = {p.number: p for p in read_proofs(folder)} if has_proofs(folder) else {}
+        self._proofs = {p.index: p for p in read_proofs(folder)} if has_proofs(folder) else {}
 
     @property
     def config(self) -> RigConfig | None:
@@ -63,34 +63,38 @@ class ImageFolder:
         return MappingProxyType(self._sizes)
 
     def __len__(self) -> int:
-        return len(self.indices)
+        return len(self.names)
 
-    def __iter__(self) -> Iterator[Numbered]:
-        for place, index in enumerate(self.indices):
-            number = int(index) if index.isascii() and index.isdigit() else place
-            yield Numbered(number, index, self._frame_set(index, number))
+    def __iter__(self) -> Iterator[Indexed]:
+        for place, name in enumerate(self.names):
+            index = int(name) if _is_index(name) else place
+            yield Indexed(index, name, self._frame_set(name, index))
 
-    def _frame_set(self, index: str, number: int) -> FrameSet:
-        known = self._proofs.get(number) if index.isdigit() else None
+    def _frame_set(self, name: str, index: int) -> FrameSet:
+        known = self._proofs.get(index) if _is_index(name) else None
         frames = {}
-        for name, paths in self._paths.items():
-            if index in paths:
-                frames[name] = self._frame(name, paths[index], number, known)
+        for camera, paths in self._paths.items():
+            if name in paths:
+                frames[camera] = self._frame(camera, paths[name], index, known)
         told = known.gaps if known else {}
-        gaps = {n: told.get(n, Gap(n, GapReason.NOT_STORED)) for n in self._paths if n not in frames}
+        gaps = {c: told.get(c, Gap(c, GapReason.NOT_STORED)) for c in self._paths if c not in frames}
         if known is None:
-            proof = Proof(number, 0, 0, 0, MappingProxyType({}), float("nan"), "unproved", (NO_PROOF,))
-            return FrameSet(number, 0, 0, MappingProxyType(frames), MappingProxyType(gaps), proof)
+            proof = Proof(index, 0, 0, 0, MappingProxyType({}), float("nan"), "unproved", (NO_PROOF,))
+            return FrameSet(index, 0, 0, MappingProxyType(frames), MappingProxyType(gaps), proof)
         return FrameSet(
             known.proof.pulse_index, 0, known.t_utc_ns, MappingProxyType(frames), MappingProxyType(gaps), known.proof
         )
 
-    def _frame(self, name: str, path: Path, number: int, known: StoredProof | None) -> Frame:
+    def _frame(self, camera: str, path: Path, index: int, known: StoredProof | None) -> Frame:
         pixels = read_image(path)
-        refuse_unfit_file(path, pixels, self.pixel_formats[name])
+        refuse_unfit_file(path, pixels, self.pixel_formats[camera])
         pixels.flags.writeable = False
-        proved = known.proof.frames.get(name) if known else None
-        return Frame(name, proved.frame_id if proved else number, 0, 0, self.pixel_formats[name], pixels)
+        proved = known.proof.frames.get(camera) if known else None
+        return Frame(camera, proved.frame_id if proved else index, 0, 0, self.pixel_formats[camera], pixels)
+
+
+def _is_index(name: str) -> bool:
+    return name.isascii() and name.isdigit()
 
 
 def _first_readable(paths: Mapping[str, Path]) -> Pixels:

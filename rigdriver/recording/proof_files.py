@@ -41,8 +41,8 @@ COLUMNS = (
 class StoredProof:
     """What a capture says of one frame set."""
 
-    number: int
-    """Running number in the capture: the name of its images."""
+    index: int
+    """Index in the capture, which names its images."""
     t_utc_ns: int
     gaps: Mapping[str, Gap]
     proof: Proof
@@ -67,9 +67,9 @@ class ProofFiles:
         self._rows = csv.DictWriter(self._text, COLUMNS, restval="")
         self._rows.writeheader()
 
-    def write(self, frame_set: FrameSet, number: int | None = None) -> None:
-        """Add a frame set under that running number, or under its pulse index."""
-        index = frame_set.index if number is None else number
+    def write(self, frame_set: FrameSet, index: int | None = None) -> None:
+        """Add a frame set under that index, or under its pulse index."""
+        index = frame_set.index if index is None else index
         self._rows.writerows(_rows(frame_set, index))
         self._text.flush()
         self._frame_sets.append(

@@ -66,8 +66,8 @@ def frame_set(pulse: int, gap: Gap | None = None) -> FrameSet:
 def write(folder: Path, image_format: ImageFormat | None = ImageFormat.PNG) -> list[FrameSet]:
     sets = [frame_set(0), frame_set(2, Gap("colour", GapReason.NOT_EXPOSED, "line 3")), frame_set(1)]
     with CaptureFolder(folder, CONFIG, image_format) as sink:
-        for number, one in enumerate(sets):
-            sink.write(one, number)
+        for index, one in enumerate(sets):
+            sink.write(one, index)
     return sets
 
 
@@ -95,7 +95,7 @@ def test_pixels_formats_proofs_gaps_and_rig_come_back_as_they_were(tmp_path, ima
 
 def test_names_and_numbers_are_those_of_the_files(tmp_path):
     write(tmp_path)
-    assert [(t.number, t.name) for t in ImageFolder(tmp_path, ROLES)] == [(0, "000000"), (1, "000001"), (2, "000002")]
+    assert [(t.index, t.name) for t in ImageFolder(tmp_path, ROLES)] == [(0, "000000"), (1, "000001"), (2, "000002")]
 
 
 def test_a_capture_that_was_cut_short_says_its_pixel_formats(tmp_path):
