@@ -206,7 +206,7 @@ class ModelledTime:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
 
 
-class Patience:
+class TimeLimit:
     """A time limit that counts only time in which its thread could look.
 
     A computer that stood still, or was too busy to let this thread run, has not waited: what it waited for may lie
@@ -238,11 +238,11 @@ def held_up_s(looked_s: float, now_s: float) -> float:
 
 def wait_for(timebase: Timebase, condition: threading.Condition, is_so: Callable[[], bool], timeout_s: float) -> bool:
     """Wait on a held condition until `is_so`, at most so long by that timebase; return whether it is."""
-    patience = Patience(timebase, timeout_s)
+    limit = TimeLimit(timebase, timeout_s)
     while not is_so():
-        if patience.left_s() <= 0:
+        if limit.left_s() <= 0:
             return is_so()
-        timebase.wait_on(condition, patience.look_s())
+        timebase.wait_on(condition, limit.look_s())
     return True
 
 

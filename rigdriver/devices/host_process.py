@@ -22,7 +22,7 @@ from pathlib import Path
 from rigdriver.devices.genicam_host.messages import Kind, MessageReader, decode_json, encode, error_from_json
 from rigdriver.errors import HostProcessLost, StateError
 from rigdriver.ownership import Owner
-from rigdriver.timebase import WALL_TIME, Patience, Timebase, held_up_s
+from rigdriver.timebase import WALL_TIME, TimeLimit, Timebase, held_up_s
 
 _logger = logging.getLogger(__name__)
 _MODULE = "rigdriver.devices.genicam_host"
@@ -142,10 +142,10 @@ class HostProcess:
         self._commands.settimeout(max(0.001, timeout_s))
         self._commands.sendall(encode(Kind.REQUEST, {**body, "command": command}))
         fds: list[int] = []
-        patience = Patience(self._timebase, timeout_s)
+        limit = TimeLimit(self._timebase, timeout_s)
         while True:
-            left_s = patience.left_s()
-            self._commands.settimeout(max(0.001, self._timebase.slice_s(patience.look_s())))
+            left_s = limit.left_s()
+            self._commands.settimeout(max(0.001, self._timebase.slice_s(limit.look_s())))
             try:
                 data, new_fds, _, _ = socket.recv_fds(self._commands, _READ_BYTES, _MOST_DESCRIPTORS)
             except TimeoutError:

@@ -42,7 +42,7 @@ from rigdriver.sync.matcher import Matcher, Resolved
 from rigdriver.sync.preamble import Preamble
 from rigdriver.sync.proof import Prover
 from rigdriver.sync.track import Track
-from rigdriver.timebase import WALL_TIME, Patience, Timebase, held_up_s
+from rigdriver.timebase import WALL_TIME, TimeLimit, Timebase, held_up_s
 
 FIRST_PROBES = 8
 PROBE_EVERY_S = 1.0
@@ -220,8 +220,8 @@ class Run(FrameSets):
     def _hear_preamble(self, preamble: Preamble) -> None:
         period_s = self._preamble.box.frame_period_ticks / self._preamble.tick_rate_hz
         grace_s = self._config.sync.gap_timeout_s
-        patience, is_over = Patience(self._timebase, 2 * period_s + grace_s + 1), False
-        while not preamble.is_complete and patience.left_s() > 0:
+        limit, is_over = TimeLimit(self._timebase, 2 * period_s + grace_s + 1), False
+        while not preamble.is_complete and limit.left_s() > 0:
             self._give_up_if_asked()
             report = self._reports.take(TURN_S)
             if isinstance(report, Pulse):
@@ -231,7 +231,7 @@ class Run(FrameSets):
             elif report is not None:
                 _raise_if_fatal(report)
             if preamble.is_over and not is_over:
-                patience, is_over = Patience(self._timebase, grace_s), True
+                limit, is_over = TimeLimit(self._timebase, grace_s), True
 
     # ------------------------------------------------------------ the sync thread
 

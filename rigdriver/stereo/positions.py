@@ -8,6 +8,7 @@ position is counted twice and none is blurred. This file refuses to know what wa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -34,12 +35,26 @@ class Placed(Protocol):
 R = TypeVar("R", bound=Placed)
 
 
+class Placing(Enum):
+    """What can become of one measurement."""
+
+    TAKEN = "taken"
+    FIRST = "nothing to rest from yet"
+    MOVES = "the artefact moves"
+    NOT_NEW = "the artefact stands where it stood"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What became of one measurement."""
 
-    is_taken: bool
+    kind: Placing
     reason: str
+
+    @property
+    def is_taken(self) -> bool:
+        """The measurement is a position now."""
+        return self.kind is Placing.TAKEN
 
 
 class Positions(Generic[R]):
@@ -53,15 +68,15 @@ class Positions(Generic[R]):
         """Take the measurement when it is a new position at rest."""
         before, self._before = self._before, measured.marks_mm
         if before is None:
-            return Verdict(False, "hold it still")
+            return Verdict(Placing.FIRST, "hold it still")
         moved_mm = distance_mm(measured.marks_mm, before)
         if moved_mm > REST_MM:
-            return Verdict(False, f"it moved {moved_mm:.1f} mm; hold it still, or put it down")
+            return Verdict(Placing.MOVES, f"it moved {moved_mm:.1f} mm; hold it still, or put it down")
         nearest = min((distance_mm(measured.marks_mm, old.marks_mm) for old in self.taken), default=np.inf)
         if nearest < NEW_MM:
-            return Verdict(False, "taken; move it elsewhere, or turn it")
+            return Verdict(Placing.NOT_NEW, "taken; move it elsewhere, or turn it")
         self.taken.append(measured)
-        return Verdict(True, f"position {len(self.taken)} taken")
+        return Verdict(Placing.TAKEN, f"position {len(self.taken)} taken")
 
     def lose(self) -> None:
         """Nothing was seen: the next measurement has none to rest from."""

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
+from rigdriver.images.raw_image import AnyImage
 from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.files import MESH_SUFFIXES, write_cloud, write_mesh
 from rigdriver.stereo.measure import deviations
@@ -30,7 +31,6 @@ from rigdriver.stereo.pictures import draw_map, draw_shaded, up_of
 from rigdriver.stereo.sequence import PointSequence, write_tracks
 from rigdriver.stereo.solid import close_for_printing
 from rigdriver.stereo.surface import Surface
-from rigdriver.stereo.texture import Pixels
 
 CLOUDS_WAITING = 16
 """Clouds that may wait for the disk; then measuring waits, too."""
@@ -48,14 +48,12 @@ class Results:
         meshes: Sequence[str] = (),
         has_pictures: bool = True,
         has_tracks: bool = False,
-        mosaic: str = "BayerRG8",
     ) -> None:
-        """`mosaic`: pixel format of the colour images. Raises UsageError for an unknown mesh format."""
+        """Raises UsageError for an unknown mesh format."""
         self._suffixes = tuple("." + name.lower().lstrip(".") for name in meshes)
         unknown = [suffix for suffix in self._suffixes if suffix not in MESH_SUFFIXES]
         if unknown:
             raise UsageError(f"mesh format {unknown[0]}: known are {', '.join(s.lstrip('.') for s in MESH_SUFFIXES)}")
-        self.mosaic = mosaic
         self._folder, self._calibration, self._has_pictures = folder, calibration, has_pictures
         self._has_tracks = has_tracks
         self._sequence: PointSequence | None = None
@@ -80,7 +78,7 @@ class Results:
         index: str,
         cloud: PointCloud,
         surfaces: Sequence[Surface] = (),
-        images: Mapping[str, Pixels] | None = None,
+        images: Mapping[str, AnyImage] | None = None,
     ) -> None:
         """Write one frame set; its cloud on a thread of its own.
 
@@ -100,7 +98,7 @@ class Results:
         self._writing.append(self._writer.submit(write_cloud, cloud, self._folder / f"{index}.ply"))
         if not surfaces or not (self._suffixes or self._has_pictures or self._has_tracks):
             return
-        mesh = make_mesh(surfaces, self._calibration, images, self.mosaic)
+        mesh = make_mesh(surfaces, self._calibration, images)
         for suffix in self._suffixes:
             stl = suffix == ".stl"
             write_mesh(close_for_printing(mesh) if stl else mesh, self._folder / f"{index}-mesh{suffix}")
@@ -120,9 +118,9 @@ class Results:
         """End the writing thread; closing twice is harmless."""
         self._writer.shutdown(wait=True)
 
-    def _follow(self, index: str, mesh: SurfaceMesh, images: Mapping[str, Pixels]) -> None:
+    def _follow(self, index: str, mesh: SurfaceMesh, images: Mapping[str, AnyImage]) -> None:
         if self._sequence is None:
-            self._sequence = PointSequence(self._calibration, self.mosaic)
+            self._sequence = PointSequence(self._calibration)
         tracked = self._sequence.follow(mesh, images)
         if tracked is None:
             raise UsageError(f"frame set {index}: no colour image, so no point can be followed; leave --tracks out")
@@ -166,7 +164,7 @@ class Results:
         """Write figures.json, after the last cloud, and return the summary that stands in it."""
         self._settle(0)
         done = [row for row in self._rows if row["points"]]
-        totals = [float(row["times_ms"]["total"]) for row in done]  # type: ignore[index]
+        totals = [float(row["times_ms"]["total"]) for row in done if "total" in row["times_ms"]]  # type: ignore[index,operator]
         summary: dict[str, object] = {
             "frame_sets": len(self._rows), "reconstructed": len(done), "dropped_frame_sets": dropped,
             "points_median": float(np.median([float(str(row["points"])) for row in done])) if done else None,

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.images.colours import to_rgb
+from rigdriver.images.raw_image import AnyImage, with_format
 from rigdriver.stereo.mesh import SurfaceMesh
 from rigdriver.stereo.ply import write_rows
-from rigdriver.stereo.texture import Pixels, to_rgb
 from rigdriver.stereo.track import track
 
 Array = npt.NDArray[np.float64]
@@ -46,6 +47,7 @@ class PointSequence:
     """Follows points from one frame set to the next."""
 
     def __init__(self, calibration: RigCalibration, mosaic: str = "BayerRG8") -> None:
+        """`mosaic`: pixel format of 8-bit arrays that bring none; frames say their own."""
         self._cameras = [camera for camera in calibration if camera.role == "texture"]
         self._mosaic = mosaic
         self._before: dict[str, Bytes] = {}
@@ -53,9 +55,13 @@ class PointSequence:
         self._now = np.zeros((0, 3))
         self._camera_of = np.zeros(0, np.int64)
 
-    def follow(self, mesh: SurfaceMesh, images: Mapping[str, Pixels]) -> TrackedPoints | None:
+    def follow(self, mesh: SurfaceMesh, images: Mapping[str, AnyImage]) -> TrackedPoints | None:
         """Take one frame set. None when no colour camera has an image, now or before."""
-        seen = {c.name: to_rgb(images[c.name], self._mosaic) for c in self._cameras if c.name in images}
+        seen = {
+            c.name: to_rgb(with_format(images[c.name], self._mosaic, f"camera {c.name}"))
+            for c in self._cameras
+            if c.name in images
+        }
         if self._start is None:
             if not seen:
                 return None

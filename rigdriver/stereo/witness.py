@@ -7,6 +7,7 @@ that both measured (a turn along the baseline shifts depth). This file refuses t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.evidence import Observation, PairMatches, SurfaceSteps
 from rigdriver.calibration.project import distort, to_pixels
 from rigdriver.frames import FrameSet
+from rigdriver.images.raw_image import AnyImage
 from rigdriver.stereo.cells import CELL_PX, MIDDLE_PX
 from rigdriver.stereo.images import PairImages
 from rigdriver.stereo.match import Matcher
@@ -26,7 +28,6 @@ from rigdriver.stereo.rows import BLOCK_CELLS, block_shifts
 from rigdriver.stereo.screen import screen
 
 Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 STRIDE_CELLS = 5
 """Neighbouring cells share pixels and errors; so far apart they are looked at for steps."""
@@ -58,9 +59,9 @@ class SpeckleWitness:
 
     def observe(self, frame_set: FrameSet) -> list[Observation]:
         """Return what one frame set says; nothing of pods whose images are missing or blank."""
-        return self.observe_images({name: frame.pixels for name, frame in frame_set.frames.items()})
+        return self.observe_images(frame_set.frames)
 
-    def observe_images(self, images: dict[str, Image]) -> list[Observation]:
+    def observe_images(self, images: Mapping[str, AnyImage]) -> list[Observation]:
         """As `observe`, for grey images by camera."""
         seen = [pod for n in range(len(self._tools)) if (pod := self._look(n, images)) is not None]
         found: list[Observation] = [_row_matches(one) for one in seen]
@@ -68,7 +69,7 @@ class SpeckleWitness:
             found += [_steps(a, b), _steps(b, a)]
         return found
 
-    def _look(self, n: int, images: dict[str, Image]) -> _Seen | None:
+    def _look(self, n: int, images: Mapping[str, AnyImage]) -> _Seen | None:
         pair, rectifier, matcher = self._tools[n]
         if pair.left.name not in images or pair.right.name not in images:
             return None

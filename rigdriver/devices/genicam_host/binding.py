@@ -31,7 +31,7 @@ from rigdriver.devices.genicam_host.buffer_reading import BufferReader, Defaults
 from rigdriver.devices.genicam_host.features import NodeFacts, NodeKind
 from rigdriver.devices.genicam_host.images import Image, Incomplete
 from rigdriver.errors import CameraError, ProducerError, RigError, gather
-from rigdriver.timebase import WALL_TIME, Patience
+from rigdriver.timebase import WALL_TIME, TimeLimit
 
 if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
@@ -213,9 +213,9 @@ class Camera:
         with _translated(f"{self._label}: {name} refused"):
             node = self._node_map.get_node(name)
             node.execute()
-            patience = Patience(WALL_TIME, _COMMAND_TIMEOUT_S)
+            limit = TimeLimit(WALL_TIME, _COMMAND_TIMEOUT_S)
             while not node.is_done():
-                if patience.left_s() <= 0:
+                if limit.left_s() <= 0:
                     raise CameraError(
                         f"{self._label}: {name} is not done after {_COMMAND_TIMEOUT_S} s; restart the camera"
                     )

@@ -1,0 +1,109 @@
+"""Images of a folder as frame sets: a capture of this rig, or files from elsewhere.
+
+In: DIR/<camera>/<index>.png or .tiff, with images.json and proofs.json where it is a capture. Out: frame sets, read one
+by one; each frame says its pixel format, and the proof and gaps of a capture come with it. A camera without an image of
+an index is a gap. Files from elsewhere carry no proof: their frame sets are unproved, and say so.
+Not here: what the digital numbers mean when nothing says it (see stored_formats.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from rigdriver.config import RigConfig
+from rigdriver.errors import UsageError
+from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Pixels, Proof
+from rigdriver.images.folder import in_counting_order, list_images, read_image
+from rigdriver.recording.frame_source import Indexed
+from rigdriver.recording.proof_files import StoredProof, has_proofs, read_proofs
+from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers, format_of, read_sidecar, refuse_unfit_file
+
+NO_PROOF = "the folder holds no proof of these images"
+
+
+class ImageFolder:
+    """The frame sets of a folder; a `FrameSource`. Iterating reads them one by one."""
+
+    def __init__(self, folder: Path, roles: Mapping[str, str], answers: FormatAnswers = NO_ANSWERS) -> None:
+        """`roles`: role by camera (geometry, texture); other folders are left alone. `answers` count without a sidecar.
+
+        Raises:
+            UsageError: none of the cameras has images there, or it is not clear what the files hold.
+        """
+        found = list_images(folder)
+        self._paths = {name: found[name] for name in roles if name in found}
+        if not self._paths:
+            raise UsageError(
+                f"{folder}: holds folders {', '.join(found)}, but the calibration's cameras are {', '.join(roles)}"
+            )
+        self.names = in_counting_order({index for paths in self._paths.values() for index in paths})
+        sidecar = read_sidecar(folder)
+        self._config = sidecar.config if sidecar else None
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self.pixel_formats: dict[str, str] = {}
+        for name, paths in self._paths.items():
+            stored = sidecar.cameras.get(name) if sidecar else None
+            if stored is not None:
+                self._sizes[name], self.pixel_formats[name] = stored.size_px, stored.pixel_format
+                continue
+            pixels = _first_readable(paths)
+            self._sizes[name] = (pixels.shape[1], pixels.shape[0])
+            self.pixel_formats[name] = format_of(name, roles[name], pixels, answers)
+        self._proofs = {p.index: p for p in read_proofs(folder)} if has_proofs(folder) else {}
+
+    @property
+    def config(self) -> RigConfig | None:
+        """The rig that captured the images; None when that is not known."""
+        return self._config
+
+    def sizes_px(self) -> Mapping[str, tuple[int, int]]:
+        """Return width and height of each camera's images."""
+        return MappingProxyType(self._sizes)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Indexed]:
+        for place, name in enumerate(self.names):
+            index = int(name) if _is_index(name) else place
+            yield Indexed(index, name, self._frame_set(name, index))
+
+    def _frame_set(self, name: str, index: int) -> FrameSet:
+        known = self._proofs.get(index) if _is_index(name) else None
+        frames = {}
+        for camera, paths in self._paths.items():
+            if name in paths:
+                frames[camera] = self._frame(camera, paths[name], index, known)
+        told = known.gaps if known else {}
+        gaps = {c: told.get(c, Gap(c, GapReason.NOT_STORED)) for c in self._paths if c not in frames}
+        if known is None:
+            proof = Proof(index, 0, 0, 0, MappingProxyType({}), float("nan"), "unproved", (NO_PROOF,))
+            return FrameSet(index, 0, 0, MappingProxyType(frames), MappingProxyType(gaps), proof)
+        return FrameSet(
+            known.proof.pulse_index, 0, known.t_utc_ns, MappingProxyType(frames), MappingProxyType(gaps), known.proof
+        )
+
+    def _frame(self, camera: str, path: Path, index: int, known: StoredProof | None) -> Frame:
+        pixels = read_image(path)
+        refuse_unfit_file(path, pixels, self.pixel_formats[camera])
+        pixels.flags.writeable = False
+        proved = known.proof.frames.get(camera) if known else None
+        return Frame(camera, proved.frame_id if proved else index, 0, 0, self.pixel_formats[camera], pixels)
+
+
+def _is_index(name: str) -> bool:
+    return name.isascii() and name.isdigit()
+
+
+def _first_readable(paths: Mapping[str, Path]) -> Pixels:
+    """Return the first image that can be read; one bad file does not decide what a camera's files hold."""
+    refused: UsageError | None = None
+    for path in paths.values():
+        try:
+            return read_image(path)
+        except UsageError as exc:
+            refused = refused or exc
+    assert refused is not None
+    raise refused
