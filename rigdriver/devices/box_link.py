@@ -16,7 +16,7 @@ from typing import Protocol
 
 from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, StateError
 from rigdriver.ownership import Owner
-from rigdriver.timebase import WALL_TIME, TimeLimit, Timebase
+from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register, V
 from rigdriver.wire.session import (

@@ -24,8 +24,8 @@ from rigdriver.devices.host_process import HostProcess
 from rigdriver.devices.slots import SlotReader
 from rigdriver.errors import DeviceError, HostProcessLost, StateError
 from rigdriver.frames import Frame, GapReason
-from rigdriver.timebase import open_timebase
 from rigdriver.images.pixel_formats import BY_CODE
+from rigdriver.timebase import open_timebase
 
 _logger = logging.getLogger(__name__)
 _NO_CHUNKS: Mapping[str, int | float] = MappingProxyType({})

@@ -22,7 +22,7 @@ from pathlib import Path
 from rigdriver.devices.genicam_host.messages import Kind, MessageReader, decode_json, encode, error_from_json
 from rigdriver.errors import HostProcessLost, StateError
 from rigdriver.ownership import Owner
-from rigdriver.timebase import WALL_TIME, TimeLimit, Timebase, held_up_s
+from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, held_up_s
 
 _logger = logging.getLogger(__name__)
 _MODULE = "rigdriver.devices.genicam_host"

@@ -42,7 +42,7 @@ from rigdriver.sync.matcher import Matcher, Resolved
 from rigdriver.sync.preamble import Preamble
 from rigdriver.sync.proof import Prover
 from rigdriver.sync.track import Track
-from rigdriver.timebase import WALL_TIME, TimeLimit, Timebase, held_up_s
+from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, held_up_s
 
 FIRST_PROBES = 8
 PROBE_EVERY_S = 1.0

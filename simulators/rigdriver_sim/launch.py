@@ -25,7 +25,9 @@ from rigdriver_sim.progress import rendering_bar
 from rigdriver_sim.scenario import ScenarioError, load
 
 START_TIMEOUT_S = 60.0
-"""Longest silence of a rig that comes up."""
+"""Longest silence of a rig that comes up; it says every few seconds that it lives."""
+START_LIMIT_S = 3600.0
+"""Longest start; rendering the largest scene on one busy core stays far below it."""
 END_TIMEOUT_S = 5.0
 
 
@@ -122,9 +124,14 @@ def _environment() -> dict[str, str]:
 
 def _wait_until_ready(child: subprocess.Popen[bytes]) -> dict[str, Any]:
     """Hear the child out; while it renders it tells how far it is, and has time."""
+    end_s = time.monotonic() + START_LIMIT_S
     with rendering_bar() as show:
         while True:
+            if time.monotonic() > end_s:
+                raise LaunchError(f"the simulated rig was not ready within {START_LIMIT_S / 60:.0f} min; start it anew")
             answer = _hear(child)
+            if "alive" in answer:
+                continue
             if "progress" not in answer:
                 break
             show(int(answer["progress"]), int(answer["of"]))
@@ -141,7 +148,7 @@ def _hear(child: subprocess.Popen[bytes]) -> dict[str, Any]:
     while not line.endswith(b"\n"):
         left_s = deadline - time.monotonic()
         if left_s <= 0 or not select.select([child.stdout], [], [], left_s)[0]:
-            raise LaunchError(f"the simulated rig was not ready in {START_TIMEOUT_S:.0f} s; is the machine overloaded?")
+            raise LaunchError(f"the simulated rig said nothing for {START_TIMEOUT_S:.0f} s; is the machine overloaded?")
         # A byte at a time: the lines that follow must stay where select sees them.
         piece = os.read(child.stdout.fileno(), 1)
         if not piece:

@@ -1,7 +1,7 @@
 """The process of one simulated rig: `python -m rigdriver_sim serve`.
 
 In: a scenario and a folder (or none: then it makes one). Out: a running rig, lines of JSON on stdout (`{"progress": 3,
-"of": 12}` while its scene is rendered, at last `{"ready": true, "rig_file": ...}` or `{"ready": false, "error": ...}`),
+"of": 12}` while its scene is rendered, `{"alive": true}` now and then, at last `{"ready": true, "rig_file": ...}` or `{"ready": false, "error": ...}`),
 and nothing left behind. It ends on SIGTERM, SIGINT, the end of stdin and the death of its parent. This file refuses to
 know what is simulated.
 """
@@ -16,8 +16,9 @@ import shutil
 import signal
 import stat
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rigdriver_sim import acts
@@ -33,6 +34,8 @@ from rigdriver_sim.timebase_page import TimebasePage
 
 RIG_FILE = "rig.toml"
 TIMEBASE = "timebase"
+BEAT_S = 5.0
+_OUT = threading.Lock()
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,7 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     with ExitStack() as stack:
         try:
-            engine, ready = _start(options.scenario, options.folder, stack)
+            with _beating():
+                engine, ready = _start(options.scenario, options.folder, stack)
         except (ValueError, RuntimeError, OSError) as exc:
             _say({"ready": False, "error": str(exc), "kind": "usage" if isinstance(exc, ValueError) else "device"})
             return 2
@@ -101,8 +105,27 @@ def _view(scenario: Scenario) -> View | None:
 
 
 def _say(answer: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
+    with _OUT:
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+@contextmanager
+def _beating() -> Iterator[None]:
+    """Tell whoever waits that this process lives: compiling a scene's loops takes long on a busy computer."""
+    is_over = threading.Event()
+
+    def beat() -> None:
+        while not is_over.wait(BEAT_S):
+            _say({"alive": True})
+
+    thread = threading.Thread(target=beat, name="beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def _end_on_signals(engine: EventEngine) -> None:

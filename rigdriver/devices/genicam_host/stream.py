@@ -17,8 +17,8 @@ from rigdriver.devices.genicam_host.slot_filling import AnnouncedSlots, Buffers,
 from rigdriver.devices.slots import SlotWriter
 from rigdriver.errors import CameraError, RigError
 from rigdriver.frames import GapReason
-from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.images.pixel_formats import BY_CODE, PixelFormat
+from rigdriver.timebase import WALL_TIME, Timebase
 
 _BURST = 4
 """Buffers taken from one camera before the next one has its turn."""
