@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver.calibration.boards import Board
+from rigdriver.calibration.board.boards import Board
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
 

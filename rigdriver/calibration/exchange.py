@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver.calibration.boards import Board
+from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.project import distort, distort_jacobian, inverse, pad_distortion, transform
 from rigdriver.errors import CalibrationMismatch, UsageError

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rigdriver.calibration.boards import Board
+from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance, RigCalibration
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch, UsageError

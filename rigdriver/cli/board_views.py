@@ -20,11 +20,11 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from rigdriver.calibration.boards import Board
-from rigdriver.calibration.capture import GuidedCapture, Offer
-from rigdriver.calibration.observations import Observations
-from rigdriver.calibration.solve import SolveOptions, solve
-from rigdriver.calibration.verdict import has_enough_views, is_well
+from rigdriver.calibration.board.boards import Board
+from rigdriver.calibration.report.verdict import has_enough_views, is_well
+from rigdriver.calibration.solve.all_cameras import SolveOptions, solve
+from rigdriver.calibration.views.capture import GuidedCapture, Offer
+from rigdriver.calibration.views.observations import Observations
 from rigdriver.cli.image_writer import ImageFormat, ImageWriter
 from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.cli.screen import note

@@ -13,15 +13,15 @@ from typing import Annotated
 
 import typer
 
-from rigdriver.calibration.boards import Board, parse_board
+from rigdriver.calibration.board.boards import Board, parse_board
 from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.calibration.evidence import board_matches
 from rigdriver.calibration.exchange import export_kalibr, export_opencv, import_kalibr, import_opencv
 from rigdriver.calibration.file import load, save
 from rigdriver.calibration.folder import FoundCorners, detect_folder
-from rigdriver.calibration.health import check as check_health
-from rigdriver.calibration.resolve import resolve_camera
-from rigdriver.calibration.solve import CameraIdentity, SolveOptions
+from rigdriver.calibration.health.evidence import board_matches
+from rigdriver.calibration.health.monitor import check as check_health
+from rigdriver.calibration.solve.all_cameras import CameraIdentity, SolveOptions
+from rigdriver.calibration.solve.one_camera import resolve_camera
 from rigdriver.cli import calibrate_capture
 from rigdriver.cli.calibrated import calibrated, identities, tell
 from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaOption, measured_board
@@ -50,7 +50,7 @@ def board_sheet(
     paper: Annotated[str, typer.Option("--paper", help="a4 to a0, letter, tabloid; the smallest that fits.")] = "",
 ) -> int:
     """Write a true-to-scale sheet of a board, with its dimensions and a ruler to check the print."""
-    from rigdriver.calibration.board_pdf import write_pdf  # noqa: PLC0415  matplotlib is slow to import
+    from rigdriver.calibration.board.sheet import write_pdf  # noqa: PLC0415  matplotlib is slow to import
 
     described = parse_board(board)
     used = write_pdf(described, pdf, paper)

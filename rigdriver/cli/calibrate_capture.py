@@ -14,9 +14,9 @@ from typing import Annotated
 
 import typer
 
-from rigdriver.calibration.boards import Board
-from rigdriver.calibration.capture import GuidedCapture
-from rigdriver.calibration.solve import SolveOptions
+from rigdriver.calibration.board.boards import Board
+from rigdriver.calibration.solve.all_cameras import SolveOptions
+from rigdriver.calibration.views.capture import GuidedCapture
 from rigdriver.cli.board_views import Ending, Wishes, take_views, telling
 from rigdriver.cli.calibrated import Calibrated, calibrated, identities, tell
 from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaOption, measured_board

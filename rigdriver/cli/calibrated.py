@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from rigdriver.calibration.boards import Board
+from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.file import save
-from rigdriver.calibration.observations import Observations
-from rigdriver.calibration.solve import CameraIdentity, SolveOptions
-from rigdriver.calibration.solve import solve as solve_rig
-from rigdriver.calibration.verdict import figures
+from rigdriver.calibration.report.verdict import figures
+from rigdriver.calibration.solve.all_cameras import CameraIdentity, SolveOptions
+from rigdriver.calibration.solve.all_cameras import solve as solve_rig
+from rigdriver.calibration.views.observations import Observations
 from rigdriver.cli.screen import note, progress_bar, show
 from rigdriver.config import RigConfig
 
@@ -49,7 +49,7 @@ def calibrated(
     observations: Observations, board: Board, options: SolveOptions, out: Path, report: Path | None
 ) -> Calibrated:
     """Solve, write the file and, where wished, the report."""
-    from rigdriver.calibration.report import write_report  # noqa: PLC0415  matplotlib is slow to import
+    from rigdriver.calibration.report.page import write_report  # noqa: PLC0415  matplotlib is slow to import
 
     with progress_bar("solving", 100) as advance:
         solution = solve_rig(observations, board, options, lambda share, _what: advance(round(100 * share)))

@@ -10,10 +10,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from rigdriver.calibration.boards import PRESETS
+from rigdriver.calibration.board.boards import PRESETS
 from rigdriver.calibration.folder import detect_folder
-from rigdriver.calibration.solve import SolveOptions
-from rigdriver.calibration.verdict import WELL_KEPT, WELL_RMS_PX
+from rigdriver.calibration.report.verdict import WELL_KEPT, WELL_RMS_PX
+from rigdriver.calibration.solve.all_cameras import SolveOptions
 from rigdriver.cli.calibrated import Calibrated, calibrated, identities
 from rigdriver.cli.screen import note, progress_bar, show
 from rigdriver.cli.sim import pass_on

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.calibration.evidence import Observation, PairMatches, SurfaceSteps
+from rigdriver.calibration.health.evidence import Observation, PairMatches, SurfaceSteps
 from rigdriver.calibration.project import distort, to_pixels
 from rigdriver.frames import FrameSet
 from rigdriver.stereo.cells import CELL_PX, MIDDLE_PX

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rigdriver.calibration.boards import PRESETS, paint, parse_board
+from rigdriver.calibration.board.boards import PRESETS, paint, parse_board
 from rigdriver.calibration.folder import detect_folder, list_images
-from rigdriver.calibration.report import write_report
-from rigdriver.calibration.solve import SolveOptions, solve
-from rigdriver.calibration.verdict import figures
+from rigdriver.calibration.report.page import write_report
+from rigdriver.calibration.report.verdict import figures
+from rigdriver.calibration.solve.all_cameras import SolveOptions, solve
 from rigdriver.errors import BoardMismatch, UsageError
 
 FACE = PRESETS["face"]

@@ -12,8 +12,8 @@ from typing import cast
 import numpy as np
 import pytest
 
-from rigdriver.calibration.boards import PRESETS, paint
-from rigdriver.calibration.solve import SolveOptions
+from rigdriver.calibration.board.boards import PRESETS, paint
+from rigdriver.calibration.solve.all_cameras import SolveOptions
 from rigdriver.cli.board_views import Wishes, take_views
 from rigdriver.frames import Frame, FrameSet, Proof
 from rigdriver.rig import Rig
