@@ -24,13 +24,17 @@ def load(path: Path) -> RigConfig:
     Raises:
         ConfigError: the file cannot be read, is no TOML, or says something impossible; every finding is named.
     """
+    return parse(read_text(path), str(path), path.parent)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a rig file. ConfigError when it cannot be read or is no UTF-8."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8")
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror}; name an existing rig file") from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{path}: is not UTF-8 text (byte {exc.start}); save it as UTF-8") from exc
-    return parse(text, str(path), path.parent)
 
 
 def parse(text: str, origin: str, folder: Path) -> RigConfig:
