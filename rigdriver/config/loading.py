@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rigdriver.config.models import RigConfig
+from rigdriver.config.models import RigConfig, dotted
 from rigdriver.config.toml_lines import KeyPath, key_lines
 from rigdriver.errors import ConfigError
 
@@ -77,23 +77,17 @@ def _explain(exc: ValidationError, origin: str, lines: Mapping[KeyPath, int]) ->
 
 
 def _finding(error: Mapping[str, Any], origin: str, lines: Mapping[KeyPath, int]) -> str:
-    message = str(error["msg"]).removeprefix("Value error, ")
     path: KeyPath = tuple(error["loc"])
-    if not path and "=" in message:  # a check over the whole file names its key in the message
-        key, _, expected = message.partition(": ")
-        path = tuple(int(part) if part.isdigit() else part for part in key.split(" =")[0].split("."))
-    else:
-        if "features" in path:
-            path = path[: path.index("features") + 2]  # what follows names the kinds of value that were tried
-        key = ".".join(str(part) for part in path) + _seen(error)
-        expected = _expected(error["type"], error.get("ctx", {}), message, path)
+    bounds: Mapping[str, Any] = error.get("ctx", {})
+    seen = error.get("input")
+    if error["type"] == "whole_file":
+        path, seen = bounds["path"], bounds["seen"]
+    elif "features" in path:
+        path = path[: path.index("features") + 2]  # what follows names the kinds of value that were tried
+    told = f" = {seen!r}" if isinstance(seen, bool | int | float | str) and error["type"] != "missing" else ""
     line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
-    return f"{origin}{f' line {line}' if line else ''}: {key}: {expected}"
-
-
-def _seen(error: Mapping[str, Any]) -> str:
-    value = error.get("input")
-    return f" = {value!r}" if isinstance(value, bool | int | float | str) and error["type"] != "missing" else ""
+    expected = _expected(error["type"], bounds, error["msg"], path)
+    return f"{origin}{f' line {line}' if line else ''}: {dotted(path)}{told}: {expected}"
 
 
 def _expected(kind: str, bounds: Mapping[str, Any], message: str, path: KeyPath) -> str:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from rigdriver.config.toml_lines import KeyPath
 from rigdriver.errors import ConfigError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
@@ -190,24 +192,22 @@ class RigConfig(_Table):
 
     @model_validator(mode="after")
     def _names_and_lines_are_unique(self) -> Self:
-        cameras = [(f"cameras.{n}", c) for n, c in enumerate(self.cameras)]
-        lamps = [(f"lamps.{n}", lamp) for n, lamp in enumerate(self.lamps)]
-        devices: list[tuple[str, CameraConfig | LampConfig]] = [*cameras, *lamps]
+        cameras: list[tuple[KeyPath, CameraConfig]] = [(("cameras", n), c) for n, c in enumerate(self.cameras)]
+        lamps: list[tuple[KeyPath, LampConfig]] = [(("lamps", n), lamp) for n, lamp in enumerate(self.lamps)]
+        devices: list[tuple[KeyPath, CameraConfig | LampConfig]] = [*cameras, *lamps]
         if self.box is None and self.schedule.mode == "box":
-            raise ValueError(
-                "box = none: is missing; add a [box] with its url, or set schedule.mode for a bench without"
-            )
+            expected = "is missing; add a [box] with its url, or set schedule.mode for a bench without"
+            raise whole_file_finding(("box",), None, expected)
         _refuse_twice("name", [(key, d.name) for key, d in devices])
         _refuse_twice("serial", [(key, c.serial) for key, c in cameras])
         _refuse_twice("output", [(key, d.output) for key, d in devices])
         _refuse_twice("input", [(key, c.input) for key, c in cameras if c.input is not None])
-        _refuse_twice("name", [(f"links.{n}", link.name) for n, link in enumerate(self.links)])
+        _refuse_twice("name", [(("links", n), link.name) for n, link in enumerate(self.links)])
         known = [link.name for link in self.links]
         for key, c in cameras:
             if c.link is not None and c.link not in known:
-                raise ValueError(
-                    f"{key}.link = {c.link!r}: expected one of [[links]]: {', '.join(known) or 'none yet'}"
-                )
+                expected = f"expected one of [[links]]: {', '.join(known) or 'none yet'}"
+                raise whole_file_finding((*key, "link"), c.link, expected)
         return self
 
     def required_box(self) -> BoxConfig:
@@ -224,9 +224,20 @@ class RigConfig(_Table):
         raise KeyError(name)
 
 
-def _refuse_twice(field: str, values: list[tuple[str, str | int]]) -> None:
-    seen: dict[str | int, str] = {}
+def _refuse_twice(field: str, values: list[tuple[KeyPath, str | int]]) -> None:
+    seen: dict[str | int, KeyPath] = {}
     for key, value in values:
         if value in seen:
-            raise ValueError(f"{key}.{field} = {value!r}: already used by {seen[value]}.{field}; give each its own")
+            first = dotted((*seen[value], field))
+            raise whole_file_finding((*key, field), value, f"already used by {first}; give each its own")
         seen[value] = key
+
+
+def whole_file_finding(path: KeyPath, seen: object, expected: str) -> PydanticCustomError:
+    """Return a finding on a key that is wrong only beside other keys; loading.py makes the sentence."""
+    return PydanticCustomError("whole_file", "{expected}", {"path": path, "seen": seen, "expected": expected})
+
+
+def dotted(path: KeyPath) -> str:
+    """Return a key as findings name it: `cameras.0.output`."""
+    return ".".join(str(part) for part in path)
