@@ -35,11 +35,11 @@ Row3 = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
 Row4 = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
 
 
-class _Table(BaseModel):
+class _FilePart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class _Board(_Table):
+class _Board(_FilePart):
     kind: Literal["charuco", "chessboard"]
     columns: int
     rows: int
@@ -51,7 +51,7 @@ class _Board(_Table):
     square_sigma_mm: float
 
 
-class _Camera(_Table):
+class _Camera(_FilePart):
     serial: str
     pod: str
     role: str
@@ -65,7 +65,7 @@ class _Camera(_Table):
     sigmas: dict[str, float]
 
 
-class _Accuracy(_Table):
+class _Accuracy(_FilePart):
     centre_mm: tuple[float, float, float]
     diameter_mm: float
     point_um: Number
@@ -76,12 +76,12 @@ class _Accuracy(_Table):
     scale_ppm_95: Number
 
 
-class _Covariance(_Table):
+class _Covariance(_FilePart):
     parameters: tuple[str, ...]
     upper: tuple[float, ...]
 
 
-class _File(_Table):
+class _File(_FilePart):
     format: str
     version: int
     sha256: str

@@ -89,7 +89,7 @@ SIMULATOR_OPTIONS = {
     for option in re.findall(r"add_argument\(\s*\"(--[a-z-]+)", path.read_text(encoding="utf-8"))
 }
 """Options that `rigdriver sim` hands on to the simulator's own programs."""
-OF_THE_BOX = set(dir(typing.get_type_hints(Rig.box.fget)["return"]))
+OF_THE_BOX = set(dir(typing.get_type_hints(Rig.__dict__["box"].fget)["return"]))
 OTHER_NAMES = set(Board.__dataclass_fields__) | {"behind_mm"}
 """Names with underscores that are no keys: what a user gives in Python."""
 NO_VERBS = {"module rigdriver has no", "install rigdriver again"}

@@ -1,7 +1,7 @@
 """What one frame set says about each camera's parameters: linearised residuals of matches.
 
 In: a calibration, and either matched points of two cameras or points that two pods measured on one surface. Out: an
-`Evidence`, normal equations over all cameras' parameters, that can be summed over frame sets. This file refuses to
+`DriftEvidence`, normal equations over all cameras' parameters, that can be summed over frame sets. This file refuses to
 decide what the sum means (health.py).
 """
 
@@ -66,7 +66,7 @@ Observation = PairMatches | SurfaceSteps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class DriftEvidence:
     """Normal equations over C * 18 parameters, in units of the noise, and how far off each source was."""
 
     normal: Array
@@ -95,7 +95,7 @@ def board_matches(observations: Observations) -> list[list[PairMatches]]:
     return frame_sets
 
 
-def gather(calibration: RigCalibration, observations: Sequence[Observation]) -> Evidence:
+def gather(calibration: RigCalibration, observations: Sequence[Observation]) -> DriftEvidence:
     """Linearise one frame set's observations."""
     size = len(calibration.cameras) * WIDTH
     normal, gradient = np.zeros((size, size)), np.zeros(size)
@@ -117,7 +117,7 @@ def gather(calibration: RigCalibration, observations: Sequence[Observation]) -> 
         gradient[columns] += part[1]
         misses[name] = float(np.median(np.abs(residual))) * unit
         count += len(residual)
-    return Evidence(normal, gradient, misses, count)
+    return DriftEvidence(normal, gradient, misses, count)
 
 
 def weigh(residual: Array, J: Array, floor: float, systematic: float) -> tuple[Array, Array] | None:

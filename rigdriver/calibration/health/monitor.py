@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.calibration.health.evidence import FRAME_SETS, Evidence, Observation, gather
+from rigdriver.calibration.health.evidence import FRAME_SETS, DriftEvidence, Observation, gather
 from rigdriver.calibration.solve.adjust import PARAMETERS, POSE, WIDTH
 
 Array = npt.NDArray[np.float64]
@@ -58,7 +58,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DriftVerdict:
     """State of the calibration after a frame set."""
 
     is_healthy: bool
@@ -130,22 +130,22 @@ class HealthMonitor:
 
     def __init__(self, calibration: RigCalibration, window: int = FRAME_SETS) -> None:
         self._calibration = calibration
-        self._window: deque[Evidence] = deque(maxlen=window)
+        self._window: deque[DriftEvidence] = deque(maxlen=window)
         self._streak: tuple[str, int] = ("", 0)
         self._frame_sets = 0
 
-    def look(self, observations: Sequence[Observation]) -> Verdict:
+    def look(self, observations: Sequence[Observation]) -> DriftVerdict:
         """Take one frame set's matches."""
         return self.add(gather(self._calibration, observations))
 
-    def add(self, evidence: Evidence) -> Verdict:
+    def add(self, evidence: DriftEvidence) -> DriftVerdict:
         """Take one frame set's evidence; one without any changes nothing."""
         misses = MappingProxyType(dict(evidence.misses))
         if evidence.count:
             self._window.append(evidence)
             self._frame_sets += 1
         if not self._window:
-            return Verdict(True, None, (), misses, 0)
+            return DriftVerdict(True, None, (), misses, 0)
         normal = np.sum([e.normal for e in self._window], axis=0)
         gradient = np.sum([e.gradient for e in self._window], axis=0)
         turns = judge(self._calibration, normal, gradient)
@@ -154,14 +154,14 @@ class HealthMonitor:
         before = self._streak
         self._streak = (best.camera, before[1] + 1 if before[0] == best.camera else 1) if is_alarming else ("", 0)
         others = tuple(t.camera for t in turns[1:] if best.ratio - t.ratio < CLEAR_MARGIN)
-        return Verdict(self._streak[1] < CONFIRM, best, others, misses, self._frame_sets)
+        return DriftVerdict(self._streak[1] < CONFIRM, best, others, misses, self._frame_sets)
 
 
-def check(calibration: RigCalibration, frame_sets: Sequence[Sequence[Observation]]) -> Verdict:
+def check(calibration: RigCalibration, frame_sets: Sequence[Sequence[Observation]]) -> DriftVerdict:
     """Judge a few recorded frame sets together: what `rigdriver calibrate check` and the self-test ask."""
     monitor = HealthMonitor(calibration, window=max(len(frame_sets), 1))
     evidence = [gather(calibration, observations) for observations in frame_sets]
-    verdict = monitor.add(Evidence(np.zeros((0, 0)), np.zeros(0), {}, 0))
+    verdict = monitor.add(DriftEvidence(np.zeros((0, 0)), np.zeros(0), {}, 0))
     for _ in range(max(1, 1 + CONFIRM - len(evidence)) if evidence else 0):
         for one in evidence:
             verdict = monitor.add(one)

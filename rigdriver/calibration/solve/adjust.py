@@ -41,7 +41,7 @@ SMALLEST_DAMPING = 1e-13
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RigState:
+class RigEstimate:
     """Numbers that the adjustment changes, C cameras and V views."""
 
     intrinsics: Array
@@ -86,7 +86,7 @@ class Normal:
 class Adjusted:
     """Result of one adjustment."""
 
-    state: RigState
+    state: RigEstimate
     residuals_px: Array
     """(N, 2) seen minus predicted."""
     iterations: int
@@ -100,7 +100,7 @@ def bow_basis(board_mm: Array) -> Array:
     return np.asarray(shapes - shapes.mean(axis=0) * np.array([1.0, 0.0, 1.0]))
 
 
-def predict(problem: Problem, state: RigState) -> tuple[Array, Array, Array, Array]:
+def predict(problem: Problem, state: RigEstimate) -> tuple[Array, Array, Array, Array]:
     """Predicted (N, 2) pixels, and how they move with camera (N, 2, 18), view (N, 2, 6), bow (N, 2, 3)."""
     table = problem.observations
     camera, view = table.camera, table.view
@@ -147,12 +147,12 @@ def _cross(points: Array, rows: Array) -> Array:
     )
 
 
-def residuals(problem: Problem, state: RigState) -> Array:
+def residuals(problem: Problem, state: RigEstimate) -> Array:
     """(N, 2) seen minus predicted, pixels."""
     return problem.observations.points_px - predict(problem, state)[0]
 
 
-def adjust(problem: Problem, state: RigState, loss_px: float = 0.0, iterations: int = 30) -> Adjusted:
+def adjust(problem: Problem, state: RigEstimate, loss_px: float = 0.0, iterations: int = 30) -> Adjusted:
     """Minimise the residuals; with `loss_px` > 0 by the Cauchy loss of that width, else by least squares."""
     damping = 1e-4
     points, *blocks = predict(problem, state)
@@ -180,7 +180,7 @@ def adjust(problem: Problem, state: RigState, loss_px: float = 0.0, iterations: 
     return Adjusted(state, miss, done)
 
 
-def _cost(problem: Problem, state: RigState, miss: Array, loss_px: float) -> float:
+def _cost(problem: Problem, state: RigEstimate, miss: Array, loss_px: float) -> float:
     square = (_weighted(problem, miss) ** 2).sum(axis=1)
     if not np.isfinite(square).all():
         return float("inf")
@@ -193,7 +193,7 @@ def _weighted(problem: Problem, miss: Array) -> Array:
     return miss if problem.weights is None else miss * problem.weights[:, None]
 
 
-def _prior(problem: Problem, state: RigState) -> tuple[Array, Array]:
+def _prior(problem: Problem, state: RigEstimate) -> tuple[Array, Array]:
     """Value and weight of each parameter's prior; zero weight where there is none. (C * 18 + 3,) each."""
     cameras = len(state.intrinsics)
     value = np.zeros((cameras, WIDTH))
@@ -220,7 +220,7 @@ class _System:
     right_views: Array
 
 
-def _assemble(problem: Problem, state: RigState, miss: Array, blocks: list[Array], loss_px: float) -> _System:
+def _assemble(problem: Problem, state: RigEstimate, miss: Array, blocks: list[Array], loss_px: float) -> _System:
     table = problem.observations
     count = len(state.intrinsics) * WIDTH + BOWS
     matrix, right = np.zeros((count, count)), np.zeros(count)
@@ -277,7 +277,7 @@ def _reduce(problem: Problem, system: _System, damping: float) -> tuple[Array, A
     return matrix, np.asarray(right), np.asarray(inverse), coupling
 
 
-def _step(problem: Problem, state: RigState, system: _System, damping: float) -> RigState:
+def _step(problem: Problem, state: RigEstimate, system: _System, damping: float) -> RigEstimate:
     columns = _columns(problem)
     matrix, right, inverse, coupling = _reduce(problem, system, damping)
     delta = np.zeros(len(state.intrinsics) * WIDTH + BOWS)
@@ -290,7 +290,7 @@ def _step(problem: Problem, state: RigState, system: _System, damping: float) ->
     return _moved(state, delta, np.einsum("vij,vj->vi", inverse, view_right))
 
 
-def _moved(state: RigState, delta: Array, view_delta: Array) -> RigState:
+def _moved(state: RigEstimate, delta: Array, view_delta: Array) -> RigEstimate:
     by_camera = delta[:-BOWS].reshape(-1, WIDTH)
     turn = np.stack([rotation_matrix(d[12:15]) for d in by_camera])
     view_turn = np.stack([rotation_matrix(d[:3]) for d in view_delta])
@@ -305,7 +305,7 @@ def _moved(state: RigState, delta: Array, view_delta: Array) -> RigState:
     )
 
 
-def normal_equations(problem: Problem, state: RigState) -> Normal:
+def normal_equations(problem: Problem, state: RigEstimate) -> Normal:
     """The information that the observations hold on the free parameters, in 1 / px^2 of noise."""
     points, *blocks = predict(problem, state)
     system = _assemble(problem, state, problem.observations.points_px - points, blocks, 0.0)

@@ -1,8 +1,9 @@
 """From corners to a calibration: screen, guess, adjust, throw out what contradicts, adjust, state the uncertainty.
 
-In: observations, a board, who the cameras are. Out: a `Solution`: the calibration, every residual and a report in
-words, or a refusal that names the cause. One pass needs about a second for 36 views of six cameras.
-This file refuses to know images, files and how progress is shown: it calls `progress` with a share and a sentence.
+In: observations, a board, the cameras' identities. Out: a `Solution` with the calibration, every residual and notes, or
+a refusal that names the cause. A solve of 36 views of six cameras takes about a second.
+Not here: images (see rigdriver.calibration.board.detect), files (see rigdriver.calibration.file), and how progress is
+shown: `solve` calls `progress` with a share and a step.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from enum import Enum
 from types import MappingProxyType
 
 import numpy as np
@@ -23,11 +25,12 @@ from rigdriver.calibration.solve.adjust import (
     WIDTH,
     Adjusted,
     Problem,
-    RigState,
+    RigEstimate,
     adjust,
     normal_equations,
     residuals,
 )
+from rigdriver.calibration.solve.notes import NoteKind, SolveNote
 from rigdriver.calibration.solve.outliers import (
     Judged,
     judge_corners,
@@ -43,19 +46,33 @@ from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import BoardMismatch, UsageError, ViewsInconsistent
 
 Array = npt.NDArray[np.float64]
-Progress = Callable[[float, str], None]
 
 FEW_VIEWS = 8
-"""A camera with fewer views gets a note."""
+"""Views of a camera below which it gets a note."""
 LARGEST_RMS_SHARE = 5e-4
-"""Largest believable RMS, as a share of the image's width; at least one pixel."""
+"""Largest credible RMS, as a share of the image's width; the limit is never below one pixel."""
 STRETCH = 2e-3
-"""fx / fy of all cameras off by this share: the print is stretched."""
+"""Deviation of fx / fy from 1 that marks a stretched print when all cameras show it."""
+
+
+class SolveStep(Enum):
+    """What the solver does now."""
+
+    SCREEN = "screening corners"
+    GUESS = "first guess of lenses and poses"
+    ADJUST = "adjusting all cameras together"
+    REJECT = "removing outliers"
+    UNCERTAINTY = "stating the uncertainty"
+    DONE = "done"
+
+
+SolveProgress = Callable[[float, SolveStep], None]
+"""Function that is called with the share of the work that is done, 0 to 1, and the step that begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraIdentity:
-    """Who a camera is; goes into the result."""
+    """Identity of one camera, as the result keeps it."""
 
     serial: str = ""
     pod: str = "main"
@@ -64,20 +81,20 @@ class CameraIdentity:
 
 @dataclass(frozen=True, slots=True)
 class SolveOptions:
-    """What the user may choose."""
+    """Choices of the user."""
 
     rig: str = "unnamed"
     coefficients: int = 5
-    """5 or 8 distortion parameters; 8 for wide lenses."""
+    """Number of distortion parameters: 5, or 8 for wide lenses."""
     is_bow_free: bool = True
-    """Find the board's bow too; needs no measurement and removes what a bent board would do."""
+    """Whether the board's bow is found too; this needs no measurement and removes the errors of a bent board."""
     identities: Mapping[str, CameraIdentity] = field(default_factory=lambda: MappingProxyType({}))
     volume_diameter_mm: float = VOLUME_DIAMETER_MM
-    """The ball for which the expected 3D error is stated, around the point at which the cameras aim."""
+    """Diameter of the ball for which the expected 3D error is stated; the cameras aim at its middle."""
     focal_share: float | None = None
-    """Focal length in image widths, if the views alone cannot hold it."""
+    """Focal length in image widths, for views that do not determine it."""
     created: str = ""
-    """UTC date for the file; now, when left out."""
+    """Date for the file, UTC; the present one when left out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,44 +103,49 @@ class Solution:
 
     calibration: RigCalibration
     observations: Observations
-    """All corners that were found."""
+    """Corners that were found, all of them."""
     residuals_px: Array
-    """(N, 2) seen minus predicted, for all of them; NaN for those of views without a pose."""
+    """(N, 2) float64, pixels, seen minus predicted; NaN in views without a pose."""
     kept: npt.NDArray[np.bool_]
-    """(N,) those that the result rests on."""
-    state: RigState
+    """(N,) whether the result rests on the corner."""
+    state: RigEstimate
     bow_sigma_mm: tuple[float, float, float]
     noise_px: float
-    """Standard deviation of a kept corner, an axis."""
+    """Standard deviation of a kept corner, per axis."""
+    notes: tuple[SolveNote, ...] = ()
+    """What was left out or is odd; the calibration holds the same in words."""
 
 
 def solve(
-    observations: Observations, board: Board, options: SolveOptions = SolveOptions(), progress: Progress | None = None
+    observations: Observations,
+    board: Board,
+    options: SolveOptions = SolveOptions(),
+    progress: SolveProgress | None = None,
 ) -> Solution:
     """Calibrate all cameras together.
 
     Raises:
-        BoardMismatch: mirrored or wrong board parameters.
+        BoardMismatch: the board appears mirrored, or its description is wrong.
         ViewsInsufficient: a camera with too few views, or cameras that share none.
         ViewsInconsistent: the board or a camera moved in most views.
     """
-    tell = progress or (lambda _share, _what: None)
+    report = progress or (lambda _share, _step: None)
     if options.coefficients not in (5, 8):
         raise UsageError(f"coefficients = {options.coefficients}: expected 5 or 8")
-    tell(0.0, "screening corners")
+    report(0.0, SolveStep.SCREEN)
     screened, notes = screen(observations, board)
-    tell(0.1, "first guess of lenses and poses")
+    report(0.1, SolveStep.GUESS)
     state = first_guess(screened, board, options.focal_share)
     problem = _problem(screened, board, options)
-    tell(0.3, "adjusting all cameras together")
+    report(0.3, SolveStep.ADJUST)
     problem, adjusted, judged = _adjust_robustly(problem, state)
     notes += judged.notes
-    tell(0.6, "removing outliers")
+    report(0.6, SolveStep.REJECT)
     problem, adjusted = _adjust_finally(problem, adjusted)
     _refuse_bad_fit(problem, adjusted, board)
-    tell(0.8, "stating the uncertainty")
+    report(0.8, SolveStep.UNCERTAINTY)
     solution = _conclude(observations, problem, adjusted, board, options, notes)
-    tell(1.0, "done")
+    report(1.0, SolveStep.DONE)
     return solution
 
 
@@ -134,7 +156,7 @@ def _problem(observations: Observations, board: Board, options: SolveOptions) ->
     return Problem(observations, board.corners_mm(), free, options.is_bow_free)
 
 
-def _adjust_robustly(problem: Problem, state: RigState) -> tuple[Problem, Adjusted, Judged]:
+def _adjust_robustly(problem: Problem, state: RigEstimate) -> tuple[Problem, Adjusted, Judged]:
     """Adjust with a loss that outliers hardly move, and drop images that contradict the rest."""
     adjusted = adjust(problem, state, loss_px=1.0)
     whole = problem.observations
@@ -156,19 +178,20 @@ def _adjust_robustly(problem: Problem, state: RigState) -> tuple[Problem, Adjust
 
 
 def _refuse_far_fit(problem: Problem, adjusted: Adjusted) -> None:
-    """A typical corner that is pixels off is no outlier: the description of the board is wrong."""
+    """Refuse when the typical corner is pixels off: that is no outlier, the description of the board is wrong."""
     typical = float(np.median(np.linalg.norm(adjusted.residuals_px, axis=1)))
     limit = max(2.0, 2 * LARGEST_RMS_SHARE * max(w for w, _ in problem.observations.sizes_px))
     if typical > limit:
         raise BoardMismatch(
-            f"the typical corner lies {typical:.1f} px from where the board's description has it; expected less than "
-            f"{limit:.1f} px; seen is another board than described (count its squares, check dictionary and legacy "
-            "pattern), or the board moved in nearly all views"
+            seen=f"the typical corner lies {typical:.1f} px from where the board's description has it",
+            expected=f"less than {limit:.1f} px",
+            remedy="the images show another board than described (count its squares, check dictionary and legacy "
+            "pattern), or the board moved in nearly all views",
         )
 
 
 def _both(first: Judged, second: Judged) -> Judged:
-    """A view whose pose is no longer estimated cannot come back; other judgements are the later one's."""
+    """Join two judgements: a view that was dropped has no pose any more and stays out."""
     views = tuple(sorted({*first.dropped_views, *second.dropped_views}))
     images = {*first.dropped_images, *second.dropped_images}
     notes = dict.fromkeys((*first.notes, *second.notes))
@@ -180,14 +203,16 @@ def _refuse_lost_camera(whole: Observations, rest: Observations, judged: Judged)
     for name, now, before in zip(whole.cameras, left, had, strict=True):
         if now < FEWEST_VIEWS:
             raise ViewsInconsistent(
-                f"camera {name}: only {now} of its {before} views agree with the other cameras (for example "
-                f"{judged.notes[0]}); expected at least {FEWEST_VIEWS}; the board or the camera moved between "
-                "the exposures: rest both, and use frame sets that are proved synchronous"
+                device=f"camera {name}",
+                seen=f"only {now} of its {before} views agree with the other cameras (for example {judged.notes[0]})",
+                expected=f"at least {FEWEST_VIEWS}",
+                remedy="the board or the camera moved between the exposures: rest both, and use frame sets that are "
+                "proved synchronous",
             )
 
 
 def _adjust_finally(problem: Problem, adjusted: Adjusted) -> tuple[Problem, Adjusted]:
-    """Least squares on the corners within four sigma; corners may come back while it settles."""
+    """Adjust by least squares on the corners within four sigma; dropped corners may come back in a later pass."""
     whole = problem.observations
     miss = adjusted.residuals_px
     kept = np.zeros(len(whole), dtype=bool)
@@ -204,7 +229,7 @@ def _adjust_finally(problem: Problem, adjusted: Adjusted) -> tuple[Problem, Adju
 
 
 def rms_px(residuals_px: Array) -> float:
-    """Root mean square distance."""
+    """Return the root mean square distance of residuals (N, 2)."""
     return float(np.sqrt((residuals_px**2).sum(axis=1).mean())) if len(residuals_px) else float("nan")
 
 
@@ -213,14 +238,21 @@ def _refuse_bad_fit(problem: Problem, adjusted: Adjusted, board: Board) -> None:
     limit = max(1.0, LARGEST_RMS_SHARE * max(w for w, _ in problem.observations.sizes_px))
     if rms > limit:
         raise BoardMismatch(
-            f"board {board.name}: the best fit misses the corners by {rms:.2f} px RMS; expected less than "
-            f"{limit:.2f} px; the board's parameters are not those of the print, the print is badly bent, or "
-            "the images are blurred"
+            device=f"board {board.name}",
+            seen=f"the best fit misses the corners by {rms:.2f} px RMS",
+            expected=f"less than {limit:.2f} px",
+            remedy="the board's parameters are not those of the print, the print is badly bent, or the images are "
+            "blurred: measure the print, and look at the images",
         )
 
 
 def _conclude(
-    found: Observations, problem: Problem, adjusted: Adjusted, board: Board, options: SolveOptions, notes: Sequence[str]
+    found: Observations,
+    problem: Problem,
+    adjusted: Adjusted,
+    board: Board,
+    options: SolveOptions,
+    notes: Sequence[SolveNote],
 ) -> Solution:
     used, state = problem.observations, adjusted.state
     normal = normal_equations(problem, state)
@@ -239,17 +271,18 @@ def _conclude(
     accuracy = expect_accuracy(cameras, list(pods.values()), covariance, share, options.volume_diameter_mm)
     kept = _rows_in(found, used)
     bow = (float(state.bow_mm[0]), float(state.bow_mm[1]), float(state.bow_mm[2]))
+    all_notes = (*notes, *_remarks(cameras, board, bow))
     calibration = RigCalibration(
         rig=options.rig, created=options.created or datetime.now(UTC).isoformat(timespec="seconds"), board=board,
         bow_mm=bow, cameras=MappingProxyType(cameras), rms_px=rms_px(adjusted.residuals_px), views=views,
         corners=len(used), kept_share=len(used) / len(found), accuracy=accuracy, covariance=covariance,
-        notes=(*notes, *_remarks(cameras, board, bow)),
+        notes=tuple(str(note) for note in all_notes),
     )  # fmt: skip
     miss = residuals(replace(problem, observations=found, weights=None), state)
     posed = used.counts().sum(axis=1) > 0
     miss[~posed[found.view]] = np.nan
     sigma = (float(bow_sigma[0]), float(bow_sigma[1]), float(bow_sigma[2]))
-    return Solution(calibration, found, miss, kept, state, sigma, noise)
+    return Solution(calibration, found, miss, kept, state, sigma, noise, all_notes)
 
 
 def _cameras(used: Observations, adjusted: Adjusted, options: SolveOptions) -> dict[str, CameraCalibration]:
@@ -277,26 +310,16 @@ def _rows_in(found: Observations, used: Observations) -> npt.NDArray[np.bool_]:
     return np.isin(key(found), key(used))
 
 
-def _remarks(cameras: Mapping[str, CameraCalibration], board: Board, bow: tuple[float, float, float]) -> list[str]:
-    remarks = [
-        f"camera {c.name}: only {c.views} views; show it the board in more poses"
-        for c in cameras.values()
-        if c.views < FEW_VIEWS
-    ]
+def _remarks(
+    cameras: Mapping[str, CameraCalibration], board: Board, bow: tuple[float, float, float]
+) -> list[SolveNote]:
+    few = (c for c in cameras.values() if c.views < FEW_VIEWS)
+    notes = [SolveNote(NoteKind.FEW_VIEWS, camera=c.name, seen=c.views) for c in few]
     if board.square_sigma_mm == 0:
-        remarks.append(
-            f"the board's squares were not measured: {board.square_mm:g} mm is taken as exact; a print that is "
-            "0.1 % off makes every result 0.1 % off"
-        )
+        notes.append(SolveNote(NoteKind.NOT_MEASURED, seen=board.square_mm))
     stretch = np.array([c.K[0, 0] / c.K[1, 1] - 1 for c in cameras.values()])
     if len(stretch) > 1 and (np.abs(stretch) > STRETCH).all() and abs(np.sign(stretch).sum()) == len(stretch):
-        remarks.append(
-            f"all cameras see pixels stretched by {1e2 * float(np.median(stretch)):.2f} %: the print is "
-            "stretched along one direction; measure its squares both ways and print it again at 100 %"
-        )
+        notes.append(SolveNote(NoteKind.STRETCHED, seen=1e2 * float(np.median(stretch))))
     if max(abs(b) for b in bow) > 1e-3 * max(board.size_mm):
-        remarks.append(
-            f"the board is bent by {max(bow, key=abs):.2f} mm; the result allows for it, but mount the print on "
-            "a flat plate"
-        )
-    return remarks
+        notes.append(SolveNote(NoteKind.BENT, seen=max(bow, key=abs)))
+    return notes

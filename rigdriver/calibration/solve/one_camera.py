@@ -1,7 +1,8 @@
-"""Put one moved camera back: solve its pose again from a few board views, everything else staying as it was.
+"""Put one moved camera back: solve its pose again from a few board views while everything else stays as it was.
 
 In: a calibration, observations of a few views, the camera's name. Out: a calibration with that camera's new pose
-and its uncertainty. The other cameras say where the board stood. This file refuses when they contradict each other.
+and its uncertainty. The other cameras determine where the board stood. Not here: finding out which camera moved (see
+rigdriver.calibration.health.monitor).
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from rigdriver.calibration.solve.adjust import (
     POSE,
     WIDTH,
     Problem,
-    RigState,
+    RigEstimate,
     adjust,
     normal_equations,
     residuals,
 )
+from rigdriver.calibration.solve.notes import NoteKind, SolveNote
 from rigdriver.calibration.solve.outliers import judge_corners, noise_px
 from rigdriver.calibration.solve.screen import screen
 from rigdriver.calibration.solve.start import board_poses, stand_boards
@@ -36,39 +38,44 @@ Array = npt.NDArray[np.float64]
 
 FEWEST_VIEWS = 3
 LARGEST_TIMES = 3.0
-"""Other cameras may miss by so many times their calibrated RMS before they are said to have moved too."""
+"""Largest RMS of another camera, as a multiple of its RMS when it was calibrated; above it, that camera moved too."""
 ALWAYS_ALLOWED_PX = 0.3
+"""RMS in pixels that another camera may always have."""
 USUAL_RMS_PX = 0.2
-"""Taken for a camera whose calibration does not tell, as an imported one."""
+"""RMS in pixels that is assumed for a camera whose calibration does not give it, for example an imported one."""
 RMS_OF_MEDIAN = 1.2
-"""Of the length of a Gaussian error in the plane: sqrt(2) / sqrt(2 ln 2), rounded."""
+"""Ratio of RMS and median of the length of a Gaussian error in the plane: sqrt(2) / sqrt(2 ln 2), rounded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Resolved:
-    """The mended calibration, and how the camera had moved."""
+class ResolvedCamera:
+    """The mended calibration, and the camera's movement since the old one."""
 
     calibration: RigCalibration
     camera: str
     turn_urad: tuple[float, float, float]
-    """About the camera's x, y and z axes: pitch, yaw, roll."""
+    """Turn about the camera's x, y and z axes: pitch, yaw, roll."""
     shift_mm: tuple[float, float, float]
-    """Of points in the camera's frame."""
+    """Shift of points in the camera's frame."""
     rms_px: float
     views: int
 
 
-def resolve_camera(calibration: RigCalibration, observations: Observations, board: Board, camera: str) -> Resolved:
+def resolve_camera(
+    calibration: RigCalibration, observations: Observations, board: Board, camera: str
+) -> ResolvedCamera:
     """Solve the pose of one camera again.
 
     Raises:
-        UsageError: no such camera, or other cameras than the calibration's.
+        UsageError: no such camera, or the observations are of other cameras than the calibration.
         ViewsInsufficient: fewer than three views that this and another camera share.
         ViewsInconsistent: the other cameras no longer fit each other: calibrate the whole rig.
     """
     if camera not in calibration.cameras or observations.cameras != tuple(calibration.cameras):
         raise UsageError(
-            f"camera {camera}: expected one of {', '.join(calibration.cameras)}, and views of these cameras"
+            device=f"camera {camera}",
+            seen=f"views of {', '.join(observations.cameras)}",
+            expected=f"one of {', '.join(calibration.cameras)}, and views of all these cameras",
         )
     screened, _ = screen(observations, board)
     moved = observations.cameras.index(camera)
@@ -76,8 +83,10 @@ def resolve_camera(calibration: RigCalibration, observations: Observations, boar
     shared = counts[:, moved] & (counts.sum(axis=1) > 1)
     if shared.sum() < FEWEST_VIEWS:
         raise ViewsInsufficient(
-            f"camera {camera}: {int(shared.sum())} views shared with another camera; expected at least "
-            f"{FEWEST_VIEWS}; hold the board where both see it"
+            device=f"camera {camera}",
+            seen=f"{int(shared.sum())} views shared with another camera",
+            expected=f"at least {FEWEST_VIEWS}",
+            remedy="hold the board where both see it",
         )
     table = screened.keep(shared[screened.view])
     problem, state = _start(calibration, table, board, moved)
@@ -90,7 +99,7 @@ def resolve_camera(calibration: RigCalibration, observations: Observations, boar
     return _conclude(calibration, problem, adjusted.state, adjusted.residuals_px, moved)
 
 
-def _start(calibration: RigCalibration, table: Observations, board: Board, moved: int) -> tuple[Problem, RigState]:
+def _start(calibration: RigCalibration, table: Observations, board: Board, moved: int) -> tuple[Problem, RigEstimate]:
     cameras = list(calibration)
     intrinsics = np.stack(
         [np.r_[c.K[0, 0], c.K[1, 1], c.K[0, 2], c.K[1, 2], pad_distortion(c.distortion)] for c in cameras]
@@ -105,7 +114,7 @@ def _start(calibration: RigCalibration, table: Observations, board: Board, moved
     T_cam_world[moved] = min(guesses, key=lambda T: float(np.median([np.linalg.norm(T[:3] - G[:3]) for G in guesses])))
     free = np.zeros((len(cameras), WIDTH), dtype=bool)
     free[moved, POSE] = True
-    state = RigState(
+    state = RigEstimate(
         intrinsics, T_cam_world[:, :3, :3].copy(), T_cam_world[:, :3, 3].copy(),
         T_world_board[:, :3, :3].copy(), T_world_board[:, :3, 3].copy(), np.array(calibration.bow_mm),
     )  # fmt: skip
@@ -121,12 +130,16 @@ def _refuse_others_moved(calibration: RigCalibration, table: Observations, miss:
         before = camera.rms_px if np.isfinite(camera.rms_px) else USUAL_RMS_PX
         if rms > max(LARGEST_TIMES * before, ALWAYS_ALLOWED_PX):
             raise ViewsInconsistent(
-                f"camera {camera.name}: misses by {rms:.2f} px RMS, at its calibration {before:.2f} px; not only "
-                f"{table.cameras[moved]} has moved; calibrate the whole rig"
+                device=f"camera {camera.name}",
+                seen=f"misses by {rms:.2f} px RMS, at its calibration {before:.2f} px; not only "
+                f"{table.cameras[moved]} has moved",
+                remedy="calibrate the whole rig",
             )
 
 
-def _conclude(calibration: RigCalibration, problem: Problem, state: RigState, miss: Array, moved: int) -> Resolved:
+def _conclude(
+    calibration: RigCalibration, problem: Problem, state: RigEstimate, miss: Array, moved: int
+) -> ResolvedCamera:
     table = problem.observations
     old = list(calibration)[moved]
     noise = float(np.sqrt((miss**2).mean()))
@@ -141,8 +154,8 @@ def _conclude(calibration: RigCalibration, problem: Problem, state: RigState, mi
     step = T_new @ inverse(old.T_cam_world)
     turn, shift = rotation_vector(step[:3, :3]) * 1e6, step[:3, 3]
     views = int((table.counts()[:, moved] > 0).sum())
-    note = f"camera {camera.name}: pose solved again from {views} views"
-    return Resolved(
+    note = str(SolveNote(NoteKind.POSE_SOLVED_AGAIN, camera=camera.name, seen=views))
+    return ResolvedCamera(
         replace(mended, notes=(*calibration.notes, note)), camera.name,
         (float(turn[0]), float(turn[1]), float(turn[2])), (float(shift[0]), float(shift[1]), float(shift[2])),
         rms, views,
@@ -150,9 +163,9 @@ def _conclude(calibration: RigCalibration, problem: Problem, state: RigState, mi
 
 
 def _pose_covariance(
-    calibration: RigCalibration, problem: Problem, state: RigState, moved: int, noise: float
+    calibration: RigCalibration, problem: Problem, state: RigEstimate, moved: int, noise: float
 ) -> tuple[Covariance, Array, tuple[str, ...]]:
-    """Covariance of the new pose alone, and how it follows the other parameters' errors: (6, P) and their names."""
+    """Return the new pose's own covariance, how it follows the other parameters' errors (6, P), and their names."""
     everything = replace(problem, free=np.ones_like(problem.free))
     normal = normal_equations(everything, state)
     names = [f"{name}.{p}" for name in calibration.cameras for p in PARAMETERS]

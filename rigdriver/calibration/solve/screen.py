@@ -1,7 +1,8 @@
 """First look at the corners, one image at a time: which fit the board, and is it the board that was described.
 
-In: observations and a board. Out: the observations without corners that no lens could explain, or a refusal that names
-the cause. Every image is compared with a plane seen through any smooth lens, so no camera needs to be known yet.
+In: observations and a board. Out: the observations without corners that no lens could explain and notes on what was
+dropped, or a refusal that names the cause. Every image is compared with a plane seen through any smooth lens, so no
+camera needs to be known yet. Not here: comparing cameras and views with each other (see outliers.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.calibration.board.boards import Board
+from rigdriver.calibration.solve.notes import NoteKind, SolveNote
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import BoardMismatch, ViewsInsufficient
 
@@ -18,41 +20,41 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 SMALLEST_GROUP = 6
-"""Corners that an image must have left."""
+"""Fewest corners that an image must keep to stay."""
 SHARE_ON_PLANE = 0.5
-"""An image of which fewer corners lie on a plane is not an image of this board."""
+"""Smallest share of its corners that lie on a plane in an image of this board."""
 LENS_SHARE = 0.03
-"""A lens may bend a board by this share of the board's size in the image."""
+"""Largest bend of a board by a lens, as a share of the board's size in the image."""
 
 
-def screen(observations: Observations, board: Board) -> tuple[Observations, list[str]]:
-    """Drop corners and images that cannot be this board; say which in words.
+def screen(observations: Observations, board: Board) -> tuple[Observations, list[SolveNote]]:
+    """Drop corners and images that cannot be this board, with a note for each image.
 
     Raises:
         BoardMismatch: most images contradict the board's description.
-        ViewsInsufficient: there is nothing to look at.
+        ViewsInsufficient: no image shows the board.
     """
     if len(observations) == 0:
         raise ViewsInsufficient(
-            f"board {board.name} was found in no image of {', '.join(observations.cameras)}; check that it is "
-            "the board in use, that it is lit evenly and that it fills a third of the image"
+            seen=f"board {board.name} was found in no image of {', '.join(observations.cameras)}",
+            remedy="check that it is the board in use, that it is lit evenly and that it fills a third of the image",
         )
     flat = board.corners_mm()[:, :2]
     keep = np.ones(len(observations), dtype=bool)
-    notes: list[str] = []
+    notes: list[SolveNote] = []
     total = mirrored = off_plane = 0
     for view, camera, part in observations.groups():
         total += 1
-        where = f"{observations.describe_view(view)}, camera {observations.cameras[camera]}"
+        where = (observations.views[view], observations.cameras[camera])
         fits, is_mirrored = fit_plane(flat[observations.corner[part]], observations.points_px[part])
         if fits.sum() < max(SMALLEST_GROUP, SHARE_ON_PLANE * len(fits)):
             off_plane += 1
             keep[part] = False
-            notes.append(f"{where}: only {fits.sum()} of {len(fits)} corners lie on the board; image dropped")
+            notes.append(SolveNote(NoteKind.OFF_BOARD, *where, seen=float(fits.sum()), expected=float(len(fits))))
         elif is_mirrored:
             mirrored += 1
             keep[part] = False
-            notes.append(f"{where}: the board appears mirrored; image dropped")
+            notes.append(SolveNote(NoteKind.MIRRORED, *where))
         else:
             keep[part] = fits
     _refuse_other_board(board, total, mirrored, off_plane)
@@ -62,19 +64,22 @@ def screen(observations: Observations, board: Board) -> tuple[Observations, list
 def _refuse_other_board(board: Board, total: int, mirrored: int, off_plane: int) -> None:
     if mirrored > total / 2:
         raise BoardMismatch(
-            f"board {board.name}: {mirrored} of {total} images show it mirrored; expected x to the right and y "
-            "down on its front; turn off mirroring in the printer, the camera (ReverseX) or the image files"
+            device=f"board {board.name}",
+            seen=f"{mirrored} of {total} images show it mirrored",
+            expected="x to the right and y down on its front",
+            remedy="turn off mirroring in the printer, the camera (ReverseX) or the image files",
         )
     if off_plane > total / 2:
         raise BoardMismatch(
-            f"board {board.name}: in {off_plane} of {total} images the corners do not lie where this board has them; "
-            f"seen is another board than {board.columns} x {board.rows} squares; count the squares, and check "
-            "dictionary and legacy pattern"
+            device=f"board {board.name}",
+            seen=f"in {off_plane} of {total} images the corners do not lie where this board has them; the images show "
+            f"another board than {board.columns} x {board.rows} squares",
+            remedy="count the squares, and check dictionary and legacy pattern",
         )
 
 
 def fit_plane(board_mm: Array, points_px: Array) -> tuple[Mask, bool]:
-    """Say which corners fit a plane behind a smooth lens, and whether the plane is seen mirrored.
+    """Return which corners fit a plane behind a smooth lens, and whether the plane is seen mirrored.
 
     `board_mm`: (N, 2), `points_px`: (N, 2).
     """

@@ -1,8 +1,8 @@
 """A first guess for the adjustment: lenses one by one, then where cameras and boards stand.
 
-In: screened observations. Out: a `RigState` good to a few pixels. Lenses come from OpenCV's single-camera calibration,
-relative poses from shared views by consensus, the chain of cameras from a spanning tree.
-This file refuses to refine; a camera that no shared view ties to the others is refused by name.
+In: screened observations. Out: a `RigEstimate` that is good to a few pixels, or a refusal that names the cameras which
+no shared view ties to the others. Lenses come from OpenCV's single-camera calibration, relative poses from shared views
+by consensus, the chain of cameras from a spanning tree. Not here: refining (see adjust.py).
 """
 
 from __future__ import annotations
@@ -15,28 +15,30 @@ import numpy.typing as npt
 
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.project import inverse, rotation_vector
-from rigdriver.calibration.solve.adjust import BOWS, RigState
+from rigdriver.calibration.solve.adjust import BOWS, RigEstimate
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import ViewsInsufficient
 
 Array = npt.NDArray[np.float64]
 
 FEWEST_VIEWS = 3
-"""Views that a camera needs for its own guess; with fewer it is refused."""
+"""Fewest views of a camera from which its lens and pose can be guessed."""
 MOST_VIEWS = 14
-"""Views that a lens's first guess uses; more cost time and change nothing."""
+"""Most views that the first guess of a lens uses; more cost time and change nothing."""
 FOCAL_WIDTHS = (0.2, 50.0)
-"""Focal lengths, in image widths, outside of which a guess is no lens."""
+"""Range of focal lengths, in image widths, that a lens can have."""
 USUAL_FOCAL_WIDTHS = 2.0
+"""Focal length, in image widths, that is tried where the views give none."""
 AGREE_RAD = 0.03
+"""Largest angle between two guesses of one relative pose that agree, in radians."""
 AGREE_SHARE = 0.03
-"""Two guesses of a relative pose agree within this angle and this share of the distance to the board."""
+"""Largest shift between two guesses that agree, as a share of the distance of the two cameras."""
 
 
-def first_guess(observations: Observations, board: Board, focal_share: float | None = None) -> RigState:
+def first_guess(observations: Observations, board: Board, focal_share: float | None = None) -> RigEstimate:
     """Return a state to start from; camera 0 is the world.
 
-    `focal_share`: focal length in image widths, where a lens's data sheet tells; else it is found from the views.
+    `focal_share`: focal length in image widths from the lens's data sheet; when left out, the views give it.
 
     Raises:
         ViewsInsufficient: a camera sees too few views, or shares none with the others.
@@ -48,7 +50,7 @@ def first_guess(observations: Observations, board: Board, focal_share: float | N
     poses = {key: board_poses(observations, flat, part, intrinsics[key[1]]) for key, part in groups.items()}
     T_cam_world = _chain(observations, poses)
     T_world_board = stand_boards(observations, flat, groups, poses, intrinsics, T_cam_world)
-    return RigState(
+    return RigEstimate(
         intrinsics=intrinsics,
         R_cam=T_cam_world[:, :3, :3].copy(), t_cam=T_cam_world[:, :3, 3].copy(),
         R_view=T_world_board[:, :3, :3].copy(), t_view=T_world_board[:, :3, 3].copy(),
@@ -65,15 +67,16 @@ def _refuse_few_views(observations: Observations) -> None:
     ]
     if few:
         raise ViewsInsufficient(
-            "; ".join(few) + f"; expected at least {FEWEST_VIEWS}, better 12; show the board to "
-            + ("this camera" if len(few) == 1 else "these cameras") + " in more poses"
-        )  # fmt: skip
+            seen="; ".join(few),
+            expected=f"at least {FEWEST_VIEWS}, better 12",
+            remedy=f"show the board to {'this camera' if len(few) == 1 else 'these cameras'} in more poses",
+        )
 
 
 def _lenses(
     observations: Observations, flat: Array, groups: dict[tuple[int, int], slice], focal_share: float | None
 ) -> Array:
-    """(C, 12) intrinsics; a camera whose views do not hold its focal length gets that of its siblings."""
+    """Return (C, 12) intrinsics; a camera whose views do not determine its focal length gets that of its siblings."""
     lenses = np.zeros((len(observations.cameras), 12))
     trusted = np.zeros(len(lenses), dtype=bool)
     for c, (width, height) in enumerate(observations.sizes_px):
@@ -90,7 +93,7 @@ def _lenses(
 
 
 def _one_lens(observations: Observations, flat: Array, parts: Sequence[slice], size: tuple[int, int]) -> Array | None:
-    """OpenCV's calibration of one camera, centre fixed; views that miss by far are dropped and it runs again."""
+    """Run OpenCV's calibration of one camera, centre fixed; drop views that miss by far, and run it again."""
     chosen = _spread(observations, parts)
     lens: Array | None = None
     for _ in range(3):
@@ -124,7 +127,7 @@ def _is_lens(focal_px: float, width_px: int) -> bool:
 
 
 def _spread(observations: Observations, parts: Sequence[slice]) -> list[slice]:
-    """Views with many corners, as unlike in place, size and tilt as can be had."""
+    """Choose views with many corners that differ most in place, size and tilt."""
     parts = [p for p in parts if p.stop - p.start >= 12] or list(parts)
     if len(parts) <= MOST_VIEWS:
         return list(parts)
@@ -143,7 +146,7 @@ def _spread(observations: Observations, parts: Sequence[slice]) -> list[slice]:
 
 
 def board_poses(observations: Observations, flat: Array, part: slice, lens: Array) -> list[Array]:
-    """The one or two T_cam_board that an image of a plane allows, the better one first."""
+    """Return the one or two T_cam_board that an image of a plane allows, the better one first."""
     K = np.array([[lens[0], 0, lens[2]], [0, lens[1], lens[3]], [0, 0, 1.0]])
     on_board = flat[observations.corner[part]]
     seen = observations.points_px[part].reshape(-1, 1, 2)
@@ -161,7 +164,7 @@ def board_poses(observations: Observations, flat: Array, part: slice, lens: Arra
 
 
 def _gap(T_second_first: Array, others: Array) -> Array:
-    """How far poses (N, 4, 4) of the same two are from this one, 1 being as far as two guesses of one may be."""
+    """Return how far poses (N, 4, 4) are from this one; at 1 they are as far apart as guesses that agree may be."""
     turn, shift = T_second_first[:3, :3], T_second_first[:3, 3]
     R = others[:, :3, :3] @ turn.T
     angle = np.arccos(np.clip((np.trace(R, axis1=1, axis2=2) - 1) / 2, -1, 1))
@@ -170,7 +173,7 @@ def _gap(T_second_first: Array, others: Array) -> Array:
 
 
 def _relative(first: list[list[Array]], second: list[list[Array]]) -> tuple[Array, int]:
-    """T_second_first by consensus of the shared views, and how many views agree."""
+    """Return T_second_first by consensus of the shared views, and how many views agree."""
     candidates, owner = [], []
     for view, (poses_first, poses_second) in enumerate(zip(first, second, strict=True)):
         for T_first in poses_first:
@@ -191,7 +194,7 @@ def _relative(first: list[list[Array]], second: list[list[Array]]) -> tuple[Arra
 
 
 def _chain(observations: Observations, poses: dict[tuple[int, int], list[Array]]) -> Array:
-    """(C, 4, 4) T_cam_world along the strongest links, camera 0 being the world."""
+    """Return (C, 4, 4) T_cam_world along the strongest links; camera 0 is the world."""
     count = len(observations.cameras)
     links: dict[tuple[int, int], tuple[Array, int]] = {}
     for a in range(count):
@@ -216,8 +219,9 @@ def _refuse_parted(observations: Observations, done: set[int]) -> None:
     here = ", ".join(observations.cameras[c] for c in sorted(done))
     there = ", ".join(name for c, name in enumerate(observations.cameras) if c not in done)
     raise ViewsInsufficient(
-        f"no view shows the board to {here} and to {there} at once; expected at least one group of views that "
-        "ties them; hold the board so that both sides see it, and take six views more"
+        seen=f"no view shows the board to {here} and to {there} at once",
+        expected="at least one group of views that ties them",
+        remedy="hold the board so that both sides see it, and take six views more",
     )
 
 
@@ -225,7 +229,7 @@ def stand_boards(
     observations: Observations, flat: Array, groups: dict[tuple[int, int], slice],
     poses: dict[tuple[int, int], list[Array]], intrinsics: Array, T_cam_world: Array,
 ) -> Array:  # fmt: skip
-    """(V, 4, 4) T_world_board: of all guesses the one that most cameras agree with."""
+    """Return (V, 4, 4) T_world_board: for each view the guess that fits the images of all cameras best."""
     T_world_board = np.tile(np.eye(4), (len(observations.views), 1, 1))
     for view in range(len(observations.views)):
         seen = [(c, groups[view, c]) for c in range(len(observations.cameras)) if (view, c) in groups]

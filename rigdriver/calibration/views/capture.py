@@ -1,8 +1,8 @@
 """Guided capture: take a view by itself when the board rests, is sharp, new, and the frame set is proved.
 
-In: frame sets, one after another. Out: after each an `Offer`: taken or why not, what to do next, and how near "enough"
-it is. The views that were taken stand ready for the solver. This file refuses to know who delivers frame sets and where
-images are kept.
+In: frame sets, one after another. Out: after each an `Offer`: whether it was taken or why not, the next hint, and how
+near "enough" the views are. The views that were taken are kept for the solver. Not here: who delivers frame sets (see
+rigdriver.rig) and where images are kept.
 """
 
 from __future__ import annotations
@@ -10,56 +10,124 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.board.detect import Detection, detect
-from rigdriver.calibration.views.coverage import Coverage, assess
+from rigdriver.calibration.views.coverage import Coverage, CoverageHint, assess
 from rigdriver.calibration.views.observations import Observations, from_detections
 from rigdriver.frames import Frame, FrameSet
 
 REST_PX = 0.5
-"""A board that moved less from one frame set to the next rests."""
+"""Movement from one frame set to the next, in pixels, below which the board rests."""
 NEW_SHARE = 0.03
-"""A view is new when the board stands elsewhere by this share of the image's width, for one camera at least."""
+"""Shift of the board in one camera at least, as a share of the image's width, that makes a view new."""
 LARGEST_MOTION_PX = 2.0
+"""Largest smear of a sharp image, in pixels."""
+FARTHEST_MOTION_PX = 1000.0
+"""Movement in pixels from which its size is not reported: the board has just come into view."""
 LARGEST_EDGE_PX = 3.0
+"""Largest spread of the edges in a sharp image, in pixels."""
 DetectFunction = Callable[[Board, Frame], Detection]
+
+
+class BlurKind(Enum):
+    """Cause of a blurred image; the value is the sentence."""
+
+    MOTION = "the board is smeared over {seen:.1f} px by motion; hold it still or shorten the exposure"
+    FOCUS = "edges are {seen:.1f} px wide; expected less than {limit:g}; focus the lens"
+
+
+@dataclass(frozen=True, slots=True)
+class BlurFinding:
+    """Blur of one image that is too large; `str` makes the sentence."""
+
+    kind: BlurKind
+    seen_px: float
+    limit_px: float
+
+    def __str__(self) -> str:
+        return self.kind.value.format(seen=self.seen_px, limit=self.limit_px)
+
+
+class OfferKind(Enum):
+    """What became of a frame set; the value is the sentence, with the facts of `Offer` to fill in."""
+
+    TAKEN = "view {view}: {cameras} cameras"
+    UNPROVED = "frame set of pulse {pulse_index} is not proved synchronous: {why}"
+    NO_BOARD = "no camera sees the board"
+    MOVES = "the board moves ({motion_px:.1f} px); hold it still"
+    NOT_YET_AT_REST = "hold it still"
+    BLURRED = "{blurred}"
+    KNOWN_PLACE = "the board stands where it stood in view {view}; move it"
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What became of one frame set."""
+    """What became of one frame set, with the facts."""
 
-    is_taken: bool
-    reason: str
-    """Why it was not taken, or under which name it was."""
-    advice: str
-    """What to do next; empty when there is enough."""
+    kind: OfferKind
     progress: float
-    """0 to 1."""
+    """Progress from 0 to 1; 1 is enough."""
+    hint: CoverageHint | None
+    """What to do next; None when there is enough."""
+    view: str = ""
+    """Name of the view that was taken, or of the one in which the board stood at the same place."""
+    cameras: int = 0
+    """Number of cameras in the view that was taken."""
+    motion_px: float = 0.0
+    blurred: tuple[tuple[str, BlurFinding], ...] = ()
+    """Cameras whose image is too blurred to be used, with the finding."""
+    pulse_index: int | None = None
+    doubts: tuple[str, ...] = ()
+    """Reasons why the frame set is not proved."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the frame set became a view."""
+        return self.kind is OfferKind.TAKEN
+
+    @property
+    def reason(self) -> str:
+        """The outcome as a sentence: why it was not taken, or under which name it was."""
+        blurred = [f"camera {camera}: {finding}" for camera, finding in self.blurred]
+        sentence = self.kind.value.format(
+            view=self.view,
+            cameras=self.cameras,
+            motion_px=self.motion_px,
+            pulse_index=self.pulse_index,
+            why="; ".join(self.doubts) or "its times do not fit",
+            blurred=blurred[0] if blurred else "",
+        )
+        return "; ".join([sentence, *blurred]) if self.is_taken else sentence
+
+    @property
+    def advice(self) -> str:
+        """The hint as a sentence; empty when there is enough."""
+        return "" if self.hint is None else str(self.hint)
 
 
 def _detect_frame(board: Board, frame: Frame) -> Detection:
     return detect(board, frame.pixels, frame.pixel_format)
 
 
-def blur_problem(detection: Detection) -> str:
-    """Why an image is not sharp enough; empty when it is, or when nothing could be measured."""
+def blur_problem(detection: Detection) -> BlurFinding | None:
+    """Return why an image is not sharp enough; None when it is, or when nothing could be measured."""
     blur = detection.blur
     if blur.motion_px > LARGEST_MOTION_PX and blur.motion_px > 1.5 * blur.edge_sigma_px:
-        return f"the board is smeared over {blur.motion_px:.1f} px by motion; hold it still or shorten the exposure"
+        return BlurFinding(BlurKind.MOTION, blur.motion_px, LARGEST_MOTION_PX)
     if blur.edge_sigma_px > LARGEST_EDGE_PX:
-        return f"edges are {blur.edge_sigma_px:.1f} px wide; expected less than {LARGEST_EDGE_PX:g}; focus the lens"
-    return ""
+        return BlurFinding(BlurKind.FOCUS, blur.edge_sigma_px, LARGEST_EDGE_PX)
+    return None
 
 
 class GuidedCapture:
-    """Collects views of one board. Not thread-safe: give it to one thread.
+    """Collect views of one board. Not thread-safe: give it to one thread.
 
-    `rest_frame_sets`: so many frame sets in a row must show the board at the same place; 1 trusts the sharpness alone.
-    `executor`: detects a frame set's images side by side; without one, one after another.
+    `rest_frame_sets`: number of frame sets in a row that must show the board at the same place; 1 relies on the
+    sharpness alone. `executor`: detects the images of a frame set side by side; without one, one after another.
     """
 
     def __init__(
@@ -78,23 +146,23 @@ class GuidedCapture:
 
     @property
     def coverage(self) -> Coverage:
-        """Of the views that were taken."""
+        """Coverage of the views that were taken."""
         return self._coverage
 
     @property
     def views(self) -> int:
-        """How many were taken."""
+        """Number of views that were taken."""
         return len(self._taken)
 
     def observations(self) -> Observations:
-        """The views that were taken, for the solver."""
+        """Return the views that were taken, for the solver."""
         return from_detections(self._taken, self._sizes)
 
     def offer(self, frame_set: FrameSet) -> Offer:
-        """Look at one frame set; take it when it is worth it. The view is called after the frame set's index."""
-        if frame_set.proof.verdict == "unproved":
-            why = "; ".join(frame_set.proof.reasons) or "its times do not fit"
-            return self._refuse(f"frame set of pulse {frame_set.proof.pulse_index} is not proved synchronous: {why}")
+        """Examine one frame set, and take it when it adds something. The view is named after the frame set's index."""
+        proof = frame_set.proof
+        if proof.verdict == "unproved":
+            return self._outcome(OfferKind.UNPROVED, pulse_index=proof.pulse_index, doubts=tuple(proof.reasons))
         frames = [frame for frame in frame_set.frames.values() if frame.camera in self._sizes]
         if self._executor is None:
             found = [self._detect(self._board, frame) for frame in frames]
@@ -105,27 +173,27 @@ class GuidedCapture:
         )
 
     def offer_detections(self, view: str, detections: Mapping[str, Detection]) -> Offer:
-        """As `offer`, for images that were already searched."""
+        """Do as `offer` does, for images that were already searched."""
         found = {name: d for name, d in detections.items() if d.is_found}
         motion_px = _motion_px(self._before, found)
         self._still = self._still + 1 if motion_px < REST_PX else 1
         self._before = found
         if not found:
-            return self._refuse("no camera sees the board")
+            return self._outcome(OfferKind.NO_BOARD)
         if self._still < self._rest_frame_sets:
-            return self._refuse(
-                f"the board moves ({motion_px:.1f} px); hold it still" if motion_px < 1e3 else "hold it still"
-            )
-        blurred = [f"camera {name}: {problem}" for name, d in found.items() if (problem := blur_problem(d))]
-        sharp = {name: d for name, d in found.items() if not blur_problem(d)}
+            if motion_px < FARTHEST_MOTION_PX:
+                return self._outcome(OfferKind.MOVES, motion_px=motion_px)
+            return self._outcome(OfferKind.NOT_YET_AT_REST)
+        blurred = tuple((name, finding) for name, d in found.items() if (finding := blur_problem(d)))
+        sharp = {name: d for name, d in found.items() if blur_problem(d) is None}
         if not sharp:
-            return self._refuse(blurred[0])
+            return self._outcome(OfferKind.BLURRED, blurred=blurred)
         for taken, old in self._taken.items():
             if not self._is_new(old, sharp):
-                return self._refuse(f"the board stands where it stood in view {taken}; move it")
+                return self._outcome(OfferKind.KNOWN_PLACE, view=taken)
         self._taken[view] = sharp
         self._coverage = assess(self.observations(), self._board)
-        return Offer(True, f"view {view}: {len(sharp)} cameras" + "".join(f"; {b}" for b in blurred), *self._next())
+        return self._outcome(OfferKind.TAKEN, view=view, cameras=len(sharp), blurred=blurred)
 
     def _is_new(self, old: Mapping[str, Detection], new: Mapping[str, Detection]) -> bool:
         for name, detection in new.items():
@@ -135,16 +203,19 @@ class GuidedCapture:
                 return True
         return False
 
-    def _next(self) -> tuple[str, float]:
-        advice = self._coverage.advice
-        return (advice[0] if advice else ""), self._coverage.progress
-
-    def _refuse(self, reason: str) -> Offer:
-        return Offer(False, reason, *self._next())
+    def _outcome(
+        self, kind: OfferKind, *, view: str = "", cameras: int = 0, motion_px: float = 0.0,
+        blurred: tuple[tuple[str, BlurFinding], ...] = (), pulse_index: int | None = None, doubts: tuple[str, ...] = (),
+    ) -> Offer:  # fmt: skip
+        hints = self._coverage.hints
+        return Offer(
+            kind, self._coverage.progress, hints[0] if hints else None, view, cameras, motion_px, blurred, pulse_index,
+            doubts,
+        )  # fmt: skip
 
 
 def _motion_px(before: Mapping[str, Detection], now: Mapping[str, Detection]) -> float:
-    """Largest median shift of common corners over the cameras; infinite when nothing is common."""
+    """Return the largest median shift of common corners over the cameras; infinite when nothing is common."""
     shifts = []
     for name, detection in now.items():
         if name not in before:

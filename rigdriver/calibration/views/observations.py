@@ -1,7 +1,7 @@
-"""Corners of all views in all cameras, as flat arrays: what the solver works on.
+"""Corners of all views in all cameras, as flat arrays: the input of the solver.
 
 In: detections by view and camera. Out: one frozen table, sorted by view and camera, that can be cut down by a mask.
-This file refuses to know images and geometry.
+Not here: images (see rigdriver.calibration.board.detect) and geometry (see rigdriver.calibration.solve).
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observations:
-    """N corners. Rows are sorted by view, then camera, then corner."""
+    """Table of N corners. Rows are sorted by view, then camera, then corner."""
 
     cameras: tuple[str, ...]
     views: tuple[str, ...]
     sizes_px: tuple[tuple[int, int], ...]
-    """Width and height a camera."""
+    """Width and height of the images, per camera."""
     camera: Indices
     view: Indices
     corner: Indices
     points_px: Array
-    """(N, 2) float64."""
+    """(N, 2) float64, pixels, full image."""
 
     def __len__(self) -> int:
         return len(self.camera)
@@ -44,11 +44,11 @@ class Observations:
         )  # fmt: skip
 
     def group_ids(self) -> npt.NDArray[np.int64]:
-        """(N,) number of the group, one group a pair of view and camera."""
+        """Return (N,) the number of each row's group; a group is one view in one camera."""
         return self.view.astype(np.int64) * len(self.cameras) + self.camera
 
     def groups(self) -> Iterator[tuple[int, int, slice]]:
-        """View, camera and rows of each group that has any."""
+        """Yield view, camera and rows of each group that has any."""
         ids = self.group_ids()
         if len(ids) == 0:
             return
@@ -57,13 +57,9 @@ class Observations:
             yield int(self.view[start]), int(self.camera[start]), slice(int(start), int(end))
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """(V, C) corners of each view in each camera."""
+        """Count the corners of each view in each camera: (V, C)."""
         counts = np.bincount(self.group_ids(), minlength=len(self.views) * len(self.cameras))
         return counts.reshape(len(self.views), len(self.cameras)).astype(np.int64)
-
-    def describe_view(self, view: int) -> str:
-        """What a technician calls this view."""
-        return f"view {self.views[view]}"
 
 
 def make_observations(

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rigdriver.calibration.health.evidence import Evidence, Observation, PairMatches, SurfaceSteps, gather, weigh
-from rigdriver.calibration.health.monitor import HealthMonitor, Verdict, check, prior_root
+from rigdriver.calibration.health.evidence import DriftEvidence, Observation, PairMatches, SurfaceSteps, gather, weigh
+from rigdriver.calibration.health.monitor import DriftVerdict, HealthMonitor, check, prior_root
 from rigdriver.calibration.solve.adjust import WIDTH
 
 LEFT, RIGHT = ("left_upper", "left_lower"), ("right_upper", "right_lower")
@@ -60,7 +60,7 @@ def face_matches(rig: Any, rng: np.random.Generator, noise_px: float = 0.08) -> 
     return [PairMatches(*LEFT, left[0], left[1]), PairMatches(*RIGHT, right[0], right[1]), steps]
 
 
-def _watch(calibration: Any, rig: Any, source: Any, frame_sets: int = 20, seed: int = 5) -> tuple[int, Verdict]:
+def _watch(calibration: Any, rig: Any, source: Any, frame_sets: int = 20, seed: int = 5) -> tuple[int, DriftVerdict]:
     """Frame sets until the alarm (0: none), and the last verdict."""
     rng, monitor, first = np.random.default_rng(seed), HealthMonitor(calibration), 0
     verdict = None
@@ -152,7 +152,7 @@ def test_ten_thousand_frame_sets_of_a_rig_at_rest_raise_no_alarm(solved: SimpleN
                 assert part is not None
                 normal += part[0]
                 gradient += part[1]
-            alarms += not monitor.add(Evidence(normal, gradient, {}, 1)).is_healthy
+            alarms += not monitor.add(DriftEvidence(normal, gradient, {}, 1)).is_healthy
     assert alarms == 0
 
 

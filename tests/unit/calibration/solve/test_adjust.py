@@ -13,11 +13,21 @@ import pytest
 from scipy.optimize import least_squares
 
 from rigdriver.calibration.project import pad_distortion
-from rigdriver.calibration.solve.adjust import BOWS, PARAMETERS, POSE, WIDTH, Problem, RigState, _moved, adjust, predict
+from rigdriver.calibration.solve.adjust import (
+    BOWS,
+    PARAMETERS,
+    POSE,
+    WIDTH,
+    Problem,
+    RigEstimate,
+    _moved,
+    adjust,
+    predict,
+)
 
 
-def _true_state(rig: SimpleNamespace) -> RigState:
-    return RigState(
+def _true_state(rig: SimpleNamespace) -> RigEstimate:
+    return RigEstimate(
         intrinsics=np.array(
             [np.r_[c.K[0, 0], c.K[1, 1], c.K[0, 2], c.K[1, 2], pad_distortion(c.distortion)] for c in rig.cameras]
         ),
