@@ -55,7 +55,7 @@ def calibrated(
         solution = solve_rig(observations, board, options, lambda share, _what: advance(round(100 * share)))
     save(solution.calibration, out)
     page = write_report(solution, board, report) if report else None
-    return Calibrated(figures(solution, board), out, page)
+    return Calibrated(figures(solution, board).to_json(), out, page)
 
 
 def tell(made: Calibrated) -> None:

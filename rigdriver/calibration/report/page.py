@@ -1,7 +1,7 @@
 """The report of a calibration: one HTML page with verdict, figures and pictures.
 
 In: a `Solution`. Out: DIR/index.html and the pictures beside it. The first lines say whether the result can be used and
-what to do if not. This file refuses to decide: verdict.py does.
+what to do if not. Not here: the limits (see verdict.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.report.pictures import draw_all
-from rigdriver.calibration.report.verdict import judge
+from rigdriver.calibration.report.verdict import judge_solution
 from rigdriver.calibration.solve.all_cameras import Solution
 from rigdriver.calibration.views.coverage import assess
 
@@ -23,14 +23,14 @@ _STYLE = (
 
 
 def write_report(solution: Solution, board: Board, folder: Path) -> Path:
-    """Write page and pictures; returns the page's path."""
+    """Write page and pictures, and return the page's path."""
     coverage = assess(solution.observations, board)
     pictures = draw_all(solution, coverage, folder)
     calibration = solution.calibration
-    rows = judge(solution, coverage)
-    is_good = all(good for good, _ in rows)
+    rows = judge_solution(solution, coverage)
+    is_good = all(row.is_kept for row in rows)
     head = "This calibration can be used." if is_good else "This calibration should be improved."
-    findings = "".join(f'<li class="{"good" if good else "poor"}">{html.escape(text)}</li>' for good, text in rows)
+    findings = "".join(f'<li class="{"good" if row.is_kept else "poor"}">{html.escape(str(row))}</li>' for row in rows)
     advice = "".join(f"<li>{html.escape(text)}</li>" for text in coverage.advice[:8])
     notes = "".join(f"<li>{html.escape(text)}</li>" for text in calibration.notes)
     cameras = "".join(

@@ -92,8 +92,8 @@ def test_the_report_holds_four_pictures_and_a_verdict(solved: SimpleNamespace, t
 
 
 def test_the_figures_say_why_a_calibration_should_be_improved(solved: SimpleNamespace) -> None:
-    assert figures(solved.solution, solved.board)["passed"] is True
+    assert figures(solved.solution, solved.board).to_json()["passed"] is True
     vague = solved.board.measured(solved.board.square_mm, 0.02)
-    told = figures(solve(solved.observations, vague, SolveOptions()), vague)
+    told = figures(solve(solved.observations, vague, SolveOptions()), vague).to_json()
     assert told["passed"] is False
     assert "measure the board's squares more exactly" in str(told["findings"])

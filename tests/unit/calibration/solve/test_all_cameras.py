@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from rigdriver.calibration.board.boards import Board
-from rigdriver.calibration.solve.all_cameras import Solution, SolveOptions, solve
+from rigdriver.calibration.solve.all_cameras import Solution, SolveOptions, SolveStep, solve
 from rigdriver.calibration.views.observations import Observations, make_observations
 from rigdriver.errors import BoardMismatch, UsageError, ViewsInconsistent, ViewsInsufficient
 
@@ -196,7 +196,7 @@ def test_six_or_seven_lens_parameters_are_refused(truth: SimpleNamespace, solved
 
 def test_progress_rises_to_one_and_names_the_steps(truth: SimpleNamespace) -> None:
     rig = truth.make_rig(6, views=12)
-    told: list[tuple[float, str]] = []
+    told: list[tuple[float, SolveStep]] = []
     solve(truth.observe(rig, 6), rig.board, SolveOptions(), lambda share, what: told.append((share, what)))
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
