@@ -2,7 +2,7 @@
 
 In: a `RigCalibration` or a path. Out: a file, or a checked `RigCalibration`. A damaged file, one of a newer version, of
 another rig, of other serial numbers or another resolution is refused in one sentence.
-This file refuses to know other programs' formats (exchange.py) and to repair anything.
+Not here: other programs' formats (see exchange.py). Nothing is repaired.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -101,10 +102,10 @@ class _File(_FilePart):
 
 
 def save(calibration: RigCalibration, path: Path) -> None:
-    """Write the file, whole or not at all.
+    """Write the file as a whole or not at all.
 
     Raises:
-        UsageError: the place cannot be written.
+        UsageError: the folder cannot be written to.
     """
     text = to_text(calibration)
     try:
@@ -118,14 +119,14 @@ def save(calibration: RigCalibration, path: Path) -> None:
 
 
 def to_text(calibration: RigCalibration) -> str:
-    """The file's text."""
+    """Return the text of the file."""
     table: dict[str, object] = {
         "format": FORMAT,
         "version": VERSION,
         "rig": calibration.rig,
         "created": calibration.created,
         "source": calibration.source,
-        "board": calibration.board.to_json(),
+        "board": asdict(calibration.board),
         "bow_mm": list(calibration.bow_mm),
         "rms_px": _number(calibration.rms_px),
         "views": calibration.views,
@@ -183,7 +184,7 @@ def _covariance_table(covariance: Covariance) -> dict[str, object]:
 def load(
     path: Path, rig: RigConfig | None = None, sizes_px: Mapping[str, tuple[int, int]] | None = None
 ) -> RigCalibration:
-    """Read and check a file; with `rig` and `sizes_px` also that it belongs to this rig and these images.
+    """Read and check a file; with `rig` and `sizes_px`, also check that it belongs to this rig and these images.
 
     Raises:
         CalibrationMismatch: no calibration, damaged, a newer version, another rig, serial number or resolution.

@@ -31,7 +31,7 @@ class BoxConfig(_Table):
     """pyserial URL or device: `/dev/ttyACM0`, `COM3`, `socket://host:port`, `spy:///dev/ttyACM0`."""
     reply_timeout_s: float = Field(default=0.5, gt=0, le=10)
     watchdog_s: float = Field(default=0.5, ge=0.01, le=2)
-    """Light and triggers go off when this computer has been silent for so long."""
+    """Silence of this computer after which the box turns light and triggers off."""
 
 
 class GenicamConfig(_Table):
@@ -41,11 +41,11 @@ class GenicamConfig(_Table):
     """Paths of `.cti` files; relative ones start at the rig file's folder."""
     open_timeout_s: float = Field(default=30, gt=0, le=300)
     command_timeout_s: float = Field(default=5, gt=0, le=60)
-    """A producer that needs longer for one command is taken to hang."""
+    """Longest time that one command of a producer may take; after it, the producer counts as hung."""
     buffers: int = Field(default=8, ge=3, le=256)
     """Buffers queued at each camera's stream, so that frames find one while the camera process is busy."""
     frame_slots: int = Field(default=16, ge=4, le=256)
-    """Frames a camera that wait for, or are held by, the application; more than half of them are held by copies."""
+    """Frames per camera that wait for, or are held by, the application; more than half of them are held by copies."""
 
 
 class CameraConfig(_Table):
@@ -56,19 +56,19 @@ class CameraConfig(_Table):
     role: Literal["geometry", "texture"] = "geometry"
     pod: Name = "main"
     output: int = Field(ge=0, le=15)
-    """Box output that triggers it."""
+    """Box output that triggers the camera."""
     input: int | None = Field(default=None, ge=0, le=7)
-    """Box input that its exposure-active line feeds; leave out when it is not wired (weaker proof)."""
+    """Box input that the exposure-active line feeds; leave it out when the line is not wired (weaker proof)."""
     latency_us: float = Field(default=20, ge=0, le=100_000)
-    """Trigger edge to exposure start, as its data sheet says (typical)."""
+    """Typical time from trigger edge to exposure start, from the camera's data sheet."""
     jitter_us: float = Field(default=10, ge=0, le=10_000)
     """Largest deviation from that latency."""
     exposure_us: float | None = Field(default=None, gt=0, le=10_000_000)
-    """Own exposure; else the schedule's for its role."""
+    """Exposure of this camera; when left out, the schedule's exposure for its role."""
     max_rate_hz: float | None = Field(default=None, gt=0, le=10_000)
-    """Fastest triggering that it follows; else what the camera itself says (ResultingFrameRate)."""
+    """Fastest rate that the camera follows; when left out, the camera's own ResultingFrameRate."""
     link: Name | None = None
-    """The host controller that it shares with others, one of `[[links]]`."""
+    """Name of the host controller that the camera shares with others, one of `[[links]]`."""
     features: Mapping[str, FeatureValue] = Field(default_factory=dict)
     """SFNC features to write and read back: `PixelFormat = "Mono8"`, `Gain = 3.0`."""
 
@@ -78,7 +78,7 @@ class LinkConfig(_Table):
 
     name: Name
     megabytes_per_s: float = Field(gt=0, le=100_000)
-    """Sustained, as measured: 380 for one USB3 controller, 115 for gigabit Ethernet."""
+    """Sustained rate, as measured: 380 for one USB3 controller, 115 for gigabit Ethernet."""
 
 
 class LampConfig(_Table):
@@ -89,7 +89,7 @@ class LampConfig(_Table):
     pod: Name = "main"
     output: int = Field(ge=0, le=15)
     max_pulse_width_us: float | None = Field(default=None, gt=0, le=1_000_000)
-    """What the lamp itself stands; the light limits hold besides."""
+    """Longest emission that the lamp itself stands; the light limits hold too."""
     max_duty: float | None = Field(default=None, gt=0, le=1)
     radiant_power_w: float | None = Field(default=None, gt=0, le=10_000)
     """Emitted power while it is lit; with it, energy and dose are checked and logged."""
@@ -110,13 +110,13 @@ class ScheduleConfig(_Table):
     """Give each pod its own pattern light in turn, so that no pod sees the other's pattern."""
     trigger_width_us: float = Field(default=100, ge=1, le=100_000)
     guard_us: float = Field(default=50, ge=0, le=10_000)
-    """A strobe starts so long after the last camera has begun and ends so long before the first one ends."""
+    """Time by which a strobe starts after the last exposure has started, and ends before the first exposure ends."""
     disk_megabytes_per_s: float | None = Field(default=None, gt=0, le=100_000)
-    """What the disk sustains; give it when every frame is to be recorded, and the data rate is checked against it."""
+    """Rate that the disk sustains; when it is given, the data rate of recording every frame is checked against it."""
 
 
 class LightConfig(_Table):
-    """Limits on flashing light; the box enforces them again, and its own hard limits stand above."""
+    """Limits on flashing light; the box enforces them too, and its own hard limits are above them."""
 
     max_train_pulses: int = Field(default=100, ge=1)
     """Flashes in a row; 100 is ten seconds at 10 Hz."""
@@ -134,21 +134,21 @@ class LightConfig(_Table):
 
 
 class SyncConfig(_Table):
-    """What counts as together."""
+    """Limits of what counts as synchronous."""
 
     tolerance_us: float = Field(default=100, gt=0, le=10_000)
     """Largest deviation of a camera time stamp, mapped to the box clock, from its exposure start."""
     max_skew_us: float = Field(default=100, gt=0, le=10_000)
     """Largest spread of the exposure starts (each minus its planned trigger)."""
     gap_timeout_s: float = Field(default=1.0, gt=0, le=60)
-    """A frame that is so late after its pulse is a gap."""
+    """Time after its pulse at which a missing frame becomes a gap."""
     wait_for_close: bool = False
-    """Hold every frame set until its frame period is over, so that an edge nobody asked for is told in the frame set
-    where it happened even when it comes after the frames; costs up to one period of latency."""
+    """Whether every frame set is held until its period is over: an unexpected edge that comes after the frames is then
+    reported in its own frame set; this costs up to one period of latency."""
 
 
 class RunConfig(_Table):
-    """How a run treats its consumer."""
+    """Behaviour of a run towards its consumer."""
 
     queue_frame_sets: int = Field(default=8, ge=1, le=1024)
     on_gap: Literal["continue", "retry", "stop"] = "continue"
@@ -167,17 +167,18 @@ class AcceptanceConfig(_Table):
     spacing_um: float = Field(default=20, gt=0)
     flatness_um: float = Field(default=100, gt=0)
     history: Annotated[Path | None, Field(strict=False)] = None
-    """The tests so far; relative to the rig file's folder. `acceptance/history.jsonl` where the driver is started."""
+    """File of the tests so far, relative to the rig file's folder; when left out, `acceptance/history.jsonl` where the
+    driver is started."""
     lock_days: float | None = Field(default=None, gt=0)
-    """`rigdriver reconstruct` refuses when the last test failed or is older; without it nothing is refused."""
+    """Largest age of the last test: `rigdriver reconstruct` refuses when it is older or failed. None: no check."""
 
 
 class RigConfig(_Table):
-    """One rig."""
+    """The whole rig file."""
 
     name: Name
     box: BoxConfig | None = None
-    """Needed unless schedule.mode says that there is none."""
+    """Table of the trigger box; needed unless schedule.mode is one without a box."""
     genicam: GenicamConfig
     cameras: Annotated[tuple[CameraConfig, ...], Field(min_length=1, max_length=12, strict=False)]
     lamps: Annotated[tuple[LampConfig, ...], Field(max_length=8, strict=False)] = ()
@@ -188,7 +189,7 @@ class RigConfig(_Table):
     run: RunConfig = RunConfig()
     acceptance: AcceptanceConfig = AcceptanceConfig()
     calibration: Annotated[Path | None, Field(strict=False)] = None
-    """The cameras' calibration file; relative to the rig file's folder. The self-test looks whether it fits."""
+    """Calibration file of the cameras, relative to the rig file's folder; the self-test checks whether it fits."""
 
     @model_validator(mode="after")
     def _names_and_lines_are_unique(self) -> Self:

@@ -1,7 +1,8 @@
-"""Where each key of a TOML text stands, so that an error can name the line.
+"""The line of each key of a TOML text, so that an error can name it.
 
-In: a text that tomllib has accepted. Out: key path -> line number, array tables counted from 0. tomllib gives no lines;
-this scanner knows headers, keys and multi-line values only as far as finding keys needs.
+In: a text that tomllib has accepted. Out: key path -> line number; elements of array tables count from 0. tomllib gives
+no lines. Not here: parsing; this scanner recognises headers, keys and multi-line values as far as it needs them to find
+keys.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: counts of squares, their size, a marker dictionary. Out: a frozen `Board` with its corner points, and OpenCV's
 detector object for it. The board's frame has its origin in the middle of the print, x to the right, y down, z into the
-board, millimetres. This file refuses to know images and cameras.
+board, millimetres. Not here: images (see detect.py) and the printed sheet (see sheet.py).
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ class Board:
     columns: int
     rows: int
     square_mm: float
-    """Side of a square as measured on the print, along x and y averaged."""
+    """Side of a square as measured on the print, averaged over x and y."""
     marker_mm: float = 0.0
     dictionary: str = ""
     legacy: bool = False
-    """Print made by OpenCV before 4.6 (matters only for an even number of rows)."""
+    """Whether OpenCV before 4.6 made the print (it matters only for an even number of rows)."""
     nominal_square_mm: float = 0.0
-    """Side of a square as designed; 0 when nobody said. `square_mm` is what counts."""
+    """Side of a square as designed, 0 when unknown; for information only, `square_mm` is used."""
     square_sigma_mm: float = 0.0
-    """Standard uncertainty of the measured side; goes straight into the scale of every result."""
+    """Standard uncertainty of the measured side; it goes straight into the scale of every result."""
 
     def __post_init__(self) -> None:
         problem = _problem(self)
@@ -63,7 +63,7 @@ class Board:
 
     @property
     def corner_grid(self) -> tuple[int, int]:
-        """Inner corners along x and along y."""
+        """Number of inner corners along x and along y."""
         return self.columns - 1, self.rows - 1
 
     @property
@@ -77,7 +77,7 @@ class Board:
         return self.columns * self.square_mm, self.rows * self.square_mm
 
     def corners_mm(self) -> Array:
-        """Inner corners by id, row by row: (M, 3) float64, millimetres, board frame."""
+        """Return the inner corners by id, row by row: (M, 3) float64, millimetres, board frame."""
         across, down = self.corner_grid
         x = (np.arange(across) - (across - 1) / 2) * self.square_mm
         y = (np.arange(down) - (down - 1) / 2) * self.square_mm
@@ -86,7 +86,7 @@ class Board:
         return grid.reshape(-1, 3)
 
     def measured(self, square_mm: float, sigma_mm: float = 0.0) -> Board:
-        """Return this board with the side of its squares as measured on the print; markers shrink with them."""
+        """Return this board with the side of its squares as measured on the print; markers scale with them."""
         scale = square_mm / self.square_mm
         return replace(
             self,
@@ -95,20 +95,6 @@ class Board:
             nominal_square_mm=self.nominal_square_mm or self.square_mm,
             square_sigma_mm=sigma_mm,
         )
-
-    def to_json(self) -> dict[str, object]:
-        """Plain values for the calibration file."""
-        return {
-            "kind": self.kind,
-            "columns": self.columns,
-            "rows": self.rows,
-            "square_mm": self.square_mm,
-            "marker_mm": self.marker_mm,
-            "dictionary": self.dictionary,
-            "legacy": self.legacy,
-            "nominal_square_mm": self.nominal_square_mm,
-            "square_sigma_mm": self.square_sigma_mm,
-        }
 
 
 def _problem(board: Board) -> str:
@@ -174,7 +160,7 @@ def parse_board(text: str) -> Board:
 
 
 def opencv_board(board: Board) -> cv2.aruco.CharucoBoard:
-    """OpenCV's own object for a ChArUco board."""
+    """Return OpenCV's own object for a ChArUco board."""
     whole = cv2.aruco.getPredefinedDictionary(DICTIONARIES[board.dictionary])
     used = board.columns * board.rows // 2  # only these are printed; to look for all 1000 takes five times as long
     dictionary = cv2.aruco.Dictionary(whole.bytesList[:used], whole.markerSize, whole.maxCorrectionBits)

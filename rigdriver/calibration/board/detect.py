@@ -1,8 +1,8 @@
 """Find a board's corners in one image, to hundredths of a pixel.
 
-In: a board, pixels. Out: a `Detection` with corner ids, points and how sharp the image was. Markers are searched in a
-reduced image, because that finds the same ones in a quarter of the time; points come from the full one.
-This file refuses to know cameras and other views; a corner that is wrong here is found by the adjustment.
+In: a board, pixels. Out: a `Detection` with corner ids, points and the sharpness of the image. Markers are searched in
+a reduced image, which finds the same ones in a quarter of the time; points come from the full image.
+Not here: rejecting wrong corners, which needs the other views (see rigdriver.calibration.solve.outliers).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Array = npt.NDArray[np.float64]
 Grey = npt.NDArray[np.uint8]
 
 SEARCH_WIDTH_PX = 1280
-"""Markers are searched in an image not wider than this."""
+"""Largest width of the image in which markers are searched."""
 FEWEST_CORNERS = 6
-"""Fewer corners than this do not hold a board's pose."""
+"""Fewest corners that determine the pose of a board."""
 THRESHOLD_WINDOWS_PX = ((7, 21), (5, 35))
-"""Adaptive threshold windows of the first search, and of the second one when the first found little."""
+"""Adaptive threshold windows of the first search, and of the second one, which follows when the first finds little."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,7 @@ class Detection:
 
     @property
     def is_found(self) -> bool:
-        """Enough corners for a pose."""
+        """Whether there are enough corners for a pose."""
         return len(self.ids) >= FEWEST_CORNERS
 
 
@@ -54,7 +54,7 @@ def detect(board: Board, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16],
     """Find the board in one image.
 
     `pixels`: (H, W) or (H, W, 3), uint8 or uint16; a Bayer mosaic is used as it is, not interpolated.
-    Never raises for what the image shows: a board that is not there gives an empty detection.
+    A board that is not in the image gives an empty detection, not an error.
     """
     grey = to_grey(pixels, pixel_format)
     with _one_thread():
@@ -140,7 +140,7 @@ def _upright(grey: Grey, grid: Array) -> Array:
 
 
 def _spacing_px(board: Board, ids: npt.NDArray[np.int32], points: Array) -> float:
-    """Smallest typical distance of neighbouring corners along x or y."""
+    """Return the median distance of neighbouring corners along x or y, the smaller of the two."""
     across = board.corner_grid[0]
     place = {int(i): p for i, p in zip(ids, points, strict=True)}
     x = [np.linalg.norm(place[i + 1] - p) for i, p in place.items() if i % across != across - 1 and i + 1 in place]
@@ -150,7 +150,7 @@ def _spacing_px(board: Board, ids: npt.NDArray[np.int32], points: Array) -> floa
 
 
 def _refine(board: Board, grey: Grey, ids: npt.NDArray[np.int32], points: Array) -> tuple[npt.NDArray[np.int32], Array]:
-    """Sub-pixel saddle points; drop those that lie outside, wandered off or met another corner."""
+    """Refine corners to sub-pixel saddle points; drop those near the edge and those that moved too far."""
     spacing = _spacing_px(board, ids, points)
     quiet = (board.square_mm - board.marker_mm) / 2 / board.square_mm if board.kind == "charuco" else 0.4
     half_window = int(np.clip(spacing * min(quiet, 0.4) * 0.75, 3, 13))
@@ -169,7 +169,7 @@ def _refine(board: Board, grey: Grey, ids: npt.NDArray[np.int32], points: Array)
 
 
 def guess_dictionaries(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> dict[str, int]:
-    """Count the markers of each known dictionary in an image: what to say when a board is not the described one."""
+    """Count the markers of each known dictionary in an image, for the message that a board is not the described one."""
     small, _ = _reduced(to_grey(pixels))
     counts: dict[str, int] = {}
     for name in (n for n in DICTIONARIES if n.endswith("_250")):

@@ -1,8 +1,8 @@
-"""Colour cameras through their mosaic: make a Bayer image of a black-and-white board one even grey image.
+"""Bayer images of a black-and-white board: balance the four phases to one even grey image.
 
 In: raw pixels, Bayer or grey or colour. Out: 8-bit grey at full resolution, not interpolated, so corners stay where
 they are. A board is neutral, so the four Bayer phases differ by gain and offset alone, and these can be measured in
-the image itself. This file refuses to know which phase is which colour.
+the image itself; which phase has which colour does not matter.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy.typing as npt
 Grey = npt.NDArray[np.uint8]
 
 MOSAIC_RATIO = 1.12
-"""An image file whose phases differ by more than this factor in contrast is taken for a mosaic."""
+"""Ratio of contrast between phases from which an image file counts as a mosaic."""
 SMALLEST_CONTRAST = 8.0
-"""Digital numbers between dark and bright below which nothing can be told."""
+"""Smallest contrast, in digital numbers, from which a mosaic can be recognised."""
 
 
 def to_grey(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], pixel_format: str = "") -> Grey:
@@ -48,7 +48,7 @@ def _to_eight_bit(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Gre
 
 
 def _phase_levels(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> tuple[list[float], list[float]]:
-    """Dark and bright level of each phase, on a coarse sample."""
+    """Return the dark and the bright level of each phase, on a coarse sample."""
     dark, bright = [], []
     for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
         low, high = np.percentile(pixels[y::16, x::16], [5, 96])
@@ -58,7 +58,7 @@ def _phase_levels(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> tup
 
 
 def is_mosaic(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bool:
-    """Tell whether the phases of a 2x2 cell have unequal gain."""
+    """Return whether the phases of a 2x2 cell have unequal gain."""
     if pixels.ndim != 2 or min(pixels.shape) < 64:
         return False
     dark, bright = _phase_levels(pixels)

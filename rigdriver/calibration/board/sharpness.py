@@ -2,7 +2,7 @@
 
 In: a grey image and the corners found in it. Out: the spread of the edges, isotropic (focus) and along one direction
 (motion). The line between two neighbouring corners is always an edge between black and white, so its profile is known
-but for its spread. This file refuses to judge; what is too much stands where views are taken.
+except for its spread. Not here: the limits (see rigdriver.calibration.views.capture).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Blur:
     edge_sigma_px: float
     """Standard deviation of the edge spread in the sharpest direction; 0.5 to 1 is a good lens in focus."""
     motion_px: float
-    """Length of the smear in the least sharp direction; below 1 does no harm."""
+    """Length of the smear in the least sharp direction; a smear below 1 does no harm."""
     motion_direction_deg: float
     """Direction of the smear in the image, 0 along x, 90 along y."""
     contrast: float
@@ -36,6 +36,7 @@ TEN_TO_NINETY = 2.563
 """Distance from 10 % to 90 % of a Gaussian edge's rise, in its standard deviations."""
 
 UNKNOWN = Blur(float("nan"), float("nan"), float("nan"), float("nan"))
+"""Blur of an image in which nothing could be measured."""
 
 
 def measure_blur(board: Board, grey: npt.NDArray[np.uint8], ids: npt.NDArray[np.int32], points: Array) -> Blur:
@@ -60,13 +61,13 @@ def measure_blur(board: Board, grey: npt.NDArray[np.uint8], ids: npt.NDArray[np.
 
 
 def _room(sides: Array, normals: Array) -> float:
-    """Width of a square across an edge, pixels: less than its side where the board is tilted."""
+    """Return the width of a square across an edge, pixels: less than its side where the board is tilted."""
     side, normal = np.median(sides, axis=0), np.median(normals, axis=0)
     return float(abs(side @ normal))
 
 
 def _neighbours(board: Board, ids: npt.NDArray[np.int32], points: Array) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
-    """Both ends of each edge, and whether it runs along a row."""
+    """Return both ends of each edge, and whether it runs along a row."""
     across, down = board.corner_grid
     grid = np.full((down, across, 2), np.nan)
     grid.reshape(-1, 2)[ids] = points
@@ -80,7 +81,7 @@ def _neighbours(board: Board, ids: npt.NDArray[np.int32], points: Array) -> tupl
 def _edge_variance(
     grey: npt.NDArray[np.uint8], starts: Array, along: Array, across: Array, reach: int
 ) -> tuple[Array, Array]:
-    """Variance of each edge's spread, from profiles across the edge; NaN where the profile is no clean edge."""
+    """Return the variance of each edge's spread, from profiles across it; NaN where the profile is no clean edge."""
     steps = np.arange(-reach, reach + 0.25, 0.5)
     places = np.array([0.35, 0.425, 0.5, 0.575, 0.65])
     base = starts[:, None, :] + places[None, :, None] * along[:, None, :]
@@ -97,7 +98,7 @@ def _edge_variance(
 
 
 def _crossing(profile: Array, contrast: Array, steps: Array) -> Array:
-    """Distance from 10 % to 90 % of each edge's rise, pixels."""
+    """Return the distance from 10 % to 90 % of each edge's rise, pixels."""
     level = (profile - profile[:, :3].mean(axis=1)[:, None]) / contrast[:, None]
     count = level.shape[1]
     low = count - 1 - np.argmax(level[:, ::-1] < 0.1, axis=1)

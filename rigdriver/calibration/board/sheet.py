@@ -1,7 +1,7 @@
 """A true-to-scale sheet of a board, as vector PDF, with its dimensions and rulers to check the print.
 
-In: a board, a paper size. Out: a PDF file whose millimetres are millimetres when it is printed at 100 %. matplotlib
-writes the PDF, because the reports need it anyway. This file refuses a board that does not fit on the paper.
+In: a board, a paper size. Out: a PDF file whose millimetres are millimetres when it is printed at 100 %, or a refusal
+when the board does not fit on the paper. matplotlib writes the PDF, because the reports need it anyway.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ PAPERS_MM: Mapping[str, tuple[float, float]] = MappingProxyType(
         "letter": (279.4, 215.9), "tabloid": (431.8, 279.4),
     }
 )  # fmt: skip
-"""Landscape, width and height."""
+"""Width and height of each paper, landscape."""
 EDGE_MM = 6.0
-"""Printers leave an edge of about this width blank."""
+"""Width of the edge that printers leave blank."""
 TEXT_MM = 14.0
 """Height of the strip with text and ruler below the board."""
 
@@ -55,7 +55,7 @@ def _fits(board: Board, width_mm: float, height_mm: float) -> bool:
 
 
 def write_pdf(board: Board, path: Path, paper: str = "") -> str:
-    """Write the sheet; returns the paper's name.
+    """Write the sheet, and return the paper's name.
 
     Raises:
         UsageError: unknown paper, or the board does not fit on it.
@@ -86,7 +86,7 @@ def write_pdf(board: Board, path: Path, paper: str = "") -> str:
 
 
 def shapes_mm(board: Board) -> tuple[list[Array], list[Array]]:
-    """Black shapes and the white ones on top of them, (4, 2) corners in mm from the print's upper left."""
+    """Return black shapes and the white ones on top of them: (4, 2) corners in mm from the print's upper left."""
     if board.kind == "chessboard":
         dark = [(i, j) for j in range(board.rows) for i in range(board.columns) if (i + j) % 2 == 0]
         return [
@@ -117,13 +117,13 @@ def _square(x: float, y: float, width: float, height: float) -> Array:
 
 
 def _runs(bits: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and past-the-last index of each run of white cells: fewer shapes, no hairlines between them."""
+    """Return first and past-the-last index of each run of white cells: fewer shapes, no hairlines between them."""
     edges = np.flatnonzero(np.diff(np.r_[0, bits.astype(np.int8), 0]))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _annotate(axes: Axes, board: Board, left: float, bottom: float, paper: str) -> None:
-    """Ruler and text below the board."""
+    """Draw ruler and text below the board."""
     y = bottom + 5.0
     length = 100.0 if board.size_mm[0] >= 100 else 50.0
     axes.plot([left, left + length], [y, y], color="black", linewidth=0.5, solid_capstyle="butt")

@@ -1,8 +1,8 @@
-"""What one frame set says about each camera's parameters: linearised residuals of matches.
+"""Evidence of one frame set about each camera's parameters: linearised residuals of matches.
 
 In: a calibration, and either matched points of two cameras or points that two pods measured on one surface. Out: an
-`DriftEvidence`, normal equations over all cameras' parameters, that can be summed over frame sets. This file refuses to
-decide what the sum means (health.py).
+`DriftEvidence`, normal equations over all cameras' parameters, which can be summed over frame sets. Not here: deciding
+what the sum means (see monitor.py).
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ from rigdriver.calibration.views.observations import Observations
 Array = npt.NDArray[np.float64]
 
 MOST_MATCHES = 600
-"""Matches used of one pair in one frame set; neighbours' errors are alike, more of them add nothing."""
+"""Most matches that are used per pair and frame set; errors of neighbours are alike, so more add nothing."""
 FEWEST_MATCHES = 20
+"""Fewest matches of a pair that are evidence."""
 GATE_SIGMAS = 4.0
+"""Distance from the median beyond which a match is an outlier, in standard deviations."""
 SMALLEST_SIGMA_PX = 0.02
+"""Smallest standard deviation that matches are credited with."""
 SYSTEMATIC_PX = 0.003
 """Coherent error of a matcher over the image that no number of frame sets averages out."""
 SYSTEMATIC_UM = 3.0
-"""The same for a surface."""
+"""Coherent error of a measured surface that no number of frame sets averages out."""
 FRAME_SETS = 20
-"""Frame sets over which the systematic error is taken as constant."""
+"""Number of frame sets over which the systematic error counts as constant."""
 _RAY_STEP = 1e-6
 _POSE_STEPS = np.r_[np.full(3, 1e-6), np.full(3, 1e-3)]
 
@@ -67,7 +70,7 @@ Observation = PairMatches | SurfaceSteps
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DriftEvidence:
-    """Normal equations over C * 18 parameters, in units of the noise, and how far off each source was."""
+    """Normal equations over C * 18 parameters, in units of the noise, and the residual of each source."""
 
     normal: Array
     gradient: Array
@@ -77,7 +80,7 @@ class DriftEvidence:
 
 
 def board_matches(observations: Observations) -> list[list[PairMatches]]:
-    """Each view's corners, matched between all cameras that see the board: frame sets for the health check."""
+    """Match each view's corners between all cameras that see the board: one frame set per view, for the check."""
     frame_sets = []
     parts: dict[int, list[tuple[int, slice]]] = {}
     for view, camera, part in observations.groups():
@@ -121,7 +124,7 @@ def gather(calibration: RigCalibration, observations: Sequence[Observation]) -> 
 
 
 def weigh(residual: Array, J: Array, floor: float, systematic: float) -> tuple[Array, Array] | None:
-    """Gate outliers around the median, weigh by the spread; None when too little is left."""
+    """Remove outliers around the median and weigh by the spread; None when too few are left."""
     good = np.isfinite(residual) & np.isfinite(J).all(axis=1)
     if good.sum() < FEWEST_MATCHES:
         return None
@@ -136,7 +139,7 @@ def weigh(residual: Array, J: Array, floor: float, systematic: float) -> tuple[A
 
 
 def epipolar_px(T_b_a: Array, rays_a: Array, rays_b: Array, focal_px: float) -> Array:
-    """Signed Sampson distance (N,) in pixels of matched rays (N, 2) from the epipolar condition.
+    """Return the signed Sampson distance (N,), in pixels, of matched rays (N, 2) from the epipolar condition.
 
     Hartley and Zisserman, Multiple View Geometry, 2nd edition, 11.4.3.
     """
@@ -168,7 +171,7 @@ def _thin(count: int) -> npt.NDArray[np.int64]:
 
 
 def ray_by_lens(camera: CameraCalibration, rays: Array) -> Array:
-    """(N, 2, 12) how a straightened ray moves with the lens's parameters, its image point staying where it is."""
+    """Return (N, 2, 12) how a straightened ray moves with the lens's parameters while its image point stays."""
     K = camera.K
     focal = np.array([K[0, 0], K[1, 1]])
     bent, by_ray, by_coefficient = distort_jacobian(rays, pad_distortion(camera.distortion))
@@ -212,7 +215,7 @@ def _step(calibration: RigCalibration, steps: SurfaceSteps) -> tuple[Array, Arra
 def _differentiate(
     cameras: Sequence[CameraCalibration], lenses: Sequence[Lens], rays: Sequence[Array], miss: object
 ) -> Array:
-    """(N, len(cameras) * 18) derivative of a residual: by differences, and the chain rule for the lenses."""
+    """Return (N, len(cameras) * 18) the derivative of a residual: by differences; for lenses by the chain rule."""
     assert callable(miss)
     J = np.zeros((len(rays[0]), len(cameras) * WIDTH))
     for c, camera in enumerate(cameras):

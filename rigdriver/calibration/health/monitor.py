@@ -1,8 +1,9 @@
-"""Is the calibration still true? Watches the evidence of frame sets and names the camera that moved.
+"""Whether the calibration still holds: the evidence of frame sets is collected, and the camera that moved is named.
 
 In: evidence of one frame set after another. Out: a verdict after each: healthy, or which camera turned, by how much and
-how surely. A generalised likelihood ratio over a sliding window, in which the calibration's own uncertainty is
-marginalised, so that what was never known well raises no alarm. This file refuses to mend anything (resolve.py does).
+with which uncertainty. The test is a generalised likelihood ratio over a sliding window. The calibration's own
+uncertainty is marginalised, so a parameter that was never known well raises no alarm. Not here: putting the camera back
+(see rigdriver.calibration.solve.one_camera).
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ from rigdriver.calibration.solve.adjust import PARAMETERS, POSE, WIDTH
 Array = npt.NDArray[np.float64]
 
 THRESHOLD = 45.0
-"""Of the likelihood ratio, chi-square with 3 degrees of freedom: by chance once in a thousand million tests."""
+"""Likelihood ratio of an alarm, chi-square with 3 degrees of freedom: by chance once in a thousand million tests."""
 SMALLEST_URAD = 25.0
-"""Turns below this do no harm worth an alarm."""
+"""Smallest turn that raises an alarm; smaller ones do no harm."""
 CONFIRM = 3
-"""Frame sets in a row that must agree."""
+"""Number of frame sets in a row that must agree on the camera before an alarm."""
 CLEAR_MARGIN = 9.0
-"""By so much the best explanation must beat the next one to be named alone."""
+"""Lead in likelihood ratio with which the best explanation is named alone."""
 PRIOR_TURN_RAD = 2e-3
-"""How far a bump may turn a camera (one sigma); larger ones are found all the same."""
+"""Prior of the turn by a bump (one sigma), in radians; larger turns are found too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How one camera turned, as its own axes see it."""
+    """Turn of one camera about its own axes."""
 
     camera: str
     pitch_urad: float
@@ -44,7 +45,7 @@ class Turn:
     sigma_urad: float
     """Standard uncertainty of the largest of the three."""
     ratio: float
-    """How much better the turn explains the evidence than no turn: chi-square with 3 degrees of freedom."""
+    """Likelihood ratio of this turn against no turn: chi-square with 3 degrees of freedom."""
 
     @property
     def size_urad(self) -> float:
@@ -63,7 +64,7 @@ class DriftVerdict:
 
     is_healthy: bool
     turn: Turn | None
-    """The likeliest turn of one camera, told also while healthy; None before there is evidence."""
+    """Likeliest turn of one camera, given while healthy too; None before there is evidence."""
     others: tuple[str, ...]
     """Cameras whose turn would explain the evidence nearly as well."""
     misses: MappingProxyType[str, float]
@@ -78,7 +79,7 @@ class DriftVerdict:
 
 
 def judge(calibration: RigCalibration, normal: Array, gradient: Array) -> list[Turn]:
-    """Explain summed evidence by a turn of each camera in turn; the likeliest first."""
+    """Explain summed evidence by a turn of one camera, tried for each camera; the likeliest comes first."""
     names = list(calibration.cameras)
     root = prior_root(calibration)
     seen = normal @ root
@@ -101,12 +102,12 @@ def judge(calibration: RigCalibration, normal: Array, gradient: Array) -> list[T
 
 
 def _turning(t: Array) -> Array:
-    """(6, 3) what a turn about the camera's own centre does to its pose parameters: t turns with the rest."""
+    """Return (6, 3) the derivative of the pose parameters by a turn about the camera's centre; t turns too."""
     return np.vstack([np.eye(3), [[0, t[2], -t[1]], [-t[2], 0, t[0]], [t[1], -t[0], 0]]])
 
 
 def prior_root(calibration: RigCalibration) -> Array:
-    """(C * 18, P) matrix whose product with its transpose is the calibration's covariance; empty where unknown."""
+    """Return (C * 18, P) a root of the calibration's covariance: root @ root.T; P is 0 where it is unknown."""
     names = list(calibration.cameras)
     covariance = calibration.covariance
     if covariance is None:
@@ -123,9 +124,9 @@ def prior_root(calibration: RigCalibration) -> Array:
 
 
 class HealthMonitor:
-    """Keeps a window of evidence and says after each frame set whether a camera moved.
+    """Keep a window of evidence and judge after each frame set whether a camera moved.
 
-    Not thread-safe; give it to the one thread that matches.
+    Not thread-safe: give it to the one thread that matches.
     """
 
     def __init__(self, calibration: RigCalibration, window: int = FRAME_SETS) -> None:
@@ -135,11 +136,11 @@ class HealthMonitor:
         self._frame_sets = 0
 
     def look(self, observations: Sequence[Observation]) -> DriftVerdict:
-        """Take one frame set's matches."""
+        """Add the matches of one frame set."""
         return self.add(gather(self._calibration, observations))
 
     def add(self, evidence: DriftEvidence) -> DriftVerdict:
-        """Take one frame set's evidence; one without any changes nothing."""
+        """Add the evidence of one frame set; one without evidence changes nothing."""
         misses = MappingProxyType(dict(evidence.misses))
         if evidence.count:
             self._window.append(evidence)
@@ -158,7 +159,7 @@ class HealthMonitor:
 
 
 def check(calibration: RigCalibration, frame_sets: Sequence[Sequence[Observation]]) -> DriftVerdict:
-    """Judge a few recorded frame sets together: what `rigdriver calibrate check` and the self-test ask."""
+    """Judge a few recorded frame sets together, for `rigdriver calibrate check` and the self-test."""
     monitor = HealthMonitor(calibration, window=max(len(frame_sets), 1))
     evidence = [gather(calibration, observations) for observations in frame_sets]
     verdict = monitor.add(DriftEvidence(np.zeros((0, 0)), np.zeros(0), {}, 0))

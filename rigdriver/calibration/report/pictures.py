@@ -1,8 +1,8 @@
 """Pictures of a calibration that a technician can act on: coverage, residual vectors, residual histogram, rig.
 
-In: a `Solution` and its coverage. Out: PNG files. Each picture has one sentence in its title that says what good looks
-like, and marks what is not. Drawn with matplotlib's Agg canvas, so no display is needed.
-This file refuses to compute anything that is not on the picture.
+In: a `Solution` and its coverage. Out: PNG files. The title of each picture describes a good result in one sentence,
+and the picture marks what is not good. matplotlib's Agg canvas draws, so no display is needed.
+Not here: figures and limits (see verdict.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from rigdriver.calibration.views.observations import Observations
 Array = npt.NDArray[np.float64]
 
 GOOD, POOR, OFF = "#1b7837", "#b2182b", "#d95f02"
+"""Colours of good results, of poor ones, and of what is left out."""
 MOST_ARROWS = 700
+"""Most residuals that are drawn per camera."""
 
 
 def draw_all(solution: Solution, coverage: Coverage, folder: Path) -> list[Path]:
@@ -51,7 +53,7 @@ def _save(figure: Figure, path: Path) -> Path:
 
 
 def draw_coverage(observations: Observations, coverage: Coverage, path: Path) -> Path:
-    """Corners over each camera's field; red cells hold none."""
+    """Draw the corners over each camera's field; red cells hold none."""
     figure, all_axes = _grid(
         len(observations.cameras),
         f"Coverage: green is covered, red needs the board ({coverage.progress:.0%} of enough)",
@@ -75,7 +77,7 @@ def draw_coverage(observations: Observations, coverage: Coverage, path: Path) ->
 
 
 def draw_residuals(solution: Solution, path: Path) -> Path:
-    """Residual vectors over each camera's field: single ones thin, means of cells thick; good means are dots."""
+    """Draw residual vectors over each camera's field: single ones thin, means of cells thick; good means are dots."""
     table, miss = solution.observations, solution.residuals_px
     longest = max(3 * solution.noise_px, 1e-6)
     title = (
@@ -116,7 +118,7 @@ def _arrows(axes: Axes, places: Array, vectors: Array, zoom: float, colour: str,
 
 
 def _cell_means(points: Array, vectors: Array, size_px: tuple[int, int]) -> tuple[Array, Array]:
-    """Middle and mean vector of each cell with ten corners or more."""
+    """Return middle and mean vector of each cell with ten corners or more."""
     rows, columns = 7, 9
     row = np.clip(points[:, 1] / size_px[1] * rows, 0, rows - 1).astype(int)
     column = np.clip(points[:, 0] / size_px[0] * columns, 0, columns - 1).astype(int)
@@ -130,7 +132,7 @@ def _cell_means(points: Array, vectors: Array, size_px: tuple[int, int]) -> tupl
 
 
 def draw_histogram(solution: Solution, path: Path) -> Path:
-    """How far corners are off, camera by camera, beside the curve that pure noise would give."""
+    """Draw the distribution of the residuals per camera, beside the curve of pure noise."""
     table = solution.observations
     figure = Figure(figsize=(8.5, 4.2), dpi=110, layout="constrained")
     axes = figure.add_subplot()
@@ -157,7 +159,7 @@ def draw_histogram(solution: Solution, path: Path) -> Path:
 
 
 def draw_views(solution: Solution, path: Path) -> Path:
-    """Median residual of each view in each camera: a dark row is a moved board, a dark column a moved camera."""
+    """Draw the median residual of each view in each camera: a dark row is a moved board, a dark column a camera."""
     table = solution.observations
     grid = np.full((len(table.views), len(table.cameras)), np.nan)
     distance = np.linalg.norm(solution.residuals_px, axis=1)

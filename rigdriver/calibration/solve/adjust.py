@@ -2,8 +2,8 @@
 
 In: observations and a first guess. Out: the state that explains them best, its residuals, and the normal equations
 of the cameras with the board poses eliminated. Levenberg-Marquardt with analytic derivatives; board poses are
-eliminated by the Schur complement (Triggs et al., Bundle Adjustment: A Modern Synthesis, 2000). This file refuses
-to judge residuals.
+eliminated by the Schur complement (Triggs et al., Bundle Adjustment: A Modern Synthesis, 2000). Not here: judging
+residuals (see outliers.py).
 """
 
 from __future__ import annotations
@@ -24,25 +24,30 @@ PARAMETERS = (
     "fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6", "rx", "ry", "rz", "tx", "ty", "tz",
 )
 # fmt: on
-"""Of one camera, in the order of its columns; r and t turn and shift camera points (radians, millimetres)."""
+"""Parameters of one camera in the order of its columns; r and t turn and shift camera points (radians, millimetres)."""
 WIDTH = len(PARAMETERS)
+"""Number of parameters per camera."""
 BOWS = 3
-"""Board shape: out of plane along x * x, x * y and y * y, millimetres at the corners of the print."""
+"""Number of parameters of the board's shape: out of plane along x * x, x * y and y * y, mm at the print's corners."""
 POSE = slice(12, 18)
+"""Columns of the pose among a camera's parameters."""
 PRIOR_SHARES = np.array([0.3, 0.05, 0.05, 0.05, 1e-3, 0.3, 0.05, 1e-3])
-"""By so much of its distance from the centre each distortion term may move the image corner (one sigma): a narrow lens
-hardly shows its sixth power, and without a bound its noise would spoil what lies beyond the views."""
+"""Prior of each distortion term (one sigma): the shift of the image corner that it causes, as a share of the corner's
+distance from the centre. A narrow lens hardly shows its sixth power; without a bound, noise in it would spoil the image
+beyond the views."""
 PRIOR_SIGMAS = np.array([1.0, 1.0, 0.05, 0.05, 1.0, 1.0, 1.0, 1.0])
-"""No prior is tighter than this, whatever the lens: wide ones do bend by such numbers."""
+"""Tightest prior of each distortion term; wide lenses have coefficients of this size."""
 PRIOR_PX = 0.05
 """Residual that weighs as much as one sigma of a prior."""
 BOW_PRIOR_MM = 1.0
+"""Prior of the board's bow (one sigma)."""
 SMALLEST_DAMPING = 1e-13
+"""Smallest damping of the Levenberg-Marquardt steps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RigEstimate:
-    """Numbers that the adjustment changes, C cameras and V views."""
+    """Numbers that the adjustment changes, for C cameras and V views."""
 
     intrinsics: Array
     """(C, 12): fx fy cx cy, k1 k2 p1 p2 k3 k4 k5 k6."""
@@ -53,33 +58,33 @@ class RigEstimate:
     R_view: Array
     """(V, 3, 3) rotations of T_world_board."""
     t_view: Array
-    """(V, 3)."""
+    """(V, 3) translations of T_world_board, millimetres."""
     bow_mm: Array
-    """(3,) board shape."""
+    """(3,) shape of the board, along x * x, x * y and y * y."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
-    """What stays fixed while the state is adjusted."""
+    """Input of an adjustment: it stays fixed while the estimate changes."""
 
     observations: Observations
     board_mm: Array
-    """(M, 3) flat corner points."""
+    """(M, 3) corner points of the flat board."""
     free: Mask
     """(C, 18) parameters that may change."""
     is_bow_free: bool
     weights: Array | None = None
-    """(N,) what each corner counts, 1 when left out: 1 / its noise, in units of the typical noise."""
+    """(N,) weight of each corner: typical noise / its noise; 1 when left out."""
     is_view_free: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normal:
-    """Normal equations of the free camera parameters and the bow, board poses eliminated."""
+    """Normal equations of the free camera parameters and the bow; the board poses are eliminated."""
 
     matrix: Array
     columns: npt.NDArray[np.int64]
-    """Which of the C * 18 + 3 parameters each row is."""
+    """Index of each row among the C * 18 + 3 parameters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +98,7 @@ class Adjusted:
 
 
 def bow_basis(board_mm: Array) -> Array:
-    """(M, 3) out-of-plane shapes, 1 at the outermost corners and free of shift and tilt."""
+    """Return (M, 3) out-of-plane shapes: 1 at the outermost corners, free of shift and tilt."""
     half = np.abs(board_mm[:, :2]).max(axis=0)
     u, v = board_mm[:, 0] / half[0], board_mm[:, 1] / half[1]
     shapes = np.stack([u * u, u * v, v * v], axis=1)
@@ -101,7 +106,7 @@ def bow_basis(board_mm: Array) -> Array:
 
 
 def predict(problem: Problem, state: RigEstimate) -> tuple[Array, Array, Array, Array]:
-    """Predicted (N, 2) pixels, and how they move with camera (N, 2, 18), view (N, 2, 6), bow (N, 2, 3)."""
+    """Return predicted (N, 2) pixels and their derivatives by camera (N, 2, 18), view (N, 2, 6) and bow (N, 2, 3)."""
     table = problem.observations
     camera, view = table.camera, table.view
     shapes = bow_basis(problem.board_mm)[table.corner]
@@ -135,7 +140,7 @@ def predict(problem: Problem, state: RigEstimate) -> tuple[Array, Array, Array, 
 
 
 def _cross(points: Array, rows: Array) -> Array:
-    """Points (N, 3) x rows (N, 2, 3): how a row moves with a small turn of its point."""
+    """Return the derivative of rows (N, 2, 3) by a small turn of their points (N, 3): point x row."""
     p = points[:, None, :]
     return np.stack(
         [
@@ -148,7 +153,7 @@ def _cross(points: Array, rows: Array) -> Array:
 
 
 def residuals(problem: Problem, state: RigEstimate) -> Array:
-    """(N, 2) seen minus predicted, pixels."""
+    """Return (N, 2) seen minus predicted, pixels."""
     return problem.observations.points_px - predict(problem, state)[0]
 
 
@@ -194,7 +199,7 @@ def _weighted(problem: Problem, miss: Array) -> Array:
 
 
 def _prior(problem: Problem, state: RigEstimate) -> tuple[Array, Array]:
-    """Value and weight of each parameter's prior; zero weight where there is none. (C * 18 + 3,) each."""
+    """Return value and weight of each parameter's prior, (C * 18 + 3,) each; the weight is 0 where there is none."""
     cameras = len(state.intrinsics)
     value = np.zeros((cameras, WIDTH))
     weight = np.zeros((cameras, WIDTH))
@@ -211,7 +216,7 @@ def _prior(problem: Problem, state: RigEstimate) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _System:
-    """Arrow-shaped normal equations: camera and bow block, view blocks, and what couples them."""
+    """Arrow-shaped normal equations: camera and bow block, view blocks, and the blocks that couple them."""
 
     cameras: Array
     coupling: Array
@@ -257,7 +262,7 @@ def _columns(problem: Problem) -> npt.NDArray[np.int64]:
 
 
 def _reduce(problem: Problem, system: _System, damping: float) -> tuple[Array, Array, Array, Array]:
-    """Eliminate the views: Schur complement, its right side, and what is needed to go back."""
+    """Eliminate the views: return Schur complement and right side, and inverse and coupling to compute the views."""
     columns = _columns(problem)
     matrix = system.cameras[np.ix_(columns, columns)].copy()
     matrix[np.diag_indices(len(columns))] *= 1 + damping
@@ -306,7 +311,7 @@ def _moved(state: RigEstimate, delta: Array, view_delta: Array) -> RigEstimate:
 
 
 def normal_equations(problem: Problem, state: RigEstimate) -> Normal:
-    """The information that the observations hold on the free parameters, in 1 / px^2 of noise."""
+    """Return the information that the observations hold on the free parameters, in 1 / px^2 of noise."""
     points, *blocks = predict(problem, state)
     system = _assemble(problem, state, problem.observations.points_px - points, blocks, 0.0)
     matrix, *_ = _reduce(problem, system, 0.0)

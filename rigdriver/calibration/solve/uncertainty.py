@@ -1,8 +1,8 @@
-"""How well the rig is known: parameters' covariance, and what it means for points in the working volume.
+"""Uncertainty of the rig: the covariance of its parameters, and the error that it causes in the working volume.
 
-In: normal equations, cameras, a volume. Out: standard uncertainties and the expected 3D error. Errors are propagated
-linearly through the triangulation; a rigid motion of the whole cloud is taken off, because the world frame is
-arbitrary. This file refuses to know residuals: what the noise is, it is told.
+In: normal equations, the noise, cameras, a volume. Out: standard uncertainties and the expected 3D error. Errors are
+propagated linearly through the triangulation; a rigid motion of the whole cloud is removed, because the world frame is
+arbitrary. Not here: estimating the noise (see all_cameras.py).
 """
 
 from __future__ import annotations
@@ -28,21 +28,22 @@ from rigdriver.calibration.solve.adjust import PARAMETERS, POSE, WIDTH, Normal
 Array = npt.NDArray[np.float64]
 
 VOLUME_DIAMETER_MM = 300.0
-"""A head and what surrounds it: the ball in which accuracy is stated, unless another is asked for."""
+"""Diameter of the ball in which accuracy is stated by default: a head and its surroundings."""
 SAMPLES = 400
-"""Draws for the 95 % bounds."""
+"""Random draws for the 95 % bounds."""
 BEYOND = 1.4
-"""Points count that lie inside the images, or so far beyond their edges; farther out nothing is known of a lens."""
+"""Half-width of the region in which points count, in half-widths of the image; farther out, a lens is unknown."""
 FEWEST_POINTS = 10
+"""Fewest points of the ball from which accuracy is stated."""
 LARGEST_SHARE = 0.4
-"""The ball is at most this share of the distance wide."""
+"""Largest diameter of the ball, as a share of its distance from the nearest camera."""
 STEPS = np.r_[np.full(4, 1e-2), np.full(8, 1e-5), np.full(3, 1e-6), np.full(3, 1e-3)]
-"""Step of the numerical derivative for each of a camera's 18 parameters."""
+"""Steps of the numerical derivatives, one for each of a camera's 18 parameters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lens:
-    """A camera as bare numbers, for derivatives."""
+    """Parameters of a camera as bare arrays, for derivatives."""
 
     K: Array
     distortion: Array
@@ -50,7 +51,7 @@ class Lens:
 
 
 def invert(normal: Normal, cameras: Sequence[str], noise_px: float) -> tuple[Covariance, Array]:
-    """Covariance of the cameras' parameters, and (3,) standard uncertainties of the bow (0 where it was held)."""
+    """Return the covariance of the cameras' parameters, and (3,) standard uncertainties of the bow (0 where fixed)."""
     scale = 1 / np.sqrt(np.maximum(np.diag(normal.matrix), 1e-300))
     scaled = normal.matrix * scale[:, None] * scale
     matrix = np.linalg.pinv(scaled, rcond=1e-13, hermitian=True) * scale[:, None] * scale * noise_px**2
@@ -62,7 +63,7 @@ def invert(normal: Normal, cameras: Sequence[str], noise_px: float) -> tuple[Cov
 
 
 def sigmas_of(covariance: Covariance, camera: str) -> dict[str, float]:
-    """Standard uncertainties of one camera by parameter name."""
+    """Return the standard uncertainties of one camera by parameter name."""
     sigma = np.sqrt(np.maximum(np.diag(covariance.matrix), 0))
     found = {}
     for name, value in zip(covariance.parameters, sigma, strict=True):
@@ -85,7 +86,7 @@ def nudge(camera: CameraCalibration | Lens, delta: Array) -> Lens:
 
 
 def aim(cameras: Sequence[CameraCalibration]) -> Array:
-    """(3,) point nearest to all optical axes; for parallel ones, a point 3 baselines away."""
+    """Return the point (3,) nearest to all optical axes; for parallel ones, a point 3 baselines away."""
     normal, right = np.zeros((3, 3)), np.zeros(3)
     for camera in cameras:
         axis = camera.T_cam_world[2, :3]
@@ -100,7 +101,7 @@ def aim(cameras: Sequence[CameraCalibration]) -> Array:
 
 
 def ball(centre_mm: Array, diameter_mm: float, across: int = 11) -> Array:
-    """(N, 3) points on a lattice that fills a ball evenly."""
+    """Return (N, 3) points on a lattice that fills a ball evenly."""
     axis = ((np.arange(across) + 0.5) / across - 0.5) * diameter_mm
     lattice = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
     return np.asarray(lattice[np.linalg.norm(lattice, axis=1) <= diameter_mm / 2] + centre_mm)
@@ -110,7 +111,7 @@ def expect_accuracy(
     cameras: Mapping[str, CameraCalibration], pods: Sequence[Sequence[str]], covariance: Covariance,
     square_share: float, diameter_mm: float, centre_mm: Array | None = None,
 ) -> Accuracy | None:  # fmt: skip
-    """Expected error of points in a ball, each seen by each pod; None when no pod has two cameras.
+    """Compute the expected error of points in a ball, each seen by each pod; None when no pod has two cameras.
 
     `square_share`: standard uncertainty of the board's square, as a share of its side.
     """
@@ -173,7 +174,7 @@ def _root(matrix: Array) -> Array:
 
 
 def _rigid_motions(centred: Array) -> Array:
-    """(3N, 6) what small shifts and turns do to points."""
+    """Return (3N, 6) how points move with small shifts and turns."""
     motions = np.zeros((len(centred), 3, 6))
     motions[:, :, :3] = np.eye(3)
     for axis in range(3):
@@ -184,7 +185,7 @@ def _rigid_motions(centred: Array) -> Array:
 def _moves(
     cameras: Mapping[str, CameraCalibration], pod: Sequence[str], covariance: Covariance, points: Array
 ) -> Array:
-    """(N, 3, P) how triangulated points move with each parameter, their images staying where they are."""
+    """Return (N, 3, P) how triangulated points move with each parameter while their images stay where they are."""
     lenses = [nudge(cameras[name], np.zeros(WIDTH)) for name in pod]
     images = []
     for lens in lenses:
