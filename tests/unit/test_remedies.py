@@ -104,7 +104,7 @@ def wrong_keys(text: str) -> list[str]:
         if not is_there:
             wrong.append(f"{table}.{key}")
     wrong += [key for key in re.findall(rf"{HOLE}\.([a-z]+_[a-z0-9_]+)", text) if key not in KEYS]
-    for word in re.findall(r"(?<![\w./`'\"])[a-z]+(?:_[a-z0-9]+)*_(?:us|ms|s|hz|mj|j|w|mm|um|px|deg)\b", text):
+    for word in re.findall(r"(?<![\w./`'\"{])[a-z]+(?:_[a-z0-9]+)*_(?:us|ms|s|hz|mj|j|w|mm|um|px|deg)\b", text):
         if word not in KEYS | OTHER_NAMES:
             wrong.append(word)
     return wrong

@@ -14,8 +14,8 @@ import pytest
 
 from rigdriver.calibration.board.detect import Detection
 from rigdriver.calibration.board.sharpness import Blur
-from rigdriver.calibration.views.capture import GuidedCapture
-from rigdriver.calibration.views.coverage import assess, tilt_and_distance
+from rigdriver.calibration.views.capture import BlurKind, GuidedCapture, OfferKind
+from rigdriver.calibration.views.coverage import CoverageHint, HintKind, assess, tilt_and_distance
 from rigdriver.frames import Frame, FrameSet, Proof
 
 SHARP = Blur(0.7, 0.3, 0.0, 150.0)
@@ -46,6 +46,7 @@ def test_a_view_is_taken_once_the_board_rests(truth: SimpleNamespace) -> None:
     capture = _capture(rig)
     first = capture.offer_detections("0", _detections(rig, 0))
     assert not first.is_taken
+    assert first.kind is OfferKind.NOT_YET_AT_REST
     assert first.reason == "hold it still"
     second = capture.offer_detections("1", _detections(rig, 0, shift=0.1))
     assert second.is_taken
@@ -58,6 +59,7 @@ def test_a_moving_board_is_not_taken(truth: SimpleNamespace) -> None:
     offers = [capture.offer_detections(str(k), _detections(rig, 0, shift=3.0 * k)) for k in range(5)]
     assert not any(offer.is_taken for offer in offers)
     assert "the board moves (4.2 px)" in offers[-1].reason
+    assert offers[-1].kind is OfferKind.MOVES
 
 
 def test_the_same_place_is_not_taken_twice(truth: SimpleNamespace) -> None:
@@ -67,6 +69,7 @@ def test_the_same_place_is_not_taken_twice(truth: SimpleNamespace) -> None:
     again = capture.offer_detections("b", _detections(rig, 0, shift=0.2))
     assert not again.is_taken
     assert "stands where it stood in view a" in again.reason
+    assert (again.kind, again.view) == (OfferKind.KNOWN_PLACE, "a")
     assert capture.offer_detections("c", _detections(rig, 1)).is_taken
 
 
@@ -75,6 +78,8 @@ def test_a_smeared_view_is_refused_with_its_cause(truth: SimpleNamespace) -> Non
     offer = _capture(rig, rest_frame_sets=1).offer_detections("0", _detections(rig, 0, SMEARED))
     assert not offer.is_taken
     assert "smeared over 6.0 px by motion; hold it still or shorten the exposure" in offer.reason
+    assert offer.kind is OfferKind.BLURRED
+    assert {finding.kind for _, finding in offer.blurred} == {BlurKind.MOTION}
 
 
 def test_a_frame_set_that_is_not_proved_is_refused_before_it_is_searched(truth: SimpleNamespace) -> None:
@@ -85,6 +90,7 @@ def test_a_frame_set_that_is_not_proved_is_refused_before_it_is_searched(truth: 
     offer = _capture(rig, detect_frame=never).offer(_frame_set("unproved", truth.names))
     assert not offer.is_taken
     assert offer.reason == "frame set of pulse 7 is not proved synchronous: camera clocks disagree"
+    assert (offer.kind, offer.pulse_index, offer.doubts) == (OfferKind.UNPROVED, 7, ("camera clocks disagree",))
 
 
 def test_a_proved_frame_set_is_searched_camera_by_camera(truth: SimpleNamespace) -> None:
@@ -154,3 +160,16 @@ def test_cameras_that_share_no_view_get_advice(truth: SimpleNamespace) -> None:
     is_left = o.camera < 3
     advice = assess(o.keep(is_left == (o.view % 2 == 0)), rig.board).advice
     assert any("both see it: 0 of 6 shared views" in a for a in advice)
+
+
+def test_a_hint_carries_its_facts_and_reads_as_a_sentence(truth: SimpleNamespace) -> None:
+    coverage = _capture(truth.make_rig(1)).coverage
+    shown = CoverageHint(HintKind.SHOW, ("left_upper",), seen=0, expected=12)
+    shared = CoverageHint(HintKind.SHARE, ("left_upper", "left_lower"), seen=0, expected=6)
+    assert {shown, shared} <= set(coverage.hints)
+    assert str(shown) == "show the board to left_upper: 0 of 12 views"
+    assert str(shared) == "hold the board where left_upper and left_lower both see it: 0 of 6 shared views"
+    assert str(CoverageHint(HintKind.TILT, ("a",), "left")) == "tilt the board left for a"
+    assert str(CoverageHint(HintKind.FIELD, ("a",), "top")) == "move the board to the top of a's image"
+    assert str(CoverageHint(HintKind.DEPTH, ("a",))) == "hold the board nearer to and farther from a"
+    assert coverage.advice == tuple(str(hint) for hint in coverage.hints)
