@@ -1,7 +1,7 @@
 """`rigdriver calibrate`: the verbs on folders of drawn board images, from sheet to export.
 
 In: board images drawn from a rig whose truth is known. Out: files, printed lines and exit statuses. What a solution is
-worth is judged in test_solve.py.
+worth is judged in solve/test_all_cameras.py.
 """
 
 from __future__ import annotations
