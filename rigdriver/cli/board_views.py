@@ -9,7 +9,6 @@ far expects a 3D error that is small enough. This file refuses to know how views
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -80,7 +79,7 @@ def _watch(
     files: tuple[ImageWriter, ProofFiles], tell: Tell,
 ) -> Ending:  # fmt: skip
     """Offer frame sets, run after run: with light, each is one flash train, and the dark pause comes between."""
-    taken, newest_s = 0, time.monotonic()
+    taken, newest_s = 0, rig.timebase.now_s()
     while True:
         with rig.run() as run:
             for frame_set in run:
@@ -90,20 +89,20 @@ def _watch(
                 if offer.is_taken:
                     for sink in files:
                         sink.write(view)
-                    taken, newest_s = taken + 1, time.monotonic()
+                    taken, newest_s = taken + 1, rig.timebase.now_s()
                 tell(offer, taken)
-                if ending := _ending(capture, taken, newest_s, wishes, question):
+                if ending := _ending(capture, taken, rig.timebase.now_s() - newest_s, wishes, question):
                     return ending
 
 
-def _ending(capture: GuidedCapture, taken: int, newest_s: float, wishes: Wishes, question: _Question) -> Ending | None:
+def _ending(capture: GuidedCapture, taken: int, waited_s: float, wishes: Wishes, question: _Question) -> Ending | None:
     if wishes.views is not None and taken >= wishes.views:
         return Ending(True, "as many as were asked for")
     if wishes.views is None and capture.coverage.is_enough:
         return Ending(True, "enough: the views cover every camera's field, with tilt and depth")
     if wishes.views is None and (answer := question.answer(capture, taken)):
         return Ending(True, answer)
-    if time.monotonic() - newest_s > wishes.patience_s:
+    if waited_s > wishes.patience_s:
         return Ending(False, f"not enough: no new view for {wishes.patience_s:.0f} s")
     return None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import time
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -121,7 +120,7 @@ def take_live(
         )
     note(f"hold the {artefact} before the cameras, still, in {wish.positions} positions all over the volume")
     positions: Positions[BallBarResult | PlateResult] = Positions()
-    newest_s, told = time.monotonic(), ""
+    newest_s, told = rig.timebase.now_s(), ""
     trains = FlashTrains(rig)
     with (
         progress_bar(f"taking the {artefact}", wish.positions) as advance,
@@ -137,7 +136,7 @@ def take_live(
                 proofs.write(view)
                 images.write(view)
                 gallery.add(artefact, f"{view.index:06d}", result, surfaces, made.calibration)
-                newest_s = time.monotonic()
+                newest_s = rig.timebase.now_s()
                 advance(len(positions.taken))
             kind = _NUMBER.sub("#", reason)
             if kind != told or seen is not None:
@@ -145,7 +144,7 @@ def take_live(
             told = kind
             if len(positions.taken) >= wish.positions:
                 return
-            if time.monotonic() - newest_s > wish.patience_s:
+            if rig.timebase.now_s() - newest_s > wish.patience_s:
                 break
     raise UsageError(
         f"{artefact}: {len(positions.taken)} of {wish.positions} positions, then no new one for {wish.patience_s:.0f} s"

@@ -55,6 +55,7 @@ def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
     producers = tuple((folder / p).resolve() for p in config.genicam.producers)
     log = None if config.light.log is None else (folder / config.light.log).resolve()
     calibration = None if config.calibration is None else (folder / config.calibration).resolve()
+    timebase = None if config.timebase is None else (folder / config.timebase).resolve()
     tests = None if config.acceptance.history is None else (folder / config.acceptance.history).resolve()
     return config.model_copy(
         update={
@@ -62,6 +63,7 @@ def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
             "light": config.light.model_copy(update={"log": log}),
             "acceptance": config.acceptance.model_copy(update={"history": tests}),
             "calibration": calibration,
+            "timebase": timebase,
         }
     )
 

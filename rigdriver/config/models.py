@@ -190,6 +190,9 @@ class RigConfig(_Table):
     acceptance: AcceptanceConfig = AcceptanceConfig()
     calibration: Annotated[Path | None, Field(strict=False)] = None
     """Calibration file of the cameras, relative to the rig file's folder; the self-test checks whether it fits."""
+    timebase: Annotated[Path | None, Field(strict=False)] = None
+    """Page in which a simulated rig publishes the host's time and waits for the driver (timebase.py); only its own rig
+    file names it. Without it, time is this computer's."""
 
     @model_validator(mode="after")
     def _names_and_lines_are_unique(self) -> Self:
