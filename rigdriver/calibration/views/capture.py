@@ -61,7 +61,7 @@ class OfferKind(Enum):
     MOVES = "the board moves ({motion_px:.1f} px); hold it still"
     NOT_YET_AT_REST = "hold it still"
     BLURRED = "{blurred}"
-    KNOWN_PLACE = "the board stands where it stood in view {view}; move it"
+    NOT_NEW = "the board stands where it stood in view {view}; move it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +158,11 @@ class GuidedCapture:
         """Return the views that were taken, for the solver."""
         return from_detections(self._taken, self._sizes)
 
-    def offer(self, frame_set: FrameSet) -> Offer:
-        """Examine one frame set, and take it when it adds something. The view is named after the frame set's index."""
+    def offer(self, frame_set: FrameSet, index: int | None = None) -> Offer:
+        """Examine one frame set, and take it when it adds something.
+
+        The view is named after `index`, or after the frame set's own index when it is left out.
+        """
         proof = frame_set.proof
         if proof.verdict == "unproved":
             return self._outcome(OfferKind.UNPROVED, pulse_index=proof.pulse_index, doubts=tuple(proof.reasons))
@@ -168,9 +171,8 @@ class GuidedCapture:
             found = [self._detect(self._board, frame) for frame in frames]
         else:
             found = list(self._executor.map(lambda frame: self._detect(self._board, frame), frames))
-        return self.offer_detections(
-            f"{frame_set.index:06d}", {frame.camera: d for frame, d in zip(frames, found, strict=True)}
-        )
+        view = f"{frame_set.index if index is None else index:06d}"
+        return self.offer_detections(view, {frame.camera: d for frame, d in zip(frames, found, strict=True)})
 
     def offer_detections(self, view: str, detections: Mapping[str, Detection]) -> Offer:
         """Do as `offer` does, for images that were already searched."""
@@ -190,7 +192,7 @@ class GuidedCapture:
             return self._outcome(OfferKind.BLURRED, blurred=blurred)
         for taken, old in self._taken.items():
             if not self._is_new(old, sharp):
-                return self._outcome(OfferKind.KNOWN_PLACE, view=taken)
+                return self._outcome(OfferKind.NOT_NEW, view=taken)
         self._taken[view] = sharp
         self._coverage = assess(self.observations(), self._board)
         return self._outcome(OfferKind.TAKEN, view=view, cameras=len(sharp), blurred=blurred)

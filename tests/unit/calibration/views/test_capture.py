@@ -69,7 +69,7 @@ def test_the_same_place_is_not_taken_twice(truth: SimpleNamespace) -> None:
     again = capture.offer_detections("b", _detections(rig, 0, shift=0.2))
     assert not again.is_taken
     assert "stands where it stood in view a" in again.reason
-    assert (again.kind, again.view) == (OfferKind.KNOWN_PLACE, "a")
+    assert (again.kind, again.view) == (OfferKind.NOT_NEW, "a")
     assert capture.offer_detections("c", _detections(rig, 1)).is_taken
 
 
@@ -97,7 +97,9 @@ def test_a_proved_frame_set_is_searched_camera_by_camera(truth: SimpleNamespace)
     rig = truth.make_rig(1)
     found = _detections(rig, 0)
     capture = _capture(rig, rest_frame_sets=1, detect_frame=lambda _board, frame: found[frame.camera])
-    assert capture.offer(_frame_set("proved", truth.names)).is_taken
+    taken = capture.offer(_frame_set("proved", truth.names), index=3)
+    assert taken.is_taken
+    assert taken.view == "000003"
     assert len(capture.observations().views) == 1
     nothing = _capture(rig, detect_frame=lambda _board, _frame: NOTHING).offer(_frame_set("proved", truth.names))
     assert nothing.reason == "no camera sees the board"
