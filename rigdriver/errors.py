@@ -29,8 +29,10 @@
         |-- ViewsInconsistent                the board, a camera or the timing moved between the cameras' images
         `-- CalibrationMismatch(ValueError)  a file of another rig, camera or resolution, or no calibration at all
 
-A missing frame is no error: it is a `Gap` in its `FrameSet`. A message says which device, what was seen, what was
-expected, and what to do. This file knows no other file.
+A missing frame is no error: it is a `Gap` in its `FrameSet`. The docstring of each class ends with a message as an
+example. A message names the device, what was seen, what was expected (with unit) and what to do; an error that is
+raised with these four as values makes the sentence itself, and carries the values for programs.
+Not here: any other type (this file imports none).
 """
 
 from __future__ import annotations
@@ -39,85 +41,158 @@ from collections.abc import Sequence
 
 
 class RigError(Exception):
-    """Anything that rigdriver raises on purpose. `except RigError` catches all of it."""
+    """Anything that rigdriver raises on purpose. `except RigError` catches all of it.
+
+    Raise it with a whole sentence, or with its parts:
+    `ViewsInsufficient(device="camera left", seen="2 views", expected="at least 3", remedy="show it the board")`
+    reads `camera left: 2 views; expected at least 3; show it the board`.
+    """
+
+    def __init__(
+        self, message: str = "", *, device: str = "", seen: str = "", expected: str = "", remedy: str = ""
+    ) -> None:
+        self.device = device
+        self.seen = seen
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(message or _sentence(device, seen, expected, remedy))
+
+
+def _sentence(device: str, seen: str, expected: str, remedy: str) -> str:
+    first = ": ".join(part for part in (device, seen) if part)
+    return "; ".join(part for part in (first, f"expected {expected}" if expected else "", remedy) if part)
 
 
 class UsageError(RigError, ValueError):
-    """You asked wrongly: `rig.run(frames=-1)`."""
+    """You asked wrongly.
+
+    `frames = -1: expected at least 1`
+    """
 
 
 class ConfigError(UsageError):
-    """A rig file cannot be used: `rig.toml line 12: schedule.rate_hz = 0: expected more than 0`."""
+    """A rig file cannot be used.
+
+    `rig.toml line 12: schedule.rate_hz = 0: expected greater than 0`
+    """
 
 
 class ScheduleError(UsageError):
-    """A plan would break a limit of a camera, a lamp or the box: `lamp left_white: lit 12 % of the time`."""
+    """A plan would break a limit of a camera, a lamp or the box.
+
+    `lamp left_white: lit 12.0% of the time; light.max_duty allows 5.0%; lower rate_hz`
+    """
 
 
 class StateError(UsageError, RuntimeError):
-    """The object is in a state that does not allow this: iterating a closed rig."""
+    """The object is in a state that does not allow this.
+
+    `cameras: closed; open them again`
+    """
 
 
 class DeviceError(RigError):
-    """A device answered wrongly or not at all."""
+    """A device answered wrongly or not at all.
+
+    `simulated rig: cannot be started: no such scene`
+    """
 
 
 class LinkError(DeviceError, OSError):
-    """The way to a device failed."""
+    """The way to a device failed; the four classes below say how.
+
+    `trigger box on COM3: nothing answers; check that the box has power`
+    """
 
 
 class PortUnavailable(LinkError):
-    """A serial port is not there, or another program holds it."""
+    """A serial port is not there, or another program holds it.
+
+    `trigger box port COM3: no such port; ports of this computer: none; check the cable and box.url`
+    """
 
 
 class LinkLost(LinkError, ConnectionError):
-    """A link that worked is gone: the box was unplugged."""
+    """A link that worked is gone.
+
+    `trigger box on COM3: the port is gone; check its cable and power, open it again`
+    """
 
 
 class NoReply(LinkError, TimeoutError):
-    """A device did not answer within its time."""
+    """A device did not answer within its time.
+
+    `trigger box on COM3: no reply to the read within 0.5 s; check cable, power and box.url`
+    """
 
 
 class BadReply(LinkError):
-    """A device answered something that is no valid answer to the request."""
+    """A device answered something that is no valid answer to the request.
+
+    `edge event 7: 99 records; expected at most 16`
+    """
 
 
 class NotATriggerBox(DeviceError):
-    """What answers on this port is no rigdriver trigger box: a Harp device of another kind."""
+    """What answers on this port is no rigdriver trigger box.
+
+    `trigger box on COM3: Harp device 'Behavior' (WhoAmI 1216); expected 'TriggerBox'; check box.url`
+    """
 
 
 class InterfaceMismatch(DeviceError):
-    """The box speaks another interface than this driver: its hash differs."""
+    """The box speaks another interface than this driver.
+
+    `trigger box on COM3: firmware 1.2.0 has interface 5f2a, this driver expects 91cc; flash the firmware`
+    """
 
 
 class BoxRefused(DeviceError):
-    """The box refused a request: a commit that breaks a light limit."""
+    """The box refused a request.
+
+    `trigger box on COM3: refused the commit; its state or its limits do not allow it`
+    """
 
 
 class BoxFault(DeviceError):
-    """The box turned all outputs off by itself: watchdog, interlock or light limit."""
+    """The box turned all outputs off by itself.
+
+    `trigger box: it turned everything off: its watchdog was not fed in time; check cable and load`
+    """
 
 
 class ProducerError(DeviceError):
-    """A GenTL producer is missing, cannot be loaded, crashed or hangs."""
+    """A GenTL producer is missing, cannot be loaded, crashed or hangs.
+
+    `producer vendor.cti: cannot be loaded; install the vendor's package`
+    """
 
 
 class CameraMissing(DeviceError):
-    """A configured camera was not found: `camera left_upper (SN 23A7): not found; producers list SN 11, SN 12`."""
+    """A configured camera was not found.
+
+    `camera left_upper (SN 23A7): not found; producers list SN 11, SN 12`
+    """
 
 
 class CameraError(DeviceError):
-    """A camera refused a feature or failed while streaming."""
+    """A camera refused a feature or failed while streaming.
+
+    `camera left_upper (SN 23A7): Gain = 99.0 refused: expected 0 to 24`
+    """
 
 
 class HostProcessLost(DeviceError, ConnectionError):
-    """The process that holds the cameras ended or no longer answers."""
+    """The process that holds the cameras ended or no longer answers.
+
+    `camera process: ended with signal 11; open the cameras again`
+    """
 
 
 class DevicesFailed(DeviceError):
-    """Several devices failed at once; all of them are told.
+    """Several devices failed at once; `errors` holds one error per device, in the order of the rig file.
 
-    `errors` holds them in the order of the rig file.
+    `rig face: 2 failed`, then one line per device
     """
 
     def __init__(self, what: str, errors: Sequence[RigError]) -> None:
@@ -126,35 +201,59 @@ class DevicesFailed(DeviceError):
 
 
 class NotMeasured(RigError):
-    """What was to be measured was not there to see: `plate: 3 of 7 positions, then no new one for 120 s`."""
+    """What was to be measured was not there to see.
+
+    `plate: 3 of 7 positions, then no new one for 120 s`
+    """
 
 
 class SyncError(RigError):
-    """All devices answered, but the times do not fit together."""
+    """All devices answered, but the times do not fit together.
+
+    `camera left_upper: its frames fit no pulse`
+    """
 
 
 class SyncLost(SyncError):
-    """A camera's clock or counter can no longer be trusted: start the run again."""
+    """A camera's clock or counter can no longer be trusted.
+
+    `the cameras' clocks cannot be tied to the box's: left_upper: 3 pairs; start the run again`
+    """
 
 
 class CalibrationError(RigError):
-    """The rig's geometry cannot be found, or can no longer be trusted."""
+    """The rig's geometry cannot be found, or can no longer be trusted.
+
+    `no pod has two geometry cameras: no 3D error can be stated`
+    """
 
 
 class BoardMismatch(CalibrationError):
-    """What the cameras saw is not the board that was described: a mirrored print, other counts of squares."""
+    """What the cameras saw is not the board that was described.
+
+    `board a4: 30 of 36 images show it mirrored; expected x to the right and y down on its front`
+    """
 
 
 class ViewsInsufficient(CalibrationError):
-    """The views do not determine all cameras: `camera right_colour: 2 usable views; expected at least 4`."""
+    """The views do not determine all cameras.
+
+    `camera right_colour: 2 usable views; expected at least 3; show the board to this camera`
+    """
 
 
 class ViewsInconsistent(CalibrationError):
-    """The cameras contradict each other: the board moved during the exposure, a camera was bumped meanwhile."""
+    """The cameras contradict each other: the board, a camera or the timing moved.
+
+    `camera left_lower: contradicts the other cameras in 12 of 36 views; fix it and capture again`
+    """
 
 
 class CalibrationMismatch(CalibrationError, ValueError):
-    """A calibration file cannot be used here: `camera left_upper: file says SN 23A7, rig has SN 23B1`."""
+    """A calibration file cannot be used here.
+
+    `camera left_upper: calibrated was SN 23A7, the rig has SN 23B1; calibrate this rig`
+    """
 
 
 def gather(what: str, errors: Sequence[RigError]) -> RigError:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rigdriver.calibration.boards import PRESETS
+from rigdriver.calibration.board.boards import PRESETS
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.config import RigConfig
 

@@ -18,12 +18,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from rigdriver.calibration.boards import PRESETS
+from rigdriver.calibration.board.boards import PRESETS
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.folder import detect_folder
 from rigdriver.calibration.project import triangulate
-from rigdriver.calibration.report import write_report
-from rigdriver.calibration.solve import CameraIdentity, SolveOptions, solve
+from rigdriver.calibration.report.page import write_report
+from rigdriver.calibration.solve.all_cameras import CameraIdentity, SolveOptions, solve
 from rigdriver_sim.scene.offline import RenderPlan, render_to
 from rigdriver_sim.scene.pods import CAMERAS
 from rigdriver_sim.scene.spec import BoardSpec, OpticsSpec, SceneSpec

@@ -35,11 +35,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver.calibration.boards import PRESETS, Board
+from rigdriver.calibration.board.boards import PRESETS, Board
+from rigdriver.calibration.board.detect import detect
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
-from rigdriver.calibration.detect import detect
-from rigdriver.calibration.observations import from_detections
-from rigdriver.calibration.solve import CameraIdentity, SolveOptions, solve
+from rigdriver.calibration.solve.all_cameras import CameraIdentity, SolveOptions, solve
+from rigdriver.calibration.views.observations import from_detections
 from rigdriver.stereo.images import PairImages
 from rigdriver.stereo.reconstruct import CellReconstructor
 from rigdriver.stereo.rectify import PairGeometry

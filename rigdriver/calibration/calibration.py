@@ -1,8 +1,8 @@
-"""The result: what each camera is, where it stands, and how well that is known.
+"""The result: each camera's lens and pose, and their uncertainty.
 
 In: numbers of the solver, an importer or a file. Out: frozen `CameraCalibration` and `RigCalibration`. A calibration
-belongs to one rig, its cameras' serial numbers and one resolution; whoever uses it asks `check_rig` and `check_sizes`
-first. This file refuses to know files' formats and how the numbers were found.
+belongs to one rig, its cameras' serial numbers and one resolution; a user calls `check_rig` and `check_sizes` first.
+Not here: formats of files (see file.py and exchange.py) and the solver (see rigdriver.calibration.solve).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver.calibration.boards import Board
+from rigdriver.calibration.board.boards import Board
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
 
@@ -23,16 +23,16 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraCalibration:
-    """One camera. `T_cam_world` takes world points (mm) to camera points (x right, y down, z forward)."""
+    """One camera's values. `T_cam_world` takes world points (mm) to camera points (x right, y down, z forward)."""
 
     name: str
     serial: str
     size_px: tuple[int, int]
     """Width and height of the images that this calibration is for."""
     K: Array
-    """(3, 3) float64, pixels; pixel centres at integers."""
+    """(3, 3) float64, pixels; the centres of pixels lie at integers."""
     distortion: Array
-    """(5,) or (8,) float64: k1 k2 p1 p2 k3 [k4 k5 k6], OpenCV's order."""
+    """(5,) or (8,) float64, k1 k2 p1 p2 k3 [k4 k5 k6] in OpenCV's order."""
     T_cam_world: Array
     """(4, 4) float64, millimetres."""
     rms_px: float = float("nan")
@@ -50,13 +50,13 @@ class CameraCalibration:
 
     @property
     def centre_mm(self) -> Array:
-        """(3,) centre of projection in the world."""
+        """Centre of projection in the world: (3,), millimetres."""
         return np.asarray(-self.T_cam_world[:3, :3].T @ self.T_cam_world[:3, 3])
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Expected 3D error that the calibration alone causes in the working volume; a rigid fit is taken off.
+    """Expected 3D error that the calibration alone causes in the working volume, after a rigid fit.
 
     `_um` and `_ppm` are expected root mean squares (one sigma); `_95` are bounds that hold with 95 % probability.
     """
@@ -66,47 +66,47 @@ class Accuracy:
     point_um: float
     point_um_95: float
     step_um: float
-    """Between the pods; NaN with one pod."""
+    """Step between the pods; NaN with one pod."""
     step_um_95: float
     scale_ppm: float
-    """The measured square's uncertainty included."""
+    """Scale error, with the uncertainty of the measured square."""
     scale_ppm_95: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Covariance:
-    """Joint uncertainty of all cameras' parameters, board poses marginalised."""
+    """Joint uncertainty of all cameras' parameters; the board poses are marginalised."""
 
     parameters: tuple[str, ...]
-    """`left_upper.fx` and so on; parameters that were held fixed (camera 0's pose) are left out."""
+    """Names such as `left_upper.fx`; parameters that were held fixed (camera 0's pose) are left out."""
     matrix: Array
-    """(P, P)."""
+    """(P, P) float64, in the units of the parameters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RigCalibration:
-    """All cameras of one rig in one world frame: that of the first camera unless a file says otherwise."""
+    """Calibration of all cameras of a rig in one world frame: the first camera's, unless a file has another one."""
 
     rig: str
     created: str
-    """UTC, ISO 8601."""
+    """Date in UTC, ISO 8601."""
     board: Board
     bow_mm: tuple[float, float, float]
-    """Board shape that the solver found: out of plane along x * x, x * y, y * y at the print's corners."""
+    """Shape of the board that the solver found: out of plane along x * x, x * y, y * y at the print's corners."""
     cameras: Mapping[str, CameraCalibration]
     rms_px: float
     views: int
     corners: int
     kept_share: float
-    """Corners that the result rests on, of those that were found."""
+    """Share of the found corners that the result rests on."""
     accuracy: Accuracy | None = None
     covariance: Covariance | None = None
     notes: tuple[str, ...] = ()
-    """What the solver left out or found odd, in words."""
+    """Notes on what the solver left out or found odd, in words, as the file keeps them."""
     source: str = "rigdriver"
 
     def __getitem__(self, camera: str) -> CameraCalibration:
-        """Return that camera. KeyError names those that there are."""
+        """Return that camera. KeyError names the cameras that there are."""
         try:
             return self.cameras[camera]
         except KeyError:
@@ -116,7 +116,7 @@ class RigCalibration:
         return iter(self.cameras.values())
 
     def pods(self, role: str = "geometry") -> dict[str, tuple[str, ...]]:
-        """Names of the cameras of each pod that have that role."""
+        """Return the names of the cameras that have that role, by pod."""
         found: dict[str, tuple[str, ...]] = {}
         for camera in self:
             if camera.role == role:
@@ -124,7 +124,7 @@ class RigCalibration:
         return found
 
     def with_camera(self, camera: CameraCalibration) -> RigCalibration:
-        """Return a calibration in which one camera is another; what is known of the joint uncertainty is dropped."""
+        """Return a calibration with one camera replaced; the joint uncertainty no longer holds and is dropped."""
         cameras = MappingProxyType({**self.cameras, camera.name: camera})
         return replace(self, cameras=cameras, accuracy=None, covariance=None)
 
@@ -132,7 +132,7 @@ class RigCalibration:
         """Refuse a rig that this calibration was not made on.
 
         Raises:
-            CalibrationMismatch: another rig's name, another serial number, a camera too many or missing; all are told.
+            CalibrationMismatch: another rig's name, another serial number, a camera too many or missing; names all.
         """
         findings = []
         if config.name != self.rig:
@@ -155,7 +155,7 @@ class RigCalibration:
         """Refuse images of another resolution than the calibration's.
 
         Raises:
-            CalibrationMismatch: naming each camera with both sizes, or a camera that is not calibrated.
+            CalibrationMismatch: another size, or a camera that is not calibrated; names all.
         """
         findings = []
         for name, size in sizes_px.items():

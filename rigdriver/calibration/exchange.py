@@ -1,8 +1,8 @@
-"""Other programs' calibration files: OpenCV YAML (one file a camera, or a stereo pair's two) and Kalibr camchain.
+"""Other programs' calibration files: OpenCV YAML (one file per camera, or two per stereo pair) and Kalibr camchain.
 
-In: paths. Out: a `RigCalibration` without uncertainties, or files that the other program reads. What a format cannot
-hold is refused or, for Kalibr's four distortion parameters, fitted and the miss told.
-This file refuses to guess serial numbers: whoever imports gives them.
+In: paths, and the serial numbers, which these formats do not hold. Out: a `RigCalibration` without uncertainties, or
+files that the other program reads. A lens that a format cannot hold is refused; for Kalibr's four distortion parameters
+it is fitted, and the largest miss is returned. Not here: our own format (see file.py).
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import JsonValue
 
-from rigdriver.calibration.boards import Board
+from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.project import distort, distort_jacobian, inverse, pad_distortion, transform
 from rigdriver.errors import CalibrationMismatch, UsageError
@@ -27,8 +28,9 @@ from rigdriver.errors import CalibrationMismatch, UsageError
 Array = npt.NDArray[np.float64]
 
 UNKNOWN_BOARD = Board("chessboard", 10, 7, 1.0)
+"""Board of an imported calibration, whose file names none."""
 LARGEST_KALIBR_MISS_PX = 0.1
-"""A lens that four parameters miss by more is not exported."""
+"""Largest miss of a lens with four parameters that is exported, in pixels."""
 
 
 # ---------------------------------------------------------------- OpenCV
@@ -70,7 +72,7 @@ def import_opencv(folder: Path, rig: str, serials: Mapping[str, str]) -> RigCali
         name = path.stem
         cameras[name] = _camera(name, serials.get(name, ""), size, K, d, T if T.size else np.eye(4))
     if not cameras:
-        raise CalibrationMismatch(f"{folder}: holds no .yaml, .yml, .xml or .json file; expected one a camera")
+        raise CalibrationMismatch(f"{folder}: holds no .yaml, .yml, .xml or .json file; expected one per camera")
     return _imported(rig, cameras, "opencv")
 
 
@@ -160,22 +162,24 @@ def _imported(rig: str, cameras: Mapping[str, CameraCalibration], source: str) -
 
 
 def export_kalibr(calibration: RigCalibration, path: Path) -> dict[str, float]:
-    """Write a camchain; returns, a camera, the largest miss in pixels of its four-parameter lens.
+    """Write a camchain, and return the largest miss of each camera's four-parameter lens, in pixels.
 
     Raises:
-        UsageError: a lens cannot be told in four parameters within 0.1 px.
+        UsageError: four parameters miss a lens by more than 0.1 px.
     """
-    chain: dict[str, object] = {}
+    chain: dict[str, JsonValue] = {}
     misses = {}
     before: CameraCalibration | None = None
     for index, camera in enumerate(calibration):
         intrinsics, coefficients, misses[camera.name] = fit_radtan(camera)
         if misses[camera.name] > LARGEST_KALIBR_MISS_PX:
             raise UsageError(
-                f"camera {camera.name}: Kalibr's radtan lens misses by {misses[camera.name]:.2f} px; expected at most "
-                f"{LARGEST_KALIBR_MISS_PX} px; export OpenCV YAML, which holds all parameters"
+                device=f"camera {camera.name}",
+                seen=f"Kalibr's radtan lens misses by {misses[camera.name]:.2f} px",
+                expected=f"at most {LARGEST_KALIBR_MISS_PX} px",
+                remedy="export OpenCV YAML, which holds all parameters",
             )
-        entry: dict[str, object] = {
+        entry: dict[str, JsonValue] = {
             "camera_model": "pinhole",
             "intrinsics": [float(v) for v in intrinsics],
             "distortion_model": "radtan",
@@ -195,7 +199,7 @@ def export_kalibr(calibration: RigCalibration, path: Path) -> dict[str, float]:
 
 
 def _yaml() -> ModuleType:
-    """PyYAML, which nothing else of the driver needs."""
+    """Import PyYAML, which nothing else of the driver needs."""
     try:
         return importlib.import_module("yaml")
     except ImportError as exc:
@@ -203,7 +207,7 @@ def _yaml() -> ModuleType:
 
 
 def fit_radtan(camera: CameraCalibration) -> tuple[Array, Array, float]:
-    """Least-squares pinhole with k1 k2 p1 p2 over the image: (4,), (4,), and the largest miss in pixels."""
+    """Fit a pinhole with k1 k2 p1 p2 over the image: (4,), (4,), and the largest miss in pixels."""
     width, height = camera.size_px
     K = camera.K
     x, y = np.meshgrid(np.linspace(0, width - 1, 24), np.linspace(0, height - 1, 18))
@@ -250,7 +254,7 @@ def import_kalibr(path: Path, names: Sequence[str], rig: str, serials: Mapping[s
 def _from_camchain(
     entry: Mapping[str, Any], where: str, name: str, serial: str, is_first: bool
 ) -> tuple[CameraCalibration, Array]:
-    """One camera without its pose, and the step from the camera before it, in millimetres."""
+    """Return one camera without its pose, and the step from the camera before it, in millimetres."""
     model = (entry.get("camera_model"), entry.get("distortion_model"))
     if model not in (("pinhole", "radtan"), ("pinhole", "none")):
         raise CalibrationMismatch(f"{where}: lens model {model[0]}-{model[1]}; expected pinhole-radtan")

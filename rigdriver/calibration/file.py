@@ -2,7 +2,7 @@
 
 In: a `RigCalibration` or a path. Out: a file, or a checked `RigCalibration`. A damaged file, one of a newer version, of
 another rig, of other serial numbers or another resolution is refused in one sentence.
-This file refuses to know other programs' formats (exchange.py) and to repair anything.
+Not here: other programs' formats (see exchange.py). Nothing is repaired.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rigdriver.calibration.boards import Board
+from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance, RigCalibration
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch, UsageError
@@ -35,11 +36,11 @@ Row3 = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
 Row4 = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
 
 
-class _Table(BaseModel):
+class _FilePart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class _Board(_Table):
+class _Board(_FilePart):
     kind: Literal["charuco", "chessboard"]
     columns: int
     rows: int
@@ -51,7 +52,7 @@ class _Board(_Table):
     square_sigma_mm: float
 
 
-class _Camera(_Table):
+class _Camera(_FilePart):
     serial: str
     pod: str
     role: str
@@ -65,7 +66,7 @@ class _Camera(_Table):
     sigmas: dict[str, float]
 
 
-class _Accuracy(_Table):
+class _Accuracy(_FilePart):
     centre_mm: tuple[float, float, float]
     diameter_mm: float
     point_um: Number
@@ -76,12 +77,12 @@ class _Accuracy(_Table):
     scale_ppm_95: Number
 
 
-class _Covariance(_Table):
+class _Covariance(_FilePart):
     parameters: tuple[str, ...]
     upper: tuple[float, ...]
 
 
-class _File(_Table):
+class _File(_FilePart):
     format: str
     version: int
     sha256: str
@@ -101,10 +102,10 @@ class _File(_Table):
 
 
 def save(calibration: RigCalibration, path: Path) -> None:
-    """Write the file, whole or not at all.
+    """Write the file as a whole or not at all.
 
     Raises:
-        UsageError: the place cannot be written.
+        UsageError: the folder cannot be written to.
     """
     text = to_text(calibration)
     try:
@@ -118,14 +119,14 @@ def save(calibration: RigCalibration, path: Path) -> None:
 
 
 def to_text(calibration: RigCalibration) -> str:
-    """The file's text."""
+    """Return the text of the file."""
     table: dict[str, object] = {
         "format": FORMAT,
         "version": VERSION,
         "rig": calibration.rig,
         "created": calibration.created,
         "source": calibration.source,
-        "board": calibration.board.to_json(),
+        "board": asdict(calibration.board),
         "bow_mm": list(calibration.bow_mm),
         "rms_px": _number(calibration.rms_px),
         "views": calibration.views,
@@ -183,7 +184,7 @@ def _covariance_table(covariance: Covariance) -> dict[str, object]:
 def load(
     path: Path, rig: RigConfig | None = None, sizes_px: Mapping[str, tuple[int, int]] | None = None
 ) -> RigCalibration:
-    """Read and check a file; with `rig` and `sizes_px` also that it belongs to this rig and these images.
+    """Read and check a file; with `rig` and `sizes_px`, also check that it belongs to this rig and these images.
 
     Raises:
         CalibrationMismatch: no calibration, damaged, a newer version, another rig, serial number or resolution.

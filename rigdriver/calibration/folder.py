@@ -17,10 +17,10 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
-from rigdriver.calibration.boards import Board
-from rigdriver.calibration.capture import blur_problem
-from rigdriver.calibration.detect import Detection, detect, guess_dictionaries
-from rigdriver.calibration.observations import Observations, from_detections
+from rigdriver.calibration.board.boards import Board
+from rigdriver.calibration.board.detect import Detection, detect, guess_dictionaries
+from rigdriver.calibration.views.capture import blur_problem
+from rigdriver.calibration.views.observations import Observations, from_detections
 from rigdriver.errors import BoardMismatch
 from rigdriver.images.folder import list_images
 

@@ -2,7 +2,8 @@
 
 In: points in millimetres or pixels and a camera's numbers. Out: the same points elsewhere, with derivatives where a
 solver needs them. The lens model is OpenCV's (pinhole, Brown-Conrady with 5, or rational with 8 coefficients, in the
-order k1 k2 p1 p2 k3 k4 k5 k6), so files can be exchanged. This file refuses to know where the numbers come from.
+order k1 k2 p1 p2 k3 k4 k5 k6), so files can be exchanged. Not here: finding the numbers (see
+rigdriver.calibration.solve).
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 UNDISTORT_STEPS = 20
-"""Newton steps at most; four are enough for a lens that a rig would use."""
+"""Largest number of Newton steps; four are enough for a lens that a rig would use."""
 UNDISTORT_TOLERANCE = 1e-13
 """Largest step, in units of the focal length, that counts as converged."""
 
 
 class Pinhole(Protocol):
-    """What this file needs of a camera; `CameraCalibration` has it."""
+    """Attributes of a camera that projection needs; `CameraCalibration` has them."""
 
     @property
     def K(self) -> Array: ...
@@ -56,7 +57,7 @@ def distort(xy: Array, distortion: npt.ArrayLike) -> Array:
 
 
 def _split(distortion: npt.ArrayLike) -> tuple[Array, ...]:
-    """Coefficients by name; a (N, 8) array gives (N,) each, for points of several cameras at once."""
+    """Return the coefficients one by one; a (N, 8) array gives (N,) each, for points of several cameras at once."""
     d = np.asarray(distortion, dtype=np.float64)
     if d.ndim == 1:
         d = pad_distortion(d)
@@ -64,7 +65,7 @@ def _split(distortion: npt.ArrayLike) -> tuple[Array, ...]:
 
 
 def distort_jacobian(xy: Array, distortion: npt.ArrayLike) -> tuple[Array, Array, Array]:
-    """Bend ideal rays, and say how the result moves with the ray and with each coefficient.
+    """Bend ideal rays, and return the derivatives by the ray and by each coefficient.
 
     Returns (N, 2) bent rays, (N, 2, 2) derivative by the ray, (N, 2, 8) derivative by the coefficients.
     """
@@ -130,12 +131,12 @@ def project(camera: Pinhole, points_world_mm: Array) -> Array:
 
 
 def to_pixels(xy: Array, K: Array) -> Array:
-    """Rays (..., 2) to pixels; a skew in K is honoured."""
+    """Convert rays (..., 2) to pixels; a skew in K is used."""
     return np.stack([K[0, 0] * xy[..., 0] + K[0, 1] * xy[..., 1] + K[0, 2], K[1, 1] * xy[..., 1] + K[1, 2]], axis=-1)
 
 
 def to_rays(camera: Pinhole, points_px: Array) -> Array:
-    """Straightened rays (N, 2), x/z and y/z in the camera's frame, of image points (N, 2)."""
+    """Return straightened rays (N, 2), x/z and y/z in the camera's frame, of image points (N, 2)."""
     K = camera.K
     points_px = np.asarray(points_px, dtype=np.float64)
     y = (points_px[:, 1] - K[1, 2]) / K[1, 1]
@@ -154,7 +155,7 @@ def triangulate(cameras: Sequence[Pinhole], points_px: Array, steps: int = 2) ->
 
 
 def triangulate_rays(cameras: Sequence[Pinhole], rays: Array, steps: int = 2) -> tuple[Array, Array]:
-    """As `triangulate`, from straightened rays (C, N, 2)."""
+    """Do as `triangulate` does, from straightened rays (C, N, 2)."""
     seen = np.asarray(np.isfinite(rays).all(axis=2))
     points = _nearest_to_rays(cameras, rays, seen)
     focal = np.array([np.sqrt(c.K[0, 0] * c.K[1, 1]) for c in cameras])
@@ -183,7 +184,7 @@ def triangulate_rays(cameras: Sequence[Pinhole], rays: Array, steps: int = 2) ->
 
 
 def _nearest_to_rays(cameras: Sequence[Pinhole], rays: Array, seen: npt.NDArray[np.bool_]) -> Array:
-    """The points nearest to all rays in space: the start of the refinement."""
+    """Return the points nearest to all rays in space: the start of the refinement."""
     normal = np.zeros((rays.shape[1], 3, 3))
     right = np.zeros((rays.shape[1], 3))
     for c, camera in enumerate(cameras):
@@ -208,7 +209,7 @@ def _solve_each(normal: Array, right: Array) -> Array:
 
 
 def rotation_matrix(rotation_vector: npt.ArrayLike) -> Array:
-    """Rodrigues: (3, 3) of a rotation vector (3,), radians."""
+    """Return the rotation (3, 3) of a rotation vector (3,), radians, by Rodrigues' formula."""
     w = np.asarray(rotation_vector, dtype=np.float64)
     angle = float(np.linalg.norm(w))
     cross = np.array([[0, -w[2], w[1]], [w[2], 0, -w[0]], [-w[1], w[0], 0]])
@@ -218,7 +219,7 @@ def rotation_matrix(rotation_vector: npt.ArrayLike) -> Array:
 
 
 def rotation_vector(R: Array) -> Array:
-    """Rotation vector (3,), radians, of a rotation (3, 3)."""
+    """Return the rotation vector (3,), radians, of a rotation (3, 3)."""
     cosine = np.clip((np.trace(R) - 1) / 2, -1.0, 1.0)
     angle = float(np.arccos(cosine))
     skew = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]])
@@ -232,12 +233,12 @@ def rotation_vector(R: Array) -> Array:
 
 
 def transform(R: Array, t: Array) -> Array:
-    """(4, 4) of a rotation and a translation."""
+    """Return (4, 4) of a rotation and a translation."""
     T = np.eye(4)
     T[:3, :3], T[:3, 3] = R, t
     return T
 
 
 def inverse(T: Array) -> Array:
-    """Inverse of a rigid (4, 4)."""
+    """Return the inverse of a rigid (4, 4)."""
     return transform(T[:3, :3].T, -T[:3, :3].T @ T[:3, 3])

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
-from rigdriver.calibration.capture import OfferKind
+from rigdriver.calibration.views.capture import OfferKind
 from rigdriver.cli.screen import note
 from rigdriver.cli.watching import TerminalProgress
 from rigdriver.procedures.board_views import ViewOffer

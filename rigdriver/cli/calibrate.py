@@ -12,10 +12,10 @@ from typing import Annotated
 
 import typer
 
-from rigdriver.calibration.boards import parse_board
+from rigdriver.calibration.board.boards import parse_board
 from rigdriver.calibration.exchange import export_kalibr, export_opencv
 from rigdriver.calibration.file import load
-from rigdriver.calibration.health import Verdict
+from rigdriver.calibration.health.monitor import DriftVerdict
 from rigdriver.cli import calibrate_capture
 from rigdriver.cli.calibration_text import tell
 from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaOption, measured_board
@@ -51,7 +51,7 @@ def board_sheet(
     paper: Annotated[str, typer.Option("--paper", help="a4 to a0, letter, tabloid; the smallest that fits.")] = "",
 ) -> int:
     """Write a true-to-scale sheet of a board, with its dimensions and a ruler to check the print."""
-    from rigdriver.calibration.board_pdf import write_pdf  # noqa: PLC0415  matplotlib is slow to import
+    from rigdriver.calibration.board.sheet import write_pdf  # noqa: PLC0415  matplotlib is slow to import
 
     described = parse_board(board)
     used = write_pdf(described, pdf, paper)
@@ -101,7 +101,7 @@ def check(
     return GOOD if verdict.is_healthy else CHECK_FAILED
 
 
-def _facts(verdict: Verdict) -> dict[str, object]:
+def _facts(verdict: DriftVerdict) -> dict[str, object]:
     turn = verdict.turn
     return {
         "passed": verdict.is_healthy,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rigdriver.calibration.boards import Board, parse_board
+from rigdriver.calibration.board.boards import Board, parse_board
 
 BoardOption = Annotated[
     str,

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from rigdriver.calibration.boards import Board
-from rigdriver.calibration.capture import GuidedCapture, Offer
-from rigdriver.calibration.observations import Observations
-from rigdriver.calibration.solve import SolveOptions, solve
-from rigdriver.calibration.verdict import has_enough_views, is_well
+from rigdriver.calibration.board.boards import Board
+from rigdriver.calibration.report.verdict import has_enough_views, is_well
+from rigdriver.calibration.solve.all_cameras import SolveOptions, solve
+from rigdriver.calibration.views.capture import GuidedCapture, Offer
+from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import RigError
 from rigdriver.progress import Progress
 from rigdriver.recording.capture_folder import CaptureFolder
@@ -103,7 +103,7 @@ def _ending(
         return ViewsEnding(True, "enough: the views cover every camera's field, with tilt and depth")
     if wishes.views is None and (answer := question.answer(capture, taken)):
         return ViewsEnding(True, answer)
-    if waited_s > wishes.patience_s:
+    if waited_s >= wishes.patience_s:
         return ViewsEnding(False, f"not enough: no new view for {wishes.patience_s:.0f} s")
     return None
 

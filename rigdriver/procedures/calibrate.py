@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from rigdriver.calibration.boards import Board
+from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.calibration.evidence import board_matches
 from rigdriver.calibration.exchange import import_kalibr, import_opencv
 from rigdriver.calibration.file import load, save
 from rigdriver.calibration.folder import FoundCorners, detect_folder
-from rigdriver.calibration.health import Verdict
-from rigdriver.calibration.health import check as check_health
-from rigdriver.calibration.resolve import Resolved, resolve_camera
-from rigdriver.calibration.solve import CameraIdentity, SolveOptions
+from rigdriver.calibration.health.evidence import board_matches
+from rigdriver.calibration.health.monitor import DriftVerdict
+from rigdriver.calibration.health.monitor import check as check_health
+from rigdriver.calibration.solve.all_cameras import CameraIdentity, SolveOptions
+from rigdriver.calibration.solve.one_camera import ResolvedCamera, resolve_camera
 from rigdriver.config import load as load_rig
 from rigdriver.procedures.calibrated import Calibrated, calibrated, identities
 from rigdriver.progress import SILENT, Progress
@@ -56,7 +56,7 @@ def solve_folder(folder: Path, options: SolveFolderOptions, progress: Progress =
     return calibrated(found.observations, options.board, solving, options.out, options.report, progress)
 
 
-def check_folder(folder: Path, file: Path, rig_file: Path | None = None, progress: Progress = SILENT) -> Verdict:
+def check_folder(folder: Path, file: Path, rig_file: Path | None = None, progress: Progress = SILENT) -> DriftVerdict:
     """Tell from board images whether a calibration still holds, and which camera moved."""
     known = load(file, load_rig(rig_file) if rig_file else None)
     found = find_board(folder, known.board, tuple(known.cameras), progress)
@@ -64,7 +64,7 @@ def check_folder(folder: Path, file: Path, rig_file: Path | None = None, progres
     return check_health(known, board_matches(found.observations))
 
 
-def resolve_folder(folder: Path, camera: str, file: Path, out: Path, progress: Progress = SILENT) -> Resolved:
+def resolve_folder(folder: Path, camera: str, file: Path, out: Path, progress: Progress = SILENT) -> ResolvedCamera:
     """Solve the pose of one moved camera again, and write the calibration with it."""
     known = load(file)
     found = find_board(folder, known.board, tuple(known.cameras), progress)

@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rigdriver.calibration.boards import Board
-from rigdriver.calibration.coverage import Coverage
-from rigdriver.calibration.solve import SolveOptions
+from rigdriver.calibration.board.boards import Board
+from rigdriver.calibration.solve.all_cameras import SolveOptions
+from rigdriver.calibration.views.coverage import Coverage
 from rigdriver.config import RigConfig
 from rigdriver.procedures.board_views import ViewsEnding, Wishes, take_views
 from rigdriver.procedures.calibrated import Calibrated, calibrated, identities

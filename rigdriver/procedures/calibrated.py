@@ -11,24 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from rigdriver.calibration.boards import Board
+from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.calibration.coverage import assess
 from rigdriver.calibration.file import save
-from rigdriver.calibration.observations import Observations
-from rigdriver.calibration.solve import CameraIdentity, SolveOptions
-from rigdriver.calibration.solve import solve as solve_rig
-from rigdriver.calibration.verdict import figures, judge
+from rigdriver.calibration.report.verdict import CalibrationFigures, LimitFinding, figures, judge_solution
+from rigdriver.calibration.solve.all_cameras import CameraIdentity, SolveOptions
+from rigdriver.calibration.solve.all_cameras import solve as solve_rig
+from rigdriver.calibration.views.coverage import assess
+from rigdriver.calibration.views.observations import Observations
 from rigdriver.config import RigConfig
 from rigdriver.progress import Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One limit, and whether it is kept."""
-
-    is_good: bool
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +28,23 @@ class Calibrated:
     """What was made."""
 
     calibration: RigCalibration
-    findings: tuple[Finding, ...]
-    figures: Mapping[str, object]
-    """Figures and findings, as `--json` prints them."""
+    findings: tuple[LimitFinding, ...]
+    figures: CalibrationFigures
     file: Path
     page: Path | None
 
     @property
     def has_passed(self) -> bool:
         """It can be used."""
-        return all(finding.is_good for finding in self.findings)
+        return all(finding.is_kept for finding in self.findings)
 
     def to_json(self) -> dict[str, object]:
         """Return the object that `--json` prints."""
-        return {**self.figures, "calibration": str(self.file), "report": str(self.page) if self.page else None}
+        return {
+            **self.figures.to_json(),
+            "calibration": str(self.file),
+            "report": str(self.page) if self.page else None,
+        }
 
 
 def identities(config: RigConfig) -> Mapping[str, CameraIdentity]:
@@ -66,8 +61,8 @@ def calibrated(
     save(solution.calibration, out)
     page = None
     if report is not None:
-        from rigdriver.calibration.report import write_report  # noqa: PLC0415  matplotlib is slow to import
+        from rigdriver.calibration.report.page import write_report  # noqa: PLC0415  matplotlib is slow to import
 
         page = write_report(solution, board, report)
-    findings = tuple(Finding(*row) for row in judge(solution, assess(solution.observations, board)))
+    findings = judge_solution(solution, assess(solution.observations, board))
     return Calibrated(solution.calibration, findings, figures(solution, board), out, page)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from rigdriver.calibration.boards import PRESETS
-from rigdriver.calibration.solve import SolveOptions
-from rigdriver.calibration.verdict import WELL_KEPT, WELL_RMS_PX
+from rigdriver.calibration.board.boards import PRESETS
+from rigdriver.calibration.report.verdict import WELL_KEPT, WELL_RMS_PX
+from rigdriver.calibration.solve.all_cameras import SolveOptions
 from rigdriver.config import RigConfig
 from rigdriver.procedures.calibrate import find_board
 from rigdriver.procedures.calibrated import Calibrated, calibrated, identities

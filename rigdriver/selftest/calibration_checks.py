@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load
-from rigdriver.calibration.health import check
+from rigdriver.calibration.health.monitor import check
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet

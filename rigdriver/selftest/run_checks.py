@@ -93,7 +93,7 @@ def _judge_residual(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
     if not residuals:
         return unknown("run.residual", f"<= {bound:g}", "no frame was proved", "us")
     worst = max(residuals, key=lambda name: residuals[name])
-    remedy = f"camera {worst}: its time stamps wander; check cameras.time_stamp_of and its firmware"
+    remedy = f"camera {worst}: its time stamps wander; check its firmware, and cameras.jitter_us against its data sheet"
     measured = round(residuals[worst], 2)
     return verdict(residuals[worst] <= bound, "run.residual", measured, f"<= {bound:g}", "us", remedy)
 

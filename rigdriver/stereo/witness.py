@@ -2,7 +2,8 @@
 
 In: the images of one pulse. Out: observations for `HealthMonitor.look`: for each pod, image points of the same speckle
 in both cameras, one a block of cells (a turn across the baseline shifts rows); between two pods, places of one surface
-that both measured (a turn along the baseline shifts depth). This file refuses to judge (calibration/health.py does).
+that both measured (a turn along the baseline shifts depth). This file refuses to judge
+(calibration/health/monitor.py does).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.calibration.evidence import Observation, PairMatches, SurfaceSteps
+from rigdriver.calibration.health.evidence import Observation, PairMatches, SurfaceSteps
 from rigdriver.calibration.project import distort, to_pixels
 from rigdriver.frames import FrameSet
 from rigdriver.images.raw_image import AnyImage

@@ -1,9 +1,9 @@
 """The process of one simulated rig: `python -m rigdriver_sim serve`.
 
-In: a scenario and a folder (or none: then it makes one). Out: a running rig, lines of JSON on stdout (`{"progress": 3,
-"of": 12}` while its scene is rendered, `{"alive": true}` now and then, at last `{"ready": true, "rig_file": ...}` or `{"ready": false, "error": ...}`),
-and nothing left behind. It ends on SIGTERM, SIGINT, the end of stdin and the death of its parent. This file refuses to
-know what is simulated.
+In: a scenario and a folder (or none: then it makes one). Out: a running rig, lines of JSON on stdout, and nothing left
+behind. The lines are `{"progress": 3, "of": 12}` while its scene is rendered, `{"alive": true}` now and then, at last
+`{"ready": true, "rig_file": ...}` or `{"ready": false, "error": ...}`. It ends on SIGTERM, SIGINT, the end of stdin and
+the death of its parent. Not here: what is simulated (see rig.py).
 """
 
 from __future__ import annotations

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import pytest
 
-from rigdriver.calibration.boards import Board
+from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration
-from rigdriver.calibration.observations import Observations, make_observations
 from rigdriver.calibration.project import triangulate
-from rigdriver.calibration.solve import CameraIdentity, SolveOptions, solve
+from rigdriver.calibration.solve.all_cameras import CameraIdentity, SolveOptions, solve
+from rigdriver.calibration.views.observations import Observations, make_observations
 
 TEST_BOARD = Board("charuco", 13, 10, 20.0, 15.0, "DICT_5X5_100", nominal_square_mm=20.0)
 NAMES = ("left_upper", "left_lower", "left_colour", "right_upper", "right_lower", "right_colour")

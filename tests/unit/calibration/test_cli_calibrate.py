@@ -1,7 +1,7 @@
 """`rigdriver calibrate`: the verbs on folders of drawn board images, from sheet to export.
 
 In: board images drawn from a rig whose truth is known. Out: files, printed lines and exit statuses. What a solution is
-worth is judged in test_solve.py.
+worth is judged in solve/test_all_cameras.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from rigdriver.calibration.boards import PRESETS, paint
+from rigdriver.calibration.board.boards import PRESETS, paint
 from rigdriver.cli.calibrate import app
 
 FACE = PRESETS["face"]
@@ -85,7 +85,7 @@ def test_check_says_that_the_calibration_holds(images: Path, calibration: Path) 
 
 def test_a_bumped_camera_is_found_and_put_back(images: Path, calibration: Path, tmp_path: Path) -> None:
     from rigdriver.calibration.file import load, save
-    from rigdriver.calibration.uncertainty import nudge
+    from rigdriver.calibration.solve.uncertainty import nudge
 
     known = load(calibration)
     turned = known["right"].T_cam_world.copy()

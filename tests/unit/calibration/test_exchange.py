@@ -59,7 +59,7 @@ def test_opencvs_stereo_files_are_read(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_no_opencv_calibration(tmp_path: Path) -> None:
-    with pytest.raises(CalibrationMismatch, match="expected one a camera"):
+    with pytest.raises(CalibrationMismatch, match="expected one per camera"):
         import_opencv(tmp_path, "rig", {})
 
 

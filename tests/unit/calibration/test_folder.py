@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rigdriver.calibration.boards import PRESETS, paint, parse_board
+from rigdriver.calibration.board.boards import PRESETS, paint, parse_board
 from rigdriver.calibration.folder import detect_folder
-from rigdriver.calibration.report import write_report
-from rigdriver.calibration.solve import SolveOptions, solve
-from rigdriver.calibration.verdict import figures
+from rigdriver.calibration.report.page import write_report
+from rigdriver.calibration.report.verdict import figures
+from rigdriver.calibration.solve.all_cameras import SolveOptions, solve
 from rigdriver.errors import BoardMismatch, UsageError
 from rigdriver.images.folder import list_images
 
@@ -93,8 +93,8 @@ def test_the_report_holds_four_pictures_and_a_verdict(solved: SimpleNamespace, t
 
 
 def test_the_figures_say_why_a_calibration_should_be_improved(solved: SimpleNamespace) -> None:
-    assert figures(solved.solution, solved.board)["passed"] is True
+    assert figures(solved.solution, solved.board).to_json()["passed"] is True
     vague = solved.board.measured(solved.board.square_mm, 0.02)
-    told = figures(solve(solved.observations, vague, SolveOptions()), vague)
+    told = figures(solve(solved.observations, vague, SolveOptions()), vague).to_json()
     assert told["passed"] is False
     assert "measure the board's squares more exactly" in str(told["findings"])

@@ -12,14 +12,15 @@ from typing import cast
 import numpy as np
 import pytest
 
-from rigdriver.calibration.boards import PRESETS, paint
-from rigdriver.calibration.capture import Offer, OfferKind
-from rigdriver.calibration.solve import SolveOptions
+from rigdriver.calibration.board.boards import PRESETS, paint
+from rigdriver.calibration.solve.all_cameras import SolveOptions
+from rigdriver.calibration.views.capture import Offer, OfferKind
 from rigdriver.config import RigConfig
 from rigdriver.frames import Frame, FrameSet, Proof
 from rigdriver.procedures.board_views import ViewOffer, Wishes, take_views
 from rigdriver.progress import SilentProgress
 from rigdriver.rig import Rig
+from tests.fake_time import FakeTime
 
 RIG = {
     "name": "played",
@@ -51,6 +52,7 @@ class PlayedRig:
 
     def __init__(self, *runs: list[FrameSet], end: type[BaseException] = KeyboardInterrupt) -> None:
         self.config = RigConfig.model_validate(RIG)
+        self.timebase = FakeTime()
         self._runs = list(runs)
         self._end = end
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rigdriver.calibration.boards import PRESETS
+from rigdriver.calibration.board.boards import PRESETS
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.file import save
 from rigdriver.config import RigConfig, parse

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.calibration.evidence import PairMatches, SurfaceSteps, gather
 from rigdriver.calibration.file import save
-from rigdriver.calibration.health import HealthMonitor
+from rigdriver.calibration.health.evidence import PairMatches, SurfaceSteps, gather
+from rigdriver.calibration.health.monitor import HealthMonitor
 from rigdriver.calibration.project import rotation_matrix
 from rigdriver.config import RigConfig
 from rigdriver.frames import Frame, FrameSet, Proof

@@ -1,0 +1,169 @@
+"""Whether the calibration still holds: the evidence of frame sets is collected, and the camera that moved is named.
+
+In: evidence of one frame set after another. Out: a verdict after each: healthy, or which camera turned, by how much and
+with which uncertainty. The test is a generalised likelihood ratio over a sliding window. The calibration's own
+uncertainty is marginalised, so a parameter that was never known well raises no alarm. Not here: putting the camera back
+(see rigdriver.calibration.solve.one_camera).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.calibration.health.evidence import FRAME_SETS, DriftEvidence, Observation, gather
+from rigdriver.calibration.solve.adjust import PARAMETERS, POSE, WIDTH
+
+Array = npt.NDArray[np.float64]
+
+THRESHOLD = 45.0
+"""Likelihood ratio of an alarm, chi-square with 3 degrees of freedom: by chance once in a thousand million tests."""
+SMALLEST_URAD = 25.0
+"""Smallest turn that raises an alarm; smaller ones do no harm."""
+CONFIRM = 3
+"""Number of frame sets in a row that must agree on the camera before an alarm."""
+CLEAR_MARGIN = 9.0
+"""Lead in likelihood ratio with which the best explanation is named alone."""
+PRIOR_TURN_RAD = 2e-3
+"""Prior of the turn by a bump (one sigma), in radians; larger turns are found too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Turn of one camera about its own axes."""
+
+    camera: str
+    pitch_urad: float
+    yaw_urad: float
+    roll_urad: float
+    sigma_urad: float
+    """Standard uncertainty of the largest of the three."""
+    ratio: float
+    """Likelihood ratio of this turn against no turn: chi-square with 3 degrees of freedom."""
+
+    @property
+    def size_urad(self) -> float:
+        """Angle of the whole turn."""
+        return float(np.sqrt(self.pitch_urad**2 + self.yaw_urad**2 + self.roll_urad**2))
+
+    def __str__(self) -> str:
+        parts = {"yaw": self.yaw_urad, "pitch": self.pitch_urad, "roll": self.roll_urad}
+        told = ", ".join(f"{name} {value:+.0f}" for name, value in parts.items())
+        return f"camera {self.camera} turned by {self.size_urad:.0f} urad ({told}; +-{self.sigma_urad:.0f})"
+
+
+@dataclass(frozen=True, slots=True)
+class DriftVerdict:
+    """State of the calibration after a frame set."""
+
+    is_healthy: bool
+    turn: Turn | None
+    """Likeliest turn of one camera, given while healthy too; None before there is evidence."""
+    others: tuple[str, ...]
+    """Cameras whose turn would explain the evidence nearly as well."""
+    misses: MappingProxyType[str, float]
+    """Median absolute residual of the last frame set by source: px for camera pairs, um for pod steps."""
+    frame_sets: int
+
+    def __str__(self) -> str:
+        if self.is_healthy or self.turn is None:
+            return f"calibration holds ({self.frame_sets} frame sets)"
+        rivals = f" (or {', '.join(self.others)})" if self.others else ""
+        return f"{self.turn}{rivals}; take six views of the board to solve it again, or calibrate the rig"
+
+
+def judge(calibration: RigCalibration, normal: Array, gradient: Array) -> list[Turn]:
+    """Explain summed evidence by a turn of one camera, tried for each camera; the likeliest comes first."""
+    names = list(calibration.cameras)
+    root = prior_root(calibration)
+    seen = normal @ root
+    inner = np.linalg.solve(np.eye(root.shape[1]) + root.T @ seen, np.column_stack([seen.T, root.T @ gradient]))
+    information, pull = normal - seen @ inner[:, :-1], gradient - seen @ inner[:, -1]
+    turns = []
+    for c, name in enumerate(names):
+        at = slice(c * WIDTH + POSE.start, c * WIDTH + POSE.stop)
+        turning = _turning(calibration[name].T_cam_world[:3, 3])
+        matrix = turning.T @ information[at, at] @ turning + np.eye(3) / PRIOR_TURN_RAD**2
+        matrix = (matrix + matrix.T) / 2
+        mine = turning.T @ pull[at]
+        covariance = np.linalg.inv(matrix)
+        omega = covariance @ mine
+        largest = int(np.argmax(np.abs(omega)))
+        pitch, yaw, roll = (float(w) * 1e6 for w in omega)
+        sigma = float(np.sqrt(covariance[largest, largest])) * 1e6
+        turns.append(Turn(name, pitch, yaw, roll, sigma, ratio=float(mine @ omega)))
+    return sorted(turns, key=lambda turn: -turn.ratio)
+
+
+def _turning(t: Array) -> Array:
+    """Return (6, 3) the derivative of the pose parameters by a turn about the camera's centre; t turns too."""
+    return np.vstack([np.eye(3), [[0, t[2], -t[1]], [-t[2], 0, t[0]], [t[1], -t[0], 0]]])
+
+
+def prior_root(calibration: RigCalibration) -> Array:
+    """Return (C * 18, P) a root of the calibration's covariance: root @ root.T; P is 0 where it is unknown."""
+    names = list(calibration.cameras)
+    covariance = calibration.covariance
+    if covariance is None:
+        return np.zeros((len(names) * WIDTH, 0))
+    index = []
+    for parameter in covariance.parameters:
+        owner, _, name = parameter.rpartition(".")
+        index.append(names.index(owner) * WIDTH + PARAMETERS.index(name))
+    scale = np.sqrt(np.maximum(np.diag(covariance.matrix), 1e-300))
+    value, vector = np.linalg.eigh(covariance.matrix / scale[:, None] / scale)
+    root = np.zeros((len(names) * WIDTH, len(index)))
+    root[index] = scale[:, None] * vector * np.sqrt(np.maximum(value, 0))
+    return root
+
+
+class HealthMonitor:
+    """Keep a window of evidence and judge after each frame set whether a camera moved.
+
+    Not thread-safe: give it to the one thread that matches.
+    """
+
+    def __init__(self, calibration: RigCalibration, window: int = FRAME_SETS) -> None:
+        self._calibration = calibration
+        self._window: deque[DriftEvidence] = deque(maxlen=window)
+        self._streak: tuple[str, int] = ("", 0)
+        self._frame_sets = 0
+
+    def look(self, observations: Sequence[Observation]) -> DriftVerdict:
+        """Add the matches of one frame set."""
+        return self.add(gather(self._calibration, observations))
+
+    def add(self, evidence: DriftEvidence) -> DriftVerdict:
+        """Add the evidence of one frame set; one without evidence changes nothing."""
+        misses = MappingProxyType(dict(evidence.misses))
+        if evidence.count:
+            self._window.append(evidence)
+            self._frame_sets += 1
+        if not self._window:
+            return DriftVerdict(True, None, (), misses, 0)
+        normal = np.sum([e.normal for e in self._window], axis=0)
+        gradient = np.sum([e.gradient for e in self._window], axis=0)
+        turns = judge(self._calibration, normal, gradient)
+        best = turns[0]
+        is_alarming = best.ratio > THRESHOLD and best.size_urad > SMALLEST_URAD
+        before = self._streak
+        self._streak = (best.camera, before[1] + 1 if before[0] == best.camera else 1) if is_alarming else ("", 0)
+        others = tuple(t.camera for t in turns[1:] if best.ratio - t.ratio < CLEAR_MARGIN)
+        return DriftVerdict(self._streak[1] < CONFIRM, best, others, misses, self._frame_sets)
+
+
+def check(calibration: RigCalibration, frame_sets: Sequence[Sequence[Observation]]) -> DriftVerdict:
+    """Judge a few recorded frame sets together, for `rigdriver calibrate check` and the self-test."""
+    monitor = HealthMonitor(calibration, window=max(len(frame_sets), 1))
+    evidence = [gather(calibration, observations) for observations in frame_sets]
+    verdict = monitor.add(DriftEvidence(np.zeros((0, 0)), np.zeros(0), {}, 0))
+    for _ in range(max(1, 1 + CONFIRM - len(evidence)) if evidence else 0):
+        for one in evidence:
+            verdict = monitor.add(one)
+    return verdict

@@ -1,0 +1,215 @@
+"""Uncertainty of the rig: the covariance of its parameters, and the error that it causes in the working volume.
+
+In: normal equations, the noise, cameras, a volume. Out: standard uncertainties and the expected 3D error. Errors are
+propagated linearly through the triangulation; a rigid motion of the whole cloud is removed, because the world frame is
+arbitrary. Not here: estimating the noise (see all_cameras.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance
+from rigdriver.calibration.project import (
+    distort,
+    pad_distortion,
+    rotation_matrix,
+    to_pixels,
+    transform,
+    triangulate_rays,
+    undistort,
+)  # fmt: skip
+from rigdriver.calibration.solve.adjust import PARAMETERS, POSE, WIDTH, Normal
+
+Array = npt.NDArray[np.float64]
+
+VOLUME_DIAMETER_MM = 300.0
+"""Diameter of the ball in which accuracy is stated by default: a head and its surroundings."""
+SAMPLES = 400
+"""Random draws for the 95 % bounds."""
+BEYOND = 1.4
+"""Half-width of the region in which points count, in half-widths of the image; farther out, a lens is unknown."""
+FEWEST_POINTS = 10
+"""Fewest points of the ball from which accuracy is stated."""
+LARGEST_SHARE = 0.4
+"""Largest diameter of the ball, as a share of its distance from the nearest camera."""
+STEPS = np.r_[np.full(4, 1e-2), np.full(8, 1e-5), np.full(3, 1e-6), np.full(3, 1e-3)]
+"""Steps of the numerical derivatives, one for each of a camera's 18 parameters."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lens:
+    """Parameters of a camera as bare arrays, for derivatives."""
+
+    K: Array
+    distortion: Array
+    T_cam_world: Array
+
+
+def invert(normal: Normal, cameras: Sequence[str], noise_px: float) -> tuple[Covariance, Array]:
+    """Return the covariance of the cameras' parameters, and (3,) standard uncertainties of the bow (0 where fixed)."""
+    scale = 1 / np.sqrt(np.maximum(np.diag(normal.matrix), 1e-300))
+    scaled = normal.matrix * scale[:, None] * scale
+    matrix = np.linalg.pinv(scaled, rcond=1e-13, hermitian=True) * scale[:, None] * scale * noise_px**2
+    is_camera = normal.columns < len(cameras) * WIDTH
+    names = tuple(f"{cameras[j // WIDTH]}.{PARAMETERS[j % WIDTH]}" for j in normal.columns[is_camera])
+    bow = np.zeros(3)
+    bow[normal.columns[~is_camera] - len(cameras) * WIDTH] = np.sqrt(np.diag(matrix)[~is_camera])
+    return Covariance(names, matrix[np.ix_(is_camera, is_camera)]), bow
+
+
+def sigmas_of(covariance: Covariance, camera: str) -> dict[str, float]:
+    """Return the standard uncertainties of one camera by parameter name."""
+    sigma = np.sqrt(np.maximum(np.diag(covariance.matrix), 0))
+    found = {}
+    for name, value in zip(covariance.parameters, sigma, strict=True):
+        owner, _, parameter = name.rpartition(".")
+        if owner == camera:
+            found[parameter] = float(value)
+    return found
+
+
+def nudge(camera: CameraCalibration | Lens, delta: Array) -> Lens:
+    """Return the camera with its 18 parameters moved by `delta` (18,), as the adjustment moves them."""
+    K = camera.K.copy()
+    K[0, 0] += delta[0]
+    K[1, 1] += delta[1]
+    K[:2, 2] += delta[2:4]
+    T = camera.T_cam_world
+    turn = rotation_matrix(delta[12:15])
+    moved = transform(turn @ T[:3, :3], T[:3, 3] + delta[15:18])
+    return Lens(K, pad_distortion(camera.distortion) + delta[4:12], moved)
+
+
+def aim(cameras: Sequence[CameraCalibration]) -> Array:
+    """Return the point (3,) nearest to all optical axes; for parallel ones, a point 3 baselines away."""
+    normal, right = np.zeros((3, 3)), np.zeros(3)
+    for camera in cameras:
+        axis = camera.T_cam_world[2, :3]
+        across = np.eye(3) - np.outer(axis, axis)
+        normal += across
+        right += across @ camera.centre_mm
+    if np.linalg.cond(normal) < 1e4:
+        return np.asarray(np.linalg.solve(normal, right))
+    centres = np.array([camera.centre_mm for camera in cameras])
+    axis = np.mean([camera.T_cam_world[2, :3] for camera in cameras], axis=0)
+    return np.asarray(centres.mean(axis=0) + axis * max(3 * float(np.linalg.norm(np.ptp(centres, axis=0))), 100.0))
+
+
+def ball(centre_mm: Array, diameter_mm: float, across: int = 11) -> Array:
+    """Return (N, 3) points on a lattice that fills a ball evenly."""
+    axis = ((np.arange(across) + 0.5) / across - 0.5) * diameter_mm
+    lattice = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    return np.asarray(lattice[np.linalg.norm(lattice, axis=1) <= diameter_mm / 2] + centre_mm)
+
+
+def expect_accuracy(
+    cameras: Mapping[str, CameraCalibration], pods: Sequence[Sequence[str]], covariance: Covariance,
+    square_share: float, diameter_mm: float, centre_mm: Array | None = None,
+) -> Accuracy | None:  # fmt: skip
+    """Compute the expected error of points in a ball, each seen by each pod; None when no pod has two cameras.
+
+    `square_share`: standard uncertainty of the board's square, as a share of its side.
+    """
+    pods = [pod for pod in pods if len(pod) >= 2]
+    if not pods:
+        return None
+    centre = aim([cameras[name] for pod in pods for name in pod]) if centre_mm is None else centre_mm
+    distance = min(float(np.linalg.norm(cameras[name].centre_mm - centre)) for pod in pods for name in pod)
+    diameter_mm = min(diameter_mm, LARGEST_SHARE * distance)
+    points = ball(centre, diameter_mm)
+    for pod in pods:
+        for name in pod:
+            points = points[_is_near_image(cameras[name], points)]
+    if len(points) < FEWEST_POINTS:
+        return None
+    moves = [_moves(cameras, pod, covariance, points) for pod in pods]
+    seen = np.all([np.isfinite(m).all(axis=(1, 2)) for m in moves], axis=0)
+    if seen.sum() < FEWEST_POINTS:
+        return None
+    centred = points[seen] - points[seen].mean(axis=0)
+    stacked = np.concatenate([m[seen] for m in moves]).reshape(-1, moves[0].shape[2])
+    size = np.tile(centred, (len(pods), 1))
+    rigid = np.linalg.qr(_rigid_motions(size))[0]
+    free = stacked - rigid @ (rigid.T @ stacked)
+    root = _root(covariance.matrix)
+    draw = np.random.default_rng(0).standard_normal((root.shape[1], SAMPLES))
+    radius2 = float((size**2).sum(axis=1).mean())
+    own_scale = np.random.default_rng(1).standard_normal(SAMPLES) * square_share
+    errors = free @ (root @ draw) + size.reshape(-1, 1) * own_scale
+    point = np.sqrt((errors**2).reshape(-1, 3, SAMPLES).sum(axis=1).mean(axis=0))
+    scale = (size.reshape(-1) @ errors) / (radius2 * len(size))
+    step = np.full(SAMPLES, np.nan)
+    if len(pods) > 1:
+        apart = (moves[0] - moves[-1])[seen].reshape(-1, moves[0].shape[2]) @ (root @ draw)
+        step = np.sqrt((apart**2).reshape(-1, 3, SAMPLES).sum(axis=1).mean(axis=0))
+    return Accuracy(
+        centre_mm=(float(centre[0]), float(centre[1]), float(centre[2])), diameter_mm=diameter_mm,
+        point_um=_rms(point) * 1e3, point_um_95=float(np.percentile(point, 95)) * 1e3,
+        step_um=_rms(step) * 1e3, step_um_95=float(np.percentile(step, 95)) * 1e3,
+        scale_ppm=_rms(scale) * 1e6, scale_ppm_95=float(np.percentile(np.abs(scale), 95)) * 1e6,
+    )  # fmt: skip
+
+
+def _is_near_image(camera: CameraCalibration, points: Array) -> npt.NDArray[np.bool_]:
+    X = points @ camera.T_cam_world[:3, :3].T + camera.T_cam_world[:3, 3]
+    half = np.array(camera.size_px) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        image = X[:, :2] / X[:, 2:] * np.diag(camera.K)[:2] + camera.K[:2, 2]
+    return (X[:, 2] > 0) & (np.abs(image - half) < BEYOND * half).all(axis=1)
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt((values**2).mean()))
+
+
+def _root(matrix: Array) -> Array:
+    scale = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    value, vector = np.linalg.eigh(matrix / scale[:, None] / scale)
+    return np.asarray(scale[:, None] * vector * np.sqrt(np.maximum(value, 0)))
+
+
+def _rigid_motions(centred: Array) -> Array:
+    """Return (3N, 6) how points move with small shifts and turns."""
+    motions = np.zeros((len(centred), 3, 6))
+    motions[:, :, :3] = np.eye(3)
+    for axis in range(3):
+        motions[:, :, 3 + axis] = np.cross(np.eye(3)[axis], centred)
+    return motions.reshape(-1, 6)
+
+
+def _moves(
+    cameras: Mapping[str, CameraCalibration], pod: Sequence[str], covariance: Covariance, points: Array
+) -> Array:
+    """Return (N, 3, P) how triangulated points move with each parameter while their images stay where they are."""
+    lenses = [nudge(cameras[name], np.zeros(WIDTH)) for name in pod]
+    images = []
+    for lens in lenses:
+        X = points @ lens.T_cam_world[:3, :3].T + lens.T_cam_world[:3, 3]
+        images.append(to_pixels(distort(X[:, :2] / X[:, 2:], lens.distortion), lens.K))
+    rays = [_rays(lens, image) for lens, image in zip(lenses, images, strict=True)]
+    moves = np.zeros((len(points), 3, len(covariance.parameters)))
+    for column, name in enumerate(covariance.parameters):
+        owner, _, parameter = name.rpartition(".")
+        if owner not in pod:
+            continue
+        at, j = list(pod).index(owner), PARAMETERS.index(parameter)
+        sides = []
+        for sign in (1, -1):
+            delta = np.zeros(WIDTH)
+            delta[j] = sign * STEPS[j]
+            moved_lenses, moved_rays = list(lenses), list(rays)
+            moved_lenses[at] = nudge(lenses[at], delta)
+            if j < POSE.start:
+                moved_rays[at] = _rays(moved_lenses[at], images[at])
+            sides.append(triangulate_rays(moved_lenses, np.stack(moved_rays))[0])
+        moves[:, :, column] = (sides[0] - sides[1]) / (2 * STEPS[j])
+    return moves
+
+
+def _rays(lens: Lens, image: Array) -> Array:
+    return undistort((image - lens.K[:2, 2]) / np.array([lens.K[0, 0], lens.K[1, 1]]), lens.distortion)

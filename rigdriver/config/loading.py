@@ -1,0 +1,109 @@
+"""Reading a rig file: from a path or a text to a checked `RigConfig`, or to one error with all findings.
+
+In: a path, or a text and the folder where its relative paths start. Out: a `RigConfig`. Each finding names key, value,
+bound and line. Not here: the tables and their bounds (see models.py).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from rigdriver.config.models import RigConfig, dotted
+from rigdriver.config.toml_lines import KeyPath, key_lines
+from rigdriver.errors import ConfigError
+
+
+def load(path: Path) -> RigConfig:
+    """Read and check a rig file.
+
+    Raises:
+        ConfigError: the file cannot be read, is no TOML, or says something impossible; every finding is named.
+    """
+    return parse(read_text(path), str(path), path.parent)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a rig file. ConfigError when it cannot be read or is no UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read: {exc.strerror}; name an existing rig file") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path}: is not UTF-8 text (byte {exc.start}); save it as UTF-8") from exc
+
+
+def parse(text: str, origin: str, folder: Path) -> RigConfig:
+    """Check the text of a rig file; `folder` is where its relative paths start."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"{origin}: is no TOML: {exc}") from exc
+    try:
+        config = RigConfig.model_validate(table)
+    except ValidationError as exc:
+        raise ConfigError(_explain(exc, origin, key_lines(text))) from exc
+    return _from_folder(config, folder)
+
+
+def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
+    """Return the configuration with its relative paths made to start at the rig file's folder."""
+    producers = tuple((folder / p).resolve() for p in config.genicam.producers)
+    log = None if config.light.log is None else (folder / config.light.log).resolve()
+    calibration = None if config.calibration is None else (folder / config.calibration).resolve()
+    timebase = None if config.timebase is None else (folder / config.timebase).resolve()
+    tests = None if config.acceptance.history is None else (folder / config.acceptance.history).resolve()
+    return config.model_copy(
+        update={
+            "genicam": config.genicam.model_copy(update={"producers": producers}),
+            "light": config.light.model_copy(update={"log": log}),
+            "acceptance": config.acceptance.model_copy(update={"history": tests}),
+            "calibration": calibration,
+            "timebase": timebase,
+        }
+    )
+
+
+def _explain(exc: ValidationError, origin: str, lines: Mapping[KeyPath, int]) -> str:
+    errors = exc.errors(include_url=False)
+    # A list whose elements are wrong is reported as too short, too; that is no finding of its own.
+    faulty = {error["loc"][:-n] for error in errors for n in range(1, len(error["loc"]))}
+    findings = (
+        _finding(error, origin, lines) for error in errors if error["type"] != "too_short" or error["loc"] not in faulty
+    )
+    return "\n".join(dict.fromkeys(findings))
+
+
+def _finding(error: Mapping[str, Any], origin: str, lines: Mapping[KeyPath, int]) -> str:
+    path: KeyPath = tuple(error["loc"])
+    bounds: Mapping[str, Any] = error.get("ctx", {})
+    seen = error.get("input")
+    if error["type"] == "whole_file":
+        path, seen = bounds["path"], bounds["seen"]
+    elif "features" in path:
+        path = path[: path.index("features") + 2]  # what follows names the kinds of value that were tried
+    told = f" = {seen!r}" if isinstance(seen, bool | int | float | str) and error["type"] != "missing" else ""
+    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+    expected = _expected(error["type"], bounds, error["msg"], path)
+    return f"{origin}{f' line {line}' if line else ''}: {dotted(path)}{told}: {expected}"
+
+
+def _expected(kind: str, bounds: Mapping[str, Any], message: str, path: KeyPath) -> str:
+    """Say in the user's words what would be right."""
+    if "features" in path:
+        return "expected true, false, a number or a text"
+    special = {
+        "extra_forbidden": "unknown key; remove it or correct its spelling",
+        "missing": "is missing; add it",
+        "string_pattern_mismatch": "expected a letter, then letters, digits, _ or -, 40 at most",
+        "string_too_short": "expected a text that is not empty",
+        "tuple_type": "expected a list in [ ]",
+        "too_short": f"expected at least {bounds.get('min_length')} of them",
+        "too_long": f"expected at most {bounds.get('max_length')} of them",
+        "model_type": "expected a table",
+    }
+    return special.get(kind, message.replace("Input should be", "expected"))

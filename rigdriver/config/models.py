@@ -1,0 +1,247 @@
+"""The tables of a rig file: every key, its type, its bounds and its default.
+
+In: values as TOML gives them. Out: a frozen `RigConfig`, or a refusal by pydantic. The models check what the text alone
+can show. Not here: reading files (see loading.py), and what the devices can really do (see rigdriver.schedule.limits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from rigdriver.config.toml_lines import KeyPath
+from rigdriver.errors import ConfigError
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
+FeatureValue = bool | int | float | str
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class BoxConfig(_Table):
+    """The serial trigger box."""
+
+    url: str = Field(min_length=1)
+    """pyserial URL or device: `/dev/ttyACM0`, `COM3`, `socket://host:port`, `spy:///dev/ttyACM0`."""
+    reply_timeout_s: float = Field(default=0.5, gt=0, le=10)
+    watchdog_s: float = Field(default=0.5, ge=0.01, le=2)
+    """Silence of this computer after which the box turns light and triggers off."""
+
+
+class GenicamConfig(_Table):
+    """The GenTL producers, and the process that holds the cameras."""
+
+    producers: Annotated[tuple[Annotated[Path, Field(strict=False)], ...], Field(min_length=1, strict=False)]
+    """Paths of `.cti` files; relative ones start at the rig file's folder."""
+    open_timeout_s: float = Field(default=30, gt=0, le=300)
+    command_timeout_s: float = Field(default=5, gt=0, le=60)
+    """Longest time that one command of a producer may take; after it, the producer counts as hung."""
+    buffers: int = Field(default=8, ge=3, le=256)
+    """Buffers queued at each camera's stream, so that frames find one while the camera process is busy."""
+    frame_slots: int = Field(default=16, ge=4, le=256)
+    """Frames per camera that wait for, or are held by, the application; more than half of them are held by copies."""
+
+
+class CameraConfig(_Table):
+    """One camera, known by `name` everywhere and by `serial` on the bus."""
+
+    name: Name
+    serial: str = Field(min_length=1, max_length=64)
+    role: Literal["geometry", "texture"] = "geometry"
+    pod: Name = "main"
+    output: int = Field(ge=0, le=15)
+    """Box output that triggers the camera."""
+    input: int | None = Field(default=None, ge=0, le=7)
+    """Box input that the exposure-active line feeds; leave it out when the line is not wired (weaker proof)."""
+    latency_us: float = Field(default=20, ge=0, le=100_000)
+    """Typical time from trigger edge to exposure start, from the camera's data sheet."""
+    jitter_us: float = Field(default=10, ge=0, le=10_000)
+    """Largest deviation from that latency."""
+    exposure_us: float | None = Field(default=None, gt=0, le=10_000_000)
+    """Exposure of this camera; when left out, the schedule's exposure for its role."""
+    max_rate_hz: float | None = Field(default=None, gt=0, le=10_000)
+    """Fastest rate that the camera follows; when left out, the camera's own ResultingFrameRate."""
+    link: Name | None = None
+    """Name of the host controller that the camera shares with others, one of `[[links]]`."""
+    features: Mapping[str, FeatureValue] = Field(default_factory=dict)
+    """SFNC features to write and read back: `PixelFormat = "Mono8"`, `Gain = 3.0`."""
+
+
+class LinkConfig(_Table):
+    """A host controller or network port, and what it carries."""
+
+    name: Name
+    megabytes_per_s: float = Field(gt=0, le=100_000)
+    """Sustained rate, as measured: 380 for one USB3 controller, 115 for gigabit Ethernet."""
+
+
+class LampConfig(_Table):
+    """One projector strobe or flash."""
+
+    name: Name
+    kind: Literal["pattern", "white"]
+    pod: Name = "main"
+    output: int = Field(ge=0, le=15)
+    max_pulse_width_us: float | None = Field(default=None, gt=0, le=1_000_000)
+    """Longest emission that the lamp itself stands; the light limits hold too."""
+    max_duty: float | None = Field(default=None, gt=0, le=1)
+    radiant_power_w: float | None = Field(default=None, gt=0, le=10_000)
+    """Emitted power while it is lit; with it, energy and dose are checked and logged."""
+
+
+class ScheduleConfig(_Table):
+    """What happens in one pulse: texture cameras expose under white light after geometry cameras did under pattern."""
+
+    mode: Literal["box", "software", "free", "external"] = "box"
+    """`box`: the trigger box owns all timing, frame sets are proved. For benches without a box, all unproved:
+    `software` (this computer commands each exposure), `free` (cameras run by themselves), `external` (their lines)."""
+    rate_hz: float = Field(default=10, gt=0, le=1000)
+    geometry_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
+    texture_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
+    texture_gap_us: float = Field(default=500, ge=0, le=1_000_000)
+    """Dark time between the last geometry exposure and the first texture exposure."""
+    interleave_pods: bool = False
+    """Give each pod its own pattern light in turn, so that no pod sees the other's pattern."""
+    trigger_width_us: float = Field(default=100, ge=1, le=100_000)
+    guard_us: float = Field(default=50, ge=0, le=10_000)
+    """Time by which a strobe starts after the last exposure has started, and ends before the first exposure ends."""
+    disk_megabytes_per_s: float | None = Field(default=None, gt=0, le=100_000)
+    """Rate that the disk sustains; when it is given, the data rate of recording every frame is checked against it."""
+
+
+class LightConfig(_Table):
+    """Limits on flashing light; the box enforces them too, and its own hard limits are above them."""
+
+    max_train_pulses: int = Field(default=100, ge=1)
+    """Flashes in a row; 100 is ten seconds at 10 Hz."""
+    min_train_pause_s: float = Field(default=5, ge=0, le=400)
+    max_session_pulses: int = Field(default=3000, ge=1)
+    max_pulse_width_us: float = Field(default=2000, gt=0)
+    max_duty: float = Field(default=0.05, gt=0, le=1)
+    max_rate_hz: float = Field(default=15, gt=0, le=1000)
+    max_pulse_energy_mj: float | None = Field(default=None, gt=0)
+    """Largest emitted energy of one lamp's pulse; checked for lamps with radiant_power_w."""
+    max_run_energy_j: float | None = Field(default=None, gt=0)
+    """Largest emitted energy of all lamps in one run; checked for lamps with radiant_power_w."""
+    log: Annotated[Path | None, Field(strict=False)] = None
+    """File to which every light emission is appended, one JSON line each; relative to the rig file's folder."""
+
+
+class SyncConfig(_Table):
+    """Limits of what counts as synchronous."""
+
+    tolerance_us: float = Field(default=100, gt=0, le=10_000)
+    """Largest deviation of a camera time stamp, mapped to the box clock, from its exposure start."""
+    max_skew_us: float = Field(default=100, gt=0, le=10_000)
+    """Largest spread of the exposure starts (each minus its planned trigger)."""
+    gap_timeout_s: float = Field(default=1.0, gt=0, le=60)
+    """Time after its pulse at which a missing frame becomes a gap."""
+    wait_for_close: bool = False
+    """Whether every frame set is held until its period is over: an unexpected edge that comes after the frames is then
+    reported in its own frame set; this costs up to one period of latency."""
+
+
+class RunConfig(_Table):
+    """Behaviour of a run towards its consumer."""
+
+    queue_frame_sets: int = Field(default=8, ge=1, le=1024)
+    on_gap: Literal["continue", "retry", "stop"] = "continue"
+    """`continue`: hand frame sets with gaps out too; `retry`: leave them out and pulse on until as many complete ones
+    have come as were asked for; `stop`: end the run with an error after the first one."""
+    slow_consumer: Literal["drop_oldest", "block"] = "block"
+    """`block`: keep everything until the cameras' slots are used up (then `NO_SLOT` gaps); `drop_oldest`: drop whole
+    frame sets, counted."""
+
+
+class AcceptanceConfig(_Table):
+    """Largest permissible values of the acceptance test (`rigdriver verify`), and whether measuring waits for it."""
+
+    probing_form_um: float = Field(default=80, gt=0)
+    probing_size_um: float = Field(default=40, gt=0)
+    spacing_um: float = Field(default=20, gt=0)
+    flatness_um: float = Field(default=100, gt=0)
+    history: Annotated[Path | None, Field(strict=False)] = None
+    """File of the tests so far, relative to the rig file's folder; when left out, `acceptance/history.jsonl` where the
+    driver is started."""
+    lock_days: float | None = Field(default=None, gt=0)
+    """Largest age of the last test: `rigdriver reconstruct` refuses when it is older or failed. None: no check."""
+
+
+class RigConfig(_Table):
+    """The whole rig file."""
+
+    name: Name
+    box: BoxConfig | None = None
+    """Table of the trigger box; needed unless schedule.mode is one without a box."""
+    genicam: GenicamConfig
+    cameras: Annotated[tuple[CameraConfig, ...], Field(min_length=1, max_length=12, strict=False)]
+    lamps: Annotated[tuple[LampConfig, ...], Field(max_length=8, strict=False)] = ()
+    links: Annotated[tuple[LinkConfig, ...], Field(max_length=12, strict=False)] = ()
+    schedule: ScheduleConfig = ScheduleConfig()
+    light: LightConfig = LightConfig()
+    sync: SyncConfig = SyncConfig()
+    run: RunConfig = RunConfig()
+    acceptance: AcceptanceConfig = AcceptanceConfig()
+    calibration: Annotated[Path | None, Field(strict=False)] = None
+    """Calibration file of the cameras, relative to the rig file's folder; the self-test checks whether it fits."""
+    timebase: Annotated[Path | None, Field(strict=False)] = None
+    """Page in which a simulated rig publishes the host's time and waits for the driver (timebase.py); only its own rig
+    file names it. Without it, time is this computer's."""
+
+    @model_validator(mode="after")
+    def _names_and_lines_are_unique(self) -> Self:
+        cameras: list[tuple[KeyPath, CameraConfig]] = [(("cameras", n), c) for n, c in enumerate(self.cameras)]
+        lamps: list[tuple[KeyPath, LampConfig]] = [(("lamps", n), lamp) for n, lamp in enumerate(self.lamps)]
+        devices: list[tuple[KeyPath, CameraConfig | LampConfig]] = [*cameras, *lamps]
+        if self.box is None and self.schedule.mode == "box":
+            expected = "is missing; add a [box] with its url, or set schedule.mode for a bench without"
+            raise whole_file_finding(("box",), None, expected)
+        _refuse_twice("name", [(key, d.name) for key, d in devices])
+        _refuse_twice("serial", [(key, c.serial) for key, c in cameras])
+        _refuse_twice("output", [(key, d.output) for key, d in devices])
+        _refuse_twice("input", [(key, c.input) for key, c in cameras if c.input is not None])
+        _refuse_twice("name", [(("links", n), link.name) for n, link in enumerate(self.links)])
+        known = [link.name for link in self.links]
+        for key, c in cameras:
+            if c.link is not None and c.link not in known:
+                expected = f"expected one of [[links]]: {', '.join(known) or 'none yet'}"
+                raise whole_file_finding((*key, "link"), c.link, expected)
+        return self
+
+    def required_box(self) -> BoxConfig:
+        """Return the box's table. ConfigError on a bench without one."""
+        if self.box is None:
+            raise ConfigError(f"rig {self.name}: has no trigger box (schedule.mode = {self.schedule.mode!r})")
+        return self.box
+
+    def camera(self, name: str) -> CameraConfig:
+        """Return the camera of that name. KeyError when there is none."""
+        for camera in self.cameras:
+            if camera.name == name:
+                return camera
+        raise KeyError(name)
+
+
+def _refuse_twice(field: str, values: list[tuple[KeyPath, str | int]]) -> None:
+    seen: dict[str | int, KeyPath] = {}
+    for key, value in values:
+        if value in seen:
+            first = dotted((*seen[value], field))
+            raise whole_file_finding((*key, field), value, f"already used by {first}; give each its own")
+        seen[value] = key
+
+
+def whole_file_finding(path: KeyPath, seen: object, expected: str) -> PydanticCustomError:
+    """Return a finding on a key that is wrong only beside other keys; loading.py makes the sentence."""
+    return PydanticCustomError("whole_file", "{expected}", {"path": path, "seen": seen, "expected": expected})
+
+
+def dotted(path: KeyPath) -> str:
+    """Return a key as findings name it: `cameras.0.output`."""
+    return ".".join(str(part) for part in path)
