@@ -40,9 +40,9 @@ from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.detect import detect
 from rigdriver.calibration.observations import from_detections
 from rigdriver.calibration.solve import CameraIdentity, SolveOptions, solve
+from rigdriver.stereo.geometry.rectify import PairGeometry
 from rigdriver.stereo.images import PairImages
 from rigdriver.stereo.reconstruct import CellReconstructor
-from rigdriver.stereo.rectify import PairGeometry
 from rigdriver_sim.scene.offline import RenderPlan, render_image
 from rigdriver_sim.scene.render import Renderer
 from rigdriver_sim.scene.spec import parse_scene

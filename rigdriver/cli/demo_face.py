@@ -25,7 +25,7 @@ from rigdriver.frames import FrameSet
 
 if TYPE_CHECKING:
     from rigdriver.stereo.cloud import PointCloud
-    from rigdriver.stereo.mesh import SurfaceMesh
+    from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 _HEIGHT_PX = 640
@@ -49,11 +49,11 @@ class Shot:
 def measure_face(shot: Shot, scenario: str, out: Path) -> bool | None:
     """Measure, draw, tell; whether it is as good as it must be. None when there is nothing to measure."""
     with undisturbed():
-        from rigdriver.stereo.files import write_cloud, write_mesh  # noqa: PLC0415  compiled code is slow to import
-        from rigdriver.stereo.mesh import make_mesh  # noqa: PLC0415
-        from rigdriver.stereo.pictures import up_of  # noqa: PLC0415
+        from rigdriver.stereo.mesh.files import write_cloud, write_mesh  # noqa: PLC0415  compiled code is slow to import
+        from rigdriver.stereo.mesh.pictures import up_of  # noqa: PLC0415
+        from rigdriver.stereo.mesh.solid import close_for_printing  # noqa: PLC0415
+        from rigdriver.stereo.mesh.surface_mesh import make_mesh  # noqa: PLC0415
         from rigdriver.stereo.reconstruct import CellReconstructor  # noqa: PLC0415
-        from rigdriver.stereo.solid import close_for_printing  # noqa: PLC0415
 
     folder = out / "face"
     shutil.rmtree(folder, ignore_errors=True)
@@ -93,7 +93,7 @@ def _score(shot: Shot, scenario: str, out: Path, folder: Path) -> tuple[dict[str
 def _draw(mesh: SurfaceMesh, error_um: npt.NDArray[np.float32], up: npt.NDArray[np.float64], sheet: Path) -> None:
     import cv2  # noqa: PLC0415  `rigdriver --help` does without
 
-    from rigdriver.stereo.pictures import draw_map, draw_shaded, side_by_side  # noqa: PLC0415
+    from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, side_by_side  # noqa: PLC0415
 
     sigma_um = 1e3 * mesh.sigma_mm
     top = max(float(np.ceil(np.percentile(sigma_um, 95) / 10) * 10), 10.0)

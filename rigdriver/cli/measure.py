@@ -22,7 +22,7 @@ from rigdriver.errors import UsageError
 
 if TYPE_CHECKING:
     from rigdriver.stereo.measure import Quantity
-    from rigdriver.stereo.mesh import SurfaceMesh
+    from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 
 @verb
@@ -51,7 +51,6 @@ def measure(  # noqa: PLR0913, PLR0917
     json: JsonOption = False,
 ) -> int:
     """Measure on a mesh, with uncertainty."""
-    from rigdriver.stereo.files import read_mesh  # noqa: PLC0415  compiled code is slow to import
     from rigdriver.stereo.measure import (  # noqa: PLC0415
         area_of,
         distance_along,
@@ -60,6 +59,7 @@ def measure(  # noqa: PLR0913, PLR0917
         section_of,
         volume_of,
     )
+    from rigdriver.stereo.mesh.files import read_mesh  # noqa: PLC0415  compiled code is slow to import
 
     if picture and not other:
         raise UsageError("--picture draws the deviation to another mesh; name that with --to")
@@ -113,7 +113,7 @@ def _write_lines(path: Path, drawn: Mapping[str, np.ndarray[tuple[int, ...], np.
 
 def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dict[str, Quantity]:
     from rigdriver.stereo.measure import Quantity, deviations  # noqa: PLC0415  compiled code is slow to import
-    from rigdriver.stereo.pictures import draw_map  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.stereo.mesh.pictures import draw_map  # noqa: PLC0415  compiled code is slow to import
 
     off, sigma = deviations(mesh, other)
     known = np.isfinite(off)

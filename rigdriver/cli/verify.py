@@ -30,7 +30,7 @@ from rigdriver.schedule.white_light import MAX_RATE_HZ
 from rigdriver.sources import resolve
 
 if TYPE_CHECKING:
-    from rigdriver.stereo.acceptance import Acceptance
+    from rigdriver.acceptance.judge import Acceptance
     from rigdriver.stereo.reconstruct import CellReconstructor
 
 
@@ -160,14 +160,14 @@ def _from_folder(
 
 
 def _judged(rig: str, calibration: str, gallery: Gallery, limits: AcceptanceConfig) -> Acceptance:
-    from rigdriver.stereo.acceptance import judge  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.acceptance.judge import judge  # noqa: PLC0415  compiled code is slow to import
 
     return judge(rig, calibration, gallery.bars, gallery.plates, limits, datetime.now(UTC))
 
 
 def _written(done: Acceptance, out: Path, history: Path, gallery: Gallery) -> Path:
-    from rigdriver.stereo.acceptance import append_history, read_history  # noqa: PLC0415  compiled code is slow to import
-    from rigdriver.stereo.acceptance_page import report_html  # noqa: PLC0415
+    from rigdriver.acceptance.judge import append_history, read_history  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.acceptance.page import report_html  # noqa: PLC0415
 
     tests = [*(test for test in read_history(history) if test.rig == done.rig), done]
     out.mkdir(parents=True, exist_ok=True)

@@ -30,11 +30,11 @@ from rigdriver.rig import Rig
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rigdriver.stereo.artefacts import BallBarResult, PlateResult
+    from rigdriver.acceptance.artefacts import BallBarResult, PlateResult
+    from rigdriver.acceptance.positions import Positions
     from rigdriver.stereo.cloud import PointCloud
-    from rigdriver.stereo.positions import Positions
+    from rigdriver.stereo.geometry.surface import Surface
     from rigdriver.stereo.reconstruct import CellReconstructor
-    from rigdriver.stereo.surface import Surface
 
 PICTURE_PX = 200
 MAP_UM = 100.0
@@ -51,7 +51,7 @@ class Certificate:
 
     def measure(self, artefact: str, cloud: PointCloud) -> BallBarResult | PlateResult:
         """Measure one position. UsageError when the artefact is not there."""
-        from rigdriver.stereo.artefacts import measure_ball_bar, measure_plate  # noqa: PLC0415  slow to import
+        from rigdriver.acceptance.artefacts import measure_ball_bar, measure_plate  # noqa: PLC0415  slow to import
 
         if artefact == BALL_BAR:
             return measure_ball_bar(cloud, self.diameter_mm, self.spacing_mm)
@@ -71,9 +71,9 @@ class Gallery:
         calibration: RigCalibration,
     ) -> None:  # fmt: skip
         """Keep a position and draw how far its points lie off the fitted shape."""
-        from rigdriver.stereo.artefacts import BallBarResult  # noqa: PLC0415  compiled code is slow to import
-        from rigdriver.stereo.mesh import make_mesh  # noqa: PLC0415
-        from rigdriver.stereo.pictures import draw_map, up_of  # noqa: PLC0415
+        from rigdriver.acceptance.artefacts import BallBarResult  # noqa: PLC0415  compiled code is slow to import
+        from rigdriver.stereo.mesh.pictures import draw_map, up_of  # noqa: PLC0415
+        from rigdriver.stereo.mesh.surface_mesh import make_mesh  # noqa: PLC0415
 
         if isinstance(result, BallBarResult):
             self.bars.append(result)
@@ -91,8 +91,8 @@ def load_tools() -> None:
 
     Loading scipy stops all threads for some 0.6 s, and the box's watchdog, which one of them feeds, waits 0.5 s.
     """
-    for name in ("artefacts", "mesh", "pictures", "positions"):
-        importlib.import_module(f"rigdriver.stereo.{name}")
+    for name in ("acceptance.artefacts", "acceptance.positions", "stereo.mesh.surface_mesh", "stereo.mesh.pictures"):
+        importlib.import_module(f"rigdriver.{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def take_live(
     Raises:
         UsageError: no new position came for so long; the reason that lasted is told.
     """
-    from rigdriver.stereo.positions import Positions  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.acceptance.positions import Positions  # noqa: PLC0415  compiled code is slow to import
 
     folder = out / artefact
     if (folder / "proofs.csv").exists():

@@ -15,7 +15,7 @@ import numpy as np
 
 from rigdriver.calibration.folder import list_images
 from rigdriver.errors import UsageError
-from rigdriver.stereo.rectify import Image
+from rigdriver.stereo.geometry.rectify import Image
 
 
 class ImageFolder:

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver.stereo.rectify import EDGE_PX, Image, PairGeometry
-from rigdriver.stereo.resample import NODE_PX, lit_spans, resample
+from rigdriver.stereo.geometry.rectify import EDGE_PX, Image, PairGeometry
+from rigdriver.stereo.geometry.resample import NODE_PX, lit_spans, resample
 
 Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]

@@ -18,7 +18,7 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from rigdriver.errors import UsageError
-from rigdriver.stereo.mesh import SurfaceMesh
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 Array = npt.NDArray[np.float64]
 

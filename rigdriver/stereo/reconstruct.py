@@ -21,14 +21,14 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
 from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
-from rigdriver.stereo.dense import fill_points, plan_points
-from rigdriver.stereo.fuse import fuse
+from rigdriver.stereo.geometry.rectify import Image, PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
+from rigdriver.stereo.geometry.surface import Surface, find_patches, flat_surface, make_surface, numbers_of
 from rigdriver.stereo.images import PairImages
-from rigdriver.stereo.match import Matcher, MatchSettings
-from rigdriver.stereo.rectify import Image, PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
-from rigdriver.stereo.rows import row_residual
-from rigdriver.stereo.screen import ScreenSettings, screen
-from rigdriver.stereo.surface import Surface, find_patches, flat_surface, make_surface, numbers_of
+from rigdriver.stereo.match.cell_matcher import Matcher, MatchSettings
+from rigdriver.stereo.match.rows import row_residual
+from rigdriver.stereo.match.screen import ScreenSettings, screen
+from rigdriver.stereo.mesh.dense import fill_points, plan_points
+from rigdriver.stereo.mesh.fuse import fuse
 
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]

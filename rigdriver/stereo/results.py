@@ -23,14 +23,14 @@ import numpy.typing as npt
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
 from rigdriver.stereo.cloud import PointCloud
-from rigdriver.stereo.files import MESH_SUFFIXES, write_cloud, write_mesh
+from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.measure import deviations
-from rigdriver.stereo.mesh import SurfaceMesh, make_mesh
-from rigdriver.stereo.pictures import draw_map, draw_shaded, up_of
-from rigdriver.stereo.sequence import PointSequence, write_tracks
-from rigdriver.stereo.solid import close_for_printing
-from rigdriver.stereo.surface import Surface
-from rigdriver.stereo.texture import Pixels
+from rigdriver.stereo.mesh.files import MESH_SUFFIXES, write_cloud, write_mesh
+from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, up_of
+from rigdriver.stereo.mesh.sequence import PointSequence, write_tracks
+from rigdriver.stereo.mesh.solid import close_for_printing
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
+from rigdriver.stereo.mesh.texture import Pixels
 
 CLOUDS_WAITING = 16
 """Clouds that may wait for the disk; then measuring waits, too."""

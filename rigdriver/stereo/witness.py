@@ -18,12 +18,12 @@ from rigdriver.calibration.evidence import Observation, PairMatches, SurfaceStep
 from rigdriver.calibration.project import distort, to_pixels
 from rigdriver.frames import FrameSet
 from rigdriver.stereo.cells import CELL_PX, MIDDLE_PX
+from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
 from rigdriver.stereo.images import PairImages
-from rigdriver.stereo.match import Matcher
+from rigdriver.stereo.match.cell_matcher import Matcher
+from rigdriver.stereo.match.rows import BLOCK_CELLS, block_shifts
+from rigdriver.stereo.match.screen import screen
 from rigdriver.stereo.reconstruct import StereoSettings
-from rigdriver.stereo.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
-from rigdriver.stereo.rows import BLOCK_CELLS, block_shifts
-from rigdriver.stereo.screen import screen
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]

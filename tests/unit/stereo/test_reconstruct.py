@@ -10,8 +10,8 @@ import pytest
 
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.errors import CalibrationMismatch
+from rigdriver.stereo.geometry.rectify import WorkingVolume
 from rigdriver.stereo.reconstruct import CellReconstructor, reconstruct
-from rigdriver.stereo.rectify import WorkingVolume
 
 # 640 x 480: 0.47 mm and 1.35 mm of depth a pixel, so 0.02 px are 27 um.
 MEDIAN_UM, RMS_UM = 40.0, 140.0

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.stereo.cells import CELL_PX, CORRELATION, QUALITIES, Limits
-from rigdriver.stereo.coarse import LEVELS, make_pyramid, match_coarse
-from rigdriver.stereo.field import find_spans, fit_planes, refine, settle, sharpen
-from rigdriver.stereo.grow import grow_field
-from rigdriver.stereo.products import COUNT, MID, SUMS
-from rigdriver.stereo.step import take_step
-from rigdriver.stereo.windows import TAPS
+from rigdriver.stereo.match.coarse import LEVELS, make_pyramid, match_coarse
+from rigdriver.stereo.match.field import find_spans, fit_planes, refine, settle, sharpen
+from rigdriver.stereo.match.grow import grow_field
+from rigdriver.stereo.match.products import COUNT, MID, SUMS
+from rigdriver.stereo.match.step import take_step
+from rigdriver.stereo.match.windows import TAPS
 
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]

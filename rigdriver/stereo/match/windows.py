@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rigdriver.stereo.cells import CELL_PX, CONTRAST, CORRELATION, FULLNESS, GAIN, OFFSET, SIGMA
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.products import BLOCK, G2, GL, GR, SUMS, G, L
+from rigdriver.stereo.match.products import BLOCK, G2, GL, GR, SUMS, G, L
 
 Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.stereo.mesh import SurfaceMesh
-from rigdriver.stereo.ply import write_rows
-from rigdriver.stereo.texture import Pixels, to_rgb
-from rigdriver.stereo.track import track
+from rigdriver.stereo.mesh.ply import write_rows
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
+from rigdriver.stereo.mesh.texture import Pixels, to_rgb
+from rigdriver.stereo.mesh.track import track
 
 Array = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from rigdriver.acceptance.artefacts import measure_ball_bar, measure_plate
+from rigdriver.acceptance.judge import append_history, check_lock, judge, read_history
+from rigdriver.acceptance.page import report_html
 from rigdriver.config import AcceptanceConfig
 from rigdriver.errors import UsageError
-from rigdriver.stereo.acceptance import append_history, check_lock, judge, read_history
-from rigdriver.stereo.acceptance_page import report_html
-from rigdriver.stereo.artefacts import measure_ball_bar, measure_plate
 from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.reconstruct import reconstruct
 

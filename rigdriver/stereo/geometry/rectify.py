@@ -18,7 +18,7 @@ import numpy.typing as npt
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.project import distort, to_pixels
 from rigdriver.errors import CalibrationMismatch
-from rigdriver.stereo.resample import NODE_PX
+from rigdriver.stereo.geometry.resample import NODE_PX
 
 Array = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rigdriver.stereo.cloud import PointCloud
-from rigdriver.stereo.files import write_cloud
+from rigdriver.stereo.mesh.files import write_cloud
 
 
 def test_half_a_cloud_is_removed_and_its_file_named(tmp_path, monkeypatch):

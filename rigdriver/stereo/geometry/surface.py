@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.stereo.cells import SIGMA
+from rigdriver.stereo.geometry.rectify import PairGeometry
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.rectify import PairGeometry
 
 Array = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]

@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.geometry.surface import normal_at
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.surface import normal_at
 
 Array = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]

@@ -14,7 +14,7 @@ import scipy.ndimage
 import trimesh
 
 from rigdriver.errors import UsageError
-from rigdriver.stereo.mesh import SurfaceMesh
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 Array = npt.NDArray[np.float64]
 

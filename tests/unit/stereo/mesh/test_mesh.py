@@ -9,11 +9,11 @@ import pytest
 import trimesh
 
 from rigdriver.errors import UsageError
-from rigdriver.stereo.files import write_cloud, write_mesh
-from rigdriver.stereo.mesh import make_mesh
-from rigdriver.stereo.pictures import draw_map, draw_shaded
+from rigdriver.stereo.mesh.files import write_cloud, write_mesh
+from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded
+from rigdriver.stereo.mesh.solid import close_for_printing
+from rigdriver.stereo.mesh.surface_mesh import make_mesh
 from rigdriver.stereo.reconstruct import CellReconstructor
-from rigdriver.stereo.solid import close_for_printing
 
 
 @pytest.fixture(scope="module")

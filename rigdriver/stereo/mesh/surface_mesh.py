@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
-from rigdriver.stereo.fuse import find_worse, pod_weights
+from rigdriver.stereo.geometry.surface import Surface, cell_points, find_patches
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.surface import Surface, cell_points, find_patches
-from rigdriver.stereo.texture import Pixels, atlas_of, colours_at, places_in_atlas, texture_cameras, to_rgb
+from rigdriver.stereo.mesh.fuse import find_worse, pod_weights
+from rigdriver.stereo.mesh.texture import Pixels, atlas_of, colours_at, places_in_atlas, texture_cameras, to_rgb
 
 Array = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver.stereo.acceptance import Acceptance, Characteristic
+from rigdriver.acceptance.judge import Acceptance, Characteristic
 
 GOOD, BAD, LINE = "#17692b", "#b3141d", "#2a5d9f"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rigdriver.stereo.positions import Positions
+from rigdriver.acceptance.positions import Positions
 
 
 @dataclass

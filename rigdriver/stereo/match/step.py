@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from rigdriver.stereo.cells import CORRELATION, FULLNESS, Limits
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.products import COUNT, sum_rows
-from rigdriver.stereo.windows import REACH, solve_rows
+from rigdriver.stereo.match.products import COUNT, sum_rows
+from rigdriver.stereo.match.windows import REACH, solve_rows
 
 Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import trimesh
 
-from rigdriver.stereo.mesh import make_mesh
+from rigdriver.stereo.mesh.sequence import PointSequence, write_tracks
+from rigdriver.stereo.mesh.surface_mesh import make_mesh
 from rigdriver.stereo.reconstruct import CellReconstructor
-from rigdriver.stereo.sequence import PointSequence, write_tracks
 
 TABLE = {"kind": "head", "seed": 23, "motion": {"sway_mm": 5.0, "period_s": 4.0}}
 

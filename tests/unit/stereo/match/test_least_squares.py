@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from rigdriver.stereo.cells import QUALITIES, Limits
-from rigdriver.stereo.field import settle, sharpen
-from rigdriver.stereo.grow import grow_field
-from rigdriver.stereo.products import COUNT, LL, LR, MID, RR, SUMS, G, L, R, sum_cells, sum_rows
-from rigdriver.stereo.step import take_step
-from rigdriver.stereo.windows import TAPS
+from rigdriver.stereo.match.field import settle, sharpen
+from rigdriver.stereo.match.grow import grow_field
+from rigdriver.stereo.match.products import COUNT, LL, LR, MID, RR, SUMS, G, L, R, sum_cells, sum_rows
+from rigdriver.stereo.match.step import take_step
+from rigdriver.stereo.match.windows import TAPS
 
 ROWS, COLUMNS = 24, 40
 SIZE = (4 * ROWS, 4 * COLUMNS)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from rigdriver.stereo.cells import CELL_PX, CORRELATION, FULLNESS, SIGMA
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.match import Matches
+from rigdriver.stereo.match.cell_matcher import Matches
 
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.mesh import SurfaceMesh
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 Array = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.stereo.geometry.surface import Surface, normal_at, numbers_of
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.surface import Surface, normal_at, numbers_of
 
 Array = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]

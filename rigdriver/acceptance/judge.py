@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rigdriver.acceptance.artefacts import BallBarResult, PlateResult
 from rigdriver.config import AcceptanceConfig
 from rigdriver.errors import UsageError
-from rigdriver.stereo.artefacts import BallBarResult, PlateResult
 
 
 @dataclass(frozen=True, slots=True)

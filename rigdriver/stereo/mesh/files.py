@@ -15,8 +15,8 @@ from PIL import Image as PictureFile
 
 from rigdriver.errors import UsageError
 from rigdriver.stereo.cloud import PointCloud
-from rigdriver.stereo.mesh import SurfaceMesh
-from rigdriver.stereo.ply import write_rows
+from rigdriver.stereo.mesh.ply import write_rows
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 MESH_SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl")
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from rigdriver.stereo.cells import GAIN, OFFSET
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.products import MID
+from rigdriver.stereo.match.products import MID
 
 Floats32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]

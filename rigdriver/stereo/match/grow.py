@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.stereo.cells import CELL_PX, CORRELATION, FULLNESS, QUALITIES, Limits
-from rigdriver.stereo.field import LEAST_SPREAD
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.products import BLOCK, COUNT, SUMS, sum_cells
-from rigdriver.stereo.step import STEEPER
-from rigdriver.stereo.windows import REACH, WINDOWS, solve_block
+from rigdriver.stereo.match.field import LEAST_SPREAD
+from rigdriver.stereo.match.products import BLOCK, COUNT, SUMS, sum_cells
+from rigdriver.stereo.match.step import STEEPER
+from rigdriver.stereo.match.windows import REACH, WINDOWS, solve_block
 
 Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
