@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rigdriver.arrays import Pixels as Image
 from rigdriver.calibration.folder import list_images
 from rigdriver.errors import UsageError
-from rigdriver.stereo.geometry.rectify import Image
 
 
 class ImageFolder:

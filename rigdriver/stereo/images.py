@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver.stereo.geometry.rectify import EDGE_PX, Image, PairGeometry
+from rigdriver.arrays import Pixels as Image
+from rigdriver.stereo.geometry.rectify import EDGE_PX, PairGeometry
 from rigdriver.stereo.geometry.resample import NODE_PX, lit_spans, resample
 
 Floats32 = npt.NDArray[np.float32]

@@ -15,24 +15,23 @@ from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Bytes, Floats32, Ints64, Pixels
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
 from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
-from rigdriver.stereo.geometry.rectify import Image, PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
-from rigdriver.stereo.geometry.surface import Surface, find_patches, flat_surface, make_surface, numbers_of
+from rigdriver.stereo.geometry.pair_numbers import numbers_of, pose_of
+from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
+from rigdriver.stereo.geometry.surface import Surface, find_patches, flat_surface, make_surface
 from rigdriver.stereo.images import PairImages
-from rigdriver.stereo.match.cell_matcher import Matcher, MatchSettings
+from rigdriver.stereo.match.cell_matcher import CellMatcher, MatchSettings
 from rigdriver.stereo.match.rows import row_residual
 from rigdriver.stereo.match.screen import ScreenSettings, screen
 from rigdriver.stereo.mesh.dense import fill_points, plan_points
 from rigdriver.stereo.mesh.fuse import fuse
 
-Floats32 = npt.NDArray[np.float32]
-Bytes = npt.NDArray[np.uint8]
-Images = Mapping[str, Image]
+Images = Mapping[str, Pixels]
 
 
 class Reconstructor(Protocol):
@@ -104,7 +103,7 @@ class CellReconstructor:
             make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()
         )
         self._images = [PairImages(pair) for pair in self.pairs]
-        self._matchers = [Matcher(pair.size_px, self._settings.match) for pair in self.pairs]
+        self._matchers = [CellMatcher(pair.size_px, self._settings.match) for pair in self.pairs]
         self._pool = ThreadPoolExecutor(len(self.pairs), thread_name_prefix="stereo")
 
     def __enter__(self) -> Self:
@@ -122,7 +121,7 @@ class CellReconstructor:
     def warm_up(self) -> None:
         """Load all compiled loops, or compile them, so that the first frame set takes as long as the others."""
         noise = np.random.default_rng(1)
-        images: dict[str, Image] = {}
+        images: dict[str, Pixels] = {}
         for camera in (camera for pair in self.pairs for camera in (pair.left, pair.right)):
             pixels = noise.integers(0, 255, camera.size_px[::-1], np.uint8)
             pixels.flags.writeable = False  # as a frame's: to the compiler that is another type
@@ -157,7 +156,7 @@ class CellReconstructor:
         results = [job.result() for job in jobs]
         return self._join(results, tuple(missing.values()), begin)
 
-    def _run_pod(self, n: int, left: Image, right: Image) -> PodResult:
+    def _run_pod(self, n: int, left: Pixels, right: Pixels) -> PodResult:
         pair, trust = self.pairs[n], self._settings.trust
         marks = [time.perf_counter()]
         rectified = self._images[n].rectify(left, right)
@@ -192,7 +191,7 @@ class CellReconstructor:
             if abs(f.row_residual_px) > trust.warn_row_px
         ]
         mark = time.perf_counter()
-        pixel_um = good[0].pair.depth_um_a_px
+        pixel_um = good[0].pair.depth_um_per_px
         step = spread = float("nan")
         share = 0.0
         if len(good) == 2:
@@ -227,7 +226,7 @@ class CellReconstructor:
             start += count
             jobs.append(self._pool.submit(
                 fill_points, surface.field, p.has, surface.sigma_mm, surface.correlation, numbers_of(surface.pair),
-                surface.pair.R_pair_world, surface.pair.centre_mm, p.across, p.down, p.first,
+                pose_of(surface.pair), p.across, p.down, p.first,
                 points[part], normals[part], sigma[part], quality[part],
             ))  # fmt: skip
         for job in jobs:
@@ -250,7 +249,7 @@ class _Patches:
     has: Bytes
     across: Bytes
     down: Bytes
-    first: npt.NDArray[np.int64]
+    first: Ints64
     count: int = 0
 
 
@@ -260,10 +259,10 @@ def reconstruct(images: FrameSet | Images, calibration: RigCalibration) -> Point
         return made.reconstruct(images)
 
 
-def _pixels(images: FrameSet | Images, pairs: tuple[PairGeometry, ...]) -> tuple[dict[str, str], dict[str, Image]]:
+def _pixels(images: FrameSet | Images, pairs: tuple[PairGeometry, ...]) -> tuple[dict[str, str], dict[str, Pixels]]:
     """Split into what is missing, with the reason, and what is there."""
     missing: dict[str, str] = {}
-    found: dict[str, Image] = {}
+    found: dict[str, Pixels] = {}
     for name in (camera.name for pair in pairs for camera in (pair.left, pair.right)):
         if isinstance(images, FrameSet):
             if name in images.frames:
@@ -307,10 +306,10 @@ def _judge(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> str:
             f"{100 * trust.kept_share:.0f} %; check that the images are of one moment, belong to these cameras, show "
             "speckle, and that the calibration is of this rig"
         )
-    if not f.sigma_um <= trust.sigma_px * pair.depth_um_a_px:
+    if not f.sigma_um <= trust.sigma_px * pair.depth_um_per_px:
         return (
             f"pod {f.pod}: images of {names} hold too little detail: their disparity is uncertain by "
-            f"{f.sigma_um / pair.depth_um_a_px:.3f} px (median); expected at most {trust.sigma_px:.2f} px; check that "
+            f"{f.sigma_um / pair.depth_um_per_px:.3f} px (median); expected at most {trust.sigma_px:.2f} px; check that "
             "the speckle projector is lit, the lenses are in focus, and the exposure is long enough"
         )
     if not abs(f.row_residual_px) <= trust.row_residual_px or not f.row_spread_px <= trust.row_spread_px:

@@ -20,7 +20,7 @@ from rigdriver.frames import FrameSet
 from rigdriver.stereo.cells import CELL_PX, MIDDLE_PX
 from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
 from rigdriver.stereo.images import PairImages
-from rigdriver.stereo.match.cell_matcher import Matcher
+from rigdriver.stereo.match.cell_matcher import CellMatcher
 from rigdriver.stereo.match.rows import BLOCK_CELLS, block_shifts
 from rigdriver.stereo.match.screen import screen
 from rigdriver.stereo.reconstruct import StereoSettings
@@ -54,7 +54,7 @@ class SpeckleWitness:
         self._settings = settings or StereoSettings()
         chosen = volume or default_volume(calibration)
         pairs = [make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()]
-        self._tools = [(pair, PairImages(pair), Matcher(pair.size_px, self._settings.match)) for pair in pairs]
+        self._tools = [(pair, PairImages(pair), CellMatcher(pair.size_px, self._settings.match)) for pair in pairs]
 
     def observe(self, frame_set: FrameSet) -> list[Observation]:
         """Return what one frame set says; nothing of pods whose images are missing or blank."""

@@ -1,10 +1,10 @@
-"""Resampling raw images onto the rectified grid: only where something is lit.
+"""Resampling of raw images onto the rectified grid, only where something is lit.
 
 In: a raw image, and where the nodes of a coarse grid over the rectified image fall in it. Out: the rectified image in
-single precision, zero where dark or unseen. Lens maps bend so little that straight lines between nodes 16 px apart stay
-within 0.001 px; positions are not rounded (OpenCV's fixed-point maps round to 1/32 px, some 4 um of
-depth). Linear weights: with the smoothing that follows, cubic ones gain 0.5 % of the median error for twice the time.
-This file refuses to know cameras.
+single precision, zero where it is dark or unseen. Lens maps bend so little that straight lines between nodes 16 px
+apart stay within 0.001 px. Positions are not rounded: OpenCV's fixed-point maps round to 1/32 px, about 4 um of depth.
+The weights are linear: after the smoothing that follows, cubic ones lower the median error by 0.5 % and take twice the
+time. Not here: cameras (see rectify.py).
 """
 
 from __future__ import annotations
@@ -12,22 +12,24 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.arrays import Bytes, Floats32, Ints32, Ints64
 from rigdriver.stereo.kernel import kernel
 
-Floats32 = npt.NDArray[np.float32]
-Ints32 = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
+Raw = npt.NDArray[np.generic]
+"""A raw image, 8 or 16 bit."""
 
 NODE_PX = 16
+"""Distance of the grid's nodes in rectified pixels."""
 _N = np.float32(1 / NODE_PX)
 _ONE = np.float32(1)
 
 
 @kernel
 def lit_spans(small: Bytes, shrink: int, nodes: Floats32, dark: float, spans: Ints32) -> int:
-    """Fill `spans`, (bands, 2): first and behind the last rectified pixel of each band of 16 rows that may be lit.
+    """Find the part of each band of NODE_PX rows that may be lit; return how many nodes are lit.
 
-    `small`: the raw image, shrunk by `shrink`. `nodes`: (bands + 1, columns + 1, 2) raw pixels. Returns lit nodes.
+    Fills `spans`, (bands, 2): the first rectified pixel of that part and the one behind its last. `small`: the raw
+    image, shrunk by `shrink`. `nodes`: (bands + 1, columns + 1, 2) raw pixels.
     """
     lit = 0
     bands, columns = nodes.shape[0] - 1, nodes.shape[1] - 1
@@ -41,6 +43,7 @@ def lit_spans(small: Bytes, shrink: int, nodes: Floats32, dark: float, spans: In
                 hits[j, i] = 1
                 lit += 1
     for j in range(bands):
+        # A band is lit from its own nodes and those of the bands beside it, with one node to spare on either side.
         first, last = columns + 1, -1
         for q in range(max(j - 1, 0), min(j + 3, bands + 1)):
             for i in range(columns + 1):
@@ -52,10 +55,8 @@ def lit_spans(small: Bytes, shrink: int, nodes: Floats32, dark: float, spans: In
 
 
 @kernel
-def resample(
-    raw: npt.NDArray[np.generic], nodes: Floats32, spans: Ints32, edge: float, scale: float, out: Floats32
-) -> None:
-    """Fill `out`, (H, W) float32, with `raw` * `scale` at the places that the nodes tell."""
+def resample(raw: Raw, nodes: Floats32, spans: Ints32, edge: float, scale: float, out: Floats32) -> None:
+    """Fill `out`, (H, W) float32, with `raw` * `scale` at the places that the nodes give."""
     width = out.shape[1]
     u, v, inside = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
     fu, fv = np.empty(width, np.float32), np.empty(width, np.float32)
@@ -83,6 +84,7 @@ def resample(
 def _lines(
     above: Floats32, below: Floats32, part: np.float32, first: int, count: int, u: Floats32, v: Floats32
 ) -> None:
+    """Raw places of one rectified row: the nodes' own line is blended from two, then cut into NODE_PX equal steps."""
     for b in range(count // NODE_PX):
         i = first + b
         u0 = above[i, 0] + part * (below[i, 0] - above[i, 0])
@@ -97,8 +99,9 @@ def _lines(
 @kernel
 def _split(  # noqa: PLR0913, PLR0917
     u: Floats32, v: Floats32, edge: np.float32, height: int, width: int, count: int,
-    places: npt.NDArray[np.int64], fu: Floats32, fv: Floats32, inside: Floats32,
+    places: Ints64, fu: Floats32, fv: Floats32, inside: Floats32,
 ) -> None:  # fmt: skip
+    """Whole pixels and the rest of each place; a place beyond the image is moved to its edge and counts nothing."""
     right, bottom = np.float32(width - 1) - edge, np.float32(height - 1) - edge
     stride = np.int64(width)
     for x in range(count):
@@ -110,9 +113,8 @@ def _split(  # noqa: PLR0913, PLR0917
 
 
 @kernel
-def _gather(
-    flat: npt.NDArray[np.generic], places: npt.NDArray[np.int64], count: int, taps: npt.NDArray[np.generic]
-) -> None:
+def _gather(flat: Raw, places: Ints64, count: int, taps: Raw) -> None:
+    """Read two neighbours at each place. The index is unsigned: one that might be negative costs the vector lanes."""
     for x in range(count):
         i = np.uint64(places[x])
         a, b = flat[i], flat[i + np.uint64(1)]
@@ -121,9 +123,10 @@ def _gather(
 
 @kernel
 def _mix(
-    above: npt.NDArray[np.generic], below: npt.NDArray[np.generic], fu: Floats32, fv: Floats32, inside: Floats32,
+    above: Raw, below: Raw, fu: Floats32, fv: Floats32, inside: Floats32,
     scale: np.float32, count: int, out: Floats32,
 ) -> None:  # fmt: skip
+    """Bilinear interpolation, rows first."""
     for x in range(count):
         f, g, n = fu[x], fv[x], 2 * x
         a, b, c, d = np.float32(above[n]), np.float32(above[n + 1]), np.float32(below[n]), np.float32(below[n + 1])

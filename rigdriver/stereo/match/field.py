@@ -1,45 +1,67 @@
-"""Fields of disparity planes: one plane (d, dd/dx, dd/dy) a cell, from a rough disparity or from a coarser field.
+"""Fields of disparity planes: one plane (d, dd/dx, dd/dy) per cell, from a rough disparity or from a coarser field.
 
 In: disparities or planes of one pyramid level. Out: planes of the next finer one, and which cells have any. Finer
 cells are blended from those of the level above, evened out among neighbours that agree before a correction, and given
-back what the correction's windows smoothed. This file refuses to know images.
+back what the correction's windows smoothed. Each fit is the least-squares plane through weighted points (u, v, d); its
+sums stand in `Moments`. Not here: images (see products.py).
 """
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import NamedTuple
 
-from rigdriver.stereo.cells import CELL_PX
+import numpy as np
+
+from rigdriver.arrays import Bytes, Floats32, Ints32
+from rigdriver.stereo.cells import CELL_PX, Planes
 from rigdriver.stereo.kernel import kernel
 
-Floats32 = npt.NDArray[np.float32]
-Ints32 = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
-
 STEEPEST = 2.5
-"""Largest slope, pixels a pixel, that a start from rough disparities may have."""
+"""Largest slope, pixels per pixel, that a start from rough disparities may have."""
 ALIKE_PX = 1.6
-"""Rough disparities farther from their cell's median belong to another surface."""
+"""Largest distance of a rough disparity from its cell's median; beyond, it belongs to another surface."""
+LEAST_MIDDLE_PIXELS = 4
+"""Least number of known pixels, of the 4 x 4 about a cell, that a median is taken of."""
 LEAST_PIXELS = 8.0
-"""Of the 6 x 6 about a cell, that a plane is fitted to."""
+"""Least number of pixels, of the 6 x 6 about a cell, that a plane is fitted to."""
 LEAST_ROUGH_SPREAD = 0.05
-"""Determinant of their moments, as a share, so that a plane through them means something."""
+"""Least determinant of their moments, as a share of the diagonal's product: below, they determine no plane."""
 PARENTS_PX = 0.5
-"""Parents that disagree by more, in pixels of their level, are not blended."""
+"""Largest disagreement of parents that are blended, in pixels of their level."""
 NEIGHBOURS_PX = np.float32(1)
-"""Neighbours that disagree with a cell by more stand on another surface."""
+"""Largest disagreement of a neighbour's plane with a cell; beyond, it stands on another surface."""
 SHARE = np.float32(0.8)
-"""What a neighbour's opinion counts against a cell's own, for each row or column between them."""
+"""Weight of a neighbour against the cell itself, for each row or column between them."""
 LEAST_SPREAD = np.float32(0.2)
-"""Of cells about a cell, so that a plane through them means something: determinant of their moments, as a share."""
+"""Least determinant of the moments of cells about a cell, as a share of the diagonal's product."""
 MOST_BENT_PX = np.float32(0.5)
-"""More than this was not smoothing."""
+"""Largest part of a correction that can be smoothing."""
 TAKEN_BACK = np.float32(0.8)
-"""Of what the fit tells was smoothed away. All of it would be 1.06 (a cell's own pixels are spread, too) and cost
-noise: on simulated spheres and faces 0.8 leaves the sizes true to some 10 um, and the median error as it is."""
+"""Share that is given back of what the fit found to be smoothed away. All of it would be 1.06 (a cell's own pixels are
+spread, too) and cost noise: on simulated spheres and faces 0.8 leaves the sizes true to some 10 um, and the median
+error as it is (tools/bench_stereo.py)."""
+_MOST_NEAR = 16
 _MOMENTS = 9
-"""Sums of 1, u, v, u^2, uv, v^2, and of a value, alone and times u and v."""
+
+
+class Moments(NamedTuple):
+    """Weighted sums over the points (u, v, d) that a plane is fitted to; one number per cell of a row."""
+
+    s: Floats32
+    su: Floats32
+    sv: Floats32
+    suu: Floats32
+    suv: Floats32
+    svv: Floats32
+    sd: Floats32
+    sud: Floats32
+    svd: Floats32
+
+
+@kernel
+def moments_of(sums: Floats32) -> Moments:
+    """Name the first nine rows of `sums`, (9 or more, n)."""
+    return Moments(sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8])
 
 
 @kernel
@@ -48,15 +70,15 @@ def fit_planes(  # noqa: C901
 ) -> None:
     """Fill `field`, (3, h, w), of cells of 2 x 2 pixels in `disparity`, (2 h, 2 w), NaN where unknown.
 
-    Each plane is fitted to the 6 x 6 pixels about its cell that agree with the middle; `has` says where it stands. The
-    planes are in pixels of the next finer level: d doubles, slopes stay.
+    Each plane is fitted to those of the 6 x 6 pixels about its cell that agree with the median of its 4 x 4; `has` says
+    where a plane stands. Pixels of the coarse level are twice as large: d doubles, slopes stay.
     """
     rows, columns = disparity.shape
-    near = np.empty(16, np.float32)
+    near = np.empty(_MOST_NEAR, np.float32)
     for j in range(has.shape[0]):
         for i in range(has.shape[1]):
             has[j, i] = 0
-            # The median of the middle pixels, by insertion: most cells have sixteen.
+            # The median of the middle pixels, sorted by insertion: most cells have sixteen.
             count = 0
             for y in range(max(2 * j - 1, 0), min(2 * j + 3, rows)):
                 for x in range(max(2 * i - 1, 0), min(2 * i + 3, columns)):
@@ -68,7 +90,7 @@ def fit_planes(  # noqa: C901
                             k -= 1
                         near[k] = value
                         count += 1
-            if count < 4:
+            if count < LEAST_MIDDLE_PIXELS:
                 continue
             middle = near[count // 2]
             n = sx = sy = sd = sxx = sxy = syy = sxd = syd = 0.0
@@ -84,6 +106,7 @@ def fit_planes(  # noqa: C901
                     sxd, syd = sxd + u * d, syd + v * d
             if n < LEAST_PIXELS:
                 continue
+            # Least squares with the mean taken off: A (a, b)^T = (bx, by)^T.
             axx, axy, ayy = sxx - sx * sx / n, sxy - sx * sy / n, syy - sy * sy / n
             bx, by = sxd - sx * sd / n, syd - sy * sd / n
             determinant = axx * ayy - axy * axy
@@ -116,9 +139,15 @@ def refine(parent: Floats32, parent_has: Bytes, child: Floats32, child_has: Byte
                     y, x = q + v * dq, p + u * dp
                     if y < 0 or x < 0 or y >= rows or x >= columns or not parent_has[y, x]:
                         continue
-                    here = parent[0, y, x] + (u - 4 * u * dp) * parent[1, y, x] + (v - 4 * v * dq) * parent[2, y, x]
+                    # A child's middle lies one pixel from its parent's, and three beyond from the next one's.
+                    here = (
+                        parent[0, y, x]
+                        + (u - CELL_PX * u * dp) * parent[1, y, x]
+                        + (v - CELL_PX * v * dq) * parent[2, y, x]
+                    )
                     if abs(here - nearest) > PARENTS_PX:
                         continue
+                    # Bilinear weights, 3/4 and 1/4 along each axis.
                     w = (3.0 - 2.0 * dq) * (3.0 - 2.0 * dp)
                     n += w
                     d += w * here
@@ -131,7 +160,7 @@ def refine(parent: Floats32, parent_has: Bytes, child: Floats32, child_has: Byte
 
 @kernel
 def find_spans(has: Bytes, spans: Ints32) -> None:
-    """Fill `spans`, (h, 2), with the first and behind the last cell of each row that has a plane."""
+    """Fill `spans`, (h, 2): the first cell of each row that has a plane, and the one behind its last."""
     for j in range(has.shape[0]):
         first, last = has.shape[1], 0
         for i in range(has.shape[1]):
@@ -145,8 +174,8 @@ def find_spans(has: Bytes, spans: Ints32) -> None:
 def settle(field: Floats32, has: Bytes, spans: Ints32, settled: Floats32) -> None:
     """Fill `settled`, (3, h, w): disparities evened out among neighbours, slopes fitted to their disparities.
 
-    A correction can only change what its window is wide enough to see: roughness from cell to cell would stay for ever,
-    and of a slope that is wrong in all cells alike it sees no more than a cell's own pixels tell, a twentieth.
+    A correction changes only what its window can resolve. Roughness from cell to cell would therefore stay for ever. Of
+    a slope that is wrong in all cells alike, a correction removes a twentieth: what the pixels within one cell show.
     Neighbours that stand on another surface do not count.
     """
     rows, columns = has.shape
@@ -166,24 +195,32 @@ def settle(field: Floats32, has: Bytes, spans: Ints32, settled: Floats32) -> Non
         for q in range(max(j - 1, 0), min(j + 2, rows)):
             for p in range(-1, 2):
                 part = slice(first + p, last + p)
-                _add_opinion(
-                    own, field[0, q, part], field[1, q, part], field[2, q, part], has[q, part],
+                _add_neighbour(
+                    own, Planes(field[0, q, part], field[1, q, part], field[2, q, part]), has[q, part],
                     np.float32(CELL_PX * p), np.float32(CELL_PX * (q - j)), SHARE ** np.float32(abs(p) + abs(j - q)),
-                    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8], sums[9],
+                    moments_of(sums), sums[_MOMENTS],
                 )  # fmt: skip
-        _take_opinions(sums, has[j, first:last], settled[:, j, first:last])
+        _even_out(moments_of(sums), sums[_MOMENTS], has[j, first:last], settled[:, j, first:last])
 
 
 @kernel
-def _add_opinion(  # noqa: PLR0913, PLR0917
-    own: Floats32, d: Floats32, a: Floats32, b: Floats32, has: Bytes, u: np.float32, v: np.float32, share: np.float32,
-    s: Floats32, su: Floats32, sv: Floats32, suu: Floats32, suv: Floats32, svv: Floats32,
-    sd: Floats32, sud: Floats32, svd: Floats32, told: Floats32,
-) -> None:  # fmt: skip
+def _add_neighbour(
+    own: Floats32,
+    beside: Planes,
+    has: Bytes,
+    u: np.float32,
+    v: np.float32,
+    share: np.float32,
+    m: Moments,
+    led: Floats32,
+) -> None:
+    """Add the neighbours at (u, v): their disparity to the moments, and where their plane leads to `led`."""
+    d, a, b = beside.d, beside.a, beside.b
+    s, su, sv, suu, suv, svv, sd, sud, svd = m
     for n in range(own.shape[0]):
         away = d[n] - own[n]
-        says = away - u * a[n] - v * b[n]
-        w = share * np.float32(has[n] & np.uint8(abs(says) <= NEIGHBOURS_PX))
+        leads = away - u * a[n] - v * b[n]
+        w = share * np.float32(has[n] & np.uint8(abs(leads) <= NEIGHBOURS_PX))
         s[n] += w
         su[n] += w * u
         sv[n] += w * v
@@ -193,16 +230,17 @@ def _add_opinion(  # noqa: PLR0913, PLR0917
         sd[n] += w * away
         sud[n] += w * u * away
         svd[n] += w * v * away
-        told[n] += w * says
+        led[n] += w * leads
 
 
 @kernel
-def _take_opinions(sums: Floats32, has: Bytes, settled: Floats32) -> None:
-    s, su, sv, suu, suv, svv = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
-    sd, sud, svd, told = sums[6], sums[7], sums[8], sums[9]
+def _even_out(m: Moments, led: Floats32, has: Bytes, settled: Floats32) -> None:
+    """Take the mean of where the neighbours lead as d, and the slopes of the plane through their disparities."""
+    s, su, sv, suu, suv, svv, sd, sud, svd = m
     d, a, b = settled[0], settled[1], settled[2]
     for n in range(has.shape[0]):
         share = np.float32(1) / max(s[n], np.float32(1e-6))
+        # Central moments, then the two normal equations by Cramer's rule.
         cuu, cuv, cvv = suu[n] - su[n] * su[n] * share, suv[n] - su[n] * sv[n] * share, svv[n] - sv[n] * sv[n] * share
         cud, cvd = sud[n] - su[n] * sd[n] * share, svd[n] - sv[n] * sd[n] * share
         determinant = cuu * cvv - cuv * cuv
@@ -211,16 +249,17 @@ def _take_opinions(sums: Floats32, has: Bytes, settled: Floats32) -> None:
             a[n] = (cvv * cud - cuv * cvd) / determinant
             b[n] = (cuu * cvd - cuv * cud) / determinant
         if has[n]:
-            d[n] += told[n] * share
+            d[n] += led[n] * share
 
 
 @kernel
 def sharpen(field: Floats32, step: Floats32, has: Bytes, spans: Ints32, taps: Floats32) -> None:
-    """Take back, from the disparities of `field`, what the windows of the last step smoothed away.
+    """Give back, in the disparities of `field`, what the windows of the last step smoothed away.
 
     Least squares over a window find the plane that fits what was missing, not its value in the middle. The same fit to
-    the corrections, `step`, shows by how much these fall short, to first order: e + (e - fit of e). That stands for a
-    second step, at a tenth of its cost. Cells with hardly a neighbour stay as they are.
+    the corrections e, `step`, shows by how much these fall short, to first order: the better correction is
+    e + (e - fit of e) (Van Cittert's deconvolution, one iteration). It replaces a second step at a tenth of its cost.
+    Cells with hardly a neighbour stay as they are.
     """
     rows, columns = has.shape
     reach = taps.shape[0] // 2
@@ -238,17 +277,17 @@ def sharpen(field: Floats32, step: Floats32, has: Bytes, spans: Ints32, taps: Fl
                 _add_place(
                     own, step[0, q, part], has[q, part],
                     np.float32(CELL_PX * p), np.float32(CELL_PX * (q - j)), taps[reach + p] * taps[reach + q - j],
-                    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8],
+                    moments_of(sums),
                 )  # fmt: skip
-        _take_back(sums, has[j, first:last], field[0, j, first:last])
+        _give_back(moments_of(sums), has[j, first:last], field[0, j, first:last])
 
 
 @kernel
-def _add_place(  # noqa: PLR0913, PLR0917
-    own: Floats32, step: Floats32, has: Bytes, u: np.float32, v: np.float32, share: np.float32,
-    s: Floats32, su: Floats32, sv: Floats32, suu: Floats32, suv: Floats32, svv: Floats32,
-    sd: Floats32, sud: Floats32, svd: Floats32,
-) -> None:  # fmt: skip
+def _add_place(
+    own: Floats32, step: Floats32, has: Bytes, u: np.float32, v: np.float32, share: np.float32, m: Moments
+) -> None:
+    """Add the corrections of the cells at (u, v), less the cell's own, to the moments."""
+    s, su, sv, suu, suv, svv, sd, sud, svd = m
     for n in range(own.shape[0]):
         w = share * np.float32(has[n])
         e = w * (step[n] - own[n]) if has[n] else np.float32(0)
@@ -264,10 +303,10 @@ def _add_place(  # noqa: PLR0913, PLR0917
 
 
 @kernel
-def _take_back(sums: Floats32, has: Bytes, disparity: Floats32) -> None:
-    s, su, sv, suu, suv, svv = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
-    sd, sud, svd = sums[6], sums[7], sums[8]
+def _give_back(m: Moments, has: Bytes, disparity: Floats32) -> None:
+    s, su, sv, suu, suv, svv, sd, sud, svd = m
     for n in range(has.shape[0]):
+        # Value at (0, 0) of the plane through the corrections: first row of the inverse, by cofactors.
         c00 = suu[n] * svv[n] - suv[n] * suv[n]
         c01 = suv[n] * sv[n] - su[n] * svv[n]
         c02 = su[n] * suv[n] - suu[n] * sv[n]

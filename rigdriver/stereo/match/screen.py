@@ -1,8 +1,8 @@
-"""Rejecting what cannot be trusted, without knowing the truth.
+"""Rejection of cells that cannot be trusted, without knowing the truth.
 
-In: planes a cell and their quality. Out: which cells are kept. Tests, in this order: correlation, predicted
+In: one plane per cell and its quality. Out: which cells are kept. The tests, in this order: correlation, predicted
 uncertainty, fullness of the window, agreement with the neighbours, uniqueness in the right image, size of the island.
-This file refuses to know images and millimetres.
+Not here: whether a pod's result as a whole can be trusted (see ../trust.py).
 """
 
 from __future__ import annotations
@@ -11,35 +11,34 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from rigdriver.stereo.cells import CELL_PX, CORRELATION, FULLNESS, SIGMA
+from rigdriver.arrays import Bytes, Floats32
+from rigdriver.stereo.cells import CELL_PX, CORRELATION, FULLNESS, MIDDLE_PX, SIGMA, Planes
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.match.cell_matcher import Matches
 
-Floats32 = npt.NDArray[np.float32]
-Bytes = npt.NDArray[np.uint8]
-
 MARGIN_CELLS = 256
-"""How far beyond the image's sides a cell may be matched and still be compared with others."""
+"""Distance beyond the image's sides at which a cell may be matched and still be compared with others."""
 SHARED_CELLS = 3
-"""On a steep but single surface cells so near each other may share a place of the right image."""
+"""Largest distance of two cells that may share a place of the right image, on a steep but single surface."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenSettings:
-    """What a cell must fulfil."""
+    """Conditions that a cell must meet."""
 
     correlation: float = 0.85
+    """Least correlation of its window."""
     sigma_px: float = 0.15
+    """Largest predicted uncertainty."""
     fullness: float = 0.3
-    """Share of the window's weight that lies on cells that count."""
+    """Least share of the window's weight that lies on cells that count."""
     agreement_px: float = 0.8
-    """Largest distance from what a neighbour's plane says, on a surface that faces the pod; more on an oblique one."""
+    """Largest distance from a neighbour's plane, on a surface that faces the pod; more on an oblique one."""
     neighbours: int = 3
-    """Of eight, that must be there and agree."""
+    """Least number of its eight neighbours that are kept and agree."""
     island_cells: int = 120
-    """Smaller connected groups are dropped."""
+    """Least number of cells of a connected group."""
 
 
 def screen(matches: Matches, settings: ScreenSettings) -> Bytes:
@@ -60,6 +59,7 @@ def _test(
     quality: Floats32, has: Bytes, weight: Floats32,
     correlation: np.float32, sigma: np.float32, fullness: np.float32, keep: Bytes,
 ) -> None:  # fmt: skip
+    """Tests that need only the cell itself."""
     for j in range(has.shape[0]):
         for i in range(has.shape[1]):
             good = has[j, i] and weight[j, i] > 0 and quality[CORRELATION, j, i] >= correlation
@@ -69,6 +69,7 @@ def _test(
 
 @kernel
 def _agree(field: Floats32, keep: Bytes, most: np.float32, least: int, agreed: Bytes) -> None:
+    """Keep the cells with which at least so many of their eight neighbours agree."""
     rows, columns = keep.shape
     count, reach = np.zeros(columns, np.uint8), np.zeros(columns, np.float32)
     for j in range(rows):
@@ -82,7 +83,7 @@ def _agree(field: Floats32, keep: Bytes, most: np.float32, least: int, agreed: B
                     continue
                 here, there = slice(max(-p, 0), columns - max(p, 0)), slice(max(p, 0), columns - max(-p, 0))
                 _count_agreeing(
-                    own[here], reach[here], field[0, q, there], field[1, q, there], field[2, q, there],
+                    own[here], reach[here], Planes(field[0, q, there], field[1, q, there], field[2, q, there]),
                     keep[q, there], np.float32(-CELL_PX * p), np.float32(CELL_PX * (j - q)), count[here],
                 )  # fmt: skip
         kept, out = keep[j], agreed[j]
@@ -92,16 +93,17 @@ def _agree(field: Floats32, keep: Bytes, most: np.float32, least: int, agreed: B
 
 @kernel
 def _count_agreeing(
-    own: Floats32, reach: Floats32, d: Floats32, a: Floats32, b: Floats32, keep: Bytes, u: np.float32, v: np.float32,
-    count: Bytes,
-) -> None:  # fmt: skip
+    own: Floats32, reach: Floats32, beside: Planes, keep: Bytes, u: np.float32, v: np.float32, count: Bytes
+) -> None:
+    """Count the neighbours on one side whose plane, d + a u + b v, meets the cell's own disparity."""
+    d, a, b = beside.d, beside.a, beside.b
     for n in range(own.shape[0]):
         count[n] += keep[n] & np.uint8(abs(d[n] + u * a[n] + v * b[n] - own[n]) <= reach[n])
 
 
 @kernel
 def _unique(field: Floats32, keep: Bytes) -> None:
-    """Two cells of a row that claim one place of the right image: the farther one is hidden there, so it is wrong."""
+    """Of two cells of a row that claim one place of the right image, drop the farther: it would be hidden there."""
     rows, columns = keep.shape
     reach = columns + MARGIN_CELLS
     owner = np.empty(2 * reach, np.int32)
@@ -110,7 +112,7 @@ def _unique(field: Floats32, keep: Bytes) -> None:
         for i in range(columns):
             if not keep[j, i]:
                 continue
-            place = int(np.floor((4.0 * i + 1.5 - field[0, j, i]) / 4.0)) + MARGIN_CELLS
+            place = int(np.floor((CELL_PX * i + MIDDLE_PX - field[0, j, i]) / CELL_PX)) + MARGIN_CELLS
             if place < 0 or place >= owner.shape[0]:
                 keep[j, i] = 0
                 continue

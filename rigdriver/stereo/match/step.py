@@ -1,26 +1,22 @@
 """One least-squares step over a whole field: sums, windows, corrections, in strips that stay in fast memory.
 
 In: two rectified images, a field of planes, which cells have one. Out: the field corrected in place; cells whose
-correction is too long or whose window is too poor lose their plane. A row's correction only waits for the sums of the
-rows that its windows reach. This file refuses to know pyramids and what comes before or after a step.
+correction is too long or whose window is too poor lose their plane. A row's correction waits only for the sums of the
+rows that its windows reach. Not here: pyramids and the order of steps (see cell_matcher.py).
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from rigdriver.stereo.cells import CORRELATION, FULLNESS, Limits
+from rigdriver.arrays import Bytes, Floats32, Ints32
+from rigdriver.stereo.cells import CORRELATION, FULLNESS, Limits, Planes
 from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.match.products import COUNT, sum_rows
+from rigdriver.stereo.match.products import SUM, sum_rows
 from rigdriver.stereo.match.windows import REACH, solve_rows
 
-Floats32 = npt.NDArray[np.float32]
-Ints32 = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
-
 STRIP = 16
-"""Rows of cells that are worked on together."""
+"""Number of rows of cells that are worked on together."""
 STEEPER = 0.3
 """Largest change of a slope in one step."""
 
@@ -42,20 +38,28 @@ def take_step(  # noqa: PLR0913, PLR0917
     for j in range(rows):
         part = slice(spans[j, 0], spans[j, 1])
         _correct(
-            field[0, j, part], field[1, j, part], field[2, j, part], step[0, j, part], step[1, j, part],
-            step[2, j, part], quality[CORRELATION, j, part], quality[FULLNESS, j, part], has[j, part],
-            sums[j, COUNT, part], limits,
+            Planes(field[0, j, part], field[1, j, part], field[2, j, part]),
+            Planes(step[0, j, part], step[1, j, part], step[2, j, part]),
+            quality[CORRELATION, j, part], quality[FULLNESS, j, part], has[j, part], sums[j, SUM.counted, part], limits,
         )  # fmt: skip
 
 
 @kernel
-def _correct(  # noqa: PLR0913, PLR0917
-    d: Floats32, a: Floats32, b: Floats32, e0: Floats32, e1: Floats32, e2: Floats32, correlation: Floats32,
-    fullness: Floats32, has: Bytes, count: Floats32, limits: Limits,
-) -> None:  # fmt: skip
+def _correct(
+    planes: Planes,
+    found: Planes,
+    correlation: Floats32,
+    fullness: Floats32,
+    has: Bytes,
+    count: Floats32,
+    limits: Limits,
+) -> None:
+    """Add what was found to the planes of one row where it is short enough and its window good enough."""
+    d, a, b, e0, e1, e2 = planes.d, planes.a, planes.b, found.d, found.a, found.b
     reach, least, full = np.float32(limits.reach_px), np.float32(limits.correlation), np.float32(limits.fullness)
     steepest, steeper, zero = np.float32(limits.steepest), np.float32(STEEPER), np.float32(0)
     for n in range(has.shape[0]):
+        # Masks instead of branches: a branch costs the compiler its vector lanes.
         good = np.uint8(abs(e0[n]) <= reach) & np.uint8(correlation[n] >= least) & np.uint8(fullness[n] >= full)
         stands = has[n] & good
         has[n] = stands

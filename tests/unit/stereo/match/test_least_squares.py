@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
-from rigdriver.stereo.cells import QUALITIES, Limits
+from rigdriver.stereo.cells import CELL_PX, CORRELATION, MIDDLE_PX, QUALITIES, Limits
 from rigdriver.stereo.match.field import settle, sharpen
 from rigdriver.stereo.match.grow import grow_field
-from rigdriver.stereo.match.products import COUNT, LL, LR, MID, RR, SUMS, G, L, R, sum_cells, sum_rows
+from rigdriver.stereo.match.products import MID, SUM, SUMS, sum_cells, sum_rows
 from rigdriver.stereo.match.step import take_step
 from rigdriver.stereo.match.windows import TAPS
 
 ROWS, COLUMNS = 24, 40
-SIZE = (4 * ROWS, 4 * COLUMNS)
+SIZE = (CELL_PX * ROWS, CELL_PX * COLUMNS)
 LIMITS = Limits(reach_px=2.5, correlation=0.85, fullness=0.35, steepest=4.0)
 DARK = -200.0
 
@@ -50,16 +50,28 @@ class Field:
             left, right, self.planes, self.has, self.quality, self.spans, TAPS, DARK, 0.0, LIMITS, self.sums, self.step
         )
 
-    def grow(self, left, right, rounds, doubt=0.0):
+    def grow(self, left, right, rounds, least_correlation=0.0):
         places, maps = np.zeros((2, ROWS * COLUMNS, 2), np.int32), np.zeros((3, ROWS + 2, COLUMNS + 2), np.uint8)
         return grow_field(
-            left, right, self.planes, self.has, self.quality, self.sums, TAPS, DARK, LIMITS, doubt, rounds, places, maps
+            left,
+            right,
+            self.planes,
+            self.has,
+            self.quality,
+            self.sums,
+            TAPS,
+            DARK,
+            LIMITS,
+            least_correlation,
+            rounds,
+            places,
+            maps,
         )
 
 
 def middles(disparity):
     """A map's value in the middle of each cell."""
-    blocks = disparity.reshape(ROWS, 4, COLUMNS, 4)
+    blocks = disparity.reshape(ROWS, CELL_PX, COLUMNS, CELL_PX)
     return blocks[:, 1:3, :, 1:3].mean(axis=(1, 3))
 
 
@@ -78,9 +90,11 @@ def test_sums_of_whole_pixel_disparities_are_those_of_smoothed_images():
     sum_rows(left, right, f.planes, f.has, f.quality, f.spans, DARK, 0.0, (0, ROWS), f.sums)
     a, b = smoothed(left), np.roll(smoothed(right), 3, axis=1)
     slope = np.roll(np.gradient(right, axis=1), 3, axis=1)
-    wanted = {L: a, R: b, G: slope, LL: a * a, LR: a * b, RR: b * b}
+    wanted = {
+        SUM.left: a, SUM.right: b, SUM.g: slope, SUM.left2: a * a, SUM.left_right: a * b, SUM.right2: b * b,
+    }  # fmt: skip
     for plane, image in wanted.items():
-        cells = image.reshape(ROWS, 4, COLUMNS, 4).sum(axis=(1, 3))
+        cells = image.reshape(ROWS, CELL_PX, COLUMNS, CELL_PX).sum(axis=(1, 3))
         assert inside(f.sums[:, plane]) == pytest.approx(inside(cells), rel=1e-4, abs=1e-4 * float(np.abs(cells).max()))
 
 
@@ -105,7 +119,7 @@ def test_a_cell_that_is_dark_or_leaves_the_image_does_not_count():
     sum_rows(left, right, f.planes, f.has, f.quality, f.spans, DARK, 0.0, (0, ROWS), f.sums)
     assert not f.sums[10, :, 12].any()
     assert not f.sums[2, :, 20].any()
-    assert f.sums[10, COUNT, 14] == 1
+    assert f.sums[10, SUM.counted, 14] == 1
 
 
 def test_a_slanted_plane_is_found_to_hundredths_of_a_pixel_with_its_slopes():
@@ -134,8 +148,8 @@ def test_what_the_windows_smooth_away_of_a_bent_surface_is_taken_back():
     f = Field()
     # From a flat start one step falls short by what the surface bends within a window.
     f.planes[0] = middles(truth)
-    f.planes[0] += 0.004 * ((np.arange(COLUMNS) * 4 - 78.5) ** 2 / 2)[None, :]
-    f.planes[0] += 0.004 * ((np.arange(ROWS) * 4 - 46.5) ** 2 / 2)[:, None]
+    f.planes[0] += 0.004 * ((np.arange(COLUMNS) * CELL_PX - 78.5) ** 2 / 2)[None, :]
+    f.planes[0] += 0.004 * ((np.arange(ROWS) * CELL_PX - 46.5) ** 2 / 2)[:, None]
     middle = (slice(9, 15), slice(17, 23))
     f.take_step(left, right)
     before = (f.planes[0] - middles(truth))[middle].mean()
@@ -178,8 +192,8 @@ def test_slopes_of_grown_cells_follow_a_surface_that_turns_away():
     f.grow(left, right, rounds=30)
     far = (slice(4, -4), slice(26, -6))
     assert f.has[far].mean() > 0.97
-    slopes = 0.01 * (np.arange(COLUMNS) * 4 + 1.5 - 60.0)
-    # The step alone leaves 0.08: of a slope that is wrong in all cells alike, windows see a twentieth.
+    slopes = 0.01 * (np.arange(COLUMNS) * CELL_PX + MIDDLE_PX - 60.0)
+    # The step alone leaves 0.08: of a slope that is wrong in all cells alike, windows remove a twentieth.
     assert np.median(np.abs(f.planes[1] - slopes)[far]) < 0.03
 
 
@@ -202,6 +216,6 @@ def test_planes_in_doubt_fall_and_better_ones_grow_in_their_place():
     f = Field(2.0)
     f.take_step(left, right)
     f.planes[0, 8:12, 16:20] = 9.0
-    f.quality[0, 8:12, 16:20] = 0.5
-    assert f.grow(left, right, rounds=8, doubt=0.9) >= 16
+    f.quality[CORRELATION, 8:12, 16:20] = 0.5
+    assert f.grow(left, right, rounds=8, least_correlation=0.9) >= 16
     assert f.planes[0, 8:12, 16:20] == pytest.approx(2.0, abs=0.05)
