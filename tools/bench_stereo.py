@@ -245,7 +245,7 @@ def compete(scene: Scene, rounds: int, has_hh: bool, aldic: Path | None = None) 
 def _score(row: Row, cloud: Any, scene: Scene, is_ours: bool) -> None:
     points = np.asarray(cloud.points_mm if is_ours else cloud, np.float64)
     if is_ours:
-        row.note = cloud.reason or "; ".join(cloud.figures.warnings)
+        row.note = cloud.reason or "; ".join(map(str, cloud.figures.warnings))
     if len(points) == 0:
         return
     cameras = {

@@ -21,6 +21,7 @@ from rigdriver.frames import FrameSet
 
 if TYPE_CHECKING:
     from rigdriver.stereo.folder import ImageFolder
+    from rigdriver.stereo.reasons import Reason
     from rigdriver.stereo.reconstruct import CellReconstructor
     from rigdriver.stereo.results import Results
 
@@ -38,20 +39,19 @@ def dropping(config: RigConfig) -> RigConfig:
 
 def measure_live(trains: FlashTrains, frames: int, made: CellReconstructor, results: Results) -> None:
     """Measure what comes; one that comes while others wait pushes the oldest of them out, whole."""
-    told: set[str] = set()
+    told: set[object] = set()
     with progress_bar("measuring live", frames) as advance, closing(iter(trains)) as frame_sets:
         for frame_set in frame_sets:
             cloud = made.reconstruct(frame_set)
             results.add(f"{frame_set.index:06d}", cloud)
-            _tell_once((cloud.reason, *cloud.figures.warnings), frame_set, told)
+            _tell_once((*cloud.reasons, *cloud.figures.warnings), frame_set, told)
             advance(frame_set.index + 1)
 
 
-def _tell_once(reasons: Iterable[str], frame_set: FrameSet, told: set[str]) -> None:
+def _tell_once(reasons: Iterable[Reason], frame_set: FrameSet, told: set[object]) -> None:
     """Ten times a second the same line helps nobody; figures.json holds them all."""
-    kinds = {f"camera {name}: {gap.reason.name}": str(gap) for name, gap in frame_set.gaps.items()}
-    texts = set(kinds.values())
-    kinds |= {reason.partition(":")[0]: reason for reason in reasons if reason and reason not in texts}
+    kinds: dict[object, str] = {(name, gap.reason): str(gap) for name, gap in frame_set.gaps.items()}
+    kinds |= {reason.key: str(reason) for reason in reasons if reason.gap is None}
     for kind, text in kinds.items():
         if kind not in told:
             told.add(kind)

@@ -9,9 +9,10 @@ dropped whole and counted. Ctrl-C keeps what was measured. This file refuses to 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +27,9 @@ from rigdriver.cli.verb import CHECK_FAILED, GOOD, expect_to_go_on, undisturbed,
 from rigdriver.errors import UsageError
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
+
+if TYPE_CHECKING:
+    from rigdriver.stereo.results import Summary
 
 MOSAICS = ("BayerRG8", "BayerGB8", "BayerGR8", "BayerBG8", "Mono8", "RGB8")
 """Of deeper images, too: the bits are told by the file."""
@@ -104,13 +108,13 @@ def reconstruct(  # noqa: PLR0913, PLR0917
             measure_folder(ImageFolder(source or folder / "images", list(known.cameras)), made, results)
     summary = results.finish(trains.dropped if trains else 0)
     if json:
-        show_json({**summary, "folder": str(folder)})
+        show_json({**asdict(summary), "folder": str(folder)})
     else:
         _tell(summary, folder)
     if trains and trains.pulses < frames:
         note(f"{trains.pulses} of {frames} frame sets came; `rigdriver selftest` tells what the rig lacks")
         return CHECK_FAILED
-    return GOOD if summary["reconstructed"] == summary["frame_sets"] and summary["frame_sets"] else CHECK_FAILED
+    return GOOD if summary.reconstructed == summary.frame_sets and summary.frame_sets else CHECK_FAILED
 
 
 def _empty_folder(out: Path | None) -> Path:
@@ -122,12 +126,10 @@ def _empty_folder(out: Path | None) -> Path:
     return folder
 
 
-def _tell(summary: dict[str, object], folder: Path) -> None:
-    show(f"{summary['reconstructed']} of {summary['frame_sets']} frame sets, {summary['dropped_frame_sets']} dropped")
-    if summary["points_median"] is not None:
-        show(f"{summary['points_median']:.0f} points a frame set, {summary['time_ms_median']:.0f} ms each (medians)")
-    warnings = summary["warnings"]
-    assert isinstance(warnings, dict)
-    for text, count in warnings.items():
+def _tell(summary: Summary, folder: Path) -> None:
+    show(f"{summary.reconstructed} of {summary.frame_sets} frame sets, {summary.dropped_frame_sets} dropped")
+    if summary.points_median is not None:
+        show(f"{summary.points_median:.0f} points a frame set, {summary.time_ms_median:.0f} ms each (medians)")
+    for text, count in summary.warnings.items():
         show(f"  {count} x {text}")
     show(f"written to {folder}")

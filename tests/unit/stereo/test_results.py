@@ -35,7 +35,7 @@ def test_a_folder_of_images_becomes_clouds_meshes_pictures_and_figures(head, fol
             cloud, surfaces = made.reconstruct_surfaces(images)
             results.add(index, cloud, surfaces, images)
         summary = results.finish(dropped=2)
-    assert summary["reconstructed"] == 1
+    assert summary.reconstructed == 1
     figures = json.loads((tmp_path / "out" / "figures.json").read_text())
     assert figures["summary"]["dropped_frame_sets"] == 2
     good, bad = figures["frame_sets"]
