@@ -2,9 +2,9 @@
 
     python tools/bench_stereo.py [--sizes 2048x1536,1280x1024 --seeds 101,102 --rounds 7 --calibration solved] [--json]
 
-In: simulated heads (a seed each, with expressions in turn), seen by a rig whose calibration is solved from 36 board
+In: simulated heads (one seed each, with expressions in turn), seen by a rig whose calibration is solved from 36 board
 views, or true. Out: times, errors over all returned points after one rigid fit without scale, completeness, and the
-ratios to the rivals. Contenders take turns, so a busy machine slows all alike. This file refuses to judge: it prints.
+ratios to the rivals. Contenders take turns, so a busy machine slows all alike. It prints figures and judges none.
 
 The rivals get this package's rectified images (its region of interest too, which helps them), the disparity range that
 the working volume needs, and their own filters: uniqueness, left-right check, speckle filter. Their points are those
@@ -150,7 +150,7 @@ def solved_calibration(seed: int, size: tuple[int, int], cache: Path | None, vie
 
 
 def run_sgbm(pairs: Sequence[tuple[PairGeometry, PairImages]], images: dict[str, Image], mode: int) -> Array:
-    """Return OpenCV's points of both pods, a thread a pod."""
+    """Return OpenCV's points of both pods, one thread per pod."""
     with ThreadPoolExecutor(len(pairs)) as pool:
         jobs = [pool.submit(_sgbm_pod, pair, maker, images, mode) for pair, maker in pairs]
         return np.concatenate([job.result() for job in jobs])
@@ -259,7 +259,7 @@ def _score(row: Row, cloud: Any, scene: Scene, is_ours: bool) -> None:
 
 
 def tell(rows: Sequence[Row]) -> str:
-    """Return one line a row."""
+    """Return one line per row."""
     lines = []
     for row in rows:
         s = row.score

@@ -1,8 +1,8 @@
 """Certified artefacts in a point cloud: spheres and a plate, after VDI/VDE 2634 part 2 (see also ISO 10360-13).
 
-In: a cloud and what the certificate says. Out: the characteristics of one position: probing error form and size,
-sphere-spacing error, flatness; each as the range of 95 % of the points, as the full range and as RMS, named apart.
-Nothing is excluded but points that lie on no artefact. This file refuses to know limits and reports.
+In: a cloud and the sizes that the certificate states. Out: the characteristics of one position: probing error form and
+size, sphere-spacing error, flatness; each as the range of 95 % of the points, as the full range and as RMS, named
+apart. Only points that lie on no artefact are excluded. Not here: limits (see judge.py) and reports (see page.py).
 """
 
 from __future__ import annotations
@@ -10,38 +10,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.ndimage
 import scipy.optimize
 
+from rigdriver.arrays import Array
 from rigdriver.errors import UsageError
 from rigdriver.stereo.cloud import PointCloud
 
-Array = npt.NDArray[np.float64]
-
 VOXEL_MM = 3.0
+"""Side of the voxels whose neighbours make one group of points."""
 LEAST_POINTS = 200
+"""Least number of points of a group."""
 MOST_BOW_MM = 2.0
-"""Root mean square; what is farther from a plane is no plate."""
+"""Largest root mean square distance from a plane of points that are a plate."""
 NORMAL_MM = 80.0
-"""How far out along its normal a plate has its second mark, which moves when the plate turns."""
+"""Distance along a plate's normal of its second mark, which moves when the plate turns."""
 NEAR_SHARE = 0.12
-"""Points within this share of the radius off the certified sphere belong to it."""
+"""Largest distance of a point from the certified sphere it belongs to, as a share of its radius."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How far points lie off a fitted shape, in micrometres."""
+    """Distances of points from a fitted shape, in micrometres."""
 
     range_95_um: float
-    """Between the 2.5th and the 97.5th percentile."""
+    """Distance between the 2.5th and the 97.5th percentile."""
     range_um: float
     rms_um: float
 
 
 @dataclass(frozen=True, slots=True)
 class SphereFit:
-    """One sphere."""
+    """One fitted sphere."""
 
     centre_mm: tuple[float, float, float]
     diameter_mm: float
@@ -61,11 +61,11 @@ class BallBarResult:
 
     @property
     def marks_mm(self) -> Array:
-        """Places, (M, 3), that tell where the artefact stands."""
+        """Places, (M, 3), that show where the artefact stands."""
         return np.array([sphere.centre_mm for sphere in self.spheres])
 
     def off_mm(self, points_mm: Array) -> Array:
-        """Return the distance of points, (N, 3), to the fitted sphere that each belongs to; NaN of what is none."""
+        """Return the distance of points, (N, 3), to the fitted sphere that each belongs to; NaN where there is none."""
         found = np.full(len(points_mm), np.nan)
         for sphere in self.spheres:
             off = np.linalg.norm(points_mm - np.array(sphere.centre_mm), axis=1) - sphere.diameter_mm / 2
@@ -85,11 +85,11 @@ class PlateResult:
 
     @property
     def marks_mm(self) -> Array:
-        """Places, (M, 3), that tell where the artefact stands."""
+        """Places, (M, 3), that show where the artefact stands."""
         return np.array([self.centre_mm, np.add(self.centre_mm, NORMAL_MM * np.array(self.normal))])
 
     def off_mm(self, points_mm: Array) -> Array:
-        """Return the signed distance of points, (N, 3), to the fitted plane; NaN of what is far from it."""
+        """Return the signed distance of points, (N, 3), to the fitted plane; NaN where that is more than VOXEL_MM."""
         off = (points_mm - np.array(self.centre_mm)) @ np.array(self.normal)
         return np.where(np.abs(off) < VOXEL_MM, off, np.nan)
 
@@ -128,7 +128,10 @@ def measure_plate(cloud: PointCloud) -> PlateResult:
     """
     groups = _groups(cloud)
     if not groups:
-        raise UsageError(f"plate: no group of {LEAST_POINTS} points in the cloud; {cloud.reason or 'move the plate'}")
+        raise UsageError(
+            f"plate: no group of points in the cloud; expected one of at least {LEAST_POINTS} points; "
+            f"{cloud.reason or 'move the plate into the middle of the volume'}"
+        )
     points = groups[0]
     centred = points - points.mean(axis=0)
     normal = np.linalg.svd(centred.T @ centred)[0][:, 2]
@@ -155,7 +158,7 @@ def spread_of(off_mm: Array) -> Spread:
 
 
 def _groups(cloud: PointCloud) -> list[Array]:
-    """Connected groups of points, largest first."""
+    """Return the connected groups of points, largest first."""
     points = cloud.points_mm.astype(np.float64)
     if len(points) < LEAST_POINTS:
         return []
@@ -170,7 +173,8 @@ def _groups(cloud: PointCloud) -> list[Array]:
 
 
 def _fit_sphere(points: Array, radius_mm: float) -> SphereFit | None:
-    # Algebraic start, then least squares of the distances.
+    """Fit a sphere; None where its radius is another than the certified one."""
+    # Algebraic start (|p|^2 = 2 c p + r^2 - c^2 is linear in c and r^2 - c^2), then least squares of the distances.
     A = np.column_stack([2 * points, np.ones(len(points))])
     solution = np.linalg.lstsq(A, (points**2).sum(axis=1), rcond=None)[0]
     start = np.append(solution[:3], np.sqrt(max(solution[3] + solution[:3] @ solution[:3], 1.0)))

@@ -1,16 +1,14 @@
-"""The acceptance test: several positions of certified artefacts against the rig's limits, kept over time.
+"""Judgement of the acceptance test: several positions of certified artefacts against the rig's limits.
 
-In: results of `artefacts`, limits, a history file. Out: a verdict with every figure, and a lock that refuses measuring
-when the last test failed or is too old. The history is JSON lines. This file refuses to know cameras, clouds and pages.
+In: results of `artefacts`, limits. Out: an `Acceptance` with every figure and whether it keeps its limit. The worst
+position decides, as VDI/VDE 2634 part 2 asks. Not here: history and lock (see lock.py), the report (see page.py).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -21,14 +19,14 @@ from rigdriver.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Characteristic:
-    """One line of the certificate: the worst position decides."""
+    """One line of the report: a characteristic of the rig, and its worst position."""
 
     name: str
     meaning: str
     worst_um: float
     limit_um: float
     full_range_um: float | None
-    """Of all points, none left out; None where it has no meaning."""
+    """Full range over all points, none left out; None where the characteristic has none."""
     rms_um: float
     is_passed: bool
 
@@ -41,20 +39,20 @@ class Acceptance:
     """UTC, ISO 8601."""
     rig: str
     calibration: str
-    """When the calibration that was tested was made."""
+    """Date of the calibration that was tested."""
     characteristics: tuple[Characteristic, ...]
     ball_bar_positions: int = 0
     plate_positions: int = 0
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Artefacts that were not measured, so what they tell was not tested."""
+        """Artefacts that were not measured, so that their characteristics were not tested."""
         counts = {"ball bar": self.ball_bar_positions, "plate": self.plate_positions}
         return tuple(name for name, count in counts.items() if not count)
 
     @property
     def is_passed(self) -> bool:
-        """All characteristics are within their limits, and there is at least one."""
+        """All characteristics keep their limits, and there is at least one."""
         return bool(self.characteristics) and all(c.is_passed for c in self.characteristics)
 
 
@@ -68,7 +66,9 @@ def judge(
         UsageError: no position was measured.
     """
     if not bars and not plates:
-        raise UsageError("acceptance: no position was measured; place a ball bar or a plate in the volume")
+        raise UsageError(
+            "acceptance test: no position was measured; expected at least one; hold a ball bar or a plate in the volume"
+        )
     lines = []
     spheres = [sphere for bar in bars for sphere in bar.spheres]
     if spheres:
@@ -100,57 +100,3 @@ def judge(
 
 def _line(name: str, meaning: str, worst: float, limit: float, full: float | None, rms: float) -> Characteristic:
     return Characteristic(name, meaning, float(worst), limit, full, rms, abs(worst) <= limit)
-
-
-def append_history(path: Path, done: Acceptance) -> None:
-    """Add one test to the history file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(done)) + "\n")
-
-
-def read_history(path: Path) -> list[Acceptance]:
-    """Return all tests, oldest first; none when there is no file.
-
-    Raises:
-        UsageError: a line cannot be read.
-    """
-    if not path.exists():
-        return []
-    found = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            table = json.loads(text)
-            lines = tuple(Characteristic(**line) for line in table.pop("characteristics"))
-            found.append(Acceptance(**table, characteristics=lines))
-        except (ValueError, TypeError, KeyError) as exc:
-            raise UsageError(f"{path} line {number}: no acceptance test: {exc}; move the file away") from exc
-    return found
-
-
-def check_lock(path: Path, now: datetime, most_days: float, calibration: str = "") -> None:
-    """Refuse measuring when the last acceptance test failed, is too old, or there is none.
-
-    `calibration`: when the one in use was made; a test of another one says nothing about it.
-
-    Raises:
-        UsageError: with what to do.
-    """
-    history = read_history(path)
-    if not history:
-        raise UsageError(f"{path}: no acceptance test yet; run `rigdriver verify` first")
-    last = history[-1]
-    if not last.is_passed:
-        names = ", ".join(c.name for c in last.characteristics if not c.is_passed)
-        raise UsageError(f"the last acceptance test ({last.created}) failed: {names}; calibrate, then verify again")
-    if calibration and last.calibration != calibration:
-        raise UsageError(
-            f"the last acceptance test ({last.created}) was of the calibration of {last.calibration}, this one is of "
-            f"{calibration}; run `rigdriver verify` with it"
-        )
-    age = now.astimezone(UTC) - datetime.fromisoformat(last.created)
-    if age > timedelta(days=most_days):
-        raise UsageError(
-            f"the last acceptance test is {age.days} days old, at most {most_days:g} are allowed; "
-            "run `rigdriver verify` again"
-        )

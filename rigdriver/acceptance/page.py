@@ -1,7 +1,7 @@
-"""The acceptance report: one HTML page with the verdict, every figure, pictures of the positions, and drift over time.
+"""Report of the acceptance test: one HTML page with the verdict, every figure, pictures, and drift over time.
 
-In: the tests so far and pictures by title. Out: a self-contained page. It names what was not tested, too.
-This file refuses to judge.
+In: the tests so far and pictures by title. Out: a self-contained page. It also names what was not tested. Not here: the
+verdict (see judge.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GOOD, BAD, LINE = "#17692b", "#b3141d", "#2a5d9f"
 
 
 def report_html(history: Sequence[Acceptance], pictures: Mapping[str, npt.NDArray[np.uint8]]) -> str:
-    """Return one self-contained page: the last test, its pictures, and how each figure drifted."""
+    """Return one self-contained page: the last test, its pictures, and the drift of each figure over all tests."""
     last = history[-1]
     rows = "".join(_row(c) for c in last.characteristics)
     shown = "".join(
@@ -31,7 +31,7 @@ def report_html(history: Sequence[Acceptance], pictures: Mapping[str, npt.NDArra
     charts = "".join(_chart(history, c.name, c.limit_um) for c in last.characteristics)
     verdict = "<b class=good>passed</b>" if last.is_passed else "<b class=bad>FAILED</b>"
     untested = "".join(
-        f"<p class=bad>No {name} was measured, so this test says nothing of what it would show.</p>"
+        f"<p class=bad>No {name} was measured, so the characteristics that need one were not tested.</p>"
         for name in last.missing
     )
     return (
@@ -67,7 +67,7 @@ def _png(image: npt.NDArray[np.uint8]) -> str:
 
 
 def _chart(history: Sequence[Acceptance], name: str, limit_um: float) -> str:
-    """A small line chart over the tests' times, as SVG."""
+    """Return a small line chart over the tests' times, as SVG."""
     tests = [(datetime.fromisoformat(t.created), c) for t in history for c in t.characteristics if c.name == name]
     values = [abs(c.worst_um) for _, c in tests]
     top = 1.15 * max([limit_um, *values])

@@ -47,6 +47,6 @@ def refuse_unless_accepted(
         history /= HISTORY
     if not history.exists():
         raise UsageError(f"{history}: no acceptance test yet; run `rigdriver verify` first")
-    from rigdriver.acceptance.judge import check_lock  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.acceptance.lock import check_lock  # noqa: PLC0415  compiled code is slow to import
 
     check_lock(history, datetime.now(UTC), DEFAULT_DAYS if most_days is None else most_days, known.created)

@@ -166,7 +166,7 @@ def _judged(rig: str, calibration: str, gallery: Gallery, limits: AcceptanceConf
 
 
 def _written(done: Acceptance, out: Path, history: Path, gallery: Gallery) -> Path:
-    from rigdriver.acceptance.judge import append_history, read_history  # noqa: PLC0415  compiled code is slow to import
+    from rigdriver.acceptance.lock import append_history, read_history  # noqa: PLC0415  compiled code is slow to import
     from rigdriver.acceptance.page import report_html  # noqa: PLC0415
 
     tests = [*(test for test in read_history(history) if test.rig == done.rig), done]

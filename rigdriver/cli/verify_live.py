@@ -168,5 +168,5 @@ def _look(
     except UsageError as exc:
         positions.lose()
         return str(exc), None
-    verdict = positions.offer(result)
-    return verdict.reason, (result, surfaces) if verdict.is_taken else None
+    placement = positions.offer(result)
+    return placement.reason, (result, surfaces) if placement.is_taken else None

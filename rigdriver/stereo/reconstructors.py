@@ -1,7 +1,8 @@
 """Which reconstructor: the built-in one, or one that another package brings.
 
 In: a name and a calibration. Out: a `Reconstructor`. Others register under the entry point group
-`rigdriver.reconstructors`: a callable that takes a `RigCalibration`. This file refuses to know how any of them works.
+`rigdriver.reconstructors`: a callable that takes a `RigCalibration`. Not here: how any of them works (the built-in one
+is in reconstruct.py).
 """
 
 from __future__ import annotations

@@ -91,7 +91,8 @@ class Results:
         self._suffixes = tuple("." + name.lower().lstrip(".") for name in meshes)
         unknown = [suffix for suffix in self._suffixes if suffix not in MESH_SUFFIXES]
         if unknown:
-            raise UsageError(f"mesh format {unknown[0]}: known are {', '.join(s.lstrip('.') for s in MESH_SUFFIXES)}")
+            names = ", ".join(suffix.lstrip(".") for suffix in MESH_SUFFIXES)
+            raise UsageError(f"mesh format {unknown[0].lstrip('.')}: unknown; expected one of {names}")
         self.mosaic = mosaic
         self._folder, self._calibration, self._has_pictures = folder, calibration, has_pictures
         self._has_tracks = has_tracks

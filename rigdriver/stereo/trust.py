@@ -2,7 +2,7 @@
 
 In: the figures of one pod, or what was found between two pods; limits. Out: a `Reason`, or None where the result may be
 true. Limits in pixels hold for every resolution; `pixel_um` is the depth per pixel of disparity. Not here: single cells
-(see match/screen.py), and which camera was moved (see calibration/health.py).
+(see match/screen.py), and which camera was moved (see calibration/).
 """
 
 from __future__ import annotations

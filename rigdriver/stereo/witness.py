@@ -1,8 +1,8 @@
-"""What speckle matches say about the calibration: the evidence that tells when a camera has been bumped.
+"""Speckle matches as evidence on the calibration: they show when a camera has been bumped.
 
 In: the images of one pulse. Out: observations for `HealthMonitor.look`: for each pod, image points of the same speckle
-in both cameras, one a block of cells (a turn across the baseline shifts rows); between two pods, places of one surface
-that both measured (a turn along the baseline shifts depth). This file refuses to judge (calibration/health.py does).
+in both cameras, one per block of cells (a turn across the baseline shifts rows); between two pods, places of one
+surface that both measured (a turn along the baseline shifts depth). Not here: the judgement (see calibration/).
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Bytes, Floats32
+from rigdriver.arrays import Pixels as Image
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.evidence import Observation, PairMatches, SurfaceSteps
 from rigdriver.calibration.project import distort, to_pixels
@@ -25,27 +26,24 @@ from rigdriver.stereo.match.rows import BLOCK_CELLS, block_shifts
 from rigdriver.stereo.match.screen import screen
 from rigdriver.stereo.reconstruct import StereoSettings
 
-Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-
 STRIDE_CELLS = 5
-"""Neighbouring cells share pixels and errors; so far apart they are looked at for steps."""
+"""Distance of the cells that are compared between pods: neighbouring ones share pixels and errors."""
 LARGEST_STEP_MM = 3.0
-"""Farther apart, two pods did not measure one surface."""
+"""Largest distance of two measurements of one surface by two pods."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """One pod's planes."""
+    """Planes of one pod."""
 
     pair: PairGeometry
-    field: npt.NDArray[np.float32]
-    keep: npt.NDArray[np.uint8]
-    shifts: npt.NDArray[np.float32]
+    field: Floats32
+    keep: Bytes
+    shifts: Floats32
 
 
 class SpeckleWitness:
-    """Matches the pods' images for evidence. Keep one for a sequence; give it to one thread."""
+    """Matches the pods' images for evidence. Keep one for a sequence; use it on one thread."""
 
     def __init__(
         self, calibration: RigCalibration, volume: WorkingVolume | None = None, settings: StereoSettings | None = None
@@ -57,7 +55,7 @@ class SpeckleWitness:
         self._tools = [(pair, PairImages(pair), CellMatcher(pair.size_px, self._settings.match)) for pair in pairs]
 
     def observe(self, frame_set: FrameSet) -> list[Observation]:
-        """Return what one frame set says; nothing of pods whose images are missing or blank."""
+        """Return the observations of one frame set; none of pods whose images are missing or blank."""
         return self.observe_images({name: frame.pixels for name, frame in frame_set.frames.items()})
 
     def observe_images(self, images: dict[str, Image]) -> list[Observation]:
@@ -82,7 +80,7 @@ class SpeckleWitness:
 
 
 def _row_matches(seen: _Seen) -> PairMatches:
-    """One match a block: its kept cell that is nearest to the middle, with the block's row shift."""
+    """Return one match per block: its kept cell that is nearest to the middle, with the block's row shift."""
     x, y, shift = [], [], []
     for bj, bi in np.argwhere(np.isfinite(seen.shifts)):
         rows, columns = np.nonzero(
@@ -99,7 +97,7 @@ def _row_matches(seen: _Seen) -> PairMatches:
 
 
 def _steps(a: _Seen, b: _Seen) -> SurfaceSteps:
-    """Places of pod a's surface that pod b measured too."""
+    """Return places of pod a's surface that pod b measured, too."""
     cells = np.argwhere(a.keep[::STRIDE_CELLS, ::STRIDE_CELLS]) * STRIDE_CELLS
     at_a: Array = cells[:, ::-1].astype(np.float64) * CELL_PX + MIDDLE_PX
     points, normals = _points(a, at_a), _normals(a, at_a)
@@ -118,7 +116,7 @@ def _steps(a: _Seen, b: _Seen) -> SurfaceSteps:
 
 
 def _disparity(seen: _Seen, left_px: Array) -> Array:
-    """(N,) disparity of a cell's plane at rectified places of the left image."""
+    """Return the disparity, (N,), of a cell's plane at rectified places of the left image: d + a u + b v."""
     i, j = np.floor(left_px / CELL_PX).astype(np.int64).T
     plane = seen.field[:, j, i].astype(np.float64)
     away = left_px - (np.column_stack([i, j]) * CELL_PX + MIDDLE_PX)
@@ -126,7 +124,7 @@ def _disparity(seen: _Seen, left_px: Array) -> Array:
 
 
 def _points(seen: _Seen, left_px: Array, d: Array | None = None) -> Array:
-    """(N, 3) world points, mm."""
+    """Return world points, (N, 3) mm: z = b f / D along the pixel's ray."""
     pair = seen.pair
     disparity = (_disparity(seen, left_px) if d is None else d) + pair.depth_offset_px
     z = pair.baseline_mm * pair.focal_px / disparity
@@ -135,7 +133,7 @@ def _points(seen: _Seen, left_px: Array, d: Array | None = None) -> Array:
 
 
 def _normals(seen: _Seen, left_px: Array) -> Array:
-    """(N, 3) unit normals of the cells' planes in the world."""
+    """Return unit normals, (N, 3), of the cells' planes in the world, from two steps of one pixel on the plane."""
     d = _disparity(seen, left_px)
     i, j = np.floor(left_px / CELL_PX).astype(np.int64).T
     slopes = seen.field[1:, j, i].astype(np.float64)
@@ -153,7 +151,7 @@ def _both_raw(seen: _Seen, left_px: Array) -> Array:
 
 
 def _raw(pair: PairGeometry, side: int, rectified_px: Array) -> Array:
-    """(N, 2) places in the raw image of the left (0) or right (1) camera."""
+    """Return places, (N, 2), in the raw image of the left (0) or right (1) camera."""
     camera, cx = ((pair.left, pair.left_cx_px), (pair.right, pair.right_cx_px))[side]
     slopes = (rectified_px - [cx, pair.cy_px]) / pair.focal_px
     rays = np.column_stack([slopes, np.ones(len(slopes))]) @ (camera.T_cam_world[:3, :3] @ pair.R_pair_world.T).T

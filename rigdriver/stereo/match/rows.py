@@ -2,7 +2,7 @@
 
 In: a rectified pair and its planes. Out: that difference for each part of the image. With a true calibration it is zero
 to some hundredths of a pixel; a camera that was bumped, a wrong file or images of different moments shift it. Not here:
-what is done about it (see ../trust.py and calibration/health.py).
+what is done about it (see ../trust.py and calibration/).
 """
 
 from __future__ import annotations

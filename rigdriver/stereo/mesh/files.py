@@ -1,7 +1,7 @@
 """Clouds and meshes in files: PLY, OBJ with MTL and PNG, glTF, STL. Millimetres in all but glTF, which is in metres.
 
-In: a `PointCloud` or a `SurfaceMesh`, and a path. Out: a file that other programs read; trimesh writes all but the PLY
-of a cloud, because that one carries sigma and quality. This file refuses to know how they were made.
+In: a `PointCloud` or a `SurfaceMesh`, and a path. Out: a file that other programs read. trimesh writes all but the PLY
+of a cloud, which also carries sigma and quality (see ply.py). Not here: how clouds and meshes are made.
 """
 
 from __future__ import annotations
@@ -45,10 +45,16 @@ def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
     """
     suffix = path.suffix.lower()
     if suffix not in MESH_SUFFIXES:
-        raise UsageError(f"{path}: cannot write {suffix or 'a file without suffix'}; known: {', '.join(MESH_SUFFIXES)}")
+        raise UsageError(
+            f"{path}: a mesh cannot be written as {suffix or 'a file without suffix'}; expected one of "
+            f"{', '.join(MESH_SUFFIXES)}"
+        )
     body = to_trimesh(mesh, is_textured=suffix in (".obj", ".glb", ".gltf"), name=path.stem)
     if suffix == ".stl" and not body.is_watertight:
-        raise UsageError(f"{path}: the mesh is open; close it for printing first, or write a .ply")
+        raise UsageError(
+            f"{path}: the mesh is open; expected a closed one, as printers need it; close it for printing first, or "
+            "write a .ply"
+        )
     if suffix in (".glb", ".gltf"):
         body.apply_scale(1e-3)  # type: ignore[no-untyped-call]
     if suffix == ".gltf":
@@ -64,7 +70,7 @@ def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
 
 
 def _write_gltf(body: trimesh.Trimesh, path: Path) -> None:
-    """Write the glTF and what it names, each beginning with the mesh's own name: a folder may hold many."""
+    """Write the glTF and the files that it names, with the mesh's own name in front: a folder may hold many meshes."""
     files: dict[str, bytes] = trimesh.exchange.gltf.export_gltf(trimesh.Scene(body))  # type: ignore[no-untyped-call]
     table = json.loads(files.pop("model.gltf"))
     for part in (*table.get("buffers", ()), *table.get("images", ())):
@@ -76,13 +82,13 @@ def _write_gltf(body: trimesh.Trimesh, path: Path) -> None:
 
 
 def read_mesh(path: Path) -> SurfaceMesh:
-    """Read a mesh in millimetres; sigma is NaN where the file holds none (only this package's PLY does).
+    """Read a mesh in millimetres; sigma is NaN where the file holds none (only this package's PLY holds it).
 
     Raises:
         UsageError: no such file, or no triangles in it.
     """
     if path.suffix.lower() not in MESH_SUFFIXES:
-        raise UsageError(f"{path}: is no mesh by its name; known are {', '.join(MESH_SUFFIXES)}")
+        raise UsageError(f"{path}: is no mesh by its name; expected one of {', '.join(MESH_SUFFIXES)}")
     if not path.is_file():
         raise UsageError(f"{path}: no such file; name a mesh ({', '.join(MESH_SUFFIXES)})")
     try:
@@ -90,11 +96,13 @@ def read_mesh(path: Path) -> SurfaceMesh:
     except (OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as exc:
         raise UsageError(f"{path}: cannot be read as a mesh: {exc}; name a PLY, OBJ, glTF or STL file") from exc
     if not isinstance(body, trimesh.Trimesh) or not len(body.faces):
-        raise UsageError(f"{path}: holds no triangles; measuring needs a mesh (`rigdriver reconstruct --mesh ply`)")
+        raise UsageError(
+            f"{path}: holds no triangles; expected a mesh; write one with `rigdriver reconstruct --mesh ply`"
+        )
     if path.suffix.lower() in (".glb", ".gltf"):
         body.apply_scale(1e3)  # type: ignore[no-untyped-call]
     if not np.isfinite(body.vertices).all():
-        raise UsageError(f"{path}: holds vertices that are no numbers; mend or write the mesh again")
+        raise UsageError(f"{path}: holds vertices that are not finite; expected mm; mend the mesh, or write it again")
     if path.suffix.lower() == ".stl":
         body.merge_vertices()
     sigma = body.vertex_attributes.get("sigma_mm")
@@ -109,7 +117,7 @@ def read_mesh(path: Path) -> SurfaceMesh:
 
 
 def to_trimesh(mesh: SurfaceMesh, is_textured: bool = True, name: str = "texture") -> trimesh.Trimesh:
-    """Return trimesh's own type, with texture or colours; `name` is the texture's."""
+    """Return the mesh as trimesh's own type, with texture or colours; `name` is that of the texture."""
     body = trimesh.Trimesh(
         mesh.vertices_mm.copy(), mesh.faces.copy(), vertex_normals=mesh.normals.copy(), process=False
     )

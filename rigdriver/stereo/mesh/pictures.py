@@ -1,7 +1,7 @@
-"""Pictures of a mesh: shaded, and as a map of any value a vertex, seen from where its surface faces.
+"""Pictures of a mesh: shaded, and as a map of one value per vertex, seen from where its surface faces.
 
-In: a `SurfaceMesh` and values. Out: RGB images with a colour bar, ready for PNG. Parallel projection; the nearest
-triangle wins. This file refuses to know what the values mean.
+In: a `SurfaceMesh` and values. Out: RGB images with a colour bar, ready for PNG. The projection is parallel, and the
+nearest triangle hides those behind it. Not here: what the values mean.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.arrays import Array, Bytes, Floats32, Ints32, Mask
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
-Array = npt.NDArray[np.float64]
-Floats32 = npt.NDArray[np.float32]
-Bytes = npt.NDArray[np.uint8]
-
 PAPER = 250
+"""Grey value of the background."""
 MARGIN_PX = 12
 BAR_PX = 92
+"""Width of the colour bar with its numbers."""
 TITLE_PX = 34
 MOST_ASPECT = 2.5
+"""Largest width of a picture, as a multiple of its height."""
 
 
 def draw_shaded(
@@ -48,7 +48,7 @@ def draw_map(
     mesh: SurfaceMesh, values: npt.ArrayLike, title: str, unit: str, limits: tuple[float, float],
     up: npt.ArrayLike = (0, 1, 0), height_px: int = 900,
 ) -> Bytes:  # fmt: skip
-    """Return the values, one a vertex, as colours with a bar, (H, W, 3) uint8; grey where a value is NaN.
+    """Return the values, one per vertex, as colours with a bar, (H, W, 3) uint8; grey where a value is NaN.
 
     Limits of both signs use a diverging scale (blue, white, red), else a sequential one.
     """
@@ -64,7 +64,7 @@ def draw_map(
 
 
 def up_of(calibration: RigCalibration) -> Array:
-    """Return up, (3,), as the colour cameras stand (their images are looked at), else the geometry cameras."""
+    """Return the direction upwards, (3,): that of the colour cameras, whose images people see, else of all cameras."""
     chosen = [c for c in calibration if c.role == "texture"] or list(calibration)
     up: Array = -np.sum([camera.T_cam_world[1, :3] for camera in chosen], axis=0)
     return up / max(float(np.linalg.norm(up)), 1e-9)
@@ -78,8 +78,8 @@ def side_by_side(pictures: Sequence[Bytes]) -> Bytes:
 
 
 def _view(mesh: SurfaceMesh, up: npt.ArrayLike) -> Array:
-    """Rows: right, up, towards the viewer, who stands where the surface faces on the whole."""
-    # Of a closed body the measured part counts.
+    """Return the rows right, up, and towards the viewer, who stands where the surface faces on the whole."""
+    # Only the measured part of a closed body counts.
     towards = mesh.normals[np.isfinite(mesh.sigma_mm)].mean(axis=0).astype(np.float64)
     towards /= max(float(np.linalg.norm(towards)), 1e-9)
     upwards = np.asarray(up, np.float64)
@@ -90,13 +90,11 @@ def _view(mesh: SurfaceMesh, up: npt.ArrayLike) -> Array:
     return np.stack([right, np.cross(towards, right), towards])
 
 
-def _render(
-    mesh: SurfaceMesh, values: Floats32, frame: Array, height_px: int
-) -> tuple[Floats32, Array, npt.NDArray[np.bool_]]:
+def _render(mesh: SurfaceMesh, values: Floats32, frame: Array, height_px: int) -> tuple[Floats32, Array, Mask]:
     local = mesh.vertices_mm @ frame.T
     low, high = np.percentile(local, 0.02, axis=0), np.percentile(local, 99.98, axis=0)
     across, upright = np.maximum(high[:2] - low[:2], 1e-6)
-    # What lies flat, as a ball bar, is drawn smaller rather than cut off.
+    # A wide and low object, such as a ball bar, is drawn smaller rather than cut off.
     scale = min((height_px - 2 * MARGIN_PX) / upright, (MOST_ASPECT * height_px - 2 * MARGIN_PX) / across)
     width = int(across * scale) + 2 * MARGIN_PX
     above = (height_px - upright * scale) / 2
@@ -112,9 +110,10 @@ def _render(
 
 @kernel
 def _raster(
-    points: Array, faces: npt.NDArray[np.int32], values: Floats32, normals: Floats32, depth: Array, image: Floats32,
+    points: Array, faces: Ints32, values: Floats32, normals: Floats32, depth: Array, image: Floats32,
     shown: Floats32,
 ) -> None:  # fmt: skip
+    """Draw the triangles into `image` (values) and `shown` (normals); `depth` decides which one is in front."""
     height, width = depth.shape
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
@@ -126,6 +125,7 @@ def _raster(
         y0, y1 = max(int(np.ceil(min(ay, by, cy))), 0), min(int(np.floor(max(ay, by, cy))), height - 1)
         for y in range(y0, y1 + 1):
             for x in range(x0, x1 + 1):
+                # Barycentric coordinates: areas of the triangles that the pixel makes with the corners.
                 u = ((bx - x) * (cy - y) - (cx - x) * (by - y)) / area
                 v = ((cx - x) * (ay - y) - (ax - x) * (cy - y)) / area
                 w = 1.0 - u - v
@@ -141,7 +141,7 @@ def _raster(
 
 
 def _colours(scaled: npt.NDArray[np.floating], is_diverging: bool) -> Array:
-    """RGB, 0 to 255, of values 0 to 1."""
+    """Return RGB, 0 to 255, of values 0 to 1."""
     if is_diverging:
         stops = np.array([[33, 80, 170], [120, 170, 220], [245, 245, 240], [235, 150, 110], [175, 30, 40]], np.float64)
     else:

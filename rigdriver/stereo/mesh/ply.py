@@ -1,6 +1,7 @@
 """Points with properties as a binary PLY file (Turk, Stanford 1994), without passing through a library's own types.
 
-In: a structured array, one row a point, and comments. Out: a file. This file refuses to know what the properties mean.
+In: a structured array, one row per point, and comments. Out: a file. Not here: what the properties mean (see files.py
+and sequence.py).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 NAMES = {"<f4": "float", "<i4": "int", "|u1": "uchar"}
-"""PLY's names of numpy's types."""
+"""Names that PLY gives to numpy's types."""
 
 
 def write_rows(rows: npt.NDArray[np.void], comments: Sequence[str], path: Path) -> None:

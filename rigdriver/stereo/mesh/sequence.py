@@ -2,8 +2,8 @@
 
 In: the textured mesh and the colour images of one frame set after another. Out: where each point of the first mesh has
 gone, and how far from where it began; NaN once it is lost. Points stand `STEP_MM` apart; each is followed by the
-colour camera that sees it most squarely. Errors of each step add up: the drift grows with the root of the steps.
-This file refuses to find a lost point again, for what it found might be another one.
+colour camera that sees it most squarely. Errors of each step add up: the drift grows with the root of the number of
+steps. A lost point is not searched for again, as another one might be found. Not here: one step (see track.py).
 """
 
 from __future__ import annotations
@@ -25,20 +25,21 @@ Array = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 
 STEP_MM = 2.0
+"""Distance of the points that are followed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackedPoints:
-    """Where the points are in one frame set; one row a point of the first frame set."""
+    """Places of the points in one frame set; one row per point of the first frame set."""
 
     points_mm: Array
     """(N, 3) float64; NaN where the point is lost."""
     moved_mm: Array
-    """(N, 3) float64: since the first frame set."""
+    """(N, 3) float64: displacement since the first frame set."""
 
     @property
     def kept_share(self) -> float:
-        """Points that are still followed."""
+        """Share of the points that are still followed."""
         return float(np.isfinite(self.points_mm[:, 0]).mean()) if len(self.points_mm) else 0.0
 
 
@@ -54,7 +55,7 @@ class PointSequence:
         self._camera_of = np.zeros(0, np.int64)
 
     def follow(self, mesh: SurfaceMesh, images: Mapping[str, Pixels]) -> TrackedPoints | None:
-        """Take one frame set. None when no colour camera has an image, now or before."""
+        """Follow the points into one frame set. None when no colour camera has had an image yet."""
         seen = {c.name: to_rgb(images[c.name], self._mosaic) for c in self._cameras if c.name in images}
         if self._start is None:
             if not seen:

@@ -1,25 +1,23 @@
 """A closed body for printing, from an open measured surface.
 
-In: a `SurfaceMesh`. Out: a watertight one. The surface is read as a distance over all directions from a point within
-it (a ball's chart), holes and the unseen back are filled smoothly, and the grid is closed at the poles, so the body is
-watertight by construction. Lies: one distance a direction, so undercuts (behind ears, in nostrils) are bridged; what
-was filled was not measured, and its sigma is NaN. This file refuses to know file formats.
+In: a `SurfaceMesh`. Out: a watertight one. The surface is read as a distance over all directions from a point behind
+it (spherical coordinates), holes and the unseen back are filled smoothly, and the grid is closed at the poles, so the
+body is watertight by construction. Limits: there is one distance per direction, so undercuts (behind ears, in nostrils)
+are bridged; what was filled was not measured, and its sigma is NaN. Not here: file formats (see files.py).
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import scipy.ndimage
 import trimesh
 
+from rigdriver.arrays import Array, Ints32
 from rigdriver.errors import UsageError
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
-Array = npt.NDArray[np.float64]
-
 BEHIND_MM = 75.0
-"""How far behind the surface's middle the centre of the chart lies."""
+"""Distance of the centre of the directions behind the surface's middle."""
 
 
 def close_for_printing(mesh: SurfaceMesh, step_mm: float = 1.0, behind_mm: float = BEHIND_MM) -> SurfaceMesh:
@@ -29,7 +27,7 @@ def close_for_printing(mesh: SurfaceMesh, step_mm: float = 1.0, behind_mm: float
         UsageError: the surface is empty, or too large for the step.
     """
     if not len(mesh.faces):
-        raise UsageError("no triangles to close; reconstruct a surface first")
+        raise UsageError("the mesh holds no triangles to close; expected a surface; reconstruct one first")
     axis = mesh.normals.mean(axis=0).astype(np.float64)
     axis /= max(float(np.linalg.norm(axis)), 1e-9)
     centre = np.median(mesh.vertices_mm, axis=0) - behind_mm * axis
@@ -44,22 +42,25 @@ def close_for_printing(mesh: SurfaceMesh, step_mm: float = 1.0, behind_mm: float
     sigma = np.append(np.where(np.isfinite(grid), float(np.median(mesh.sigma_mm)), np.nan).ravel(), [np.nan, np.nan])
     body = trimesh.Trimesh(vertices, _grid_faces(rows, columns), process=False)
     if not body.is_watertight or body.volume <= 0:
-        raise UsageError("the surface cannot be closed from its middle; choose another `behind_mm`")
+        raise UsageError(
+            f"the surface cannot be closed from {behind_mm:g} mm behind its middle; expected a point that all of it "
+            "faces away from; choose another `behind_mm`"
+        )
     return SurfaceMesh(
         vertices, np.asarray(body.faces, np.int32), np.array(body.vertex_normals, np.float32), sigma.astype(np.float32)
     )
 
 
 def _frame(axis: Array) -> Array:
-    """Rows: x, y, and z along the axis. The poles stand aside, where a face has least detail."""
+    """Return the rows x, y, and z along the axis. The poles lie aside, where a face has least detail."""
     side = np.cross([0.0, 1.0, 0.0] if abs(axis[1]) < 0.9 else [1.0, 0.0, 0.0], axis)
     side /= np.linalg.norm(side)
     return np.stack([side, np.cross(axis, side), axis])
 
 
-def _sample(local: Array, radius: Array, faces: npt.NDArray[np.int32], rows: int, columns: int) -> Array:
-    """Mean distance in each direction, (rows, columns), NaN where nothing was measured."""
-    # Triangles' middles and edges too, so that the lattice has no holes between vertices.
+def _sample(local: Array, radius: Array, faces: Ints32, rows: int, columns: int) -> Array:
+    """Return the mean distance in each direction, (rows, columns); NaN where nothing was measured."""
+    # Middles and edges of the triangles count, too, so that the lattice has no holes between vertices.
     corners = local[faces]
     lengths = radius[faces]
     shares = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0.5, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [1 / 3] * 3])
@@ -78,7 +79,7 @@ def _sample(local: Array, radius: Array, faces: npt.NDArray[np.int32], rows: int
 
 
 def _fill(grid: Array) -> Array:
-    """Continue the measured distances over the rest of the ball: nearest ones, smoothed more the farther away."""
+    """Continue the measured distances over the other directions: the nearest one, smoothed more the farther it is."""
     wide = np.concatenate([grid] * 3, axis=1)
     known = np.isfinite(wide)
     distance, (j, i) = scipy.ndimage.distance_transform_edt(~known, return_indices=True)
@@ -97,6 +98,7 @@ def _fill(grid: Array) -> Array:
 
 
 def _to_points(radii: Array) -> Array:
+    """Return the points of a grid of distances, row by row, and then the two poles."""
     rows, columns = radii.shape
     polar = (np.arange(rows)[:, None] + 0.5) / rows * np.pi
     azimuth = ((np.arange(columns)[None, :] + 0.5) / columns - 0.5) * 2 * np.pi
@@ -107,7 +109,8 @@ def _to_points(radii: Array) -> Array:
     return np.concatenate([(directions * radii[..., None]).reshape(-1, 3), poles])
 
 
-def _grid_faces(rows: int, columns: int) -> npt.NDArray[np.int32]:
+def _grid_faces(rows: int, columns: int) -> Ints32:
+    """Return the triangles of the grid, closed around and at the poles, counter-clockwise seen from outside."""
     j, i = np.meshgrid(np.arange(rows - 1), np.arange(columns), indexing="ij")
     a, b = j * columns + i, j * columns + (i + 1) % columns
     c, d = a + columns, b + columns

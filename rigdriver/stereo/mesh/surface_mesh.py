@@ -1,9 +1,9 @@
 """From fused surfaces to a triangle mesh with texture.
 
 In: the surfaces of the pods, a calibration, colour images. Out: `SurfaceMesh`. The cells of a pod are a grid, so
-its triangles are known; where both pods measured, the better witness keeps its triangles. The fused surfaces coincide
-there, so the cut leaves no step; the two sides meet within a cell but share no vertices.
-This file refuses to know file formats (`files`) and printing (`solid`).
+its triangles are known; where both pods measured, the one with the larger weight keeps its triangles. The fused
+surfaces coincide there, so the cut leaves no step; the two sides meet within a cell but share no vertices. Not here:
+file formats (see files.py) and closing for printing (see solid.py).
 """
 
 from __future__ import annotations
@@ -12,19 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Bytes, Floats32, Ints32, make_read_only
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
 from rigdriver.stereo.geometry.surface import Surface, cell_points, find_patches
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.mesh.fuse import find_worse, pod_weights
 from rigdriver.stereo.mesh.texture import Pixels, atlas_of, colours_at, places_in_atlas, texture_cameras, to_rgb
-
-Array = npt.NDArray[np.float64]
-Floats32 = npt.NDArray[np.float32]
-Ints32 = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,9 +42,7 @@ class SurfaceMesh:
     """(H, W, 3) uint8: the texture."""
 
     def __post_init__(self) -> None:
-        for array in (self.vertices_mm, self.faces, self.normals, self.sigma_mm, self.colours, self.places, self.atlas):
-            if array is not None:
-                array.flags.writeable = False
+        make_read_only(self.vertices_mm, self.faces, self.normals, self.sigma_mm, self.colours, self.places, self.atlas)
 
 
 def make_mesh(
@@ -64,7 +57,9 @@ def make_mesh(
         UsageError: there is no surface.
     """
     if not surfaces:
-        raise UsageError("no surface to mesh: the reconstruction is empty; its reason says why")
+        raise UsageError(
+            "no surface to mesh: the reconstruction is empty; expected points; its `reason` says why there are none"
+        )
     weights = [pod_weights(surface) for surface in surfaces]
     vertices, normals, sigmas, faces, count = [], [], [], [], 0
     for n, surface in enumerate(surfaces):
@@ -122,12 +117,13 @@ def _textured(
 
 @kernel
 def _triangles(field: Floats32, patches: Bytes, worse: Bytes, number: Ints32, faces: Ints32) -> int:
+    """Fill `faces` with two triangles per patch, cut along the diagonal with less change of disparity; count them."""
     count = 0
     for j in range(patches.shape[0] - 1):
         for i in range(patches.shape[1] - 1):
             if not patches[j, i]:
                 continue
-            # A patch goes when the other pod is the better witness of all its corners: so the cut has no gap.
+            # A patch goes only when the other pod has the larger weight at all its corners: so the cut has no gap.
             if worse[j, i] and worse[j, i + 1] and worse[j + 1, i] and worse[j + 1, i + 1]:
                 continue
             a, b, c, d = number[j, i], number[j, i + 1], number[j + 1, i], number[j + 1, i + 1]

@@ -1,8 +1,8 @@
-"""Texture: what the colour cameras see of points.
+"""Texture: colours of points, as the colour cameras see them.
 
 In: world points, colour images (Bayer mosaics or colour) and a calibration. Out: texture coordinates, colours, and one
 atlas image in which the colour cameras' pictures stand side by side. A colour camera stands between the two cameras of
-its pod, so what they saw it sees too but for narrow rims. This file refuses to know meshes and files.
+its pod, so it sees what they saw but for narrow rims. Not here: meshes (see surface_mesh.py) and files (see files.py).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def to_rgb(pixels: Pixels, pixel_format: str = "BayerRG8") -> Bytes:
 
 
 def texture_cameras(calibration: RigCalibration, pods: Sequence[str], images: Mapping[str, object]) -> dict[str, str]:
-    """Return the colour camera of each pod that has one with an image; another pod's where it has none."""
+    """Return the colour camera of each pod: its own when that has an image, else another pod's; empty when none has."""
     there = {pod: names[0] for pod, names in calibration.pods("texture").items() if names and names[0] in images}
     if not there:
         return {}

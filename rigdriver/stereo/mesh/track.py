@@ -1,9 +1,9 @@
-"""Points through time: where each skin point of one frame set is in the next one.
+"""Tracking of points: where each point of the skin in one frame set is in the next one.
 
-In: two surfaces with their colour images and a calibration. Out: displacement vectors in millimetres. Optical flow
-(OpenCV's dense inverse search) moves the point's pixel in the colour image; the next surface, cut by the new pixel's
-ray, gives the depth. Speckle is of no use here: it stays with the lamp, not with the skin.
-This file refuses to know sequences longer than two; whoever has one chains them.
+In: the points, the colour images of both frame sets, the next surface and a calibration. Out: displacement vectors in
+millimetres. Optical flow (dense inverse search, Kroeger et al. 2016) moves the point's pixel in the colour image; the
+ray of the new pixel meets the next surface, which gives the depth. Speckle cannot be used: it moves with the lamp, not
+with the skin. Not here: sequences longer than two (see sequence.py).
 """
 
 from __future__ import annotations
@@ -12,27 +12,26 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 
+from rigdriver.arrays import Array, Bytes, Floats32
 from rigdriver.calibration.calibration import CameraCalibration
 from rigdriver.calibration.project import project, to_rays
 
-Array = npt.NDArray[np.float64]
-Bytes = npt.NDArray[np.uint8]
-
 ROUND_TRIP_PX = 0.7
-"""A point whose flow there and back misses by more is lost."""
+"""Largest distance between a point and where the flow there and back takes it; beyond, it is lost."""
+LEAST_VERTICES = 10
+"""Least number of vertices of a surface on which a point is looked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
-    """Arrays have one row a point that was asked for."""
+    """Displacements; arrays have one row per point that was asked for."""
 
     moved_mm: Array
     """(N, 3) float64: displacement; NaN where the point was lost."""
     miss_px: Array
-    """(N,) float64: how far the flow there and back misses."""
+    """(N,) float64: distance by which the flow there and back misses."""
 
 
 def track(
@@ -56,7 +55,7 @@ def track(
     return Tracks(found - points_mm, miss)
 
 
-def _sample(flow: npt.NDArray[np.float32], places_px: Array) -> Array:
+def _sample(flow: Floats32, places_px: Array) -> Array:
     x = np.nan_to_num(places_px[:, 0], nan=-1e4).astype(np.float32)
     y = np.nan_to_num(places_px[:, 1], nan=-1e4).astype(np.float32)
     rows = -(-len(x) // 8192)
@@ -69,7 +68,7 @@ def _sample(flow: npt.NDArray[np.float32], places_px: Array) -> Array:
 
 
 def _lift(places_px: Array, camera: CameraCalibration, surface_mm: Array, normals: Array) -> Array:
-    """Return where the rays of pixels meet a surface, (N, 3) mm; NaN where there is none within two of its steps."""
+    """Return where the rays of pixels meet a surface, (N, 3) mm; NaN where no vertex is within about three steps."""
     eye = camera.centre_mm
     facing = np.einsum("ij,ij->i", normals, eye - surface_mm) > 0
     surface_mm, normals = surface_mm[facing], normals[facing]
@@ -78,7 +77,7 @@ def _lift(places_px: Array, camera: CameraCalibration, surface_mm: Array, normal
     seen, surface_mm, normals = seen[good], surface_mm[good], normals[good]
     found = np.full((len(places_px), 3), np.nan)
     wanted = np.flatnonzero(np.isfinite(places_px).all(axis=1))
-    if not len(wanted) or len(seen) < 10:
+    if not len(wanted) or len(seen) < LEAST_VERTICES:
         return found
     tree = cKDTree(seen)
     step = float(np.median(tree.query(seen[:: max(len(seen) // 500, 1)], k=2)[0][:, 1]))
@@ -86,6 +85,7 @@ def _lift(places_px: Array, camera: CameraCalibration, surface_mm: Array, normal
     wanted, near = wanted[np.isfinite(gap)], near[np.isfinite(gap)]
     rays = np.column_stack([to_rays(camera, places_px[wanted]), np.ones(len(wanted))]) @ camera.T_cam_world[:3, :3]
     normal = normals[near]
+    # The ray eye + length * ray meets the plane of the nearest vertex.
     length = np.einsum("ij,ij->i", normal, surface_mm[near] - eye) / np.einsum("ij,ij->i", normal, rays)
     found[wanted] = eye + length[:, None] * rays
     return found

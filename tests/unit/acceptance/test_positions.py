@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rigdriver.acceptance.positions import Positions
+from rigdriver.acceptance.positions import Placing, Positions
 
 
 @dataclass
@@ -22,7 +22,9 @@ def at(x, swapped=False):
 def test_a_position_is_taken_when_it_rests_and_once_only():
     positions = Positions()
     assert [positions.offer(at(0.0)).is_taken, positions.offer(at(0.02)).is_taken] == [False, True]
-    assert "elsewhere" in positions.offer(at(0.01)).reason
+    again = positions.offer(at(0.01))
+    assert again.kind is Placing.NOT_NEW
+    assert "elsewhere" in again.reason
     assert len(positions.taken) == 1
 
 
@@ -36,9 +38,10 @@ def test_a_position_elsewhere_is_another_one_and_the_first_is_not_taken_again():
 def test_what_moves_is_told_how_far_and_not_taken():
     positions = Positions()
     positions.offer(at(0.0))
-    verdict = positions.offer(at(3.0))
-    assert not verdict.is_taken
-    assert "it moved 3.0 mm" in verdict.reason
+    placement = positions.offer(at(3.0))
+    assert not placement.is_taken
+    assert (placement.kind, placement.moved_mm) == (Placing.MOVES, 3.0)
+    assert "it moved 3.0 mm" in placement.reason
 
 
 def test_marks_in_another_order_are_the_same_position():
@@ -54,5 +57,5 @@ def test_after_it_was_out_of_sight_it_must_rest_again():
     positions = Positions()
     positions.offer(at(0.0))
     positions.lose()
-    assert positions.offer(at(0.0)).reason == "hold it still"
+    assert str(positions.offer(at(0.0))) == "hold it still"
     assert positions.offer(at(0.0)).is_taken

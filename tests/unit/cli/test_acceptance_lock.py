@@ -1,7 +1,7 @@
 """When the lock is looked at, and which history and age count: options first, then the rig file, then defaults.
 
 In: a stand-in for the last test. Out: what the lock is asked. What it says of a history is tested in
-tests/unit/acceptance/test_judge.py.
+tests/unit/acceptance/test_lock.py.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def asked(mocker):
     """What `check_lock` was called with, without the time of day."""
     found: list[tuple[Path, float, str]] = []
     mocker.patch(
-        "rigdriver.acceptance.judge.check_lock", lambda path, _now, days, made: found.append((path, days, made))
+        "rigdriver.acceptance.lock.check_lock", lambda path, _now, days, made: found.append((path, days, made))
     )
     return found
 

@@ -100,7 +100,7 @@ def test_the_printed_body_is_watertight_and_has_the_measured_front(head, body, t
 
 
 def test_an_unknown_suffix_is_refused_by_name(mesh, tmp_path):
-    with pytest.raises(UsageError, match=r"\.xyz.*known: \.ply"):
+    with pytest.raises(UsageError, match=r"\.xyz.*expected one of \.ply"):
         write_mesh(mesh, tmp_path / "face.xyz")
 
 
