@@ -106,6 +106,7 @@ def measure_ball_bar(cloud: PointCloud, diameter_mm: float, spacing_mm: float, s
         fit = _fit_sphere(points, diameter_mm / 2)
         if fit is not None:
             fits.append(fit)
+        # The largest groups come first; what is left over is no sphere of the bar.
         if len(fits) == spheres:
             break
     if len(fits) < spheres:
@@ -114,6 +115,7 @@ def measure_ball_bar(cloud: PointCloud, diameter_mm: float, spacing_mm: float, s
             f"{spheres}; move the bar into the middle of the volume" + (f" ({cloud.reason})" if cloud.reason else "")
         )
     centres = np.array([fit.centre_mm for fit in fits])
+    # The certified spacing is that of the two outermost centres.
     longest = float(np.max(np.linalg.norm(centres[:, None] - centres[None], axis=2)))
     return BallBarResult(
         tuple(fits), tuple(1e3 * (fit.diameter_mm - diameter_mm) for fit in fits), 1e3 * (longest - spacing_mm)
@@ -134,6 +136,7 @@ def measure_plate(cloud: PointCloud) -> PlateResult:
         )
     points = groups[0]
     centred = points - points.mean(axis=0)
+    # The direction of least variance is the normal of the least-squares plane.
     normal = np.linalg.svd(centred.T @ centred)[0][:, 2]
     # Towards the rig, which is where the points were seen from.
     if normal @ cloud.normals.mean(axis=0) < 0:
@@ -162,12 +165,14 @@ def _groups(cloud: PointCloud) -> list[Array]:
     points = cloud.points_mm.astype(np.float64)
     if len(points) < LEAST_POINTS:
         return []
+    # Connected voxels, corners included, are one group.
     cells = np.floor((points - points.min(axis=0)) / VOXEL_MM).astype(np.int64)
     grid = np.zeros(cells.max(axis=0) + 1, bool)
     grid[tuple(cells.T)] = True
     labels, _ = scipy.ndimage.label(grid, np.ones((3, 3, 3)))
     of_point = labels[tuple(cells.T)]
     counts = np.bincount(of_point)
+    # Label 0 is empty space.
     order = [int(n) for n in np.argsort(-counts) if n > 0 and counts[n] >= LEAST_POINTS]
     return [points[of_point == n] for n in order]
 

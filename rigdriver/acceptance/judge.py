@@ -69,6 +69,7 @@ def judge(
         raise UsageError(
             "acceptance test: no position was measured; expected at least one; hold a ball bar or a plate in the volume"
         )
+    # Of each characteristic the largest value over all positions is reported, its full range and RMS beside it.
     lines = []
     spheres = [sphere for bar in bars for sphere in bar.spheres]
     if spheres:
@@ -77,6 +78,7 @@ def judge(
             "probing error form", "range of 95 % of the points about the fitted sphere", form.range_95_um,
             limits.probing_form_um, max(s.form.range_um for s in spheres), max(s.form.rms_um for s in spheres),
         ))  # fmt: skip
+        # Errors are signed: the largest by its amount is shown with its sign.
         sizes = [error for bar in bars for error in bar.size_errors_um]
         lines.append(_line(
             "probing error size", "fitted minus certified diameter", max(sizes, key=abs), limits.probing_size_um, None,

@@ -33,6 +33,7 @@ def read_history(path: Path) -> list[Acceptance]:
         return []
     found = []
     for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        # Keys that a newer version added, or an older one lacked, are a TypeError here.
         try:
             table = json.loads(text)
             lines = tuple(Characteristic(**line) for line in table.pop("characteristics"))
@@ -56,6 +57,7 @@ def check_lock(path: Path, now: datetime, most_days: float, calibration: str = "
     history = read_history(path)
     if not history:
         raise UsageError(f"{path}: no acceptance test yet; run `rigdriver verify` first")
+    # Only the newest test counts: a rig that failed since it passed must not measure.
     last = history[-1]
     if not last.is_passed:
         names = ", ".join(c.name for c in last.characteristics if not c.is_passed)

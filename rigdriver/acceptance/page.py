@@ -70,10 +70,12 @@ def _chart(history: Sequence[Acceptance], name: str, limit_um: float) -> str:
     """Return a small line chart over the tests' times, as SVG."""
     tests = [(datetime.fromisoformat(t.created), c) for t in history for c in t.characteristics if c.name == name]
     values = [abs(c.worst_um) for _, c in tests]
+    # The axis begins at 0 and holds the limit, with some room above.
     top = 1.15 * max([limit_um, *values])
     width, height, left = 720, 150, 60
     seconds = [(when - tests[0][0]).total_seconds() for when, _ in tests]
     reach = max(seconds[-1], 1.0)
+    # Time runs to the right, over the width that is left beside the numbers; a single test stands in the middle.
     x = [left + 12 + (width - left - 90) * (s / reach if seconds[-1] > 0 else 0.5) for s in seconds]
     y = [height - 24 - (height - 40) * value / top for value in values]
     line = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))

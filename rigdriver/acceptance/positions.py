@@ -83,6 +83,7 @@ class Positions(Generic[R]):
         moved_mm = distance_mm(measured.marks_mm, before)
         if moved_mm > REST_MM:
             return Placement(Placing.MOVES, len(self.taken), moved_mm)
+        # With no position yet the nearest one is infinitely far.
         nearest = min((distance_mm(measured.marks_mm, old.marks_mm) for old in self.taken), default=np.inf)
         if nearest < NEW_MM:
             return Placement(Placing.NOT_NEW, len(self.taken), moved_mm)
@@ -96,6 +97,7 @@ class Positions(Generic[R]):
 
 def distance_mm(a: Array, b: Array) -> float:
     """Return how far the marks moved at most, whichever of them came first."""
+    # Another number of marks is another artefact. A ball bar has no front end: its marks may come in either order.
     if a.shape != b.shape:
         return float("inf")
     return min(float(np.linalg.norm(a - c, axis=1).max()) for c in (b, b[::-1]))

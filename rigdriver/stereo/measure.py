@@ -56,6 +56,7 @@ def distance_between(mesh: SurfaceMesh, a_mm: Array, b_mm: Array, scale_ppm: flo
     if length == 0.0:
         return Quantity(0.0, float(np.hypot(mesh.sigma_mm[i], mesh.sigma_mm[j])), "mm")
     along = between / length
+    # Only the part of each point's error that lies along the distance counts.
     parts = [float(mesh.sigma_mm[k] * abs(mesh.normals[k] @ along)) for k in (i, j)]
     return Quantity(length, math.hypot(*parts, 1e-6 * scale_ppm * length), "mm")
 
@@ -96,6 +97,7 @@ def distance_along(
     path = _edge_path(mesh, start, end)
     ends = on_surface(mesh, tree, np.stack([a_mm, b_mm]).astype(np.float64))
     way = _resample(np.concatenate([ends[:1], mesh.vertices_mm[path], ends[1:]]), max(len(path) // 2, 16))
+    # Curve shortening on the surface; both ends are held.
     for _ in range(rounds):
         way[1:-1] = 0.5 * way[1:-1] + 0.25 * (way[:-2] + way[2:])
         way = on_surface(mesh, tree, way)
@@ -225,6 +227,7 @@ def deviations(mesh: SurfaceMesh, other: SurfaceMesh, reach_mm: float = 5.0) -> 
     there = np.flatnonzero(np.isfinite(gap))
     if not len(there):
         return found, sigma
+    # Candidates are the triangles about the nearest vertex; the closest of them counts.
     vertex, face = _pairs_of(other, near[there])
     triangles = other.vertices_mm[other.faces[face]]
     points = mesh.vertices_mm[there[vertex]]
@@ -245,6 +248,7 @@ def deviations(mesh: SurfaceMesh, other: SurfaceMesh, reach_mm: float = 5.0) -> 
 
 def _pairs_of(mesh: SurfaceMesh, near: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Return all faces of each wanted vertex, as two equally long lists: place in `near`, number of the face."""
+    # Corners sorted by vertex: the faces of one vertex stand side by side.
     order = np.argsort(mesh.faces.ravel(), kind="stable")
     owner = mesh.faces.ravel()[order]
     first, last = np.searchsorted(owner, near, "left"), np.searchsorted(owner, near, "right")

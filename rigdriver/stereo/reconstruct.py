@@ -127,6 +127,7 @@ class CellReconstructor:
         begin = time.perf_counter()
         missing, found = _pixels(images, self.pairs)
         self.calibration.check_sizes({name: (p.shape[1], p.shape[0]) for name, p in found.items()})
+        # A pod needs both images; the other pod goes on without it.
         usable = [n for n, pair in enumerate(self.pairs) if not {pair.left.name, pair.right.name} & set(missing)]
         if not usable:
             return empty_cloud((Reason(ReasonKind.NO_PAIR), *missing.values())), ()
@@ -167,6 +168,7 @@ class CellReconstructor:
         warnings = [*gaps, *(r.problem for r in results if r.problem)]
         if not good:
             return empty_cloud(warnings, Figures(pods=figures, warnings=tuple(warnings))), ()
+        # Warnings of all pods, those that were refused included: their figures say which camera to look at.
         pairs = {pair.pod: pair for pair in self.pairs}
         warnings += [warning for f in figures if (warning := warn_of_rows(f, pairs[f.pod], trust))]
         mark = time.perf_counter()
@@ -192,6 +194,7 @@ class CellReconstructor:
         return PointCloud(points, sigma, normals, quality, pod, names, figures=judged), tuple(good)
 
     def _dense(self, surfaces: list[Surface]) -> tuple[Floats32, Floats32, Floats32, Floats32, Bytes]:
+        # Count first, then fill: each pod writes into its own part of arrays that are made once.
         laid = list(self._pool.map(self._lay_out, surfaces))
         counts = [patches.count for patches in laid]
         total = sum(counts)

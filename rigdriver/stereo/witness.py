@@ -86,6 +86,7 @@ def _row_matches(seen: _Seen) -> PairMatches:
         rows, columns = np.nonzero(
             seen.keep[bj * BLOCK_CELLS : (bj + 1) * BLOCK_CELLS, bi * BLOCK_CELLS : (bi + 1) * BLOCK_CELLS]
         )
+        # The cell nearest to the middle of the block's kept cells, which the shift was measured over.
         best = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
         x.append((bi * BLOCK_CELLS + columns[best]) * CELL_PX + MIDDLE_PX)
         y.append((bj * BLOCK_CELLS + rows[best]) * CELL_PX + MIDDLE_PX)
@@ -101,12 +102,14 @@ def _steps(a: _Seen, b: _Seen) -> SurfaceSteps:
     cells = np.argwhere(a.keep[::STRIDE_CELLS, ::STRIDE_CELLS]) * STRIDE_CELLS
     at_a: Array = cells[:, ::-1].astype(np.float64) * CELL_PX + MIDDLE_PX
     points, normals = _points(a, at_a), _normals(a, at_a)
+    # Places of a's points as pixels of b, and which cell of b holds each.
     local = (points - b.pair.centre_mm) @ b.pair.R_pair_world.T
     at_b = b.pair.focal_px * local[:, :2] / local[:, 2:] + [b.pair.left_cx_px, b.pair.cy_px]
     cell = np.floor(at_b / CELL_PX).astype(np.int64)
     inside = (cell >= 0).all(axis=1) & (cell[:, 0] < b.keep.shape[1]) & (cell[:, 1] < b.keep.shape[0])
     inside[inside] = b.keep[cell[inside, 1], cell[inside, 0]].astype(bool)
     at_a, at_b, points, normals = at_a[inside], at_b[inside], points[inside], normals[inside]
+    # Behind a rim b sees another surface: only places where the two agree roughly are one surface.
     near = np.linalg.norm(_points(b, at_b) - points, axis=1) < LARGEST_STEP_MM
     at_a, at_b, normals = at_a[near], at_b[near], normals[near]
     return SurfaceSteps(
@@ -117,6 +120,7 @@ def _steps(a: _Seen, b: _Seen) -> SurfaceSteps:
 
 def _disparity(seen: _Seen, left_px: Array) -> Array:
     """Return the disparity, (N,), of a cell's plane at rectified places of the left image: d + a u + b v."""
+    # Nearest cell, then its plane: no blending, so that errors of two cells do not mix.
     i, j = np.floor(left_px / CELL_PX).astype(np.int64).T
     plane = seen.field[:, j, i].astype(np.float64)
     away = left_px - (np.column_stack([i, j]) * CELL_PX + MIDDLE_PX)

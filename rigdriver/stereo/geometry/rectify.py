@@ -128,6 +128,7 @@ def make_pair(calibration: RigCalibration, pod: str, names: tuple[str, str], vol
     """
     left, right = calibration[names[0]], calibration[names[1]]
     _check_numbers(pod, (left, right), volume)
+    # Both images get one focal length, the mean, so that rows have the same scale.
     R = _pair_rotation(left, right)
     baseline = float(np.linalg.norm(right.centre_mm - left.centre_mm))
     focal = float(np.mean([left.K[0, 0], left.K[1, 1], right.K[0, 0], right.K[1, 1]]))
@@ -143,6 +144,7 @@ def make_pair(calibration: RigCalibration, pod: str, names: tuple[str, str], vol
             f"{left.name}; expected less than {middle[2]:.0f} mm"
         )
     near, far = middle[2] - volume.half_depth_mm, middle[2] + volume.half_depth_mm
+    # Columns are cut to what the left camera sees of the volume, rows to what both see.
     low, high = _extent(left, R, volume), _extent(right, R, volume)
     x0, y0 = focal * low[0][0], focal * max(low[0][1], high[0][1])
     width = focal * (low[1][0] - low[0][0])
@@ -156,6 +158,7 @@ def make_pair(calibration: RigCalibration, pod: str, names: tuple[str, str], vol
     # The right image is shifted by the mean disparity, so that both hold the volume.
     shift = focal * baseline / middle[2]
     left_cx, right_cx = -x0, -x0 + shift
+    # d = b f / z at both ends of the volume, less the shift.
     parallel = (focal * baseline / far, focal * baseline / near)
     made = [
         _make_nodes((int(size[0]), int(size[1])), camera, R, np.array([cx, -y0]), focal)
@@ -196,6 +199,7 @@ def _pair_rotation(left: CameraCalibration, right: CameraCalibration) -> Array:
             f"{LEAST_BASELINE_MM:g} mm; check their poses in the calibration"
         )
     x = x / length
+    # The mean line of sight, less its part along the baseline.
     z = left.T_cam_world[2, :3] + right.T_cam_world[2, :3]
     z = z - (z @ x) * x
     size = np.linalg.norm(z)
@@ -213,6 +217,7 @@ def _extent(camera: CameraCalibration, R: Array, volume: WorkingVolume) -> tuple
     middle = R @ (np.array(volume.centre_mm) - camera.centre_mm)
     slope, reach = middle[:2] / middle[2], volume.radius_mm / middle[2]
     width, height = camera.size_px
+    # Lens distortion bends the image's border, so many points of it are looked up, not just the corners.
     edge = np.linspace(0, 1, 33)
     border = np.concatenate(
         [np.stack([edge, np.full(33, side)], 1) for side in (0, 1)]
@@ -236,6 +241,7 @@ def _make_nodes(
     width, height = camera.size_px
     turn = _quarter_turns(places)
     u, v = places[..., 0], places[..., 1]
+    # Where a pixel of the raw image lies after each number of clockwise quarter turns.
     turned = {0: (u, v), 1: (height - 1 - v, u), 2: (width - 1 - u, height - 1 - v), 3: (v, width - 1 - u)}[turn]
     nodes = np.ascontiguousarray(np.stack(turned, axis=-1), dtype=np.float32)
     make_read_only(nodes)

@@ -37,6 +37,7 @@ def lit_spans(small: Bytes, shrink: int, nodes: Floats32, dark: float, spans: In
     for j in range(bands + 1):
         for i in range(columns + 1):
             u, v = nodes[j, i, 0], nodes[j, i, 1]
+            # Pixel centres stand at integers, so a pixel's left edge is half a pixel before.
             x, y = int((u + 0.5) / shrink), int((v + 0.5) / shrink)
             is_inside = u >= 0 and v >= 0 and x < small.shape[1] and y < small.shape[0]
             if is_inside and small[y, x] > dark:
@@ -65,6 +66,7 @@ def resample(raw: Raw, nodes: Floats32, spans: Ints32, edge: float, scale: float
     above, below = np.empty(2 * width, flat.dtype), np.empty(2 * width, flat.dtype)
     stride = raw.shape[1]
     for y in range(out.shape[0]):
+        # All rows between two lines of nodes share one span.
         band = y // NODE_PX
         first, last = spans[band, 0], spans[band, 1]
         row = out[y]
@@ -87,6 +89,7 @@ def _lines(
     """Raw places of one rectified row: the nodes' own line is blended from two, then cut into NODE_PX equal steps."""
     for b in range(count // NODE_PX):
         i = first + b
+        # Both ends of a stretch, blended from the nodes above and below, and the step between two pixels.
         u0 = above[i, 0] + part * (below[i, 0] - above[i, 0])
         v0 = above[i, 1] + part * (below[i, 1] - above[i, 1])
         du = (above[i + 1, 0] + part * (below[i + 1, 0] - above[i + 1, 0]) - u0) * _N
@@ -130,5 +133,6 @@ def _mix(
     for x in range(count):
         f, g, n = fu[x], fv[x], 2 * x
         a, b, c, d = np.float32(above[n]), np.float32(above[n + 1]), np.float32(below[n]), np.float32(below[n + 1])
+        # Unseen places become zero here, so no branch is needed.
         top, bottom = a + f * (b - a), c + f * (d - c)
         out[x] = (top + g * (bottom - top)) * inside[x] * scale

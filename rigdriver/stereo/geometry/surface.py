@@ -88,6 +88,7 @@ def _describe(
             z, _nx, _ny, _nz, along = normal_at(
                 n, CELL_PX * i + MIDDLE_PX, CELL_PX * j + MIDDLE_PX, d, float(field[1, j, i]), float(field[2, j, i])
             )
+            # Seen along the surface itself, a disparity says nothing of depth.
             if along <= LEAST_FACING:
                 keep[j, i] = 0
                 continue

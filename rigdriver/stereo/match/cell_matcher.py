@@ -92,6 +92,7 @@ class CellMatcher:
         lefts, rights = make_pyramid(left).levels, make_pyramid(right).levels
         scale = 2**LEVELS
         rough = match_coarse(lefts[LEVELS], rights[LEVELS], (disparities_px[0] / scale, disparities_px[1] / scale))
+        # Planes of a quarter's cells (4 x 4 pixels) are fitted to 2 x 2 pixels of an eighth.
         start = self._levels[LEVELS - 1]
         fit_planes(rough, start.field, start.has)
         for k in range(LEVELS - 1, -1, -1):
@@ -107,10 +108,12 @@ class CellMatcher:
         """Correct the planes that came from above, and let them grow."""
         n = LEVELS - 1 - k
         for step in range(self._settings.steps[n]):
+            # Neighbours are evened out before the first step and before the last one.
             is_end = step in {0, self._settings.steps[n] - 1}
             self._step(level, left, right, dark, is_settling=is_end, is_first=step == 0)
         if k == 0:
             sharpen(level.field, level.step, level.has, level.spans, TAPS)
+        # `MID` is taken off all pixels, so off the dark value, too.
         if rounds := self._settings.rounds[n]:
             grow_field(
                 left, right, level.field, level.has, level.quality, level.sums, TAPS, dark - float(MID),
@@ -123,6 +126,7 @@ class CellMatcher:
         find_spans(level.has, level.spans)
         if is_settling:
             settle(level.field, level.has, level.spans, level.step)
+            # `step` is free until the correction fills it, so the two arrays change places.
             level.field, level.step = level.step, level.field
         take_step(
             left, right, level.field, level.has, level.quality, level.spans, TAPS, dark - float(MID),

@@ -49,6 +49,7 @@ def match_coarse(left: Floats32, right: Floats32, disparities_px: tuple[float, f
 
     `left`, `right`: (H, W), values 0 to 255. `disparities_px`: least and largest, in pixels of these images.
     """
+    # Both ends of the range included, rounded up to what OpenCV accepts.
     low = int(np.floor(disparities_px[0]))
     count = -(-(int(np.ceil(disparities_px[1])) - low + 1) // _MULTIPLE) * _MULTIPLE
     matcher = cv2.StereoSGBM.create(
@@ -63,6 +64,7 @@ def match_coarse(left: Floats32, right: Floats32, disparities_px: tuple[float, f
     ]
     raw = matcher.compute(padded[0], padded[1])[:, before : before + left.shape[1]]
     found = raw.astype(np.float32) * np.float32(1 / _MULTIPLE)
+    # OpenCV marks a pixel without a match by one disparity below the least.
     found[raw < _MULTIPLE * low] = np.nan
     return np.asarray(found, np.float32)
 

@@ -90,6 +90,7 @@ def fit_planes(  # noqa: C901
                             k -= 1
                         near[k] = value
                         count += 1
+            # Outliers of the rough matching are rare within a cell, so a median of few pixels is enough.
             if count < LEAST_MIDDLE_PIXELS:
                 continue
             middle = near[count // 2]
@@ -99,6 +100,7 @@ def fit_planes(  # noqa: C901
                     d = disparity[y, x] - middle
                     if not abs(d) < ALIKE_PX:
                         continue
+                    # Place of the pixel from the middle of the cell's 2 x 2.
                     u, v = x - 2.0 * i - 0.5, y - 2.0 * j - 0.5
                     n += 1.0
                     sx, sy, sd = sx + u, sy + v, sd + d
@@ -115,6 +117,7 @@ def fit_planes(  # noqa: C901
             a, b = (ayy * bx - axy * by) / determinant, (axx * by - axy * bx) / determinant
             if abs(a) > STEEPEST or abs(b) > STEEPEST:
                 continue
+            # Value of the plane at the cell's middle, in pixels of the finer level.
             field[0, j, i] = 2.0 * (middle + (sd - a * sx - b * sy) / n)
             field[1, j, i] = a
             field[2, j, i] = b
@@ -131,6 +134,7 @@ def refine(parent: Floats32, parent_has: Bytes, child: Floats32, child_has: Byte
             child_has[j, i] = parent_has[q, p]
             if not parent_has[q, p]:
                 continue
+            # In which quarter of its parent the child lies: -1 or 1 along each axis.
             u, v = 2 * (i & 1) - 1, 2 * (j & 1) - 1
             nearest = parent[0, q, p] + u * parent[1, q, p] + v * parent[2, q, p]
             d, a, b, n = 0.0, 0.0, 0.0, 0.0
@@ -145,6 +149,7 @@ def refine(parent: Floats32, parent_has: Bytes, child: Floats32, child_has: Byte
                         + (u - CELL_PX * u * dp) * parent[1, y, x]
                         + (v - CELL_PX * v * dq) * parent[2, y, x]
                     )
+                    # A parent on another surface must not pull the child halfway there.
                     if abs(here - nearest) > PARENTS_PX:
                         continue
                     # Bilinear weights, 3/4 and 1/4 along each axis.
@@ -153,6 +158,7 @@ def refine(parent: Floats32, parent_has: Bytes, child: Floats32, child_has: Byte
                     d += w * here
                     a += w * parent[1, y, x]
                     b += w * parent[2, y, x]
+            # Disparities double with the resolution; slopes, pixels per pixel, do not.
             child[0, j, i] = 2.0 * d / n
             child[1, j, i] = a / n
             child[2, j, i] = b / n
@@ -191,6 +197,7 @@ def settle(field: Floats32, has: Bytes, spans: Ints32, settled: Floats32) -> Non
             continue
         sums = kept[:, first:last]
         sums[:] = np.float32(0)
+        # The nine cells about each, a row of the image at a time: long runs fill the vector lanes.
         own = field[0, j, first:last]
         for q in range(max(j - 1, 0), min(j + 2, rows)):
             for p in range(-1, 2):
@@ -244,6 +251,7 @@ def _even_out(m: Moments, led: Floats32, has: Bytes, settled: Floats32) -> None:
         cuu, cuv, cvv = suu[n] - su[n] * su[n] * share, suv[n] - su[n] * sv[n] * share, svv[n] - sv[n] * sv[n] * share
         cud, cvd = sud[n] - su[n] * sd[n] * share, svd[n] - sv[n] * sd[n] * share
         determinant = cuu * cvv - cuv * cuv
+        # Neighbours on one line only determine no slope across it: it stays as it was.
         is_good = has[n] & np.uint8(determinant > LEAST_SPREAD * suu[n] * svv[n])
         if is_good:
             a[n] = (cvv * cud - cuv * cvd) / determinant
@@ -270,6 +278,7 @@ def sharpen(field: Floats32, step: Floats32, has: Bytes, spans: Ints32, taps: Fl
             continue
         sums = kept[:, first:last]
         sums[:] = np.float32(0)
+        # The window's own weights: what is fitted here must be what the step fitted.
         own = step[0, j, first:last]
         for q in range(max(j - reach, 0), min(j + reach + 1, rows)):
             for p in range(-reach, reach + 1):
@@ -313,4 +322,5 @@ def _give_back(m: Moments, has: Bytes, disparity: Floats32) -> None:
         determinant = s[n] * c00 + su[n] * c01 + sv[n] * c02
         is_good = has[n] & np.uint8(determinant > LEAST_SPREAD * s[n] * suu[n] * svv[n])
         fit = (c00 * sd[n] + c01 * sud[n] + c02 * svd[n]) / determinant if is_good else np.float32(0)
+        # A larger value comes from an edge, not from smoothing.
         disparity[n] -= TAKEN_BACK * min(max(fit, -MOST_BENT_PX), MOST_BENT_PX)

@@ -46,6 +46,7 @@ def grow_field(  # noqa: PLR0913, PLR0917
     front, grown = places[0], places[1]
     stands, around, tries = maps[0], maps[1], maps[2]
     _drop_doubtful(has, quality[CORRELATION], np.float32(least_correlation), sums, stands)
+    # One round per ring of cells: planes first, then two corrections, then those that fit stand.
     added, count = 0, _find_front(stands, around, tries, front)
     for _ in range(rounds):
         if count == 0:
@@ -86,6 +87,7 @@ def _find_front(stands: Bytes, around: Bytes, tries: Bytes, front: Ints32) -> in
     count = 0
     for j in range(1, rows + 1):
         a, b, c, total = stands[j - 1], stands[j], stands[j + 1], around[j, 1:]
+        # Sum of 3 x 3, separable, less the cell itself.
         for i in range(columns + 2):
             column[i] = a[i] + b[i] + c[i]
         for i in range(columns):
@@ -109,6 +111,7 @@ def _next_front(
         for q in range(j - 1, j + 2):
             for p in range(i - 1, i + 2):
                 around[q, p] += np.uint8(1)
+    # Only after all of them stand: slopes are fitted to neighbours of the same ring, too.
     for n in range(many):
         _fit_slopes(field, stands, grown[n, 0], grown[n, 1])
     count = 0
@@ -116,6 +119,7 @@ def _next_front(
         j, i = grown[n, 0] + 1, grown[n, 1] + 1
         for q in range(max(j - 1, 1), min(j + 2, stands.shape[0] - 1)):
             for p in range(max(i - 1, 1 + REACH), min(i + 2, stands.shape[1] - 1 - REACH)):
+                # A queued cell is above MOST_TRIES by its bit, so none is listed twice.
                 if not stands[q, p] and tries[q, p] < MOST_TRIES and around[q, p] >= _LEAST_NEIGHBOURS:
                     tries[q, p] |= np.uint8(_QUEUED)
                     front[count, 0], front[count, 1] = q - 1, p - 1
@@ -171,6 +175,7 @@ def _correct_front(  # noqa: PLR0913, PLR0917
     """Correct the cells of the front; keep those that may stand, in order, and return their number."""
     window, found = np.zeros(WINDOWS * BLOCK, np.float32), np.zeros((3, BLOCK), np.float32)
     judged = np.zeros((QUALITIES, BLOCK), np.float32)
+    # The last correction must be short: a plane that still moves has not found its place.
     reach = limits.reach_px if step + 1 < _STEPS else LONGEST_LAST_PX
     sum_cells(left, right, field, front, count, dark, sums)
     kept = 0
@@ -183,10 +188,12 @@ def _correct_front(  # noqa: PLR0913, PLR0917
             j, i = front[start + n, 0], front[start + n, 1]
             fits = abs(found[0, n]) <= reach and judged[CORRELATION, n] >= limits.correlation
             fits = fits and judged[FULLNESS, n] >= limits.fullness
+            # A cell that fails leaves the front, and its sums leave the windows of its neighbours.
             if not (fits and sums[j, SUM.counted, i] > _ZERO):
                 tries[j + 1, i + 1] = (tries[j + 1, i + 1] & np.uint8(_QUEUED - 1)) + np.uint8(1)
                 sums[j, :, i] = _ZERO
                 continue
+            # As in step.py: the slope may change by STEEPER at most, and must stay within the limit.
             field[0, j, i] += found[0, n]
             for k in range(1, 3):
                 slope = field[k, j, i] + min(max(found[k, n], np.float32(-STEEPER)), np.float32(STEEPER))

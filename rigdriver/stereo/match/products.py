@@ -88,11 +88,13 @@ def sum_rows(  # noqa: PLR0913, PLR0917
     taps, line = np.zeros(SPLINE_TAPS * _ROW, np.float32), np.zeros(_ROW, np.float32)
     value, slope, base = np.zeros(_ROW, np.float32), np.zeros(_ROW, np.float32), np.zeros(_ROW, np.float32)
     out, low, weight = np.zeros(_PRODUCTS * BLOCK, np.float32), np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32)
+    # Columns of a block's pixels, sorted by their place m within a cell and then by cell n.
     for m in range(CELL_PX):
         for n in range(BLOCK):
             grid[m * BLOCK + n] = np.float32(n * CELL_PX + m)
     top = np.float32(right.shape[1] - SPLINE_TAPS)
     for j in range(rows[0], rows[1]):
+        # Windows of cells inside the span read beyond it, so stale sums must not stay there.
         first, last = spans[j, 0], spans[j, 1]
         sums[j, :, :first] = _ZERO
         sums[j, :, last:] = _ZERO
@@ -102,6 +104,7 @@ def sum_rows(  # noqa: PLR0913, PLR0917
             planes = Planes(field[0, j, part_of_row], field[1, j, part_of_row], field[2, j, part_of_row])
             out[:] = _ZERO
             low[:] = _BRIGHT
+            # Pixel row by pixel row, as the images lie in memory.
             for k in range(CELL_PX):
                 y = j * CELL_PX + k
                 _place(grid, np.float32(i * CELL_PX), np.float32(k) - _MIDDLE, planes, top, starts, part)
@@ -156,6 +159,7 @@ def sum_cells(
                 _read_cell(left[y], right[y], x, n, starts, taps, base)
             _interpolate(taps, part, value, slope)
             _multiply(base, value, slope, count, out, low)
+        # `_weigh` expects cell n at column n of its block: the planes are moved there.
         for n in range(count):
             plane[0, n] += np.float32(CELL_PX * n)
         _weigh(out, low, has[:count], planes, _ZERO, top, unlit, np.float32(dark), _ZERO, weight)
@@ -175,6 +179,7 @@ def _read_cell(left: Floats32, right: Floats32, x: int, n: int, starts: Ints32, 
         s, t = np.uint32(starts[o]), np.uint32(SPLINE_TAPS) * o
         a, b, c, d = right[s - np.uint32(1)], right[s], right[s + np.uint32(1)], right[s + np.uint32(2)]
         taps[t], taps[t + np.uint32(1)], taps[t + np.uint32(2)], taps[t + np.uint32(3)] = a, b, c, d
+        # Beyond the image's ends the last pixel is repeated.
         at = np.uint32(x + m)
         beside = left[max(at, np.uint32(1)) - np.uint32(1)] + left[min(at + np.uint32(1), last)]
         base[o] = _SIXTH * (beside + _FOUR * left[at]) - MID
@@ -191,6 +196,7 @@ def _place(
         u = np.float32(m) - _MIDDLE
         x, whole, rest = grid[m * BLOCK :], starts[m * BLOCK :], part[m * BLOCK :]
         for n in range(count):
+            # Clamped to places with all neighbours; `_weigh` drops the cells that this changes.
             t = start + x[n] - d[n] - a[n] * u - b[n] * v
             inside = min(max(t, _ONE), top)
             at = np.int32(inside)
@@ -253,6 +259,7 @@ def _multiply(base: Floats32, value: Floats32, slope: Floats32, count: int, out:
     """Add the products of one pixel row to the sums of each cell, and keep its darkest pixel in `low`."""
     for n in range(count):
         s_g2 = s_gl = s_g = s_gr = s_l = s_r = s_ll = s_lr = s_rr = np.float32(0)
+        # Sums in registers over the pixels of one row, then one addition to memory for each.
         dark = low[n]
         for m in range(CELL_PX):
             x = m * BLOCK + n
@@ -293,6 +300,7 @@ def _weigh(  # noqa: PLR0913, PLR0917
         ll, lr, rr = out[SUM.left2 * BLOCK + n], out[SUM.left_right * BLOCK + n], out[SUM.right2 * BLOCK + n]
         # Sum of (right - gain * left - offset)^2 over the cell, from its sums.
         rest = rr + ga * ga * ll + _PIXELS * of * of - _TWO * ga * lr - _TWO * of * right + _TWO * ga * of * left
+        # The limit is a share of the window's variance, but no less than noise; the first step has no window yet.
         fits = np.uint8(rest <= worst * _PIXELS * contrast[n] + _PIXELS * WEAKEST_REST) | is_first
         # The cell's outermost pixels must stay where the spline has all its neighbours.
         reach = _MIDDLE * (abs(a[n]) + abs(b[n]))
@@ -303,6 +311,7 @@ def _weigh(  # noqa: PLR0913, PLR0917
 
 @kernel
 def _store(out: Floats32, weight: Floats32, count: int, row: Floats32) -> None:
+    """Write the sums of a block to a row; those of cells that do not count become zero."""
     for plane in range(_PRODUCTS):
         target, source = row[plane], out[plane * BLOCK :]
         for n in range(count):

@@ -62,6 +62,7 @@ def _shift_blocks(
                     if not keep[j, i]:
                         continue
                     cells += 1
+                    # Every second row of cells, one pixel row of each: enough for a median over blocks.
                     y = CELL_PX * j + _ROW
                     for k in range(CELL_PX):
                         x = CELL_PX * i + k
@@ -71,6 +72,7 @@ def _shift_blocks(
                         if n < 0 or n + 1 >= right.shape[1]:
                             continue
                         f = t - n
+                        # Central difference across the rows, linear between two columns.
                         slope = 0.5 * (
                             (1 - f) * (right[y + 1, n] - right[y - 1, n])
                             + f * (right[y + 1, n + 1] - right[y - 1, n + 1])

@@ -73,6 +73,7 @@ def _agree(field: Floats32, keep: Bytes, most: np.float32, least: int, agreed: B
     rows, columns = keep.shape
     count, reach = np.zeros(columns, np.uint8), np.zeros(columns, np.float32)
     for j in range(rows):
+        # On an oblique surface a plane's error grows with its slope, so more disagreement is allowed.
         own, a, b = field[0, j], field[1, j], field[2, j]
         for i in range(columns):
             reach[i] = most * (np.float32(1) + np.float32(0.5) * (abs(a[i]) + abs(b[i])))
@@ -81,6 +82,7 @@ def _agree(field: Floats32, keep: Bytes, most: np.float32, least: int, agreed: B
             for p in range(-1, 2):
                 if q == j and p == 0:
                     continue
+                # The same shift of the row and of its neighbour, cut at the image's sides.
                 here, there = slice(max(-p, 0), columns - max(p, 0)), slice(max(p, 0), columns - max(-p, 0))
                 _count_agreeing(
                     own[here], reach[here], Planes(field[0, q, there], field[1, q, there], field[2, q, there]),
@@ -106,6 +108,7 @@ def _unique(field: Floats32, keep: Bytes) -> None:
     """Of two cells of a row that claim one place of the right image, drop the farther: it would be hidden there."""
     rows, columns = keep.shape
     reach = columns + MARGIN_CELLS
+    # Which cell of the left image claimed each cell of the right one, from left to right.
     owner = np.empty(2 * reach, np.int32)
     for j in range(rows):
         owner[:] = -1
@@ -118,6 +121,7 @@ def _unique(field: Floats32, keep: Bytes) -> None:
                 continue
             other = owner[place]
             if other >= 0 and i - other > SHARED_CELLS:
+                # A larger disparity is nearer to the cameras.
                 if field[0, j, other] >= field[0, j, i]:
                     keep[j, i] = 0
                     continue
@@ -127,6 +131,7 @@ def _unique(field: Floats32, keep: Bytes) -> None:
 
 def _drop_islands(keep: Bytes, least: int) -> Bytes:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(keep, connectivity=4)
+    # Label 0 is everything that is not kept.
     big = stats[:, cv2.CC_STAT_AREA] >= least
     big[0] = False
     return np.asarray(big[labels] if count > 1 else np.zeros_like(keep), np.uint8)

@@ -32,6 +32,7 @@ def take_step(  # noqa: PLR0913, PLR0917
     for begin in range(0, rows, STRIP):
         end = min(begin + STRIP, rows)
         sum_rows(left, right, field, has, quality, spans, dark, worst, (begin, end), sums)
+        # The last rows of a strip wait: their windows reach into the next one.
         ready = rows if end == rows else end - REACH
         solve_rows(sums, spans, taps, (done, ready), step, quality)
         done = ready
@@ -64,6 +65,7 @@ def _correct(
         stands = has[n] & good
         has[n] = stands
         share = np.float32(stands)
+        # A cell that falls must not count in the sums that growing and sharpening read.
         count[n] *= share
         d[n] += e0[n] if stands else zero
         along = a[n] + min(max(e1[n] if stands else zero, -steeper), steeper)

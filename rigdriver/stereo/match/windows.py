@@ -62,7 +62,7 @@ ZERO_ORDER = SUM.left
 """First of the sums that a window needs times 1 only."""
 
 
-class _Lines(NamedTuple):
+class _LineSums(NamedTuple):
     """Numbers of the vertical sums: a cell's sum, weighted down the window, times the power of v that the name ends in.
 
     Sums of the same product stand together, and `_along` then adds the powers of u.
@@ -85,7 +85,7 @@ class _Lines(NamedTuple):
     counted: int
 
 
-_LINE = _Lines(*range(15))
+_LINE = _LineSums(*range(15))
 _LINES = len(_LINE)
 _W = BLOCK
 _V = _W + 2 * REACH
@@ -114,6 +114,7 @@ def solve_rows(
     height, columns = sums.shape[0], sums.shape[2]
     outer, inner = taps[0], taps[1]
     for j in range(rows[0], rows[1]):
+        # The five rows of the window; beyond the field they are zero.
         a, b, c = sums[j - 2] if j >= 2 else nothing, sums[j - 1] if j >= 1 else nothing, sums[j]
         d, e = sums[j + 1] if j + 1 < height else nothing, sums[j + 2] if j + 2 < height else nothing
         for first in range(spans[j, 0], spans[j, 1], _W):
@@ -154,6 +155,7 @@ def _down(  # noqa: PLR0913, PLR0917
     v is -2, -1, 0, 1, 2 cells: rows at equal distance are added where the power is even, subtracted where it is odd.
     """
     pa, pb, pc, pd, pe = a[plane, part], b[plane, part], c[plane, part], d[plane, part], e[plane, part]
+    # Rows at +v and -v in one bracket: the power decides whether they add or cancel.
     even = upright[line * _V :]
     for n in range(pa.shape[0]):
         even[n] = pc[n] + inner * (pb[n] + pd[n]) + outer * (pa[n] + pe[n])
@@ -202,6 +204,7 @@ def solve_block(w: Floats32, count: int, out_d: Floats32, out_x: Floats32, out_y
         r0, r1, r2 = w[n + WINDOW.g_right * _W], w[n + WINDOW.g_right_u * _W], w[n + WINDOW.g_right_v * _W]
         sl, sr = w[n + WINDOW.left * _W], w[n + WINDOW.right * _W]
         sll, slr, srr = w[n + WINDOW.left2 * _W], w[n + WINDOW.left_right * _W], w[n + WINDOW.right2 * _W]
+        # The count of cells, weighted, times their pixels: the number of pixels that the sums stand for.
         pixels = _PIXELS * w[n + WINDOW.counted * _W]
         share = _ONE / max(pixels, _ONE)
         # Offset out (each sum less its means), then gain (less its projection on left): what is left of each product
@@ -220,6 +223,7 @@ def solve_block(w: Floats32, count: int, out_d: Floats32, out_x: Floats32, out_y
         a11 = g11 - s1 * s1 * share - l1 * l1 * back
         a12 = g12 - s1 * s2 * share - l1 * l2 * back
         a22 = g22 - s2 * s2 * share - l2 * l2 * back
+        # A_ij = sum g^2 u_i u_j and h_i = sum g right u_i, each less what offset and gain explain.
         # Normal equations A e = h, solved by Cramer's rule: c_ij are the cofactors of A.
         c00, c01, c02 = a11 * a22 - a12 * a12, a02 * a12 - a01 * a22, a01 * a12 - a02 * a11
         determinant = a00 * c00 + a01 * c01 + a02 * c02
@@ -233,7 +237,9 @@ def solve_block(w: Floats32, count: int, out_d: Floats32, out_x: Floats32, out_y
         rest = max(crr - clr * clr * back - e0 * h0 - e1 * h1 - e2 * h2, _ZERO)
         noise = rest / max(pixels - _UNKNOWNS, _ONE)
         out_d[n], out_x[n], out_y[n] = e0, e1, e2
+        # Share of the right image's variance that the whole model explains, as a correlation.
         q_correlation[n] = np.sqrt(max(_ONE - rest / crr, _ZERO)) if clr > _ZERO else _ZERO
+        # c00 / det is the variance of e0 for unit noise and unit weights; _SPREAD corrects for the taps.
         q_sigma[n] = np.sqrt(noise * c00 * inverse * _SPREAD) if is_good else np.float32(np.inf)
         q_full[n] = w[n + WINDOW.counted * _W] / _FULL
         # Back-substitution of the two that were eliminated.

@@ -55,6 +55,7 @@ def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
             f"{path}: the mesh is open; expected a closed one, as printers need it; close it for printing first, or "
             "write a .ply"
         )
+    # glTF is in metres by its specification (Khronos, glTF 2.0, 3.4).
     if suffix in (".glb", ".gltf"):
         body.apply_scale(1e-3)  # type: ignore[no-untyped-call]
     if suffix == ".gltf":
@@ -103,8 +104,10 @@ def read_mesh(path: Path) -> SurfaceMesh:
         body.apply_scale(1e3)  # type: ignore[no-untyped-call]
     if not np.isfinite(body.vertices).all():
         raise UsageError(f"{path}: holds vertices that are not finite; expected mm; mend the mesh, or write it again")
+    # STL repeats each vertex in each of its triangles.
     if path.suffix.lower() == ".stl":
         body.merge_vertices()
+    # trimesh keeps a property that it does not know among the raw data of the file.
     sigma = body.vertex_attributes.get("sigma_mm")
     if sigma is None:
         raw = body.metadata.get("_ply_raw", {}).get("vertex", {}).get("data")

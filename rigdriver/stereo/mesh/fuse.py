@@ -95,6 +95,7 @@ def _drawn(surface: Surface, own: PodCells, other: PodCells) -> tuple[Surface, F
 
 def pod_weights(surface: Surface) -> Floats32:
     """Return the weight of each cell, (h, w), against another pod's; 0 where not kept."""
+    # The frame of zeros makes the image's border a border of cells, too.
     inside = cv2.distanceTransform(np.pad(surface.keep, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     ramp = np.clip((inside - 0.5) / RAMP_CELLS, 0.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):

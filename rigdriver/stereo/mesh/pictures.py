@@ -33,6 +33,7 @@ def draw_shaded(
     """Return the surface lit from the upper left, (H, W, 3) uint8; with `has_colour` in its own colours."""
     frame = _view(mesh, up)
     _, normals, seen = _render(mesh, mesh.sigma_mm, frame, height_px)
+    # One light from the upper left, towards the viewer; the exponent brightens the half-lit parts.
     light = np.array([-0.35, 0.45, 0.82])
     shade = np.clip(normals @ light / np.linalg.norm(light), 0, 1) ** 0.8
     if has_colour and mesh.colours is not None:
@@ -92,6 +93,7 @@ def _view(mesh: SurfaceMesh, up: npt.ArrayLike) -> Array:
 
 def _render(mesh: SurfaceMesh, values: Floats32, frame: Array, height_px: int) -> tuple[Floats32, Array, Mask]:
     local = mesh.vertices_mm @ frame.T
+    # A single point far off must not shrink the picture.
     low, high = np.percentile(local, 0.02, axis=0), np.percentile(local, 99.98, axis=0)
     across, upright = np.maximum(high[:2] - low[:2], 1e-6)
     # A wide and low object, such as a ball bar, is drawn smaller rather than cut off.
@@ -121,6 +123,7 @@ def _raster(
         area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
         if area == 0.0:
             continue
+        # Only the pixels within the triangle's box are tested.
         x0, x1 = max(int(np.ceil(min(ax, bx, cx))), 0), min(int(np.floor(max(ax, bx, cx))), width - 1)
         y0, y1 = max(int(np.ceil(min(ay, by, cy))), 0), min(int(np.floor(max(ay, by, cy))), height - 1)
         for y in range(y0, y1 + 1):

@@ -68,6 +68,7 @@ class PointSequence:
         return TrackedPoints(self._now.copy(), self._now - self._start)
 
     def _begin(self, mesh: SurfaceMesh, names: list[str]) -> None:
+        # One vertex per cube of STEP_MM.
         cells = np.floor(mesh.vertices_mm / STEP_MM).astype(np.int64)
         chosen = np.sort(np.unique(cells, axis=0, return_index=True)[1])
         points, normals = mesh.vertices_mm[chosen], mesh.normals[chosen].astype(np.float64)
@@ -76,10 +77,12 @@ class PointSequence:
             if camera.name in names:
                 towards = camera.centre_mm - points
                 squarely[n] = (towards * normals).sum(axis=1) / np.linalg.norm(towards, axis=1)
+        # Each point keeps its camera: changing it would add the step between two colour images to its track.
         self._camera_of = np.argmax(squarely, axis=0)
         self._start, self._now = points, points.copy()
 
     def _step(self, mesh: SurfaceMesh, seen: Mapping[str, Bytes]) -> None:
+        # Points of a camera without an image now or before are lost.
         went = np.full_like(self._now, np.nan)
         normals = mesh.normals.astype(np.float64)
         for n, camera in enumerate(self._cameras):

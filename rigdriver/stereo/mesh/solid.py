@@ -28,6 +28,7 @@ def close_for_printing(mesh: SurfaceMesh, step_mm: float = 1.0, behind_mm: float
     """
     if not len(mesh.faces):
         raise UsageError("the mesh holds no triangles to close; expected a surface; reconstruct one first")
+    # The surface faces along the mean normal; the centre lies behind its middle.
     axis = mesh.normals.mean(axis=0).astype(np.float64)
     axis /= max(float(np.linalg.norm(axis)), 1e-9)
     centre = np.median(mesh.vertices_mm, axis=0) - behind_mm * axis
@@ -68,6 +69,7 @@ def _sample(local: Array, radius: Array, faces: Ints32, rows: int, columns: int)
     for share in shares:
         point = np.einsum("k,fkc->fc", share, corners)
         distance = np.linalg.norm(point, axis=1) if share.max() < 1 else lengths @ share
+        # Polar angle from y, azimuth from z: the measured front lies in the middle of the grid.
         polar = np.arccos(np.clip(point[:, 1] / distance, -1, 1))
         azimuth = np.arctan2(point[:, 0], point[:, 2])
         j = np.clip((polar / np.pi * rows).astype(int), 0, rows - 1)
@@ -80,6 +82,7 @@ def _sample(local: Array, radius: Array, faces: Ints32, rows: int, columns: int)
 
 def _fill(grid: Array) -> Array:
     """Continue the measured distances over the other directions: the nearest one, smoothed more the farther it is."""
+    # Three copies side by side: the azimuth is periodic, the distance transform is not.
     wide = np.concatenate([grid] * 3, axis=1)
     known = np.isfinite(wide)
     distance, (j, i) = scipy.ndimage.distance_transform_edt(~known, return_indices=True)
@@ -114,6 +117,7 @@ def _grid_faces(rows: int, columns: int) -> Ints32:
     j, i = np.meshgrid(np.arange(rows - 1), np.arange(columns), indexing="ij")
     a, b = j * columns + i, j * columns + (i + 1) % columns
     c, d = a + columns, b + columns
+    # Two triangles per cell of the grid, then one fan at each pole.
     sides = np.concatenate([np.stack([a, c, d], -1).reshape(-1, 3), np.stack([a, d, b], -1).reshape(-1, 3)])
     n, top = np.arange(columns), rows * columns
     following = (n + 1) % columns

@@ -68,12 +68,14 @@ def make_mesh(
             if m != n:
                 worse |= find_worse(surface, other, weights[n], weights[m])
         points, directions = cell_points(surface)
+        # Room for the most triangles there can be; kept cells are numbered in the grid's order.
         corners = np.zeros((2 * int(surface.keep.sum()), 3), np.int32)
         number = np.full(surface.keep.shape, -1, np.int32)
         number[surface.keep > 0] = np.arange(int(surface.keep.sum()))
         patches = np.zeros_like(surface.keep)
         find_patches(surface.field, surface.keep, patches)
         corners = corners[: _triangles(surface.field, patches, worse, number, corners)]
+        # Vertices that no triangle uses are left out, and the others renumbered.
         used = np.unique(corners)
         renamed = np.full(len(points), -1, np.int32)
         renamed[used] = np.arange(len(used), dtype=np.int32)
@@ -99,6 +101,7 @@ def _textured(
     cameras = texture_cameras(calibration, pods, images)
     if not cameras:
         return mesh
+    # One atlas for all pods, so a mesh has one material.
     names = sorted(set(cameras.values()))
     calibration.check_sizes({name: (images[name].shape[1], images[name].shape[0]) for name in names})
     atlas, starts = atlas_of({name: to_rgb(images[name], pixel_format) for name in names}, names)

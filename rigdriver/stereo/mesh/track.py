@@ -45,6 +45,7 @@ def track(
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (before, after)]
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     still = np.zeros((*grey[0].shape, 2), np.float32)
+    # Forwards and backwards: where the skin is hidden in one image, the two do not agree.
     there = np.asarray(flow.calc(grey[0], grey[1], still.copy()), np.float32)
     back = np.asarray(flow.calc(grey[1], grey[0], still.copy()), np.float32)
     start = project(camera, points_mm)
@@ -58,6 +59,7 @@ def track(
 def _sample(flow: Floats32, places_px: Array) -> Array:
     x = np.nan_to_num(places_px[:, 0], nan=-1e4).astype(np.float32)
     y = np.nan_to_num(places_px[:, 1], nan=-1e4).astype(np.float32)
+    # remap takes at most 32767 rows and columns, so long lists are folded.
     rows = -(-len(x) // 8192)
     folded = [np.resize(v, (rows, 8192)) for v in (x, y)]
     found = cv2.remap(
@@ -70,6 +72,7 @@ def _sample(flow: Floats32, places_px: Array) -> Array:
 def _lift(places_px: Array, camera: CameraCalibration, surface_mm: Array, normals: Array) -> Array:
     """Return where the rays of pixels meet a surface, (N, 3) mm; NaN where no vertex is within about three steps."""
     eye = camera.centre_mm
+    # The back of a surface is hidden, though its vertices project into the image.
     facing = np.einsum("ij,ij->i", normals, eye - surface_mm) > 0
     surface_mm, normals = surface_mm[facing], normals[facing]
     seen = project(camera, surface_mm)
@@ -80,6 +83,7 @@ def _lift(places_px: Array, camera: CameraCalibration, surface_mm: Array, normal
     if not len(wanted) or len(seen) < LEAST_VERTICES:
         return found
     tree = cKDTree(seen)
+    # Median distance of neighbouring vertices in the image, from a sample of 500.
     step = float(np.median(tree.query(seen[:: max(len(seen) // 500, 1)], k=2)[0][:, 1]))
     gap, near = tree.query(places_px[wanted], distance_upper_bound=3 * step + 1.0)
     wanted, near = wanted[np.isfinite(gap)], near[np.isfinite(gap)]
