@@ -20,6 +20,7 @@
     |   |-- CameraError                      a camera refused or failed
     |   |-- HostProcessLost(ConnectionError) the process that holds the cameras ended or hangs
     |   `-- DevicesFailed                    several of the above at once
+    |-- NotMeasured                          what was to be measured was not there to see
     |-- SyncError                            all answered, but the times do not fit
     |   `-- SyncLost                         a camera's clock or counter can no longer be trusted
     `-- CalibrationError                     the rig's geometry cannot be found or trusted
@@ -122,6 +123,10 @@ class DevicesFailed(DeviceError):
     def __init__(self, what: str, errors: Sequence[RigError]) -> None:
         self.errors: tuple[RigError, ...] = tuple(errors)
         super().__init__("\n".join([f"{what}: {len(self.errors)} failed", *(f"  {error}" for error in self.errors)]))
+
+
+class NotMeasured(RigError):
+    """What was to be measured was not there to see: `plate: 3 of 7 positions, then no new one for 120 s`."""
 
 
 class SyncError(RigError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -28,17 +29,33 @@ LARGEST_EDGE_PX = 3.0
 DetectFunction = Callable[[Board, Frame], Detection]
 
 
+class OfferKind(Enum):
+    """What can become of one frame set."""
+
+    TAKEN = "taken"
+    UNPROVED = "not proved synchronous"
+    NO_BOARD = "no board in sight"
+    MOVES = "the board moves"
+    BLURRED = "no image is sharp"
+    NOT_NEW = "the board stands where it stood"
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What became of one frame set."""
 
-    is_taken: bool
+    kind: OfferKind
     reason: str
     """Why it was not taken, or under which name it was."""
     advice: str
     """What to do next; empty when there is enough."""
     progress: float
     """0 to 1."""
+
+    @property
+    def is_taken(self) -> bool:
+        """The frame set is a view now."""
+        return self.kind is OfferKind.TAKEN
 
 
 def _detect_frame(board: Board, frame: Frame) -> Detection:
@@ -90,18 +107,24 @@ class GuidedCapture:
         """The views that were taken, for the solver."""
         return from_detections(self._taken, self._sizes)
 
-    def offer(self, frame_set: FrameSet) -> Offer:
-        """Look at one frame set; take it when it is worth it. The view is called after the frame set's index."""
+    def offer(self, frame_set: FrameSet, number: int | None = None) -> Offer:
+        """Look at one frame set; take it when it is worth it.
+
+        The view is called after that running number, or after the frame set's pulse index.
+        """
         if frame_set.proof.verdict == "unproved":
             why = "; ".join(frame_set.proof.reasons) or "its times do not fit"
-            return self._refuse(f"frame set of pulse {frame_set.proof.pulse_index} is not proved synchronous: {why}")
+            return self._refuse(
+                OfferKind.UNPROVED, f"frame set of pulse {frame_set.proof.pulse_index} is not proved synchronous: {why}"
+            )
         frames = [frame for frame in frame_set.frames.values() if frame.camera in self._sizes]
         if self._executor is None:
             found = [self._detect(self._board, frame) for frame in frames]
         else:
             found = list(self._executor.map(lambda frame: self._detect(self._board, frame), frames))
         return self.offer_detections(
-            f"{frame_set.index:06d}", {frame.camera: d for frame, d in zip(frames, found, strict=True)}
+            f"{frame_set.index if number is None else number:06d}",
+            {frame.camera: d for frame, d in zip(frames, found, strict=True)},
         )
 
     def offer_detections(self, view: str, detections: Mapping[str, Detection]) -> Offer:
@@ -111,21 +134,23 @@ class GuidedCapture:
         self._still = self._still + 1 if motion_px < REST_PX else 1
         self._before = found
         if not found:
-            return self._refuse("no camera sees the board")
+            return self._refuse(OfferKind.NO_BOARD, "no camera sees the board")
         if self._still < self._rest_frame_sets:
             return self._refuse(
-                f"the board moves ({motion_px:.1f} px); hold it still" if motion_px < 1e3 else "hold it still"
+                OfferKind.MOVES,
+                f"the board moves ({motion_px:.1f} px); hold it still" if motion_px < 1e3 else "hold it still",
             )
         blurred = [f"camera {name}: {problem}" for name, d in found.items() if (problem := blur_problem(d))]
         sharp = {name: d for name, d in found.items() if not blur_problem(d)}
         if not sharp:
-            return self._refuse(blurred[0])
+            return self._refuse(OfferKind.BLURRED, blurred[0])
         for taken, old in self._taken.items():
             if not self._is_new(old, sharp):
-                return self._refuse(f"the board stands where it stood in view {taken}; move it")
+                return self._refuse(OfferKind.NOT_NEW, f"the board stands where it stood in view {taken}; move it")
         self._taken[view] = sharp
         self._coverage = assess(self.observations(), self._board)
-        return Offer(True, f"view {view}: {len(sharp)} cameras" + "".join(f"; {b}" for b in blurred), *self._next())
+        reason = f"view {view}: {len(sharp)} cameras" + "".join(f"; {b}" for b in blurred)
+        return Offer(OfferKind.TAKEN, reason, *self._next())
 
     def _is_new(self, old: Mapping[str, Detection], new: Mapping[str, Detection]) -> bool:
         for name, detection in new.items():
@@ -139,8 +164,8 @@ class GuidedCapture:
         advice = self._coverage.advice
         return (advice[0] if advice else ""), self._coverage.progress
 
-    def _refuse(self, reason: str) -> Offer:
-        return Offer(False, reason, *self._next())
+    def _refuse(self, kind: OfferKind, reason: str) -> Offer:
+        return Offer(kind, reason, *self._next())
 
 
 def _motion_px(before: Mapping[str, Detection], now: Mapping[str, Detection]) -> float:

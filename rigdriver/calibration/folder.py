@@ -1,17 +1,18 @@
-"""Folders of images: DIR/<camera>/<index>.png or .tiff, one index a view.
+"""Boards in folders of images: DIR/<camera>/<index>.png or .tiff, one index per view.
 
 In: a folder, a board. Out: detections by view and camera, images' sizes, and what could not be used, in words.
 A view that one camera lacks is fine; an image that cannot be read or has another size is told and left out, a blurred
 one is told and kept: the adjustment weighs it by what it is worth.
-This file refuses to solve.
+Not here: listing the folder (see images/folder.py); solving.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -20,11 +21,10 @@ from rigdriver.calibration.boards import Board
 from rigdriver.calibration.capture import blur_problem
 from rigdriver.calibration.detect import Detection, detect, guess_dictionaries
 from rigdriver.calibration.observations import Observations, from_detections
-from rigdriver.errors import BoardMismatch, UsageError
+from rigdriver.errors import BoardMismatch
+from rigdriver.images.folder import list_images
 
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
-REPORT = "index.html"
-Progress = Callable[[float, str], None]
+Tell = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,32 +38,13 @@ class FoundCorners:
     images: int
 
 
-def list_images(folder: Path, cameras: Sequence[str] = ()) -> dict[str, dict[str, Path]]:
-    """Images by camera and view; `cameras` chooses and orders them, else all sub-folders do.
-
-    Raises:
-        UsageError: no such folder, or a camera without images.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder; expected DIR/<camera>/<index>.png")
-    # A report that lies among the cameras' folders holds pictures, too.
-    names = list(cameras) or sorted(p.name for p in folder.iterdir() if p.is_dir() and not (p / REPORT).exists())
-    found = {}
-    for name in names:
-        paths = sorted(p for p in (folder / name).glob("*") if p.suffix.lower() in SUFFIXES)
-        if not paths and cameras:
-            raise UsageError(f"{folder / name}: holds no image; expected <index>.png or .tiff for camera {name}")
-        if paths:
-            found[name] = {path.stem: path for path in paths}
-    if not found:
-        raise UsageError(f"{folder}: holds no images; expected DIR/<camera>/<index>.png or .tiff")
-    return found
-
-
 def detect_folder(
-    folder: Path, board: Board, cameras: Sequence[str] = (), workers: int = 2, progress: Progress | None = None
-) -> FoundCorners:
+    folder: Path, board: Board, cameras: Sequence[str] = (), workers: int = 2, progress: Tell | None = None,
+    pixel_formats: Mapping[str, str] = MappingProxyType({}),
+) -> FoundCorners:  # fmt: skip
     """Search the board in all images of a folder.
+
+    `pixel_formats`: PFNC name by camera; of a camera that is not in it, an image itself shows whether it is a mosaic.
 
     Raises:
         UsageError: no images.
@@ -76,7 +57,7 @@ def detect_folder(
     sizes: dict[str, tuple[int, int]] = {}
     notes: list[str] = []
     with ThreadPoolExecutor(workers, thread_name_prefix="detect") as pool:
-        results = pool.map(lambda job: _detect_file(board, job[2]), jobs)
+        results = pool.map(lambda job: _detect_file(board, job[2], pixel_formats.get(job[0], "")), jobs)
         for done, ((name, view, path), found) in enumerate(zip(jobs, results, strict=True), start=1):
             tell(done / len(jobs), f"{name}/{path.name}")
             if found is None:
@@ -95,13 +76,13 @@ def detect_folder(
     return FoundCorners(from_detections(detections, ordered), detections, tuple(notes), len(jobs))
 
 
-def _detect_file(board: Board, path: Path) -> Detection | None:
+def _detect_file(board: Board, path: Path, pixel_format: str) -> Detection | None:
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         return None
     if pixels.dtype == np.uint16:
-        return detect(board, pixels.astype(np.uint16))
-    return detect(board, pixels.astype(np.uint8))
+        return detect(board, pixels.astype(np.uint16), pixel_format)
+    return detect(board, pixels.astype(np.uint8), pixel_format)
 
 
 def _refuse_nowhere(folder: Path, board: Board, paths: Sequence[Path]) -> None:

@@ -2,34 +2,35 @@
 
 In: options and folders DIR/<camera>/<index>.png. Out: a calibration file, a report with pictures, exit status 0 when
 the result is good, 1 when it should be improved or no longer holds, 2 when it could not be made.
-This file refuses to compute: it composes what lies in rigdriver.calibration.
+Not here: the work itself (see procedures/calibrate.py).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated
 
 import typer
 
-from rigdriver.calibration.boards import Board, parse_board
-from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.calibration.evidence import board_matches
-from rigdriver.calibration.exchange import export_kalibr, export_opencv, import_kalibr, import_opencv
-from rigdriver.calibration.file import load, save
-from rigdriver.calibration.folder import FoundCorners, detect_folder
-from rigdriver.calibration.health import check as check_health
-from rigdriver.calibration.resolve import resolve_camera
-from rigdriver.calibration.solve import CameraIdentity, SolveOptions
+from rigdriver.calibration.boards import parse_board
+from rigdriver.calibration.exchange import export_kalibr, export_opencv
+from rigdriver.calibration.file import load
+from rigdriver.calibration.health import Verdict
 from rigdriver.cli import calibrate_capture
-from rigdriver.cli.calibrated import calibrated, identities, tell
+from rigdriver.cli.calibration_text import tell
 from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaOption, measured_board
-from rigdriver.cli.screen import note, progress_bar, show, show_json
+from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
-from rigdriver.config import load as load_rig
+from rigdriver.cli.watching import PROGRESS
 from rigdriver.errors import UsageError
+from rigdriver.procedures.calibrate import (
+    SolveFolderOptions,
+    check_folder,
+    import_calibration,
+    resolve_folder,
+    solve_folder,
+)
 
 app = typer.Typer(help="Calibrate the rig's cameras, and tell whether a calibration still holds.", no_args_is_help=True)
 
@@ -77,25 +78,13 @@ def solve(
     json: JsonOption = False,
 ) -> int:
     """Calibrate all cameras from folders of board images."""
-    described = measured_board(board, square, square_sigma)
-    config = load_rig(rig) if rig else None
-    found = _detect(folder, described, tuple(c.name for c in config.cameras) if config else ())
-    who = identities(config) if config else {name: CameraIdentity() for name in found.observations.cameras}
-    options = SolveOptions(config.name if config else "unnamed", coefficients, identities=MappingProxyType(dict(who)))
-    made = calibrated(found.observations, described, options, out, report)
+    options = SolveFolderOptions(measured_board(board, square, square_sigma), out, rig, coefficients, report)
+    made = solve_folder(folder, options, PROGRESS)
     if json:
         show_json(made.to_json())
     else:
         tell(made)
     return GOOD if made.has_passed else CHECK_FAILED
-
-
-def _detect(folder: Path, board: Board, cameras: tuple[str, ...]) -> FoundCorners:
-    with progress_bar("searching the board", 100) as advance:
-        found = detect_folder(folder, board, cameras, progress=lambda share, _what: advance(round(100 * share)))
-    for text in found.notes:
-        note(text)
-    return found
 
 
 @app.command("check")
@@ -104,26 +93,25 @@ def check(
     folder: FolderArgument, calibration: CalibrationOption, rig: RigFileOption = None, json: JsonOption = False
 ) -> int:
     """Tell from board images whether a calibration still holds, and which camera moved."""
-    known = load(calibration, load_rig(rig) if rig else None)
-    found = _detect(folder, known.board, tuple(known.cameras))
-    known.check_sizes(dict(zip(found.observations.cameras, found.observations.sizes_px, strict=True)))
-    verdict = check_health(known, board_matches(found.observations))
-    turn = verdict.turn
+    verdict = check_folder(folder, calibration, rig, PROGRESS)
     if json:
-        show_json(
-            {
-                "passed": verdict.is_healthy,
-                "camera": None if verdict.is_healthy or turn is None else turn.camera,
-                "turn_urad": None if turn is None else [turn.pitch_urad, turn.yaw_urad, turn.roll_urad],
-                "sigma_urad": None if turn is None else turn.sigma_urad,
-                "others": list(verdict.others),
-                "epipolar_px": dict(verdict.misses),
-                "views": verdict.frame_sets,
-            }
-        )
+        show_json(_facts(verdict))
     else:
         show(str(verdict))
     return GOOD if verdict.is_healthy else CHECK_FAILED
+
+
+def _facts(verdict: Verdict) -> dict[str, object]:
+    turn = verdict.turn
+    return {
+        "passed": verdict.is_healthy,
+        "camera": None if verdict.is_healthy or turn is None else turn.camera,
+        "turn_urad": None if turn is None else [turn.pitch_urad, turn.yaw_urad, turn.roll_urad],
+        "sigma_urad": None if turn is None else turn.sigma_urad,
+        "others": list(verdict.others),
+        "epipolar_px": dict(verdict.misses),
+        "views": verdict.frame_sets,
+    }
 
 
 @app.command("resolve")
@@ -133,10 +121,7 @@ def resolve(
     folder: FolderArgument, calibration: CalibrationOption, out: OutOption,
 ) -> int:  # fmt: skip
     """Solve the pose of one moved camera again from a few board views."""
-    known = load(calibration)
-    found = _detect(folder, known.board, tuple(known.cameras))
-    resolved = resolve_camera(known, found.observations, known.board, camera)
-    save(resolved.calibration, out)
+    resolved = resolve_folder(folder, camera, calibration, out, PROGRESS)
     pitch, yaw, roll = resolved.turn_urad
     show(
         f"camera {camera} had turned: pitch {pitch:+.0f}, yaw {yaw:+.0f}, roll {roll:+.0f} urad; RMS now "
@@ -172,14 +157,6 @@ def import_(
     out: OutOption = Path("calibration.json"),
 ) -> int:
     """Read another program's calibration."""
-    config = load_rig(rig)
-    serials = {c.name: c.serial for c in config.cameras}
-    found: RigCalibration
-    if source.is_dir():
-        found = import_opencv(source, config.name, serials)
-    else:
-        found = import_kalibr(source, [c.name for c in config.cameras], config.name, serials)
-    found.check_rig(config)
-    save(found, out)
+    found = import_calibration(source, rig, out)
     show(f"written: {out}; {found.notes[0]}")
     return GOOD

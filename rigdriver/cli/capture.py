@@ -1,31 +1,27 @@
 """`rigdriver capture --frames N`: frame sets as image files, and their proofs as CSV and JSON.
 
 In: a rig and a number of frame sets. Out: a folder, a summary, and exit status 0 when every frame set is complete, else
-1. What is written is what the cameras delivered; this file refuses to know how frames are matched.
+1.
+Not here: the capture itself (see procedures/capture.py).
 """
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rigdriver.cli.image_writer import ImageFormat, ImageWriter
-from rigdriver.cli.proof_files import ProofFiles
-from rigdriver.cli.screen import note, progress_bar, show, show_json
+from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
-from rigdriver.errors import RigError, UsageError
-from rigdriver.frames import FrameSet
-from rigdriver.rig import Rig
+from rigdriver.cli.watching import PROGRESS
+from rigdriver.images.image_writer import ImageFormat
+from rigdriver.procedures.capture import CaptureOptions
+from rigdriver.procedures.capture import capture as capture_frame_sets
+from rigdriver.recording.capture_folder import refuse_used
 from rigdriver.run.statistics import RunStatistics
-
-FrameSetSink = Callable[[FrameSet], None]
 
 
 @verb
@@ -36,7 +32,7 @@ def capture(
         typer.Option("--out", "-o", metavar="DIR", help="Folder for the files; capture-<time> if not given."),
     ] = None,
     rate_hz: Annotated[
-        float | None, typer.Option("--rate", metavar="HZ", help="Frame sets a second; the rig file's if not given.")
+        float | None, typer.Option("--rate", metavar="HZ", help="Frame sets per second; the rig file's if not given.")
     ] = None,
     image_format: Annotated[
         ImageFormat, typer.Option("--format", help="png is smaller, tiff is faster; both keep every digital number.")
@@ -49,44 +45,14 @@ def capture(
 ) -> int:
     """Capture frame sets into image files with their proofs."""
     folder = out or Path(f"capture-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    if (folder / "proofs.csv").exists():
-        raise UsageError(f"{folder}: holds a capture already; name another folder with --out")
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder; name another with --out")
-    with _named_as(folder), ExitStack() as stack:
-        opened = stack.enter_context(Rig.open(chosen_source(rig, sim, scenario)))
-        sinks: list[FrameSetSink] = [stack.enter_context(ProofFiles(folder, opened.config.name)).write]
-        if images:
-            sinks.append(stack.enter_context(ImageWriter(folder, image_format)).write)
-        statistics = capture_run(opened, frames, rate_hz, sinks)
+    refuse_used(folder)
+    options = CaptureOptions(frames, folder, rate_hz, image_format if images else None)
+    done = capture_frame_sets(chosen_source(rig, sim, scenario), options, PROGRESS)
     if json:
-        show_json({**facts(statistics), "folder": str(folder)})
+        show_json({**facts(done.statistics), "folder": str(folder)})
     else:
-        tell(statistics, folder)
-    return GOOD if statistics.complete == frames else CHECK_FAILED
-
-
-@contextmanager
-def _named_as(folder: Path) -> Iterator[None]:
-    """Give errors of the file system that name no file the folder's name."""
-    try:
-        yield
-    except OSError as exc:
-        if isinstance(exc, RigError) or exc.filename is not None or exc.errno is None or exc.errno == errno.EPIPE:
-            raise
-        raise OSError(exc.errno, f"{exc.strerror}; make room or name another folder with --out", str(folder)) from exc
-
-
-def capture_run(rig: Rig, frames: int, rate_hz: float | None, sinks: Sequence[FrameSetSink]) -> RunStatistics:
-    """Run the rig, hand each frame set to the sinks, and return what the run counted."""
-    with progress_bar("capturing", frames) as advance, rig.run(frames=frames, rate_hz=rate_hz) as run:
-        for done, frame_set in enumerate(run, start=1):
-            for sink in sinks:
-                sink(frame_set)
-            for gap in frame_set.gaps.values():
-                note(f"pulse {frame_set.index}: {gap}")
-            advance(done)
-        return run.statistics
+        tell(done.statistics, folder)
+    return GOOD if done.has_passed else CHECK_FAILED
 
 
 def facts(statistics: RunStatistics) -> dict[str, object]:
@@ -106,14 +72,21 @@ def facts(statistics: RunStatistics) -> dict[str, object]:
 
 def tell(statistics: RunStatistics, folder: Path) -> None:
     """Print what a run measured, for people."""
-    show(
-        f"{statistics.frame_sets} frame sets at {statistics.rate_hz:.4f} Hz: {statistics.complete} complete, "
-        f"{statistics.gaps} gaps"
-    )
+    pace = rate_text(statistics.rate_hz)
+    show(f"{statistics.frame_sets} frame sets{pace}: {statistics.complete} complete, {statistics.gaps} gaps")
     for reason, count in statistics.gap_reasons.items():
         show(f"  {count} x {reason}")
-    show(f"skew at most {statistics.skew_us_max:.1f} us, residual at most {statistics.residual_us_max:.1f} us")
+    show(f"{_at_most('skew', statistics.skew_us_max)}, {_at_most('residual', statistics.residual_us_max)}")
     show(f"written to {folder}")
+
+
+def rate_text(rate_hz: float, digits: int = 4) -> str:
+    """Return ` at 10.0000 Hz`; nothing when there were too few frame sets to measure a rate."""
+    return "" if _or_none(rate_hz) is None else f" at {rate_hz:.{digits}f} Hz"
+
+
+def _at_most(what: str, value_us: float) -> str:
+    return f"{what} not measured" if _or_none(value_us) is None else f"{what} at most {value_us:.1f} us"
 
 
 def _or_none(value: float) -> float | None:

@@ -1,7 +1,8 @@
 """`rigdriver config check FILE`: say everything that is wrong with a rig file.
 
 In: a path. Out: exit status 0 and a summary, or 2 and one line for each finding, with key, value, bound and line. No
-device is touched, so this file refuses to know whether the rig exists.
+device is touched.
+Not here: the checks (see config and schedule).
 """
 
 from __future__ import annotations
@@ -14,11 +15,8 @@ import typer
 from rigdriver.cli.screen import complain, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import COULD_NOT_TELL, GOOD, verb
-from rigdriver.config import RigConfig, load
-from rigdriver.errors import ConfigError, ScheduleError
-from rigdriver.schedule.plan import compile_schedule
-
-_USUAL_TICK_RATE_HZ = 10_000_000
+from rigdriver.config import RigConfig
+from rigdriver.procedures.rig_file import check_rig_file
 
 
 @verb
@@ -27,27 +25,16 @@ def config_check(
     json: JsonOption = False,
 ) -> int:
     """Check a rig file without touching a device."""
-    try:
-        config = load(file)
-    except ConfigError as exc:
-        return _tell(json, file, str(exc).splitlines())
-    try:
-        compile_schedule(config, _USUAL_TICK_RATE_HZ, generation=1)
-    except ScheduleError as exc:
-        return _tell(json, file, [f"{file}: {exc}"])
+    checked = check_rig_file(file)
     if json:
-        show_json({"passed": True, "file": str(file), "findings": []})
-    else:
-        show(f"{file}: good: {_summary(config)}")
-    return GOOD
-
-
-def _tell(json: bool, file: Path, findings: list[str]) -> int:
-    if json:
-        show_json({"passed": False, "file": str(file), "findings": findings})
-    for finding in findings:
+        show_json({"passed": not checked.findings, "file": str(file), "findings": list(checked.findings)})
+    for finding in checked.findings:
         complain(finding)
-    return COULD_NOT_TELL
+    if checked.config is None:
+        return COULD_NOT_TELL
+    if not json:
+        show(f"{file}: good: {_summary(checked.config)}")
+    return GOOD
 
 
 def _summary(config: RigConfig) -> str:

@@ -1,34 +1,31 @@
 """`rigdriver demo`: three seconds of the simulated rig, what they prove, its calibration, and a measured face.
 
 In: nothing but a folder. Out: the self-test's table, thirty frame sets with their proofs, a contact sheet to look at,
-a calibration with its report, and the last frame set as a face; exit status 0 when all of it is good. This file refuses
-to do anything that the other verbs do not.
+a calibration with its report, and the last frame set as a face; exit status 0 when all of it is good.
+Not here: anything that the other verbs cannot do (see procedures/demo_capture.py, demo_calibration.py, demo_face.py).
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rigdriver.cli.capture import capture_run
-from rigdriver.cli.demo_calibration import board_scenario, calibrate_simulated
-from rigdriver.cli.demo_face import Shot, measure_face
-from rigdriver.cli.proof_files import ProofFiles
+from rigdriver.cli.capture import rate_text
 from rigdriver.cli.screen import note, show
 from rigdriver.cli.selftest import tell, tested
 from rigdriver.cli.source import ScenarioOption
-from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
+from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
+from rigdriver.cli.watching import PROGRESS
 from rigdriver.config import RigConfig
-from rigdriver.errors import UsageError
-from rigdriver.frames import FrameSet
 from rigdriver.rig import Rig
-from rigdriver.run.statistics import RunStatistics
 
-_SECONDS = 3
-_RATE_HZ = 10.0
+if TYPE_CHECKING:
+    from rigdriver.procedures.calibrated import Calibrated
+    from rigdriver.procedures.demo_capture import DemoCapture
+    from rigdriver.procedures.demo_face import FaceMeasured, Score
+
 _FACE = "smile?width=1024&height=768&scene.bank.views=2"
 """A face that takes a minute to render the first time, and nothing from then on."""
 
@@ -41,62 +38,95 @@ def demo(
     scenario: ScenarioOption = "",
 ) -> int:
     """Start a simulated rig, test it, capture three seconds, show what was proved, calibrate it, measure a face."""
-    frames = round(_SECONDS * _RATE_HZ)
+    with undisturbed():
+        from rigdriver.procedures.demo_calibration import (  # noqa: PLC0415  compiled code is slow to import
+            board_scenario,
+            calibrate_simulated,
+            is_as_good_as_it_must_be,
+        )
+        from rigdriver.procedures.demo_capture import capture_demo  # noqa: PLC0415
+        from rigdriver.procedures.demo_face import measure_face  # noqa: PLC0415
+
     note("starting the simulated rig: six GenICam cameras behind a GenTL producer, and a trigger box on a serial port")
-    latest, seen, shot = Latest(), scenario or _FACE, None
-    with ExitStack() as stack:
-        rig = stack.enter_context(Rig.open(f"sim:{seen}"))
+    seen = scenario or _FACE
+    with Rig.open(f"sim:{seen}") as rig:
         size_px = min(rig.sizes_px().values())
         report = tested(rig)
         tell(report)
-        proofs = stack.enter_context(ProofFiles(out, rig.config.name))
-        statistics = capture_run(rig, frames, _RATE_HZ, [proofs.write, latest.take])
-        _tell_what_was_proved(statistics, rig.config)
-        if latest.frame_set is not None:
-            _leave_sheet(latest.frame_set, rig.config, out)
-            shot = Shot.of(latest.frame_set)
-    is_good = report.has_passed and statistics.complete == frames
-    is_good &= calibrate_simulated(rig.config, board_scenario(seen, size_px), out)
+        captured = capture_demo(rig, out, PROGRESS)
+    _tell_what_was_proved(captured, rig.config, out)
+    made = calibrate_simulated(rig.config, board_scenario(seen, size_px), out, PROGRESS)
+    is_good = report.has_passed and captured.has_passed and made is not None and is_as_good_as_it_must_be(made)
+    if made is not None:
+        _tell_calibration(made)
+    face = measure_face(captured.latest, seen, out, PROGRESS) if made is not None and captured.latest else None
+    if face is not None:
+        _tell_face(face)
     # A scenario of the user's own may show no face at all.
-    measured = measure_face(shot, seen, out) if shot is not None else None
-    return GOOD if is_good and (measured or (measured is None and scenario)) else CHECK_FAILED
+    has_face = face is not None and not face.cloud.is_empty
+    return GOOD if is_good and (face.has_passed if face and has_face else bool(scenario)) else CHECK_FAILED
 
 
-class Latest:
-    """Keeps the newest complete frame set, or the newest at all."""
-
-    def __init__(self) -> None:
-        self.frame_set: FrameSet | None = None
-
-    def take(self, frame_set: FrameSet) -> None:
-        """Keep it unless it has gaps and the kept one has none."""
-        if self.frame_set is None or frame_set.is_complete or not self.frame_set.is_complete:
-            self.frame_set = frame_set
-
-
-def _tell_what_was_proved(statistics: RunStatistics, config: RigConfig) -> None:
+def _tell_what_was_proved(captured: DemoCapture, config: RigConfig, out: Path) -> None:
+    statistics = captured.statistics
     frames = statistics.frame_sets * len(config.cameras) - statistics.gaps
     show(
-        f"\nCaptured {statistics.frame_sets} frame sets at {statistics.rate_hz:.3f} Hz from {len(config.cameras)} "
+        f"\nCaptured {statistics.frame_sets} frame sets{rate_text(statistics.rate_hz, 3)} from {len(config.cameras)} "
         f"cameras: {statistics.complete} complete, {statistics.gaps} gaps."
     )
+    if frames:
+        show(
+            f"Each of the {frames} frames is proved to belong to its pulse: the box saw its trigger\n"
+            f"go out and its exposure begin, and its time stamp, mapped to the box's clock, agrees\n"
+            f"within {statistics.residual_us_max:.2f} us (allowed: {config.sync.tolerance_us:g} us)."
+        )
+    if statistics.skew_us_max == statistics.skew_us_max:
+        show(
+            f"Exposures that belong together began within {statistics.skew_us_max:.1f} us of each other, "
+            "the\nplan's own differences (pattern light first, then white) taken off."
+        )
+    if captured.latest is not None:
+        show(
+            f"\nLook at {captured.sheet} (pulse {captured.latest.index}); the proofs are in {out / 'proofs.csv'} and "
+            "proofs.json."
+        )
+
+
+def _tell_calibration(made: Calibrated) -> None:
+    known = made.calibration
     show(
-        f"Each of the {frames} frames is proved to belong to its pulse: the box saw its trigger\n"
-        f"go out and its exposure begin, and its time stamp, mapped to the box's clock, agrees\n"
-        f"within {statistics.residual_us_max:.2f} us (allowed: {config.sync.tolerance_us:g} us)."
+        f"\nCalibrated {len(known.cameras)} cameras together from {known.views} views: corners fit to "
+        f"{known.rms_px:.3f} px RMS, {known.kept_share:.1%} of them kept."
     )
+    if known.accuracy is not None:
+        show(
+            f"Expected 3D error in the face's volume: {known.accuracy.point_um:.0f} um (95 %: below "
+            f"{known.accuracy.point_um_95:.0f} um);\n36 views at full resolution bring it below 10 um."
+        )
+    show(f"Look at {made.page}: what each camera saw of the board, and what is left over.")
+
+
+def _tell_face(face: FaceMeasured) -> None:
+    if face.score is None:
+        show(f"\nNo face was measured: {face.cloud.reason}")
+        return
+    figures = face.cloud.figures
     show(
-        f"Exposures that belong together began within {statistics.skew_us_max:.1f} us of each other, the plan's own\n"
-        "differences (pattern light first, then white) taken off."
+        f"\nMeasured the face of that pulse: {len(face.cloud)} points in {figures.times_ms['total']:.0f} ms, each with "
+        f"its\nown uncertainty (median {face.sigma_um:.0f} um). The two pods' surfaces lay "
+        f"{abs(figures.step_um):.0f} um apart\nbefore they were fused."
+    )
+    _tell_score(face.score)
+    show(
+        f"Look at {face.sheet}: shape, texture, predicted uncertainty, true error. Beside it lie the cloud,\n"
+        "face.ply, .obj, .glb, and face.stl, closed for a printer."
     )
 
 
-def _leave_sheet(frame_set: FrameSet, config: RigConfig, out: Path) -> None:
-    import cv2  # noqa: PLC0415  `rigdriver --help` does without
-
-    from rigdriver.cli.contact_sheet import contact_sheet  # noqa: PLC0415
-
-    sheet = out / "contact-sheet.png"
-    if not cv2.imwrite(str(sheet), contact_sheet(frame_set, config)):
-        raise UsageError(f"{sheet}: cannot be written; name another folder with --out")
-    show(f"\nLook at {sheet} (pulse {frame_set.index}); the proofs are in {out / 'proofs.csv'} and proofs.json.")
+def _tell_score(score: Score) -> None:
+    show(
+        f"Against the truth, over all points and with the calibration above: median {score.median_um:.0f} um, RMS "
+        f"{score.rms_um:.0f} um,\n99 % within {score.p99_um:.0f} um; "
+        f"{score.share_within_200um:.2%} of the points are within 200 um, and {score.completeness:.1%} of the\n"
+        "surface that both cameras of a pod see was measured. (At full resolution it is some three times finer.)"
+    )

@@ -1,14 +1,14 @@
 """`rigdriver list`: what is connected: GenTL producers, their cameras, serial ports.
 
 In: paths of producers; without any, the folders that GENICAM_GENTL64_PATH names, as the GenTL standard has it. Out: a
-table or one JSON object; exit status 2 when a producer cannot be used. Nothing is opened for use. This file refuses to
-know rig files.
+table or one JSON object; exit status 2 when a producer cannot be used.
+Not here: how devices are asked (see procedures/list_devices.py).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -20,13 +20,8 @@ from rich.table import Table
 from rigdriver.cli.screen import complain, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import COULD_NOT_TELL, GOOD, verb
-from rigdriver.devices.camera_features import DeviceInfo
-from rigdriver.devices.cameras import list_producer_devices
-from rigdriver.devices.serial_port import PortInfo, list_serial_ports
-from rigdriver.errors import RigError
-
-STANDARD_PATH = "GENICAM_GENTL64_PATH"
-_TIMEOUT_S = 30.0
+from rigdriver.devices.serial_port import PortInfo
+from rigdriver.procedures.list_devices import STANDARD_PATH, Connected, installed_producers, list_connected
 
 
 @verb
@@ -37,56 +32,37 @@ def list_devices(
     json: JsonOption = False,
 ) -> int:
     """List GenTL producers, their cameras, and serial ports."""
-    producers = list(producer or installed_producers(os.environ))
-    devices: dict[Path, list[DeviceInfo]] = {}
-    failures: dict[Path, RigError] = {}
-    for path in producers:
-        try:
-            devices[path] = list_producer_devices([path], _TIMEOUT_S)
-        except RigError as exc:
-            failures[path] = exc
-    ports = list_serial_ports()
+    found = list_connected(producer or installed_producers(os.environ))
     if json:
-        show_json(_plain(producers, devices, failures, ports))
+        show_json(_plain(found))
     else:
-        _print_cameras(producers, devices)
-        _print_ports(ports)
-    for failure in failures.values():
+        _print_cameras(found)
+        _print_ports(found.ports)
+    for failure in found.failures.values():
         complain(str(failure))
-    return COULD_NOT_TELL if failures else GOOD
+    return COULD_NOT_TELL if found.failures else GOOD
 
 
-def installed_producers(environment: Mapping[str, str]) -> list[Path]:
-    """Return the producers in the folders that the GenTL standard's variable names."""
-    folders = [Path(folder) for folder in environment.get(STANDARD_PATH, "").split(os.pathsep) if folder]
-    return [path for folder in folders for path in sorted(folder.glob("*.cti"))]
-
-
-def _plain(
-    producers: Sequence[Path],
-    devices: Mapping[Path, Sequence[DeviceInfo]],
-    failures: Mapping[Path, RigError],
-    ports: Sequence[PortInfo],
-) -> dict[str, object]:
+def _plain(found: Connected) -> dict[str, object]:
     return {
         "producers": [
             {
                 "path": str(path),
-                "cameras": [asdict(device) for device in devices.get(path, ())],
-                "error": str(failures[path]) if path in failures else None,
+                "cameras": [asdict(device) for device in found.cameras.get(path, ())],
+                "error": str(found.failures[path]) if path in found.failures else None,
             }
-            for path in producers
+            for path in found.producers
         ],
-        "serial_ports": [asdict(port) for port in ports],
+        "serial_ports": [asdict(port) for port in found.ports],
     }
 
 
-def _print_cameras(producers: Sequence[Path], devices: Mapping[Path, Sequence[DeviceInfo]]) -> None:
-    if not producers:
+def _print_cameras(found: Connected) -> None:
+    if not found.producers:
         show(f"No GenTL producers: name one with --producer FILE, or let {STANDARD_PATH} name their folders.")
         return
-    for path in producers:
-        cameras = devices.get(path)
+    for path in found.producers:
+        cameras = found.cameras.get(path)
         if cameras is None:
             continue
         shown = Table(title=f"{path}: {len(cameras)} cameras", title_justify="left", pad_edge=False, box=SIMPLE_HEAD)

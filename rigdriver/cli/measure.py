@@ -1,28 +1,21 @@
 """`rigdriver measure`: distances, ways along the surface, areas, volumes, sections, and what changed between meshes.
 
 In: a mesh file, places in millimetres. Out: values with their standard uncertainty, and a deviation map as a picture.
-This file refuses to know how anything is measured.
+Not here: how anything is measured (see procedures/measure.py).
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, cast
 
-import cv2
-import numpy as np
 import typer
 
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
-from rigdriver.cli.verb import GOOD, verb
+from rigdriver.cli.verb import GOOD, undisturbed, verb
 from rigdriver.errors import UsageError
-
-if TYPE_CHECKING:
-    from rigdriver.stereo.measure import Quantity
-    from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 
 @verb
@@ -51,42 +44,25 @@ def measure(  # noqa: PLR0913, PLR0917
     json: JsonOption = False,
 ) -> int:
     """Measure on a mesh, with uncertainty."""
-    from rigdriver.stereo.measure import (  # noqa: PLC0415
-        area_of,
-        distance_along,
-        distance_between,
-        faces_within,
-        section_of,
-        volume_of,
-    )
-    from rigdriver.stereo.mesh.files import read_mesh  # noqa: PLC0415  compiled code is slow to import
+    with undisturbed():
+        from rigdriver.procedures.measure import MeasureOptions, Place, measure_mesh  # noqa: PLC0415  slow to import
 
-    if picture and not other:
-        raise UsageError("--picture draws the deviation to another mesh; name that with --to")
-    if lines and not (points or section):
-        raise UsageError("--lines writes ways and sections; ask for one with --point twice or --section")
-    read = read_mesh(mesh)
-    drawn: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
-    chosen = None
-    if within:
-        x, y, z, radius_mm = _numbers(within, 4, "--within")
-        chosen = faces_within(read, (x, y, z), float(radius_mm))
-    found: dict[str, Quantity] = {"area": area_of(read, chosen, scale_ppm)}
-    if points:
-        if len(points) != 2:
-            raise UsageError(f"--point was given {len(points)} times; expected twice")
-        a, b = (_numbers(text, 3, "--point") for text in points)
-        found["distance"] = distance_between(read, a, b, scale_ppm)
-        found["distance along the surface"], drawn["way"] = distance_along(read, a, b, scale_ppm)
-    if volume:
-        found["volume"] = volume_of(read, scale_ppm)
-    if section:
-        numbers = _numbers(section, 6, "--section")
-        found["section"], drawn["section"] = section_of(read, numbers[:3], numbers[3:], scale_ppm)
-    if other:
-        found |= _compare(read, read_mesh(other), picture)
-    if lines:
-        _write_lines(lines, drawn)
+    if points and len(points) != 2:
+        raise UsageError(f"--point was given {len(points)} times; expected twice")
+    places = [cast("Place", _numbers(text, 3, "--point")) for text in points or ()]
+    ball = _numbers(within, 4, "--within") if within else ()
+    plane = _numbers(section, 6, "--section") if section else ()
+    options = MeasureOptions(
+        points_mm=(places[0], places[1]) if places else None,
+        within_mm=(cast("Place", ball[:3]), ball[3]) if ball else None,
+        has_volume=volume,
+        section=(cast("Place", plane[:3]), cast("Place", plane[3:])) if plane else None,
+        lines=lines,
+        other=other,
+        picture=picture,
+        scale_ppm=scale_ppm,
+    )
+    found = measure_mesh(mesh, options)
     if json:
         show_json(
             {
@@ -100,49 +76,15 @@ def measure(  # noqa: PLR0913, PLR0917
     return GOOD
 
 
-def _write_lines(path: Path, drawn: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) -> None:
-    """One row a point: a way is one line, a section has two rows a piece."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        rows = csv.writer(stream)
-        rows.writerow(("line", "piece", "x_mm", "y_mm", "z_mm"))
-        for name, points in drawn.items():
-            for piece, place in enumerate(points.reshape(-1, 3)):
-                number = piece // 2 if name == "section" else 0
-                rows.writerow((name, number, *(f"{v:.4f}" for v in place)))
-
-
-def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dict[str, Quantity]:
-    from rigdriver.stereo.measure import Quantity, deviations  # noqa: PLC0415  compiled code is slow to import
-    from rigdriver.stereo.mesh.pictures import draw_map  # noqa: PLC0415  compiled code is slow to import
-
-    off, sigma = deviations(mesh, other)
-    known = np.isfinite(off)
-    share = float(known.mean())
-    if not known.any():
-        raise UsageError("the meshes lie nowhere within 5 mm of each other; are they of one calibration?")
-    typical = float(np.nanmedian(sigma[known])) if np.isfinite(sigma[known]).any() else float("nan")
-    if picture:
-        reach = max(float(np.percentile(np.abs(off[known]), 98)), 1e-3)
-        drawn = draw_map(mesh, off, "deviation", "mm", (-reach, reach))
-        if not cv2.imwrite(str(picture), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)):
-            raise UsageError(f"{picture}: cannot be written; name a .png in a folder that exists")
-    return {
-        "deviation, share of this mesh that has one": Quantity(100 * share, 0.0, "%"),
-        "deviation, median": Quantity(float(np.median(off[known])), typical, "mm"),
-        "deviation, RMS": Quantity(float(np.sqrt(np.mean(off[known] ** 2))), typical, "mm"),
-        "deviation, largest 1 %": Quantity(float(np.percentile(np.abs(off[known]), 99)), typical, "mm"),
-    }
-
-
-def _numbers(text: str, count: int, option: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _numbers(text: str, count: int, option: str) -> tuple[float, ...]:
     try:
-        numbers = np.array([float(part) for part in text.split(",")])
+        numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
-        numbers = np.zeros(0)
-    if len(numbers) != count or not np.isfinite(numbers).all():
+        numbers = ()
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise UsageError(f"{option} {text}: expected {count} numbers separated by commas, millimetres")
     return numbers
 
 
 def _or_none(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+    return value if math.isfinite(value) else None

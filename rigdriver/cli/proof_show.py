@@ -2,13 +2,15 @@
 
 In: a proofs.json that `rigdriver capture` wrote, and perhaps a pulse's index. Out: a summary, or one pulse explained
 line by line. Exit status 0 when everything is proved, 1 when there are gaps, 2 when the file is no proof.
+Not here: the file (see recording/proof_files.py).
 """
 
 from __future__ import annotations
 
-import json as json_format
+import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,6 +18,8 @@ from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.errors import UsageError
+from rigdriver.frames import FrameProof
+from rigdriver.recording.proof_files import StoredProof, read_proofs
 
 _MOST_LINES = 20
 
@@ -27,80 +31,58 @@ def proof_show(
     json: JsonOption = False,
 ) -> int:
     """Print the proofs of a capture and explain them."""
-    path = file / "proofs.json" if file.is_dir() else file
-    frame_sets = _read(path)
+    proofs = read_proofs(file)
     if pulse is not None:
-        frame_sets = [f for f in frame_sets if f["index"] == pulse]
-        if not frame_sets:
-            raise UsageError(f"{path}: holds no pulse {pulse}")
-    unproved = [f for f in frame_sets if f["proof"]["verdict"] != "proved"]
+        proofs = tuple(p for p in proofs if p.number == pulse)
+        if not proofs:
+            raise UsageError(f"{file}: holds no pulse {pulse}")
+    unproved = [p for p in proofs if p.proof.verdict != "proved"]
     if json:
-        show_json({"passed": not unproved, "frame_sets": len(frame_sets), "not_proved": [f["index"] for f in unproved]})
+        show_json({"passed": not unproved, "frame_sets": len(proofs), "not_proved": [p.number for p in unproved]})
     elif pulse is not None:
-        show("\n".join(_explain(frame_sets[0])))
+        show("\n".join(_explain(proofs[0])))
     else:
-        show("\n".join(_summary(frame_sets, unproved)))
+        show("\n".join(_summary(proofs, unproved)))
     return CHECK_FAILED if unproved else GOOD
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    try:
-        content = json_format.loads(path.read_text(encoding="utf-8"))
-        frame_sets: list[dict[str, Any]] = content["frame_sets"]
-        for f in frame_sets:
-            _ = f["index"], f["gaps"], f["proof"]["verdict"], f["proof"]["frames"], f["proof"]["tick_rate_hz"]
-    except OSError as exc:
-        raise UsageError(f"{path}: cannot be read: {exc.strerror}; name a capture's folder or its proofs.json") from exc
-    except (ValueError, KeyError, TypeError) as exc:
-        raise UsageError(f"{path}: is no proof of a capture ({type(exc).__name__}: {exc})") from exc
-    return frame_sets
-
-
-def _summary(frame_sets: list[dict[str, Any]], unproved: list[dict[str, Any]]) -> list[str]:
-    skews = [f["proof"]["skew_us"] for f in frame_sets if f["proof"]["skew_us"] is not None]
-    lines = [f"{len(frame_sets)} frame sets, {len(frame_sets) - len(unproved)} proved, {len(unproved)} not"]
+def _summary(proofs: Sequence[StoredProof], unproved: Sequence[StoredProof]) -> list[str]:
+    skews = [p.proof.skew_us for p in proofs if not math.isnan(p.proof.skew_us)]
+    lines = [f"{len(proofs)} frame sets, {len(proofs) - len(unproved)} proved, {len(unproved)} not"]
     if skews:
         lines.append(f"skew: at most {max(skews):.1f} us, median {sorted(skews)[len(skews) // 2]:.1f} us")
-    for f in unproved[:_MOST_LINES]:
-        lines += [f"pulse {f['index']}: {text}" for text in _reasons(f)]
+    for p in unproved[:_MOST_LINES]:
+        lines += [f"pulse {p.number}: {text}" for text in p.reasons]
     if len(unproved) > _MOST_LINES:
         lines.append(f"... and {len(unproved) - _MOST_LINES} more; --pulse N explains one")
-    weaker = dict.fromkeys(text for f in frame_sets for text in f["proof"].get("unchecked", []))
+    weaker = dict.fromkeys(text for p in proofs for text in p.proof.unchecked)
     return [*lines, *(f"could not be checked: {text}" for text in weaker)]
 
 
-def _reasons(frame_set: dict[str, Any]) -> list[str]:
-    return list(
-        dict.fromkeys([g["text"] for g in frame_set["gaps"].values()] + list(frame_set["proof"].get("reasons", [])))
-    )
-
-
-def _explain(frame_set: dict[str, Any]) -> list[str]:
+def _explain(stored: StoredProof) -> list[str]:
     """Return one pulse's proof in sentences."""
-    proof = frame_set["proof"]
-    us = 1e6 / proof["tick_rate_hz"] if proof["tick_rate_hz"] else 0.0
-    lines = [f"pulse {frame_set['index']} (generation {proof['generation']}): {proof['verdict']}"]
-    for name, p in proof["frames"].items():
-        lines += _explain_frame(name, p, proof["start_ticks"], us)
-    lines += [f"gap: {text}" for text in _reasons(frame_set)]
-    if proof["skew_us"] is not None:
-        lines.append(
-            f"the exposures began within {proof['skew_us']:.1f} us of each other, planned differences taken off"
-        )
+    proof = stored.proof
+    us = 1e6 / proof.tick_rate_hz if proof.tick_rate_hz else 0.0
+    lines = [f"pulse {stored.number} (generation {proof.generation}): {proof.verdict}"]
+    for p in proof.frames.values():
+        lines += _explain_frame(p, proof.start_ticks, us)
+    lines += [f"gap: {text}" for text in stored.reasons]
+    if not math.isnan(proof.skew_us):
+        lines.append(f"the exposures began within {proof.skew_us:.1f} us of each other, planned differences taken off")
     return lines
 
 
-def _explain_frame(name: str, p: dict[str, Any], start_ticks: int, us: float) -> list[str]:
-    keys = ("trigger_ticks", "exposure_start_ticks", "exposure_end_ticks")
-    trigger, begin, end = ((p[key] - start_ticks) * us for key in keys)
-    residual = f"{p['residual_us']:+.2f} us from that start (allowed: {p['tolerance_us']:g} us)."
+def _explain_frame(p: FrameProof, start_ticks: int, us: float) -> list[str]:
+    stamped = (p.trigger_ticks, p.exposure_start_ticks, p.exposure_end_ticks)
+    trigger, begin, end = ((ticks - start_ticks) * us for ticks in stamped)
+    residual = f"{p.residual_us:+.2f} us from that start (allowed: {p.tolerance_us:g} us)."
     return [
-        f"camera {name}:",
+        f"camera {p.camera}:",
         f"  the box sent its trigger {trigger:.1f} us after the pulse began,",
         f"  and saw it expose from {begin:.1f} to {end:.1f} us;",
-        f"  frame {p['frame_id']}'s time stamp, mapped to the box's clock, is {residual}",
-        *([] if p.get("counter") is None else [f"  the camera's own counter stood at {p['counter']}."]),
-        *(f"  {share:.0%} of {lamp}'s pulse lies in this exposure." for lamp, share in p["strobes"].items()),
-        *(f"  note: {text}" for text in p["notes"]),
-        *(f"  could not be checked: {text}" for text in p["unchecked"]),
+        f"  frame {p.frame_id}'s time stamp, mapped to the box's clock, is {residual}",
+        *([] if p.counter is None else [f"  the camera's own counter stood at {p.counter}."]),
+        *(f"  {share:.0%} of {lamp}'s pulse lies in this exposure." for lamp, share in p.strobes.items()),
+        *(f"  note: {text}" for text in p.notes),
+        *(f"  could not be checked: {text}" for text in p.unchecked),
     ]

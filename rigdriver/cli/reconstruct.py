@@ -3,12 +3,12 @@
 In: a rig (or DIR/<camera>/<index>.png), a calibration file. Out: point clouds, meshes, pictures and figures.json in a
 folder; exit status 0 when every frame set that was looked at gave a surface, else 1. A rig's frame sets are captured
 into DIR/images first and measured then; with --live they are measured as they come, and those that come meanwhile are
-dropped whole and counted. Ctrl-C keeps what was measured. This file refuses to know how surfaces are found.
+dropped whole and counted. Ctrl-C keeps what was measured.
+Not here: the measuring (see procedures/reconstruct.py).
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,29 +16,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rigdriver.calibration.file import load
-from rigdriver.cli.acceptance_lock import LockDaysOption, LockOption, refuse_unless_accepted
-from rigdriver.cli.calibration_source import CalibrationOption, calibration_file
-from rigdriver.cli.flash_trains import FlashTrains
-from rigdriver.cli.measuring import captured, dropping, measure_folder, measure_live
+from rigdriver.cli.image_options import BitsOption, PixelFormatOption
 from rigdriver.cli.screen import note, show, show_json
-from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
-from rigdriver.cli.verb import CHECK_FAILED, GOOD, expect_to_go_on, undisturbed, verb
+from rigdriver.cli.source import (
+    CalibrationOption,
+    JsonOption,
+    LockDaysOption,
+    LockOption,
+    RigOption,
+    ScenarioOption,
+    SimOption,
+    chosen_source,
+)
+from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
+from rigdriver.cli.watching import PROGRESS
 from rigdriver.errors import UsageError
-from rigdriver.rig import Rig
-from rigdriver.sources import resolve
+from rigdriver.recording.stored_formats import FormatAnswers
 
 if TYPE_CHECKING:
-    from rigdriver.stereo.results import Summary
-
-MOSAICS = ("BayerRG8", "BayerGB8", "BayerGR8", "BayerBG8", "Mono8", "RGB8")
-"""Of deeper images, too: the bits are told by the file."""
-LIVE_POINT_MM = 1.0
-"""Live, points stand a millimetre apart: files of two million points would not keep up."""
+    from rigdriver.procedures.reconstruct import Reconstruction
 
 
 @verb
-def reconstruct(  # noqa: PLR0913, PLR0917
+def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     source: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="Folder DIR/<camera>/<index>.png|tiff; else a rig is used.")
     ] = None,
@@ -48,7 +48,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917
     ] = None,
     frames: Annotated[int, typer.Option("--frames", "-n", min=1, help="Frame sets to take from a rig.")] = 10,
     rate_hz: Annotated[
-        float | None, typer.Option("--rate", metavar="HZ", help="Frame sets a second; the rig file's if not given.")
+        float | None, typer.Option("--rate", metavar="HZ", help="Frame sets per second; the rig file's if not given.")
     ] = None,
     mesh: Annotated[
         list[str] | None,
@@ -56,10 +56,15 @@ def reconstruct(  # noqa: PLR0913, PLR0917
     ] = None,
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw shaded views and maps.")] = True,
     tracks: Annotated[bool, typer.Option("--tracks", help="Follow points of the first frame set's skin.")] = False,
-    mosaic: Annotated[
-        str, typer.Option("--mosaic", help="Pixel format of the colour images in a folder; a rig tells its own.")
-    ] = "BayerRG8",
+    pixel_format: PixelFormatOption = None,
+    bits: BitsOption = None,
     live: Annotated[bool, typer.Option("--live", help="Keep up with the rig; only clouds and figures.")] = False,
+    reconstructor: Annotated[
+        str,
+        typer.Option(
+            "--reconstructor", metavar="NAME", help="One that a package registers; cells is the built-in one."
+        ),
+    ] = "cells",
     lock: LockOption = None,
     lock_days: LockDaysOption = None,
     rig: RigOption = None,
@@ -69,67 +74,48 @@ def reconstruct(  # noqa: PLR0913, PLR0917
 ) -> int:
     """Measure surfaces: point clouds with uncertainty, meshes, pictures."""
     with undisturbed():
-        from rigdriver.stereo.folder import ImageFolder  # noqa: PLC0415  compiled code is slow to import
-        from rigdriver.stereo.reconstruct import CellReconstructor, StereoSettings  # noqa: PLC0415
-        from rigdriver.stereo.results import Results  # noqa: PLC0415
+        from rigdriver.procedures.acceptance_lock import LockWish  # noqa: PLC0415  compiled code is slow to import
+        from rigdriver.procedures.reconstruct import (  # noqa: PLC0415
+            ReconstructOptions,
+            reconstruct_folder,
+            reconstruct_live,
+            reconstruct_rig,
+        )
 
     if source is not None and (live or rig or sim or scenario):
         raise UsageError(f"{source}: a folder is not live; give the folder, or a rig with --rig or --sim, not both")
-    if mosaic not in MOSAICS:
-        raise UsageError(f"--mosaic {mosaic}: expected one of {', '.join(MOSAICS)}")
-    if live and (mesh or tracks):
-        raise UsageError("--live writes clouds and figures only; leave --mesh and --tracks out, or leave --live out")
-    folder = _empty_folder(out)
-    settings = StereoSettings(point_mm=LIVE_POINT_MM) if live else None
-    trains: FlashTrains | None = None
-    with ExitStack() as stack:
-        config = None if source else resolve(chosen_source(rig, sim, scenario), stack)
-        known = load(calibration_file(calibration, config))
-        refuse_unless_accepted(lock, lock_days, config, known)
-        results = Results(folder, known, mesh or (), pictures and not live, tracks, mosaic)
-        stack.enter_context(results)
-        made = stack.enter_context(CellReconstructor(known, settings=settings))
-        # From here on Ctrl-C, too, leaves a figures.json of what was measured.
-        stack.callback(lambda: results.keep(trains.dropped if trains else 0))
-        if config is not None:
-            known.check_rig(config)
-            if live:
-                made.warm_up()  # compiling loops would cost the first frame sets
-            expect_to_go_on()
-            opened = stack.enter_context(Rig.open(dropping(config) if live else config))
-            known.check_sizes(opened.sizes_px())
-            trains = FlashTrains(opened, frames, rate_hz)
-            if live:
-                measure_live(trains, frames, made, results)
-            else:
-                results.mosaic = captured(trains, frames, folder / "images", config, mosaic)
-                opened.close()
-        if not live:
-            measure_folder(ImageFolder(source or folder / "images", list(known.cameras)), made, results)
-    summary = results.finish(trains.dropped if trains else 0)
-    if json:
-        show_json({**asdict(summary), "folder": str(folder)})
-    else:
-        _tell(summary, folder)
-    if trains and trains.pulses < frames:
-        note(f"{trains.pulses} of {frames} frame sets came; `rigdriver selftest` tells what the rig lacks")
-        return CHECK_FAILED
-    return GOOD if summary.reconstructed == summary.frame_sets and summary.frame_sets else CHECK_FAILED
-
-
-def _empty_folder(out: Path | None) -> Path:
+    answers = FormatAnswers(tuple(pixel_format or ()), bits)
+    if source is None and answers != FormatAnswers():
+        raise UsageError("--pixel-format and --bits describe a folder of images; a rig's cameras say it themselves")
     folder = out or Path(f"reconstruction-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    if (folder / "figures.json").exists():
-        raise UsageError(f"{folder}: holds a reconstruction already; name another folder with --out")
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder; name another with --out")
-    return folder
+    options = ReconstructOptions(
+        folder, calibration, reconstructor, tuple(mesh or ()), pictures, tracks, LockWish(lock, lock_days), frames,
+        rate_hz,
+    )  # fmt: skip
+    if source is not None:
+        done = reconstruct_folder(source, options, answers, PROGRESS)
+    else:
+        measure = reconstruct_live if live else reconstruct_rig
+        done = measure(chosen_source(rig, sim, scenario), options, PROGRESS)
+    if json:
+        show_json(_facts(done))
+    else:
+        _tell(done)
+    if done.lacks_frame_sets:
+        note(f"{done.came} of {done.asked} frame sets came; `rigdriver selftest` tells what the rig lacks")
+    return GOOD if done.has_passed else CHECK_FAILED
 
 
-def _tell(summary: Summary, folder: Path) -> None:
-    show(f"{summary.reconstructed} of {summary.frame_sets} frame sets, {summary.dropped_frame_sets} dropped")
-    if summary.points_median is not None:
-        show(f"{summary.points_median:.0f} points a frame set, {summary.time_ms_median:.0f} ms each (medians)")
-    for text, count in summary.warnings.items():
+def _facts(done: Reconstruction) -> dict[str, object]:
+    table = asdict(done)
+    return {name: table[name] for name in table if name not in {"asked", "came"}} | {"folder": str(done.folder)}
+
+
+def _tell(done: Reconstruction) -> None:
+    show(f"{done.reconstructed} of {done.frame_sets} frame sets, {done.dropped_frame_sets} dropped")
+    if done.points_median is not None:
+        pace = "" if done.time_ms_median is None else f", {done.time_ms_median:.0f} ms each"
+        show(f"{done.points_median:.0f} points per frame set{pace} (medians)")
+    for text, count in done.warnings.items():
         show(f"  {count} x {text}")
-    show(f"written to {folder}")
+    show(f"written to {done.folder}")

@@ -2,6 +2,7 @@
 
 In: a rig file. Out: the diagram, what the schedule emits and demands, and exit status 0; 2 with the reason when the
 plan breaks a limit. No device is touched.
+Not here: the plan (see procedures/rig_file.py) and the diagram (see schedule/diagram.py).
 """
 
 from __future__ import annotations
@@ -16,13 +17,10 @@ from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import GOOD, verb
 from rigdriver.clock import us_from_ticks
-from rigdriver.config import RigConfig, load
 from rigdriver.errors import UsageError
+from rigdriver.procedures.rig_file import LampLight, PlannedRig, planned_rig
 from rigdriver.schedule.diagram import as_text, draw, rows
-from rigdriver.schedule.plan import compile_schedule
-from rigdriver.schedule.planned import Schedule
 
-_USUAL_TICK_RATE_HZ = 10_000_000
 _SUFFIXES = (".svg", ".png")
 
 
@@ -36,37 +34,29 @@ def schedule_show(
     """Draw the timing of one pulse, and prove that it breaks no limit."""
     if out is not None and out.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"{out}: expected a name that ends in {' or '.join(_SUFFIXES)}")
-    config = load(file)
-    schedule = compile_schedule(config, _USUAL_TICK_RATE_HZ, generation=1, rate_hz=rate_hz)
+    plan = planned_rig(file, rate_hz)
     if out is not None:
-        draw(schedule, out)
+        draw(plan.schedule, out)
     if json:
-        show_json(_facts(config, schedule))
+        show_json(_facts(plan))
     else:
-        show(as_text(schedule, shutil.get_terminal_size((100, 24)).columns))
-        show("\n".join(_light_lines(config, schedule)))
+        show(as_text(plan.schedule, shutil.get_terminal_size((100, 24)).columns))
+        show("\n".join(_light_line(light, plan.schedule.rate_hz) for light in plan.lights))
         if out is not None:
             show(f"picture: {out}")
     return GOOD
 
 
-def _light_lines(config: RigConfig, schedule: Schedule) -> list[str]:
-    """Say what each lamp emits: the figures that an assessment of the lamp needs."""
-    lines = []
-    powers = {lamp.name: lamp.radiant_power_w for lamp in config.lamps}
-    for strobe in schedule.strobes:
-        width_us = us_from_ticks(strobe.width_ticks, schedule.tick_rate_hz)
-        power_w = powers[strobe.lamp]
-        energy = "" if power_w is None else f", {power_w * width_us * 1e-3:.3g} mJ a pulse"
-        duty = strobe.width_ticks / schedule.box.frame_period_ticks
-        lines.append(f"{strobe.lamp}: {width_us:.0f} us at {schedule.rate_hz:g} Hz, duty {duty:.2%}{energy}")
-    return lines
+def _light_line(light: LampLight, rate_hz: float) -> str:
+    energy = "" if light.energy_mj is None else f", {light.energy_mj:.3g} mJ per pulse"
+    return f"{light.lamp}: {light.width_us:.0f} us at {rate_hz:g} Hz, duty {light.duty:.2%}{energy}"
 
 
-def _facts(config: RigConfig, schedule: Schedule) -> dict[str, object]:
+def _facts(plan: PlannedRig) -> dict[str, object]:
+    schedule = plan.schedule
     return {
         "passed": True,
-        "rig": config.name,
+        "rig": plan.config.name,
         "rate_hz": schedule.rate_hz,
         "period_us": us_from_ticks(schedule.box.frame_period_ticks, schedule.tick_rate_hz),
         "rows": [

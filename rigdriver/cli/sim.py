@@ -2,19 +2,15 @@
 
 In: a scenario. Out: how to reach the rig (rig file, GenTL producer, serial port), until Ctrl-C. With --json that is one
 flushed line, so a program can start this verb and read it. `fault`, `render` and `score` are the simulator's own: their
-words go to it as they are. This file refuses to know what is simulated.
+words go to it as they are.
+Not here: how the simulator is started and asked (see procedures/simulator.py).
 """
 
 from __future__ import annotations
 
-import json as jsons
-import subprocess
-import sys
 import time
-from contextlib import AbstractContextManager
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -22,23 +18,10 @@ from typer.core import TyperGroup
 from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import verb
-from rigdriver.errors import ConfigError, DeviceError, RigError, UsageError
-from rigdriver.sources import GROUP
+from rigdriver.errors import DeviceError
+from rigdriver.procedures.simulator import launch, pass_on
 
 _LOOK_S = 0.5
-
-
-class RunningRig(Protocol):
-    """A simulated rig, as an entry point of `rigdriver.rigs` starts it."""
-
-    @property
-    def rig_file(self) -> Path: ...
-    @property
-    def producer(self) -> Path: ...
-    @property
-    def port(self) -> str: ...
-    @property
-    def pid(self) -> int: ...
 
 
 class _Verbs(TyperGroup):
@@ -51,8 +34,6 @@ class _Verbs(TyperGroup):
 
 
 app = typer.Typer(cls=_Verbs, help="Run a simulated rig, plant faults in it, render and score its scenes.")
-_ANSWER_S = 600.0
-"""Scoring a full-sized face takes some ten seconds."""
 _PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
@@ -65,7 +46,7 @@ def sim(
     json: JsonOption = False,
 ) -> int:
     """Leave a simulated rig running until Ctrl-C and say how to reach it."""
-    with _launch(scenario) as rig:
+    with launch(scenario) as rig:
         reach: dict[str, object] = {
             "rig_file": str(rig.rig_file),
             "producer": str(rig.producer),
@@ -101,60 +82,6 @@ def render(context: typer.Context) -> int:
 def score(context: typer.Context) -> int:
     """Score measured points by the truth: SCENARIO --points FILE --calibration FILE [--pulse N | --index N]."""
     return pass_on("score", context.args)
-
-
-def answer_of(act: str, words: list[str]) -> dict[str, Any]:
-    """Have the simulator do it, in a process of its own, and return the JSON object that it prints.
-
-    Raises:
-        DeviceError: it could not, and the reason stands on stderr; or it took too long.
-    """
-    package = _simulator().module.partition(".")[0]
-    with subprocess.Popen([sys.executable, "-m", package, act, *words], stdout=subprocess.PIPE, text=True) as child:
-        try:
-            text, _ = child.communicate(timeout=_ANSWER_S)
-        except KeyboardInterrupt:
-            child.terminate()
-            raise
-        except subprocess.TimeoutExpired as exc:
-            child.kill()
-            raise DeviceError(
-                f"simulator: `{act}` gave no answer within {_ANSWER_S:.0f} s; try a smaller scene"
-            ) from exc
-    if child.returncode != 0:
-        raise DeviceError(f"simulator: `{act}` ended with status {child.returncode}, for the reason above")
-    told: dict[str, Any] = jsons.loads(text)
-    return told
-
-
-def pass_on(act: str, words: list[str]) -> int:
-    """Have the simulator do it, in a process of its own."""
-    package = _simulator().module.partition(".")[0]
-    with subprocess.Popen([sys.executable, "-m", package, act, *words]) as child:
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            child.terminate()
-            raise
-
-
-def _simulator() -> EntryPoint:
-    found = next(iter(entry_points(group=GROUP, name="sim")), None)
-    if found is None:
-        raise UsageError(f"no simulated rig: the entry point sim of {GROUP} is missing; install rigdriver again")
-    return found
-
-
-def _launch(scenario: str) -> AbstractContextManager[RunningRig]:
-    """Start a simulated rig. ConfigError for a bad scenario, DeviceError when it cannot start here."""
-    try:
-        return cast("AbstractContextManager[RunningRig]", _simulator().load()(scenario))
-    except RigError:
-        raise
-    except ValueError as exc:
-        raise ConfigError(f"simulated rig: {exc}") from exc
-    except (OSError, RuntimeError) as exc:
-        raise DeviceError(f"simulated rig: cannot be started: {exc}") from exc
 
 
 def _wait_for_its_end(pid: int) -> None:

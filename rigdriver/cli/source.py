@@ -1,7 +1,7 @@
-"""Which rig a verb works on: the one of a rig file, or a simulated one that lives as long as the verb.
+"""Options that many verbs have: which rig, which calibration, whether measuring is locked, and how results are shown.
 
-In: the options --rig, --sim and --scenario. Out: a source that `Rig.open` takes. This file refuses to know rig files
-and simulators.
+In: the options --rig, --sim and --scenario. Out: a source that `Rig.open` takes.
+Not here: rig files and simulators (see rigdriver/sources.py).
 """
 
 from __future__ import annotations
@@ -27,6 +27,17 @@ ScenarioOption = Annotated[
         metavar="NAME|FILE",
         help="Scenario of the simulated rig, with overrides: smile, my.toml, 'default?width=640&height=480'.",
     ),
+]
+CalibrationOption = Annotated[
+    Path | None,
+    typer.Option("--calibration", "-c", metavar="FILE", help="Calibration; the rig file's if not given."),
+]
+LockOption = Annotated[
+    Path | None,
+    typer.Option("--lock", metavar="HISTORY", help="Refuse unless the last test in that history.jsonl was passed."),
+]
+LockDaysOption = Annotated[
+    float | None, typer.Option("--lock-days", metavar="DAYS", min=0, help="And is no older; 7 if not given.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

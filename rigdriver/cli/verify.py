@@ -2,40 +2,31 @@
 
 In: a rig before which a ball bar and a plate are held in several positions, or folders of images of them; a
 calibration; what the certificates say. Out: an HTML report, one more line in the history, exit status 0 when the rig is
-within its limits, else 1. This file refuses to know how artefacts are measured.
+within its limits, else 1.
+Not here: the test itself (see procedures/verify.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
-from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rigdriver.calibration.file import load
-from rigdriver.cli.acceptance_lock import DEFAULT_FOLDER, HISTORY
-from rigdriver.cli.calibration_source import CalibrationOption, calibration_file
-from rigdriver.cli.screen import progress_bar, show, show_json
-from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
+from rigdriver.cli.image_options import BitsOption, PixelFormatOption
+from rigdriver.cli.screen import show, show_json
+from rigdriver.cli.source import CalibrationOption, JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
-from rigdriver.cli.verify_live import Certificate, Gallery, Patience, load_tools, take_live
-from rigdriver.config import AcceptanceConfig, RigConfig
-from rigdriver.errors import UsageError
-from rigdriver.rig import Rig
-from rigdriver.schedule.white_light import MAX_RATE_HZ
-from rigdriver.sources import resolve
+from rigdriver.cli.watching import PROGRESS
+from rigdriver.recording.stored_formats import FormatAnswers
 
 if TYPE_CHECKING:
-    from rigdriver.acceptance.judge import Acceptance
-    from rigdriver.stereo.reconstruct import CellReconstructor
+    from rigdriver.procedures.verify import Verified
 
 
-class Artefact(Enum):
-    """What is held before the rig."""
+class Held(Enum):
+    """Artefacts that --take names."""
 
     BALL_BAR = "ball-bar"
     PLATE = "plate"
@@ -52,7 +43,7 @@ def verify(  # noqa: PLR0913, PLR0917
     ] = None,
     plate: Annotated[Path | None, typer.Option("--plate", metavar="DIR", help="Images of a flat plate.")] = None,
     take: Annotated[
-        list[Artefact] | None,
+        list[Held] | None,
         typer.Option("--take", help="Hold it before the rig instead; repeat it. Both if there are no folders."),
     ] = None,
     positions: Annotated[int, typer.Option("--positions", min=1, help="Of each artefact that is taken live.")] = 7,
@@ -71,7 +62,9 @@ def verify(  # noqa: PLR0913, PLR0917
     max_flatness: LimitOption = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of report, history and images.")
-    ] = DEFAULT_FOLDER,
+    ] = Path("acceptance"),
+    pixel_format: PixelFormatOption = None,
+    bits: BitsOption = None,
     rig: RigOption = None,
     sim: SimOption = False,
     scenario: ScenarioOption = "",
@@ -79,126 +72,58 @@ def verify(  # noqa: PLR0913, PLR0917
 ) -> int:
     """Verify the rig with certified artefacts."""
     with undisturbed():
-        from rigdriver.stereo.reconstruct import CellReconstructor  # noqa: PLC0415  compiled code is slow to import
+        from rigdriver.procedures.artefacts import Artefact, Certificate  # noqa: PLC0415  compiled code is slow to import
+        from rigdriver.procedures.positions_live import Patience  # noqa: PLC0415
+        from rigdriver.procedures.verify import VerifyOptions  # noqa: PLC0415
+        from rigdriver.procedures.verify import verify as verify_rig  # noqa: PLC0415
 
     folders = {k: f for k, f in ((Artefact.BALL_BAR, ball_bar), (Artefact.PLATE, plate)) if f is not None}
-    wanted = _wanted(folders, take)
-    certificate = Certificate(diameter_mm, spacing_mm)
-    gallery = Gallery()
-    with ExitStack() as stack:
-        config = resolve(chosen_source(rig, sim, scenario), stack) if wanted or rig or sim or scenario else None
-        known = load(calibration_file(calibration, config))
-        given = {
+    named = tuple(dict.fromkeys(Artefact(held.value) for held in take or ()))
+    options = VerifyOptions(
+        calibration=calibration,
+        folders=folders,
+        take=named if named or folders else tuple(Artefact),
+        patience=Patience(positions, patience),
+        certificate=Certificate(diameter_mm, spacing_mm),
+        limits_um={
             "probing_form_um": max_form, "probing_size_um": max_size, "spacing_um": max_spacing,
             "flatness_um": max_flatness,
-        }  # fmt: skip
-        limits = _limits(config, given)
-        made = stack.enter_context(CellReconstructor(known))
-        for artefact, folder in folders.items():
-            _from_folder(artefact, folder, made, certificate, gallery)
-        if config is not None and wanted:
-            known.check_rig(config)
-            load_tools()
-            opened = stack.enter_context(Rig.open(_attentive(config)))
-            known.check_sizes(opened.sizes_px())
-            for artefact in wanted:
-                take_live(
-                    opened, artefact.value, Patience(positions, patience), out, made, certificate, gallery
-                )  # fmt: skip
-    done = _judged(known.rig, known.created, gallery, limits)
-    page = _written(done, out, _history_of(config, out), gallery)
+        },
+        out=out,
+        answers=FormatAnswers(tuple(pixel_format or ()), bits),
+    )  # fmt: skip
+    needs_rig = options.take or rig or sim or scenario
+    done = verify_rig(chosen_source(rig, sim, scenario) if needs_rig else None, options, PROGRESS)
     if json:
-        show_json(_facts(done, page))
+        show_json(_facts(done))
     else:
-        _tell(done, page)
-    return GOOD if done.is_passed else CHECK_FAILED
+        _tell(done)
+    return GOOD if done.acceptance.is_passed else CHECK_FAILED
 
 
-def _wanted(folders: Mapping[Artefact, Path], take: list[Artefact] | None) -> list[Artefact]:
-    wanted = list(dict.fromkeys(take or ())) if take or folders else list(Artefact)
-    both = [artefact.value for artefact in wanted if artefact in folders]
-    if both:
-        raise UsageError(f"{both[0]}: a folder is given and --take, too; name one of them")
-    return wanted
-
-
-def _limits(config: RigConfig | None, given: Mapping[str, float | None]) -> AcceptanceConfig:
-    limits = config.acceptance if config else AcceptanceConfig()
-    wrong = [(name, value) for name, value in given.items() if value is not None and not value > 0]
-    if wrong:
-        raise UsageError(f"limit {wrong[0][0]} = {wrong[0][1]:g}: expected more than 0 um")
-    return limits.model_copy(update={name: value for name, value in given.items() if value is not None})
-
-
-def _history_of(config: RigConfig | None, out: Path) -> Path:
-    return config.acceptance.history if config and config.acceptance.history else out / HISTORY
-
-
-def _attentive(config: RigConfig) -> RigConfig:
-    """Look slowly, and at the newest frame set: a person moves the artefact, and light is not wasted on waiting."""
-    run = config.run.model_copy(update={"queue_frame_sets": 1, "on_gap": "continue", "slow_consumer": "drop_oldest"})
-    rate_hz = min(config.schedule.rate_hz, MAX_RATE_HZ)
-    schedule = config.schedule.model_copy(update={"rate_hz": rate_hz})
-    return config.model_copy(update={"run": run, "schedule": schedule})
-
-
-def _from_folder(
-    artefact: Artefact, folder: Path, made: CellReconstructor, certificate: Certificate, gallery: Gallery
-) -> None:
-    from rigdriver.stereo.folder import ImageFolder  # noqa: PLC0415  compiled code is slow to import
-
-    images = ImageFolder(folder, list(made.calibration.cameras))
-    with progress_bar(f"measuring {folder.name}", len(images)) as advance:
-        for done, (index, frames) in enumerate(images, start=1):
-            cloud, surfaces = made.reconstruct_surfaces(frames)
-            try:
-                result = certificate.measure(artefact.value, cloud)
-            except UsageError as exc:
-                raise UsageError(f"{folder}, index {index}: {exc}") from exc
-            gallery.add(artefact.value, index, result, surfaces, made.calibration)
-            advance(done)
-
-
-def _judged(rig: str, calibration: str, gallery: Gallery, limits: AcceptanceConfig) -> Acceptance:
-    from rigdriver.acceptance.judge import judge  # noqa: PLC0415  compiled code is slow to import
-
-    return judge(rig, calibration, gallery.bars, gallery.plates, limits, datetime.now(UTC))
-
-
-def _written(done: Acceptance, out: Path, history: Path, gallery: Gallery) -> Path:
-    from rigdriver.acceptance.lock import append_history, read_history  # noqa: PLC0415  compiled code is slow to import
-    from rigdriver.acceptance.page import report_html  # noqa: PLC0415
-
-    tests = [*(test for test in read_history(history) if test.rig == done.rig), done]
-    out.mkdir(parents=True, exist_ok=True)
-    page = out / "acceptance.html"
-    page.write_text(report_html(tests, gallery.pictures), encoding="utf-8")
-    append_history(history, done)
-    return page
-
-
-def _facts(done: Acceptance, page: Path) -> dict[str, object]:
+def _facts(done: Verified) -> dict[str, object]:
+    test = done.acceptance
     return {
-        "passed": done.is_passed,
-        "missing": list(done.missing),
-        "ball_bar_positions": done.ball_bar_positions,
-        "plate_positions": done.plate_positions,
+        "passed": test.is_passed,
+        "missing": list(test.missing),
+        "ball_bar_positions": test.ball_bar_positions,
+        "plate_positions": test.plate_positions,
         "characteristics": {
             line.name: {
                 "worst_um": line.worst_um, "limit_um": line.limit_um, "rms_um": line.rms_um,
                 "full_range_um": line.full_range_um, "passed": line.is_passed,
             }
-            for line in done.characteristics
+            for line in test.characteristics
         },
-        "report": str(page),
+        "report": str(done.page),
     }  # fmt: skip
 
 
-def _tell(done: Acceptance, page: Path) -> None:
-    for line in done.characteristics:
+def _tell(done: Verified) -> None:
+    for line in done.acceptance.characteristics:
         verdict = "pass" if line.is_passed else "FAIL"
         figures = f"{line.worst_um:+.1f} um, at most {line.limit_um:g} um (RMS {line.rms_um:.1f} um)"
         show(f"{verdict}  {line.name}: {figures}")
-    for name in done.missing:
+    for name in done.acceptance.missing:
         show(f"      no {name} was measured: what it would show is not tested")
-    show(f"written to {page}")
+    show(f"written to {done.page}")

@@ -21,10 +21,10 @@ from rigdriver.devices.camera_events import CameraEvent, CameraLost, CameraStati
 from rigdriver.devices.camera_features import CameraReport, DeviceInfo, FeatureReport
 from rigdriver.devices.genicam_host.messages import FrameNote, Kind, decode_json, error_from_json
 from rigdriver.devices.host_process import HostProcess
-from rigdriver.devices.pixel_formats import BY_CODE
 from rigdriver.devices.slots import SlotReader
 from rigdriver.errors import DeviceError, HostProcessLost, StateError
 from rigdriver.frames import Frame, GapReason
+from rigdriver.images.pixel_formats import BY_CODE
 
 _logger = logging.getLogger(__name__)
 _NO_CHUNKS: Mapping[str, int | float] = MappingProxyType({})

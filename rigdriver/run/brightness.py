@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rigdriver.frames import Frame, Pixels
+from rigdriver.images.pixel_formats import full_scale
 
 USUAL = 31
 """Frames that the usual brightness is the median of."""
@@ -24,7 +25,6 @@ WEAK = 0.6
 """Share of the usual brightness below which a frame is told."""
 GRID = 64
 """Every so many-th row and column is looked at; a multiple of two apart keeps to one colour of a Bayer mosaic."""
-FULL_SCALE = {"8": 255, "10": 1023, "12": 4095, "14": 16383, "16": 65535}
 DARK = 0.02
 """Share of full scale below which a whole frame counts as unlit, whatever is usual."""
 
@@ -59,7 +59,7 @@ class Brightness:
         levels = self._levels[name]
         usual = sorted(levels)[len(levels) // 2] if len(levels) >= LEAST else None
         levels.append(level)
-        full = next((v for bits, v in FULL_SCALE.items() if bits in frame.pixel_format), 255)
+        full = full_scale(frame.pixel_format)
         if level < DARK * full and (usual is None or usual < DARK * full):
             return f"camera {name}: dark ({level:.1f} of {full}); check lamp {' and '.join(lamps)}"
         if usual is not None and level < WEAK * usual:

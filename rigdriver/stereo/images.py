@@ -1,7 +1,8 @@
 """A pod's two raw images become two rectified ones, or a reason why they cannot.
 
-In: raw images of a pair. Out: a `RectifiedPair` in 8-bit units whatever the camera's bit depth, and the value below
-which nothing is believed. Blank and saturated images are told apart here. This file refuses to know what is matched.
+In: raw images of a pair. Out: a `RectifiedPair` in 8-bit units, by the full scale of the images' pixel formats, and the
+value below which nothing is believed. Blank and saturated images are told apart here.
+Not here: what is matched (see match.py).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver.arrays import Pixels as Image
+from rigdriver.arrays import Pixels
+from rigdriver.images.pixel_formats import full_scale
+from rigdriver.images.raw_image import AnyImage, with_format
 from rigdriver.stereo.geometry.rectify import EDGE_PX, PairGeometry
 from rigdriver.stereo.geometry.resample import NODE_PX, lit_spans, resample
 from rigdriver.stereo.reasons import Reason, ReasonKind
@@ -48,12 +51,17 @@ class PairImages:
         self._out = tuple(np.zeros((height, width), np.float32) for _ in range(2))
         self._spans = tuple(np.zeros((height // NODE_PX, 2), np.int32) for _ in range(2))
 
-    def rectify(self, left: Image, right: Image) -> RectifiedPair:
-        """Return the pair, rectified where it is lit."""
+    def rectify(self, left: AnyImage, right: AnyImage) -> RectifiedPair:
+        """Return the pair, rectified where it is lit.
+
+        Raises:
+            UsageError: an image of 16 bits without a pixel format, or of an unknown one.
+        """
         darks = []
-        for side, (image, camera) in enumerate(((left, self._pair.left), (right, self._pair.right))):
-            scale = 1.0 if image.dtype == np.uint8 else 255.0 / full_scale(image)
-            turned = self._pair.turn(image, side)
+        for side, (given, camera) in enumerate(((left, self._pair.left), (right, self._pair.right))):
+            image = with_format(given, "Mono8", f"camera {camera.name}")
+            scale = 255.0 / full_scale(image.pixel_format)
+            turned = self._pair.turn(image.pixels, side)
             small = _shrink(turned, scale)
             low, high = _levels(small)
             if high - low < LEAST_CONTRAST:
@@ -75,13 +83,7 @@ class PairImages:
         return RectifiedPair(self._out[0], self._out[1], 0.0, problem)
 
 
-def full_scale(image: Image) -> float:
-    """Largest value that 16-bit pixels can have: 10, 12, 14 and 16 bit are told apart by the brightest pixel."""
-    top = int(image.max(initial=1))
-    return float(next((1 << bits) - 1 for bits in (8, 10, 12, 14, 16) if top < (1 << bits)))
-
-
-def _shrink(image: Image, scale: float) -> npt.NDArray[np.uint8]:
+def _shrink(image: Pixels, scale: float) -> npt.NDArray[np.uint8]:
     height, width = image.shape
     small = cv2.resize(image, (width // SHRINK, height // SHRINK), interpolation=cv2.INTER_AREA)
     return np.asarray(small if image.dtype == np.uint8 else cv2.convertScaleAbs(small, alpha=scale), np.uint8)

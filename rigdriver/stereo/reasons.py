@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import Gap, GapReason
 
 
@@ -21,6 +22,7 @@ class ReasonKind(Enum):
     NO_IMAGE = "{device}: no image"
     NO_FRAME = "{device}: no frame in the frame set"
     GAP = "{gap}"
+    UNFIT = "{error}"
     BLANK = (
         "{device}: blank image: its values differ by {seen:.0f} of 255; expected at least {expected:.0f}; check lamp, "
         "lens cap and exposure"
@@ -74,6 +76,8 @@ class Reason:
     expected_spread: float = float("nan")
     gap: Gap | None = None
     """Gap of the frame set, where the camera has no frame."""
+    error: CalibrationMismatch | None = None
+    """Error with its own facts, where images do not fit the calibration."""
 
     @property
     def key(self) -> tuple[ReasonKind, str, GapReason | None]:
@@ -83,7 +87,7 @@ class Reason:
     def __str__(self) -> str:
         return self.kind.value.format(
             device=self.device, between=self.between, seen=self.seen, expected=self.expected, spread=self.spread,
-            expected_spread=self.expected_spread, gap=self.gap,
+            expected_spread=self.expected_spread, gap=self.gap, error=self.error,
         )  # fmt: skip
 
 

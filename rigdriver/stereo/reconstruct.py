@@ -20,6 +20,7 @@ from rigdriver.arrays import Bytes, Floats32, Ints64, Pixels, make_read_only
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
+from rigdriver.images.raw_image import AnyImage, pixels_of
 from rigdriver.stereo.cells import CELL_PX
 from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
 from rigdriver.stereo.geometry.pair_numbers import numbers_of, pose_of
@@ -34,7 +35,7 @@ from rigdriver.stereo.mesh.fuse import fuse
 from rigdriver.stereo.reasons import Reason, ReasonKind
 from rigdriver.stereo.trust import TrustSettings, judge_pod, judge_seam, warn_of_rows, warn_of_seam
 
-Images = Mapping[str, Pixels]
+Images = Mapping[str, AnyImage]
 
 
 class Reconstructor(Protocol):
@@ -117,8 +118,11 @@ class CellReconstructor:
     def reconstruct(self, images: FrameSet | Images) -> PointCloud:
         """Return the surface of one pulse.
 
+        `images`: a frame set, or images by camera; arrays without a pixel format must be of 8 bits.
+
         Raises:
             CalibrationMismatch: an image has another size than the calibration's.
+            UsageError: an array of 16 bits without a pixel format.
         """
         return self.reconstruct_surfaces(images)[0]
 
@@ -126,7 +130,8 @@ class CellReconstructor:
         """Return the points and the fused surface of each pod, of which meshes are made; raises as `reconstruct`."""
         begin = time.perf_counter()
         missing, found = _pixels(images, self.pairs)
-        self.calibration.check_sizes({name: (p.shape[1], p.shape[0]) for name, p in found.items()})
+        arrays = {name: pixels_of(image) for name, image in found.items()}
+        self.calibration.check_sizes({name: (p.shape[1], p.shape[0]) for name, p in arrays.items()})
         # A pod needs both images; the other pod goes on without it.
         usable = [n for n, pair in enumerate(self.pairs) if not {pair.left.name, pair.right.name} & set(missing)]
         if not usable:
@@ -138,7 +143,7 @@ class CellReconstructor:
         results = [job.result() for job in jobs]
         return self._join(results, tuple(missing.values()), begin)
 
-    def _run_pod(self, n: int, left: Pixels, right: Pixels) -> PodResult:
+    def _run_pod(self, n: int, left: AnyImage, right: AnyImage) -> PodResult:
         pair, trust = self.pairs[n], self._settings.trust
         marks = [time.perf_counter()]
         rectified = self._images[n].rectify(left, right)
@@ -240,14 +245,16 @@ def reconstruct(images: FrameSet | Images, calibration: RigCalibration) -> Point
         return made.reconstruct(images)
 
 
-def _pixels(images: FrameSet | Images, pairs: tuple[PairGeometry, ...]) -> tuple[dict[str, Reason], dict[str, Pixels]]:
+def _pixels(
+    images: FrameSet | Images, pairs: tuple[PairGeometry, ...]
+) -> tuple[dict[str, Reason], dict[str, AnyImage]]:
     """Split the cameras into those without an image, with the reason, and those with one."""
     missing: dict[str, Reason] = {}
-    found: dict[str, Pixels] = {}
+    found: dict[str, AnyImage] = {}
     for name in (camera.name for pair in pairs for camera in (pair.left, pair.right)):
         if isinstance(images, FrameSet):
             if name in images.frames:
-                found[name] = images.frames[name].pixels
+                found[name] = images.frames[name]
             else:
                 gap = images.gaps.get(name)
                 kind = ReasonKind.GAP if gap else ReasonKind.NO_FRAME
@@ -256,12 +263,13 @@ def _pixels(images: FrameSet | Images, pairs: tuple[PairGeometry, ...]) -> tuple
             found[name] = images[name]
         else:
             missing[name] = Reason(ReasonKind.NO_IMAGE, f"camera {name}")
-    wrong = [name for name, image in found.items() if image.ndim != 2 or image.dtype not in (np.uint8, np.uint16)]
-    if wrong:
-        raise CalibrationMismatch(
-            f"camera {wrong[0]}: image of shape {found[wrong[0]].shape} and type {found[wrong[0]].dtype}; expected "
-            "(height, width), 8 or 16 bit grey"
-        )
+    for name, image in found.items():
+        pixels = pixels_of(image)
+        if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
+            raise CalibrationMismatch(
+                f"camera {name}: image of shape {pixels.shape} and type {pixels.dtype}; expected (height, width), 8 or "
+                "16 bit grey"
+            )
     return missing, found
 
 

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
+from rigdriver.images.raw_image import AnyImage
 from rigdriver.stereo.cloud import Figures, PointCloud
 from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.measure import deviations
@@ -31,7 +32,6 @@ from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, up_of
 from rigdriver.stereo.mesh.sequence import PointSequence, write_tracks
 from rigdriver.stereo.mesh.solid import close_for_printing
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
-from rigdriver.stereo.mesh.texture import Pixels
 from rigdriver.stereo.reasons import sentence_of
 
 CLOUDS_WAITING = 16
@@ -85,15 +85,13 @@ class Results:
         meshes: Sequence[str] = (),
         has_pictures: bool = True,
         has_tracks: bool = False,
-        mosaic: str = "BayerRG8",
     ) -> None:
-        """`mosaic`: pixel format of the colour images. Raises UsageError for an unknown mesh format."""
+        """Raises UsageError for an unknown mesh format."""
         self._suffixes = tuple("." + name.lower().lstrip(".") for name in meshes)
         unknown = [suffix for suffix in self._suffixes if suffix not in MESH_SUFFIXES]
         if unknown:
             names = ", ".join(suffix.lstrip(".") for suffix in MESH_SUFFIXES)
             raise UsageError(f"mesh format {unknown[0].lstrip('.')}: unknown; expected one of {names}")
-        self.mosaic = mosaic
         self._folder, self._calibration, self._has_pictures = folder, calibration, has_pictures
         self._has_tracks = has_tracks
         self._sequence: PointSequence | None = None
@@ -118,7 +116,7 @@ class Results:
         index: str,
         cloud: PointCloud,
         surfaces: Sequence[Surface] = (),
-        images: Mapping[str, Pixels] | None = None,
+        images: Mapping[str, AnyImage] | None = None,
     ) -> None:
         """Write one frame set; its cloud on a thread of its own.
 
@@ -134,7 +132,7 @@ class Results:
         self._writing.append(self._writer.submit(write_cloud, cloud, self._folder / f"{index}.ply"))
         if not surfaces or not (self._suffixes or self._has_pictures or self._has_tracks):
             return
-        mesh = make_mesh(surfaces, self._calibration, images, self.mosaic)
+        mesh = make_mesh(surfaces, self._calibration, images)
         for suffix in self._suffixes:
             stl = suffix == ".stl"
             write_mesh(close_for_printing(mesh) if stl else mesh, self._folder / f"{index}-mesh{suffix}")
@@ -164,9 +162,9 @@ class Results:
         """End the writing thread; closing twice is harmless."""
         self._writer.shutdown(wait=True)
 
-    def _follow(self, index: str, mesh: SurfaceMesh, images: Mapping[str, Pixels]) -> None:
+    def _follow(self, index: str, mesh: SurfaceMesh, images: Mapping[str, AnyImage]) -> None:
         if self._sequence is None:
-            self._sequence = PointSequence(self._calibration, self.mosaic)
+            self._sequence = PointSequence(self._calibration)
         tracked = self._sequence.follow(mesh, images)
         if tracked is None:
             raise UsageError(f"frame set {index}: no colour image, so no point can be followed; leave --tracks out")

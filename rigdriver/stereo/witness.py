@@ -7,17 +7,18 @@ surface that both measured (a turn along the baseline shifts depth). Not here: t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from rigdriver.arrays import Array, Bytes, Floats32
-from rigdriver.arrays import Pixels as Image
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.evidence import Observation, PairMatches, SurfaceSteps
 from rigdriver.calibration.project import distort, to_pixels
 from rigdriver.frames import FrameSet
+from rigdriver.images.raw_image import AnyImage
 from rigdriver.stereo.cells import CELL_PX, MIDDLE_PX
 from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
 from rigdriver.stereo.images import PairImages
@@ -56,9 +57,9 @@ class SpeckleWitness:
 
     def observe(self, frame_set: FrameSet) -> list[Observation]:
         """Return the observations of one frame set; none of pods whose images are missing or blank."""
-        return self.observe_images({name: frame.pixels for name, frame in frame_set.frames.items()})
+        return self.observe_images(frame_set.frames)
 
-    def observe_images(self, images: dict[str, Image]) -> list[Observation]:
+    def observe_images(self, images: Mapping[str, AnyImage]) -> list[Observation]:
         """As `observe`, for grey images by camera."""
         seen = [pod for n in range(len(self._tools)) if (pod := self._look(n, images)) is not None]
         found: list[Observation] = [_row_matches(one) for one in seen]
@@ -66,7 +67,7 @@ class SpeckleWitness:
             found += [_steps(a, b), _steps(b, a)]
         return found
 
-    def _look(self, n: int, images: dict[str, Image]) -> _Seen | None:
+    def _look(self, n: int, images: Mapping[str, AnyImage]) -> _Seen | None:
         pair, rectifier, matcher = self._tools[n]
         if pair.left.name not in images or pair.right.name not in images:
             return None

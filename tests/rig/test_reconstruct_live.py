@@ -23,8 +23,8 @@ from typer.testing import CliRunner, Result
 
 from rigdriver.calibration.file import load, save
 from rigdriver.cli import app
-from rigdriver.cli.flash_trains import FlashTrains
 from rigdriver.config import load as load_rig
+from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver_sim.launch import launch
 from rigdriver_sim.scenario import load as load_scenario
 from rigdriver_sim.scene.render import Renderer
@@ -97,7 +97,7 @@ def test_live_a_consumer_that_stalls_loses_whole_frame_sets_and_is_told_how_many
                 time.sleep(0.02)
         return real(self, images)
 
-    monkeypatch.setattr("rigdriver.cli.reconstruct.FlashTrains", Watched)
+    monkeypatch.setattr("rigdriver.procedures.reconstruct.FlashTrains", Watched)
     monkeypatch.setattr(CellReconstructor, "reconstruct", stall)
     done = run("--live", "--rig", face_rig, "-c", calibration, "-n", 15, "-o", tmp_path / "out", "--json")
     told = json.loads(done.stdout)
@@ -193,7 +193,7 @@ def wait_for(is_there: Callable[[], bool], process: subprocess.Popen[bytes]) -> 
 def test_a_face_scores_well_against_the_truth_of_its_pulse(face_rig, calibration, tmp_path):
     done = run("--live", "--rig", face_rig, "-c", calibration, "-n", 1, "-o", tmp_path / "out")
     assert done.exit_code == 0, done.output
-    from rigdriver.cli.sim import answer_of
+    from rigdriver.procedures.simulator import answer_of
 
     words = [SCENARIO, "--points", str(tmp_path / "out" / "000000.ply"), "--calibration", str(calibration)]
     mapped = ["--map", str(tmp_path / "out" / "000000.ply"), "--out", str(tmp_path / "error.npy")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rigdriver.devices.pixel_formats import Bytes
+from rigdriver.images.pixel_formats import Bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rigdriver.devices.genicam_host.images import Image
-from rigdriver.devices.pixel_formats import PixelFormat, copy_pixels
 from rigdriver.devices.slots import SlotWriter
 from rigdriver.errors import CameraError
+from rigdriver.images.pixel_formats import PixelFormat, copy_pixels
 
 
 class Buffers(Protocol):

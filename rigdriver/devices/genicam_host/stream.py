@@ -15,10 +15,10 @@ from rigdriver.devices.genicam_host.borrowed_bytes import BorrowedBytes
 from rigdriver.devices.genicam_host.images import Image, Incomplete
 from rigdriver.devices.genicam_host.messages import FrameNote, Kind, encode, error_to_json
 from rigdriver.devices.genicam_host.slot_filling import AnnouncedSlots, Buffers, CopiedSlots, SlotFilling
-from rigdriver.devices.pixel_formats import BY_CODE, PixelFormat
 from rigdriver.devices.slots import SlotWriter
 from rigdriver.errors import CameraError, RigError
 from rigdriver.frames import GapReason
+from rigdriver.images.pixel_formats import BY_CODE, PixelFormat
 
 _BURST = 4
 """Buffers taken from one camera before the next one has its turn."""

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.images.colours import to_rgb
+from rigdriver.images.raw_image import AnyImage, with_format
 from rigdriver.stereo.mesh.ply import write_rows
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
-from rigdriver.stereo.mesh.texture import Pixels, to_rgb
 from rigdriver.stereo.mesh.track import track
 
 Array = npt.NDArray[np.float64]
@@ -47,6 +48,7 @@ class PointSequence:
     """Follows points from one frame set to the next."""
 
     def __init__(self, calibration: RigCalibration, mosaic: str = "BayerRG8") -> None:
+        """`mosaic`: pixel format of 8-bit arrays that bring none; frames say their own."""
         self._cameras = [camera for camera in calibration if camera.role == "texture"]
         self._mosaic = mosaic
         self._before: dict[str, Bytes] = {}
@@ -54,9 +56,13 @@ class PointSequence:
         self._now = np.zeros((0, 3))
         self._camera_of = np.zeros(0, np.int64)
 
-    def follow(self, mesh: SurfaceMesh, images: Mapping[str, Pixels]) -> TrackedPoints | None:
+    def follow(self, mesh: SurfaceMesh, images: Mapping[str, AnyImage]) -> TrackedPoints | None:
         """Follow the points into one frame set. None when no colour camera has had an image yet."""
-        seen = {c.name: to_rgb(images[c.name], self._mosaic) for c in self._cameras if c.name in images}
+        seen = {
+            c.name: to_rgb(with_format(images[c.name], self._mosaic, f"camera {c.name}"))
+            for c in self._cameras
+            if c.name in images
+        }
         if self._start is None:
             if not seen:
                 return None

@@ -16,10 +16,12 @@ import numpy as np
 from rigdriver.arrays import Array, Bytes, Floats32, Ints32, make_read_only
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
+from rigdriver.images.colours import to_rgb
+from rigdriver.images.raw_image import AnyImage, with_format
 from rigdriver.stereo.geometry.surface import Surface, cell_points, find_patches
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.mesh.fuse import find_worse, pod_weights
-from rigdriver.stereo.mesh.texture import Pixels, atlas_of, colours_at, places_in_atlas, texture_cameras, to_rgb
+from rigdriver.stereo.mesh.texture import atlas_of, colours_at, places_in_atlas, texture_cameras
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,10 +50,12 @@ class SurfaceMesh:
 def make_mesh(
     surfaces: Sequence[Surface],
     calibration: RigCalibration,
-    images: Mapping[str, Pixels] | None = None,
+    images: Mapping[str, AnyImage] | None = None,
     pixel_format: str = "BayerRG8",
 ) -> SurfaceMesh:
     """Mesh the surfaces of one frame set; with `images` of colour cameras also textured.
+
+    `pixel_format`: of 8-bit arrays that bring none; frames say their own.
 
     Raises:
         UsageError: there is no surface.
@@ -96,15 +100,16 @@ def make_mesh(
 
 def _textured(
     mesh: SurfaceMesh, counts: Sequence[int], pods: Sequence[str], calibration: RigCalibration,
-    images: Mapping[str, Pixels], pixel_format: str,
+    images: Mapping[str, AnyImage], pixel_format: str,
 ) -> SurfaceMesh:  # fmt: skip
     cameras = texture_cameras(calibration, pods, images)
     if not cameras:
         return mesh
     # One atlas for all pods, so a mesh has one material.
     names = sorted(set(cameras.values()))
-    calibration.check_sizes({name: (images[name].shape[1], images[name].shape[0]) for name in names})
-    atlas, starts = atlas_of({name: to_rgb(images[name], pixel_format) for name in names}, names)
+    seen = {name: to_rgb(with_format(images[name], pixel_format, f"camera {name}")) for name in names}
+    calibration.check_sizes({name: (image.shape[1], image.shape[0]) for name, image in seen.items()})
+    atlas, starts = atlas_of(seen, names)
     places, begin = np.zeros((len(mesh.vertices_mm), 2)), 0
     for pod, count in zip(pods, counts, strict=True):
         part = slice(begin, begin + count)

@@ -1,8 +1,9 @@
 """Texture: colours of points, as the colour cameras see them.
 
-In: world points, colour images (Bayer mosaics or colour) and a calibration. Out: texture coordinates, colours, and one
+In: world points, colour pictures and a calibration. Out: texture coordinates, colours, and one
 atlas image in which the colour cameras' pictures stand side by side. A colour camera stands between the two cameras of
-its pod, so it sees what they saw but for narrow rims. Not here: meshes (see surface_mesh.py) and files (see files.py).
+its pod, so it sees what they saw but for narrow rims. Not here: meshes (see surface_mesh.py) and demosaicing (see
+images/colours.py).
 """
 
 from __future__ import annotations
@@ -15,32 +16,9 @@ import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.project import project
-from rigdriver.errors import UsageError
 
 Bytes = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-
-_BAYER = {
-    # OpenCV names the pattern by the second row's second and third pixel.
-    "BayerRG8": cv2.COLOR_BayerBG2RGB, "BayerGB8": cv2.COLOR_BayerGR2RGB,
-    "BayerGR8": cv2.COLOR_BayerGB2RGB, "BayerBG8": cv2.COLOR_BayerRG2RGB,
-}  # fmt: skip
-
-
-def to_rgb(pixels: Pixels, pixel_format: str = "BayerRG8") -> Bytes:
-    """Return (H, W, 3) uint8, red green blue, of a mosaic, a grey or an RGB image."""
-    if pixels.dtype == np.uint16:
-        top = max(int(pixels.max(initial=1)), 255)
-        pixels = np.asarray(pixels >> max(int(np.ceil(np.log2(top + 1))) - 8, 0), np.uint8)
-    if pixels.ndim == 3:
-        return np.asarray(pixels[:, :, :3], np.uint8)
-    if not pixel_format.startswith("Bayer"):
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
-    known = next((code for name, code in _BAYER.items() if pixel_format.startswith(name[:7])), None)
-    if known is None:
-        raise UsageError(f"pixel format {pixel_format}: expected one of {', '.join(_BAYER)}")
-    return np.asarray(cv2.cvtColor(pixels, known), np.uint8)
 
 
 def texture_cameras(calibration: RigCalibration, pods: Sequence[str], images: Mapping[str, object]) -> dict[str, str]:

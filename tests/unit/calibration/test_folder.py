@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 from rigdriver.calibration.boards import PRESETS, paint, parse_board
-from rigdriver.calibration.folder import detect_folder, list_images
+from rigdriver.calibration.folder import detect_folder
 from rigdriver.calibration.report import write_report
 from rigdriver.calibration.solve import SolveOptions, solve
 from rigdriver.calibration.verdict import figures
 from rigdriver.errors import BoardMismatch, UsageError
+from rigdriver.images.folder import list_images
 
 FACE = PRESETS["face"]
 

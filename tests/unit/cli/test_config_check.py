@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from rigdriver.cli import app
-from rigdriver.cli.list_devices import installed_producers
 from rigdriver.cli.source import chosen_source
 from rigdriver.errors import UsageError
+from rigdriver.procedures.list_devices import installed_producers
 
 GOOD = """name = "bench"
 [box]

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from rigdriver.cli import app
-from rigdriver.cli.proof_files import ProofFiles
 from rigdriver.frames import FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.recording.proof_files import ProofFiles
 
 RIG = """name = "bench"
 [box]
@@ -69,7 +69,7 @@ def test_the_diagram_shows_trigger_exposure_and_light_of_one_pulse_to_scale(rig,
 
 def test_the_figures_that_an_assessment_of_the_lamp_needs_are_printed(rig, run):
     # 2000 us of exposure, less 5 us of jitter and 50 us of guard at each end.
-    assert "speckle: 1890 us at 10 Hz, duty 1.89%, 3.78 mJ a pulse" in run("schedule", "show", rig).stdout
+    assert "speckle: 1890 us at 10 Hz, duty 1.89%, 3.78 mJ per pulse" in run("schedule", "show", rig).stdout
 
 
 def test_json_holds_every_row_in_microseconds(rig, run):

@@ -19,9 +19,9 @@ import pytest
 from rigdriver.devices.genicam_host.images import Image, Incomplete
 from rigdriver.devices.genicam_host.messages import FrameNote, Kind, MessageReader
 from rigdriver.devices.genicam_host.stream import Stream
-from rigdriver.devices.pixel_formats import BY_NAME
 from rigdriver.devices.slots import SlotReader
 from rigdriver.errors import CameraError
+from rigdriver.images.pixel_formats import BY_NAME
 
 WIDTH, HEIGHT = 8, 4
 SLOTS, BUFFERS = 4, 3

@@ -16,8 +16,8 @@ import pytest
 from rigdriver.devices.genicam_host.images import Image, Incomplete
 from rigdriver.devices.genicam_host.messages import FrameNote, Kind, MessageReader
 from rigdriver.devices.genicam_host.stream import Stream
-from rigdriver.devices.pixel_formats import BY_NAME
 from rigdriver.errors import CameraError
+from rigdriver.images.pixel_formats import BY_NAME
 
 MONO8 = BY_NAME["Mono8"].code
 SECOND = 1_000_000_000

@@ -103,13 +103,14 @@ def test_beyond_the_border_there_is_no_deviation(ball, dome):
 
 
 def test_a_tracked_point_moves_as_the_skin_does(render):
-    from rigdriver.stereo.mesh.texture import to_rgb
+    from rigdriver.images.colours import to_rgb
+    from rigdriver.images.raw_image import RawImage
     from rigdriver.stereo.mesh.track import track
 
     table = {"kind": "head", "seed": 23, "motion": {"sway_mm": 5.0, "period_s": 4.0}}
     first, second = (render(table, index=n, with_colour=True) for n in (0, 1))
     camera = first.calibration["left_colour"]
-    picture = [to_rgb(v.images["left_colour"]) for v in (first, second)]
+    picture = [to_rgb(RawImage(v.images["left_colour"], "BayerRG8")) for v in (first, second)]
     j, i = np.mgrid[120:360:9, 220:400:9].reshape(2, -1)
     depth = first.depth_mm["left_colour"][j, i]
     seen = np.isfinite(depth) & (depth > 0)

@@ -10,6 +10,7 @@ import pytest
 
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.errors import CalibrationMismatch
+from rigdriver.images.raw_image import RawImage
 from rigdriver.stereo.geometry.rectify import WorkingVolume
 from rigdriver.stereo.reconstruct import CellReconstructor, reconstruct
 
@@ -155,7 +156,7 @@ def test_closing_twice_is_harmless(head):
 
 
 def test_sixteen_bit_images_give_the_same_surface(head, face_cloud):
-    images = {name: image.astype(np.uint16) * 257 for name, image in head.images.items()}
+    images = {name: RawImage(image.astype(np.uint16) * 257, "Mono16") for name, image in head.images.items()}
     cloud = reconstruct(images, head.calibration)
     assert abs(len(cloud) - len(face_cloud)) < 0.02 * len(face_cloud)
     assert np.median(np.abs(head.errors_um(cloud))) < MEDIAN_UM

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rigdriver.errors import UsageError
-from rigdriver.stereo.folder import ImageFolder
+from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.stereo.reconstruct import CellReconstructor, StereoSettings
 from rigdriver.stereo.reconstructors import open_reconstructor
 from rigdriver.stereo.results import Results
@@ -26,14 +26,18 @@ def folder(head, tmp_path):
     return tmp_path / "in"
 
 
+def roles(views):
+    return {camera.name: camera.role for camera in views.calibration}
+
+
 def test_a_folder_of_images_becomes_clouds_meshes_pictures_and_figures(head, folder, tmp_path):
     with (
         Results(tmp_path / "out", head.calibration, ["ply"]) as results,
         CellReconstructor(head.calibration, settings=StereoSettings(point_mm=1.0)) as made,
     ):
-        for index, images in ImageFolder(folder, list(head.calibration.cameras)):
-            cloud, surfaces = made.reconstruct_surfaces(images)
-            results.add(index, cloud, surfaces, images)
+        for taken in ImageFolder(folder, roles(head)):
+            cloud, surfaces = made.reconstruct_surfaces(taken.frame_set)
+            results.add(taken.name, cloud, surfaces, taken.frame_set.frames)
         summary = results.finish(dropped=2)
     assert summary.reconstructed == 1
     figures = json.loads((tmp_path / "out" / "figures.json").read_text())
@@ -63,13 +67,13 @@ def test_a_second_frame_set_gets_a_map_of_its_distance_to_the_first(head, tmp_pa
 
 def test_a_folder_of_other_cameras_is_refused_with_both_names(folder):
     with pytest.raises(UsageError, match=r"left_lower.*cameras are top, bottom"):
-        ImageFolder(folder, ["top", "bottom"])
+        ImageFolder(folder, {"top": "geometry", "bottom": "geometry"})
 
 
 def test_a_file_that_is_no_image_is_named(folder, head):
     (folder / "left_lower" / "000003.png").write_bytes(b"nothing")
     with pytest.raises(UsageError, match=r"000003\.png"):
-        list(ImageFolder(folder, list(head.calibration.cameras)))
+        list(ImageFolder(folder, roles(head)))
 
 
 def test_an_unknown_mesh_format_is_refused_before_any_work(head, tmp_path):

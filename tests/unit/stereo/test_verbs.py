@@ -172,7 +172,7 @@ def test_reconstruct_refuses_what_does_not_belong_together(run, head, tmp_path):
     (tmp_path / "in").mkdir()
     for words, told in (
         (("in", "--live"), "a folder is not live"),
-        (("in", "--mosaic", "Foo8"), "expected one of BayerRG8"),
+        (("in", "--mosaic", "Foo8"), "expected one of BGR8, BGRa8, BayerBG10"),
         (("in",), "holds no images"),
         (("nowhere",), "is no folder"),
         (("in", "--lock", tmp_path / "none.jsonl"), "no acceptance test yet"),

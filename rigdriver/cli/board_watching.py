@@ -1,0 +1,71 @@
+"""How a person with a board in the hands watches a guided capture: a bar towards enough, advice, a bell for each view.
+
+In: what `take_views` notes. Out: a bar with the next advice on a terminal; elsewhere a line for each view, and for a
+reason that lasts.
+Not here: which views are taken (see procedures/board_views.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+
+from rigdriver.calibration.capture import OfferKind
+from rigdriver.cli.screen import note
+from rigdriver.cli.watching import TerminalProgress
+from rigdriver.procedures.board_views import ViewOffer
+
+LASTING = 4
+"""Frame sets in a row with one kind of reason that are worth a line."""
+
+
+class _Bar(TerminalProgress):
+    """Shows how near enough is."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def note(self, told: object) -> None:
+        """Show an offer in the bar, and anything else above it."""
+        if not isinstance(told, ViewOffer):
+            self._progress.console.print(str(told), markup=False)
+            return
+        offer = told.offer
+        if offer.is_taken:
+            self._progress.console.print(str(told), markup=False)
+            self._progress.console.bell()
+        now = offer.advice if offer.is_taken else offer.reason
+        self._progress.update(self._task, completed=100 * offer.progress, description=f"{told.views} views; {now}")
+
+
+class _Lines(TerminalProgress):
+    """Tells each view, and once a reason why there is none that lasts."""
+
+    def __init__(self) -> None:
+        self._kind: OfferKind | None = None
+        self._seen = 0
+
+    def note(self, told: object) -> None:
+        """Print a line when there is something new."""
+        if not isinstance(told, ViewOffer):
+            note(str(told))
+            return
+        self._seen = self._seen + 1 if told.offer.kind is self._kind else 1
+        self._kind = told.offer.kind
+        if told.offer.is_taken or self._seen == LASTING:
+            note(f"[{told.offer.progress:4.0%}] {told.views} views: {told}")
+
+
+@contextmanager
+def watched_views() -> Iterator[TerminalProgress]:
+    """Yield the progress of a guided capture."""
+    console = Console(stderr=True, highlight=False)
+    columns = (BarColumn(20), TaskProgressColumn(), TextColumn("{task.description}", markup=False))
+    if not console.is_terminal:
+        yield _Lines()
+        return
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield _Bar(progress, progress.add_task("looking for the board", total=100))

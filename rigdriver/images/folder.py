@@ -1,0 +1,66 @@
+"""Folders of images, from this rig or from elsewhere: DIR/<camera>/<index>.png or .tiff.
+
+In: a folder. Out: paths by camera and index, and what a file holds. Hidden files, other folders and reports between
+them are left alone.
+Not here: what the numbers in a file mean (see recording/stored_formats.py), and boards and surfaces in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from rigdriver.errors import UsageError
+from rigdriver.frames import Pixels
+
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
+REPORT = "index.html"
+
+
+def list_images(folder: Path, cameras: Sequence[str] = ()) -> dict[str, dict[str, Path]]:
+    """Images by camera and index; `cameras` chooses and orders them, else all sub-folders do.
+
+    Raises:
+        UsageError: no such folder, or a camera without images.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: is no folder; expected DIR/<camera>/<index>.png")
+    # A report that lies among the cameras' folders holds pictures, too.
+    names = list(cameras) or sorted(p.name for p in folder.iterdir() if p.is_dir() and not (p / REPORT).exists())
+    found = {}
+    for name in names:
+        paths = sorted(p for p in (folder / name).glob("*") if p.suffix.lower() in SUFFIXES)
+        if not paths and cameras:
+            raise UsageError(f"{folder / name}: holds no image; expected <index>.png or .tiff for camera {name}")
+        if paths:
+            found[name] = {path.stem: path for path in paths}
+    if not found:
+        raise UsageError(f"{folder}: holds no images; expected DIR/<camera>/<index>.png or .tiff")
+    return found
+
+
+def in_counting_order(indices: Iterable[str]) -> tuple[str, ...]:
+    """Return indices sorted so that 9 comes before 10."""
+    return tuple(sorted(indices, key=_counting))
+
+
+def _counting(index: str) -> tuple[tuple[int, str], ...]:
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", index))
+
+
+def read_image(path: Path) -> Pixels:
+    """Read a grey, mosaic or colour image, 8 or 16 bit; colours come as red, green, blue.
+
+    Raises:
+        UsageError: the file is no such image.
+    """
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+        raise UsageError(f"{path}: cannot be read as an image of 8 or 16 bit; make it a PNG or TIFF")
+    if pixels.ndim == 3:
+        pixels = np.ascontiguousarray(pixels[:, :, 2::-1])
+    return np.asarray(pixels, np.uint8) if pixels.dtype == np.uint8 else np.asarray(pixels, np.uint16)

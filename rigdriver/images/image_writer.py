@@ -1,0 +1,133 @@
+"""Images of frame sets as files, DIR/<camera>/<index>.png, written beside the capture.
+
+In: frame sets at the rig's pace. Out: lossless files; PNGs are compressed while there is time and only stored when the
+writers fall behind. Pixels are copied at once, so that the cameras' slots come free; memory is bounded, and when a
+disk is slower than the cameras for long the capture waits here, which the run counts. Bayer mosaics are written as they
+are.
+Not here: proofs, and what the files hold (see recording/capture_folder.py).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import numpy as np
+
+from rigdriver.frames import Frame, FrameSet, Pixels
+from rigdriver.images.png import encode_png
+
+_WAIT_S = 60.0
+
+
+class ImageFormat(Enum):
+    """File formats that keep every digital number."""
+
+    PNG = "png"
+    TIFF = "tiff"
+
+
+class ImageWriter:
+    """Writes images in threads of its own; `write` blocks only when `buffer_bytes` of images wait."""
+
+    def __init__(self, folder: Path, image_format: ImageFormat, buffer_bytes: int = 1 << 30) -> None:
+        self._folder = folder
+        self._format = image_format
+        self._buffer_bytes = buffer_bytes
+        self._room = threading.Condition()
+        self._waiting_bytes = 0
+        self._failure: BaseException | None = None
+        self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="image-writer")
+
+    def write(self, frame_set: FrameSet, number: int | None = None) -> None:
+        """Take copies of a frame set's images, to be written under that running number or its pulse index.
+
+        Raises:
+            OSError: an earlier image could not be written, or the disk has stalled for a minute.
+        """
+        index = frame_set.index if number is None else number
+        for frame in frame_set:
+            self._reserve(frame.pixels.nbytes)
+            path = self.path_of(frame.camera, index)
+            self._threads.submit(self._write, path, _as_rgb(frame)).add_done_callback(self._note_failure)
+
+    def path_of(self, camera: str, index: int) -> Path:
+        """Return where an image goes."""
+        return self._folder / camera / f"{index:06d}.{self._format.value}"
+
+    def close(self) -> None:
+        """Wait until everything is written. Raises what a writer raised."""
+        self._threads.shutdown(wait=True)
+        self._raise_failure()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _reserve(self, size: int) -> None:
+        with self._room:
+            has_room = self._room.wait_for(
+                lambda: self._failure or self._waiting_bytes == 0 or self._waiting_bytes + size <= self._buffer_bytes,
+                timeout=_WAIT_S,
+            )
+            self._raise_failure()
+            if not has_room:
+                raise TimeoutError(f"{self._folder}: the disk has taken no image for {_WAIT_S:.0f} s")
+            self._waiting_bytes += size
+
+    def _write(self, path: Path, pixels: Pixels) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self._encode(pixels))
+        except OSError as exc:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)  # half an image is none
+            raise OSError(exc.errno or errno.EIO, exc.strerror or str(exc), str(path)) from exc
+        finally:
+            with self._room:
+                self._waiting_bytes -= pixels.nbytes
+                self._room.notify_all()
+
+    def _encode(self, pixels: Pixels) -> bytes | memoryview:
+        if self._format is ImageFormat.PNG:
+            return encode_png(pixels, is_hurried=self._waiting_bytes > self._buffer_bytes // 8)
+        import cv2  # noqa: PLC0415  `rigdriver --help` does without
+
+        ordered = pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+        is_encoded, data = cv2.imencode(".tiff", ordered, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+        if not is_encoded:
+            raise OSError(f"an image of shape {pixels.shape}, {pixels.dtype}, cannot be written as TIFF")
+        return data.data
+
+    def _note_failure(self, done: Future[None]) -> None:
+        exc = None if done.cancelled() else done.exception()
+        if exc is not None:
+            with self._room:
+                self._failure = self._failure or exc
+                self._room.notify_all()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+def _as_rgb(frame: Frame) -> Pixels:
+    """Return a copy of the pixels with colours in the order red, green, blue."""
+    if frame.pixel_format.startswith("BGR"):
+        order = [2, 1, 0, 3][: frame.pixels.shape[2]]
+        return cast("Pixels", np.ascontiguousarray(frame.pixels[..., order]))
+    return frame.pixels.copy()

@@ -1,0 +1,31 @@
+"""Pictures to look at, as files.
+
+In: (H, W, 3) uint8, red, green, blue, and a path. Out: a file; its name's ending says of which kind.
+Not here: images to measure in, which keep every digital number (see image_writer.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.errors import UsageError
+
+
+def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
+    """Write a picture.
+
+    Raises:
+        UsageError: the name's ending is none of a picture.
+        OSError: the file cannot be written.
+    """
+    try:
+        is_encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    except cv2.error:
+        is_encoded, data = False, np.zeros(0, np.uint8)
+    if not is_encoded:
+        raise UsageError(f"{path}: cannot be written as a picture; expected a name that ends in .png or .jpg")
+    path.write_bytes(data.tobytes())

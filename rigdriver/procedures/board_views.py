@@ -1,0 +1,147 @@
+"""Views of a board from a live rig: watch frame sets, keep those that the guided capture takes, tell when it is enough.
+
+In: an open rig in white light, a board. Out: images and proofs of every view that was taken, and a note of what became
+of each frame set. The run goes on by itself; when searching the images takes longer than a pulse, frame sets in between
+are dropped. There is enough when the coverage leaves nothing to wish for, or when a solve of the views so far expects a
+3D error that is small enough.
+Not here: how views are judged (see calibration/capture.py).
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from rigdriver.calibration.boards import Board
+from rigdriver.calibration.capture import GuidedCapture, Offer
+from rigdriver.calibration.observations import Observations
+from rigdriver.calibration.solve import SolveOptions, solve
+from rigdriver.calibration.verdict import has_enough_views, is_well
+from rigdriver.errors import RigError
+from rigdriver.progress import Progress
+from rigdriver.recording.capture_folder import CaptureFolder
+from rigdriver.recording.frame_source import FrameSetSink
+from rigdriver.rig import Rig
+
+SOLVE_EVERY = 3
+"""New views between two questions to the solver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """When to end."""
+
+    views: int | None = None
+    """Views after which it ends, whatever they cover; None ends it when there is enough."""
+    patience_s: float = 120.0
+    """Time without a new view after which it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOffer:
+    """What became of one frame set, and the views so far."""
+
+    offer: Offer
+    views: int
+
+    def __str__(self) -> str:
+        is_followed = self.offer.is_taken and self.offer.advice
+        return f"{self.offer.reason}; next: {self.offer.advice}" if is_followed else self.offer.reason
+
+
+@dataclass(frozen=True, slots=True)
+class ViewsEnding:
+    """Why the capture of views is over."""
+
+    is_enough: bool
+    reason: str
+    was_stopped: bool = False
+
+
+def take_views(
+    rig: Rig, board: Board, folder: Path, wishes: Wishes, options: SolveOptions, progress: Progress
+) -> tuple[GuidedCapture, ViewsEnding]:
+    """Watch the board until there is enough; Ctrl-C ends it and keeps what was taken."""
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="detect"))
+        capture = GuidedCapture(board, rig.sizes_px(), executor=pool)
+        sink = stack.enter_context(CaptureFolder(folder, rig.config))
+        question = stack.enter_context(_Question(board, options))
+        try:
+            return capture, _watch(rig, capture, wishes, question, sink, progress)
+        except KeyboardInterrupt:
+            return capture, ViewsEnding(False, "stopped before it was enough", was_stopped=True)
+
+
+def _watch(
+    rig: Rig, capture: GuidedCapture, wishes: Wishes, question: _Question, sink: FrameSetSink, progress: Progress
+) -> ViewsEnding:  # fmt: skip
+    """Offer frame sets, run after run: with light, each is one flash train, and the dark pause comes between."""
+    taken, newest_s = 0, time.monotonic()
+    while True:
+        with rig.run() as run:
+            for frame_set in run:
+                # Views are counted through; the pulses of each run begin at 0.
+                offer = capture.offer(frame_set, number=taken)
+                if offer.is_taken:
+                    sink.write(frame_set, number=taken)
+                    taken, newest_s = taken + 1, time.monotonic()
+                progress.note(ViewOffer(offer, taken))
+                if ending := _ending(capture, taken, newest_s, wishes, question):
+                    return ending
+
+
+def _ending(
+    capture: GuidedCapture, taken: int, newest_s: float, wishes: Wishes, question: _Question
+) -> ViewsEnding | None:
+    if wishes.views is not None and taken >= wishes.views:
+        return ViewsEnding(True, "as many as were asked for")
+    if wishes.views is None and capture.coverage.is_enough:
+        return ViewsEnding(True, "enough: the views cover every camera's field, with tilt and depth")
+    if wishes.views is None and (answer := question.answer(capture, taken)):
+        return ViewsEnding(True, answer)
+    if time.monotonic() - newest_s > wishes.patience_s:
+        return ViewsEnding(False, f"not enough: no new view for {wishes.patience_s:.0f} s")
+    return None
+
+
+class _Question:
+    """Asks the solver on a thread of its own, now and then, whether the views so far are good enough."""
+
+    def __init__(self, board: Board, options: SolveOptions) -> None:
+        self._board = board
+        self._options = options
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="solve")
+        self._running: Future[str] | None = None
+        self._asked_at = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def answer(self, capture: GuidedCapture, taken: int) -> str:
+        """Why it is enough; empty while it is not, or nobody knows yet."""
+        if self._running is not None:
+            if not self._running.done():
+                return ""
+            told, self._running = self._running.result(), None
+            return told
+        if taken >= self._asked_at + SOLVE_EVERY and has_enough_views(capture.coverage):
+            self._asked_at = taken
+            self._running = self._thread.submit(self._solve, capture.observations())
+        return ""
+
+    def _solve(self, observations: Observations) -> str:
+        try:
+            accuracy = solve(observations, self._board, self._options).calibration.accuracy
+        except RigError:
+            return ""  # more views may help; if not, the final solve says why
+        if accuracy is None or not is_well(accuracy):
+            return ""
+        return f"enough: the expected 3D error is {accuracy.point_um_95:.1f} um (95 %)"

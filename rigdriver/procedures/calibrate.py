@@ -1,0 +1,99 @@
+"""Calibrate from folders of board images, tell whether a calibration still holds, and mend it; exchange files.
+
+In: folders DIR/<camera>/<index>.png, a board or a calibration. Out: a calibration file and its figures, a verdict, or a
+camera's pose solved again.
+Not here: taking the images (see calibrate_capture.py); the solving (see rigdriver.calibration).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from rigdriver.calibration.boards import Board
+from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.calibration.evidence import board_matches
+from rigdriver.calibration.exchange import import_kalibr, import_opencv
+from rigdriver.calibration.file import load, save
+from rigdriver.calibration.folder import FoundCorners, detect_folder
+from rigdriver.calibration.health import Verdict
+from rigdriver.calibration.health import check as check_health
+from rigdriver.calibration.resolve import Resolved, resolve_camera
+from rigdriver.calibration.solve import CameraIdentity, SolveOptions
+from rigdriver.config import load as load_rig
+from rigdriver.procedures.calibrated import Calibrated, calibrated, identities
+from rigdriver.progress import SILENT, Progress
+from rigdriver.recording.stored_formats import read_sidecar
+
+
+@dataclass(frozen=True, slots=True)
+class SolveFolderOptions:
+    """What is known of a folder of board images, and where the result goes."""
+
+    board: Board
+    out: Path
+    rig_file: Path | None = None
+    """Names, serials and pods of the cameras; without it the folder's names are taken."""
+    lens_coefficients: int = 5
+    report: Path | None = None
+
+
+def solve_folder(folder: Path, options: SolveFolderOptions, progress: Progress = SILENT) -> Calibrated:
+    """Calibrate all cameras from a folder of board images.
+
+    Raises:
+        UsageError: the folder holds no images.
+        CalibrationError: the images do not determine the cameras.
+    """
+    config = load_rig(options.rig_file) if options.rig_file else None
+    found = find_board(folder, options.board, tuple(c.name for c in config.cameras) if config else (), progress)
+    who = identities(config) if config else {name: CameraIdentity() for name in found.observations.cameras}
+    solving = SolveOptions(
+        config.name if config else "unnamed", options.lens_coefficients, identities=MappingProxyType(dict(who))
+    )
+    return calibrated(found.observations, options.board, solving, options.out, options.report, progress)
+
+
+def check_folder(folder: Path, file: Path, rig_file: Path | None = None, progress: Progress = SILENT) -> Verdict:
+    """Tell from board images whether a calibration still holds, and which camera moved."""
+    known = load(file, load_rig(rig_file) if rig_file else None)
+    found = find_board(folder, known.board, tuple(known.cameras), progress)
+    known.check_sizes(dict(zip(found.observations.cameras, found.observations.sizes_px, strict=True)))
+    return check_health(known, board_matches(found.observations))
+
+
+def resolve_folder(folder: Path, camera: str, file: Path, out: Path, progress: Progress = SILENT) -> Resolved:
+    """Solve the pose of one moved camera again, and write the calibration with it."""
+    known = load(file)
+    found = find_board(folder, known.board, tuple(known.cameras), progress)
+    resolved = resolve_camera(known, found.observations, known.board, camera)
+    save(resolved.calibration, out)
+    return resolved
+
+
+def import_calibration(source: Path, rig_file: Path, out: Path) -> RigCalibration:
+    """Read another program's calibration: a folder of OpenCV files, or Kalibr's camchain; write it as ours."""
+    config = load_rig(rig_file)
+    serials = {c.name: c.serial for c in config.cameras}
+    if source.is_dir():
+        found = import_opencv(source, config.name, serials)
+    else:
+        found = import_kalibr(source, [c.name for c in config.cameras], config.name, serials)
+    found.check_rig(config)
+    save(found, out)
+    return found
+
+
+def find_board(folder: Path, board: Board, cameras: Sequence[str], progress: Progress) -> FoundCorners:
+    """Search the board in all images of a folder; what could not be used is noted."""
+    sidecar = read_sidecar(folder)
+    formats = {name: stored.pixel_format for name, stored in sidecar.cameras.items()} if sidecar else {}
+    with progress.stage("searching the board", 100) as advance:
+        found = detect_folder(
+            folder, board, cameras, progress=lambda share, _what: advance(round(100 * share)), pixel_formats=formats
+        )
+    for text in found.notes:
+        progress.note(text)
+    return found

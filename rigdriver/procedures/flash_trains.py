@@ -1,0 +1,69 @@
+"""Many frame sets from a rig whose flashes come in trains: run after run, with the dark pauses that the limits ask for.
+
+In: an open rig, how many pulses. Out: frame sets, numbered through, and what all runs together counted. The rig's
+limits on light are what they are: a train ends after `light.max_train_pulses`, and the next one waits for its pause.
+Not here: what becomes of the frame sets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Mapping
+
+from rigdriver.config import RigConfig
+from rigdriver.recording.frame_source import Numbered, numbered
+from rigdriver.rig import Rig
+from rigdriver.run.statistics import RunStatistics
+
+
+class FlashTrains:
+    """A live rig as a `FrameSource`. Iterate it once; its counts may be read meanwhile and after, however it ended."""
+
+    def __init__(self, rig: Rig, frames: int | None = None, rate_hz: float | None = None) -> None:
+        """`frames` None goes on until the loop is left."""
+        self._rig = rig
+        self._frames = frames
+        self._rate_hz = rate_hz
+        self._train = rig.config.light.max_train_pulses if rig.config.lamps else frames
+        self.pulses = 0
+        """Frame sets that the rig made, dropped ones included."""
+        self.dropped = 0
+        """Whole frame sets that a slow consumer lost."""
+        self.gap_reasons: Counter[str] = Counter()
+        self.gaps_by_camera: Counter[str] = Counter()
+        self.rate_hz = float("nan")
+        """Rate of the newest train."""
+
+    @property
+    def config(self) -> RigConfig:
+        """The rig's configuration."""
+        return self._rig.config
+
+    def sizes_px(self) -> Mapping[str, tuple[int, int]]:
+        """Return width and height of each camera's images, as the cameras are set."""
+        return self._rig.sizes_px()
+
+    def __iter__(self) -> Generator[Numbered, None, None]:
+        first = 0
+        while self._frames is None or first < self._frames:
+            left = None if self._frames is None else self._frames - first
+            wanted = min((n for n in (left, self._train) if n is not None), default=None)
+            with self._rig.run(frames=wanted, rate_hz=self._rate_hz) as run:
+                newest = -1
+                try:
+                    for frame_set in run:
+                        newest = frame_set.index
+                        yield numbered(first + newest, frame_set)
+                finally:
+                    self._add(run.statistics)
+            # A train that was cut short by itself would never end the loop.
+            first += wanted if wanted is not None else newest + 1
+            if newest < 0:
+                return
+
+    def _add(self, statistics: RunStatistics) -> None:
+        self.pulses += statistics.frame_sets
+        self.dropped += statistics.dropped_frame_sets
+        self.gap_reasons.update(statistics.gap_reasons)
+        self.gaps_by_camera.update(statistics.gaps_by_camera)
+        self.rate_hz = statistics.rate_hz

@@ -1,0 +1,118 @@
+"""Measure on a mesh: distances, ways along the surface, areas, volumes, sections, and what changed between meshes.
+
+In: a mesh file, places in millimetres. Out: quantities with their standard uncertainty; a CSV of ways and sections and
+a deviation map as a picture, where asked.
+Not here: how anything is measured (see stereo/measure.py).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rigdriver.errors import UsageError
+from rigdriver.images.picture_file import write_picture
+from rigdriver.stereo.measure import (
+    Quantity,
+    area_of,
+    deviations,
+    distance_along,
+    distance_between,
+    faces_within,
+    section_of,
+    volume_of,
+)
+from rigdriver.stereo.mesh.files import read_mesh
+from rigdriver.stereo.mesh.pictures import draw_map
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
+
+Array = npt.NDArray[np.float64]
+Place = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureOptions:
+    """What to measure; places and lengths in mm."""
+
+    points_mm: tuple[Place, Place] | None = None
+    """Two places: their distance, straight and along the surface."""
+    within_mm: tuple[Place, float] | None = None
+    """Centre and radius of a ball; the area of what lies in it, not of all."""
+    has_volume: bool = False
+    section: tuple[Place, Place] | None = None
+    """Plane that cuts: a place and a normal."""
+    lines: Path | None = None
+    """CSV file for the way along the surface and the section."""
+    other: Path | None = None
+    """Mesh to which the deviation is measured."""
+    picture: Path | None = None
+    """File for the deviation map."""
+    scale_ppm: float = 0.0
+    """Standard uncertainty of the calibration's scale."""
+
+    def __post_init__(self) -> None:
+        if self.picture and not self.other:
+            raise UsageError("--picture draws the deviation to another mesh; name that with --to")
+        if self.lines and not (self.points_mm or self.section):
+            raise UsageError("--lines writes ways and sections; ask for one with --point twice or --section")
+
+
+def measure_mesh(mesh: Path, options: MeasureOptions) -> dict[str, Quantity]:
+    """Return the quantities by name, in the order in which they were asked for.
+
+    Raises:
+        UsageError: a file is no mesh, or what is asked has no answer on it.
+        OSError: a file cannot be written.
+    """
+    read, ppm = read_mesh(mesh), options.scale_ppm
+    drawn: dict[str, Array] = {}
+    chosen = faces_within(read, *options.within_mm) if options.within_mm else None
+    found: dict[str, Quantity] = {"area": area_of(read, chosen, ppm)}
+    if options.points_mm:
+        a, b = (np.array(place) for place in options.points_mm)
+        found["distance"] = distance_between(read, a, b, ppm)
+        found["distance along the surface"], drawn["way"] = distance_along(read, a, b, ppm)
+    if options.has_volume:
+        found["volume"] = volume_of(read, ppm)
+    if options.section:
+        place, normal = (np.array(part) for part in options.section)
+        found["section"], drawn["section"] = section_of(read, place, normal, ppm)
+    if options.other:
+        found |= _compare(read, read_mesh(options.other), options.picture)
+    if options.lines:
+        _write_lines(options.lines, drawn)
+    return found
+
+
+def _write_lines(path: Path, drawn: Mapping[str, Array]) -> None:
+    """One row per point: a way is one line, a section has two rows per piece."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(("line", "piece", "x_mm", "y_mm", "z_mm"))
+        for name, points in drawn.items():
+            for piece, place in enumerate(points.reshape(-1, 3)):
+                number = piece // 2 if name == "section" else 0
+                rows.writerow((name, number, *(f"{v:.4f}" for v in place)))
+
+
+def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dict[str, Quantity]:
+    off, sigma = deviations(mesh, other)
+    known = np.isfinite(off)
+    share = float(known.mean())
+    if not known.any():
+        raise UsageError("the meshes lie nowhere within 5 mm of each other; are they of one calibration?")
+    typical = float(np.nanmedian(sigma[known])) if np.isfinite(sigma[known]).any() else float("nan")
+    if picture:
+        reach = max(float(np.percentile(np.abs(off[known]), 98)), 1e-3)
+        write_picture(picture, draw_map(mesh, off, "deviation", "mm", (-reach, reach)))
+    return {
+        "deviation, share of this mesh that has one": Quantity(100 * share, 0.0, "%"),
+        "deviation, median": Quantity(float(np.median(off[known])), typical, "mm"),
+        "deviation, RMS": Quantity(float(np.sqrt(np.mean(off[known] ** 2))), typical, "mm"),
+        "deviation, largest 1 %": Quantity(float(np.percentile(np.abs(off[known]), 99)), typical, "mm"),
+    }

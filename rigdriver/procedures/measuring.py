@@ -1,0 +1,90 @@
+"""Frame sets into surfaces: live as they come, or one after the other from a folder.
+
+In: a `FrameSource`, a reconstructor. Out: results in a folder; a stage, and a note for what went wrong.
+Not here: which source and which options (see reconstruct.py); what results leave (see stereo/results.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing
+
+from rigdriver.config import RigConfig
+from rigdriver.errors import CalibrationMismatch
+from rigdriver.frames import FrameSet
+from rigdriver.procedures.flash_trains import FlashTrains
+from rigdriver.procedures.told import FrameSetNote, PulseNote
+from rigdriver.progress import Progress
+from rigdriver.recording.frame_source import FrameSetSink, Numbered
+from rigdriver.recording.image_folder import ImageFolder
+from rigdriver.stereo.cloud import PointCloud
+from rigdriver.stereo.geometry.surface import Surface
+from rigdriver.stereo.reasons import Reason
+from rigdriver.stereo.reconstruct import Reconstructor
+from rigdriver.stereo.reconstructors import SurfaceReconstructor
+from rigdriver.stereo.results import Results
+
+LIVE_QUEUE = 8
+"""Frame sets that may wait, so that a hiccup of some tenths of a second loses none."""
+
+
+def dropping(config: RigConfig) -> RigConfig:
+    """Return the rig with runs that go on when frame sets come too fast, and count those that were dropped."""
+    run = config.run.model_copy(
+        update={"slow_consumer": "drop_oldest", "queue_frame_sets": LIVE_QUEUE, "on_gap": "continue"}
+    )
+    return config.model_copy(update={"run": run})
+
+
+def measure_live(trains: FlashTrains, frames: int, made: Reconstructor, results: Results, progress: Progress) -> None:
+    """Measure what comes; a frame set that comes while others wait pushes the oldest of them out, whole."""
+    told: set[object] = set()
+    with progress.stage("measuring live", frames) as advance, closing(iter(trains)) as frame_sets:
+        for taken in frame_sets:
+            cloud = made.reconstruct(taken.frame_set)
+            results.add(taken.name, cloud)
+            _note_once((*cloud.reasons, *cloud.figures.warnings), taken, told, progress)
+            advance(taken.number + 1)
+
+
+def _note_once(reasons: Iterable[Reason], taken: Numbered, told: set[object], progress: Progress) -> None:
+    """Ten times per second the same line helps nobody; figures.json holds them all."""
+    gaps = taken.frame_set.gaps
+    kinds: dict[object, str] = {(name, gap.reason): str(gap) for name, gap in gaps.items()}
+    kinds |= {reason.key: str(reason) for reason in reasons if reason.gap is None}
+    for kind, text in kinds.items():
+        if kind not in told:
+            told.add(kind)
+            progress.note(PulseNote(taken.number, text, is_told_once=True))
+
+
+def keep_all(trains: FlashTrains, frames: int, sink: FrameSetSink, progress: Progress) -> None:
+    """Keep every frame set, so that nothing is lost while surfaces are found afterwards."""
+    with progress.stage("capturing", frames) as advance, sink, closing(iter(trains)) as frame_sets:
+        for taken in frame_sets:
+            sink.write(taken.frame_set, taken.number)
+            advance(taken.number + 1)
+
+
+def measure_folder(images: ImageFolder, made: Reconstructor, results: Results, progress: Progress) -> None:
+    """Measure all that a folder holds.
+
+    Raises:
+        CalibrationMismatch: with the frame set whose images do not fit.
+    """
+    with progress.stage("reconstructing", len(images)) as advance:
+        for done, taken in enumerate(images, start=1):
+            try:
+                cloud, surfaces = _measured(made, taken.frame_set)
+            except CalibrationMismatch as exc:
+                raise CalibrationMismatch(f"frame set {taken.name}: {exc}") from exc
+            if cloud.is_empty:
+                progress.note(FrameSetNote(taken.name, cloud.reason))
+            results.add(taken.name, cloud, surfaces, taken.frame_set.frames)
+            advance(done)
+
+
+def _measured(made: Reconstructor, frame_set: FrameSet) -> tuple[PointCloud, tuple[Surface, ...]]:
+    if isinstance(made, SurfaceReconstructor):
+        return made.reconstruct_surfaces(frame_set)
+    return made.reconstruct(frame_set), ()

@@ -1,0 +1,191 @@
+"""Measure surfaces: of a folder of images, of a rig that is captured first, or of a rig while it runs.
+
+In: a folder or a rig, options. Out: point clouds, meshes, pictures and figures.json in a folder, and a summary. However
+it ends, also by Ctrl-C, figures.json tells what was measured until then.
+Not here: how surfaces are found (see rigdriver.stereo).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.calibration.file import load
+from rigdriver.config import RigConfig
+from rigdriver.errors import UsageError
+from rigdriver.procedures.acceptance_lock import LockWish, refuse_unless_accepted
+from rigdriver.procedures.calibration_source import calibration_file
+from rigdriver.procedures.flash_trains import FlashTrains
+from rigdriver.procedures.measuring import dropping, keep_all, measure_folder, measure_live
+from rigdriver.progress import SILENT, Progress
+from rigdriver.recording.capture_folder import CaptureFolder
+from rigdriver.recording.image_folder import ImageFolder
+from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers
+from rigdriver.rig import Rig
+from rigdriver.sources import resolve
+from rigdriver.stereo.reconstruct import Reconstructor, StereoSettings
+from rigdriver.stereo.reconstructors import BUILT_IN, SlowStarter, SurfaceReconstructor, open_reconstructor
+from rigdriver.stereo.results import Results
+
+LIVE_POINT_MM = 1.0
+"""Distance of points, live: files of two million points would not keep up."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReconstructOptions:
+    """What to measure with, and what to leave."""
+
+    folder: Path
+    """Folder of the results."""
+    calibration: Path | None = None
+    """Calibration file; the rig file's when it is None."""
+    reconstructor: str = BUILT_IN
+    meshes: tuple[str, ...] = ()
+    """Kinds of mesh file: ply, obj, glb, gltf, stl."""
+    has_pictures: bool = True
+    has_tracks: bool = False
+    lock: LockWish = field(default_factory=LockWish)
+    frames: int = 10
+    """Frame sets to take from a rig."""
+    rate_hz: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstruction:
+    """What was measured."""
+
+    folder: Path
+    frame_sets: int
+    reconstructed: int
+    dropped_frame_sets: int
+    points_median: float | None
+    time_ms_median: float | None
+    time_ms_95: float | None
+    warnings: dict[str, int]
+    """Sentence -> in how many frame sets."""
+    asked: int | None = None
+    """Frame sets that were asked of a rig; None for a folder."""
+    came: int | None = None
+    """Frame sets that the rig made."""
+
+    @property
+    def lacks_frame_sets(self) -> bool:
+        """The rig made fewer frame sets than were asked for."""
+        return self.asked is not None and self.came is not None and self.came < self.asked
+
+    @property
+    def has_passed(self) -> bool:
+        """Every frame set that was looked at gave a surface, and as many came as were asked for."""
+        return 0 < self.reconstructed == self.frame_sets and not self.lacks_frame_sets
+
+
+def reconstruct_folder(
+    source: Path, options: ReconstructOptions, answers: FormatAnswers = NO_ANSWERS, progress: Progress = SILENT
+) -> Reconstruction:
+    """Measure all frame sets of a folder of images.
+
+    Raises:
+        UsageError: it is not clear what the files hold, or the results' folder is used.
+        CalibrationError: the images do not fit the calibration.
+    """
+    refuse_measured(options.folder)
+    with ExitStack() as stack:
+        known = load(calibration_file(options.calibration, None))
+        refuse_unless_accepted(options.lock, None, known)
+        results, made = _opened(options, known, None, stack)
+        stack.callback(results.keep)  # from here on Ctrl-C, too, leaves a figures.json of what was measured
+        images = ImageFolder(source, {camera.name: camera.role for camera in known}, answers)
+        measure_folder(images, made, results, progress)
+    return _summed_up(results, options, None)
+
+
+def reconstruct_rig(
+    source: str | Path | RigConfig, options: ReconstructOptions, progress: Progress = SILENT
+) -> Reconstruction:
+    """Capture frame sets of a rig into DIR/images, then measure all of them; raises as `Rig.open` does, too."""
+    refuse_measured(options.folder)
+    trains: FlashTrains | None = None
+    with ExitStack() as stack:
+        config = resolve(source, stack)
+        known = _fitting(config, options)
+        results, made = _opened(options, known, None, stack)
+        stack.callback(lambda: results.keep(trains.dropped if trains else 0))
+        progress.go_on()
+        with Rig.open(config) as rig:
+            known.check_sizes(rig.sizes_px())
+            trains = FlashTrains(rig, options.frames, options.rate_hz)
+            keep_all(trains, options.frames, CaptureFolder(options.folder / "images", config), progress)
+        images = ImageFolder(options.folder / "images", {camera.name: camera.role for camera in known})
+        measure_folder(images, made, results, progress)
+    return _summed_up(results, options, trains)
+
+
+def reconstruct_live(
+    source: str | Path | RigConfig, options: ReconstructOptions, progress: Progress = SILENT
+) -> Reconstruction:
+    """Measure frame sets of a rig as they come; what comes meanwhile is dropped whole, and counted."""
+    if options.meshes or options.has_tracks:
+        raise UsageError("--live writes clouds and figures only; leave --mesh and --tracks out, or leave --live out")
+    refuse_measured(options.folder)
+    trains: FlashTrains | None = None
+    with ExitStack() as stack:
+        config = resolve(source, stack)
+        known = _fitting(config, options)
+        results, made = _opened(options, known, StereoSettings(point_mm=LIVE_POINT_MM), stack)
+        stack.callback(lambda: results.keep(trains.dropped if trains else 0))
+        if isinstance(made, SlowStarter):
+            made.warm_up()  # compiling loops would cost the first frame sets
+        progress.go_on()
+        rig = stack.enter_context(Rig.open(dropping(config)))
+        known.check_sizes(rig.sizes_px())
+        trains = FlashTrains(rig, options.frames, options.rate_hz)
+        measure_live(trains, options.frames, made, results, progress)
+    return _summed_up(results, options, trains)
+
+
+def refuse_measured(folder: Path) -> None:
+    """Raise UsageError when a folder cannot take a new reconstruction."""
+    if (folder / "figures.json").exists():
+        raise UsageError(f"{folder}: holds a reconstruction already; name another folder with --out")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is no folder; name another with --out")
+
+
+def _fitting(config: RigConfig, options: ReconstructOptions) -> RigCalibration:
+    known = load(calibration_file(options.calibration, config))
+    refuse_unless_accepted(options.lock, config, known)
+    known.check_rig(config)
+    return known
+
+
+def _opened(
+    options: ReconstructOptions, known: RigCalibration, live: StereoSettings | None, stack: ExitStack
+) -> tuple[Results, Reconstructor]:
+    has_pictures = options.has_pictures and live is None
+    results = Results(options.folder, known, options.meshes, has_pictures, options.has_tracks)
+    stack.enter_context(results)
+    made = stack.enter_context(closing(open_reconstructor(known, options.reconstructor, live)))
+    if (options.meshes or options.has_tracks) and not isinstance(made, SurfaceReconstructor):
+        raise UsageError(
+            f"reconstructor {options.reconstructor}: gives points and no surfaces; leave --mesh and --tracks out, or "
+            f"take --reconstructor {BUILT_IN}"
+        )
+    return results, made
+
+
+def _summed_up(results: Results, options: ReconstructOptions, trains: FlashTrains | None) -> Reconstruction:
+    summary = results.finish(trains.dropped if trains else 0)
+    return Reconstruction(
+        options.folder,
+        summary.frame_sets,
+        summary.reconstructed,
+        summary.dropped_frame_sets,
+        summary.points_median,
+        summary.time_ms_median,
+        summary.time_ms_95,
+        dict(summary.warnings),
+        options.frames if trains else None,
+        trains.pulses if trains else None,
+    )

@@ -1,0 +1,82 @@
+"""What a rig file has the box do, without touching a device: its schedule, and whether it breaks a limit.
+
+In: a rig file, perhaps another rate. Out: the configuration, the compiled schedule, and what each lamp emits.
+Not here: the diagram (see schedule/diagram.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rigdriver.clock import us_from_ticks
+from rigdriver.config import RigConfig, load
+from rigdriver.errors import ConfigError, ScheduleError
+from rigdriver.schedule.plan import compile_schedule
+from rigdriver.schedule.planned import Schedule
+
+USUAL_TICK_RATE_HZ = 10_000_000
+"""Tick rate of the box that a schedule is compiled for when there is no box to ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class LampLight:
+    """What one lamp emits: the figures that an assessment of the lamp needs."""
+
+    lamp: str
+    width_us: float
+    duty: float
+    energy_mj: float | None
+    """Energy per pulse; None when the rig file gives no radiant_power_w."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRig:
+    """A rig file and its schedule."""
+
+    config: RigConfig
+    schedule: Schedule
+
+    @property
+    def lights(self) -> tuple[LampLight, ...]:
+        """What each lamp emits."""
+        powers_w = {lamp.name: lamp.radiant_power_w for lamp in self.config.lamps}
+        lights = []
+        for strobe in self.schedule.strobes:
+            width_us = us_from_ticks(strobe.width_ticks, self.schedule.tick_rate_hz)
+            power_w = powers_w[strobe.lamp]
+            energy_mj = None if power_w is None else power_w * width_us * 1e-3
+            duty = strobe.width_ticks / self.schedule.box.frame_period_ticks
+            lights.append(LampLight(strobe.lamp, width_us, duty, energy_mj))
+        return tuple(lights)
+
+
+def planned_rig(file: Path, rate_hz: float | None = None) -> PlannedRig:
+    """Read a rig file and compile its schedule.
+
+    Raises:
+        ConfigError: the file is wrong; every finding is named.
+        ScheduleError: the plan breaks a limit.
+    """
+    config = load(file)
+    return PlannedRig(config, compile_schedule(config, USUAL_TICK_RATE_HZ, generation=1, rate_hz=rate_hz))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRigFile:
+    """What is wrong with a rig file."""
+
+    file: Path
+    findings: tuple[str, ...]
+    """One sentence per finding; empty when the file is good."""
+    config: RigConfig | None = None
+
+
+def check_rig_file(file: Path) -> CheckedRigFile:
+    """Return everything that is wrong with a rig file."""
+    try:
+        return CheckedRigFile(file, (), planned_rig(file).config)
+    except ScheduleError as exc:
+        return CheckedRigFile(file, (f"{file}: {exc}",))
+    except ConfigError as exc:
+        return CheckedRigFile(file, tuple(str(exc).splitlines()))

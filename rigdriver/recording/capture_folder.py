@@ -1,0 +1,82 @@
+"""A capture in a folder: images, the sidecar that says what they hold, and proofs.
+
+In: frame sets. Out: DIR/<camera>/<number>.png or .tiff, images.json, proofs.csv and proofs.json. The sidecar is written
+with the first frame of each camera, so a capture that is cut short can be read, too.
+Not here: how an image is encoded (see images/image_writer.py); reading it back (see image_folder.py).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+from rigdriver.config import RigConfig
+from rigdriver.errors import UsageError
+from rigdriver.frames import FrameSet
+from rigdriver.images.image_writer import ImageFormat, ImageWriter
+from rigdriver.recording.proof_files import CSV, ProofFiles
+from rigdriver.recording.stored_formats import Sidecar, StoredImages, stored_format, write_sidecar
+
+
+class CaptureFolder:
+    """Writes the frame sets of one capture; a `FrameSetSink`."""
+
+    def __init__(self, folder: Path, config: RigConfig, image_format: ImageFormat | None = ImageFormat.PNG) -> None:
+        """`image_format` None writes the proofs alone.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        self._folder = folder
+        self._config = config
+        self._stored: dict[str, StoredImages] = {}
+        self._open = ExitStack()
+        self._proofs = ProofFiles(folder, config.name)
+        self._open.push(self._proofs)
+        self._images = ImageWriter(folder, image_format) if image_format else None
+        if self._images is not None:
+            self._open.push(self._images)
+
+    def write(self, frame_set: FrameSet, number: int | None = None) -> None:
+        """Keep a frame set under that running number, or under its pulse index.
+
+        Raises:
+            OSError: this or an earlier file could not be written.
+        """
+        self._proofs.write(frame_set, number)
+        if self._images is not None:
+            self._describe(frame_set)
+            self._images.write(frame_set, number)
+
+    def close(self) -> None:
+        """Wait until everything is written. Raises what a writer raised; closing twice is harmless."""
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, exc, trace)
+
+    def _describe(self, frame_set: FrameSet) -> None:
+        """Write the sidecar anew when a camera's first frame came."""
+        new = {
+            frame.camera: StoredImages(stored_format(frame), (frame.pixels.shape[1], frame.pixels.shape[0]))
+            for frame in frame_set
+            if frame.camera not in self._stored
+        }
+        if new:
+            self._stored |= new
+            write_sidecar(self._folder, Sidecar(MappingProxyType(dict(self._stored)), self._config))
+
+
+def refuse_used(folder: Path, what: str = "a capture") -> None:
+    """Raise UsageError when a folder cannot take a new capture."""
+    if (folder / CSV).exists():
+        raise UsageError(f"{folder}: holds {what} already; name another folder with --out")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is no folder; name another with --out")

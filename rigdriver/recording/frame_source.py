@@ -1,0 +1,74 @@
+"""Where frame sets come from and where they go, whatever is behind it.
+
+In: nothing. Out: the protocols `FrameSource` and `FrameSetSink`, and `Numbered`, a frame set and its place in a source.
+A live rig, a folder of captured images and a recording are the same thing to a consumer: a `FrameSource`.
+Not here: any of them (see image_folder.py, capture_folder.py, and flash_trains.py in procedures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from rigdriver.config import RigConfig
+from rigdriver.frames import FrameSet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbered:
+    """A frame set and its place in its source.
+
+    The pulse index is the box's and begins anew with each run; a source may hold frame sets of several runs.
+    """
+
+    number: int
+    """Running number in the source, from 0; a frame set that was dropped leaves a hole."""
+    name: str
+    """Name of its files: the number with six digits, or what a folder's files are called."""
+    frame_set: FrameSet
+
+
+def numbered(number: int, frame_set: FrameSet) -> Numbered:
+    """Return the frame set under that running number."""
+    return Numbered(number, f"{number:06d}", frame_set)
+
+
+class FrameSource(Protocol):
+    """A sequence of frame sets; the pixel format, the proof and the gaps of each one travel with it."""
+
+    @property
+    def config(self) -> RigConfig | None:
+        """The rig that made the frame sets; None for images whose rig is not known."""
+        ...
+
+    def sizes_px(self) -> Mapping[str, tuple[int, int]]:
+        """Return width and height of each camera's images."""
+        ...
+
+    def __iter__(self) -> Iterator[Numbered]:
+        """Yield the frame sets, one after the other."""
+        ...
+
+
+class FrameSetSink(Protocol):
+    """What keeps frame sets."""
+
+    def write(self, frame_set: FrameSet, number: int | None = None) -> None:
+        """Keep one under that running number; under its pulse index when there is none."""
+        ...
+
+    def close(self) -> None:
+        """Finish; closing twice is harmless."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return the sink, which is closed at the end of the block."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        ...

@@ -1,0 +1,105 @@
+"""Images of a folder as frame sets: a capture of this rig, or files from elsewhere.
+
+In: DIR/<camera>/<index>.png or .tiff, with images.json and proofs.json where it is a capture. Out: frame sets, read one
+by one; each frame says its pixel format, and the proof and gaps of a capture come with it. A camera without an image of
+an index is a gap. Files from elsewhere carry no proof: their frame sets are unproved, and say so.
+Not here: what the numbers mean when nothing says it (see stored_formats.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from rigdriver.config import RigConfig
+from rigdriver.errors import UsageError
+from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Pixels, Proof
+from rigdriver.images.folder import in_counting_order, list_images, read_image
+from rigdriver.recording.frame_source import Numbered
+from rigdriver.recording.proof_files import StoredProof, has_proofs, read_proofs
+from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers, format_of, read_sidecar, refuse_unfit_file
+
+NO_PROOF = "the folder holds no proof of these images"
+
+
+class ImageFolder:
+    """The frame sets of a folder; a `FrameSource`. Iterating reads them one by one."""
+
+    def __init__(self, folder: Path, roles: Mapping[str, str], answers: FormatAnswers = NO_ANSWERS) -> None:
+        """`roles`: role by camera (geometry, texture); other folders are left alone. `answers` count without a sidecar.
+
+        Raises:
+            UsageError: none of the cameras has images there, or it is not clear what the files hold.
+        """
+        found = list_images(folder)
+        self._paths = {name: found[name] for name in roles if name in found}
+        if not self._paths:
+            raise UsageError(
+                f"{folder}: holds folders {', '.join(found)}, but the calibration's cameras are {', '.join(roles)}"
+            )
+        self.indices = in_counting_order({index for paths in self._paths.values() for index in paths})
+        sidecar = read_sidecar(folder)
+        self._config = sidecar.config if sidecar else None
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self.pixel_formats: dict[str, str] = {}
+        for name, paths in self._paths.items():
+            stored = sidecar.cameras.get(name) if sidecar else None
+            if stored is not None:
+                self._sizes[name], self.pixel_formats[name] = stored.size_px, stored.pixel_format
+                continue
+            pixels = _first_readable(paths)
+            self._sizes[name] = (pixels.shape[1], pixels.shape[0])
+            self.pixel_formats[name] = format_of(name, roles[name], pixels, answers)
+        self._proofs = {p.number: p for p in read_proofs(folder)} if has_proofs(folder) else {}
+
+    @property
+    def config(self) -> RigConfig | None:
+        """The rig that captured the images; None when that is not known."""
+        return self._config
+
+    def sizes_px(self) -> Mapping[str, tuple[int, int]]:
+        """Return width and height of each camera's images."""
+        return MappingProxyType(self._sizes)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[Numbered]:
+        for place, index in enumerate(self.indices):
+            number = int(index) if index.isascii() and index.isdigit() else place
+            yield Numbered(number, index, self._frame_set(index, number))
+
+    def _frame_set(self, index: str, number: int) -> FrameSet:
+        known = self._proofs.get(number) if index.isdigit() else None
+        frames = {}
+        for name, paths in self._paths.items():
+            if index in paths:
+                frames[name] = self._frame(name, paths[index], number, known)
+        told = known.gaps if known else {}
+        gaps = {n: told.get(n, Gap(n, GapReason.NOT_STORED)) for n in self._paths if n not in frames}
+        if known is None:
+            proof = Proof(number, 0, 0, 0, MappingProxyType({}), float("nan"), "unproved", (NO_PROOF,))
+            return FrameSet(number, 0, 0, MappingProxyType(frames), MappingProxyType(gaps), proof)
+        return FrameSet(
+            known.proof.pulse_index, 0, known.t_utc_ns, MappingProxyType(frames), MappingProxyType(gaps), known.proof
+        )
+
+    def _frame(self, name: str, path: Path, number: int, known: StoredProof | None) -> Frame:
+        pixels = read_image(path)
+        refuse_unfit_file(path, pixels, self.pixel_formats[name])
+        pixels.flags.writeable = False
+        proved = known.proof.frames.get(name) if known else None
+        return Frame(name, proved.frame_id if proved else number, 0, 0, self.pixel_formats[name], pixels)
+
+
+def _first_readable(paths: Mapping[str, Path]) -> Pixels:
+    """Return the first image that can be read; one bad file does not decide what a camera's files hold."""
+    refused: UsageError | None = None
+    for path in paths.values():
+        try:
+            return read_image(path)
+        except UsageError as exc:
+            refused = refused or exc
+    assert refused is not None
+    raise refused

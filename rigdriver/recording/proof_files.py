@@ -1,0 +1,187 @@
+"""The proofs of a capture as files: proofs.csv, a row for each camera and pulse, and proofs.json with all of it.
+
+In: frame sets. Out: the CSV grows while the capture runs, so a crash leaves what was proved until then; the JSON is
+written at the end, and `read_proofs` gives proofs and gaps back as they were.
+Not here: images (see capture_folder.py); the sentences that explain a proof (see cli/proof_show.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+from rigdriver.errors import UsageError
+from rigdriver.frames import FrameProof, FrameSet, Gap, GapReason, Proof, StrobePulse
+
+CSV, JSON = "proofs.csv", "proofs.json"
+COLUMNS = (
+    "index",
+    "camera",
+    "verdict",
+    "gap",
+    "frame_id",
+    "t_utc_ns",
+    "pulse_start_ticks",
+    "trigger_ticks",
+    "exposure_start_ticks",
+    "exposure_end_ticks",
+    "residual_us",
+    "tolerance_us",
+    "skew_us",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProof:
+    """What a capture says of one frame set."""
+
+    number: int
+    """Running number in the capture: the name of its images."""
+    t_utc_ns: int
+    gaps: Mapping[str, Gap]
+    proof: Proof
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not proved: its gaps first."""
+        return tuple(dict.fromkeys([*(str(gap) for gap in self.gaps.values()), *self.proof.reasons]))
+
+
+class ProofFiles:
+    """Writes proofs.csv and proofs.json into a folder."""
+
+    def __init__(self, folder: Path, rig: str) -> None:
+        self._folder = folder
+        self._rig = rig
+        self._frame_sets: list[dict[str, object]] = []
+        self._open = ExitStack()
+        self._is_closed = False
+        folder.mkdir(parents=True, exist_ok=True)
+        self._text = self._open.enter_context((folder / CSV).open("w", encoding="utf-8", newline=""))
+        self._rows = csv.DictWriter(self._text, COLUMNS, restval="")
+        self._rows.writeheader()
+
+    def write(self, frame_set: FrameSet, number: int | None = None) -> None:
+        """Add a frame set under that running number, or under its pulse index."""
+        index = frame_set.index if number is None else number
+        self._rows.writerows(_rows(frame_set, index))
+        self._text.flush()
+        self._frame_sets.append(
+            {
+                "index": index,
+                "t_utc_ns": frame_set.t_utc_ns,
+                "gaps": {
+                    name: {"reason": gap.reason.name, "detail": gap.detail, "text": str(gap)}
+                    for name, gap in frame_set.gaps.items()
+                },
+                "proof": frame_set.proof.to_json(),
+            }
+        )
+
+    def close(self) -> None:
+        """Write the JSON and close the CSV; closing twice is harmless."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._open.close()
+        whole = {"rig": self._rig, "frame_sets": self._frame_sets}
+        (self._folder / JSON).write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _rows(frame_set: FrameSet, index: int) -> list[dict[str, object]]:
+    proof = frame_set.proof
+    skew = f"{proof.skew_us:.3f}" if proof.skew_us == proof.skew_us else ""
+    common: dict[str, object] = {
+        "index": index,
+        "t_utc_ns": frame_set.t_utc_ns,
+        "pulse_start_ticks": proof.start_ticks,
+        "skew_us": skew,
+    }
+    rows = [
+        {
+            **common,
+            "camera": name,
+            "verdict": "proved",
+            "frame_id": p.frame_id,
+            "trigger_ticks": p.trigger_ticks,
+            "exposure_start_ticks": p.exposure_start_ticks,
+            "exposure_end_ticks": p.exposure_end_ticks,
+            "residual_us": f"{p.residual_us:.3f}",
+            "tolerance_us": f"{p.tolerance_us:.3f}",
+        }
+        for name, p in proof.frames.items()
+    ]
+    gaps = [{**common, "camera": name, "verdict": "gap", "gap": g.reason.name} for name, g in frame_set.gaps.items()]
+    return rows + gaps
+
+
+def has_proofs(folder: Path) -> bool:
+    """Tell whether the folder is a capture with its proofs."""
+    return (folder / JSON).is_file()
+
+
+def read_proofs(path: Path) -> tuple[StoredProof, ...]:
+    """Return the proofs of a capture: its folder, or its proofs.json.
+
+    Raises:
+        UsageError: the file cannot be read, or is no proof of a capture.
+    """
+    file = path / JSON if path.is_dir() else path
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return tuple(_stored(table) for table in content["frame_sets"])
+    except OSError as exc:
+        raise UsageError(f"{file}: cannot be read: {exc.strerror}; name a capture's folder or its {JSON}") from exc
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise UsageError(f"{file}: is no proof of a capture ({type(exc).__name__}: {exc})") from exc
+
+
+def _stored(table: dict[str, Any]) -> StoredProof:
+    gaps = {name: Gap(name, GapReason[gap["reason"]], gap.get("detail", "")) for name, gap in table["gaps"].items()}
+    return StoredProof(table["index"], table["t_utc_ns"], MappingProxyType(gaps), _proof(table["proof"]))
+
+
+def _proof(table: dict[str, Any]) -> Proof:
+    """Read what `Proof.to_json` wrote."""
+    return Proof(
+        pulse_index=table["pulse_index"],
+        generation=table["generation"],
+        start_ticks=table["start_ticks"],
+        tick_rate_hz=table["tick_rate_hz"],
+        frames=MappingProxyType({name: _frame_proof(name, p) for name, p in table["frames"].items()}),
+        skew_us=float("nan") if table["skew_us"] is None else table["skew_us"],
+        verdict=table["verdict"],
+        reasons=tuple(table.get("reasons", ())),
+        strobes=tuple(StrobePulse(s["lamp"], s["rise_ticks"], s["fall_ticks"]) for s in table.get("strobes", ())),
+        unchecked=tuple(table.get("unchecked", ())),
+    )
+
+
+def _frame_proof(name: str, table: dict[str, Any]) -> FrameProof:
+    return FrameProof(
+        camera=name,
+        trigger_ticks=table["trigger_ticks"],
+        exposure_start_ticks=table["exposure_start_ticks"],
+        exposure_end_ticks=table["exposure_end_ticks"],
+        residual_us=table["residual_us"],
+        tolerance_us=table["tolerance_us"],
+        frame_id=table["frame_id"],
+        counter=table.get("counter"),
+        strobes=MappingProxyType(dict(table.get("strobes", {}))),
+        notes=tuple(table.get("notes", ())),
+        unchecked=tuple(table.get("unchecked", ())),
+    )

@@ -1,0 +1,108 @@
+"""`reconstruct` with a reconstructor that another package registers, and what a folder of 12-bit files needs.
+
+In: a folder of face images, fake entry points. Out: who was asked, with what, and what was written.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.calibration.file import save
+from rigdriver.cli import app
+from rigdriver.errors import UsageError
+from rigdriver.frames import FrameSet
+from rigdriver.procedures.reconstruct import ReconstructOptions, reconstruct_folder
+from rigdriver.recording.stored_formats import FormatAnswers
+from rigdriver.stereo.cloud import PointCloud
+
+
+class Theirs:
+    """Finds one point in every frame set."""
+
+    made: ClassVar[list[Theirs]] = []
+
+    def __init__(self, calibration: RigCalibration) -> None:
+        self.calibration = calibration
+        self.seen: list[dict[str, str]] = []
+        self.closed = 0
+        self.made.append(self)
+
+    def reconstruct(self, images: FrameSet) -> PointCloud:
+        self.seen.append({frame.camera: frame.pixel_format for frame in images})
+        one = np.ones(1, np.float32)
+        return PointCloud(np.ones((1, 3), np.float32), one, np.ones((1, 3), np.float32), one, np.zeros(1, np.uint8))
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def theirs(mocker):
+    Theirs.made = []
+    entry = mocker.Mock(value="their.module:Theirs")
+    entry.name = "theirs"
+    entry.load.return_value = Theirs
+    mocker.patch("rigdriver.stereo.reconstructors.entry_points", return_value=[entry])
+    return Theirs.made
+
+
+@pytest.fixture
+def calibration(rig_calibration, tmp_path):
+    save(rig_calibration, tmp_path / "calibration.json")
+    return tmp_path / "calibration.json"
+
+
+@pytest.fixture
+def folder(rig_calibration, tmp_path):
+    for camera in rig_calibration:
+        (tmp_path / "in" / camera.name).mkdir(parents=True)
+        for index in ("000001", "000002"):
+            cv2.imwrite(str(tmp_path / "in" / camera.name / f"{index}.png"), np.full((480, 640), 900, np.uint16))
+    return tmp_path / "in"
+
+
+def test_reconstruct_calls_the_reconstructor_that_is_named_and_closes_it(theirs, folder, calibration, tmp_path):
+    words = ["reconstruct", folder, "-c", calibration, "-o", tmp_path / "out", "--bits", "12"]
+    done = CliRunner().invoke(app, [str(word) for word in [*words, "--reconstructor", "theirs", "--json"]])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["frame_sets"], told["reconstructed"], told["time_ms_median"]) == (2, 2, None)
+    (made,) = theirs
+    assert made.closed == 1
+    assert len(made.seen) == 2
+    assert {f for seen in made.seen for f in seen.values()} == {"Mono12", "BayerRG12"}
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.ply")) == ["000001.ply", "000002.ply"]
+
+
+def test_a_reconstructor_without_surfaces_is_told_before_any_work(theirs, folder, calibration, tmp_path):
+    options = ReconstructOptions(tmp_path / "out", calibration, "theirs", meshes=("ply",))
+    with pytest.raises(UsageError, match="reconstructor theirs: gives points and no surfaces; leave --mesh"):
+        reconstruct_folder(folder, options, FormatAnswers(bits=12))
+    assert theirs[0].closed == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_reconstructor_is_refused_with_the_known_ones(theirs, folder, calibration, tmp_path):
+    with pytest.raises(UsageError, match="no reconstructor 'magic'; there are cells, theirs"):
+        reconstruct_folder(folder, ReconstructOptions(tmp_path / "out", calibration, "magic"), FormatAnswers(bits=12))
+
+
+def test_16_bit_files_without_an_answer_are_refused_before_anything_is_written(theirs, folder, calibration, tmp_path):
+    words = ["reconstruct", folder, "-c", calibration, "-o", tmp_path / "out", "--reconstructor", "theirs"]
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 2
+    assert "give --bits (10, 12, 14 or 16)" in " ".join(done.stderr.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_formats_of_a_rig_are_not_asked(tmp_path):
+    done = CliRunner().invoke(app, ["reconstruct", "--sim", "--bits", "12", "-o", str(tmp_path / "out")])
+    assert done.exit_code == 2
+    assert "a rig's cameras say it themselves" in done.stderr
