@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.arrays import Pixels
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
 from rigdriver.stereo.cloud import Figures, PointCloud
@@ -31,7 +32,6 @@ from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, up_of
 from rigdriver.stereo.mesh.sequence import PointSequence, write_tracks
 from rigdriver.stereo.mesh.solid import close_for_printing
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
-from rigdriver.stereo.mesh.texture import Pixels
 from rigdriver.stereo.reasons import sentence_of
 
 CLOUDS_WAITING = 16

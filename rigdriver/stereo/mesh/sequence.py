@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Bytes, Pixels
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.stereo.mesh.ply import write_rows
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
-from rigdriver.stereo.mesh.texture import Pixels, to_rgb
+from rigdriver.stereo.mesh.texture import to_rgb
 from rigdriver.stereo.mesh.track import track
-
-Array = npt.NDArray[np.float64]
-Bytes = npt.NDArray[np.uint8]
 
 STEP_MM = 2.0
 """Distance of the points that are followed."""

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rigdriver.arrays import Array, Bytes, Floats32, Ints32, make_read_only
+from rigdriver.arrays import Array, Bytes, Floats32, Ints32, Pixels, make_read_only
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
 from rigdriver.stereo.geometry.surface import Surface, cell_points, find_patches
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.mesh.fuse import find_worse, pod_weights
-from rigdriver.stereo.mesh.texture import Pixels, atlas_of, colours_at, places_in_atlas, texture_cameras, to_rgb
+from rigdriver.stereo.mesh.texture import atlas_of, colours_at, places_in_atlas, texture_cameras, to_rgb
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,15 +11,11 @@ from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Bytes, Pixels
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.project import project
 from rigdriver.errors import UsageError
-
-Bytes = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 _BAYER = {
     # OpenCV names the pattern by the second row's second and third pixel.
