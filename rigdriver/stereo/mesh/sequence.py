@@ -13,17 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Bytes
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.images.colours import to_rgb
 from rigdriver.images.raw_image import AnyImage, with_format
 from rigdriver.stereo.mesh.ply import write_rows
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 from rigdriver.stereo.mesh.track import track
-
-Array = npt.NDArray[np.float64]
-Bytes = npt.NDArray[np.uint8]
 
 STEP_MM = 2.0
 """Distance of the points that are followed."""

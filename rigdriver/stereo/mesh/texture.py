@@ -12,13 +12,10 @@ from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Bytes
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.project import project
-
-Bytes = npt.NDArray[np.uint8]
-Array = npt.NDArray[np.float64]
 
 
 def texture_cameras(calibration: RigCalibration, pods: Sequence[str], images: Mapping[str, object]) -> dict[str, str]:
