@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bench_stereo import rendered, solved_calibration
+from rigdriver.acceptance.artefacts import BallBarResult, PlateResult, measure_ball_bar, measure_plate
+from rigdriver.acceptance.judge import Acceptance, judge
 from rigdriver.config import AcceptanceConfig
-from rigdriver.stereo.acceptance import Acceptance, judge
-from rigdriver.stereo.artefacts import BallBarResult, PlateResult, measure_ball_bar, measure_plate
 from rigdriver.stereo.reconstruct import CellReconstructor
 from rigdriver_sim.scene.offline import RenderPlan
 from rigdriver_sim.scene.render import Renderer

@@ -20,9 +20,9 @@ from scipy.interpolate import LinearNDInterpolator
 
 from bench_stereo import Scene, make_scene
 from rigdriver.stereo.cells import CELL_PX
-from rigdriver.stereo.match import Matcher
+from rigdriver.stereo.geometry.rectify import PairGeometry
+from rigdriver.stereo.match.cell_matcher import CellMatcher
 from rigdriver.stereo.reconstruct import CellReconstructor
-from rigdriver.stereo.rectify import PairGeometry
 from rigdriver_sim.score import CalibratedCamera, T_world_rig_of, score_cloud, visible_surface
 
 Array = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ REACH_PX = 1.5
 """Half the distance over which the true slopes are taken."""
 
 
-class TrueStart(Matcher):
+class TrueStart(CellMatcher):
     """A matcher whose full resolution starts from given planes, (3, h, w), NaN where nothing is visible."""
 
     planes: Array

@@ -2,9 +2,9 @@
 
     python tools/bench_stereo.py [--sizes 2048x1536,1280x1024 --seeds 101,102 --rounds 7 --calibration solved] [--json]
 
-In: simulated heads (a seed each, with expressions in turn), seen by a rig whose calibration is solved from 36 board
+In: simulated heads (one seed each, with expressions in turn), seen by a rig whose calibration is solved from 36 board
 views, or true. Out: times, errors over all returned points after one rigid fit without scale, completeness, and the
-ratios to the rivals. Contenders take turns, so a busy machine slows all alike. This file refuses to judge: it prints.
+ratios to the rivals. Contenders take turns, so a busy machine slows all alike. It prints figures and judges none.
 
 The rivals get this package's rectified images (its region of interest too, which helps them), the disparity range that
 the working volume needs, and their own filters: uniqueness, left-right check, speckle filter. Their points are those
@@ -40,9 +40,9 @@ from rigdriver.calibration.board.detect import detect
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.solve.all_cameras import CameraIdentity, SolveOptions, solve
 from rigdriver.calibration.views.observations import from_detections
+from rigdriver.stereo.geometry.rectify import PairGeometry
 from rigdriver.stereo.images import PairImages
 from rigdriver.stereo.reconstruct import CellReconstructor
-from rigdriver.stereo.rectify import PairGeometry
 from rigdriver_sim.scene.offline import RenderPlan, render_image
 from rigdriver_sim.scene.render import Renderer
 from rigdriver_sim.scene.spec import parse_scene
@@ -150,7 +150,7 @@ def solved_calibration(seed: int, size: tuple[int, int], cache: Path | None, vie
 
 
 def run_sgbm(pairs: Sequence[tuple[PairGeometry, PairImages]], images: dict[str, Image], mode: int) -> Array:
-    """Return OpenCV's points of both pods, a thread a pod."""
+    """Return OpenCV's points of both pods, one thread per pod."""
     with ThreadPoolExecutor(len(pairs)) as pool:
         jobs = [pool.submit(_sgbm_pod, pair, maker, images, mode) for pair, maker in pairs]
         return np.concatenate([job.result() for job in jobs])
@@ -245,7 +245,7 @@ def compete(scene: Scene, rounds: int, has_hh: bool, aldic: Path | None = None) 
 def _score(row: Row, cloud: Any, scene: Scene, is_ours: bool) -> None:
     points = np.asarray(cloud.points_mm if is_ours else cloud, np.float64)
     if is_ours:
-        row.note = cloud.reason or "; ".join(cloud.figures.warnings)
+        row.note = cloud.reason or "; ".join(map(str, cloud.figures.warnings))
     if len(points) == 0:
         return
     cameras = {
@@ -259,7 +259,7 @@ def _score(row: Row, cloud: Any, scene: Scene, is_ours: bool) -> None:
 
 
 def tell(rows: Sequence[Row]) -> str:
-    """Return one line a row."""
+    """Return one line per row."""
     lines = []
     for row in rows:
         s = row.score

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rigdriver.acceptance.lock import check_lock
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
-from rigdriver.stereo.acceptance import check_lock
 
 DEFAULT_FOLDER = Path("acceptance")
 HISTORY = "history.jsonl"

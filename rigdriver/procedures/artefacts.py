@@ -13,12 +13,12 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.acceptance.artefacts import BallBarResult, PlateResult, measure_ball_bar, measure_plate
 from rigdriver.calibration.calibration import RigCalibration
-from rigdriver.stereo.artefacts import BallBarResult, PlateResult, measure_ball_bar, measure_plate
 from rigdriver.stereo.cloud import PointCloud
-from rigdriver.stereo.mesh import make_mesh
-from rigdriver.stereo.pictures import draw_map, up_of
-from rigdriver.stereo.surface import Surface
+from rigdriver.stereo.geometry.surface import Surface
+from rigdriver.stereo.mesh.pictures import draw_map, up_of
+from rigdriver.stereo.mesh.surface_mesh import make_mesh
 
 PICTURE_PX = 200
 MAP_UM = 100.0

@@ -22,11 +22,12 @@ from rigdriver.images.picture_file import write_picture
 from rigdriver.procedures.simulator import answer_of
 from rigdriver.progress import Progress
 from rigdriver.stereo.cloud import PointCloud, empty_cloud
-from rigdriver.stereo.files import write_cloud, write_mesh
-from rigdriver.stereo.mesh import SurfaceMesh, make_mesh
-from rigdriver.stereo.pictures import draw_map, draw_shaded, side_by_side, up_of
+from rigdriver.stereo.mesh.files import write_cloud, write_mesh
+from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, side_by_side, up_of
+from rigdriver.stereo.mesh.solid import close_for_printing
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
+from rigdriver.stereo.reasons import Reason, ReasonKind
 from rigdriver.stereo.reconstruct import CellReconstructor
-from rigdriver.stereo.solid import close_for_printing
 
 _HEIGHT_PX = 640
 WELL_RMS_UM = 200.0
@@ -75,7 +76,7 @@ def measure_face(frame_set: FrameSet, scenario: str, out: Path, progress: Progre
         try:
             cloud, surfaces = made.reconstruct_surfaces(frame_set)
         except CalibrationMismatch as exc:
-            return FaceMeasured(empty_cloud(str(exc)))
+            return FaceMeasured(empty_cloud((Reason(ReasonKind.UNFIT, error=exc),)))
         if cloud.is_empty:
             return FaceMeasured(cloud)
         cloud, surfaces = made.reconstruct_surfaces(frame_set)  # the first time, it was compiled

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from rigdriver.errors import UsageError
 from rigdriver.images.picture_file import write_picture
-from rigdriver.stereo.files import read_mesh
 from rigdriver.stereo.measure import (
     Quantity,
     area_of,
@@ -28,8 +27,9 @@ from rigdriver.stereo.measure import (
     section_of,
     volume_of,
 )
-from rigdriver.stereo.mesh import SurfaceMesh
-from rigdriver.stereo.pictures import draw_map
+from rigdriver.stereo.mesh.files import read_mesh
+from rigdriver.stereo.mesh.pictures import draw_map
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 Array = npt.NDArray[np.float64]
 Place = tuple[float, float, float]

@@ -18,10 +18,11 @@ from rigdriver.progress import Progress
 from rigdriver.recording.frame_source import FrameSetSink, Indexed
 from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.stereo.cloud import PointCloud
+from rigdriver.stereo.geometry.surface import Surface
+from rigdriver.stereo.reasons import Reason
 from rigdriver.stereo.reconstruct import Reconstructor
 from rigdriver.stereo.reconstructors import SurfaceReconstructor
 from rigdriver.stereo.results import Results
-from rigdriver.stereo.surface import Surface
 
 LIVE_QUEUE = 8
 """Frame sets that may wait, so that a hiccup of some tenths of a second loses none."""
@@ -37,21 +38,20 @@ def dropping(config: RigConfig) -> RigConfig:
 
 def measure_live(trains: FlashTrains, frames: int, made: Reconstructor, results: Results, progress: Progress) -> None:
     """Measure what comes; a frame set that comes while others wait pushes the oldest of them out, whole."""
-    told: set[str] = set()
+    told: set[object] = set()
     with progress.stage("measuring live", frames) as advance, closing(iter(trains)) as frame_sets:
         for taken in frame_sets:
             cloud = made.reconstruct(taken.frame_set)
             results.add(taken.name, cloud)
-            _note_once((cloud.reason, *cloud.figures.warnings), taken, told, progress)
+            _note_once((*cloud.reasons, *cloud.figures.warnings), taken, told, progress)
             advance(taken.index + 1)
 
 
-def _note_once(reasons: Iterable[str], taken: Indexed, told: set[str], progress: Progress) -> None:
+def _note_once(reasons: Iterable[Reason], taken: Indexed, told: set[object], progress: Progress) -> None:
     """Ten times per second the same line helps nobody; figures.json holds them all."""
     gaps = taken.frame_set.gaps
-    kinds = {f"camera {name}: {gap.reason.name}": str(gap) for name, gap in gaps.items()}
-    texts = set(kinds.values())
-    kinds |= {reason.partition(":")[0]: reason for reason in reasons if reason and reason not in texts}
+    kinds: dict[object, str] = {(name, gap.reason): str(gap) for name, gap in gaps.items()}
+    kinds |= {reason.key: str(reason) for reason in reasons if reason.gap is None}
     for kind, text in kinds.items():
         if kind not in told:
             told.add(kind)

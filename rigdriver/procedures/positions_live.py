@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from rigdriver.acceptance.artefacts import BallBarResult, PlateResult
+from rigdriver.acceptance.positions import Placing, Positions
 from rigdriver.errors import NotMeasured, UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.procedures.artefacts import Artefact, Certificate, Gallery
@@ -21,10 +23,8 @@ from rigdriver.progress import Progress
 from rigdriver.recording.capture_folder import CaptureFolder
 from rigdriver.recording.proof_files import CSV
 from rigdriver.rig import Rig
-from rigdriver.stereo.artefacts import BallBarResult, PlateResult
-from rigdriver.stereo.positions import Placing, Positions
+from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.reconstruct import CellReconstructor
-from rigdriver.stereo.surface import Surface
 
 
 @dataclass(frozen=True, slots=True)

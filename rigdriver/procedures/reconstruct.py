@@ -10,7 +10,6 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load
@@ -180,13 +179,13 @@ def _summed_up(results: Results, options: ReconstructOptions, trains: FlashTrain
     summary = results.finish(trains.dropped if trains else 0)
     return Reconstruction(
         options.folder,
-        cast("int", summary["frame_sets"]),
-        cast("int", summary["reconstructed"]),
-        cast("int", summary["dropped_frame_sets"]),
-        cast("float | None", summary["points_median"]),
-        cast("float | None", summary["time_ms_median"]),
-        cast("float | None", summary["time_ms_95"]),
-        cast("dict[str, int]", summary["warnings"]),
+        summary.frame_sets,
+        summary.reconstructed,
+        summary.dropped_frame_sets,
+        summary.points_median,
+        summary.time_ms_median,
+        summary.time_ms_95,
+        dict(summary.warnings),
         options.frames if trains else None,
         trains.pulses if trains else None,
     )

@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from rigdriver.acceptance.judge import Acceptance, judge
+from rigdriver.acceptance.lock import append_history, read_history
+from rigdriver.acceptance.page import report_html
 from rigdriver.calibration.file import load
 from rigdriver.config import AcceptanceConfig, RigConfig
 from rigdriver.errors import UsageError
@@ -27,8 +30,6 @@ from rigdriver.recording.stored_formats import FormatAnswers
 from rigdriver.rig import Rig
 from rigdriver.schedule.white_light import MAX_RATE_HZ
 from rigdriver.sources import resolve
-from rigdriver.stereo.acceptance import Acceptance, append_history, judge, read_history
-from rigdriver.stereo.acceptance_page import report_html
 from rigdriver.stereo.reconstruct import CellReconstructor
 
 

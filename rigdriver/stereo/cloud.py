@@ -1,30 +1,31 @@
-"""What a reconstruction gives: points with uncertainty, and the figures that tell how far to trust them.
+"""Result of a reconstruction: points with uncertainty, and the figures that show how far to trust them.
 
-In: arrays and numbers. Out: frozen `PointCloud`. An empty cloud always says why it is empty. World frame and unit are
-those of the calibration (millimetres). This file refuses to know how points are found, and file formats.
+In: arrays and numbers. Out: frozen `PointCloud`. An empty cloud always holds the reasons why it is empty. World frame
+and unit are those of the calibration (millimetres). Not here: how points are found (see reconstruct.py) and files (see
+mesh/files.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
-Floats32 = npt.NDArray[np.float32]
-Bytes = npt.NDArray[np.uint8]
+from rigdriver.arrays import Bytes, Floats32, make_read_only
+from rigdriver.stereo.reasons import Reason, sentence_of
 
 
 @dataclass(frozen=True, slots=True)
 class PodFigures:
-    """How one pod did."""
+    """Figures of one pod."""
 
     pod: str
     lit_cells: int
-    """Cells of 4 x 4 pixels that are bright enough in the left image."""
+    """Number of cells of CELL_PX x CELL_PX pixels that are bright enough in the left image."""
     kept_cells: int
+    """Number of cells that were measured and kept."""
     correlation: float
     """Median over the kept cells."""
     row_residual_px: float
@@ -36,7 +37,7 @@ class PodFigures:
 
     @property
     def kept_share(self) -> float:
-        """Kept cells, of the lit ones."""
+        """Share of the lit cells that were kept."""
         return self.kept_cells / max(self.lit_cells, 1)
 
 
@@ -50,35 +51,16 @@ class Figures:
     spread_um: float = float("nan")
     """Robust standard deviation of that distance."""
     overlap_share: float = 0.0
-    """Cells that both pods measured, of all."""
+    """Share of all cells that both pods measured."""
     times_ms: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    warnings: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, object]:
-        """Plain values for JSON."""
-        return {
-            "pods": {
-                p.pod: {
-                    "lit_cells": p.lit_cells, "kept_cells": p.kept_cells, "kept_share": round(p.kept_share, 4),
-                    "correlation": _finite(p.correlation), "row_residual_px": _finite(p.row_residual_px),
-                    "row_spread_px": _finite(p.row_spread_px), "sigma_um": _finite(p.sigma_um),
-                }
-                for p in self.pods
-            },
-            "step_um": _finite(self.step_um), "spread_um": _finite(self.spread_um),
-            "overlap_share": round(self.overlap_share, 4),
-            "times_ms": {name: round(value, 2) for name, value in self.times_ms.items()},
-            "warnings": list(self.warnings),
-        }  # fmt: skip
-
-
-def _finite(value: float) -> float | None:
-    return round(float(value), 5) if np.isfinite(value) else None
+    """Time of each step, by pod and step, and of the whole."""
+    warnings: tuple[Reason, ...] = ()
+    """Reasons to doubt what was measured, and pods and images that are missing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointCloud:
-    """Measured points; all arrays are read-only and have one row a point."""
+    """Measured points; all arrays are read-only and have one row per point."""
 
     points_mm: Floats32
     """(N, 3) float32, mm, the calibration's world."""
@@ -93,28 +75,31 @@ class PointCloud:
     pod_names: tuple[str, ...] = ()
     colour: Bytes | None = None
     """(N, 3) uint8, red green blue; None without colour cameras."""
-    reason: str = ""
-    """Why there is no point; empty when there are some."""
+    reasons: tuple[Reason, ...] = ()
+    """Why there is no point; none when there are some."""
     figures: Figures = field(default_factory=Figures)
 
     def __post_init__(self) -> None:
-        for array in (self.points_mm, self.sigma_mm, self.normals, self.quality, self.pod, self.colour):
-            if array is not None:
-                array.flags.writeable = False
+        make_read_only(self.points_mm, self.sigma_mm, self.normals, self.quality, self.pod, self.colour)
 
     def __len__(self) -> int:
         return len(self.points_mm)
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was measured; `reason` says why."""
+        """Nothing was measured; `reasons` hold why."""
         return len(self.points_mm) == 0
 
+    @property
+    def reason(self) -> str:
+        """The reasons as a sentence for people; empty when there are points."""
+        return sentence_of(self.reasons)
 
-def empty_cloud(reason: str, figures: Figures | None = None) -> PointCloud:
-    """Return a cloud without points. The reason must not be empty."""
-    assert reason
+
+def empty_cloud(reasons: Sequence[Reason], figures: Figures | None = None) -> PointCloud:
+    """Return a cloud without points. There must be a reason."""
+    assert reasons
     return PointCloud(
         np.zeros((0, 3), np.float32), np.zeros(0, np.float32), np.zeros((0, 3), np.float32), np.zeros(0, np.float32),
-        np.zeros(0, np.uint8), reason=reason, figures=figures or Figures(),
+        np.zeros(0, np.uint8), reasons=tuple(reasons), figures=figures or Figures(),
     )  # fmt: skip

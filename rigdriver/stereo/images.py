@@ -13,10 +13,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.arrays import Pixels
 from rigdriver.images.pixel_formats import full_scale
 from rigdriver.images.raw_image import AnyImage, with_format
-from rigdriver.stereo.rectify import EDGE_PX, Image, PairGeometry
-from rigdriver.stereo.resample import NODE_PX, lit_spans, resample
+from rigdriver.stereo.geometry.rectify import EDGE_PX, PairGeometry
+from rigdriver.stereo.geometry.resample import NODE_PX, lit_spans, resample
+from rigdriver.stereo.reasons import Reason, ReasonKind
 
 Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
@@ -36,8 +38,8 @@ class RectifiedPair:
     right: Floats32
     dark: float
     """Value below which a pixel is background or shadow."""
-    problem: str = ""
-    """Why nothing can be measured; empty when it can."""
+    problem: Reason | None = None
+    """Why nothing can be measured; None when it can."""
 
 
 class PairImages:
@@ -64,22 +66,24 @@ class PairImages:
             low, high = _levels(small)
             if high - low < LEAST_CONTRAST:
                 return self._none(
-                    f"camera {camera.name}: blank image (values {low:.0f} to {high:.0f} of 255); check lamp, lens cap "
-                    "and exposure"
+                    Reason(ReasonKind.BLANK, f"camera {camera.name}", seen=high - low, expected=LEAST_CONTRAST)
                 )
-            if float(np.mean(small >= 250)) > MOST_SATURATED * max(float(np.mean(small > low + 4)), 1e-9):
-                return self._none(f"camera {camera.name}: saturated image; shorten the exposure or dim the projector")
+            saturated = float(np.mean(small >= 250)) / max(float(np.mean(small > low + 4)), 1e-9)
+            if saturated > MOST_SATURATED:
+                return self._none(Reason(
+                    ReasonKind.SATURATED, f"camera {camera.name}", seen=100 * saturated, expected=100 * MOST_SATURATED
+                ))  # fmt: skip
             dark = low + max(4.0, 0.03 * (high - low))
             lit_spans(small, SHRINK, self._pair.nodes[side], dark, self._spans[side])
             resample(turned, self._pair.nodes[side], self._spans[side], float(EDGE_PX), scale, self._out[side])
             darks.append(dark)
         return RectifiedPair(self._out[0], self._out[1], max(darks))
 
-    def _none(self, problem: str) -> RectifiedPair:
+    def _none(self, problem: Reason) -> RectifiedPair:
         return RectifiedPair(self._out[0], self._out[1], 0.0, problem)
 
 
-def _shrink(image: Image, scale: float) -> npt.NDArray[np.uint8]:
+def _shrink(image: Pixels, scale: float) -> npt.NDArray[np.uint8]:
     height, width = image.shape
     small = cv2.resize(image, (width // SHRINK, height // SHRINK), interpolation=cv2.INTER_AREA)
     return np.asarray(small if image.dtype == np.uint8 else cv2.convertScaleAbs(small, alpha=scale), np.uint8)

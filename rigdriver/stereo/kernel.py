@@ -1,9 +1,9 @@
 """The one place where stereo's loops are compiled.
 
-In: a function over numbers and arrays. Out: machine code that holds no GIL and is kept on disk beside its source.
-Sums may be reordered so that they use the machine's vector units, but NaN keeps its meaning. Code read from disk gives
-the same bits on the same machine with any number of threads; the process that compiled it may differ in the last digit
-(1e-4 mm at most was seen), and so may another machine.
+In: a function over numbers and arrays. Out: machine code that does not hold the GIL and is kept on disk beside its
+source. The compiler may reorder sums to use the machine's vector units, but NaN keeps its meaning. Code that is read
+from disk gives the same bits on the same machine with any number of threads. The process that compiled it, and another
+machine, may differ in the last digit (a difference of 1e-4 mm was the largest seen).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 from numba import njit
 
 FAST = frozenset({"nsz", "arcp", "contract", "reassoc"})
+"""LLVM's fast-math flags that are allowed. `nnan` and `ninf` are missing: NaN marks what was not measured."""
 F = TypeVar("F", bound=Callable[..., object])
 
 

@@ -1,8 +1,9 @@
 """Measuring on meshes: distances, along the surface too, areas, volumes, sections, deviations; each with uncertainty.
 
 In: `SurfaceMesh`es and points on them. Out: `Quantity`s and arrays, millimetres. The uncertainty is standard (one
-sigma) and has two parts: the points' own, and the scale of the calibration, which no averaging takes away.
-This file refuses to know how meshes were made, and command lines.
+sigma) and has two parts: the points' own, and the scale of the calibration, which averaging does not reduce. A scale
+error of s ppm counts once for a length, twice for an area and three times for a volume. Not here: how meshes are made
+(see mesh/surface_mesh.py).
 """
 
 from __future__ import annotations
@@ -17,15 +18,14 @@ import scipy.sparse.csgraph
 import trimesh
 from scipy.spatial import cKDTree
 
+from rigdriver.arrays import Array, Mask
 from rigdriver.errors import UsageError
-from rigdriver.stereo.mesh import SurfaceMesh
-
-Array = npt.NDArray[np.float64]
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 NEAR_MM = 20.0
-"""A place farther from the surface is a mistake, not a place on it."""
+"""Largest distance of a place from the surface it is meant to lie on."""
 CORRELATED_VERTICES = 9.0
-"""Neighbouring vertices share their windows' pixels: so many of them count as one independent point."""
+"""Number of neighbouring vertices that count as one independent point: they share their windows' pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ def distance_between(mesh: SurfaceMesh, a_mm: Array, b_mm: Array, scale_ppm: flo
     if length == 0.0:
         return Quantity(0.0, float(np.hypot(mesh.sigma_mm[i], mesh.sigma_mm[j])), "mm")
     along = between / length
+    # Only the part of each point's error that lies along the distance counts.
     parts = [float(mesh.sigma_mm[k] * abs(mesh.normals[k] @ along)) for k in (i, j)]
     return Quantity(length, math.hypot(*parts, 1e-6 * scale_ppm * length), "mm")
 
@@ -66,14 +67,14 @@ def _vertices_near(tree: cKDTree, a_mm: Array, b_mm: Array) -> tuple[int, int]:
         if not gap <= NEAR_MM:
             where = ",".join(f"{v:g}" for v in place)
             raise UsageError(
-                f"place {where}: the surface is {gap:.0f} mm away, expected at most {NEAR_MM:g}; coordinates are mm in "
-                "the calibration's world, as in the mesh file"
+                f"place {where}: the surface is {gap:.0f} mm away; expected at most {NEAR_MM:g} mm; give coordinates "
+                "in mm in the calibration's world, as they stand in the mesh file"
             )
     return int(found[0]), int(found[1])
 
 
 def on_surface(mesh: SurfaceMesh, tree: cKDTree, points_mm: Array) -> Array:
-    """Return the points (N, 3) moved along the nearest vertex's normal into its plane."""
+    """Return the points, (N, 3), moved along the normal of the nearest vertex into its plane."""
     _, near = tree.query(points_mm)
     normal = mesh.normals[near].astype(np.float64)
     off = np.einsum("ij,ij->i", points_mm - mesh.vertices_mm[near], normal)
@@ -85,7 +86,8 @@ def distance_along(
 ) -> tuple[Quantity, Array]:
     """Return the shortest way over the surface between two places, and the way itself, (N, 3) mm.
 
-    The way along edges is found first (Dijkstra), then pulled tight on the surface.
+    The shortest way along edges is found first (Dijkstra 1959), then pulled tight: each point is drawn to the middle of
+    its neighbours and moved back onto the surface.
 
     Raises:
         UsageError: the two places lie on parts of the mesh that do not touch, or nowhere near it.
@@ -95,6 +97,7 @@ def distance_along(
     path = _edge_path(mesh, start, end)
     ends = on_surface(mesh, tree, np.stack([a_mm, b_mm]).astype(np.float64))
     way = _resample(np.concatenate([ends[:1], mesh.vertices_mm[path], ends[1:]]), max(len(path) // 2, 16))
+    # Curve shortening on the surface; both ends are held.
     for _ in range(rounds):
         way[1:-1] = 0.5 * way[1:-1] + 0.25 * (way[:-2] + way[2:])
         way = on_surface(mesh, tree, way)
@@ -117,7 +120,10 @@ def _edge_path(mesh: SurfaceMesh, start: int, end: int) -> list[int]:
         graph.tocsr(), directed=False, indices=start, return_predecessors=True, min_only=False
     )
     if not np.isfinite(away[end]):
-        raise UsageError("no way over the surface between these points; they lie on separate parts of the mesh")
+        raise UsageError(
+            "no way over the surface between these points: they lie on separate parts of the mesh; give two points of "
+            "one part"
+        )
     path = [end]
     while path[-1] != start:
         path.append(int(before[path[-1]]))
@@ -130,7 +136,7 @@ def _resample(way: Array, count: int) -> Array:
     return np.stack([np.interp(wanted, at, way[:, k]) for k in range(3)], axis=1)
 
 
-def faces_within(mesh: SurfaceMesh, centre_mm: npt.ArrayLike, radius_mm: float) -> npt.NDArray[np.bool_]:
+def faces_within(mesh: SurfaceMesh, centre_mm: npt.ArrayLike, radius_mm: float) -> Mask:
     """Return which faces, (F,), have their middle in a ball.
 
     Raises:
@@ -139,17 +145,21 @@ def faces_within(mesh: SurfaceMesh, centre_mm: npt.ArrayLike, radius_mm: float) 
     middles = mesh.vertices_mm[mesh.faces].mean(axis=1)
     found = np.asarray(np.linalg.norm(middles - np.asarray(centre_mm, np.float64), axis=1) <= radius_mm)
     if not found.any():
-        raise UsageError(f"no surface within {radius_mm:g} mm of that place; coordinates are mm, as in the mesh file")
+        raise UsageError(
+            f"no surface within {radius_mm:g} mm of that place; expected some; give coordinates in mm, as they stand "
+            "in the mesh file"
+        )
     return found
 
 
-def area_of(mesh: SurfaceMesh, faces: npt.NDArray[np.bool_] | None = None, scale_ppm: float = 0.0) -> Quantity:
+def area_of(mesh: SurfaceMesh, faces: Mask | None = None, scale_ppm: float = 0.0) -> Quantity:
     """Return the area of the mesh, or of the faces that a mask, (F,), names."""
     chosen = mesh.faces if faces is None else mesh.faces[faces]
     corners = mesh.vertices_mm[chosen]
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     area = 0.5 * float(np.linalg.norm(cross, axis=1).sum())
-    # Roughness lengthens every triangle; its expected share is the variance of the slopes over two.
+    # Roughness lengthens every triangle: sqrt(1 + slope^2) is 1 + slope^2 / 2, and the slopes' variance is that of the
+    # points over their independent distance squared.
     size = np.sqrt(2 * area / max(len(chosen), 1))
     sigma = _typical_sigma(mesh)
     rough = area * 0.5 * (sigma / max(size * np.sqrt(CORRELATED_VERTICES), 1e-9)) ** 2
@@ -164,10 +174,13 @@ def volume_of(mesh: SurfaceMesh, scale_ppm: float = 0.0) -> Quantity:
     """
     body = trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False)
     if not body.is_watertight:
-        raise UsageError("the mesh is open and has no volume; close it for printing first")
+        raise UsageError(
+            "the mesh is open, so it has no volume; expected a closed one, such as a .stl of `rigdriver reconstruct`"
+        )
     measured = np.isfinite(mesh.sigma_mm)
     sigma = _typical_sigma(mesh)
     count = max(float(measured.sum()) / CORRELATED_VERTICES, 1.0)
+    # A shell of thickness sigma over the measured area, averaged over the independent points.
     noise = float(body.area) * float(measured.mean()) * sigma / np.sqrt(count)
     return Quantity(float(body.volume), float(np.hypot(noise, 3e-6 * scale_ppm * body.volume)), "mm^3")
 
@@ -187,14 +200,17 @@ def section_of(
         UsageError: the normal is no direction, or the plane misses the mesh.
     """
     if not float(np.linalg.norm(np.asarray(normal, np.float64))) > 1e-9:
-        raise UsageError("section: its normal is 0,0,0; expected a direction")
+        raise UsageError("section: its normal is 0,0,0; expected a direction, such as 0,1,0")
     body = trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False)
     found = trimesh.intersections.mesh_plane(body, np.asarray(normal, np.float64), np.asarray(point_mm, np.float64))  # type: ignore[no-untyped-call]
     pieces = np.asarray(found, np.float64).reshape(-1, 2, 3)
     if not len(pieces):
-        raise UsageError("section: the plane does not meet the mesh; coordinates are mm, as in the mesh file")
+        raise UsageError(
+            "section: the plane does not meet the mesh; expected a place on it; give coordinates in mm, as they stand "
+            "in the mesh file"
+        )
     length = float(np.linalg.norm(pieces[:, 1] - pieces[:, 0], axis=1).sum())
-    # Both ends of the cut move along the surface; what lies between only shifts it.
+    # Both ends of the cut move along the surface; noise between them only shifts the cut.
     sigma = math.hypot(_typical_sigma(mesh) * math.sqrt(2.0), 1e-6 * scale_ppm * length)
     return Quantity(length, sigma, "mm"), pieces
 
@@ -202,7 +218,7 @@ def section_of(
 def deviations(mesh: SurfaceMesh, other: SurfaceMesh, reach_mm: float = 5.0) -> tuple[Array, Array]:
     """Return the signed distance of each vertex to another mesh, (V,) mm, and its standard uncertainty, (V,).
 
-    Above 0 where this mesh lies outside the other one; NaN where the other ends or is farther than `reach_mm`.
+    It is above 0 where this mesh lies outside the other, and NaN where the other ends or is farther than `reach_mm`.
     """
     tree = cKDTree(other.vertices_mm)
     gap, near = tree.query(mesh.vertices_mm, distance_upper_bound=reach_mm)
@@ -211,6 +227,7 @@ def deviations(mesh: SurfaceMesh, other: SurfaceMesh, reach_mm: float = 5.0) -> 
     there = np.flatnonzero(np.isfinite(gap))
     if not len(there):
         return found, sigma
+    # Candidates are the triangles about the nearest vertex; the closest of them counts.
     vertex, face = _pairs_of(other, near[there])
     triangles = other.vertices_mm[other.faces[face]]
     points = mesh.vertices_mm[there[vertex]]
@@ -230,7 +247,8 @@ def deviations(mesh: SurfaceMesh, other: SurfaceMesh, reach_mm: float = 5.0) -> 
 
 
 def _pairs_of(mesh: SurfaceMesh, near: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """For each wanted vertex all its faces, as two equally long lists: number of the wish, number of the face."""
+    """Return all faces of each wanted vertex, as two equally long lists: place in `near`, number of the face."""
+    # Corners sorted by vertex: the faces of one vertex stand side by side.
     order = np.argsort(mesh.faces.ravel(), kind="stable")
     owner = mesh.faces.ravel()[order]
     first, last = np.searchsorted(owner, near, "left"), np.searchsorted(owner, near, "right")

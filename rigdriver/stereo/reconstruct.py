@@ -1,8 +1,8 @@
 """The built-in reconstructor: six images in, one measured surface out.
 
-In: images by camera name, or a frame set, and a calibration. Out: a `PointCloud`; an empty one with its reason when
-the images cannot be what they should be. Both pods run at once on threads of their own.
-This file refuses to know rigs and files; it composes the steps and judges their residuals.
+In: images by camera name, or a frame set, and a calibration. Out: a `PointCloud`; an empty one with its reasons when
+the images cannot be what they should be. Both pods run at once on threads of their own. This file composes the steps.
+Not here: which residuals are too large (see trust.py), rigs (see rig.py) and files (see results.py).
 """
 
 from __future__ import annotations
@@ -15,79 +15,59 @@ from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Bytes, Floats32, Ints64, Pixels, make_read_only
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
 from rigdriver.images.raw_image import AnyImage, pixels_of
+from rigdriver.stereo.cells import CELL_PX
 from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
-from rigdriver.stereo.dense import fill_points, plan_points
-from rigdriver.stereo.fuse import fuse
+from rigdriver.stereo.geometry.pair_numbers import numbers_of, pose_of
+from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
+from rigdriver.stereo.geometry.surface import Surface, find_patches, flat_surface, make_surface
 from rigdriver.stereo.images import PairImages
-from rigdriver.stereo.match import Matcher, MatchSettings
-from rigdriver.stereo.rectify import Image, PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
-from rigdriver.stereo.rows import row_residual
-from rigdriver.stereo.screen import ScreenSettings, screen
-from rigdriver.stereo.surface import Surface, find_patches, flat_surface, make_surface, numbers_of
+from rigdriver.stereo.match.cell_matcher import CellMatcher, MatchSettings
+from rigdriver.stereo.match.rows import row_residual
+from rigdriver.stereo.match.screen import ScreenSettings, screen
+from rigdriver.stereo.mesh.dense import fill_points, plan_points
+from rigdriver.stereo.mesh.fuse import fuse
+from rigdriver.stereo.reasons import Reason, ReasonKind
+from rigdriver.stereo.trust import TrustSettings, judge_pod, judge_seam, warn_of_rows, warn_of_seam
 
-Floats32 = npt.NDArray[np.float32]
-Bytes = npt.NDArray[np.uint8]
 Images = Mapping[str, AnyImage]
 
 
 class Reconstructor(Protocol):
-    """What makes a surface of the images of one pulse. Entry points of group `rigdriver.reconstructors` build one."""
+    """Maker of a surface from the images of one pulse. Entry points of group `rigdriver.reconstructors` build one."""
 
     def reconstruct(self, images: FrameSet | Images) -> PointCloud:
-        """Return the surface; an empty cloud says why."""
+        """Return the surface; an empty cloud holds the reasons."""
         ...
 
     def close(self) -> None:
-        """Give back threads; harmless when done twice."""
+        """End the threads; closing twice is harmless."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class TrustSettings:
-    """Residuals beyond which a result is refused: better none than a plausible wrong one."""
-
-    kept_share: float = 0.35
-    """Of the lit cells, that must be measured."""
-    row_residual_px: float = 0.35
-    row_spread_px: float = 0.30
-    step_px: float = 0.35
-    """Between the pods, as a disparity; at 2048 x 1536 some 0.15 mm."""
-    spread_px: float = 0.30
-    """Of that step over the overlap."""
-    sigma_px: float = 0.05
-    """Median predicted uncertainty, as a disparity. Speckle gives 0.02 to 0.03; bare skin in white light, 0.07."""
-    warn_row_px: float = 0.10
-    warn_step_px: float = 0.10
-    least_cells: int = 400
-    """Of one pod."""
-    least_met_cells: int = 200
-    """That both pods must see before their distance is judged."""
 
 
 @dataclass(frozen=True, slots=True)
 class StereoSettings:
-    """Everything that can be tuned."""
+    """All settings of a reconstruction."""
 
     match: MatchSettings = field(default_factory=MatchSettings)
     screen: ScreenSettings = field(default_factory=ScreenSettings)
     trust: TrustSettings = field(default_factory=TrustSettings)
     point_mm: float = 0.31
-    """Largest step between points on the surface; with shifted rows each place is within 0.625 of it."""
+    """Largest step between points on the surface; with shifted rows a point lies within 0.625 of it from each place."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PodResult:
-    """One pod before fusion."""
+    """Result of one pod before fusion."""
 
     figures: PodFigures
     surface: Surface | None
-    problem: str
+    problem: Reason | None
     times_ms: Mapping[str, float]
 
 
@@ -105,7 +85,7 @@ class CellReconstructor:
             make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()
         )
         self._images = [PairImages(pair) for pair in self.pairs]
-        self._matchers = [Matcher(pair.size_px, self._settings.match) for pair in self.pairs]
+        self._matchers = [CellMatcher(pair.size_px, self._settings.match) for pair in self.pairs]
         self._pool = ThreadPoolExecutor(len(self.pairs), thread_name_prefix="stereo")
 
     def __enter__(self) -> Self:
@@ -121,15 +101,15 @@ class CellReconstructor:
         self._pool.shutdown(wait=True)
 
     def warm_up(self) -> None:
-        """Load all compiled loops, or compile them, so that the first frame set takes as long as the others."""
+        """Load all compiled loops, or compile them, so that the first frame set takes no longer than the others."""
         noise = np.random.default_rng(1)
-        images: dict[str, Image] = {}
+        images: dict[str, Pixels] = {}
         for camera in (camera for pair in self.pairs for camera in (pair.left, pair.right)):
             pixels = noise.integers(0, 255, camera.size_px[::-1], np.uint8)
-            pixels.flags.writeable = False  # as a frame's: to the compiler that is another type
+            make_read_only(pixels)  # as a frame's pixels are: to the compiler that is another type
             images[camera.name] = pixels
         self.reconstruct(images)
-        # Noise comes as far as the matching; a plane in the middle of the volume does the rest.
+        # Noise gets as far as the matching; a plane in the middle of the volume runs the rest.
         planes = [flat_surface(pair) for pair in self.pairs]
         if len(planes) == 2:
             fuse(planes[0], planes[1], self._pool)
@@ -152,9 +132,10 @@ class CellReconstructor:
         missing, found = _pixels(images, self.pairs)
         arrays = {name: pixels_of(image) for name, image in found.items()}
         self.calibration.check_sizes({name: (p.shape[1], p.shape[0]) for name, p in arrays.items()})
+        # A pod needs both images; the other pod goes on without it.
         usable = [n for n, pair in enumerate(self.pairs) if not {pair.left.name, pair.right.name} & set(missing)]
         if not usable:
-            return empty_cloud("no pod has both of its images: " + "; ".join(missing.values())), ()
+            return empty_cloud((Reason(ReasonKind.NO_PAIR), *missing.values())), ()
         jobs = [
             self._pool.submit(self._run_pod, n, found[self.pairs[n].left.name], found[self.pairs[n].right.name])
             for n in usable
@@ -175,14 +156,15 @@ class CellReconstructor:
         surface = make_surface(pair, matches.field, matches.quality, keep)
         row, spread = row_residual(rectified.left, rectified.right, matches.field, matches.quality, keep)
         marks.append(time.perf_counter())
-        lit = int(np.count_nonzero(rectified.left[1::4, 1::4] > rectified.dark))
+        # One pixel stands for its cell.
+        lit = int(np.count_nonzero(rectified.left[1::CELL_PX, 1::CELL_PX] > rectified.dark))
         figures = _figures(surface, lit, row, spread)
         names = ("rectify", "match", "screen")
         times = {name: 1e3 * (b - a) for name, a, b in zip(names, marks[:-1], marks[1:], strict=True)}
-        return PodResult(figures, surface, _judge(figures, pair, trust), MappingProxyType(times))
+        return PodResult(figures, surface, judge_pod(figures, pair, trust), MappingProxyType(times))
 
     def _join(
-        self, results: list[PodResult], gaps: tuple[str, ...], begin: float
+        self, results: list[PodResult], gaps: tuple[Reason, ...], begin: float
     ) -> tuple[PointCloud, tuple[Surface, ...]]:
         trust = self._settings.trust
         times = {f"{r.figures.pod}.{name}": value for r in results for name, value in r.times_ms.items()}
@@ -190,36 +172,34 @@ class CellReconstructor:
         good = [r.surface for r in results if r.surface is not None and not r.problem]
         warnings = [*gaps, *(r.problem for r in results if r.problem)]
         if not good:
-            return empty_cloud("; ".join(warnings), Figures(pods=figures, warnings=tuple(warnings))), ()
-        warnings += [
-            f"pod {f.pod}: rows differ by {f.row_residual_px:+.2f} px; check the calibration"
-            for f in figures
-            if abs(f.row_residual_px) > trust.warn_row_px
-        ]
+            return empty_cloud(warnings, Figures(pods=figures, warnings=tuple(warnings))), ()
+        # Warnings of all pods, those that were refused included: their figures say which camera to look at.
+        pairs = {pair.pod: pair for pair in self.pairs}
+        warnings += [warning for f in figures if (warning := warn_of_rows(f, pairs[f.pod], trust))]
         mark = time.perf_counter()
-        pixel_um = good[0].pair.depth_um_a_px
+        pixel_um = good[0].pair.depth_um_per_px
         step = spread = float("nan")
         share = 0.0
         if len(good) == 2:
             first, second, seam = fuse(good[0], good[1], self._pool)
             step, spread, good = 1e3 * seam.step_mm, 1e3 * seam.spread_mm, [first, second]
             share = seam.overlap_cells / max(seam.total_cells, 1)
-            problem = _judge_seam(step, spread, seam.met_cells, trust, pixel_um)
-            if problem:
-                told = Figures(figures, step, spread, share, MappingProxyType(times), tuple(warnings))
-                return empty_cloud(problem, told), ()
-            if abs(step) > trust.warn_step_px * pixel_um:
-                warnings.append(f"the pods' surfaces lie {step:+.0f} um apart; check the calibration")
+            if problem := judge_seam(step, spread, seam.met_cells, trust, pixel_um):
+                judged = Figures(figures, step, spread, share, MappingProxyType(times), tuple(warnings))
+                return empty_cloud((problem,), judged), ()
+            if warning := warn_of_seam(step, trust, pixel_um):
+                warnings.append(warning)
         fused = time.perf_counter()
         cloud = self._dense(good)
         done = time.perf_counter()
         times |= {"fuse": 1e3 * (fused - mark), "points": 1e3 * (done - fused), "total": 1e3 * (done - begin)}
-        told = Figures(figures, step, spread, share, MappingProxyType(times), tuple(warnings))
+        judged = Figures(figures, step, spread, share, MappingProxyType(times), tuple(warnings))
         points, sigma, normals, quality, pod = cloud
         names = tuple(s.pair.pod for s in good)
-        return PointCloud(points, sigma, normals, quality, pod, names, figures=told), tuple(good)
+        return PointCloud(points, sigma, normals, quality, pod, names, figures=judged), tuple(good)
 
     def _dense(self, surfaces: list[Surface]) -> tuple[Floats32, Floats32, Floats32, Floats32, Bytes]:
+        # Count first, then fill: each pod writes into its own part of arrays that are made once.
         laid = list(self._pool.map(self._lay_out, surfaces))
         counts = [patches.count for patches in laid]
         total = sum(counts)
@@ -232,7 +212,7 @@ class CellReconstructor:
             start += count
             jobs.append(self._pool.submit(
                 fill_points, surface.field, p.has, surface.sigma_mm, surface.correlation, numbers_of(surface.pair),
-                surface.pair.R_pair_world, surface.pair.centre_mm, p.across, p.down, p.first,
+                pose_of(surface.pair), p.across, p.down, p.first,
                 points[part], normals[part], sigma[part], quality[part],
             ))  # fmt: skip
         for job in jobs:
@@ -255,7 +235,7 @@ class _Patches:
     has: Bytes
     across: Bytes
     down: Bytes
-    first: npt.NDArray[np.int64]
+    first: Ints64
     count: int = 0
 
 
@@ -265,9 +245,11 @@ def reconstruct(images: FrameSet | Images, calibration: RigCalibration) -> Point
         return made.reconstruct(images)
 
 
-def _pixels(images: FrameSet | Images, pairs: tuple[PairGeometry, ...]) -> tuple[dict[str, str], dict[str, AnyImage]]:
-    """Split into what is missing, with the reason, and what is there."""
-    missing: dict[str, str] = {}
+def _pixels(
+    images: FrameSet | Images, pairs: tuple[PairGeometry, ...]
+) -> tuple[dict[str, Reason], dict[str, AnyImage]]:
+    """Split the cameras into those without an image, with the reason, and those with one."""
+    missing: dict[str, Reason] = {}
     found: dict[str, AnyImage] = {}
     for name in (camera.name for pair in pairs for camera in (pair.left, pair.right)):
         if isinstance(images, FrameSet):
@@ -275,11 +257,12 @@ def _pixels(images: FrameSet | Images, pairs: tuple[PairGeometry, ...]) -> tuple
                 found[name] = images.frames[name]
             else:
                 gap = images.gaps.get(name)
-                missing[name] = str(gap) if gap else f"camera {name}: no frame in the frame set"
+                kind = ReasonKind.GAP if gap else ReasonKind.NO_FRAME
+                missing[name] = Reason(kind, f"camera {name}", gap=gap)
         elif name in images:
             found[name] = images[name]
         else:
-            missing[name] = f"camera {name}: no image"
+            missing[name] = Reason(ReasonKind.NO_IMAGE, f"camera {name}")
     for name, image in found.items():
         pixels = pixels_of(image)
         if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
@@ -296,44 +279,10 @@ def _no_figures(pod: str) -> PodFigures:
 
 
 def _figures(surface: Surface, lit: int, row: float, spread: float) -> PodFigures:
+    # A quarter of the cells is enough for a median.
     kept = surface.keep > 0
     count = int(np.count_nonzero(kept))
     sample = kept[::2, ::2]
     correlation = float(np.median(surface.correlation[::2, ::2][sample])) if sample.any() else float("nan")
     sigma = 1e3 * float(np.median(surface.sigma_mm[::2, ::2][sample])) if sample.any() else float("nan")
     return PodFigures(surface.pair.pod, lit, count, correlation, row, spread, sigma)
-
-
-def _judge(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> str:
-    """Say why a pod's result cannot be true; empty when it may be."""
-    names = f"{pair.left.name} and {pair.right.name}"
-    if f.kept_cells < trust.least_cells or f.kept_share < trust.kept_share:
-        return (
-            f"pod {f.pod}: {100 * f.kept_share:.0f} % of the lit surface matches between {names}; expected at least "
-            f"{100 * trust.kept_share:.0f} %; check that the images are of one moment, belong to these cameras, show "
-            "speckle, and that the calibration is of this rig"
-        )
-    if not f.sigma_um <= trust.sigma_px * pair.depth_um_a_px:
-        return (
-            f"pod {f.pod}: images of {names} hold too little detail: their disparity is uncertain by "
-            f"{f.sigma_um / pair.depth_um_a_px:.3f} px (median); expected at most {trust.sigma_px:.2f} px; check that "
-            "the speckle projector is lit, the lenses are in focus, and the exposure is long enough"
-        )
-    if not abs(f.row_residual_px) <= trust.row_residual_px or not f.row_spread_px <= trust.row_spread_px:
-        return (
-            f"pod {f.pod}: rows of {names} differ by {f.row_residual_px:+.2f} px (spread {f.row_spread_px:.2f} px); "
-            f"expected within {trust.row_residual_px:.2f} px; a camera was moved, or the calibration is another's"
-        )
-    return ""
-
-
-def _judge_seam(step_um: float, spread_um: float, met: int, trust: TrustSettings, pixel_um: float) -> str:
-    if met < trust.least_met_cells:
-        return ""
-    if abs(step_um) > trust.step_px * pixel_um or spread_um > trust.spread_px * pixel_um:
-        return (
-            f"the pods' surfaces lie {step_um:+.0f} um apart (spread {spread_um:.0f} um); expected within "
-            f"{trust.step_px * pixel_um:.0f} um (spread {trust.spread_px * pixel_um:.0f} um); the images are of "
-            "different moments, or the calibration is not true any more"
-        )
-    return ""

@@ -3,8 +3,7 @@
 In: a name and a calibration. Out: a `Reconstructor`. Others register under the entry point group
 `rigdriver.reconstructors`: a callable that takes a `RigCalibration`. What it builds must have `reconstruct` and
 `close`; with `reconstruct_surfaces` it gives meshes and pictures, too, and with `warm_up` it loads what it needs before
-there is light.
-Not here: how any of them works.
+there is light. Not here: how any of them works (the built-in one is in reconstruct.py).
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.stereo.cloud import PointCloud
+from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.reconstruct import CellReconstructor, Images, Reconstructor, StereoSettings
-from rigdriver.stereo.surface import Surface
 
 GROUP = "rigdriver.reconstructors"
 BUILT_IN = "cells"

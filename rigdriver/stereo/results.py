@@ -1,20 +1,21 @@
-"""What a reconstruction leaves in a folder: clouds, meshes, point tracks, pictures and figures.json.
+"""Files of a reconstruction: clouds, meshes, point tracks, pictures and figures.json in one folder.
 
 In: clouds, surfaces and colour images, one frame set after the other. Out: DIR/<index>.ply (points with sigma),
 meshes and DIR/<index>-tracks.ply where asked, DIR/pictures/<index>-*.png and one figures.json with points, residuals
-and times of every frame set and their medians. This file refuses to know where the images came from.
+and times of every frame set and their medians. Not here: where the images came from, and single file formats (see
+mesh/files.py).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -23,19 +24,55 @@ import numpy.typing as npt
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
 from rigdriver.images.raw_image import AnyImage
-from rigdriver.stereo.cloud import PointCloud
-from rigdriver.stereo.files import MESH_SUFFIXES, write_cloud, write_mesh
+from rigdriver.stereo.cloud import Figures, PointCloud
+from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.measure import deviations
-from rigdriver.stereo.mesh import SurfaceMesh, make_mesh
-from rigdriver.stereo.pictures import draw_map, draw_shaded, up_of
-from rigdriver.stereo.sequence import PointSequence, write_tracks
-from rigdriver.stereo.solid import close_for_printing
-from rigdriver.stereo.surface import Surface
+from rigdriver.stereo.mesh.files import MESH_SUFFIXES, write_cloud, write_mesh
+from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, up_of
+from rigdriver.stereo.mesh.sequence import PointSequence, write_tracks
+from rigdriver.stereo.mesh.solid import close_for_printing
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
+from rigdriver.stereo.reasons import sentence_of
 
 CLOUDS_WAITING = 16
-"""Clouds that may wait for the disk; then measuring waits, too."""
+"""Largest number of clouds that wait for the disk; beyond it, measuring waits, too."""
 _WRITE_S = 60.0
-_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackFigures:
+    """How many points of the first frame set are still followed, and how far they moved."""
+
+    points: int
+    kept: int
+    moved_mm_median: float | None
+    """None when none is followed any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSetRow:
+    """What figures.json holds of one frame set."""
+
+    index: str
+    points: int
+    reason: str
+    """Why there are no points, as a sentence; empty when there are some."""
+    figures: Figures
+    tracks: TrackFigures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What figures.json holds of the whole sequence. Medians are None when nothing was reconstructed."""
+
+    frame_sets: int
+    reconstructed: int
+    dropped_frame_sets: int
+    points_median: float | None
+    time_ms_median: float | None
+    time_ms_95: float | None
+    warnings: Mapping[str, int]
+    """How often each warning came; the sentence is that of its first time."""
 
 
 class Results:
@@ -53,15 +90,16 @@ class Results:
         self._suffixes = tuple("." + name.lower().lstrip(".") for name in meshes)
         unknown = [suffix for suffix in self._suffixes if suffix not in MESH_SUFFIXES]
         if unknown:
-            raise UsageError(f"mesh format {unknown[0]}: known are {', '.join(s.lstrip('.') for s in MESH_SUFFIXES)}")
+            names = ", ".join(suffix.lstrip(".") for suffix in MESH_SUFFIXES)
+            raise UsageError(f"mesh format {unknown[0].lstrip('.')}: unknown; expected one of {names}")
         self._folder, self._calibration, self._has_pictures = folder, calibration, has_pictures
         self._has_tracks = has_tracks
         self._sequence: PointSequence | None = None
-        self._rows: list[dict[str, object]] = []
-        self._warnings: dict[str, tuple[str, int]] = {}
+        self._rows: list[FrameSetRow] = []
+        self._warnings: dict[tuple[object, ...], tuple[str, int]] = {}
         self._first: SurfaceMesh | None = None
         self._up = up_of(calibration)
-        # A disk that flushes for half a second must not cost frame sets of a live rig.
+        # A disk that flushes for half a second must not make a live rig lose frame sets.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="cloud-writer")
         self._writing: deque[Future[None]] = deque()
 
@@ -86,12 +124,8 @@ class Results:
             OSError: this or an earlier cloud could not be written.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        row: dict[str, object] = {"index": index, "points": len(cloud), "reason": cloud.reason or None}
-        self._rows.append({**row, **cloud.figures.to_json()})
-        # An empty cloud's reason says what its warnings say.
-        for text in dict.fromkeys([cloud.reason] if cloud.reason else cloud.figures.warnings):
-            first, count = self._warnings.get(_NUMBER.sub("#", text), (text, 0))
-            self._warnings[_NUMBER.sub("#", text)] = (first, count + 1)
+        self._rows.append(FrameSetRow(index, len(cloud), cloud.reason, cloud.figures))
+        self._count_warnings(cloud)
         if cloud.is_empty:
             return
         self._settle(CLOUDS_WAITING - 1)
@@ -107,11 +141,21 @@ class Results:
         if self._has_pictures:
             self._draw(index, mesh)
 
+    def _count_warnings(self, cloud: PointCloud) -> None:
+        """Count the reasons of an empty cloud as one, and each warning of another; they differ in figures only."""
+        groups = [cloud.reasons] if cloud.reasons else [(warning,) for warning in cloud.figures.warnings]
+        for key, group in {tuple(reason.key for reason in group): group for group in groups}.items():
+            first, count = self._warnings.get(key, (sentence_of(group), 0))
+            self._warnings[key] = (first, count + 1)
+
     def _settle(self, most: int) -> None:
         """Wait until at most so many clouds are being written; raise what a finished one raised."""
         while self._writing and (len(self._writing) > most or self._writing[0].done()):
             if not wait([self._writing[0]], timeout=_WRITE_S).done:
-                raise TimeoutError(f"{self._folder}: the disk has taken no cloud for {_WRITE_S:.0f} s")
+                raise TimeoutError(
+                    f"{self._folder}: no cloud was written for {_WRITE_S:.0f} s; expected one within that time; check "
+                    "the disk"
+                )
             self._writing.popleft().result()
 
     def close(self) -> None:
@@ -127,10 +171,8 @@ class Results:
         write_tracks(tracked, self._folder / f"{index}-tracks.ply")
         far = np.linalg.norm(tracked.moved_mm, axis=1)
         known = np.isfinite(far)
-        self._rows[-1]["tracks"] = {
-            "points": len(far), "kept": int(known.sum()),
-            "moved_mm_median": float(np.median(far[known])) if known.any() else None,
-        }  # fmt: skip
+        median = float(np.median(far[known])) if known.any() else None
+        self._rows[-1] = replace(self._rows[-1], tracks=TrackFigures(len(far), int(known.sum()), median))
 
     def _draw(self, index: str, mesh: SurfaceMesh) -> None:
         sigma_um = 1e3 * mesh.sigma_mm
@@ -156,23 +198,49 @@ class Results:
             raise UsageError(f"{path}: cannot be written; make room or name another folder")
 
     def keep(self, dropped: int = 0) -> None:
-        """Write figures.json when there is anything to tell; for a reconstruction that is cut short."""
+        """Write figures.json when there is a frame set to report; for a reconstruction that is cut short."""
         if self._rows:
             self.finish(dropped)
 
-    def finish(self, dropped: int = 0) -> dict[str, object]:
+    def finish(self, dropped: int = 0) -> Summary:
         """Write figures.json, after the last cloud, and return the summary that stands in it."""
         self._settle(0)
-        done = [row for row in self._rows if row["points"]]
-        totals = [float(row["times_ms"]["total"]) for row in done if "total" in row["times_ms"]]  # type: ignore[index,operator]
-        summary: dict[str, object] = {
-            "frame_sets": len(self._rows), "reconstructed": len(done), "dropped_frame_sets": dropped,
-            "points_median": float(np.median([float(str(row["points"])) for row in done])) if done else None,
-            "time_ms_median": float(np.median(totals)) if totals else None,
-            "time_ms_95": float(np.percentile(totals, 95)) if totals else None,
-            "warnings": dict(self._warnings.values()),
-        }  # fmt: skip
+        done = [row for row in self._rows if row.points]
+        totals = [row.figures.times_ms["total"] for row in done if "total" in row.figures.times_ms]
+        summary = Summary(
+            frame_sets=len(self._rows),
+            reconstructed=len(done),
+            dropped_frame_sets=dropped,
+            points_median=float(np.median([row.points for row in done])) if done else None,
+            time_ms_median=float(np.median(totals)) if totals else None,
+            time_ms_95=float(np.percentile(totals, 95)) if totals else None,
+            warnings=dict(self._warnings.values()),
+        )
         self._folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"summary": summary, "frame_sets": self._rows}, indent=1)
+        text = json.dumps({"summary": asdict(summary), "frame_sets": [_row_json(row) for row in self._rows]}, indent=1)
         (self._folder / "figures.json").write_text(text + "\n", encoding="utf-8")
         return summary
+
+
+def _row_json(row: FrameSetRow) -> dict[str, Any]:
+    """Return plain values for JSON, which knows no NaN."""
+    f = row.figures
+    told = {
+        "index": row.index, "points": row.points, "reason": row.reason or None,
+        "pods": {
+            p.pod: {
+                "lit_cells": p.lit_cells, "kept_cells": p.kept_cells, "kept_share": round(p.kept_share, 4),
+                "correlation": _finite(p.correlation), "row_residual_px": _finite(p.row_residual_px),
+                "row_spread_px": _finite(p.row_spread_px), "sigma_um": _finite(p.sigma_um),
+            }
+            for p in f.pods
+        },
+        "step_um": _finite(f.step_um), "spread_um": _finite(f.spread_um), "overlap_share": round(f.overlap_share, 4),
+        "times_ms": {name: round(value, 2) for name, value in f.times_ms.items()},
+        "warnings": [str(warning) for warning in f.warnings],
+    }  # fmt: skip
+    return told | ({"tracks": asdict(row.tracks)} if row.tracks else {})
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 5) if np.isfinite(value) else None

@@ -1,9 +1,8 @@
-"""What speckle matches say about the calibration: the evidence that tells when a camera has been bumped.
+"""Speckle matches as evidence on the calibration: they show when a camera has been bumped.
 
 In: the images of one pulse. Out: observations for `HealthMonitor.look`: for each pod, image points of the same speckle
-in both cameras, one a block of cells (a turn across the baseline shifts rows); between two pods, places of one surface
-that both measured (a turn along the baseline shifts depth). This file refuses to judge
-(calibration/health/monitor.py does).
+in both cameras, one per block of cells (a turn across the baseline shifts rows); between two pods, places of one
+surface that both measured (a turn along the baseline shifts depth). Not here: the judgement (see calibration/).
 """
 
 from __future__ import annotations
@@ -13,41 +12,39 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Bytes, Floats32
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.health.evidence import Observation, PairMatches, SurfaceSteps
 from rigdriver.calibration.project import distort, to_pixels
 from rigdriver.frames import FrameSet
 from rigdriver.images.raw_image import AnyImage
 from rigdriver.stereo.cells import CELL_PX, MIDDLE_PX
+from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
 from rigdriver.stereo.images import PairImages
-from rigdriver.stereo.match import Matcher
+from rigdriver.stereo.match.cell_matcher import CellMatcher
+from rigdriver.stereo.match.rows import BLOCK_CELLS, block_shifts
+from rigdriver.stereo.match.screen import screen
 from rigdriver.stereo.reconstruct import StereoSettings
-from rigdriver.stereo.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
-from rigdriver.stereo.rows import BLOCK_CELLS, block_shifts
-from rigdriver.stereo.screen import screen
-
-Array = npt.NDArray[np.float64]
 
 STRIDE_CELLS = 5
-"""Neighbouring cells share pixels and errors; so far apart they are looked at for steps."""
+"""Distance of the cells that are compared between pods: neighbouring ones share pixels and errors."""
 LARGEST_STEP_MM = 3.0
-"""Farther apart, two pods did not measure one surface."""
+"""Largest distance of two measurements of one surface by two pods."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """One pod's planes."""
+    """Planes of one pod."""
 
     pair: PairGeometry
-    field: npt.NDArray[np.float32]
-    keep: npt.NDArray[np.uint8]
-    shifts: npt.NDArray[np.float32]
+    field: Floats32
+    keep: Bytes
+    shifts: Floats32
 
 
 class SpeckleWitness:
-    """Matches the pods' images for evidence. Keep one for a sequence; give it to one thread."""
+    """Matches the pods' images for evidence. Keep one for a sequence; use it on one thread."""
 
     def __init__(
         self, calibration: RigCalibration, volume: WorkingVolume | None = None, settings: StereoSettings | None = None
@@ -56,10 +53,10 @@ class SpeckleWitness:
         self._settings = settings or StereoSettings()
         chosen = volume or default_volume(calibration)
         pairs = [make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()]
-        self._tools = [(pair, PairImages(pair), Matcher(pair.size_px, self._settings.match)) for pair in pairs]
+        self._tools = [(pair, PairImages(pair), CellMatcher(pair.size_px, self._settings.match)) for pair in pairs]
 
     def observe(self, frame_set: FrameSet) -> list[Observation]:
-        """Return what one frame set says; nothing of pods whose images are missing or blank."""
+        """Return the observations of one frame set; none of pods whose images are missing or blank."""
         return self.observe_images(frame_set.frames)
 
     def observe_images(self, images: Mapping[str, AnyImage]) -> list[Observation]:
@@ -84,12 +81,13 @@ class SpeckleWitness:
 
 
 def _row_matches(seen: _Seen) -> PairMatches:
-    """One match a block: its kept cell that is nearest to the middle, with the block's row shift."""
+    """Return one match per block: its kept cell that is nearest to the middle, with the block's row shift."""
     x, y, shift = [], [], []
     for bj, bi in np.argwhere(np.isfinite(seen.shifts)):
         rows, columns = np.nonzero(
             seen.keep[bj * BLOCK_CELLS : (bj + 1) * BLOCK_CELLS, bi * BLOCK_CELLS : (bi + 1) * BLOCK_CELLS]
         )
+        # The cell nearest to the middle of the block's kept cells, which the shift was measured over.
         best = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
         x.append((bi * BLOCK_CELLS + columns[best]) * CELL_PX + MIDDLE_PX)
         y.append((bj * BLOCK_CELLS + rows[best]) * CELL_PX + MIDDLE_PX)
@@ -101,16 +99,18 @@ def _row_matches(seen: _Seen) -> PairMatches:
 
 
 def _steps(a: _Seen, b: _Seen) -> SurfaceSteps:
-    """Places of pod a's surface that pod b measured too."""
+    """Return places of pod a's surface that pod b measured, too."""
     cells = np.argwhere(a.keep[::STRIDE_CELLS, ::STRIDE_CELLS]) * STRIDE_CELLS
     at_a: Array = cells[:, ::-1].astype(np.float64) * CELL_PX + MIDDLE_PX
     points, normals = _points(a, at_a), _normals(a, at_a)
+    # Places of a's points as pixels of b, and which cell of b holds each.
     local = (points - b.pair.centre_mm) @ b.pair.R_pair_world.T
     at_b = b.pair.focal_px * local[:, :2] / local[:, 2:] + [b.pair.left_cx_px, b.pair.cy_px]
     cell = np.floor(at_b / CELL_PX).astype(np.int64)
     inside = (cell >= 0).all(axis=1) & (cell[:, 0] < b.keep.shape[1]) & (cell[:, 1] < b.keep.shape[0])
     inside[inside] = b.keep[cell[inside, 1], cell[inside, 0]].astype(bool)
     at_a, at_b, points, normals = at_a[inside], at_b[inside], points[inside], normals[inside]
+    # Behind a rim b sees another surface: only places where the two agree roughly are one surface.
     near = np.linalg.norm(_points(b, at_b) - points, axis=1) < LARGEST_STEP_MM
     at_a, at_b, normals = at_a[near], at_b[near], normals[near]
     return SurfaceSteps(
@@ -120,7 +120,8 @@ def _steps(a: _Seen, b: _Seen) -> SurfaceSteps:
 
 
 def _disparity(seen: _Seen, left_px: Array) -> Array:
-    """(N,) disparity of a cell's plane at rectified places of the left image."""
+    """Return the disparity, (N,), of a cell's plane at rectified places of the left image: d + a u + b v."""
+    # Nearest cell, then its plane: no blending, so that errors of two cells do not mix.
     i, j = np.floor(left_px / CELL_PX).astype(np.int64).T
     plane = seen.field[:, j, i].astype(np.float64)
     away = left_px - (np.column_stack([i, j]) * CELL_PX + MIDDLE_PX)
@@ -128,7 +129,7 @@ def _disparity(seen: _Seen, left_px: Array) -> Array:
 
 
 def _points(seen: _Seen, left_px: Array, d: Array | None = None) -> Array:
-    """(N, 3) world points, mm."""
+    """Return world points, (N, 3) mm: z = b f / D along the pixel's ray."""
     pair = seen.pair
     disparity = (_disparity(seen, left_px) if d is None else d) + pair.depth_offset_px
     z = pair.baseline_mm * pair.focal_px / disparity
@@ -137,7 +138,7 @@ def _points(seen: _Seen, left_px: Array, d: Array | None = None) -> Array:
 
 
 def _normals(seen: _Seen, left_px: Array) -> Array:
-    """(N, 3) unit normals of the cells' planes in the world."""
+    """Return unit normals, (N, 3), of the cells' planes in the world, from two steps of one pixel on the plane."""
     d = _disparity(seen, left_px)
     i, j = np.floor(left_px / CELL_PX).astype(np.int64).T
     slopes = seen.field[1:, j, i].astype(np.float64)
@@ -155,7 +156,7 @@ def _both_raw(seen: _Seen, left_px: Array) -> Array:
 
 
 def _raw(pair: PairGeometry, side: int, rectified_px: Array) -> Array:
-    """(N, 2) places in the raw image of the left (0) or right (1) camera."""
+    """Return places, (N, 2), in the raw image of the left (0) or right (1) camera."""
     camera, cx = ((pair.left, pair.left_cx_px), (pair.right, pair.right_cx_px))[side]
     slopes = (rectified_px - [cx, pair.cy_px]) / pair.focal_px
     rays = np.column_stack([slopes, np.ones(len(slopes))]) @ (camera.T_cam_world[:3, :3] @ pair.R_pair_world.T).T

@@ -1,7 +1,7 @@
 """When the lock is looked at, and which history and age count: options first, then the rig file, then defaults.
 
 In: a stand-in for the last test. Out: what the lock is asked. What it says of a history is tested in
-tests/unit/stereo/test_acceptance.py.
+tests/unit/acceptance/test_lock.py.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import pytest
 
 from rigdriver.errors import UsageError
 from rigdriver.images.raw_image import RawImage
+from rigdriver.stereo.geometry.rectify import default_volume, find_pairs, make_pair
 from rigdriver.stereo.images import PairImages
-from rigdriver.stereo.rectify import default_volume, find_pairs, make_pair
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from rigdriver.stereo.measure import (
     section_of,
     volume_of,
 )
-from rigdriver.stereo.mesh import SurfaceMesh
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 RADIUS = 50.0
 
@@ -105,7 +105,7 @@ def test_beyond_the_border_there_is_no_deviation(ball, dome):
 def test_a_tracked_point_moves_as_the_skin_does(render):
     from rigdriver.images.colours import to_rgb
     from rigdriver.images.raw_image import RawImage
-    from rigdriver.stereo.track import track
+    from rigdriver.stereo.mesh.track import track
 
     table = {"kind": "head", "seed": 23, "motion": {"sway_mm": 5.0, "period_s": 4.0}}
     first, second = (render(table, index=n, with_colour=True) for n in (0, 1))

@@ -39,7 +39,7 @@ def test_a_folder_of_images_becomes_clouds_meshes_pictures_and_figures(head, fol
             cloud, surfaces = made.reconstruct_surfaces(taken.frame_set)
             results.add(taken.name, cloud, surfaces, taken.frame_set.frames)
         summary = results.finish(dropped=2)
-    assert summary["reconstructed"] == 1
+    assert summary.reconstructed == 1
     figures = json.loads((tmp_path / "out" / "figures.json").read_text())
     assert figures["summary"]["dropped_frame_sets"] == 2
     good, bad = figures["frame_sets"]
@@ -77,7 +77,7 @@ def test_a_file_that_is_no_image_is_named(folder, head):
 
 
 def test_an_unknown_mesh_format_is_refused_before_any_work(head, tmp_path):
-    with pytest.raises(UsageError, match=r"abc.*known"):
+    with pytest.raises(UsageError, match=r"abc: unknown; expected one of ply"):
         Results(tmp_path, head.calibration, ["abc"])
 
 

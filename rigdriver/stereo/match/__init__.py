@@ -1,0 +1,1 @@
+"""Matching: from two rectified images to one disparity plane per cell, and which of these cells can be trusted."""

@@ -1,0 +1,133 @@
+"""Clouds and meshes in files: PLY, OBJ with MTL and PNG, glTF, STL. Millimetres in all but glTF, which is in metres.
+
+In: a `PointCloud` or a `SurfaceMesh`, and a path. Out: a file that other programs read. trimesh writes all but the PLY
+of a cloud, which also carries sigma and quality (see ply.py). Not here: how clouds and meshes are made.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from PIL import Image as PictureFile
+
+from rigdriver.errors import UsageError
+from rigdriver.stereo.cloud import PointCloud
+from rigdriver.stereo.mesh.ply import write_rows
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
+
+MESH_SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl")
+
+
+def write_cloud(cloud: PointCloud, path: Path) -> None:
+    """Write a binary PLY with normals, sigma, quality, pod and, where there is one, colour."""
+    kinds: list[tuple[str, str]] = [(name, "<f4") for name in ("x", "y", "z", "nx", "ny", "nz", "sigma_mm", "quality")]
+    kinds.append(("pod", "u1"))
+    if cloud.colour is not None:
+        kinds += [(name, "u1") for name in ("red", "green", "blue")]
+    rows = np.empty(len(cloud), np.dtype(kinds))
+    for k in range(3):
+        rows["xyz"[k]] = cloud.points_mm[:, k]
+        rows[("nx", "ny", "nz")[k]] = cloud.normals[:, k]
+        if cloud.colour is not None:
+            rows[("red", "green", "blue")[k]] = cloud.colour[:, k]
+    rows["sigma_mm"], rows["quality"], rows["pod"] = cloud.sigma_mm, cloud.quality, cloud.pod
+    write_rows(rows, ["millimetres", *(f"pod {n} {name}" for n, name in enumerate(cloud.pod_names))], path)
+
+
+def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
+    """Write a mesh; the suffix names the format.
+
+    Raises:
+        UsageError: an unknown suffix, or STL of a body that is not watertight (printers need one).
+    """
+    suffix = path.suffix.lower()
+    if suffix not in MESH_SUFFIXES:
+        raise UsageError(
+            f"{path}: a mesh cannot be written as {suffix or 'a file without suffix'}; expected one of "
+            f"{', '.join(MESH_SUFFIXES)}"
+        )
+    body = to_trimesh(mesh, is_textured=suffix in (".obj", ".glb", ".gltf"), name=path.stem)
+    if suffix == ".stl" and not body.is_watertight:
+        raise UsageError(
+            f"{path}: the mesh is open; expected a closed one, as printers need it; close it for printing first, or "
+            "write a .ply"
+        )
+    # glTF is in metres by its specification (Khronos, glTF 2.0, 3.4).
+    if suffix in (".glb", ".gltf"):
+        body.apply_scale(1e-3)  # type: ignore[no-untyped-call]
+    if suffix == ".gltf":
+        _write_gltf(body, path)
+        return
+    if suffix == ".obj":
+        text, others = trimesh.exchange.obj.export_obj(body, return_texture=True, mtl_name=path.stem + ".mtl")  # type: ignore[no-untyped-call]
+        path.write_text(text, encoding="utf-8")
+        for name, content in others.items():
+            (path.parent / name).write_bytes(content)
+        return
+    body.export(path)
+
+
+def _write_gltf(body: trimesh.Trimesh, path: Path) -> None:
+    """Write the glTF and the files that it names, with the mesh's own name in front: a folder may hold many meshes."""
+    files: dict[str, bytes] = trimesh.exchange.gltf.export_gltf(trimesh.Scene(body))  # type: ignore[no-untyped-call]
+    table = json.loads(files.pop("model.gltf"))
+    for part in (*table.get("buffers", ()), *table.get("images", ())):
+        if part.get("uri") in files:
+            named = f"{path.stem}-{part['uri']}"
+            (path.parent / named).write_bytes(files.pop(part["uri"]))
+            part["uri"] = named
+    path.write_text(json.dumps(table), encoding="utf-8")
+
+
+def read_mesh(path: Path) -> SurfaceMesh:
+    """Read a mesh in millimetres; sigma is NaN where the file holds none (only this package's PLY holds it).
+
+    Raises:
+        UsageError: no such file, or no triangles in it.
+    """
+    if path.suffix.lower() not in MESH_SUFFIXES:
+        raise UsageError(f"{path}: is no mesh by its name; expected one of {', '.join(MESH_SUFFIXES)}")
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file; name a mesh ({', '.join(MESH_SUFFIXES)})")
+    try:
+        body = trimesh.load(path, process=False, force="mesh")
+    except (OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as exc:
+        raise UsageError(f"{path}: cannot be read as a mesh: {exc}; name a PLY, OBJ, glTF or STL file") from exc
+    if not isinstance(body, trimesh.Trimesh) or not len(body.faces):
+        raise UsageError(
+            f"{path}: holds no triangles; expected a mesh; write one with `rigdriver reconstruct --mesh ply`"
+        )
+    if path.suffix.lower() in (".glb", ".gltf"):
+        body.apply_scale(1e3)  # type: ignore[no-untyped-call]
+    if not np.isfinite(body.vertices).all():
+        raise UsageError(f"{path}: holds vertices that are not finite; expected mm; mend the mesh, or write it again")
+    # STL repeats each vertex in each of its triangles.
+    if path.suffix.lower() == ".stl":
+        body.merge_vertices()
+    # trimesh keeps a property that it does not know among the raw data of the file.
+    sigma = body.vertex_attributes.get("sigma_mm")
+    if sigma is None:
+        raw = body.metadata.get("_ply_raw", {}).get("vertex", {}).get("data")
+        sigma = raw["sigma_mm"] if raw is not None and "sigma_mm" in (raw.dtype.names or ()) else None
+    known = np.full(len(body.vertices), np.nan) if sigma is None else np.ravel(sigma)
+    return SurfaceMesh(
+        np.array(body.vertices, np.float64), np.array(body.faces, np.int32), np.array(body.vertex_normals, np.float32),
+        np.array(known, np.float32),
+    )  # fmt: skip
+
+
+def to_trimesh(mesh: SurfaceMesh, is_textured: bool = True, name: str = "texture") -> trimesh.Trimesh:
+    """Return the mesh as trimesh's own type, with texture or colours; `name` is that of the texture."""
+    body = trimesh.Trimesh(
+        mesh.vertices_mm.copy(), mesh.faces.copy(), vertex_normals=mesh.normals.copy(), process=False
+    )
+    body.vertex_attributes["sigma_mm"] = mesh.sigma_mm.copy()
+    if is_textured and mesh.places is not None and mesh.atlas is not None:
+        material = trimesh.visual.material.SimpleMaterial(image=PictureFile.fromarray(mesh.atlas), name=name)  # type: ignore[no-untyped-call]
+        body.visual = trimesh.visual.TextureVisuals(uv=mesh.places.copy(), material=material)  # type: ignore[no-untyped-call]
+    elif mesh.colours is not None:
+        body.visual = trimesh.visual.ColorVisuals(body, vertex_colors=mesh.colours.copy())
+    return body

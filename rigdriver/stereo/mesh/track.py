@@ -1,0 +1,95 @@
+"""Tracking of points: where each point of the skin in one frame set is in the next one.
+
+In: the points, the colour images of both frame sets, the next surface and a calibration. Out: displacement vectors in
+millimetres. Optical flow (dense inverse search, Kroeger et al. 2016) moves the point's pixel in the colour image; the
+ray of the new pixel meets the next surface, which gives the depth. Speckle cannot be used: it moves with the lamp, not
+with the skin. Not here: sequences longer than two (see sequence.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from rigdriver.arrays import Array, Bytes, Floats32
+from rigdriver.calibration.calibration import CameraCalibration
+from rigdriver.calibration.project import project, to_rays
+
+ROUND_TRIP_PX = 0.7
+"""Largest distance between a point and where the flow there and back takes it; beyond, it is lost."""
+LEAST_VERTICES = 10
+"""Least number of vertices of a surface on which a point is looked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks:
+    """Displacements; arrays have one row per point that was asked for."""
+
+    moved_mm: Array
+    """(N, 3) float64: displacement; NaN where the point was lost."""
+    miss_px: Array
+    """(N,) float64: distance by which the flow there and back misses."""
+
+
+def track(
+    points_mm: Array, camera: CameraCalibration, before: Bytes, after: Bytes, surface_mm: Array, normals: Array
+) -> Tracks:
+    """Follow world points, (N, 3), from one colour image to the next.
+
+    `before`, `after`: (H, W, 3) uint8 of one colour camera. `surface_mm`, `normals`: (M, 3), the surface of the second
+    frame set.
+    """
+    grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (before, after)]
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    still = np.zeros((*grey[0].shape, 2), np.float32)
+    # Forwards and backwards: where the skin is hidden in one image, the two do not agree.
+    there = np.asarray(flow.calc(grey[0], grey[1], still.copy()), np.float32)
+    back = np.asarray(flow.calc(grey[1], grey[0], still.copy()), np.float32)
+    start = project(camera, points_mm)
+    end: Array = start + _sample(there, start)
+    miss = np.linalg.norm(_sample(back, end) + end - start, axis=1)
+    found = _lift(end, camera, surface_mm, normals)
+    found[~(miss < ROUND_TRIP_PX)] = np.nan
+    return Tracks(found - points_mm, miss)
+
+
+def _sample(flow: Floats32, places_px: Array) -> Array:
+    x = np.nan_to_num(places_px[:, 0], nan=-1e4).astype(np.float32)
+    y = np.nan_to_num(places_px[:, 1], nan=-1e4).astype(np.float32)
+    # remap takes at most 32767 rows and columns, so long lists are folded.
+    rows = -(-len(x) // 8192)
+    folded = [np.resize(v, (rows, 8192)) for v in (x, y)]
+    found = cv2.remap(
+        flow, folded[0], folded[1], cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=(np.nan, np.nan),
+    )  # fmt: skip
+    return np.asarray(found.reshape(-1, 2)[: len(x)], np.float64)
+
+
+def _lift(places_px: Array, camera: CameraCalibration, surface_mm: Array, normals: Array) -> Array:
+    """Return where the rays of pixels meet a surface, (N, 3) mm; NaN where no vertex is within about three steps."""
+    eye = camera.centre_mm
+    # The back of a surface is hidden, though its vertices project into the image.
+    facing = np.einsum("ij,ij->i", normals, eye - surface_mm) > 0
+    surface_mm, normals = surface_mm[facing], normals[facing]
+    seen = project(camera, surface_mm)
+    good = np.isfinite(seen).all(axis=1)
+    seen, surface_mm, normals = seen[good], surface_mm[good], normals[good]
+    found = np.full((len(places_px), 3), np.nan)
+    wanted = np.flatnonzero(np.isfinite(places_px).all(axis=1))
+    if not len(wanted) or len(seen) < LEAST_VERTICES:
+        return found
+    tree = cKDTree(seen)
+    # Median distance of neighbouring vertices in the image, from a sample of 500.
+    step = float(np.median(tree.query(seen[:: max(len(seen) // 500, 1)], k=2)[0][:, 1]))
+    gap, near = tree.query(places_px[wanted], distance_upper_bound=3 * step + 1.0)
+    wanted, near = wanted[np.isfinite(gap)], near[np.isfinite(gap)]
+    rays = np.column_stack([to_rays(camera, places_px[wanted]), np.ones(len(wanted))]) @ camera.T_cam_world[:3, :3]
+    normal = normals[near]
+    # The ray eye + length * ray meets the plane of the nearest vertex.
+    length = np.einsum("ij,ij->i", normal, surface_mm[near] - eye) / np.einsum("ij,ij->i", normal, rays)
+    found[wanted] = eye + length[:, None] * rays
+    return found

@@ -1,0 +1,96 @@
+"""Reasons why a surface is missing or doubtful: a kind and its facts, and the sentence that a person reads.
+
+In: facts from the steps of a reconstruction. Out: frozen `Reason`s; `str` makes the sentence. Whoever counts or groups
+reasons compares their `key`, which holds no figures. Not here: when a reason is due (see images.py, reconstruct.py and
+trust.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from rigdriver.errors import CalibrationMismatch
+from rigdriver.frames import Gap, GapReason
+
+
+class ReasonKind(Enum):
+    """What a reason is about; the value is the sentence, with the facts of `Reason` to fill in."""
+
+    NO_PAIR = "no pod has both of its images"
+    NO_IMAGE = "{device}: no image"
+    NO_FRAME = "{device}: no frame in the frame set"
+    GAP = "{gap}"
+    UNFIT = "{error}"
+    BLANK = (
+        "{device}: blank image: its values differ by {seen:.0f} of 255; expected at least {expected:.0f}; check lamp, "
+        "lens cap and exposure"
+    )
+    SATURATED = (
+        "{device}: saturated image: {seen:.0f} % of its lit pixels are at full scale; expected at most "
+        "{expected:.0f} %; shorten the exposure or dim the projector"
+    )
+    FEW_MATCHES = (
+        "{device}: {seen:.0f} % of the lit surface matches between {between}; expected at least {expected:.0f} %; "
+        "check that the images are of one moment, belong to these cameras, show speckle, and that the calibration is "
+        "of this rig"
+    )
+    FEW_CELLS = (
+        "{device}: {seen:.0f} cells of 4 x 4 pixels match between {between}; expected at least {expected:.0f}; move "
+        "the face into the middle of the volume that both cameras see"
+    )
+    LITTLE_DETAIL = (
+        "{device}: images of {between} hold too little detail: their disparity is uncertain by {seen:.3f} px (median); "
+        "expected at most {expected:.2f} px; check that the speckle projector is lit, the lenses are in focus, and the "
+        "exposure is long enough"
+    )
+    ROWS_DIFFER = (
+        "{device}: rows of {between} differ by {seen:+.2f} px (spread {spread:.2f} px); expected within "
+        "{expected:.2f} px (spread {expected_spread:.2f} px); a camera was moved, or the calibration is of another "
+        "rig; calibrate again"
+    )
+    ROWS_DRIFT = (
+        "{device}: rows of {between} differ by {seen:+.2f} px; expected within {expected:.2f} px; check the calibration"
+    )
+    PODS_APART = (
+        "the pods' surfaces lie {seen:+.0f} um apart (spread {spread:.0f} um); expected within {expected:.0f} um "
+        "(spread {expected_spread:.0f} um); the images are of different moments, or a camera was moved since the "
+        "calibration; take them anew, or calibrate again"
+    )
+    PODS_DRIFT = "the pods' surfaces lie {seen:+.0f} um apart; expected within {expected:.0f} um; check the calibration"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason with its facts; those that its kind does not name keep their defaults."""
+
+    kind: ReasonKind
+    device: str = ""
+    """Camera or pod, with that word before its name."""
+    between: str = ""
+    """Names of the two cameras."""
+    seen: float = float("nan")
+    expected: float = float("nan")
+    spread: float = float("nan")
+    expected_spread: float = float("nan")
+    gap: Gap | None = None
+    """Gap of the frame set, where the camera has no frame."""
+    error: CalibrationMismatch | None = None
+    """Error with its own facts, where images do not fit the calibration."""
+
+    @property
+    def key(self) -> tuple[ReasonKind, str, GapReason | None]:
+        """What two reasons have in common when they differ in figures only."""
+        return self.kind, self.device, self.gap.reason if self.gap else None
+
+    def __str__(self) -> str:
+        return self.kind.value.format(
+            device=self.device, between=self.between, seen=self.seen, expected=self.expected, spread=self.spread,
+            expected_spread=self.expected_spread, gap=self.gap, error=self.error,
+        )  # fmt: skip
+
+
+def sentence_of(reasons: Iterable[Reason]) -> str:
+    """Return several reasons as one line; empty without any."""
+    return "; ".join(str(reason) for reason in reasons)

@@ -1,0 +1,92 @@
+"""Trust in a result: which residuals are so large that none is better than a plausible wrong one.
+
+In: the figures of one pod, or what was found between two pods; limits. Out: a `Reason`, or None where the result may be
+true. Limits in pixels hold for every resolution; `pixel_um` is the depth per pixel of disparity. Not here: single cells
+(see match/screen.py), and which camera was moved (see calibration/).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rigdriver.stereo.cloud import PodFigures
+from rigdriver.stereo.geometry.rectify import PairGeometry
+from rigdriver.stereo.reasons import Reason, ReasonKind
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSettings:
+    """Limits of the residuals: beyond a limit a result is refused, beyond a `warn_` limit there is a warning."""
+
+    kept_share: float = 0.35
+    """Least share of the lit cells that must be measured."""
+    row_residual_px: float = 0.35
+    """Largest median height difference of matching pixels."""
+    row_spread_px: float = 0.30
+    """Largest robust standard deviation of that difference."""
+    step_px: float = 0.35
+    """Largest step between the pods, as a disparity; at 2048 x 1536 some 0.15 mm."""
+    spread_px: float = 0.30
+    """Largest robust standard deviation of that step over the overlap."""
+    sigma_px: float = 0.05
+    """Largest median of the predicted uncertainty, as a disparity. Speckle gives 0.02 to 0.03, bare skin in white light
+    0.07."""
+    warn_row_px: float = 0.10
+    warn_step_px: float = 0.10
+    least_cells: int = 400
+    """Least number of cells that one pod must measure."""
+    least_met_cells: int = 200
+    """Least number of cells that both pods must see before their distance is judged."""
+
+
+def judge_pod(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> Reason | None:
+    """Return why a pod's result cannot be true; None when it may be."""
+    pod, names = f"pod {f.pod}", _names(pair)
+    if f.kept_share < trust.kept_share:
+        return Reason(ReasonKind.FEW_MATCHES, pod, names, seen=100 * f.kept_share, expected=100 * trust.kept_share)
+    if f.kept_cells < trust.least_cells:
+        return Reason(ReasonKind.FEW_CELLS, pod, names, seen=f.kept_cells, expected=trust.least_cells)
+    pixel_um = pair.depth_um_per_px
+    # Written so that NaN is refused, too.
+    if not f.sigma_um <= trust.sigma_px * pixel_um:
+        return Reason(ReasonKind.LITTLE_DETAIL, pod, names, seen=f.sigma_um / pixel_um, expected=trust.sigma_px)
+    if not abs(f.row_residual_px) <= trust.row_residual_px or not f.row_spread_px <= trust.row_spread_px:
+        return Reason(
+            ReasonKind.ROWS_DIFFER, pod, names, seen=f.row_residual_px, expected=trust.row_residual_px,
+            spread=f.row_spread_px, expected_spread=trust.row_spread_px,
+        )  # fmt: skip
+    return None
+
+
+def warn_of_rows(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> Reason | None:
+    """Return a warning when a pod's rows differ more than those of a true calibration do."""
+    if not abs(f.row_residual_px) > trust.warn_row_px:
+        return None
+    return Reason(
+        ReasonKind.ROWS_DRIFT, f"pod {f.pod}", _names(pair), seen=f.row_residual_px, expected=trust.warn_row_px
+    )
+
+
+def judge_seam(
+    step_um: float, spread_um: float, met_cells: int, trust: TrustSettings, pixel_um: float
+) -> Reason | None:
+    """Return why two pods' surfaces cannot be of one face at one moment; None when they may be."""
+    if met_cells < trust.least_met_cells:
+        return None
+    if abs(step_um) > trust.step_px * pixel_um or spread_um > trust.spread_px * pixel_um:
+        return Reason(
+            ReasonKind.PODS_APART, seen=step_um, expected=trust.step_px * pixel_um, spread=spread_um,
+            expected_spread=trust.spread_px * pixel_um,
+        )  # fmt: skip
+    return None
+
+
+def warn_of_seam(step_um: float, trust: TrustSettings, pixel_um: float) -> Reason | None:
+    """Return a warning when the pods' surfaces lie farther apart than those of a true calibration do."""
+    if not abs(step_um) > trust.warn_step_px * pixel_um:
+        return None
+    return Reason(ReasonKind.PODS_DRIFT, seen=step_um, expected=trust.warn_step_px * pixel_um)
+
+
+def _names(pair: PairGeometry) -> str:
+    return f"{pair.left.name} and {pair.right.name}"

@@ -1,0 +1,62 @@
+"""History of acceptance tests, its report page, and what the lock refuses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from rigdriver.acceptance.lock import append_history, check_lock, read_history
+from rigdriver.acceptance.page import report_html
+from rigdriver.errors import UsageError
+
+NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
+
+
+def test_history_comes_back_and_the_report_shows_it(passed, failed, tmp_path):
+    path = tmp_path / "history.jsonl"
+    for done in (passed, failed):
+        append_history(path, done)
+    history = read_history(path)
+    assert [h.is_passed for h in history] == [True, False]
+    page = report_html(history, {"shaded": np.zeros((8, 8, 3), np.uint8)})
+    assert "FAILED" in page
+    assert "2 tests" in page
+    assert "data:image/png;base64," in page
+
+
+def test_lock_refuses_without_after_a_failed_and_after_an_old_test(passed, failed, tmp_path):
+    path = tmp_path / "history.jsonl"
+    with pytest.raises(UsageError, match="no acceptance test yet"):
+        check_lock(path, NOW, 7)
+    append_history(path, failed)
+    with pytest.raises(UsageError, match="failed: sphere-spacing error"):
+        check_lock(path, NOW, 7)
+    append_history(path, passed)
+    check_lock(path, NOW + timedelta(days=6), 7)
+    with pytest.raises(UsageError, match="8 days old"):
+        check_lock(path, NOW + timedelta(days=8), 7)
+
+
+def test_lock_refuses_another_calibration_than_the_one_that_was_tested(passed, tmp_path):
+    path = tmp_path / "history.jsonl"
+    append_history(path, passed)
+    check_lock(path, NOW, 7, "2026-01-01")
+    with pytest.raises(UsageError, match=r"of the calibration of 2026-01-01, this one is of 2026-02-02"):
+        check_lock(path, NOW, 7, "2026-02-02")
+
+
+def test_the_newest_test_decides(passed, failed, tmp_path):
+    path = tmp_path / "history.jsonl"
+    for done in (passed, failed):
+        append_history(path, done)
+    with pytest.raises(UsageError, match="failed: sphere-spacing error"):
+        check_lock(path, NOW, 7)
+
+
+def test_a_damaged_history_names_its_line(tmp_path):
+    path = tmp_path / "history.jsonl"
+    path.write_text("{}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="line 1"):
+        read_history(path)
