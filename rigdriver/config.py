@@ -190,6 +190,9 @@ class RigConfig(_Table):
     acceptance: AcceptanceConfig = AcceptanceConfig()
     calibration: Annotated[Path | None, Field(strict=False)] = None
     """The cameras' calibration file; relative to the rig file's folder. The self-test looks whether it fits."""
+    timebase: Annotated[Path | None, Field(strict=False)] = None
+    """The page in which a simulated rig publishes the host's time and waits for the driver (timebase.py); its own rig
+    file names it, no other does. Without it time is this computer's."""
 
     @model_validator(mode="after")
     def _names_and_lines_are_unique(self) -> Self:
@@ -268,6 +271,7 @@ def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
     producers = tuple((folder / p).resolve() for p in config.genicam.producers)
     log = None if config.light.log is None else (folder / config.light.log).resolve()
     calibration = None if config.calibration is None else (folder / config.calibration).resolve()
+    timebase = None if config.timebase is None else (folder / config.timebase).resolve()
     tests = None if config.acceptance.history is None else (folder / config.acceptance.history).resolve()
     return config.model_copy(
         update={
@@ -275,6 +279,7 @@ def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
             "light": config.light.model_copy(update={"log": log}),
             "acceptance": config.acceptance.model_copy(update={"history": tests}),
             "calibration": calibration,
+            "timebase": timebase,
         }
     )
 

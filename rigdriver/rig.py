@@ -33,6 +33,7 @@ from rigdriver.run.run import Run
 from rigdriver.schedule.plan import compile_preamble, compile_schedule, exposure_us
 from rigdriver.schedule.planned import CameraFacts
 from rigdriver.sources import resolve
+from rigdriver.timebase import Timebase, open_timebase
 
 PREAMBLE_MARGIN = 1.25
 """The preamble's triggers are so much further apart than the slowest camera's shortest period."""
@@ -48,12 +49,16 @@ T = TypeVar("T")
 class Rig:
     """An open rig. One run at a time; every method may be called from any thread, runs are consumed by one."""
 
-    def __init__(self, config: RigConfig, box: TriggerBox | None, cameras: Cameras, stack: ExitStack) -> None:
+    def __init__(
+        self, config: RigConfig, box: TriggerBox | None, cameras: Cameras, stack: ExitStack, timebase: Timebase
+    ) -> None:
         """Use `Rig.open`."""
         self.config = config
         self._owner = Owner()
         self._box = box
         self.cameras = cameras
+        self.timebase = timebase
+        """The host's time on this rig; frame sets and waits go by it."""
         self._stack = stack
         self._lifecycle = Lifecycle()
         self._generation = secrets.randbelow(2**31) + 1
@@ -74,11 +79,12 @@ class Rig:
         with ExitStack() as stack:
             config = resolve(source, stack)
             errors: list[RigError] = []
-            box = _collect(errors, lambda: _open_box(config, stack))
+            timebase = open_timebase(config.timebase)
+            box = _collect(errors, lambda: _open_box(config, stack, timebase))
             cameras = _collect(errors, lambda: stack.enter_context(_open_cameras(config)))
             if errors or cameras is None:
                 raise gather(f"rig {config.name}", errors)
-            return cls(config, box, cameras, stack.pop_all())
+            return cls(config, box, cameras, stack.pop_all(), timebase)
 
     @property
     def state(self) -> RigState:
@@ -110,7 +116,7 @@ class Rig:
             raise StateError(f"rig {self.config.name} is {self.state.value}: end that run first, or open the rig again")
         if self.config.schedule.mode != "box":
             rate = _checked_rate(self.config, frames, rate_hz)
-            return self._kept(BenchRun(self.config, self.cameras, self._lifecycle, frames, rate))
+            return self._kept(BenchRun(self.config, self.cameras, self._lifecycle, frames, rate, self.timebase))
         ticks = self.box.identity.tick_rate_hz
         is_retrying = self.config.run.on_gap == "retry" and frames is not None
         facts = {c.name: self._camera_facts(c.name) for c in self.config.cameras}
@@ -120,7 +126,9 @@ class Rig:
         unit_us = _preamble_unit_us(facts.values(), 1e6 / schedule.rate_hz)
         preamble = compile_preamble(self.config, ticks, self._next_generation(), unit_us)
         wanted = frames if is_retrying else None
-        return self._kept(Run(self.config, self.box, self.cameras, self._lifecycle, preamble, schedule, wanted))
+        return self._kept(
+            Run(self.config, self.box, self.cameras, self._lifecycle, preamble, schedule, wanted, self.timebase)
+        )
 
     def sizes_px(self) -> dict[str, tuple[int, int]]:
         """Return width and height of each camera's images, as the cameras are set.
@@ -217,10 +225,10 @@ def trigger_features(config: RigConfig, camera: CameraConfig) -> dict[str, Featu
     }
 
 
-def _open_box(config: RigConfig, stack: ExitStack) -> TriggerBox | None:
+def _open_box(config: RigConfig, stack: ExitStack, timebase: Timebase) -> TriggerBox | None:
     if config.box is None or config.schedule.mode != "box":
         return None
-    return stack.enter_context(TriggerBox.open(config.box))
+    return stack.enter_context(TriggerBox.open(config.box, timebase))
 
 
 def _checked_rate(config: RigConfig, frames: int | None, rate_hz: float | None) -> float:
@@ -234,7 +242,7 @@ def _checked_rate(config: RigConfig, frames: int | None, rate_hz: float | None) 
 
 def _open_cameras(config: RigConfig) -> Cameras:
     features = {c.name: trigger_features(config, c) for c in config.cameras}
-    return Cameras.open(config.genicam, config.cameras, features)
+    return Cameras.open(config.genicam, config.cameras, features, config.timebase)
 
 
 def _collect(errors: list[RigError], act: Callable[[], T]) -> T | None:

@@ -62,7 +62,7 @@ def published(running: RunningRig) -> dict[tuple[int, int], int]:
     for line in running.truth():
         if line["what"] == "published" and line["pulse"] is not None:
             key = (line["run"], line["pulse"])
-            last[key] = max(last.get(key, 0), line["t_wall_ns"])
+            last[key] = max(last.get(key, 0), line["t_host_ns"])
     return last
 
 

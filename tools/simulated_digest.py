@@ -110,7 +110,7 @@ def digest(spec: str) -> str:
         rig.truth.flush()
         for line in (Path(folder) / TRUTH).read_text(encoding="utf-8").splitlines():
             # When a frame was handed over in wall time is the machine's business, not the scenario's.
-            facts = {key: value for key, value in json.loads(line).items() if key != "t_wall_ns"}
+            facts = {key: value for key, value in json.loads(line).items() if key != "t_host_ns"}
             seen.update(json.dumps(facts, sort_keys=True).encode())
     return seen.hexdigest()
 

@@ -7,6 +7,7 @@ schedules.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from rigdriver.devices.box_link import BoxLink
@@ -14,6 +15,7 @@ from rigdriver.errors import BadReply, BoxRefused, InterfaceMismatch, NoReply, N
 from rigdriver.schedule.steps import LightLimits
 from rigdriver.wire import registers
 
+_logger = logging.getLogger(__name__)
 DEVICE_NAME = "TriggerBox"
 LEDS = registers.OperationBits.VISUAL_INDICATORS | registers.OperationBits.OPERATION_LED
 STANDBY = LEDS
@@ -60,8 +62,14 @@ def identify(link: BoxLink) -> tuple[BoxIdentity, int]:
         raise NotATriggerBox(f"{link.name}: a Harp device that is no trigger box ({exc}); check box.url") from exc
     _compare_interface(link, who, name, version)
     link.is_fenced = True
-    if link.read_twice(registers.BOX_STATE) in (registers.BoxStates.ARMED, registers.BoxStates.RUNNING):
+    state = link.read_twice(registers.BOX_STATE)
+    if state in (registers.BoxStates.ARMED, registers.BoxStates.RUNNING):
         link.write(registers.STOP, registers.StopModes.NOW)
+    elif state is registers.BoxStates.FAULT and link.read_twice(registers.FAULT) == registers.Faults.WATCHDOG_EXPIRED:
+        # Its computer fell silent: a program was killed, or a cable was out. That is over now, since a computer speaks.
+        # Every other fault stays latched until somebody has looked at it.
+        _logger.warning("%s: had turned everything off because its computer fell silent; cleared", link.name)
+        link.write(registers.CLEAR_FAULT, 1)
     # In standby the counter stands still, so this is exactly what the first event will carry.
     # Of the other counters some may go on: inputs change when they like.
     next_event = link.read_twice(registers.COUNTERS, compared_bytes=4).events_sent

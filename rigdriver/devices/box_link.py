@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, StateError
 from rigdriver.ownership import Owner
+from rigdriver.timebase import WALL_TIME, Patience, Timebase
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register, V
 from rigdriver.wire.session import (
@@ -61,7 +61,7 @@ class Answer:
 class BoxLink:
     """One conversation with one box. Requests from several threads queue up."""
 
-    def __init__(self, port: BytePort, reply_timeout_s: float, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, port: BytePort, reply_timeout_s: float, timebase: Timebase = WALL_TIME) -> None:
         self.name = f"trigger box on {port.url}"
         self.owner = Owner()
         self.on_event: Callable[[Message, int], None] | None = None
@@ -69,10 +69,10 @@ class BoxLink:
         self.is_fenced = False
         """Whether the other side is known to answer clock probes; before, only constants may be asked twice."""
         self.received_bytes = 0
-        self.last_byte_ns = clock_ns()
+        self.last_byte_ns = timebase.now_ns()
         self._port = port
         self._timeout_ns = int(reply_timeout_s * 1e9)
-        self._clock_ns = clock_ns
+        self._timebase = timebase
         self._session = Session()
         self._requests = threading.Lock()
         self._writes = threading.Lock()
@@ -235,9 +235,10 @@ class BoxLink:
                     self._raise_failure()
                     self._reply = None
                     data = begin()
-                t_sent_ns = self._clock_ns()
+                t_sent_ns = self._timebase.now_ns()
+                patience = Patience(self._timebase, self._timeout_ns / 1e9)
                 self._port.write(data)
-            arrived = self._wait(t_sent_ns + self._timeout_ns)
+            arrived = self._wait(patience)
         except LinkLost as exc:
             self.fail(exc)
             raise
@@ -250,17 +251,17 @@ class BoxLink:
         reply, t_received_ns = arrived
         return Answer(reply.message, reply.has_difference, reply.is_damaged, t_sent_ns, t_received_ns)
 
-    def _wait(self, deadline_ns: int) -> tuple[Reply, int] | None:
+    def _wait(self, patience: Patience) -> tuple[Reply, int] | None:
         while True:
             with self._arrived:
-                left_ns = deadline_ns - self._clock_ns()
-                if self._reply is None and self._pump_thread is not None and left_ns > 0:
+                left_s = patience.left_s()
+                if self._reply is None and self._pump_thread is not None and left_s > 0:
                     self._raise_failure()
-                    self._arrived.wait(left_ns / 1e9)
+                    self._timebase.wait_on(self._arrived, patience.look_s())
                 self._raise_failure()
                 if self._reply is not None:
                     return self._reply
-                if left_ns <= 0:
+                if left_s <= 0:
                     self._session.abandon()
                     return None
             if self._pump_thread is None:
@@ -275,7 +276,9 @@ class BoxLink:
     def pump(self) -> None:
         """Read what has come, once, and hand it on. Waits no longer than the port's poll time."""
         data = self._port.read()
-        now_ns = self._clock_ns()
+        if not data:
+            self._timebase.idle()
+        now_ns = self._timebase.now_ns()
         with self._arrived:
             if data:
                 self.last_byte_ns, self.received_bytes = now_ns, self.received_bytes + len(data)

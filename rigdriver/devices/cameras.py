@@ -25,6 +25,7 @@ from rigdriver.devices.slots import SlotReader
 from rigdriver.errors import DeviceError, HostProcessLost, StateError
 from rigdriver.frames import Frame, GapReason
 from rigdriver.images.pixel_formats import BY_CODE
+from rigdriver.timebase import open_timebase
 
 _logger = logging.getLogger(__name__)
 _NO_CHUNKS: Mapping[str, int | float] = MappingProxyType({})
@@ -51,9 +52,10 @@ class _Counts:
 class Cameras:
     """All cameras of a rig. A context manager; closing twice is harmless."""
 
-    def __init__(self, genicam: GenicamConfig, names: Sequence[str]) -> None:
+    def __init__(self, genicam: GenicamConfig, names: Sequence[str], page: Path | None = None) -> None:
         """Start the camera process. Use `open`."""
         self._genicam = genicam
+        self._timebase = open_timebase(page)
         self._names = tuple(names)
         self._state = _State.READY
         self._lock = threading.Lock()
@@ -65,7 +67,7 @@ class Cameras:
         self._copied = [0 for _ in names]
         self.reports: Mapping[str, CameraReport] = MappingProxyType({})
         """What each camera is, and what it made of its features."""
-        self._host = HostProcess(self._on_event, self._on_lost, genicam.command_timeout_s)
+        self._host = HostProcess(self._on_event, self._on_lost, genicam.command_timeout_s, self._timebase, page)
 
     @classmethod
     def open(
@@ -73,10 +75,12 @@ class Cameras:
         genicam: GenicamConfig,
         cameras: Sequence[CameraConfig],
         features: Mapping[str, Mapping[str, FeatureValue]],
+        page: Path | None = None,
     ) -> Self:
         """Open all cameras and write their features.
 
-        `features`: camera name -> SFNC feature -> value, all that is to be written. The order does not matter.
+        `features`: camera name -> SFNC feature -> value, all that is to be written. The order does not matter. `page`:
+        where a simulated rig publishes the time (`RigConfig.timebase`).
 
         Raises:
             ProducerError: a producer is missing or cannot be loaded.
@@ -85,7 +89,7 @@ class Cameras:
             HostProcessLost: a producer crashed or hung.
             DevicesFailed: several of these; all failures of all cameras.
         """
-        self = cls(genicam, [c.name for c in cameras])
+        self = cls(genicam, [c.name for c in cameras], page)
         try:
             reply = self._ask(
                 "open",
@@ -146,7 +150,7 @@ class Cameras:
             self._state = _State.READY
             try:
                 self._ask("stop", {}, self._genicam.open_timeout_s)
-                if not self._has_stopped.wait(self._timeout_s):
+                if not self._timebase.wait(self._has_stopped, self._timeout_s):
                     _logger.warning("cameras: the sink has not taken the last frames within %g s", self._timeout_s)
             finally:
                 self._sink = None

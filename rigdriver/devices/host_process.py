@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from pathlib import Path
 from rigdriver.devices.genicam_host.messages import Kind, MessageReader, decode_json, encode, error_from_json
 from rigdriver.errors import HostProcessLost, StateError
 from rigdriver.ownership import Owner
+from rigdriver.timebase import WALL_TIME, Patience, Timebase, held_up_s
 
 _logger = logging.getLogger(__name__)
 _MODULE = "rigdriver.devices.genicam_host"
@@ -44,16 +44,19 @@ class HostProcess:
         on_event: Callable[[Kind, bytes], None],
         on_lost: Callable[[HostProcessLost], None],
         silence_timeout_s: float,
+        timebase: Timebase = WALL_TIME,
+        page: Path | None = None,
     ) -> None:
         """Start the process.
 
         `on_event` and `on_lost` are called on the thread "cameras"; `on_lost` once, unless `close` came first. The
-        child counts as hanging when it neither beats nor answers for `silence_timeout_s`.
+        child counts as hanging when it neither beats nor answers for `silence_timeout_s`. `page`: that of `timebase`.
         """
         self._owner = Owner()
         self._on_event = on_event
         self._on_lost = on_lost
         self._silence_timeout_s = max(silence_timeout_s, 1.0)
+        self._timebase, self._page = timebase, page
         self._request_lock = threading.Lock()
         self._commands, self._child_commands = socket.socketpair()
         self._events, self._child_events = socket.socketpair()
@@ -62,7 +65,7 @@ class HostProcess:
         self._verdict = ""
         self._is_closing = False
         self._is_asked = False
-        self._heard_s = time.monotonic()
+        self._heard_s = self._timebase.now_s()
         self._last_lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._lost: HostProcessLost | None = None
         self._is_running = threading.Event()
@@ -99,14 +102,14 @@ class HostProcess:
                 raise self._lost or StateError("cameras: closed; open them again")
             self._is_asked = True
             try:
-                reply, fds = self._exchange(command, body, time.monotonic() + timeout_s)
+                reply, fds = self._exchange(command, body, timeout_s)
             except TimeoutError:
                 self._kill(f"did not answer `{command}` within {timeout_s:g} s; a GenTL producer hangs")
                 raise self._ending() from None
             except OSError as exc:
                 raise self._ending() from exc
             finally:
-                self._heard_s = time.monotonic()
+                self._heard_s = self._timebase.now_s()
                 self._is_asked = False
         if "error" in reply:
             raise error_from_json(reply["error"])
@@ -133,13 +136,23 @@ class HostProcess:
 
     # ---- the caller's side of a request ----
 
-    def _exchange(self, command: str, body: Mapping[str, object], end_s: float) -> tuple[dict[str, object], list[int]]:
-        self._commands.settimeout(max(0.001, end_s - time.monotonic()))
+    def _exchange(
+        self, command: str, body: Mapping[str, object], timeout_s: float
+    ) -> tuple[dict[str, object], list[int]]:
+        self._commands.settimeout(max(0.001, timeout_s))
         self._commands.sendall(encode(Kind.REQUEST, {**body, "command": command}))
         fds: list[int] = []
+        patience = Patience(self._timebase, timeout_s)
         while True:
-            self._commands.settimeout(max(0.001, end_s - time.monotonic()))
-            data, new_fds, _, _ = socket.recv_fds(self._commands, _READ_BYTES, _MOST_DESCRIPTORS)
+            left_s = patience.left_s()
+            self._commands.settimeout(max(0.001, self._timebase.slice_s(patience.look_s())))
+            try:
+                data, new_fds, _, _ = socket.recv_fds(self._commands, _READ_BYTES, _MOST_DESCRIPTORS)
+            except TimeoutError:
+                self._timebase.idle()
+                if left_s > 0:  # the answer is looked for once more after the end
+                    continue
+                raise
             fds += new_fds
             if not data:
                 for fd in fds:
@@ -173,7 +186,8 @@ class HostProcess:
             self._is_running.set()
         if self._process is not None:
             try:
-                self._listen(self._process)
+                with self._timebase.take_part("cameras"):
+                    self._listen(self._process)
             except Exception as exc:  # whatever goes wrong here must reach the consumer, not end a thread in silence
                 _logger.exception("the thread that hears the camera process failed")
                 self._kill(f"sent what could not be handled: {exc!r}")
@@ -183,7 +197,17 @@ class HostProcess:
     def _spawn(self) -> subprocess.Popen[bytes]:
         fds = (self._child_commands.fileno(), self._child_events.fileno())
         return subprocess.Popen(
-            [sys.executable, "-P", "-X", "faulthandler", "-m", _MODULE, *map(str, fds), str(os.getpid())],
+            [
+                sys.executable,
+                "-P",
+                "-X",
+                "faulthandler",
+                "-m",
+                _MODULE,
+                *map(str, fds),
+                str(os.getpid()),
+                str(self._page or ""),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -197,24 +221,31 @@ class HostProcess:
         assert process.stdout is not None
         reader = MessageReader()
         tail = b""
+        looked_s = self._timebase.now_s()
         with selectors.DefaultSelector() as selector:
             selector.register(self._events, selectors.EVENT_READ)
             selector.register(process.stdout, selectors.EVENT_READ)
             os.set_blocking(process.stdout.fileno(), False)
             while selector.get_map():
-                for key, _ in selector.select(timeout=_LOOK_S):
+                ready = selector.select(timeout=self._timebase.slice_s(_LOOK_S))
+                if not ready:
+                    self._timebase.idle()
+                for key, _ in ready:
                     data = os.read(key.fd, _READ_BYTES)
                     if not data:
                         selector.unregister(key.fileobj)
                     elif key.fileobj is self._events:
-                        self._heard_s = time.monotonic()
+                        self._heard_s = self._timebase.now_s()
                         for kind, body in reader.feed(data):
                             self._on_event(kind, body)
-                        self._heard_s = time.monotonic()  # what the sink took is not the child's silence
+                        self._heard_s = self._timebase.now_s()  # what the sink took is not the child's silence
                     else:
                         *lines, tail = (tail + data)[-8192:].split(b"\n")
                         self._log(lines)
-                if not self._is_asked and time.monotonic() - self._heard_s > self._silence_timeout_s:
+                now_s = self._timebase.now_s()
+                self._heard_s = min(now_s, self._heard_s + held_up_s(looked_s, now_s))
+                looked_s = now_s
+                if not self._is_asked and now_s - self._heard_s > self._silence_timeout_s:
                     self._kill(f"has been silent for {self._silence_timeout_s:g} s; a GenTL producer hangs")
         self._log([tail])
 

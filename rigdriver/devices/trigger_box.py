@@ -9,7 +9,6 @@ looks as it does.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -23,6 +22,7 @@ from rigdriver.devices.box_refusals import explain_fault, explain_refusal
 from rigdriver.devices.serial_port import POLL_S, SerialPort
 from rigdriver.errors import BadReply, BoxFault, BoxRefused, DeviceError, LinkLost, NoReply, RigError
 from rigdriver.schedule.steps import BoxSchedule, LightLimits
+from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register
@@ -54,10 +54,10 @@ class ClockProbe:
 class TriggerBox:
     """One opened trigger box. Its methods may be called from any thread but "box"."""
 
-    def __init__(self, link: BoxLink, config: BoxConfig, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, link: BoxLink, config: BoxConfig, timebase: Timebase = WALL_TIME) -> None:
         """Take a link over which nothing was said yet; use `open` instead. Raises what `open` raises."""
         self._link = link
-        self._clock_ns = clock_ns
+        self._timebase = timebase
         self._sinks: tuple[EventSink, ...] = ()
         self._closing = threading.Event()
         self._is_fed = False
@@ -70,7 +70,7 @@ class TriggerBox:
         link.write(registers.WATCHDOG_TIMEOUT, round(config.watchdog_s * self.identity.tick_rate_hz))
 
     @classmethod
-    def open(cls, config: BoxConfig) -> TriggerBox:
+    def open(cls, config: BoxConfig, timebase: Timebase = WALL_TIME) -> TriggerBox:
         """Open the box, stop it if it runs, and listen to it.
 
         Raises:
@@ -79,9 +79,9 @@ class TriggerBox:
             NotATriggerBox: something else answers.
             InterfaceMismatch: the box has another interface than this driver.
         """
-        port = SerialPort(config.url, min(POLL_S, config.watchdog_s / (2 * FEEDS_A_TIMEOUT)))
+        port = SerialPort(config.url, timebase.slice_s(min(POLL_S, config.watchdog_s / (2 * FEEDS_A_TIMEOUT))))
         try:
-            box = cls(BoxLink(port, config.reply_timeout_s), config)
+            box = cls(BoxLink(port, config.reply_timeout_s, timebase), config, timebase)
         except BaseException:
             port.close()
             raise
@@ -228,7 +228,7 @@ class TriggerBox:
             generation=link.read_twice(registers.COMMITTED_GENERATION),
             output_levels=int(read_level(registers.OUTPUT_LEVELS)),
             input_levels=int(read_level(registers.INPUT_LEVELS)),
-            t_host_ns=self._clock_ns(),
+            t_host_ns=self._timebase.now_ns(),
         )
 
     def counters(self) -> BoxCounters:
@@ -297,9 +297,10 @@ class TriggerBox:
 
     def _run(self) -> None:
         try:
-            while not self._closing.is_set():
-                self._link.pump()
-                self._keep_fed()
+            with self._timebase.take_part("box"):
+                while not self._closing.is_set():
+                    self._link.pump()
+                    self._keep_fed()
         except LinkLost as exc:
             self._end(exc)
         except Exception as exc:  # noqa: BLE001 - whoever calls the box next gets it
@@ -310,12 +311,12 @@ class TriggerBox:
 
     def _end(self, error: LinkLost) -> None:
         self._link.fail(error)
-        lost = BoxLost(error, self._clock_ns())
+        lost = BoxLost(error, self._timebase.now_ns())
         for sink in self._sinks:
             sink(lost)
 
     def _keep_fed(self) -> None:
-        now_ns = self._clock_ns()
+        now_ns = self._timebase.now_ns()
         if not self._is_fed or now_ns < self._next_feed_ns:
             return
         self._next_feed_ns = now_ns + self._feed_interval_ns

@@ -9,7 +9,6 @@ Not here: how views are judged (see calibration/capture.py).
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -81,7 +80,7 @@ def _watch(
     rig: Rig, capture: GuidedCapture, wishes: Wishes, question: _Question, sink: FrameSetSink, progress: Progress
 ) -> ViewsEnding:  # fmt: skip
     """Offer frame sets, run after run: with light, each is one flash train, and the dark pause comes between."""
-    taken, newest_s = 0, time.monotonic()
+    taken, newest_s = 0, rig.timebase.now_s()
     while True:
         with rig.run() as run:
             for frame_set in run:
@@ -89,14 +88,14 @@ def _watch(
                 offer = capture.offer(frame_set, index=taken)
                 if offer.is_taken:
                     sink.write(frame_set, index=taken)
-                    taken, newest_s = taken + 1, time.monotonic()
+                    taken, newest_s = taken + 1, rig.timebase.now_s()
                 progress.note(ViewOffer(offer, taken))
-                if ending := _ending(capture, taken, newest_s, wishes, question):
+                if ending := _ending(capture, taken, rig.timebase.now_s() - newest_s, wishes, question):
                     return ending
 
 
 def _ending(
-    capture: GuidedCapture, taken: int, newest_s: float, wishes: Wishes, question: _Question
+    capture: GuidedCapture, taken: int, waited_s: float, wishes: Wishes, question: _Question
 ) -> ViewsEnding | None:
     if wishes.views is not None and taken >= wishes.views:
         return ViewsEnding(True, "as many as were asked for")
@@ -104,7 +103,7 @@ def _ending(
         return ViewsEnding(True, "enough: the views cover every camera's field, with tilt and depth")
     if wishes.views is None and (answer := question.answer(capture, taken)):
         return ViewsEnding(True, answer)
-    if time.monotonic() - newest_s > wishes.patience_s:
+    if waited_s > wishes.patience_s:
         return ViewsEnding(False, f"not enough: no new view for {wishes.patience_s:.0f} s")
     return None
 

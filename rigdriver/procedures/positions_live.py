@@ -8,7 +8,6 @@ Not here: which measurement is a position (see stereo/positions.py); the verdict
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
@@ -83,7 +82,7 @@ def take_live(
         f"hold the {artefact.value} before the cameras, still, in {wish.positions} positions all over the volume"
     )
     positions: Positions[BallBarResult | PlateResult] = Positions()
-    newest_s = time.monotonic()
+    newest_s = rig.timebase.now_s()
     before: _Look | None = None
     with (
         progress.stage(f"taking the {artefact.value}", wish.positions) as advance,
@@ -96,14 +95,14 @@ def take_live(
                 index = len(positions.taken) - 1
                 sink.write(frame_set, index)
                 gallery.add(artefact, f"{index:06d}", *look.position, made.calibration)
-                newest_s = time.monotonic()
+                newest_s = rig.timebase.now_s()
                 advance(len(positions.taken))
             if before is None or look.kind is not before.kind or look.position is not None:
                 progress.note(PositionNote(look.kind, look.reason, len(positions.taken), wish.positions))
             before = look
             if len(positions.taken) >= wish.positions:
                 return
-            if time.monotonic() - newest_s > wish.patience_s:
+            if rig.timebase.now_s() - newest_s > wish.patience_s:
                 break
     raise NotMeasured(
         f"{artefact.value}: {len(positions.taken)} of {wish.positions} positions, then no new one for "

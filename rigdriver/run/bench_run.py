@@ -7,7 +7,6 @@ and "software" where this computer triggers. This file refuses to claim that any
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
 from types import MappingProxyType
@@ -23,24 +22,31 @@ from rigdriver.run.queues import Inbox, Outbox
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.run.utc import utc_ns
 from rigdriver.sync.grouping import ANY_PHASE, TOGETHER, ArrivalGroups, Grouped
+from rigdriver.timebase import WALL_TIME, Timebase
 
 
 class BenchRun(FrameSets):
     """Unproved frame sets of a rig without a box; `rig.run(...)` makes it."""
 
     def __init__(
-        self, config: RigConfig, cameras: Cameras, lifecycle: Lifecycle, frames: int | None, rate_hz: float
+        self,
+        config: RigConfig,
+        cameras: Cameras,
+        lifecycle: Lifecycle,
+        frames: int | None,
+        rate_hz: float,
+        timebase: Timebase = WALL_TIME,
     ) -> None:
         super().__init__(
             lifecycle, Outbox(config.run.queue_frame_sets, is_dropping=config.run.slow_consumer == "drop_oldest")
         )
-        self._config, self._cameras = config, cameras
+        self._config, self._cameras, self._timebase = config, cameras, timebase
         self._frames, self._rate_hz = frames, rate_hz
         names = [c.name for c in config.cameras]
         self._names: Sequence[str] = names
         window = ANY_PHASE if config.schedule.mode == "free" else TOGETHER
         self._groups = ArrivalGroups(names, round(1e9 / rate_hz), window)
-        self._inbox: Inbox[CameraEvent] = Inbox(config.run.queue_frame_sets * len(names))
+        self._inbox: Inbox[CameraEvent] = Inbox(config.run.queue_frame_sets * len(names), timebase)
         self._tally = Tally(frames)
         self._gone: set[str] = set()
         self._threads: list[Thread] = []
@@ -75,9 +81,13 @@ class BenchRun(FrameSets):
         self._cameras.stop()
 
     def _spawn(self, name: str, work: Callable[[], None]) -> None:
-        thread = Thread(target=work, name=name, daemon=True)
+        thread = Thread(target=self._take_part, args=(name, work), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    def _take_part(self, name: str, work: Callable[[], None]) -> None:
+        with self._timebase.take_part(name):
+            work()
 
     def _take(self, event: CameraEvent) -> None:
         if isinstance(event, Frame):
@@ -88,12 +98,12 @@ class BenchRun(FrameSets):
     def _trigger(self) -> None:
         """Trigger all cameras by command, one after the other, at the rate; late is late, nothing is made up for."""
         period_s = 1 / self._rate_hz
-        due = time.monotonic()
-        while not self._is_stopping.wait(max(0.0, due - time.monotonic())):
+        due = self._timebase.now_s()
+        while not self._timebase.wait(self._is_stopping, max(0.0, due - self._timebase.now_s())):
             for name in self._names:
                 with contextlib.suppress(RigError):  # a camera that fails tells so by itself
                     self._cameras.execute(name, "TriggerSoftware")
-            due = max(due + period_s, time.monotonic())
+            due = max(due + period_s, self._timebase.now_s())
 
     def _sync(self) -> None:
         error: BaseException | None = None
@@ -104,7 +114,9 @@ class BenchRun(FrameSets):
                     self._gone.add(event.camera)
                     if len(self._gone) == len(self._names):
                         raise event.error
-                done = self._groups.take(event) if isinstance(event, Frame) else self._groups.tick(time.monotonic_ns())
+                done = (
+                    self._groups.take(event) if isinstance(event, Frame) else self._groups.tick(self._timebase.now_ns())
+                )
                 for grouped in done:
                     self._hand_out(grouped)
             self._why = self._why or "done"

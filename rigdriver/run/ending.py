@@ -7,7 +7,6 @@ file refuses to know frames.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from threading import Lock
 
@@ -15,26 +14,31 @@ from rigdriver.devices.box_events import BoxStatus, EventsLost
 from rigdriver.devices.camera_events import CameraLost
 from rigdriver.errors import BoxFault, HostProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import Pulse
+from rigdriver.timebase import held_up_s
 from rigdriver.wire.registers import BoxStates
 
 RESTARTED = "trigger box: it has restarted and forgotten its schedule; check its power and run again"
 SILENT_PERIODS = 3
 """A running box that reports nothing for so many frame periods (and the gap timeout) is taken to be gone."""
 
-LOOK_S = 0.5
-"""So far apart two looks at most are while somebody listens."""
-
 
 class Ending:
     """The end of one run, as it comes nearer."""
 
-    def __init__(self, expected: int, grace_s: float, period_s: float, ask_box: Callable[[], BoxStatus]) -> None:
+    def __init__(
+        self,
+        expected: int,
+        grace_s: float,
+        period_s: float,
+        ask_box: Callable[[], BoxStatus],
+        now_s: Callable[[], float],
+    ) -> None:
         """`expected` 0 runs until stopped; `grace_s`: how long frames may still come after the box has ended."""
         self._expected = expected
-        self._ask_box = ask_box
+        self._ask_box, self._now_s = ask_box, now_s
         self._grace_s = grace_s
         self._silence_s = SILENT_PERIODS * period_s + max(1.0, grace_s)
-        self._heard_at = self._looked_at = time.monotonic()
+        self._heard_at = self._looked_at = self._now_s()
         self._ended_at: float | None = None
         self.is_stopping = False
         """The user wants the end."""
@@ -51,20 +55,20 @@ class Ending:
 
     def begin(self) -> None:
         """The schedule starts now: what came before it, a preamble played again, was no silence."""
-        self._heard_at = time.monotonic()
+        self._heard_at = self._now_s()
 
     def heard_of_pulse(self, _part: Pulse) -> None:
         """The box lives."""
-        self._heard_at = time.monotonic()
+        self._heard_at = self._now_s()
 
     def heard_of_state(self, status: BoxStatus, generation: int) -> None:
         """The box has changed its state."""
-        self._heard_at = time.monotonic()
+        self._heard_at = self._now_s()
         if status.state is BoxStates.FAULT:
             cause = getattr(status.fault, "name", None) or str(status.fault)
             self.fail(BoxFault(f"trigger box: it turned everything off: {cause}; remove the cause and run again"))
         elif status.previous_state is BoxStates.RUNNING and status.generation == generation:
-            self._ended_at = self._ended_at or time.monotonic()
+            self._ended_at = self._ended_at or self._now_s()
 
     def events_lost(self, lost: EventsLost) -> None:
         """Reports of the box are missing; after a restart of the box there is no run any more."""
@@ -79,11 +83,11 @@ class Ending:
 
     def _excuse(self, now: float) -> None:
         """Between two looks nobody listened: a slow consumer, a process that was stopped. That is no silence."""
-        held_up_s = max(0.0, now - self._looked_at - LOOK_S)
+        excused_s = held_up_s(self._looked_at, now)
         self._looked_at = now
-        self._heard_at = min(now, self._heard_at + held_up_s)
+        self._heard_at = min(now, self._heard_at + excused_s)
         if self._ended_at is not None:
-            self._ended_at = min(now, self._ended_at + held_up_s)
+            self._ended_at = min(now, self._ended_at + excused_s)
 
     def fail(self, error: BaseException) -> None:
         """End with an error; the first one counts."""
@@ -102,7 +106,7 @@ class Ending:
             return True
         if self._expected and next_index >= self._expected:
             return True
-        now = time.monotonic()
+        now = self._now_s()
         self._excuse(now)
         if self._ended_at is not None:
             return (is_idle and self.is_stopping) or now - self._ended_at > self._grace_s

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from rigdriver.errors import ConfigError, ScheduleError
 from rigdriver.frames import Edge, Pulse
 from rigdriver.run.utc import utc_ns
 from rigdriver.schedule.planned import Schedule
+from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire.registers import LightSessionRecord
 
 logger = logging.getLogger("rigdriver.light")
@@ -38,7 +38,11 @@ class LightCounter(Protocol):
 
 
 def await_light_budget(
-    box: LightCounter, config: RigConfig, schedule: Schedule, look_up: Callable[[], None] = lambda: None
+    box: LightCounter,
+    config: RigConfig,
+    schedule: Schedule,
+    look_up: Callable[[], None] = lambda: None,
+    timebase: Timebase = WALL_TIME,
 ) -> None:
     """Wait until the schedule's flashes fit into a train; the wait ends with the dark pause at the latest.
 
@@ -54,16 +58,16 @@ def await_light_budget(
             f"light session: {spent.session_pulses} flashes made, {frames} asked for; light.max_session_pulses allows "
             f"{light.max_session_pulses}; begin a new session with the next person (box.clear_light_session)"
         )
-    end = time.monotonic() + light.min_train_pause_s + MARGIN_S
+    end = timebase.now_s() + light.min_train_pause_s + MARGIN_S
     while (train := box.light_session().train_pulses) and train + frames > light.max_train_pulses:
-        if time.monotonic() > end:
+        if timebase.now_s() > end:
             raise ScheduleError(
                 f"flash train: {train} flashes made, {frames} asked for; light.max_train_pulses allows "
                 f"{light.max_train_pulses}, and the dark pause of {light.min_train_pause_s:g} s does not end"
             )
         logger.info("waiting for the dark pause between flash trains (%g s)", light.min_train_pause_s)
         look_up()
-        time.sleep(POLL_S)
+        timebase.sleep(POLL_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,16 @@ from collections import deque
 from threading import Condition
 from typing import Generic, TypeVar
 
+from rigdriver.timebase import WALL_TIME, Timebase
+
 T = TypeVar("T")
 
 
 class Inbox(Generic[T]):
     """Items in order of arrival; `heavy` ones are limited in number."""
 
-    def __init__(self, heavy_limit: int) -> None:
+    def __init__(self, heavy_limit: int, timebase: Timebase = WALL_TIME) -> None:
+        self._timebase = timebase
         self._items: deque[tuple[T, bool]] = deque()
         self._heavy = 0
         self._heavy_limit = heavy_limit
@@ -42,10 +45,10 @@ class Inbox(Generic[T]):
             self._changed.notify_all()
 
     def take(self, timeout_s: float) -> T | None:
-        """Return the oldest item, or None after the timeout."""
+        """Return the oldest item, or None after the timeout or earlier."""
         with self._changed:
             if not self._items:
-                self._changed.wait(timeout=timeout_s)
+                self._timebase.wait_on(self._changed, timeout_s)
             if not self._items:
                 return None
             item, is_heavy = self._items.popleft()

@@ -10,6 +10,7 @@ from rigdriver.devices.box_events import BoxEvent
 from rigdriver.devices.camera_events import CameraEvent, CameraLost, FrameLost
 from rigdriver.frames import Frame
 from rigdriver.run.queues import Inbox
+from rigdriver.timebase import Timebase
 
 Report = BoxEvent | Frame | FrameLost | CameraLost
 
@@ -17,8 +18,8 @@ Report = BoxEvent | Frame | FrameLost | CameraLost
 class Reports:
     """The inbox of a run, with a door for each kind of device."""
 
-    def __init__(self, frame_limit: int) -> None:
-        self._inbox: Inbox[Report] = Inbox(frame_limit)
+    def __init__(self, frame_limit: int, timebase: Timebase) -> None:
+        self._inbox: Inbox[Report] = Inbox(frame_limit, timebase)
 
     def from_box(self, event: BoxEvent) -> None:
         """Take an event on the box's thread; never waits, for that thread feeds the watchdog."""

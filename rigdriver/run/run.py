@@ -12,7 +12,6 @@ file refuses to know serial ports and node maps.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from threading import Thread
@@ -43,6 +42,7 @@ from rigdriver.sync.matcher import Matcher, Resolved
 from rigdriver.sync.preamble import Preamble
 from rigdriver.sync.proof import Prover
 from rigdriver.sync.track import Track
+from rigdriver.timebase import WALL_TIME, Patience, Timebase, held_up_s
 
 FIRST_PROBES = 8
 PROBE_EVERY_S = 1.0
@@ -67,12 +67,13 @@ class Run(FrameSets):
         preamble: Schedule,
         schedule: Schedule,
         wanted: int | None = None,
+        timebase: Timebase = WALL_TIME,
     ) -> None:
         """Use `Rig.run`. `wanted`: frame sets to hand out; None hands out every pulse of the schedule."""
         super().__init__(
             lifecycle, Outbox(config.run.queue_frame_sets, is_dropping=config.run.slow_consumer == "drop_oldest")
         )
-        self._config, self._box, self._cameras = config, box, cameras
+        self._config, self._box, self._cameras, self._timebase = config, box, cameras, timebase
         self._preamble, self.schedule = preamble, schedule
         self._tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
         self._logs = {c.name: ExposureLog(schedule.exposures[c.name], self._tolerance) for c in config.cameras}
@@ -80,14 +81,16 @@ class Run(FrameSets):
         prover = Prover(schedule, config.sync.tolerance_us, config.sync.max_skew_us)
         timeout_ns = round(config.sync.gap_timeout_s * 1e9)
         self._matcher = Matcher(schedule, self._tracks, prover, timeout_ns, config.sync.wait_for_close)
-        self._reports = Reports(frame_limit=config.run.queue_frame_sets * len(config.cameras))
+        self._reports = Reports(config.run.queue_frame_sets * len(config.cameras), timebase)
         self._wanted = wanted
         self._on_gap = config.run.on_gap
         self._tally = Tally(wanted or schedule.box.frame_count or None)
         self._brightness = Brightness(schedule.lamps_of())
         self._host_clock = HostClock(schedule.tick_rate_hz)
         self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns)
-        self._ending = Ending(schedule.box.frame_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz, box.status)
+        self._ending = Ending(
+            schedule.box.frame_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz, box.status, timebase.now_s
+        )
         self._threads: list[Thread] = []
         self._is_playing = False
 
@@ -137,7 +140,7 @@ class Run(FrameSets):
         self._box.subscribe(self._reports.from_box)
         if self.schedule.has_light:
             self._box.set_light_limits(light_limits(self._config, self.schedule.tick_rate_hz))
-            await_light_budget(self._box, self._config, self.schedule, self._give_up_if_asked)
+            await_light_budget(self._box, self._config, self.schedule, self._give_up_if_asked, self._timebase)
         for _ in range(FIRST_PROBES):
             self._probe()
         self._cameras.start(self._reports.from_cameras)
@@ -164,9 +167,13 @@ class Run(FrameSets):
         self._box.start(generation)
 
     def _spawn(self, name: str, work: Callable[[], None]) -> None:
-        thread = Thread(target=work, name=name, daemon=True)
+        thread = Thread(target=self._take_part, args=(name, work), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    def _take_part(self, name: str, work: Callable[[], None]) -> None:
+        with self._timebase.take_part(name):
+            work()
 
     def _join(self) -> None:
         self._halt.set()
@@ -187,10 +194,10 @@ class Run(FrameSets):
 
     def _utc_ns(self, t_box_ticks: int) -> int:
         host_ns = self._host_clock.host_ns(t_box_ticks)
-        return utc_ns(time.monotonic_ns() if host_ns is None else host_ns)
+        return utc_ns(self._timebase.now_ns() if host_ns is None else host_ns)
 
     def _keep_host_clock(self) -> None:
-        while not self._halt.wait(PROBE_SOON_S if self._is_box_time_vague() else PROBE_EVERY_S):
+        while not self._timebase.wait(self._halt, PROBE_SOON_S if self._is_box_time_vague() else PROBE_EVERY_S):
             try:
                 self._probe()
             except RigError:
@@ -202,7 +209,8 @@ class Run(FrameSets):
         for _ in range(PREAMBLE_ATTEMPTS):
             preamble = Preamble(self._preamble, self._logs, self._tracks, self._tolerance)
             self._play(self._preamble)
-            self._hear_preamble(preamble)
+            with self._timebase.take_part("start"):
+                self._hear_preamble(preamble)
             self._box.stop(now=True)
             unlocked = preamble.lock()
             if not unlocked:
@@ -211,8 +219,9 @@ class Run(FrameSets):
 
     def _hear_preamble(self, preamble: Preamble) -> None:
         period_s = self._preamble.box.frame_period_ticks / self._preamble.tick_rate_hz
-        end = time.monotonic() + 2 * period_s + self._config.sync.gap_timeout_s + 1
-        while not preamble.is_complete and time.monotonic() < end:
+        grace_s = self._config.sync.gap_timeout_s
+        patience, is_over = Patience(self._timebase, 2 * period_s + grace_s + 1), False
+        while not preamble.is_complete and patience.left_s() > 0:
             self._give_up_if_asked()
             report = self._reports.take(TURN_S)
             if isinstance(report, Pulse):
@@ -221,16 +230,19 @@ class Run(FrameSets):
                 preamble.take_frame(report)
             elif report is not None:
                 _raise_if_fatal(report)
-            if preamble.is_over:
-                end = min(end, time.monotonic() + self._config.sync.gap_timeout_s)
+            if preamble.is_over and not is_over:
+                patience, is_over = Patience(self._timebase, grace_s), True
 
     # ------------------------------------------------------------ the sync thread
 
     def _sync(self) -> None:
+        looked_ns = self._timebase.now_ns()
         try:
             while not self._halt.is_set() and not self._ending.is_over(self._matcher.next_index, self._matcher.is_idle):
                 report = self._reports.take(TURN_S)
-                now_ns = time.monotonic_ns()
+                now_ns = self._timebase.now_ns()
+                self._matcher.excuse(round(held_up_s(looked_ns / 1e9, now_ns / 1e9) * 1e9))
+                looked_ns = now_ns
                 for resolved in self._digest(report) if report is not None else self._matcher.tick(now_ns):
                     self._hand_out(resolved)
             for resolved in self._matcher.finish():

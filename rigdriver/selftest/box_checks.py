@@ -20,6 +20,7 @@ from rigdriver.devices.box_identity import BoxIdentity
 from rigdriver.devices.trigger_box import BoxCounters, ClockProbe
 from rigdriver.schedule.steps import BoxSchedule, BoxStep
 from rigdriver.selftest.result import CheckResult, unknown, verdict
+from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire.registers import INTERFACE_HASH, BoxStates, Faults
 from rigdriver.wire.session import LinkCounters
 
@@ -116,14 +117,14 @@ def _judge_clock(box: Box) -> CheckResult:
     return verdict(is_good, "box.clock_probe", round(typical, 3), f"<= {LONGEST_ROUND_TRIP_MS:g}", "ms", remedy)
 
 
-def judge_watchdog(box: Box, config: RigConfig) -> Iterator[CheckResult]:
+def judge_watchdog(box: Box, config: RigConfig, timebase: Timebase = WALL_TIME) -> Iterator[CheckResult]:
     """Hold the cameras' trigger outputs high, stop feeding, and see that the box ends it in time."""
     ticks = box.identity.tick_rate_hz
     watchdog_us = config.required_box().watchdog_s * 1e6
     mask = sum(1 << camera.output for camera in config.cameras)
     step = BoxStep(mask, 0, ticks_from_us(3 * watchdog_us, ticks))
     schedule = BoxSchedule(_GENERATION, ticks_from_us(4 * watchdog_us, ticks), 1, (step,))
-    listener = _Listener()
+    listener = _Listener(timebase)
     box.subscribe(listener.hear)
     try:
         box.commit(schedule)
@@ -146,8 +147,9 @@ def judge_watchdog(box: Box, config: RigConfig) -> Iterator[CheckResult]:
 class _Listener:
     """Hears the box's changes of state on its thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, timebase: Timebase) -> None:
         self.is_over = False
+        self._timebase = timebase
         self._fault: BoxStatus | None = None
         self._has_faulted = threading.Event()
 
@@ -159,7 +161,7 @@ class _Listener:
 
     def wait_for_fault(self, timeout_s: float) -> BoxStatus | None:
         """Return the first fault, or None after the timeout."""
-        self._has_faulted.wait(timeout_s)
+        self._timebase.wait(self._has_faulted, timeout_s)
         return self._fault
 
 

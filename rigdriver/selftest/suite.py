@@ -37,7 +37,7 @@ def run_selftest(rig: Rig, tell: Tell) -> Report:
         ("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config)),
         ("wiring", "the wiring, camera by camera", _wiring),
         ("run", f"{FRAME_SETS} frame sets at {rig.config.schedule.rate_hz:g} Hz", _run),
-        ("watchdog", "the watchdog", lambda r: box_checks.judge_watchdog(r.box, r.config)),
+        ("watchdog", "the watchdog", lambda r: box_checks.judge_watchdog(r.box, r.config, r.timebase)),
         ("counters", "the counters", lambda r: box_checks.judge_health(before, box_checks.Health.of(r.box))),
     ]
     checks: list[CheckResult] = []
@@ -65,7 +65,9 @@ def _calibration(rig: Rig) -> list[CheckResult]:
 
 
 def _wiring(rig: Rig) -> list[CheckResult]:
-    return judge_wiring(probe_wiring(rig.box, rig.cameras, rig.config, rig.box.identity.tick_rate_hz), rig.config)
+    return judge_wiring(
+        probe_wiring(rig.box, rig.cameras, rig.config, rig.box.identity.tick_rate_hz, rig.timebase), rig.config
+    )
 
 
 def _run(rig: Rig) -> list[CheckResult]:

@@ -23,6 +23,7 @@ from rigdriver.frames import Edge, Frame, Pulse
 from rigdriver.schedule.plan import exposure_us
 from rigdriver.schedule.steps import BoxSchedule, BoxStep
 from rigdriver.selftest.result import CheckResult, verdict
+from rigdriver.timebase import WALL_TIME, Timebase, wait_for
 
 TRIGGERS = 3
 """For each camera; a camera may miss the first one after a pause."""
@@ -63,9 +64,11 @@ class Answer:
     """How long its own line was high."""
 
 
-def probe_wiring(box: Box, cameras: CameraGroup, config: RigConfig, tick_rate_hz: int) -> list[Answer]:
+def probe_wiring(
+    box: Box, cameras: CameraGroup, config: RigConfig, tick_rate_hz: int, timebase: Timebase = WALL_TIME
+) -> list[Answer]:
     """Pulse each camera's output alone and collect what answers."""
-    watch = _Watch()
+    watch = _Watch(timebase)
     box.subscribe(watch.hear_box)
     cameras.start(watch.hear_camera)
     try:
@@ -167,8 +170,9 @@ def _judge_line(
 class _Watch:
     """Hears box and cameras on their threads and lets this one wait, always with a timeout."""
 
-    def __init__(self) -> None:
+    def __init__(self, timebase: Timebase) -> None:
         self.is_over = False
+        self._timebase = timebase
         self._news = threading.Condition()
         self._frames: Counter[str] = Counter()
         self._edges: list[Edge] = []
@@ -201,19 +205,26 @@ class _Watch:
     def wait_for_pulses(self, count: int, timeout_s: float) -> None:
         """Wait until the box has reported that many whole pulses."""
         with self._news:
-            self._news.wait_for(lambda: self._closed_pulses >= count, timeout_s)
+            wait_for(self._timebase, self._news, lambda: self._closed_pulses >= count, timeout_s)
 
     def wait_for_frames(self, camera: str, count: int, timeout_s: float) -> None:
         """Wait until a camera has delivered that many frames."""
         with self._news:
-            self._news.wait_for(lambda: self._frames[camera] >= count, timeout_s)
+            wait_for(self._timebase, self._news, lambda: self._frames[camera] >= count, timeout_s)
 
     def wait_until_quiet(self, timeout_s: float) -> None:
         """Wait until nobody has said anything for a moment, so that the next probe hears its own answers only."""
         with self._news:
             for _ in range(round(timeout_s / _QUIET_S)):
-                if not self._news.wait(_QUIET_S):
+                if not wait_for(self._timebase, self._news, self._has_more_than(self._said), _QUIET_S):
                     return
+
+    @property
+    def _said(self) -> int:
+        return len(self._edges) + self._frames.total()
+
+    def _has_more_than(self, said: int) -> Callable[[], bool]:
+        return lambda: self._said > said
 
     def answer(self, camera: CameraConfig, tick_rate_hz: int) -> Answer:
         """Sum up what came back."""

@@ -19,10 +19,34 @@ MAX_WAIT_S = 0.05
 """Longest sleep: bounds how late `stop` from a signal handler is noticed."""
 GATE_POLL_S = 0.001
 """Gates watch shared memory, which cannot wake a selector."""
+STEP_NS = 1_000_000
+"""Longest leap between two looks at the descriptors while a driver follows."""
+STEP_POLL_S = 0.0002
+"""Real time between two looks at how far the driver has followed."""
 LATE_NS = 5_000_000
 """An action that runs later than this in wall time counts as late."""
 
 Action = Callable[[], None]
+
+
+class Follower(Protocol):
+    """Whoever time must wait for, and who sees it pass."""
+
+    def publish(self, t_ns: int) -> None:
+        """Let it be seen that simulated time has come so far."""
+        ...
+
+    def host_ns(self, t_ns: int) -> int:
+        """Return the host's time at a simulated time."""
+        ...
+
+    def delivered(self, t_ns: int) -> None:
+        """Note that there is something to find that was not there before."""
+        ...
+
+    def horizon_ns(self) -> int | None:
+        """Return the latest simulated time that is allowed now; None while nobody follows."""
+        ...
 
 
 class Engine(Protocol):
@@ -35,6 +59,14 @@ class Engine(Protocol):
 
     def at(self, t_ns: int, action: Action) -> None:
         """Run the action when simulated time reaches `t_ns`; ties run in the order of the calls."""
+        ...
+
+    def host_ns(self) -> int:
+        """Host time now (time.monotonic_ns, or the modelled one where the driver follows)."""
+        ...
+
+    def delivered(self) -> None:
+        """Note that the driver has something to find that was not there before."""
         ...
 
     def add_reader(self, fd: int, action: Action) -> None:
@@ -65,10 +97,14 @@ class EventEngine:
         pace: float = 1.0,
         wall_ns: Callable[[], int] = time.monotonic_ns,
         selector: selectors.BaseSelector | None = None,
+        follower: Follower | None = None,
     ) -> None:
         if pace < 0:
             raise ValueError(f"pace {pace}: expected 0 (as fast as possible) or more simulated seconds a second")
         self.pace = pace
+        self._follower = follower
+        self._is_held = False
+        """Time could not go on in the last step: it waits for the driver, or for the wall clock."""
         self._wall_ns = wall_ns
         self._selector = selector if selector is not None else selectors.DefaultSelector()
         self._heap: list[tuple[int, int, bool, Action]] = []
@@ -97,12 +133,28 @@ class EventEngine:
     @property
     def clock_ns(self) -> int:
         """What a clock that is never late shows: `now_ns` waits for actions that are overdue, crystals do not."""
-        return max(self._now_ns, self._modelled_ns()) if self.pace > 0 else self._now_ns
+        return max(self._now_ns, self._modelled_ns()) if self.pace > 0 and not self._follower else self._now_ns
 
     @property
     def origin_wall_ns(self) -> int:
-        """Wall time at which simulated time would have been 0: at pace 1, wall time is this plus simulated time."""
+        """Host time at which simulated time would have been 0: at pace 1, host time is this plus simulated time."""
+        if self._follower is not None:
+            return self._follower.host_ns(0)
         return self._anchor_wall_ns - self._anchor_sim_ns
+
+    @property
+    def is_in_step(self) -> bool:
+        """Time waits for a driver that follows it."""
+        return self._follower is not None
+
+    def host_ns(self) -> int:
+        """Host time now, on the clock that the driver reads."""
+        return self._wall_ns() if self._follower is None else self._follower.host_ns(self._now_ns)
+
+    def delivered(self) -> None:
+        """Note that the driver has something to find that was not there before: where it is followed, time waits."""
+        if self._follower is not None:
+            self._follower.delivered(self._now_ns)
 
     def wall_ns(self) -> int:
         """Wall time (monotonic) as this loop sees it."""
@@ -172,11 +224,33 @@ class EventEngine:
         """Wait for the next thing (at most `MAX_WAIT_S`), serve ready descriptors, then run at most one action."""
         # Descriptors are polled between any two actions: painting six frames delays nobody by more than one.
         self._serve_descriptors(self._wait_s())
+        if self._follower is not None:
+            self._keep_step(self._follower)
         if self._is_due():
             self._run_first()
 
     def _leaps(self) -> bool:
-        return self.pace == 0 and self._driving > 0
+        return self.pace == 0 and self._driving > 0 and self._follower is None
+
+    def _keep_step(self, follower: Follower) -> None:
+        """Let time pass up to the next action, as far as the driver has followed; then it is due, or time waits."""
+        horizon_ns, modelled_ns = follower.horizon_ns(), self._modelled_ns()
+        leaps = horizon_ns is not None and self._driving > 0 and self.pace == 0
+        if horizon_ns is None:
+            reach_ns = modelled_ns
+        elif self._driving and self.pace == 0:
+            reach_ns = horizon_ns if self._are_gates_open() else self._now_ns
+        else:
+            reach_ns = min(horizon_ns, modelled_ns)
+        until_ns = min(reach_ns, self._heap[0][0]) if self._heap else reach_ns
+        if horizon_ns is not None:
+            until_ns = min(until_ns, self._now_ns + STEP_NS)  # so that a request is taken soon after it was sent
+        has_moved = leaps and until_ns > self._now_ns
+        self._now_ns = max(self._now_ns, until_ns)
+        self._is_held = not has_moved and not (self._heap and self._heap[0][0] <= self._now_ns)
+        if reach_ns != modelled_ns:
+            self._anchor_here()  # what was waited for is not made up for
+        follower.publish(self._now_ns)
 
     def _modelled_ns(self) -> int:
         """Simulated time by the wall clock, not clamped to what has been run."""
@@ -189,6 +263,8 @@ class EventEngine:
     def _wait_s(self) -> float:
         if self._is_stopping:
             return 0.0
+        if self._follower is not None:
+            return STEP_POLL_S if self._is_held else 0.0
         if self._leaps():
             return 0.0 if self._are_gates_open() else GATE_POLL_S
         if not self._heap:
@@ -205,6 +281,8 @@ class EventEngine:
             # Time stands still: should the last driving action be served now, it must not leap by the time we waited.
             self._anchor_here()
             return False
+        if self._follower is not None:
+            return self._heap[0][0] <= self._now_ns
         return self._heap[0][0] <= self._modelled_ns()
 
     def _anchor_here(self) -> None:
@@ -214,7 +292,7 @@ class EventEngine:
         t_ns, _, is_background, action = heapq.heappop(self._heap)
         leapt = self._leaps()
         self._driving -= not is_background
-        if self.pace > 0:
+        if self.pace > 0 and self._follower is None:
             self._count_lateness(max(0, int((self._modelled_ns() - t_ns) / self.pace)))
         self._now_ns = max(self._now_ns, t_ns)
         if leapt:
@@ -229,7 +307,7 @@ class EventEngine:
 
     def _follow_wall(self) -> None:
         """Let time pass up to the next action: what comes in from outside happens now, and never after what is due."""
-        if self._leaps():
+        if self._leaps() or self._follower is not None:
             return
         modelled = self._modelled_ns()
         if self._heap:

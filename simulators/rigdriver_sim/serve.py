@@ -29,8 +29,10 @@ from rigdriver_sim.folder import make_folder
 from rigdriver_sim.rig import SimulatedRig, View
 from rigdriver_sim.rig_file import rig_file_text
 from rigdriver_sim.scenario import Scenario, load
+from rigdriver_sim.timebase_page import TimebasePage
 
 RIG_FILE = "rig.toml"
+TIMEBASE = "timebase"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -58,7 +60,10 @@ def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngin
         folder, lock = make_folder()
         stack.callback(os.close, lock)
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    engine = EventEngine(scenario.pace)
+    page = TimebasePage(folder / TIMEBASE) if scenario.lockstep else None
+    if page is not None:
+        stack.callback(page.close)
+    engine = EventEngine(scenario.pace, follower=page)
     stack.callback(engine.close)
     rig = SimulatedRig(scenario, engine, folder, make_cameras, _view(scenario))
     stack.callback(rig.close)
@@ -67,7 +72,9 @@ def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngin
     tcp = rig.box.tcp_port
     port = str(folder / "box")
     url = f"socket://127.0.0.1:{tcp}" if tcp else port
-    (folder / RIG_FILE).write_text(rig_file_text(scenario, url, PRODUCER_NAME), encoding="utf-8")
+    (folder / RIG_FILE).write_text(
+        rig_file_text(scenario, url, PRODUCER_NAME, TIMEBASE if page else ""), encoding="utf-8"
+    )
     return engine, {
         "ready": True,
         "rig_file": str(folder / RIG_FILE),

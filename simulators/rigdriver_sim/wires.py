@@ -130,10 +130,10 @@ class Wires:
         self._engine.at(exposure.start_ns + delay_ns, lambda: self._set_line(name, 1))
         self._engine.at(exposure.end_ns + delay_ns, lambda: self._set_line(name, 0))
 
-    def published(self, exposure: Exposure, t_wall_ns: int) -> None:
-        """A camera's frame is in the computer: note when, on the wall's clock (time.monotonic_ns)."""
+    def published(self, exposure: Exposure, t_host_ns: int) -> None:
+        """A camera's frame is in the computer: note when, on the host's clock."""
         pulse = self.pulse_of(exposure)
-        self._truth.note("published", run=self._generation(), pulse=pulse, camera=exposure.camera, t_wall_ns=t_wall_ns)
+        self._truth.note("published", run=self._generation(), pulse=pulse, camera=exposure.camera, t_host_ns=t_host_ns)
 
     # ---------------------------------------------------------------- inside
 

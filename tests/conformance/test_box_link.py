@@ -211,6 +211,7 @@ def test_commands_in_the_wrong_state_or_of_another_generation_are_refused(box: T
         box.commit(schedule(4))
 
 
+@pytest.mark.realtime
 def test_host_that_falls_silent_turns_the_box_off(url: str) -> None:
     settings = BoxConfig(url=url, watchdog_s=0.1)
     silent = TriggerBox(BoxLink(SerialPort(url), settings.reply_timeout_s), settings)  # nobody listens, nobody feeds
@@ -230,6 +231,7 @@ def test_host_that_falls_silent_turns_the_box_off(url: str) -> None:
         silent.close()
 
 
+@pytest.mark.realtime
 def test_fed_box_runs_on_longer_than_its_watchdog(url: str) -> None:
     with TriggerBox.open(BoxConfig(url=url, watchdog_s=0.1)) as box:
         log = Log(box)

@@ -25,6 +25,7 @@ def large_rig() -> Iterator[Any]:
         yield running
 
 
+@pytest.mark.realtime
 def test_six_full_size_cameras_deliver_every_frame_at_ten_hertz(large_rig: Any) -> None:
     config = load(large_rig.rig_file)
     sink = Sink()

@@ -10,7 +10,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -22,7 +22,11 @@ from rigdriver_sim.trigger_box import registers as r
 from tests.unit.sim.box_host import Answer, Bench, Edge, EdgeEvent, Step, edge_event, split, write
 
 SERIALS = [f"SIM000{n}" for n in range(1, 7)]
-WAIT_S = 30.0
+WAIT_S = 120.0
+BUFFERS = 64
+"""Buffers per camera: more than the frames of a run."""
+SLOW_HZ = 5
+"""Rate of runs whose every frame must come at pace 1: the simulator keeps 8 frames, which are 1.6 s."""
 GEOMETRY, TEXTURE, PATTERN, WHITE = 0b011011, 0b100100, 0x00C0, 0x0300
 STEPS = (Step(GEOMETRY, 0, 1000), Step(PATTERN, 500, 19_000), Step(TEXTURE, 25_000, 1000), Step(WHITE, 25_500, 19_000))
 LIGHT = (50_000, 200, 100_000, 0, 1_000_000, 100_000)
@@ -103,7 +107,7 @@ def cameras(rig: RunningRig) -> Iterator[dict[str, Any]]:
             nodes.TriggerMode.value = "On"
             nodes.TriggerSource.value = "Line0"
             nodes.ExposureTime.value = 2000
-            acquirer.num_buffers = 16
+            acquirer.num_buffers = BUFFERS
             acquirer.start()
             stack.callback(acquirer.stop)
             acquirers[serial] = acquirer
@@ -131,17 +135,19 @@ def rows(rig: RunningRig, what: str) -> list[dict[str, Any]]:
     return [line for line in rig.truth() if line["what"] == what]
 
 
-@pytest.mark.parametrize("pace", [1, 0])
-def test_every_frame_carries_the_stamp_of_its_pulse(pace: int) -> None:
+@pytest.mark.parametrize(("pace", "rate_hz"), [pytest.param(1, SLOW_HZ, marks=pytest.mark.realtime), (0, 30)])
+def test_every_frame_carries_the_stamp_of_its_pulse(pace: int, rate_hz: int) -> None:
     frames = 30
-    with launch(f"default?width=320&height=160&pace={pace}") as rig, cameras(rig) as acquirers:
-        box = BoxHost(rig.port)
-        box.run(rate_hz=30, frames=frames)
+    with (
+        launch(f"default?width=320&height=160&pace={pace}") as rig,
+        cameras(rig) as acquirers,
+        closing(BoxHost(rig.port)) as box,
+    ):
+        box.run(rate_hz=rate_hz, frames=frames)
         got = collect(acquirers, box, dict.fromkeys(SERIALS, frames))
         for number, serial in enumerate(SERIALS):
             assert [seen for seen, _ in got[serial]] == [stamp.Stamp(number, n, n) for n in range(frames)]
         exposures = rows(rig, "exposure")
-        box.close()
     assert len(exposures) == 6 * frames
     assert not rows_of(exposures, "fault")
 
@@ -151,18 +157,19 @@ def rows_of(lines: list[dict[str, Any]], what: str) -> list[dict[str, Any]]:
 
 
 def test_frames_are_lit_by_the_lamps_that_flash_inside_their_exposure() -> None:
-    with launch("default?width=320&height=160") as rig, cameras(rig) as acquirers:
-        box = BoxHost(rig.port)
+    with launch("default?width=320&height=160") as rig, cameras(rig) as acquirers, closing(BoxHost(rig.port)) as box:
         box.run(rate_hz=20, frames=3)
         got = collect(acquirers, box, dict.fromkeys(SERIALS, 3))
-        box.close()
     assert all(brightness > 80 for frames in got.values() for _, brightness in frames)
 
 
 def test_the_box_stamps_both_edges_of_every_exposure_where_the_truth_says() -> None:
     frames = 10
-    with launch("default?width=128&height=64&seed=3") as rig, cameras(rig) as acquirers:
-        box = BoxHost(rig.port)
+    with (
+        launch("default?width=128&height=64&seed=3&pace=0") as rig,
+        cameras(rig) as acquirers,
+        closing(BoxHost(rig.port)) as box,
+    ):
         box.run(rate_hz=30, frames=frames)
         collect(acquirers, box, dict.fromkeys(SERIALS, frames))
         deadline = time.monotonic() + WAIT_S
@@ -170,7 +177,6 @@ def test_the_box_stamps_both_edges_of_every_exposure_where_the_truth_says() -> N
             assert time.monotonic() < deadline
             box.feed()
         exposures = rows(rig, "exposure")
-        box.close()
     edges: list[Edge] = [edge for event in box.events for edge in event.edges if edge.is_input]
     assert len(edges) == 2 * 6 * frames
     names = {name: n for n, name in enumerate(("left_upper", "left_lower", "left_colour"))}
@@ -186,13 +192,11 @@ def test_the_box_stamps_both_edges_of_every_exposure_where_the_truth_says() -> N
 
 def test_a_withheld_trigger_is_missed_by_exactly_that_camera_and_shifts_nobody() -> None:
     frames = 20
-    with launch("default?width=320&height=160&faults.withhold_trigger.left_lower=[4, 11]") as rig:
-        with cameras(rig) as acquirers:
-            box = BoxHost(rig.port)
+    with launch("default?width=320&height=160&pace=0&faults.withhold_trigger.left_lower=[4, 11]") as rig:
+        with cameras(rig) as acquirers, closing(BoxHost(rig.port)) as box:
             box.run(rate_hz=30, frames=frames)
             wanted = dict.fromkeys(SERIALS, frames) | {"SIM0002": frames - 2}
             got = collect(acquirers, box, wanted)
-            box.close()
         faults = rows(rig, "fault")
     assert [seen.pulse for seen, _ in got["SIM0002"]] == [n for n in range(frames) if n not in (4, 11)]
     assert [seen.pulse for seen, _ in got["SIM0001"]] == list(range(frames))
@@ -202,19 +206,18 @@ def test_a_withheld_trigger_is_missed_by_exactly_that_camera_and_shifts_nobody()
     ]
 
 
+@pytest.mark.realtime
 def test_the_same_seed_gives_the_same_exposures_at_any_pace() -> None:
     truths = []
     for pace in (1, 0):
         with launch(f"default?width=128&height=64&pace={pace}&faults.withhold_trigger_every=5") as rig:
-            with cameras(rig) as acquirers:
-                box = BoxHost(rig.port)
-                box.run(rate_hz=50, frames=20)
+            with cameras(rig) as acquirers, closing(BoxHost(rig.port)) as box:
+                box.run(rate_hz=SLOW_HZ, frames=20)
                 collect(acquirers, box, dict.fromkeys(SERIALS, 16))
                 deadline = time.monotonic() + WAIT_S
                 while sum(event.flags & 2 for event in box.events) < 40:
                     assert time.monotonic() < deadline
                     box.feed()
-                box.close()
             exposures = rows(rig, "exposure")
         start_ns = min(line["start_ns"] for line in exposures)
         truths.append(
@@ -224,8 +227,7 @@ def test_the_same_seed_gives_the_same_exposures_at_any_pace() -> None:
 
 
 def test_a_run_that_is_stopped_can_start_again_without_new_frames_in_between() -> None:
-    with launch("default?width=128&height=64") as rig, cameras(rig) as acquirers:
-        box = BoxHost(rig.port)
+    with launch("default?width=128&height=64") as rig, cameras(rig) as acquirers, closing(BoxHost(rig.port)) as box:
         for _ in range(2):
             box.run(rate_hz=50, frames=0)
             collect(acquirers, box, dict.fromkeys(SERIALS, 5))
@@ -233,4 +235,3 @@ def test_a_run_that_is_stopped_can_start_again_without_new_frames_in_between() -
             with rig.control() as control:
                 assert control.get("status")["output_levels"] == 0
                 assert control.get("status")["box_state"] == "COMMITTED"
-        box.close()

@@ -15,6 +15,9 @@ from rigdriver.run.statistics import RunStatistics
 from rigdriver_sim import stamp
 from rigdriver_sim.launch import RunningRig
 
+LOCKSTEP = "lockstep=true&pace=0"
+"""The part of a simulated rig's spec that has its time wait for the driver (rigdriver/timebase.py)."""
+
 
 @dataclass(slots=True)
 class Played:

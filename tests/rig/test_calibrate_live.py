@@ -17,9 +17,10 @@ from rigdriver.errors import CalibrationMismatch
 from rigdriver_sim.scenario import load as load_scenario
 from rigdriver_sim.scene.render import Renderer
 from rigdriver_sim.score import CalibratedCamera, score_calibration
+from tests.rig.played import LOCKSTEP
 
 WIDTH, HEIGHT, VIEWS = 640, 480, 14
-SCENARIO = f"board?width={WIDTH}&height={HEIGHT}&scene.bank.views=16&scene.bank.pulses_a_view=2"
+SCENARIO = f"board?width={WIDTH}&height={HEIGHT}&scene.bank.views=16&scene.bank.pulses_a_view=2&{LOCKSTEP}"
 POINT_UM, STEP_UM, SCALE_PPM = 30.0, 45.0, 150.0
 """At a third of the rig's resolution and a third of its views; full size has its own bounds in the benchmark."""
 

@@ -18,11 +18,11 @@ from rigdriver.selftest.result import Status
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
 from rigdriver_sim.control import Control
 from rigdriver_sim.launch import RunningRig, launch
-from tests.rig.played import Played, dark, opened, planted, play
+from tests.rig.played import LOCKSTEP, Played, dark, opened, planted, play
 
 pytestmark = pytest.mark.sim
 
-SPEC = "default?width=160&height=120&rate_hz=30&seed=1"
+SPEC = f"default?width=160&height=120&rate_hz=30&seed=1&{LOCKSTEP}"
 HIT = 12
 """The pulse after which a fault that is planted by hand strikes."""
 
@@ -30,6 +30,13 @@ HIT = 12
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningRig]:
     with launch(SPEC) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def real_time() -> Iterator[RunningRig]:
+    """What hangs is given up after a real time: modelled time waits for whoever does not turn."""
+    with launch(SPEC.replace(LOCKSTEP, "pace=1")) as running:
         yield running
 
 
@@ -135,11 +142,13 @@ def test_a_producer_that_crashes_ends_the_run_and_not_this_process(running: Runn
     control.do("none")
 
 
-def test_a_producer_that_hangs_is_given_up_in_time(running: RunningRig, control: Control) -> None:
+@pytest.mark.realtime
+def test_a_producer_that_hangs_is_given_up_in_time(real_time: RunningRig) -> None:
     begun = time.monotonic()
-    control.set("faults.hang_producer", [15])
-    with opened(running, impatient) as rig:
+    with real_time.control() as control, opened(real_time, impatient) as rig:
+        control.set("faults.hang_producer", [15])
         played = play(rig, 120)
+        control.do("none")
     assert isinstance(played.error, HostProcessLost)
     assert "hangs" in str(played.error)
     assert time.monotonic() - begun < 30

@@ -14,7 +14,7 @@ import pytest
 from rigdriver.config import RigConfig
 from rigdriver.run.run import Run
 from rigdriver_sim.launch import RunningRig, launch
-from tests.rig.played import Played, dark, opened, planted, play
+from tests.rig.played import LOCKSTEP, Played, dark, opened, planted, play
 
 pytestmark = pytest.mark.sim
 
@@ -68,7 +68,9 @@ class Messy:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningRig]:
-    with launch("default?width=160&height=120&rate_hz=15&seed=1&faults.double_trigger_after_us=14000") as running:
+    with launch(
+        f"default?width=160&height=120&rate_hz=15&seed=1&faults.double_trigger_after_us=14000&{LOCKSTEP}"
+    ) as running:
         yield running
 
 

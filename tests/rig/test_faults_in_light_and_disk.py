@@ -17,7 +17,7 @@ from rigdriver.config import RigConfig
 from rigdriver.frames import FrameSet
 from rigdriver_sim.control import Control
 from rigdriver_sim.launch import RunningRig, launch
-from tests.rig.played import Played, dark, opened, play
+from tests.rig.played import LOCKSTEP, Played, dark, opened, play
 
 pytestmark = pytest.mark.sim
 
@@ -43,7 +43,7 @@ def mean_brightness(played: Played) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningRig]:
-    with launch("default?width=320&height=240&rate_hz=10&seed=1&pace=2") as running:
+    with launch(f"default?width=320&height=240&rate_hz=10&seed=1&{LOCKSTEP}") as running:
         yield running
 
 
@@ -85,9 +85,8 @@ def test_six_cameras_on_a_link_that_is_too_slow_lose_frames_and_on_a_fast_one_no
     shared = "&".join(f"cameras.{name}.link=usb" for name in (*GEOMETRY, "left_colour", "right_colour"))
     lost = []
     for bytes_per_s in (100e6, 0.7e6):  # six frames of 19 kB at 10 Hz are 1.15 MB a second
-        spec = (
-            f"default?width=160&height=120&rate_hz=10&pace=2&links=[{{name='usb', bytes_per_s={bytes_per_s}}}]&{shared}"
-        )
+        link = f"links=[{{name='usb', bytes_per_s={bytes_per_s}}}]&{shared}"
+        spec = f"default?width=160&height=120&rate_hz=10&{LOCKSTEP}&{link}"
         with launch(spec) as running, opened(running) as rig:
             played = play(rig, 40)
         assert played.shifted == []
@@ -105,7 +104,7 @@ def before_a_face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningR
     """A small rig that sees a face; its bank is rendered here, not taken from the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        with launch("smile?width=320&height=240&rate_hz=10&scene.bank.views=1&stamps=true") as running:
+        with launch(f"smile?width=320&height=240&rate_hz=10&scene.bank.views=1&stamps=true&{LOCKSTEP}") as running:
             yield running
 
 

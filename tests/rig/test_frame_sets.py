@@ -109,7 +109,7 @@ def test_proofs_hold_for_every_frame_of_this_rig(rig_file):
     "frames", [pytest.param(600, id="600 pulses"), pytest.param(10_000, id="10,000 pulses", marks=pytest.mark.slow)]
 )
 def test_a_withheld_trigger_is_exactly_that_gap_and_shifts_nothing(launch_rig, frames):
-    running = launch_rig(width=160, height=120, rate_hz=60, pace=2, **{"faults.withhold_trigger_every": 50})
+    running = launch_rig(width=160, height=120, rate_hz=60, **{"faults.withhold_trigger_every": 50})
     with Rig.open(patient(dark(load(running.rig_file)))) as rig:
         scored = score(rig, frames)
     expected = planted(running, scored, "withhold_trigger")

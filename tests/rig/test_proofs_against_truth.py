@@ -61,7 +61,7 @@ def true_start_ns(true: TrueRun, pulse: int, camera: str) -> int:
 
 
 def test_skew_and_exposure_starts_are_the_true_ones_to_1_us(launch_rig):
-    running = launch_rig(rate_hz=30, pace=2, **{"cameras.right_lower.jitter_us": 8, "cameras.left_colour.jitter_us": 8})
+    running = launch_rig(rate_hz=30, **{"cameras.right_lower.jitter_us": 8, "cameras.left_colour.jitter_us": 8})
     proofs, _, planned = prove(running, 60)
     clock, true = box_time(running), true_run(running, proofs[0])
     assert [len(proof.frames) for proof in proofs] == [6] * 60
@@ -79,7 +79,7 @@ def test_skew_and_exposure_starts_are_the_true_ones_to_1_us(launch_rig):
 @pytest.mark.parametrize("drift_ppm", [-50, 50])
 def test_a_cameras_clock_is_known_to_2_us_with_5_us_of_jitter_and_50_ppm_of_drift(launch_rig, drift_ppm):
     camera = {"cameras.left_upper.drift_ppm": drift_ppm, "cameras.left_upper.stamp_jitter_us": 5}
-    running = launch_rig(rate_hz=60, pace=3, width=160, height=120, **camera)
+    running = launch_rig(rate_hz=60, width=160, height=120, **camera)
     proofs, run, _ = prove(running, 300)
     clock, true = box_time(running), true_run(running, proofs[0])
     fit = run.clocks["left_upper"]

@@ -28,12 +28,13 @@ from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver_sim.launch import launch
 from rigdriver_sim.scenario import load as load_scenario
 from rigdriver_sim.scene.render import Renderer
+from tests.rig.played import LOCKSTEP
 from tests.stereo_truth import calibration_of
 
 pytestmark = pytest.mark.sim
 
 SIZE = (640, 480)
-SCENARIO = f"smile?width={SIZE[0]}&height={SIZE[1]}&scene.bank.views=1"
+SCENARIO = f"smile?width={SIZE[0]}&height={SIZE[1]}&scene.bank.views=1&{LOCKSTEP}"
 WAIT_S = 120.0
 
 
@@ -163,7 +164,7 @@ def test_a_rig_without_calibration_and_one_of_another_rig_are_refused(face_rig, 
 
 def test_a_rig_set_to_another_image_size_is_refused_before_any_light(calibration, tmp_path):
     # The same cameras before nothing: that needs no rendering.
-    with launch("default?width=320&height=240&name=smile") as running:
+    with launch(f"default?width=320&height=240&name=smile&{LOCKSTEP}") as running:
         done = run("--live", "--rig", running.rig_file, "-c", calibration, "-o", tmp_path / "out")
     assert done.exit_code == 2
     assert "images are 320x240, calibrated was 640x480" in done.stderr

@@ -15,14 +15,14 @@ import pytest
 from rigdriver.config import RigConfig
 from rigdriver.frames import FrameSet
 from rigdriver_sim.launch import RunningRig, launch
-from tests.rig.played import opened, play
+from tests.rig.played import LOCKSTEP, opened, play
 
 pytestmark = pytest.mark.sim
 
 WIDTH, HEIGHT = 320, 240
 PLATE = (
     f"plate?width={WIDTH}&height={HEIGHT}&rate_hz=10&scene.bank.views=1&scene.plate.size_mm=400"
-    "&scene.sensor.dead_pixels_ppm=0"
+    f"&scene.sensor.dead_pixels_ppm=0&{LOCKSTEP}"
 )
 FORMATS = {
     "left_upper": "Mono12p",

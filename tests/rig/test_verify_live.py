@@ -21,6 +21,7 @@ from rigdriver.config import load as load_rig
 from rigdriver_sim.launch import launch
 from rigdriver_sim.scenario import load as load_scenario
 from rigdriver_sim.scene.render import Renderer
+from tests.rig.played import LOCKSTEP
 from tests.stereo_truth import calibration_of
 
 pytestmark = pytest.mark.sim
@@ -37,7 +38,7 @@ def verify(*words: object) -> Result:
 
 @pytest.fixture(scope="module")
 def plate_rig() -> Iterator[Path]:
-    with launch(SCENARIO) as running:
+    with launch(f"{SCENARIO}&{LOCKSTEP}") as running:
         yield Path(running.rig_file)
 
 

@@ -1,4 +1,4 @@
-"""Entrance of the host process: `python -m rigdriver.devices.genicam_host COMMANDS_FD EVENTS_FD PARENT_PID`.
+"""Entrance of the host process: `python -m rigdriver.devices.genicam_host COMMANDS_FD EVENTS_FD PARENT_PID TIMEBASE`.
 
 In: two inherited sockets. Out: nothing but messages. It ends with its parent, however that ends: a clean end closes the
 sockets, and a killed one brings this process a SIGKILL (Linux) even while a producer hangs. Ctrl-C is left to the
@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_TIMERSLACK = 1, 29  # linux/prctl.h
 TIMER_SLACK_NS = 1000
@@ -29,16 +30,18 @@ def _die_with_parent(parent_pid: int) -> None:
 
 def main(arguments: list[str]) -> None:
     """Serve the parent that handed over the two sockets."""
-    if len(arguments) != 3:
+    if len(arguments) != 4:
         raise SystemExit("this is the inside of rigdriver's cameras; use rigdriver.devices.cameras")
-    commands_fd, events_fd, parent_pid = (int(a) for a in arguments)
+    commands_fd, events_fd, parent_pid = (int(a) for a in arguments[:3])
+    page = Path(arguments[3]) if arguments[3] else None
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent(parent_pid)
     # The binding loads slowly and may fail; by now the parent hears about either.
     from rigdriver.devices.genicam_host.loop import Host  # noqa: PLC0415
+    from rigdriver.timebase import open_timebase  # noqa: PLC0415
 
     with socket.socket(fileno=commands_fd) as commands, socket.socket(fileno=events_fd) as events:
-        Host(commands, events, parent_pid).run()
+        Host(commands, events, parent_pid, open_timebase(page)).run()
 
 
 if __name__ == "__main__":

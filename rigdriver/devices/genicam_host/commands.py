@@ -19,6 +19,7 @@ from rigdriver.devices.genicam_host.features import Nodes, read_one, write_all, 
 from rigdriver.devices.genicam_host.messages import Kind, encode
 from rigdriver.devices.genicam_host.stream import Outbox, Stream
 from rigdriver.errors import RigError, StateError, gather
+from rigdriver.timebase import WALL_TIME, Timebase
 
 if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
@@ -42,10 +43,10 @@ class Answer:
 class Commands:
     """The host's state, and one method a command."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, timebase: Timebase = WALL_TIME) -> None:
         self.streams: list[Stream] = []
         self._nodes: list[Nodes] = []
-        self._outbox = outbox
+        self._outbox, self._timebase = outbox, timebase
         self._producers: Producers | None = None
 
     def serve(self, command: str, request: Request) -> Answer:
@@ -104,7 +105,7 @@ class Commands:
         device = matching.find(name, serial, producers.devices, [str(p) for p in request["producers"]])
         writes = plan(wanted["features"])
         camera = producers.open(device, label, int(request["buffers"]))
-        stream = Stream(len(self.streams), label, camera, self._outbox, int(request["buffers"]))
+        stream = Stream(len(self.streams), label, camera, self._outbox, int(request["buffers"]), self._timebase)
         self.streams.append(stream)
         self._nodes.append(camera)
         reports, refusals = write_all(label, camera, writes)

@@ -16,6 +16,7 @@ from rigdriver.devices.genicam_host.commands import Answer, Commands
 from rigdriver.devices.genicam_host.messages import Kind, MessageReader, decode_json, encode, error_to_json
 from rigdriver.devices.genicam_host.pace import Pace
 from rigdriver.errors import RigError
+from rigdriver.timebase import WALL_TIME, Timebase
 
 _SHORTEST_POLL_S = 0.001
 _BEAT_PERIOD_NS = 400_000_000
@@ -58,10 +59,13 @@ class SocketOutbox:
 class Host:
     """Serves one parent until it says `close` or is gone."""
 
-    def __init__(self, commands: socket.socket, events: socket.socket, parent_pid: int) -> None:
+    def __init__(
+        self, commands: socket.socket, events: socket.socket, parent_pid: int, timebase: Timebase = WALL_TIME
+    ) -> None:
         self._link = commands
         self._outbox = SocketOutbox(events)
-        self._commands = Commands(self._outbox)
+        self._timebase = timebase
+        self._commands = Commands(self._outbox, timebase)
         self._reader = MessageReader()
         self._poll = select.poll()
         self._poll.register(commands, select.POLLIN)
@@ -73,23 +77,27 @@ class Host:
     def run(self) -> None:
         """Serve until the end. Returns when the parent has closed its side."""
         try:
-            while self._turn():
-                pass
+            with self._timebase.take_part("camera process"):
+                while self._turn():
+                    pass
         except (BrokenPipeError, ConnectionResetError):
             pass  # the parent is gone, and with it all reasons to be here
         finally:
             self._commands.close()
 
     def _turn(self) -> bool:
-        now_ns = time.monotonic_ns()
+        now_ns = self._timebase.now_ns()
         streams = self._commands.streams
         streaming = sum(stream.is_streaming for stream in streams)
-        self._pace.turned(now_ns, [index for index, stream in enumerate(streams) if stream.poll(now_ns)], streaming)
+        delivered = [index for index, stream in enumerate(streams) if stream.poll(now_ns)]
+        self._pace.turned(now_ns, delivered, streaming)
+        if not delivered:
+            self._timebase.idle()
         if now_ns - self._beat_ns > _BEAT_PERIOD_NS:
             self._beat_ns = now_ns
             if not self._beat():
                 return False
-        pause_s = self._pace.pause_s(now_ns, streaming)
+        pause_s = self._timebase.slice_s(self._pace.pause_s(now_ns, streaming))
         if pause_s >= _SHORTEST_POLL_S:
             return self._wait(round(pause_s * 1000))
         if pause_s:

@@ -6,7 +6,6 @@ buffers; else pixels are copied (slot_filling.py). This file refuses to know Gen
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -19,6 +18,7 @@ from rigdriver.devices.slots import SlotWriter
 from rigdriver.errors import CameraError, RigError
 from rigdriver.frames import GapReason
 from rigdriver.images.pixel_formats import BY_CODE, PixelFormat
+from rigdriver.timebase import WALL_TIME, Timebase
 
 _BURST = 4
 """Buffers taken from one camera before the next one has its turn."""
@@ -105,13 +105,22 @@ class LossLedger:
 class Stream:
     """One opened camera and its slots."""
 
-    def __init__(self, index: int, label: str, camera: StreamingCamera, outbox: Outbox, buffers: int) -> None:
+    def __init__(
+        self,
+        index: int,
+        label: str,
+        camera: StreamingCamera,
+        outbox: Outbox,
+        buffers: int,
+        timebase: Timebase = WALL_TIME,
+    ) -> None:
         """`buffers`: how many are to be queued, so that frames find one while this process is busy."""
         self.label = label
         self.camera = camera
         self.slots: SlotWriter | None = None
         self.is_streaming = False
         self._buffers = buffers
+        self._timebase = timebase
         self._places: BorrowedBytes | None = None
         self._filling: SlotFilling | None = None
         self._index = index
@@ -169,7 +178,7 @@ class Stream:
             self._filling = AnnouncedSlots(self.label, self.camera, slots, queued, depth)
         else:
             self._filling = CopiedSlots(self.camera, slots)
-        self._checked_ns = time.monotonic_ns()
+        self._checked_ns = self._timebase.now_ns()
         self.is_streaming = True
 
     def stop(self) -> None:
@@ -177,7 +186,7 @@ class Stream:
         if self.is_streaming:
             self.is_streaming = False
             self.camera.stop()
-        self._losses.tell(time.monotonic_ns() + 1_000_000_000)
+        self._losses.tell(self._timebase.now_ns() + 1_000_000_000)
 
     def close(self) -> None:
         """Close the camera and its slots."""
@@ -192,7 +201,7 @@ class Stream:
         total = self.camera.underrun()
         if self._is_short_of_slots and total > self._underrun:
             for _ in range(total - self._underrun):
-                self._losses.add(GapReason.NO_SLOT, None, time.monotonic_ns())
+                self._losses.add(GapReason.NO_SLOT, None, self._timebase.now_ns())
         self._underrun = total
         self._is_short_of_slots = False
         return total
@@ -221,7 +230,7 @@ class Stream:
             if found is None:
                 break
             taken += 1
-            self._handle(found, time.monotonic_ns())
+            self._handle(found, self._timebase.now_ns())
         if taken:
             self._checked_ns = now_ns
         elif is_due and has_room:

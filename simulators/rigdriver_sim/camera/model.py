@@ -9,7 +9,6 @@ Its lies: the sensor reads out globally, automatic exposure is always right at o
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +60,7 @@ class SimulatedCamera:
         self.on_exposure: Callable[[Exposure], None] = _tell_nobody
         self.painter: Painter = paint_ramp
         self.on_published: Callable[[Exposure, int], None] = _tell_no_time
-        """Hears of each frame that was handed over, with the wall time (time.monotonic_ns) just before that."""
+        """Hears of each frame that was handed over, with the host's time just before that."""
         self.is_light_known: Callable[[Exposure], bool] = _always
         """Whether all light of an exposure that is over is known by now; only then is it painted before it is due."""
         self.shared_link: SharedLink | None = None
@@ -325,9 +324,10 @@ class SimulatedCamera:
                 return
             self._on_link = None  # a frame that this one overtakes is painted again when its turn comes
             self._paint(exposure, frame)
-        t_wall_ns = time.monotonic_ns()
+        t_host_ns = self._engine.host_ns()
         self._feed.publish()
-        self.on_published(exposure, t_wall_ns)
+        self._engine.delivered()
+        self.on_published(exposure, t_host_ns)
 
     def _paint(self, exposure: Exposure, frame: DueFrame) -> None:
         slot, data = self._feed.next_slot()
@@ -351,5 +351,5 @@ def _tell_nobody(exposure: Exposure) -> None:
     pass
 
 
-def _tell_no_time(exposure: Exposure, t_wall_ns: int) -> None:
+def _tell_no_time(exposure: Exposure, t_host_ns: int) -> None:
     pass

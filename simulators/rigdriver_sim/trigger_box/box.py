@@ -1,11 +1,12 @@
 """The simulated box in its world: the machine, its clock, its ports and its wires, in the simulation's loop.
 
 In: bytes from a port, input edges at true times, resets and unplugging. Out: bytes, and output changes at true times.
-Its lie: the answer to a request takes no time. This file refuses to know what hangs on the lines.
+Its lie: the answer to a request takes no time, unless a driver follows (lockstep). Not here: what hangs on the lines.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from rigdriver_sim.trigger_box.line_noise import Damage, LineNoise
 from rigdriver_sim.trigger_box.links import Link, PtyLink, TcpLink
 from rigdriver_sim.trigger_box.machine import Machine
 from rigdriver_sim.trigger_box.states import BoxState
+
+LINK_NS = 200_000
+"""What the link takes from the box to the host, where time is modelled for both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class SimulatedBox:
         self._to_host = LineNoise(setup.seed, "to_host")
         self._on_the_line = bytearray()
         """Sent, and damaged where it was to be, but not yet taken by the port."""
+        self._under_way: deque[tuple[int, bytes]] = deque()
+        """In lockstep: what the link carries, with the time at which it arrives."""
         self._pty = self._plug_in()
         self._tcp = TcpLink(engine, self._receive, self._pump, self._link_lost) if setup.has_tcp else None
         self.clock = BoxClock(engine.now_ns - setup.booted_ago_ns, setup.drift_ppb)
@@ -108,6 +114,7 @@ class SimulatedBox:
         """Pull the USB plug; the box itself has its own power and runs on until its watchdog trips."""
         self._pty.close()
         self._on_the_line.clear()
+        self._under_way.clear()
         self._link_lost()
 
     def replug(self) -> None:
@@ -148,7 +155,7 @@ class SimulatedBox:
 
     def _is_host_silent(self) -> bool:
         """Where simulated time outruns wall time, silence counts only when wall time has passed as well."""
-        if 0 < self._engine.pace <= 1:
+        if 0 < self._engine.pace <= 1 or self._engine.is_in_step:
             return True
         silent_ns = self._engine.wall_ns() - self._fed_wall_ns
         return silent_ns >= self._machine.behaviour.watchdog_timeout_ticks * TICK_NS
@@ -186,8 +193,32 @@ class SimulatedBox:
             self.on_outputs(self.clock.true_ns(change.t_ticks), change)
 
     def _pump(self) -> None:
+        if self._engine.is_in_step:
+            self._send_under_way()
+            return
+        self._write(self._machine.outbox.waiting)
+
+    def _send_under_way(self) -> None:
+        """Let the link carry what waits, unless the port is full: then it waits on."""
+        waiting = self._machine.outbox.waiting
+        if waiting and not self._on_the_line:
+            due_ns = self._engine.now_ns + LINK_NS
+            self._under_way.append((due_ns, bytes(waiting)))
+            waiting.clear()
+            self._engine.at(due_ns, self._arrive)
+        elif self._on_the_line:
+            self._write(bytearray())
+
+    def _arrive(self) -> None:
+        arrived = bytearray()
+        while self._under_way and self._under_way[0][0] <= self._engine.now_ns:
+            arrived += self._under_way.popleft()[1]
+        self._write(arrived)
+        self._engine.delivered()
+
+    def _write(self, waiting: bytearray) -> None:
         link: Link = self._tcp if self._tcp is not None and self._tcp.is_open else self._pty
-        waiting, line = self._machine.outbox.waiting, self._on_the_line
+        line = self._on_the_line
         while waiting or line:
             if not line:
                 line += self._to_host.carry(bytes(waiting))

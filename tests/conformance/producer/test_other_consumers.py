@@ -56,6 +56,7 @@ def run_suite(producer, folder, modules, *options):
     return ran, {key: int(told[key]) for key in ("tests", "failures", "errors", "skipped")}
 
 
+@pytest.mark.realtime
 def test_harvesters_own_core_suite_passes(serve, tmp_path, record_property):
     server = serve(4, spec={"width": 640, "height": 480})
     ran, told = run_suite(server.producer, tmp_path, ("test_harvester_core.py",))

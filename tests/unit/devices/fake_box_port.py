@@ -16,24 +16,17 @@ from rigdriver.wire import registers
 from rigdriver.wire.codec import Message, MessageType, Stamp, decode, encode
 from rigdriver.wire.layout import Access, Register
 from rigdriver.wire.registers import BoxStates
+from tests.fake_time import FakeTime
 
 POLL_NS = 20_000_000
 Answer = Callable[[Message], bytes]
 
 
 @dataclass
-class FakeClock:
-    now_ns: int = 1_000_000_000
-
-    def __call__(self) -> int:
-        return self.now_ns
-
-
-@dataclass
 class FakeBoxPort:
     """Scripts go by register: the first answer waiting there is used once, then the default again."""
 
-    clock: FakeClock = field(default_factory=FakeClock)
+    clock: FakeTime = field(default_factory=FakeTime)
     url: str = "fake"
     requests: list[Message] = field(default_factory=list)
     scripts: dict[int, deque[Answer]] = field(default_factory=dict)
@@ -83,9 +76,9 @@ class FakeBoxPort:
         if self.is_gone:
             raise LinkLost("fake port is gone")
         if self.arriving:
-            self.clock.now_ns += 100_000
+            self.clock.t_ns += 100_000
             return self.arriving.popleft()
-        self.clock.now_ns += POLL_NS
+        self.clock.t_ns += POLL_NS
         return b""
 
     def write(self, data: bytes) -> None:

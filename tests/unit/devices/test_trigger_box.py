@@ -53,7 +53,7 @@ def late(port: FakeBoxPort, answer: Callable[[Message], bytes]) -> Callable[[Mes
     def delayed(request: Message) -> bytes:
         frame = answer(request)
         port.arriving.extend([b""] * 26)
-        port.clock.now_ns += 500_000_000
+        port.clock.t_ns += 500_000_000
         port.arriving.append(frame)
         return b""
 
@@ -339,7 +339,7 @@ def test_stop_says_how(port: FakeBoxPort, committed: TriggerBox, now: bool, mode
 
 
 def test_clock_probe_carries_all_64_bits_and_the_host_times_around_it(port: FakeBoxPort, committed: TriggerBox) -> None:
-    before = port.clock.now_ns
+    before = port.clock.t_ns
     probe = committed.probe_clock()
     assert probe == ClockProbe(port.written(registers.CLOCK_PROBE)[-1].nonce, before, before + 100_000, (1 << 32) + 7)
 
@@ -430,10 +430,10 @@ def test_counters_that_go_on_do_not_hinder_opening(port: FakeBoxPort) -> None:
 
 def test_box_that_falls_silent_is_no_reply_after_bounded_time(port: FakeBoxPort, committed: TriggerBox) -> None:
     port.is_mute = True
-    start = port.clock.now_ns
+    start = port.clock.t_ns
     with pytest.raises(NoReply, match="no reply to the read of BoxState within 2 s"):
         committed.status()
-    assert port.clock.now_ns - start < 10e9
+    assert port.clock.t_ns - start < 10e9
 
 
 # -- ending ----------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from rigdriver.frames import Frame, FrameSet, Proof
 from rigdriver.procedures.board_views import ViewOffer, Wishes, take_views
 from rigdriver.progress import SilentProgress
 from rigdriver.rig import Rig
+from rigdriver.timebase import WALL_TIME
 
 RIG = {
     "name": "played",
@@ -51,6 +52,7 @@ class PlayedRig:
 
     def __init__(self, *runs: list[FrameSet], end: type[BaseException] = KeyboardInterrupt) -> None:
         self.config = RigConfig.model_validate(RIG)
+        self.timebase = WALL_TIME
         self._runs = list(runs)
         self._end = end
 

@@ -2,82 +2,78 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
-from pytest_mock import MockerFixture
 
 from rigdriver.devices.box_events import BoxStatus, EventsLost
 from rigdriver.devices.camera_events import CameraLost
 from rigdriver.errors import BoxFault, CameraError, HostProcessLost, LinkLost, NoReply, RigError
 from rigdriver.run.ending import Ending
 from rigdriver.wire.registers import BoxStates, Faults
+from tests.fake_time import FakeTime
 
 GENERATION = 7
 NONE = Faults(0)
 
 
 @pytest.fixture
-def clock(mocker: MockerFixture) -> SimpleNamespace:
-    now = SimpleNamespace(s=100.0)
-    mocker.patch("rigdriver.run.ending.time.monotonic", side_effect=lambda: now.s)
-    return now
+def clock() -> FakeTime:
+    return FakeTime(100_000_000_000)
 
 
 def status(state: BoxStates, fault: Faults = NONE, generation: int = GENERATION) -> BoxStatus:
     return BoxStatus(state, fault, generation, 0, 0, 0, previous_state=BoxStates.RUNNING)
 
 
-def wait(ending: Ending, clock: SimpleNamespace, seconds: float, is_idle: bool = False) -> bool:
+def wait(ending: Ending, clock: FakeTime, seconds: float, is_idle: bool = False) -> bool:
     """Let time pass as it does while somebody listens; return whether the run is over then."""
     is_over = False
     for _ in range(round(seconds / 0.1)):
-        clock.s += 0.1
+        clock.pass_s(0.1)
         is_over = ending.is_over(0, is_idle)
     return is_over
 
 
-def an_ending(expected: int, period_s: float, asked: BoxStatus | RigError | None = None) -> Ending:
+def an_ending(clock: FakeTime, expected: int, period_s: float, asked: BoxStatus | RigError | None = None) -> Ending:
     def ask() -> BoxStatus:
         if isinstance(asked, RigError):
             raise asked
         return asked or status(BoxStates.RUNNING)
 
-    return Ending(expected, 1, period_s, ask)
+    return Ending(expected, 1, period_s, ask, clock.now_s)
 
 
-def test_it_is_over_when_every_pulse_has_left(clock: SimpleNamespace) -> None:
-    ending = an_ending(10, 0.1)
+def test_it_is_over_when_every_pulse_has_left(clock: FakeTime) -> None:
+    ending = an_ending(clock, 10, 0.1)
     assert not ending.is_over(9, is_idle=True)
     assert ending.is_over(10, is_idle=True)
 
 
-def test_after_the_box_has_ended_frames_may_come_for_the_grace_time_and_no_longer(clock: SimpleNamespace) -> None:
-    ending = an_ending(10, 0.1)
+def test_after_the_box_has_ended_frames_may_come_for_the_grace_time_and_no_longer(clock: FakeTime) -> None:
+    ending = an_ending(clock, 10, 0.1)
     ending.heard_of_state(status(BoxStates.COMMITTED), GENERATION)
     assert not wait(ending, clock, 0.9)
     assert wait(ending, clock, 0.2)
     assert ending.error is None
 
 
-def test_the_end_of_the_preamble_is_not_the_end_of_the_run(clock: SimpleNamespace) -> None:
-    ending = an_ending(0, 10)
+def test_the_end_of_the_preamble_is_not_the_end_of_the_run(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 10)
     ending.heard_of_state(status(BoxStates.COMMITTED, generation=GENERATION - 1), GENERATION)
-    clock.s += 5
+    clock.pass_s(5)
     assert not ending.is_over(0, is_idle=True)
 
 
-def test_the_time_before_the_schedule_starts_is_no_silence(clock: SimpleNamespace) -> None:
-    ending = an_ending(0, 0.1)
-    clock.s += 60
+def test_the_time_before_the_schedule_starts_is_no_silence(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
+    clock.pass_s(60)
     ending.begin()
-    clock.s += 1
+    clock.pass_s(1)
     assert not ending.is_over(0, is_idle=True)
     assert ending.error is None
 
 
-def test_a_box_that_falls_silent_ends_the_run_with_an_error(clock: SimpleNamespace) -> None:
-    ending = an_ending(0, 0.1)
+def test_a_box_that_falls_silent_ends_the_run_with_an_error(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
     assert not wait(ending, clock, 1.2, is_idle=True)
     assert ending.why is None
     wait(ending, clock, 0.2, is_idle=True)
@@ -85,39 +81,39 @@ def test_a_box_that_falls_silent_ends_the_run_with_an_error(clock: SimpleNamespa
     assert ending.is_over(0, is_idle=True)
 
 
-def test_a_fault_of_the_box_is_the_error_with_its_name(clock: SimpleNamespace) -> None:
-    ending = an_ending(0, 0.1)
+def test_a_fault_of_the_box_is_the_error_with_its_name(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
     ending.heard_of_state(status(BoxStates.FAULT, Faults.INTERLOCK_OPEN), GENERATION)
     assert isinstance(ending.error, BoxFault)
     assert "INTERLOCK_OPEN" in str(ending.error)
 
 
-def test_a_box_that_has_restarted_ends_the_run(clock: SimpleNamespace) -> None:
-    ending = an_ending(0, 0.1)
+def test_a_box_that_has_restarted_ends_the_run(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
     ending.events_lost(EventsLost(3, 10, 13, 0))
     assert ending.error is None
     ending.events_lost(EventsLost(0, 13, 0, 0))
     assert isinstance(ending.error, LinkLost)
 
 
-def test_the_run_goes_on_until_the_last_camera_is_gone(clock: SimpleNamespace) -> None:
-    ending = an_ending(0, 0.1)
+def test_the_run_goes_on_until_the_last_camera_is_gone(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
     ending.camera_gone(CameraLost("a", CameraError("camera a: gone")), cameras=2)
     assert ending.error is None
     ending.camera_gone(CameraLost("b", CameraError("camera b: gone")), cameras=2)
     assert str(ending.error) == "camera b: gone"
 
 
-def test_the_end_of_the_cameras_process_ends_the_run_at_once_and_the_first_error_counts(clock: SimpleNamespace) -> None:
-    ending = an_ending(0, 0.1)
+def test_the_end_of_the_cameras_process_ends_the_run_at_once_and_the_first_error_counts(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
     ending.camera_gone(CameraLost("a", HostProcessLost("cameras: process gone")), cameras=6)
     ending.fail(LinkLost("later"))
     assert str(ending.error) == "cameras: process gone"
     assert ending.why == "cameras: process gone"
 
 
-def test_a_run_that_was_stopped_is_over_when_nothing_waits_any_more(clock: SimpleNamespace) -> None:
-    ending = an_ending(0, 0.1)
+def test_a_run_that_was_stopped_is_over_when_nothing_waits_any_more(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
     ending.ask_to_stop()
     ending.heard_of_state(status(BoxStates.COMMITTED), GENERATION)
     assert not ending.is_over(3, is_idle=False)
@@ -126,13 +122,13 @@ def test_a_run_that_was_stopped_is_over_when_nothing_waits_any_more(clock: Simpl
     assert ending.why == "stopped"
 
 
-def test_time_in_which_nobody_listened_is_neither_silence_nor_grace(clock: SimpleNamespace) -> None:
-    ending = an_ending(10, 0.1)
-    clock.s += 30  # a slow consumer held the thread up, or the process was stopped
+def test_time_in_which_nobody_listened_is_neither_silence_nor_grace(clock: FakeTime) -> None:
+    ending = an_ending(clock, 10, 0.1)
+    clock.pass_s(30)  # a slow consumer held the thread up, or the process was stopped
     assert not ending.is_over(3, is_idle=False)
     assert ending.error is None
     ending.heard_of_state(status(BoxStates.COMMITTED), GENERATION)
-    clock.s += 30
+    clock.pass_s(30)
     assert not ending.is_over(9, is_idle=False)
 
 
@@ -145,11 +141,11 @@ def test_time_in_which_nobody_listened_is_neither_silence_nor_grace(clock: Simpl
     ],
 )
 def test_a_silent_box_is_asked_why(
-    clock: SimpleNamespace, asked: BoxStatus | RigError, kind: type[RigError], told: str
+    clock: FakeTime, asked: BoxStatus | RigError, kind: type[RigError], told: str
 ) -> None:
-    ending = an_ending(0, 0.1, asked)
+    ending = an_ending(clock, 0, 0.1, asked)
     for _ in range(40):
-        clock.s += 0.05
+        clock.pass_s(0.05)
         ending.is_over(0, is_idle=True)
     assert type(ending.error) is kind
     assert told in str(ending.error)

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from pytest_mock import MockerFixture
 
 from rigdriver.config import RigConfig
 from rigdriver.devices.box_events import EventsLost
@@ -15,6 +14,7 @@ from rigdriver.frames import Edge, Pulse
 from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.schedule.plan import compile_schedule
 from rigdriver.wire.registers import LightSessionRecord
+from tests.fake_time import FakeTime
 from tests.unit.sync.planted import TICKS, rig_config
 
 LAMP = {"name": "flash", "kind": "pattern", "output": 6}
@@ -39,37 +39,36 @@ class Box:
 
 
 @pytest.fixture
-def slept(mocker: MockerFixture) -> list[float]:
+def clock() -> FakeTime:
     """A clock that only sleeping moves."""
-    slept: list[float] = []
-    mocker.patch("rigdriver.run.light.time.monotonic", side_effect=lambda: sum(slept))
-    mocker.patch("rigdriver.run.light.time.sleep", side_effect=slept.append)
-    return slept
+    return FakeTime()
 
 
-def test_a_run_that_fits_into_the_train_starts_at_once(slept: list[float]) -> None:
+def test_a_run_that_fits_into_the_train_starts_at_once(clock: FakeTime) -> None:
     config = rig()
-    await_light_budget(Box((50, 50)), config, compile_schedule(config, TICKS, 1, 50))
-    assert slept == []
+    await_light_budget(Box((50, 50)), config, compile_schedule(config, TICKS, 1, 50), timebase=clock)
+    assert clock.slept == []
 
 
-def test_a_run_that_does_not_fit_waits_until_the_dark_pause_is_over(slept: list[float]) -> None:
+def test_a_run_that_does_not_fit_waits_until_the_dark_pause_is_over(clock: FakeTime) -> None:
     config = rig()
-    await_light_budget(Box((60, 60), (60, 60), (60, 60), (60, 0)), config, compile_schedule(config, TICKS, 1, 50))
-    assert 0 < sum(slept) < 5
+    await_light_budget(
+        Box((60, 60), (60, 60), (60, 60), (60, 0)), config, compile_schedule(config, TICKS, 1, 50), timebase=clock
+    )
+    assert 0 < sum(clock.slept) < 5
 
 
-def test_a_pause_that_does_not_end_is_an_error_and_not_a_hang(slept: list[float]) -> None:
+def test_a_pause_that_does_not_end_is_an_error_and_not_a_hang(clock: FakeTime) -> None:
     config = rig()
     with pytest.raises(ScheduleError, match="60 flashes made, 50 asked for"):
-        await_light_budget(Box((60, 60)), config, compile_schedule(config, TICKS, 1, 50))
-    assert sum(slept) < 7
+        await_light_budget(Box((60, 60)), config, compile_schedule(config, TICKS, 1, 50), timebase=clock)
+    assert sum(clock.slept) < 7
 
 
-def test_a_spent_session_is_refused_with_the_remedy(slept: list[float]) -> None:
+def test_a_spent_session_is_refused_with_the_remedy(clock: FakeTime) -> None:
     config = rig()
     with pytest.raises(ScheduleError, match="clear_light_session"):
-        await_light_budget(Box((260, 0)), config, compile_schedule(config, TICKS, 1, 50))
+        await_light_budget(Box((260, 0)), config, compile_schedule(config, TICKS, 1, 50), timebase=clock)
 
 
 def part(*edges: tuple[int, int], index: int = 3) -> Pulse:

@@ -21,6 +21,8 @@ from rigdriver.devices.camera_events import CameraEvent
 from rigdriver.errors import HostProcessLost, StateError
 from tests.conformance.camera_worlds import PATIENCE_S, Backend, Sink
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGKILL])
 def test_a_producer_that_crashes_is_told_for_every_camera_and_the_cameras_open_again(

@@ -1,0 +1,251 @@
+"""The host's time and all waiting: this computer's monotonic clock, or the time that a simulated rig models.
+
+In: a path, or none. Out: a `Timebase` that is passed to whatever reads a clock or waits. With `WALL_TIME` nothing is
+special. With a `ModelledTime` the simulated rig publishes the time in a shared page and waits for the driver: each
+thread that devices report to takes part, and time never runs further ahead of it than a small lead. A run then gives
+the same result on a busy computer as on a quiet one. Not here: the simulator's side (simulators/rigdriver_sim/
+timebase_page.py), and the box's and cameras' clocks (clock.py).
+
+    page: 8 bytes magic | u64 now_ns | u64 parts | padding to 64, then for each part 64 bytes:
+          u64 process id (0: free) | u64 seen_ns | u64 turns | 24 bytes name | padding
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Protocol
+
+from rigdriver.errors import ConfigError
+
+MAGIC = b"RIGTIME1"
+PARTS = 32
+RECORD_BYTES = 64
+LOOK_S = 0.5
+"""Two looks that are further apart than this were not apart by choice: the computer held their thread up."""
+SLICE_S = 0.001
+"""Longest real wait between two looks at modelled time."""
+
+
+class Timebase(Protocol):
+    """A clock, and how to wait by it."""
+
+    def now_ns(self) -> int:
+        """Return the host's time in nanoseconds; it never runs backwards."""
+        ...
+
+    def now_s(self) -> float:
+        """Return the host's time in seconds."""
+        ...
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        """Wait until the event is set, at most so long; return whether it is set."""
+        ...
+
+    def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
+        """Wait for the condition once, for `timeout_s` or less; the caller looks at its own state and at the time."""
+        ...
+
+    def sleep(self, duration_s: float) -> None:
+        """Let so much time pass."""
+        ...
+
+    def slice_s(self, wait_s: float) -> float:
+        """Return for how long to really wait before the next look at the time, when `wait_s` are left."""
+        ...
+
+    def idle(self) -> None:
+        """State that this thread has nothing left to do of what has happened so far."""
+        ...
+
+    def take_part(self, name: str) -> AbstractContextManager[None]:
+        """Let modelled time wait for this thread until the context ends. `idle`, and every wait here, lets it go on."""
+        ...
+
+
+class WallTime:
+    """This computer's monotonic clock."""
+
+    def now_ns(self) -> int:
+        """Return `time.monotonic_ns`."""
+        return time.monotonic_ns()
+
+    def now_s(self) -> float:
+        """Return `time.monotonic`."""
+        return time.monotonic()
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        """Wait for the event."""
+        return event.wait(timeout_s)
+
+    def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
+        """Wait for the condition."""
+        condition.wait(timeout_s)
+
+    def sleep(self, duration_s: float) -> None:
+        """Sleep."""
+        time.sleep(duration_s)
+
+    def slice_s(self, wait_s: float) -> float:
+        """Return all of the wait: real time needs no looking at."""
+        return wait_s
+
+    def idle(self) -> None:
+        """Do nothing: real time waits for nobody."""
+
+    def take_part(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002 - real time waits for nobody
+        """Return a context that does nothing."""
+        return nullcontext()
+
+
+WALL_TIME = WallTime()
+
+
+class ModelledTime:
+    """The time that a simulated rig publishes in its page."""
+
+    def __init__(self, page: Path) -> None:
+        """Map the page. ConfigError when it is none."""
+        try:
+            self._fd = os.open(page, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as exc:
+            raise ConfigError(
+                f"timebase = {str(page)!r}: cannot be opened ({exc.strerror}); only the rig file of a simulated rig "
+                "names one, and it is gone when that rig ends; remove the key"
+            ) from exc
+        weakref.finalize(self, os.close, self._fd)
+        size = (PARTS + 1) * RECORD_BYTES
+        if os.fstat(self._fd).st_size != size:
+            raise ConfigError(f"timebase = {str(page)!r}: is no page of a simulated rig; remove the key")
+        self._memory = memoryview(mmap.mmap(self._fd, size))
+        if self._memory[: len(MAGIC)] != MAGIC:
+            raise ConfigError(f"timebase = {str(page)!r}: is no page of a simulated rig; remove the key")
+        self._words = self._memory.cast("Q")
+        self._claims = threading.Lock()
+        self._mine = threading.local()
+        """Of each thread that takes part: `word`, the first one of its record, and `since_ns`, when its turn began."""
+
+    def now_ns(self) -> int:
+        """Return the time that the rig has reached."""
+        return self._words[1]
+
+    def now_s(self) -> float:
+        """Return the time that the rig has reached, in seconds."""
+        return self._words[1] / 1e9
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        """Wait for the event, by modelled time."""
+        end_ns = self.now_ns() + round(timeout_s * 1e9)
+        while True:
+            is_over = self.now_ns() >= end_ns
+            # Looked at once more after the end: what was set before the end counts.
+            if event.wait(0 if is_over else SLICE_S) or is_over:
+                return event.is_set()
+            self.idle()
+
+    def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
+        """Wait for the condition for a millisecond at most."""
+        if not condition.wait(min(timeout_s, SLICE_S)):
+            self.idle()
+
+    def sleep(self, duration_s: float) -> None:
+        """Wait until so much modelled time has passed."""
+        end_ns = self.now_ns() + round(duration_s * 1e9)
+        while self.now_ns() < end_ns:
+            time.sleep(SLICE_S)
+            self.idle()
+
+    def slice_s(self, wait_s: float) -> float:
+        """Return a millisecond at most."""
+        return min(wait_s, SLICE_S)
+
+    def idle(self) -> None:
+        """Let time go on, up to the rig's lead beyond now."""
+        word: int | None = getattr(self._mine, "word", None)
+        if word is not None:
+            # What has happened since the turn began may have come too late for it.
+            self._words[word + 1] = self._mine.since_ns
+            self._words[word + 2] += 1
+            self._mine.since_ns = self._words[1]
+
+    @contextmanager
+    def take_part(self, name: str) -> Iterator[None]:
+        """Claim a record of the page for this thread; within another part of the same thread this changes nothing."""
+        if getattr(self._mine, "word", None) is not None:
+            yield
+            return
+        self._mine.word = self._claim(name)
+        self._mine.since_ns = self._words[1]
+        try:
+            yield
+        finally:
+            word, self._mine.word = self._mine.word, None
+            self._words[word] = 0
+
+    def _claim(self, name: str) -> int:
+        with self._claims:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)  # other processes claim, too
+            try:
+                number = next((n for n in range(1, PARTS + 1) if not self._words[n * RECORD_BYTES // 8]), None)
+                if number is None:
+                    raise ConfigError(f"timebase: {PARTS} threads take part already; close what is open on this rig")
+                start, word = number * RECORD_BYTES, number * RECORD_BYTES // 8
+                self._memory[start + 24 : start + 48] = name.encode()[:24].ljust(24, b"\0")
+                self._words[word + 1] = self._words[1]
+                self._words[word + 2] = 0
+                self._words[word] = os.getpid()  # last: from here on time waits
+                return word
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+
+class Patience:
+    """A time limit that counts only time in which its thread could look.
+
+    A computer that stood still, or was too busy to let this thread run, has not waited: what it waited for may lie
+    there unread, and whoever should have answered may have stood still, too.
+    """
+
+    def __init__(self, timebase: Timebase, timeout_s: float) -> None:
+        """`left_s` must be asked for at least every `LOOK_S`."""
+        self._timebase = timebase
+        self._looked_s = timebase.now_s()
+        self._end_s = self._looked_s + timeout_s
+
+    def left_s(self) -> float:
+        """Return how much is left; 0 or less: give up."""
+        now_s = self._timebase.now_s()
+        self._end_s += held_up_s(self._looked_s, now_s)
+        self._looked_s = now_s
+        return self._end_s - now_s
+
+    def look_s(self) -> float:
+        """Return for how long to wait until the next look: what is left, but no longer than a look may take."""
+        return max(0.0, min(self.left_s(), LOOK_S / 2))
+
+
+def held_up_s(looked_s: float, now_s: float) -> float:
+    """Return how much of the time between two looks nobody could look; 0 when they are `LOOK_S` apart or less."""
+    return max(0.0, now_s - looked_s - LOOK_S)
+
+
+def wait_for(timebase: Timebase, condition: threading.Condition, is_so: Callable[[], bool], timeout_s: float) -> bool:
+    """Wait on a held condition until `is_so`, at most so long by that timebase; return whether it is."""
+    patience = Patience(timebase, timeout_s)
+    while not is_so():
+        if patience.left_s() <= 0:
+            return is_so()
+        timebase.wait_on(condition, patience.look_s())
+    return True
+
+
+def open_timebase(page: Path | None) -> Timebase:
+    """Return the modelled time of a simulated rig's page, or real time without one. ConfigError as in ModelledTime."""
+    return WALL_TIME if page is None else ModelledTime(page)

@@ -1,0 +1,45 @@
+"""A timebase that only the test moves: what waits or sleeps on it takes exactly that time, and no real one."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+
+@dataclass
+class FakeTime:
+    """Satisfies rigdriver.timebase.Timebase."""
+
+    t_ns: int = 1_000_000_000
+    slept: list[float] = field(default_factory=list)
+
+    def now_ns(self) -> int:
+        return self.t_ns
+
+    def now_s(self) -> float:
+        return self.t_ns / 1e9
+
+    def pass_s(self, duration_s: float) -> None:
+        self.t_ns += round(duration_s * 1e9)
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        if not event.is_set():
+            self.pass_s(timeout_s)
+        return event.is_set()
+
+    def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
+        self.pass_s(timeout_s)
+
+    def sleep(self, duration_s: float) -> None:
+        self.slept.append(duration_s)
+        self.pass_s(duration_s)
+
+    def slice_s(self, wait_s: float) -> float:
+        return wait_s
+
+    def idle(self) -> None:
+        pass
+
+    def take_part(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
