@@ -203,7 +203,7 @@ class DevicesFailed(DeviceError):
 class NotMeasured(RigError):
     """What was to be measured was not there to see.
 
-    `plate: 3 of 7 positions, then no new one for 120 s`
+    `plate: 3 of 7 positions, then no new one for 120 s (hold it still)`
     """
 
 

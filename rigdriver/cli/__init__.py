@@ -1,7 +1,8 @@
-"""The command line, `rigdriver VERB`: one file a verb.
+"""The command line, `rigdriver VERB`: one file per verb.
 
 In: the words of the command line. Out: an exit status (0 good, 1 a check failed, 2 could not tell) and results on
-stdout. A verb composes what lies below it; this package refuses to measure, match or decide anything itself.
+stdout. A verb turns options into those of a procedure, calls it and shows the value.
+Not here: measuring, matching, deciding (see rigdriver.procedures).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaO
 from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
-from rigdriver.procedures.board_views import Wishes
+from rigdriver.procedures.board_views import ViewWishes
 from rigdriver.procedures.calibrate_capture import BoardCaptured, BoardCaptureOptions, capture_board
 from rigdriver.recording.capture_folder import refuse_used
 
@@ -48,7 +48,7 @@ def capture(  # noqa: PLR0913, PLR0917  one argument per option
     """Take views of a board with a live rig, guided, until there are enough."""
     refuse_used(out)
     described = measured_board(board, square, square_sigma)
-    options = BoardCaptureOptions(described, out, Wishes(views, patience), solve, rate_hz)
+    options = BoardCaptureOptions(described, out, ViewWishes(views, patience), solve, rate_hz)
     with watched_views() as progress:
         done = capture_board(chosen_source(rig, sim, scenario), options, progress)
     if json:

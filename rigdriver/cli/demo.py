@@ -63,7 +63,7 @@ def demo(
     if face is not None:
         _tell_face(face)
     # A scenario of the user's own may show no face at all.
-    has_face = face is not None and not face.cloud.is_empty
+    has_face = face is not None and face.cloud is not None
     return GOOD if is_good and (face.has_passed if face and has_face else bool(scenario)) else CHECK_FAILED
 
 
@@ -107,8 +107,8 @@ def _tell_calibration(made: Calibrated) -> None:
 
 
 def _tell_face(face: FaceMeasured) -> None:
-    if face.score is None:
-        show(f"\nNo face was measured: {face.cloud.reason}")
+    if face.cloud is None or face.score is None:
+        show(f"\nNo face was measured: {face.problem}")
         return
     figures = face.cloud.figures
     show(

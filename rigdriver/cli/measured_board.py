@@ -1,6 +1,6 @@
 """The options that name a board, and the board that they describe.
 
-In: --board, --square, --square-sigma. Out: a `Board` with its measured squares. This file refuses to know the verbs.
+In: --board, --square, --square-sigma. Out: a `Board` with its measured squares. Not here: the verbs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """`rigdriver selftest`: ask the whole rig, and say what is wrong and what to do.
 
 In: a rig. Out: a table, a JSON object or an HTML page; exit status 0 when all is good, 1 when a check failed, 2 when
-the rig could not be opened or a check not be made. This file refuses to know the checks.
+the rig could not be opened or a check not be made.
+Not here: the checks (see rigdriver.selftest).
 """
 
 from __future__ import annotations

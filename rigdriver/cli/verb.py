@@ -1,8 +1,8 @@
 """How every verb ends: with an exit status, and with one line for an error instead of a traceback.
 
 In: a verb's function. Out: the same function for typer, in which a `RigError` becomes exit status 2 with its message,
-Ctrl-C becomes 130 and SIGTERM 143, both after everything that the verb opened has been closed. This file refuses to
-know the verbs.
+Ctrl-C becomes 130 and SIGTERM 143, both after everything that the verb opened has been closed.
+Not here: the verbs.
 """
 
 from __future__ import annotations

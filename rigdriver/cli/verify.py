@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rigdriver.procedures.verify import Verified
 
 
-class Held(Enum):
+class HeldArtefact(Enum):
     """Artefacts that --take names."""
 
     BALL_BAR = "ball-bar"
@@ -43,7 +43,7 @@ def verify(  # noqa: PLR0913, PLR0917
     ] = None,
     plate: Annotated[Path | None, typer.Option("--plate", metavar="DIR", help="Images of a flat plate.")] = None,
     take: Annotated[
-        list[Held] | None,
+        list[HeldArtefact] | None,
         typer.Option("--take", help="Hold it before the rig instead; repeat it. Both if there are no folders."),
     ] = None,
     positions: Annotated[int, typer.Option("--positions", min=1, help="Of each artefact that is taken live.")] = 7,
@@ -73,7 +73,7 @@ def verify(  # noqa: PLR0913, PLR0917
     """Verify the rig with certified artefacts."""
     with undisturbed():
         from rigdriver.procedures.artefacts import Artefact, Certificate  # noqa: PLC0415  compiled code is slow to import
-        from rigdriver.procedures.positions_live import Patience  # noqa: PLC0415
+        from rigdriver.procedures.positions_live import PositionWishes  # noqa: PLC0415
         from rigdriver.procedures.verify import VerifyOptions  # noqa: PLC0415
         from rigdriver.procedures.verify import verify as verify_rig  # noqa: PLC0415
 
@@ -83,7 +83,7 @@ def verify(  # noqa: PLR0913, PLR0917
         calibration=calibration,
         folders=folders,
         take=named if named or folders else tuple(Artefact),
-        patience=Patience(positions, patience),
+        wishes=PositionWishes(positions, patience),
         certificate=Certificate(diameter_mm, spacing_mm),
         limits_um={
             "probing_form_um": max_form, "probing_size_um": max_size, "spacing_um": max_spacing,

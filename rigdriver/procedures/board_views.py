@@ -31,7 +31,7 @@ SOLVE_EVERY = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ViewWishes:
     """When to end."""
 
     views: int | None = None
@@ -62,7 +62,7 @@ class ViewsEnding:
 
 
 def take_views(
-    rig: Rig, board: Board, folder: Path, wishes: Wishes, options: SolveOptions, progress: Progress
+    rig: Rig, board: Board, folder: Path, wishes: ViewWishes, options: SolveOptions, progress: Progress
 ) -> tuple[GuidedCapture, ViewsEnding]:
     """Watch the board until there is enough; Ctrl-C ends it and keeps what was taken."""
     with ExitStack() as stack:
@@ -77,7 +77,7 @@ def take_views(
 
 
 def _watch(
-    rig: Rig, capture: GuidedCapture, wishes: Wishes, question: _Question, sink: FrameSetSink, progress: Progress
+    rig: Rig, capture: GuidedCapture, wishes: ViewWishes, question: _Question, sink: FrameSetSink, progress: Progress
 ) -> ViewsEnding:  # fmt: skip
     """Offer frame sets, run after run: with light, each is one flash train, and the dark pause comes between."""
     taken, newest_s = 0, rig.timebase.now_s()
@@ -95,7 +95,7 @@ def _watch(
 
 
 def _ending(
-    capture: GuidedCapture, taken: int, waited_s: float, wishes: Wishes, question: _Question
+    capture: GuidedCapture, taken: int, waited_s: float, wishes: ViewWishes, question: _Question
 ) -> ViewsEnding | None:
     if wishes.views is not None and taken >= wishes.views:
         return ViewsEnding(True, "as many as were asked for")

@@ -48,7 +48,8 @@ def solve_folder(folder: Path, options: SolveFolderOptions, progress: Progress =
         CalibrationError: the images do not determine the cameras.
     """
     config = load_rig(options.rig_file) if options.rig_file else None
-    found = find_board(folder, options.board, tuple(c.name for c in config.cameras) if config else (), progress)
+    names = tuple(c.name for c in config.cameras) if config else ()
+    found = _noted(find_board(folder, options.board, names, progress), progress)
     who = identities(config) if config else {name: CameraIdentity() for name in found.observations.cameras}
     solving = SolveOptions(
         config.name if config else "unnamed", options.lens_coefficients, identities=MappingProxyType(dict(who))
@@ -59,7 +60,7 @@ def solve_folder(folder: Path, options: SolveFolderOptions, progress: Progress =
 def check_folder(folder: Path, file: Path, rig_file: Path | None = None, progress: Progress = SILENT) -> DriftVerdict:
     """Tell from board images whether a calibration still holds, and which camera moved."""
     known = load(file, load_rig(rig_file) if rig_file else None)
-    found = find_board(folder, known.board, tuple(known.cameras), progress)
+    found = _noted(find_board(folder, known.board, tuple(known.cameras), progress), progress)
     known.check_sizes(dict(zip(found.observations.cameras, found.observations.sizes_px, strict=True)))
     return check_health(known, board_matches(found.observations))
 
@@ -67,7 +68,7 @@ def check_folder(folder: Path, file: Path, rig_file: Path | None = None, progres
 def resolve_folder(folder: Path, camera: str, file: Path, out: Path, progress: Progress = SILENT) -> ResolvedCamera:
     """Solve the pose of one moved camera again, and write the calibration with it."""
     known = load(file)
-    found = find_board(folder, known.board, tuple(known.cameras), progress)
+    found = _noted(find_board(folder, known.board, tuple(known.cameras), progress), progress)
     resolved = resolve_camera(known, found.observations, known.board, camera)
     save(resolved.calibration, out)
     return resolved
@@ -87,13 +88,17 @@ def import_calibration(source: Path, rig_file: Path, out: Path) -> RigCalibratio
 
 
 def find_board(folder: Path, board: Board, cameras: Sequence[str], progress: Progress) -> FoundCorners:
-    """Search the board in all images of a folder; what could not be used is noted."""
+    """Search the board in all images of a folder."""
     sidecar = read_sidecar(folder)
     formats = {name: stored.pixel_format for name, stored in sidecar.cameras.items()} if sidecar else {}
     with progress.stage("searching the board", 100) as advance:
-        found = detect_folder(
+        return detect_folder(
             folder, board, cameras, progress=lambda share, _what: advance(round(100 * share)), pixel_formats=formats
         )
+
+
+def _noted(found: FoundCorners, progress: Progress) -> FoundCorners:
+    """Note what could not be used."""
     for text in found.notes:
         progress.note(text)
     return found

@@ -15,7 +15,7 @@ from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.solve.all_cameras import SolveOptions
 from rigdriver.calibration.views.coverage import Coverage
 from rigdriver.config import RigConfig
-from rigdriver.procedures.board_views import ViewsEnding, Wishes, take_views
+from rigdriver.procedures.board_views import ViewsEnding, ViewWishes, take_views
 from rigdriver.procedures.calibrated import Calibrated, calibrated, identities
 from rigdriver.progress import SILENT, Progress
 from rigdriver.recording.capture_folder import refuse_used
@@ -30,7 +30,7 @@ class BoardCaptureOptions:
 
     board: Board
     folder: Path
-    wishes: Wishes = field(default_factory=Wishes)
+    wishes: ViewWishes = field(default_factory=ViewWishes)
     is_solved: bool = False
     """Calibrate at the end, with a report."""
     rate_hz: float | None = None

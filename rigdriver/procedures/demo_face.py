@@ -21,12 +21,11 @@ from rigdriver.frames import FrameSet
 from rigdriver.images.picture_file import write_picture
 from rigdriver.procedures.simulator import answer_of
 from rigdriver.progress import Progress
-from rigdriver.stereo.cloud import PointCloud, empty_cloud
+from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.mesh.files import write_cloud, write_mesh
 from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, side_by_side, up_of
 from rigdriver.stereo.mesh.solid import close_for_printing
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
-from rigdriver.stereo.reasons import Reason, ReasonKind
 from rigdriver.stereo.reconstruct import CellReconstructor
 
 _HEIGHT_PX = 640
@@ -48,16 +47,17 @@ class Score:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceMeasured:
-    """The face, its score and its pictures; or why there is none."""
+    """The face, its score and its pictures; or the problem why there is none."""
 
-    cloud: PointCloud
+    cloud: PointCloud | None = None
+    problem: str = ""
     score: Score | None = None
     sheet: Path | None = None
 
     @property
     def sigma_um(self) -> float:
         """Median predicted uncertainty of the points."""
-        return 1e3 * float(np.median(self.cloud.sigma_mm))
+        return 1e3 * float(np.median(self.cloud.sigma_mm)) if self.cloud else float("nan")
 
     @property
     def has_passed(self) -> bool:
@@ -66,7 +66,7 @@ class FaceMeasured:
 
 
 def measure_face(frame_set: FrameSet, scenario: str, out: Path, progress: Progress) -> FaceMeasured:
-    """Measure, draw, score; a cloud without points says why there is nothing."""
+    """Measure, draw, score; without a face, the problem says why."""
     folder = out / "face"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -76,9 +76,9 @@ def measure_face(frame_set: FrameSet, scenario: str, out: Path, progress: Progre
         try:
             cloud, surfaces = made.reconstruct_surfaces(frame_set)
         except CalibrationMismatch as exc:
-            return FaceMeasured(empty_cloud((Reason(ReasonKind.UNFIT, error=exc),)))
+            return FaceMeasured(problem=str(exc))
         if cloud.is_empty:
-            return FaceMeasured(cloud)
+            return FaceMeasured(problem=cloud.reason)
         cloud, surfaces = made.reconstruct_surfaces(frame_set)  # the first time, it was compiled
     mesh = make_mesh(surfaces, known, frame_set.frames)
     write_cloud(cloud, folder / "cloud.ply")
@@ -88,7 +88,7 @@ def measure_face(frame_set: FrameSet, scenario: str, out: Path, progress: Progre
     score, error_um = _score(frame_set, scenario, out, folder)
     sheet = folder / "face.png"
     _draw(mesh, error_um, up_of(known), sheet)
-    return FaceMeasured(cloud, score, sheet)
+    return FaceMeasured(cloud, "", score, sheet)
 
 
 def _score(frame_set: FrameSet, scenario: str, out: Path, folder: Path) -> tuple[Score, npt.NDArray[np.float32]]:

@@ -28,7 +28,7 @@ from rigdriver.stereo.reconstruct import CellReconstructor
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class PositionWishes:
     """How many positions, and how long to wait for the next one."""
 
     positions: int = 7
@@ -65,7 +65,7 @@ class _Look:
 
 
 def take_live(
-    rig: Rig, artefact: Artefact, wish: Patience, folder: Path, made: CellReconstructor, certificate: Certificate,
+    rig: Rig, artefact: Artefact, wish: PositionWishes, folder: Path, made: CellReconstructor, certificate: Certificate,
     gallery: Gallery, progress: Progress,
 ) -> None:  # fmt: skip
     """Watch until there are enough positions; a kind of reason is noted when it begins.

@@ -23,7 +23,7 @@ from rigdriver.errors import UsageError
 from rigdriver.procedures.acceptance_lock import DEFAULT_FOLDER, HISTORY
 from rigdriver.procedures.artefacts import Artefact, Certificate, Gallery
 from rigdriver.procedures.calibration_source import calibration_file
-from rigdriver.procedures.positions_live import Patience, take_live
+from rigdriver.procedures.positions_live import PositionWishes, take_live
 from rigdriver.progress import SILENT, Progress
 from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.recording.stored_formats import FormatAnswers
@@ -42,7 +42,7 @@ class VerifyOptions:
     """Positions that were captured before, by artefact."""
     take: tuple[Artefact, ...] = ()
     """Artefacts that are held before the rig."""
-    patience: Patience = field(default_factory=Patience)
+    wishes: PositionWishes = field(default_factory=PositionWishes)
     certificate: Certificate = field(default_factory=Certificate)
     limits_um: Mapping[str, float | None] = field(default_factory=lambda: MappingProxyType({}))
     """Limits by their key in the rig file's [acceptance]; that file's, where one is None or left out."""
@@ -89,7 +89,7 @@ def verify(source: str | Path | RigConfig | None, options: VerifyOptions, progre
             known.check_sizes(rig.sizes_px())
             for artefact in options.take:
                 folder = options.out / artefact.value
-                take_live(rig, artefact, options.patience, folder, made, options.certificate, gallery, progress)
+                take_live(rig, artefact, options.wishes, folder, made, options.certificate, gallery, progress)
     done = judge(known.rig, known.created, gallery.bars, gallery.plates, limits, datetime.now(UTC))
     return Verified(done, _written(done, options.out, _history_of(config, options.out), gallery))
 

@@ -17,7 +17,7 @@ from rigdriver.calibration.solve.all_cameras import SolveOptions
 from rigdriver.calibration.views.capture import Offer, OfferKind
 from rigdriver.config import RigConfig
 from rigdriver.frames import Frame, FrameSet, Proof
-from rigdriver.procedures.board_views import ViewOffer, Wishes, take_views
+from rigdriver.procedures.board_views import ViewOffer, ViewWishes, take_views
 from rigdriver.progress import SilentProgress
 from rigdriver.rig import Rig
 from tests.fake_time import FakeTime
@@ -66,7 +66,7 @@ class PlayedRig:
         yield self._runs.pop(0)
 
 
-def take(rig: PlayedRig, folder: Path, wishes: Wishes = Wishes()):  # noqa: B008
+def take(rig: PlayedRig, folder: Path, wishes: ViewWishes = ViewWishes()):  # noqa: B008
     watcher = Watcher()
     taken, ending = take_views(cast(Rig, rig), BOARD, folder, wishes, SolveOptions(), watcher)
     return taken, ending, watcher.offers
@@ -99,7 +99,7 @@ def test_ctrl_c_keeps_the_views_that_were_taken_with_their_proofs(tmp_path, plac
 
 def test_views_of_a_second_run_do_not_overwrite_those_of_the_first(tmp_path, places):
     rig = PlayedRig(*([frame_set(0, place), frame_set(1, place)] for place in places))
-    taken, ending, _ = take(rig, tmp_path, Wishes(views=3))
+    taken, ending, _ = take(rig, tmp_path, ViewWishes(views=3))
     assert (taken.views, ending.is_enough, ending.reason) == (3, True, "as many as were asked for")
     assert len(list((tmp_path / "only").iterdir())) == 3
 
@@ -115,7 +115,7 @@ def test_what_is_not_proved_is_neither_searched_nor_kept(tmp_path, places):
 
 def test_it_ends_when_nothing_new_comes_for_long(tmp_path, places):
     rig = PlayedRig([frame_set(n, places[0]) for n in range(9)])
-    _, ending, _ = take(rig, tmp_path, Wishes(patience_s=0.0))
+    _, ending, _ = take(rig, tmp_path, ViewWishes(patience_s=0.0))
     assert not ending.is_enough
     assert ending.reason == "not enough: no new view for 0 s"
 
