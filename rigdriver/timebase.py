@@ -28,6 +28,8 @@ from rigdriver.errors import ConfigError
 MAGIC = b"RIGTIME1"
 PARTS = 32
 RECORD_BYTES = 64
+LOOK_S = 0.5
+"""Two looks that are further apart than this were not apart by choice: the computer held their thread up."""
 SLICE_S = 0.001
 """Longest real wait between two looks at modelled time."""
 
@@ -204,14 +206,43 @@ class ModelledTime:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
 
 
+class Patience:
+    """A time limit that counts only time in which its thread could look.
+
+    A computer that stood still, or was too busy to let this thread run, has not waited: what it waited for may lie
+    there unread, and whoever should have answered may have stood still, too.
+    """
+
+    def __init__(self, timebase: Timebase, timeout_s: float) -> None:
+        """`left_s` must be asked for at least every `LOOK_S`."""
+        self._timebase = timebase
+        self._looked_s = timebase.now_s()
+        self._end_s = self._looked_s + timeout_s
+
+    def left_s(self) -> float:
+        """Return how much is left; 0 or less: give up."""
+        now_s = self._timebase.now_s()
+        self._end_s += held_up_s(self._looked_s, now_s)
+        self._looked_s = now_s
+        return self._end_s - now_s
+
+    def look_s(self) -> float:
+        """Return for how long to wait until the next look: what is left, but no longer than a look may take."""
+        return max(0.0, min(self.left_s(), LOOK_S / 2))
+
+
+def held_up_s(looked_s: float, now_s: float) -> float:
+    """Return how much of the time between two looks nobody could look; 0 when they are `LOOK_S` apart or less."""
+    return max(0.0, now_s - looked_s - LOOK_S)
+
+
 def wait_for(timebase: Timebase, condition: threading.Condition, is_so: Callable[[], bool], timeout_s: float) -> bool:
     """Wait on a held condition until `is_so`, at most so long by that timebase; return whether it is."""
-    end_s = timebase.now_s() + timeout_s
+    patience = Patience(timebase, timeout_s)
     while not is_so():
-        left_s = end_s - timebase.now_s()
-        if left_s <= 0:
+        if patience.left_s() <= 0:
             return is_so()
-        timebase.wait_on(condition, left_s)
+        timebase.wait_on(condition, patience.look_s())
     return True
 
 

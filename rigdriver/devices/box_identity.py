@@ -66,8 +66,8 @@ def identify(link: BoxLink) -> tuple[BoxIdentity, int]:
     if state in (registers.BoxStates.ARMED, registers.BoxStates.RUNNING):
         link.write(registers.STOP, registers.StopModes.NOW)
     elif state is registers.BoxStates.FAULT and link.read_twice(registers.FAULT) == registers.Faults.WATCHDOG_EXPIRED:
-        # A computer fell silent: a program that was killed, a cable that was out. A computer speaks now, so that is over;
-        # whatever else has happened to the box stays latched until somebody has looked at it.
+        # Its computer fell silent: a program was killed, or a cable was out. That is over now, since a computer speaks.
+        # Every other fault stays latched until somebody has looked at it.
         _logger.warning("%s: had turned everything off because its computer fell silent; cleared", link.name)
         link.write(registers.CLEAR_FAULT, 1)
     # In standby the counter stands still, so this is exactly what the first event will carry.

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, StateError
 from rigdriver.ownership import Owner
-from rigdriver.timebase import WALL_TIME, Timebase
+from rigdriver.timebase import WALL_TIME, Patience, Timebase
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register, V
 from rigdriver.wire.session import (
@@ -236,8 +236,9 @@ class BoxLink:
                     self._reply = None
                     data = begin()
                 t_sent_ns = self._timebase.now_ns()
+                patience = Patience(self._timebase, self._timeout_ns / 1e9)
                 self._port.write(data)
-            arrived = self._wait(t_sent_ns + self._timeout_ns)
+            arrived = self._wait(patience)
         except LinkLost as exc:
             self.fail(exc)
             raise
@@ -250,17 +251,17 @@ class BoxLink:
         reply, t_received_ns = arrived
         return Answer(reply.message, reply.has_difference, reply.is_damaged, t_sent_ns, t_received_ns)
 
-    def _wait(self, deadline_ns: int) -> tuple[Reply, int] | None:
+    def _wait(self, patience: Patience) -> tuple[Reply, int] | None:
         while True:
             with self._arrived:
-                left_ns = deadline_ns - self._timebase.now_ns()
-                if self._reply is None and self._pump_thread is not None and left_ns > 0:
+                left_s = patience.left_s()
+                if self._reply is None and self._pump_thread is not None and left_s > 0:
                     self._raise_failure()
-                    self._timebase.wait_on(self._arrived, left_ns / 1e9)
+                    self._timebase.wait_on(self._arrived, patience.look_s())
                 self._raise_failure()
                 if self._reply is not None:
                     return self._reply
-                if left_ns <= 0:
+                if left_s <= 0:
                     self._session.abandon()
                     return None
             if self._pump_thread is None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from rigdriver.devices.genicam_host.messages import Kind, MessageReader, decode_json, encode, error_from_json
 from rigdriver.errors import HostProcessLost, StateError
 from rigdriver.ownership import Owner
-from rigdriver.timebase import WALL_TIME, Timebase
+from rigdriver.timebase import WALL_TIME, Patience, Timebase, held_up_s
 
 _logger = logging.getLogger(__name__)
 _MODULE = "rigdriver.devices.genicam_host"
@@ -102,7 +102,7 @@ class HostProcess:
                 raise self._lost or StateError("cameras: closed; open them again")
             self._is_asked = True
             try:
-                reply, fds = self._exchange(command, body, self._timebase.now_s() + timeout_s)
+                reply, fds = self._exchange(command, body, timeout_s)
             except TimeoutError:
                 self._kill(f"did not answer `{command}` within {timeout_s:g} s; a GenTL producer hangs")
                 raise self._ending() from None
@@ -136,13 +136,16 @@ class HostProcess:
 
     # ---- the caller's side of a request ----
 
-    def _exchange(self, command: str, body: Mapping[str, object], end_s: float) -> tuple[dict[str, object], list[int]]:
-        self._commands.settimeout(max(0.001, end_s - self._timebase.now_s()))
+    def _exchange(
+        self, command: str, body: Mapping[str, object], timeout_s: float
+    ) -> tuple[dict[str, object], list[int]]:
+        self._commands.settimeout(max(0.001, timeout_s))
         self._commands.sendall(encode(Kind.REQUEST, {**body, "command": command}))
         fds: list[int] = []
+        patience = Patience(self._timebase, timeout_s)
         while True:
-            left_s = end_s - self._timebase.now_s()
-            self._commands.settimeout(max(0.001, self._timebase.slice_s(left_s)))
+            left_s = patience.left_s()
+            self._commands.settimeout(max(0.001, self._timebase.slice_s(patience.look_s())))
             try:
                 data, new_fds, _, _ = socket.recv_fds(self._commands, _READ_BYTES, _MOST_DESCRIPTORS)
             except TimeoutError:
@@ -218,6 +221,7 @@ class HostProcess:
         assert process.stdout is not None
         reader = MessageReader()
         tail = b""
+        looked_s = self._timebase.now_s()
         with selectors.DefaultSelector() as selector:
             selector.register(self._events, selectors.EVENT_READ)
             selector.register(process.stdout, selectors.EVENT_READ)
@@ -238,7 +242,10 @@ class HostProcess:
                     else:
                         *lines, tail = (tail + data)[-8192:].split(b"\n")
                         self._log(lines)
-                if not self._is_asked and self._timebase.now_s() - self._heard_s > self._silence_timeout_s:
+                now_s = self._timebase.now_s()
+                self._heard_s = min(now_s, self._heard_s + held_up_s(looked_s, now_s))
+                looked_s = now_s
+                if not self._is_asked and now_s - self._heard_s > self._silence_timeout_s:
                     self._kill(f"has been silent for {self._silence_timeout_s:g} s; a GenTL producer hangs")
         self._log([tail])
 

@@ -14,14 +14,12 @@ from rigdriver.devices.box_events import BoxStatus, EventsLost
 from rigdriver.devices.camera_events import CameraLost
 from rigdriver.errors import BoxFault, HostProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import Pulse
+from rigdriver.timebase import held_up_s
 from rigdriver.wire.registers import BoxStates
 
 RESTARTED = "trigger box: it has restarted and forgotten its schedule; check its power and run again"
 SILENT_PERIODS = 3
 """A running box that reports nothing for so many frame periods (and the gap timeout) is taken to be gone."""
-
-LOOK_S = 0.5
-"""So far apart two looks at most are while somebody listens."""
 
 
 class Ending:
@@ -85,11 +83,11 @@ class Ending:
 
     def _excuse(self, now: float) -> None:
         """Between two looks nobody listened: a slow consumer, a process that was stopped. That is no silence."""
-        held_up_s = max(0.0, now - self._looked_at - LOOK_S)
+        excused_s = held_up_s(self._looked_at, now)
         self._looked_at = now
-        self._heard_at = min(now, self._heard_at + held_up_s)
+        self._heard_at = min(now, self._heard_at + excused_s)
         if self._ended_at is not None:
-            self._ended_at = min(now, self._ended_at + held_up_s)
+            self._ended_at = min(now, self._ended_at + excused_s)
 
     def fail(self, error: BaseException) -> None:
         """End with an error; the first one counts."""

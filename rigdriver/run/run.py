@@ -42,7 +42,7 @@ from rigdriver.sync.matcher import Matcher, Resolved
 from rigdriver.sync.preamble import Preamble
 from rigdriver.sync.proof import Prover
 from rigdriver.sync.track import Track
-from rigdriver.timebase import WALL_TIME, Timebase
+from rigdriver.timebase import WALL_TIME, Patience, Timebase, held_up_s
 
 FIRST_PROBES = 8
 PROBE_EVERY_S = 1.0
@@ -219,8 +219,9 @@ class Run(FrameSets):
 
     def _hear_preamble(self, preamble: Preamble) -> None:
         period_s = self._preamble.box.frame_period_ticks / self._preamble.tick_rate_hz
-        end = self._timebase.now_s() + 2 * period_s + self._config.sync.gap_timeout_s + 1
-        while not preamble.is_complete and self._timebase.now_s() < end:
+        grace_s = self._config.sync.gap_timeout_s
+        patience, is_over = Patience(self._timebase, 2 * period_s + grace_s + 1), False
+        while not preamble.is_complete and patience.left_s() > 0:
             self._give_up_if_asked()
             report = self._reports.take(TURN_S)
             if isinstance(report, Pulse):
@@ -229,16 +230,19 @@ class Run(FrameSets):
                 preamble.take_frame(report)
             elif report is not None:
                 _raise_if_fatal(report)
-            if preamble.is_over:
-                end = min(end, self._timebase.now_s() + self._config.sync.gap_timeout_s)
+            if preamble.is_over and not is_over:
+                patience, is_over = Patience(self._timebase, grace_s), True
 
     # ------------------------------------------------------------ the sync thread
 
     def _sync(self) -> None:
+        looked_ns = self._timebase.now_ns()
         try:
             while not self._halt.is_set() and not self._ending.is_over(self._matcher.next_index, self._matcher.is_idle):
                 report = self._reports.take(TURN_S)
                 now_ns = self._timebase.now_ns()
+                self._matcher.excuse(round(held_up_s(looked_ns / 1e9, now_ns / 1e9) * 1e9))
+                looked_ns = now_ns
                 for resolved in self._digest(report) if report is not None else self._matcher.tick(now_ns):
                     self._hand_out(resolved)
             for resolved in self._matcher.finish():

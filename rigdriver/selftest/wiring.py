@@ -216,11 +216,15 @@ class _Watch:
         """Wait until nobody has said anything for a moment, so that the next probe hears its own answers only."""
         with self._news:
             for _ in range(round(timeout_s / _QUIET_S)):
-                said = len(self._edges), self._frames.total()
-                if not wait_for(
-                    self._timebase, self._news, lambda: said != (len(self._edges), self._frames.total()), _QUIET_S
-                ):
+                if not wait_for(self._timebase, self._news, self._has_more_than(self._said), _QUIET_S):
                     return
+
+    @property
+    def _said(self) -> int:
+        return len(self._edges) + self._frames.total()
+
+    def _has_more_than(self, said: int) -> Callable[[], bool]:
+        return lambda: self._said > said
 
     def answer(self, camera: CameraConfig, tick_rate_hz: int) -> Answer:
         """Sum up what came back."""

@@ -47,6 +47,8 @@ class _Pending:
     index: int
     start_ticks: int
     t_report_ns: int
+    excused_ns: int = 0
+    """Time in which nobody could look whether its frames had come."""
     is_closed: bool = False
     is_reported: bool = True
     triggered: set[str] = field(default_factory=set)
@@ -144,10 +146,16 @@ class Matcher:
                 pending.is_reported = False
         self._edges_lost_before = self._newest_index() + 1
 
+    def excuse(self, held_up_ns: int) -> None:
+        """State that nobody looked for so long (a busy computer, a slow consumer): frames may lie there unread."""
+        if held_up_ns:
+            for pending in self._pending.values():
+                pending.excused_ns += held_up_ns
+
     def tick(self, t_host_ns: int) -> list[Resolved]:
         """Let time pass: pulses whose frames are overdue get their gaps."""
         for pending in self._pending.values():
-            if t_host_ns - pending.t_report_ns > self._gap_timeout_ns:
+            if t_host_ns - pending.t_report_ns - pending.excused_ns > self._gap_timeout_ns:
                 pending.is_closed = True
                 self._close_out(pending, GapReason.NOT_DELIVERED)
         return self._settle()

@@ -113,8 +113,9 @@ class Scenario(Table):
     pace: float = Field(default=1.0, ge=0, le=1000)
     """Simulated seconds per second; 0 is as fast as the consumer takes the frames."""
     lockstep: bool = False
-    """The rig waits for the driver: it publishes the host's time (timebase_page.py), and time never runs further ahead of
-    the driver than a lead, so that a busy computer changes nothing. With pace 0 a run takes as little time as it can."""
+    """The rig waits for the driver: it publishes the host's time (timebase_page.py), and time never runs further ahead
+    of the driver than a lead, so that a busy computer changes nothing. With pace 0 a run takes as little time as it
+    can."""
     width: WidthPx = 2048
     height: HeightPx = 1536
     rate_hz: float = Field(default=10.0, gt=0, le=1000)

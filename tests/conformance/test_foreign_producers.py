@@ -1,7 +1,8 @@
 """Cameras behind GenTL producers: the same functions for each producer, most of them written by other people.
 
 In: each producer of camera_worlds.py. Out: devices, frames, errors and nothing left behind, the same for all of them;
-then what only one producer can show. What happens when a producer dies or hangs is in test_camera_process.py.
+then what only one producer can show. What happens when a producer dies or hangs is in
+test_realtime_camera_process.py.
 """
 
 from __future__ import annotations

@@ -9,19 +9,17 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import psutil
 import pytest
 
 RIGDRIVER = [sys.executable, "-m", "rigdriver.cli"]
-TIMEOUT_S = 120
+TIMEOUT_S = 600
+"""Time limit that ends a hang and measures nothing, s; a demo that renders on a busy computer takes minutes."""
 
 
 def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -166,46 +164,6 @@ def test_sim_tells_others_how_to_reach_its_rig(sim, tmp_path):
     assert json.loads(result.stdout)["complete"] == 3
     listed = json.loads(run("list", "--producer", told["producer"], "--json").stdout)
     assert len(listed["producers"][0]["cameras"]) == 6
-
-
-@pytest.mark.sim
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_sim_leaves_nothing_when_it_is_ended(sim, number, status):
-    process, told = sim
-    process.send_signal(number)
-    assert process.wait(TIMEOUT_S) == status
-    assert not Path(str(told["rig_file"])).exists()
-    assert not Path(str(told["port"])).exists()
-    assert not psutil.pid_exists(int(told["pid"]))
-
-
-def wait_for_rows(proofs: Path, count: int) -> None:
-    """Wait until frame sets come."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while not proofs.exists() or len(proofs.read_text().splitlines()) < count:
-        assert time.monotonic() < deadline, "no frame set came"
-        time.sleep(0.05)
-
-
-@pytest.mark.sim
-def test_ctrl_c_in_a_capture_turns_every_output_off_and_exits_130(launch_rig, tmp_path):
-    rig = launch_rig()
-    words = ["capture", "--rig", str(rig.rig_file), "--frames", "100", "--no-images", "--out", str(tmp_path / "out")]
-    process = subprocess.Popen([*RIGDRIVER, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    proofs = tmp_path / "out" / "proofs.csv"
-    wait_for_rows(proofs, 2)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 130
-    assert told == ""
-    from rigdriver.config import load
-    from rigdriver.devices.trigger_box import TriggerBox
-    from rigdriver.wire.registers import BoxStates
-
-    with TriggerBox.open(load(Path(rig.rig_file)).box) as box:
-        status = box.status()
-    assert status.output_levels == 0
-    assert status.state is not BoxStates.FAULT
 
 
 @pytest.mark.sim

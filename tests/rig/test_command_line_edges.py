@@ -1,23 +1,16 @@
-"""The command line where it hurts: closed and full outputs, paths that are no folders, signals.
+"""The command line where it hurts: closed and full outputs, paths that are no folders.
 
-In: command lines under bad conditions. Out: one line that says what to do, the right status, and no process left
-behind.
+In: command lines under bad conditions. Out: one line that says what to do, and the right status. Not here: signals (see
+test_realtime_signals.py).
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-
-import psutil
-import pytest
 
 RIGDRIVER = [sys.executable, "-m", "rigdriver.cli"]
 
@@ -50,52 +43,6 @@ def test_a_folder_that_is_a_file_and_a_full_disk_are_told_with_a_remedy(rig_file
     result = shell(f"$RIGDRIVER capture --rig {rig_file} --frames 3 --out full --no-images", tmp_path)
     assert result.returncode == 2
     assert "full: No space left on device; make room" in result.stderr
-
-
-def _family(child: subprocess.Popen[str]) -> list[psutil.Process]:
-    return psutil.Process(child.pid).children(recursive=True)
-
-
-def _has_child(child: subprocess.Popen[str], word: str) -> bool:
-    for relative in _family(child):
-        with contextlib.suppress(psutil.Error):
-            if word in " ".join(relative.cmdline()):
-                return True
-    return False
-
-
-def _images(out: Path) -> int:
-    return len(list(out.glob("*/*.png")) + list(out.glob("*/*.tiff")))
-
-
-STAGES: dict[str, Callable[[subprocess.Popen[str], Path], bool]] = {
-    "the simulated rig comes up": lambda child, _: _has_child(child, "rigdriver_sim"),
-    "the cameras are opened": lambda child, _: _has_child(child, "genicam_host"),
-    "the first frame set is there": lambda _, out: _images(out) > 0,
-    "it is in full swing": lambda _, out: _images(out) > 60,
-}
-"""At each of them the signal comes: as soon as it can be seen from outside, however long that takes."""
-
-
-@pytest.mark.realtime
-@pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_at_any_stage_ends_everything_and_tells_by_the_status(tmp_path, stage, number, status):
-    out = tmp_path / "out"
-    words = ["capture", "--scenario", "default?width=160&height=120", "--frames", "1000", "--out", str(out)]
-    with subprocess.Popen([*RIGDRIVER, *words], stderr=subprocess.PIPE, text=True) as child:
-        deadline = time.monotonic() + 120
-        while not STAGES[stage](child, out):
-            assert child.poll() is None, "it ended by itself"
-            assert time.monotonic() < deadline, f"waited 120 s until {stage}"
-            time.sleep(0.01)
-        family = _family(child)
-        child.send_signal(number)
-        _, told = child.communicate(timeout=120)
-    assert "Traceback" not in told
-    assert child.returncode == status
-    _, alive = psutil.wait_procs(family, timeout=60)
-    assert alive == []
 
 
 def test_json_is_one_object_when_a_check_failed(rig_file, tmp_path):

@@ -85,7 +85,8 @@ def test_six_cameras_on_a_link_that_is_too_slow_lose_frames_and_on_a_fast_one_no
     shared = "&".join(f"cameras.{name}.link=usb" for name in (*GEOMETRY, "left_colour", "right_colour"))
     lost = []
     for bytes_per_s in (100e6, 0.7e6):  # six frames of 19 kB at 10 Hz are 1.15 MB a second
-        spec = f"default?width=160&height=120&rate_hz=10&{LOCKSTEP}&links=[{{name='usb', bytes_per_s={bytes_per_s}}}]&{shared}"
+        link = f"links=[{{name='usb', bytes_per_s={bytes_per_s}}}]&{shared}"
+        spec = f"default?width=160&height=120&rate_hz=10&{LOCKSTEP}&{link}"
         with launch(spec) as running, opened(running) as rig:
             played = play(rig, 40)
         assert played.shifted == []

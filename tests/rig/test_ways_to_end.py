@@ -6,7 +6,6 @@ port left, and a run that can be started again.
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +19,6 @@ from rigdriver.errors import CameraError, StateError
 from rigdriver.lifecycle import RigState
 from rigdriver.rig import Rig
 from rigdriver.wire.registers import BoxStates
-from tests.conftest import REAL_TIME
 from tests.rig.test_frame_sets import dark
 
 MANY = 100_000
@@ -153,40 +151,6 @@ print(next(loop).index)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "0\n", "")
     with Rig.open(dark(load(rig_file))) as rig:
         assert is_idle_and_good(rig)
-
-
-@pytest.mark.sim
-@pytest.mark.realtime
-def test_a_computer_that_stood_still_hears_from_the_box_why_the_run_ended(launch_rig):
-    running = launch_rig(width=160, height=120, rate_hz=30, **REAL_TIME)
-    script = f"""
-from pathlib import Path
-from rigdriver.config import load
-from rigdriver.errors import BoxFault
-from rigdriver.rig import Rig
-with Rig.open(load(Path({str(running.rig_file)!r})).model_copy(update={{"lamps": ()}})) as rig:
-    try:
-        for frame_set in rig.run(frames={MANY}):
-            if frame_set.index == 5:
-                print("running", flush=True)
-    except BoxFault as fault:
-        print(fault)
-"""
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
-        try:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "running\n"
-            child.send_signal(signal.SIGSTOP)
-            with running.control() as control:
-                deadline = time.monotonic() + 20
-                while control.get("status")["box_state"] != "FAULT" and time.monotonic() < deadline:
-                    time.sleep(0.05)
-                assert control.get("status")["output_levels"] == 0
-            child.send_signal(signal.SIGCONT)
-            assert "WATCHDOG" in child.stdout.readline().upper()
-            assert child.wait(20) == 0
-        finally:
-            child.kill()
 
 
 @pytest.mark.parametrize("frames", [1.5, "5"])

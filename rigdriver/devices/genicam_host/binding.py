@@ -17,7 +17,6 @@ import ctypes
 import logging
 import os
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +31,7 @@ from rigdriver.devices.genicam_host.buffer_reading import BufferReader, Defaults
 from rigdriver.devices.genicam_host.features import NodeFacts, NodeKind
 from rigdriver.devices.genicam_host.images import Image, Incomplete
 from rigdriver.errors import CameraError, ProducerError, RigError, gather
+from rigdriver.timebase import WALL_TIME, Patience
 
 if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
@@ -213,13 +213,13 @@ class Camera:
         with _translated(f"{self._label}: {name} refused"):
             node = self._node_map.get_node(name)
             node.execute()
-            end = time.monotonic() + _COMMAND_TIMEOUT_S
+            patience = Patience(WALL_TIME, _COMMAND_TIMEOUT_S)
             while not node.is_done():
-                if time.monotonic() > end:
+                if patience.left_s() <= 0:
                     raise CameraError(
                         f"{self._label}: {name} is not done after {_COMMAND_TIMEOUT_S} s; restart the camera"
                     )
-                time.sleep(_COMMAND_POLL_S)
+                WALL_TIME.sleep(_COMMAND_POLL_S)
 
     # ---- streaming ----
 

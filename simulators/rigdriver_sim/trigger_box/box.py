@@ -1,7 +1,7 @@
 """The simulated box in its world: the machine, its clock, its ports and its wires, in the simulation's loop.
 
 In: bytes from a port, input edges at true times, resets and unplugging. Out: bytes, and output changes at true times.
-Its lie: the answer to a request takes no time, unless the driver is followed (lockstep). This file refuses to know what hangs on the lines.
+Its lie: the answer to a request takes no time, unless a driver follows (lockstep). Not here: what hangs on the lines.
 """
 
 from __future__ import annotations

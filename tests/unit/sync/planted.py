@@ -259,7 +259,18 @@ class World:
             arriving.append((t_host, 0, Pulse(index, generation, start, tuple(part), not part, t_host)))
 
 
-def run(world: World, pulses: int, generation: int = 7) -> tuple[list[Resolved], dict[str, Track], Matcher]:
+@dataclass(frozen=True)
+class HeldUp:
+    """After the first report of a pulse the computer stands still; `excused_ns` is what the matcher is told of it."""
+
+    pulse: int
+    still_ns: int
+    excused_ns: int
+
+
+def run(
+    world: World, pulses: int, generation: int = 7, held_up: HeldUp | None = None
+) -> tuple[list[Resolved], dict[str, Track], Matcher]:
     """Play preamble and run of a world through the driver's sync floor."""
     config = world.config
     schedule = compile_schedule(config, TICKS, generation, pulses)
@@ -290,6 +301,10 @@ def run(world: World, pulses: int, generation: int = 7) -> tuple[list[Resolved],
             matcher.take_edges_lost()
         else:
             out += matcher.take_frame(report)
+        if held_up is not None and isinstance(report, Pulse) and report.index == held_up.pulse:
+            matcher.excuse(held_up.excused_ns)
+            out += matcher.tick(report.t_host_ns + held_up.still_ns)
+            held_up = None
         out += matcher.tick(report.t_host_ns)
     out += matcher.finish()
     return out, tracks, matcher

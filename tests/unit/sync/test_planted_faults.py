@@ -8,7 +8,7 @@ import pytest
 
 from rigdriver.frames import GapReason
 from tests.unit.sync.campaign import KINDS, clean_outcome, planted_outcome
-from tests.unit.sync.planted import CAMERAS, FAULTS, World, is_reported, run
+from tests.unit.sync.planted import CAMERAS, FAULTS, HeldUp, World, is_reported, run
 
 PULSES = 2000
 
@@ -54,6 +54,18 @@ def test_a_clock_that_steps_by_whole_frame_periods_deceives_nobody(fault: str, s
     assert wrong_frames(resolved) == []
     assert [place for place in faults if not is_reported(resolved[place[1]], place[0])] == []
     assert sum(len(r.gaps) for r in resolved) == len(faults)
+
+
+def test_frames_that_lay_unread_while_the_computer_stood_still_are_no_gaps() -> None:
+    resolved, _, matcher = run(World(seed=3), 30, held_up=HeldUp(10, still_ns=5 * 10**9, excused_ns=45 * 10**8))
+    assert [r.index for r in resolved if r.gaps] == []
+    assert matcher.late_frames == 0
+
+
+def test_frames_that_have_not_come_by_the_time_limit_are_gaps_when_somebody_looked() -> None:
+    resolved, _, matcher = run(World(seed=3), 30, held_up=HeldUp(10, still_ns=5 * 10**9, excused_ns=0))
+    assert {r.index for r in resolved if r.gaps} >= {10}
+    assert matcher.late_frames > 0
 
 
 def test_nothing_is_told_of_a_run_without_faults() -> None:
