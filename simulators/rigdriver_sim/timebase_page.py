@@ -12,6 +12,7 @@ import os
 import struct
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 MAGIC = b"RIGTIME1"
@@ -30,7 +31,7 @@ GIVEN_UP_S = 30.0
 class TimebasePage:
     """One rig's page."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wall_s: Callable[[], float] = time.monotonic) -> None:
         size = (PARTS + 1) * RECORD_BYTES
         path.write_bytes(MAGIC.ljust(size, b"\0"))
         self._file = path.open("r+b")
@@ -40,6 +41,7 @@ class TimebasePage:
         self._origin_ns = time.monotonic_ns()
         """Host time at which simulated time was 0."""
         self._turns: dict[int, tuple[int, int, float]] = {}
+        self._wall_s = wall_s
         self._looked_s = 0.0
         self._given_up: set[int] = set()
         self._first_unseen_ns: int | None = None
@@ -86,7 +88,7 @@ class TimebasePage:
 
     def _look_after_parts(self) -> None:
         """Free the records of processes that have died; give up threads that never turn."""
-        now_s = time.monotonic()
+        now_s = self._wall_s()
         if now_s - self._looked_s < LOOK_S:
             return
         self._looked_s = now_s

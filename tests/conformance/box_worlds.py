@@ -1,7 +1,8 @@
-"""A simulated box in a thread of this process, and a link that damages bytes.
+"""A simulated box in a thread of this process, in lockstep with the test, and a link that damages bytes.
 
-In: how the box is made, or a seed and how often to damage. Out: URLs to open, and a port between host and box. What the
-simulation is asked to do runs in its own loop.
+In: how the box is made, or a seed and how often to damage. Out: URLs to open, the time that box, link and watchdog go
+by, and a port between host and box. What the simulation is asked to do runs in its own loop. The test's own thread
+takes part in that time (`Host`): it must wait by it, or say `idle` where it waits for bytes by itself.
 """
 
 import queue
@@ -13,12 +14,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rigdriver.devices.serial_port import SerialPort
+from rigdriver.config import BoxConfig
+from rigdriver.devices.box_link import BoxLink, BytePort
+from rigdriver.devices.serial_port import POLL_S, SerialPort
+from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.timebase import Timebase, open_timebase
 from rigdriver_sim.engine import EventEngine
+from rigdriver_sim.timebase_page import TimebasePage
 from rigdriver_sim.trigger_box.box import BoxSetup, SimulatedBox
 from rigdriver_sim.trigger_box.facts import BoxFacts
 
-WAIT_S = 10.0
+WAIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Host:
+    """A computer with a box on one of its ports, and the time that both go by."""
+
+    url: str
+    timebase: Timebase
+
+    def open(self, **settings: float) -> TriggerBox:
+        """Open the box as the driver does."""
+        return TriggerBox.open(BoxConfig.model_validate({"url": self.url, **settings}), self.timebase)
+
+    def port(self) -> SerialPort:
+        """Open the bare port."""
+        return SerialPort(self.url, self.timebase.slice_s(POLL_S))
+
+    def identified(self, port: BytePort, **settings: float) -> TriggerBox:
+        """Return the box on an opened port; nobody listens to it and nobody feeds it."""
+        config = BoxConfig.model_validate({"url": self.url, **settings})
+        return TriggerBox(BoxLink(port, config.reply_timeout_s, self.timebase), config, self.timebase)
 
 
 @dataclass(frozen=True)
@@ -29,11 +56,17 @@ class BoxWorld:
     urls: dict[str, str]
     do: Callable[[Callable[[], None]], None]
     now_ns: Callable[[], int]
+    timebase: Timebase
+
+    def host(self, kind: str = "pty") -> Host:
+        """Return the computer at this end of the pty or of the socket."""
+        return Host(self.urls[kind], self.timebase)
 
 
 @contextmanager
 def simulated_box(folder: Path, facts: BoxFacts = BoxFacts()) -> Iterator[BoxWorld]:  # noqa: B008 - frozen
-    engine = EventEngine(pace=1.0)
+    page = TimebasePage(folder / "timebase")
+    engine = EventEngine(pace=0, follower=page)
     box = SimulatedBox(BoxSetup(facts, folder / "port", has_tcp=True), engine)
     acts: queue.SimpleQueue[tuple[Callable[[], None], threading.Event]] = queue.SimpleQueue()
     bell, ear = socket.socketpair()
@@ -59,12 +92,14 @@ def simulated_box(folder: Path, facts: BoxFacts = BoxFacts()) -> Iterator[BoxWor
             {"pty": str(folder / "port"), "socket": f"socket://127.0.0.1:{box.tcp_port}"},
             do,
             lambda: engine.now_ns,
+            open_timebase(folder / "timebase"),
         )
     finally:
         engine.stop()
         thread.join(WAIT_S)
         box.close()
         engine.close()
+        page.close()
         bell.close()
         ear.close()
 

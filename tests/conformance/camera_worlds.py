@@ -15,12 +15,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
+from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig, load
 from rigdriver.devices.camera_events import CameraEvent, CameraLost
 from rigdriver.devices.cameras import Cameras
 from rigdriver.frames import Frame
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 BINDING = find_spec("genicam")
 assert BINDING is not None
 assert BINDING.origin is not None
@@ -38,6 +38,8 @@ class Backend:
     features: dict[str, FeatureValue] = field(default_factory=dict)
     has_time_stamp: bool = True
     locks_region: bool = True
+    page: Path | None = None
+    """Where a simulated rig in lockstep publishes the time."""
 
     def cameras(self, count: int | None = None) -> list[CameraConfig]:
         serials = self.serials[:count]
@@ -48,13 +50,19 @@ class Backend:
 
     def open(self, count: int | None = None, **changes: float) -> Cameras:
         cameras = self.cameras(count)
-        return Cameras.open(self.genicam(**changes), cameras, {c.name: self.features for c in cameras})
+        return Cameras.open(self.genicam(**changes), cameras, {c.name: self.features for c in cameras}, self.page)
 
 
 BACKENDS = {
     "viky": Backend(VIKY, ("0", "1", "2"), 3, {"PixelFormat": "Mono8"}, has_time_stamp=False, locks_region=False),
     "tlsimu": Backend(TLSIMU, ("SN_InterfaceA_0", "SN_InterfaceA_1", "SN_InterfaceB_0", "SN_InterfaceB_1"), 4),
 }
+
+
+def simulated(rig: Any) -> Backend:
+    """Return the cameras of a simulated rig, running free."""
+    serials = tuple(f"SIM000{n}" for n in range(1, 7))
+    return Backend(rig.producer, serials, 6, {"AcquisitionFrameRate": 50.0}, page=load(rig.rig_file).timebase)
 
 
 class Sink:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.camera_worlds import BACKENDS, TLSIMU, Backend, launched
+from tests.conformance.camera_worlds import BACKENDS, TLSIMU, Backend, launched, simulated
 
 
 @pytest.fixture(scope="module")
@@ -23,21 +23,20 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     scenario = tmp_path_factory.mktemp("scenario") / "formats.toml"
     formats = 'pixel_formats = ["Mono8", "Mono12p", "Mono12Packed"]'
     scenario.write_text(text.replace('name = "left_upper"', f'name = "left_upper"\n{formats}', 1), encoding="utf-8")
-    with launched(f"{scenario}?width=320&height=240&seed=1") as running:
+    with launched(f"{scenario}?width=320&height=240&seed=1&lockstep=true&pace=0") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def sim(rig: Any) -> Backend:
-    serials = tuple(f"SIM000{n}" for n in range(1, 7))
-    return Backend(rig.producer, serials, 6, {"AcquisitionFrameRate": 50.0})
+    return simulated(rig)
 
 
 @pytest.fixture(scope="module", params=[*BACKENDS, "sim"])
 def backend(request: pytest.FixtureRequest) -> Backend:
     if request.param == "sim":
-        simulated: Backend = request.getfixturevalue("sim")
-        return simulated
+        backend: Backend = request.getfixturevalue("sim")
+        return backend
     found = BACKENDS[request.param]
     if not found.producer.is_file():
         pytest.skip(f"{found.producer} is not there; tools/foreign_producers.py gets it on Linux x86_64 only")

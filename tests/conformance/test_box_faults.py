@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from rigdriver.config import BoxConfig
 from rigdriver.devices.box_events import BoxEvent, BoxLost, BoxStatus
 from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, BoxRefused, InterfaceMismatch, LinkLost, NotATriggerBox, PortUnavailable
@@ -27,13 +26,13 @@ LAMP = BoxSchedule(1, 2_000_000, 0, (BoxStep(0x40, 100, 1000),))
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[BoxWorld]:
-    with simulated_box(tmp_path) as world:
+    with simulated_box(tmp_path) as world, world.timebase.take_part("test"):
         yield world
 
 
 @pytest.fixture
 def box(world: BoxWorld) -> Iterator[TriggerBox]:
-    with TriggerBox.open(BoxConfig(url=world.urls["pty"])) as box:
+    with world.host().open() as box:
         yield box
 
 
@@ -53,14 +52,14 @@ def test_unplugged_box_is_told_once_and_every_later_call_says_lost(world: BoxWor
     box.subscribe(take)
     box.commit(LAMP)
     world.do(world.box.unplug)
-    assert told.wait(WAIT_S)
+    assert world.timebase.wait(told, WAIT_S)
     for _ in range(2):
         with pytest.raises(LinkLost, match="the port is gone"):
             box.status()
     assert sum(isinstance(event, BoxLost) for event in events) == 1
     box.close()
     world.do(world.box.replug)
-    with TriggerBox.open(BoxConfig(url=world.urls["pty"])) as again:
+    with world.host().open() as again:
         assert again.status().state in (BoxStates.IDLE, BoxStates.COMMITTED)
 
 
@@ -87,17 +86,35 @@ def test_interlock_that_opens_turns_a_run_with_light_off(world: BoxWorld, box: T
     box.arm(1)
     box.start(1)
     set_interlock(world, 0)
-    assert off.wait(WAIT_S)
+    assert world.timebase.wait(off, WAIT_S)
     assert faults[0].fault == Faults.INTERLOCK_OPEN
     assert faults[0].output_levels == 0
     with pytest.raises(BoxFault, match="the interlock opened; close it"):
         box.arm(1)
 
 
+def test_interlock_fault_stays_until_somebody_clears_it_also_when_the_box_is_opened_again(world: BoxWorld) -> None:
+    with world.host().open() as box:
+        box.commit(LAMP)
+        box.arm(1)
+        box.start(1)
+        set_interlock(world, 0)
+        assert box.status().state is BoxStates.FAULT
+        set_interlock(world, 1)
+    with world.host().open() as again:
+        status = again.status()
+        assert (status.state, status.fault) == (BoxStates.FAULT, Faults.INTERLOCK_OPEN)
+        with pytest.raises(BoxFault, match="the interlock opened; close it"):
+            again.arm(1)
+        again.clear_fault()
+        again.commit(LAMP)
+        again.arm(1)
+
+
 def test_box_with_another_interface_is_a_mismatch(tmp_path: Path) -> None:
     with simulated_box(tmp_path, BoxFacts(interface_hash="ab" * 20)) as world:
         with pytest.raises(InterfaceMismatch) as caught:
-            TriggerBox.open(BoxConfig(url=world.urls["pty"]))
+            world.host().open()
         assert "ab" * 20 in str(caught.value)
         assert registers.INTERFACE_HASH.hex() in str(caught.value)
 
@@ -105,10 +122,10 @@ def test_box_with_another_interface_is_a_mismatch(tmp_path: Path) -> None:
 def test_other_harp_device_is_no_trigger_box(tmp_path: Path) -> None:
     facts = BoxFacts(interface_hash="00" * 20, device_name="Behavior", who_am_i=1216)
     with simulated_box(tmp_path, facts) as world, pytest.raises(NotATriggerBox, match="Behavior"):
-        TriggerBox.open(BoxConfig(url=world.urls["pty"]))
+        world.host().open()
 
 
 def test_port_that_is_open_elsewhere_is_unavailable(world: BoxWorld, box: TriggerBox) -> None:
     with pytest.raises(PortUnavailable, match="in use by another program"):
-        TriggerBox.open(BoxConfig(url=world.urls["pty"]))
+        world.host().open()
     assert box.status().state is BoxStates.IDLE

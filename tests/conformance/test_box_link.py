@@ -13,18 +13,16 @@ import pytest
 from harp.protocol import HarpMessage, MessageType, PayloadType
 
 from rigdriver import config
-from rigdriver.config import BoxConfig
 from rigdriver.devices.box_events import BoxEvent, BoxStatus, EventsLost
-from rigdriver.devices.box_link import BoxLink
-from rigdriver.devices.serial_port import SerialPort
 from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, BoxRefused, DeviceError, NoReply, StateError
 from rigdriver.frames import Pulse
 from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
+from rigdriver.timebase import WALL_TIME, wait_for
 from rigdriver.wire import registers
 from rigdriver.wire.registers import BoxStates, Faults
 from rigdriver.wire.session import LinkCounters
-from tests.conformance.box_worlds import WAIT_S, DamagingPort, simulated_box
+from tests.conformance.box_worlds import WAIT_S, DamagingPort, Host, simulated_box
 
 PERIOD = 100_000
 """10 ms."""
@@ -36,8 +34,9 @@ EDGES = ((0, 0x01, 0x01), (1000, 0x01, 0), (1500, 0x3E, 0x3E), (2500, 0x3E, 0), 
 class Log:
     """Events as they come."""
 
-    def __init__(self, box: TriggerBox) -> None:
+    def __init__(self, host: Host, box: TriggerBox) -> None:
         self.events: list[BoxEvent] = []
+        self._timebase = host.timebase
         self._news = threading.Condition()
         box.subscribe(self._take)
 
@@ -48,7 +47,8 @@ class Log:
 
     def wait_for(self, is_there: Callable[[list[BoxEvent]], bool]) -> None:
         with self._news:
-            assert self._news.wait_for(lambda: is_there(self.events), WAIT_S), self.events[-5:]
+            has_come = wait_for(self._timebase, self._news, lambda: is_there(self.events), WAIT_S)
+        assert has_come, self.events[-5:]
 
     def wait_for_state(self, state: BoxStates, times: int = 1) -> None:
         self.wait_for(lambda events: sum(isinstance(e, BoxStatus) and e.state is state for e in events) >= times)
@@ -67,20 +67,20 @@ class Log:
 
 
 @pytest.fixture(params=["pty", "socket"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
     on_metal = request.config.getoption("--rig")
     if on_metal is not None:
         if request.param == "socket":
             pytest.skip("a box on metal is tested once, over the port of its rig file")
-        yield config.load(Path(on_metal)).required_box().url
+        yield Host(config.load(Path(on_metal)).required_box().url, WALL_TIME)
         return
-    with simulated_box(tmp_path) as world:
-        yield world.urls[request.param]
+    with simulated_box(tmp_path) as world, world.timebase.take_part("test"):
+        yield world.host(request.param)
 
 
 @pytest.fixture
-def box(url: str) -> Iterator[TriggerBox]:
-    with TriggerBox.open(BoxConfig(url=url)) as box:
+def box(host: Host) -> Iterator[TriggerBox]:
+    with host.open() as box:
         yield box
 
 
@@ -124,8 +124,8 @@ def test_opened_box_tells_what_it_is(box: TriggerBox) -> None:
     assert_link_is_sound(box.link_counters)
 
 
-def test_every_frame_has_exactly_the_planned_edges(box: TriggerBox) -> None:
-    log = Log(box)
+def test_every_frame_has_exactly_the_planned_edges(host: Host, box: TriggerBox) -> None:
+    log = Log(host, box)
     run(box, schedule(11, frames=30))
     log.wait_for_end()
     assert log.states == [BoxStates.COMMITTED, BoxStates.ARMED, BoxStates.RUNNING, BoxStates.COMMITTED]
@@ -140,8 +140,8 @@ def test_every_frame_has_exactly_the_planned_edges(box: TriggerBox) -> None:
     assert_link_is_sound(box.link_counters)
 
 
-def test_frame_0_starts_5_ms_after_the_start(box: TriggerBox) -> None:
-    log = Log(box)
+def test_frame_0_starts_5_ms_after_the_start(host: Host, box: TriggerBox) -> None:
+    log = Log(host, box)
     run(box, schedule(5, frames=1))
     log.wait_for_end()
     (running,) = [e for e in log.events if isinstance(e, BoxStatus) and e.state is BoxStates.RUNNING]
@@ -149,8 +149,8 @@ def test_frame_0_starts_5_ms_after_the_start(box: TriggerBox) -> None:
     assert log.pulses[0].start_ticks - running.t_box_ticks == 50_000
 
 
-def test_stop_now_leaves_every_output_low_and_the_schedule_committed(box: TriggerBox) -> None:
-    log = Log(box)
+def test_stop_now_leaves_every_output_low_and_the_schedule_committed(host: Host, box: TriggerBox) -> None:
+    log = Log(host, box)
     run(box, schedule(12))
     log.wait_for(lambda _: len(log.pulses) > 3)
     box.stop(now=True)
@@ -162,8 +162,8 @@ def test_stop_now_leaves_every_output_low_and_the_schedule_committed(box: Trigge
     log.wait_for_state(BoxStates.RUNNING, times=2)
 
 
-def test_stop_after_frame_ends_with_a_whole_frame(box: TriggerBox) -> None:
-    log = Log(box)
+def test_stop_after_frame_ends_with_a_whole_frame(host: Host, box: TriggerBox) -> None:
+    log = Log(host, box)
     run(box, schedule(13))
     log.wait_for(lambda _: len(log.pulses) > 3)
     box.stop(now=False)
@@ -211,10 +211,8 @@ def test_commands_in_the_wrong_state_or_of_another_generation_are_refused(box: T
         box.commit(schedule(4))
 
 
-@pytest.mark.realtime
-def test_host_that_falls_silent_turns_the_box_off(url: str) -> None:
-    settings = BoxConfig(url=url, watchdog_s=0.1)
-    silent = TriggerBox(BoxLink(SerialPort(url), settings.reply_timeout_s), settings)  # nobody listens, nobody feeds
+def test_host_that_falls_silent_turns_the_box_off(host: Host) -> None:
+    silent = host.identified(host.port(), watchdog_s=0.1)  # nobody listens, nobody feeds
     try:
         run(silent, schedule(21))
         deadline = time.monotonic() + WAIT_S
@@ -231,56 +229,79 @@ def test_host_that_falls_silent_turns_the_box_off(url: str) -> None:
         silent.close()
 
 
-@pytest.mark.realtime
-def test_fed_box_runs_on_longer_than_its_watchdog(url: str) -> None:
-    with TriggerBox.open(BoxConfig(url=url, watchdog_s=0.1)) as box:
-        log = Log(box)
+def test_box_whose_computer_fell_silent_is_ready_when_it_is_opened_again(host: Host) -> None:
+    port = host.port()
+    silent = host.identified(port, watchdog_s=0.1)
+    run(silent, schedule(24))
+    deadline = time.monotonic() + WAIT_S
+    while silent.status().state is not BoxStates.FAULT and time.monotonic() < deadline:
+        pass
+    assert silent.status().fault == Faults.WATCHDOG_EXPIRED
+    port.close()  # as if the process had been killed, or its cable pulled
+    with host.open() as again:
+        status = again.status()
+        assert (status.state, status.fault, status.generation) == (BoxStates.IDLE, 0, 0)
+        log = Log(host, again)
+        run(again, schedule(25, frames=3))
+        log.wait_for_end()
+        assert merged(log.pulses) == {index: list(EDGES) for index in range(3)}
+        assert_link_is_sound(again.link_counters)
+
+
+def test_fed_box_runs_on_longer_than_its_watchdog(host: Host) -> None:
+    with host.open(watchdog_s=0.1) as box:
+        log = Log(host, box)
         run(box, schedule(23, frames=60))
         log.wait_for_end()
         assert len(merged(log.pulses)) == 60
         assert box.link_counters.feeds > 5
 
 
-def test_box_that_was_left_running_is_stopped_when_it_is_opened(url: str) -> None:
-    settings = BoxConfig(url=url, watchdog_s=2)
-    port = SerialPort(url)
-    box = TriggerBox(BoxLink(port, settings.reply_timeout_s), settings)
+def test_box_that_was_left_running_is_stopped_when_it_is_opened(host: Host) -> None:
+    port = host.port()
+    box = host.identified(port, watchdog_s=2)
     run(box, schedule(31))
     port.close()  # as if the process had been killed
-    with TriggerBox.open(settings) as again:
+    with host.open(watchdog_s=2) as again:
         assert again.status().state is BoxStates.COMMITTED
-        log = Log(again)
+        log = Log(host, again)
         run(again, schedule(32, frames=3))
         log.wait_for_end()
         assert not [event for event in log.events if isinstance(event, EventsLost)]
         assert_link_is_sound(again.link_counters)
 
 
-def test_closed_box_is_left_stopped_and_can_be_opened_again(url: str) -> None:
-    with TriggerBox.open(BoxConfig(url=url)) as box:
+def test_closed_box_is_left_stopped_and_can_be_opened_again(host: Host) -> None:
+    with host.open() as box:
         run(box, schedule(41))
     with pytest.raises(StateError, match="is closed"):
         box.status()
-    with TriggerBox.open(BoxConfig(url=url)) as again:
+    with host.open() as again:
         assert again.status().state is BoxStates.COMMITTED
 
 
-def test_requests_from_many_threads_each_get_their_own_reply(box: TriggerBox) -> None:
+def test_requests_from_many_threads_each_get_their_own_reply(host: Host) -> None:
     wrong: list[object] = []
+    answers: list[object] = []
 
-    def ask() -> None:
+    def ask(box: TriggerBox) -> None:
         for _ in range(30):
             first, second = box.probe_clock(), box.counters()
+            answers.append(first)
             if first.t_received_ns < first.t_sent_ns or second.events_dropped:
                 wrong.append((first, second))
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(WAIT_S)
-    assert not wrong
-    assert_link_is_sound(box.link_counters)
+    # These threads do not take part in the box's time, so they may find that much of it has passed.
+    with host.open(reply_timeout_s=10) as box:
+        threads = [threading.Thread(target=ask, args=(box,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + WAIT_S
+        while any(thread.is_alive() for thread in threads) and time.monotonic() < deadline:
+            host.timebase.sleep(0.001)
+        assert not wrong
+        assert len(answers) == 120
+        assert_link_is_sound(box.link_counters)
 
 
 def test_subscriber_that_fails_ends_the_run_and_is_told_to_the_next_caller(box: TriggerBox) -> None:
@@ -292,8 +313,8 @@ def test_subscriber_that_fails_ends_the_run_and_is_told_to_the_next_caller(box: 
         run(box, schedule(51))
 
 
-def test_published_client_reads_every_register_of_the_box(url: str) -> None:
-    port = SerialPort(url)
+def test_published_client_reads_every_register_of_the_box(host: Host) -> None:
+    port = host.port()
     try:
         for register in registers.REGISTERS:
             kind = next(t for t in PayloadType if t.name.upper() == register.payload_type.name)
@@ -301,6 +322,7 @@ def test_published_client_reads_every_register_of_the_box(url: str) -> None:
             frame, deadline = b"", time.monotonic() + WAIT_S
             while (len(frame) < 2 or len(frame) < frame[1] + 2) and time.monotonic() < deadline:
                 frame += port.read()
+                host.timebase.idle()
             reply = HarpMessage.parse(frame)
             assert not reply.has_error, register.name
             assert reply.timestamp is not None
@@ -314,10 +336,9 @@ def test_published_client_reads_every_register_of_the_box(url: str) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_damaged_bytes_never_become_wrong_values_and_the_link_recovers(url: str, seed: int) -> None:
-    settings = BoxConfig(url=url, reply_timeout_s=0.05, watchdog_s=1)
-    port = DamagingPort(SerialPort(url), one_in=250, seed=seed)
-    box = TriggerBox(BoxLink(port, settings.reply_timeout_s), settings)
+def test_damaged_bytes_never_become_wrong_values_and_the_link_recovers(host: Host, seed: int) -> None:
+    port = DamagingPort(host.port(), one_in=250, seed=seed)
+    box = host.identified(port, reply_timeout_s=0.05, watchdog_s=1)
     box.listen()
     given_up = 0
     try:
@@ -340,7 +361,7 @@ def test_damaged_bytes_never_become_wrong_values_and_the_link_recovers(url: str,
         assert seen.checksum_errors + seen.header_errors + seen.unfinished > 0
         box.commit(schedule(99, frames=5))
         before = box.link_counters.abandoned
-        log = Log(box)
+        log = Log(host, box)
         run(box, schedule(100, frames=5))
         log.wait_for_end()
         assert merged(log.pulses) == {index: list(EDGES) for index in range(5)}
@@ -351,13 +372,12 @@ def test_damaged_bytes_never_become_wrong_values_and_the_link_recovers(url: str,
 
 
 @pytest.mark.parametrize("seed", [3, 4])
-def test_events_on_a_damaged_link_are_true_or_counted_as_lost(url: str, seed: int) -> None:
-    settings = BoxConfig(url=url, reply_timeout_s=0.05, watchdog_s=2)
-    port = DamagingPort(SerialPort(url), one_in=1500, seed=seed)
-    box = TriggerBox(BoxLink(port, settings.reply_timeout_s), settings)
+def test_events_on_a_damaged_link_are_true_or_counted_as_lost(host: Host, seed: int) -> None:
+    port = DamagingPort(host.port(), one_in=1500, seed=seed)
+    box = host.identified(port, reply_timeout_s=0.05, watchdog_s=2)
     box.listen()
     try:
-        log = Log(box)
+        log = Log(host, box)
         run(box, schedule(7, frames=100))
         port.is_on = True
         log.wait_for(lambda _: bool(log.pulses) and log.pulses[-1].index > 80)

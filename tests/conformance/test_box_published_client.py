@@ -16,17 +16,17 @@ from harp.device.schema import create_device_module
 
 from rigdriver.devices.serial_port import SerialPort
 from rigdriver.schedule.steps import BoxSchedule, BoxStep
-from tests.conformance.box_worlds import WAIT_S, simulated_box
+from tests.conformance.box_worlds import WAIT_S, Host, simulated_box
 
 DEVICE = Path(__file__).parents[2] / "firmware-protocol" / "device.yml"
 SCHEDULE = BoxSchedule(9, 100_000, 5, (BoxStep(0x3F, 0, 1000),))
 
 
 class Transport:
-    """A transport over a URL; the client's own sets DTR, which a pty lacks."""
+    """A transport over a box's port; the client's own sets DTR, which a pty lacks."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self._port: SerialPort | None = None
 
     @property
@@ -35,9 +35,11 @@ class Transport:
         return self._port
 
     def open(self) -> None:
-        self._port = SerialPort(self._url)
+        self._port = self._host.port()
 
     def write(self, data: bytes) -> None:
+        for _ in range(2):  # one turn sees what came before it; the client waits for replies without telling the box
+            self._host.timebase.idle()
         self.port.write(data)
 
     def read(self) -> bytes:
@@ -47,10 +49,22 @@ class Transport:
         self.port.close()
 
 
+class PatientDevice(Device[Any]):
+    """The client, with more time for a reply on a busy computer."""
+
+    REPLY_TIMEOUT = WAIT_S
+
+
 @pytest.fixture
-def device(tmp_path: Path) -> Iterator[Device[Any]]:
+def host(tmp_path: Path) -> Iterator[Host]:
+    with simulated_box(tmp_path) as world, world.timebase.take_part("test"):
+        yield world.host()
+
+
+@pytest.fixture
+def device(host: Host) -> Iterator[Device[Any]]:
     box: Any = create_device_module(DEVICE.read_text())
-    with simulated_box(tmp_path) as world, Device(Transport(world.urls["pty"]), box) as device:
+    with PatientDevice(Transport(host), box) as device:
         yield device
 
 
@@ -66,7 +80,7 @@ def test_published_client_is_refused_what_breaks_the_rules(device: Device[Any]) 
     assert int(device.read(device.module.CommitRefusal).payload.reason) == 1
 
 
-def test_published_client_commits_arms_starts_and_hears_the_edges(device: Device[Any]) -> None:
+def test_published_client_commits_arms_starts_and_hears_the_edges(host: Host, device: Device[Any]) -> None:
     box = device.module
     ended = threading.Event()
     events: list[tuple[int, bytes]] = []
@@ -94,7 +108,7 @@ def test_published_client_commits_arms_starts_and_hears_the_edges(device: Device
     device.write(box.WatchdogFeed, 1)
     device.write(box.Arm, 9)
     device.write(box.Start, 9)
-    assert ended.wait(WAIT_S)
+    assert host.timebase.wait(ended, WAIT_S)
     counters = [int.from_bytes(payload[:4], "little") for _, payload in events if len(payload) in (40, 228)]
     assert counters == list(range(counters[0], counters[0] + len(counters)))
     records = sum(payload[24] for address, payload in events if address == box.EdgeEvent.address)

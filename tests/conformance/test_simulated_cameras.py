@@ -19,25 +19,30 @@ from rigdriver.errors import CameraError
 from tests.conformance.camera_worlds import Backend, Sink, launched
 
 
-@pytest.fixture(scope="module")
-def large_rig() -> Iterator[Any]:
-    with launched("default?width=2048&height=1536&seed=1") as running:
+@pytest.fixture(
+    scope="module", params=["lockstep=true&pace=0", pytest.param("lockstep=false", marks=pytest.mark.realtime)]
+)
+def large_rig(request: pytest.FixtureRequest) -> Iterator[Any]:
+    with launched(f"default?width=2048&height=1536&seed=1&{request.param}") as running:
         yield running
 
 
-@pytest.mark.realtime
 def test_six_full_size_cameras_deliver_every_frame_at_ten_hertz(large_rig: Any) -> None:
     config = load(large_rig.rig_file)
     sink = Sink()
     features = {c.name: {**c.features, "AcquisitionFrameRate": 10.0} for c in config.cameras}
-    with Cameras.open(config.genicam, config.cameras, features) as cameras:
+    with Cameras.open(config.genicam, config.cameras, features, config.timebase) as cameras:
         cameras.start(sink)
         sink.wait(lambda: all(len(sink.frames(c.name)) >= 30 for c in config.cameras), "30 frames of each of six")
         cameras.stop()
         statistics = cameras.statistics()
     for camera in config.cameras:
         frames = sink.frames(camera.name)
-        assert [f.frame_id for f in frames] == list(range(frames[0].frame_id, frames[0].frame_id + len(frames)))
+        ids = [f.frame_id for f in frames]
+        # By the wall clock a busy computer may find no buffer in time; then the frame is counted, and nothing else.
+        missing = ids[-1] - ids[0] + 1 - len(ids)
+        assert ids == sorted(set(ids))
+        assert missing == 0 or (config.timebase is None and missing <= statistics[camera.name].underrun)
         assert {f.pixels.shape for f in frames} == {(1536, 2048)}
         assert {f.pixel_format for f in frames} == {camera.features["PixelFormat"]}
         assert (statistics[camera.name].incomplete, statistics[camera.name].no_slot) == (0, 0)
@@ -47,7 +52,7 @@ def test_six_full_size_cameras_deliver_every_frame_at_ten_hertz(large_rig: Any) 
 def test_packed_pixels_of_twelve_bit_arrive_unpacked(sim: Backend, name: str) -> None:
     features: dict[str, FeatureValue] = {**sim.features, "PixelFormat": name}
     sink = Sink()
-    with Cameras.open(sim.genicam(), sim.cameras(1), {"camera0": features}) as cameras:
+    with Cameras.open(sim.genicam(), sim.cameras(1), {"camera0": features}, sim.page) as cameras:
         cameras.start(sink)
         sink.wait(lambda: len(sink.frames("camera0")) >= 3, "frames")
     for frame in sink.frames("camera0"):
@@ -63,7 +68,7 @@ def test_frames_of_a_producer_that_takes_no_more_memory_of_ours_are_copied(
     features: dict[str, FeatureValue] = {**sim.features, "PixelFormat": "Mono8"}
     genicam = sim.genicam(frame_slots=256, buffers=16)  # it holds 256 buffers
     sink = Sink()
-    with caplog.at_level("INFO"), Cameras.open(genicam, sim.cameras(1), {"camera0": features}) as cameras:
+    with caplog.at_level("INFO"), Cameras.open(genicam, sim.cameras(1), {"camera0": features}, sim.page) as cameras:
         cameras.start(sink)
         sink.wait(lambda: len(sink.frames("camera0")) >= 20, "frames")
         cameras.stop()
@@ -76,7 +81,7 @@ def test_frames_of_a_producer_that_takes_no_more_memory_of_ours_are_copied(
 def test_slots_that_have_become_too_small_are_given_back_by_the_camera_process(sim: Backend) -> None:
     features: dict[str, FeatureValue] = {**sim.features, "PixelFormat": "Mono8"}
     mapped = []
-    with Cameras.open(sim.genicam(), sim.cameras(1), {"camera0": features}) as cameras:
+    with Cameras.open(sim.genicam(), sim.cameras(1), {"camera0": features}, sim.page) as cameras:
         for width in (64, 128, 192, 256, 320):
             cameras.set("camera0", "Width", width)
             sink = Sink()
@@ -126,7 +131,7 @@ def test_time_stamp_and_exposure_come_as_chunks(sim: Backend) -> None:
         "ChunkEnable[ChunkSelector=Timestamp]": True,
     }
     sink = Sink()
-    with Cameras.open(sim.genicam(), sim.cameras(1), {"camera0": asked}) as cameras:
+    with Cameras.open(sim.genicam(), sim.cameras(1), {"camera0": asked}, sim.page) as cameras:
         cameras.start(sink)
         sink.wait(lambda: len(sink.frames("camera0")) >= 3, "frames")
     for frame in sink.frames("camera0"):

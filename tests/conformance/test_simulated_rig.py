@@ -1,7 +1,8 @@
 """The simulated rig as a stranger meets it: a box driven by bytes made here, cameras through plain harvesters.
 
 Frames carry a stamp of the pulse that made them (rigdriver_sim.stamp) and truth.jsonl tells what really happened, so
-that box, wires, cameras and producer are checked against each other without the driver.
+that box, wires, cameras and producer are checked against each other without the driver. Time waits for the test's
+thread, which says when it has taken all that has come.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 from harvesters.core import Harvester
 
+from rigdriver.config import load
+from rigdriver.timebase import Timebase, open_timebase
 from rigdriver_sim import stamp
 from rigdriver_sim.launch import RunningRig, launch
 from rigdriver_sim.trigger_box import registers as r
@@ -25,8 +28,7 @@ SERIALS = [f"SIM000{n}" for n in range(1, 7)]
 WAIT_S = 120.0
 BUFFERS = 64
 """Buffers per camera: more than the frames of a run."""
-SLOW_HZ = 5
-"""Rate of runs whose every frame must come at pace 1: the simulator keeps 8 frames, which are 1.6 s."""
+WATCHDOG_S = 2.0
 GEOMETRY, TEXTURE, PATTERN, WHITE = 0b011011, 0b100100, 0x00C0, 0x0300
 STEPS = (Step(GEOMETRY, 0, 1000), Step(PATTERN, 500, 19_000), Step(TEXTURE, 25_000, 1000), Step(WHITE, 25_500, 19_000))
 LIGHT = (50_000, 200, 100_000, 0, 1_000_000, 100_000)
@@ -35,8 +37,10 @@ LIGHT = (50_000, 200, 100_000, 0, 1_000_000, 100_000)
 class BoxHost:
     """Writes and reads on the pty, without a thread."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, timebase: Timebase) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        self._timebase = timebase
+        self._fed_s = 0.0
         self._rest = b""
         self.events: list[EdgeEvent] = []
 
@@ -50,19 +54,26 @@ class BoxHost:
                     assert not answer.is_error, f"register {address} refused"
                     return answer
             time.sleep(0.0005)
+            self._timebase.idle()
         raise AssertionError(f"no reply of register {address}")
 
     def feed(self) -> None:
-        """Feed the watchdog and take what came."""
-        os.write(self._fd, write(r.REG_WATCHDOG_FEED, 1))
+        """Feed the watchdog when a quarter of its time has passed, and take what came."""
+        if self._timebase.now_s() - self._fed_s > WATCHDOG_S / 4:
+            self._fed_s = self._timebase.now_s()
+            os.write(self._fd, write(r.REG_WATCHDOG_FEED, 1))
         self._take()
+
+    def idle(self) -> None:
+        """Let time go on."""
+        self._timebase.idle()
 
     def run(self, rate_hz: int, frames: int) -> None:
         period = 10_000_000 // rate_hz
         count, crc = staged(STEPS, period, frames)
         self.write(r.REG_OPERATION_CONTROL, 1)
         self.write(r.REG_LIGHT_LIMITS, *LIGHT)
-        self.write(r.REG_WATCHDOG_TIMEOUT, 20_000_000)
+        self.write(r.REG_WATCHDOG_TIMEOUT, round(WATCHDOG_S * 10_000_000))
         self.write(r.REG_STAGE_HEADER, period, frames, count, 0)
         for index, step in enumerate(STEPS):
             self.write(r.REG_STAGE_STEP, index, step.mask, step.delay, step.width)
@@ -88,6 +99,16 @@ class BoxHost:
 
 def staged(steps: tuple[Step, ...], period: int, frames: int) -> tuple[int, int]:
     return Bench().stage(steps, period, frames)
+
+
+@contextmanager
+def launched(spec: str) -> Iterator[tuple[RunningRig, Timebase]]:
+    """Launch a rig, in lockstep with this thread unless the spec says otherwise."""
+    lockstep = "" if "lockstep=" in spec else "&lockstep=true&pace=0"
+    with launch(spec + lockstep) as rig:
+        timebase = open_timebase(load(rig.rig_file).timebase)
+        with timebase.take_part("test"):
+            yield rig, timebase
 
 
 @contextmanager
@@ -121,13 +142,17 @@ def collect(acquirers: dict[str, Any], box: BoxHost, wanted: dict[str, int]) -> 
     while any(len(got[serial]) < wanted[serial] for serial in got):
         assert time.monotonic() < deadline, {serial: len(frames) for serial, frames in got.items()}
         box.feed()
+        is_idle = True
         for serial, acquirer in acquirers.items():
-            buffer = acquirer.try_fetch(timeout=0.002)
+            buffer = acquirer.try_fetch(timeout=0.001)
             if buffer is not None:
+                is_idle = False
                 part = buffer.payload.components[0]
                 image = part.data.reshape(part.height, part.width)
                 got[serial].append((stamp.read(image), float(image[image.shape[0] * 3 // 4 :].mean())))
                 buffer.queue()
+        if is_idle:
+            box.idle()
     return got
 
 
@@ -135,13 +160,21 @@ def rows(rig: RunningRig, what: str) -> list[dict[str, Any]]:
     return [line for line in rig.truth() if line["what"] == what]
 
 
-@pytest.mark.parametrize(("pace", "rate_hz"), [pytest.param(1, SLOW_HZ, marks=pytest.mark.realtime), (0, 30)])
-def test_every_frame_carries_the_stamp_of_its_pulse(pace: int, rate_hz: int) -> None:
+PACES = ["lockstep=true&pace=1", "lockstep=true&pace=0", "lockstep=false&pace=0"]
+"""By the wall clock, but no faster than the consumer; as fast as the consumer; as fast as there is room for frames."""
+
+
+SLOW = pytest.param("lockstep=false&pace=1", 5, marks=pytest.mark.realtime)
+"""By the wall clock, at 5 Hz: the simulator keeps 8 frames for a consumer that is held up, which are 1.6 s."""
+
+
+@pytest.mark.parametrize(("pace", "rate_hz"), [*((pace, 30) for pace in PACES), SLOW])
+def test_every_frame_carries_the_stamp_of_its_pulse(pace: str, rate_hz: int) -> None:
     frames = 30
     with (
-        launch(f"default?width=320&height=160&pace={pace}") as rig,
+        launched(f"default?width=320&height=160&{pace}") as (rig, timebase),
         cameras(rig) as acquirers,
-        closing(BoxHost(rig.port)) as box,
+        closing(BoxHost(rig.port, timebase)) as box,
     ):
         box.run(rate_hz=rate_hz, frames=frames)
         got = collect(acquirers, box, dict.fromkeys(SERIALS, frames))
@@ -157,7 +190,11 @@ def rows_of(lines: list[dict[str, Any]], what: str) -> list[dict[str, Any]]:
 
 
 def test_frames_are_lit_by_the_lamps_that_flash_inside_their_exposure() -> None:
-    with launch("default?width=320&height=160") as rig, cameras(rig) as acquirers, closing(BoxHost(rig.port)) as box:
+    with (
+        launched("default?width=320&height=160") as (rig, timebase),
+        cameras(rig) as acquirers,
+        closing(BoxHost(rig.port, timebase)) as box,
+    ):
         box.run(rate_hz=20, frames=3)
         got = collect(acquirers, box, dict.fromkeys(SERIALS, 3))
     assert all(brightness > 80 for frames in got.values() for _, brightness in frames)
@@ -166,9 +203,9 @@ def test_frames_are_lit_by_the_lamps_that_flash_inside_their_exposure() -> None:
 def test_the_box_stamps_both_edges_of_every_exposure_where_the_truth_says() -> None:
     frames = 10
     with (
-        launch("default?width=128&height=64&seed=3&pace=0") as rig,
+        launched("default?width=128&height=64&seed=3") as (rig, timebase),
         cameras(rig) as acquirers,
-        closing(BoxHost(rig.port)) as box,
+        closing(BoxHost(rig.port, timebase)) as box,
     ):
         box.run(rate_hz=30, frames=frames)
         collect(acquirers, box, dict.fromkeys(SERIALS, frames))
@@ -176,6 +213,7 @@ def test_the_box_stamps_both_edges_of_every_exposure_where_the_truth_says() -> N
         while sum(event.flags & 2 for event in box.events) < 2 * frames:
             assert time.monotonic() < deadline
             box.feed()
+            box.idle()
         exposures = rows(rig, "exposure")
     edges: list[Edge] = [edge for event in box.events for edge in event.edges if edge.is_input]
     assert len(edges) == 2 * 6 * frames
@@ -192,8 +230,9 @@ def test_the_box_stamps_both_edges_of_every_exposure_where_the_truth_says() -> N
 
 def test_a_withheld_trigger_is_missed_by_exactly_that_camera_and_shifts_nobody() -> None:
     frames = 20
-    with launch("default?width=320&height=160&pace=0&faults.withhold_trigger.left_lower=[4, 11]") as rig:
-        with cameras(rig) as acquirers, closing(BoxHost(rig.port)) as box:
+    spec = "default?width=320&height=160&faults.withhold_trigger.left_lower=[4, 11]"
+    with launched(spec) as (rig, timebase):
+        with cameras(rig) as acquirers, closing(BoxHost(rig.port, timebase)) as box:
             box.run(rate_hz=30, frames=frames)
             wanted = dict.fromkeys(SERIALS, frames) | {"SIM0002": frames - 2}
             got = collect(acquirers, box, wanted)
@@ -206,28 +245,33 @@ def test_a_withheld_trigger_is_missed_by_exactly_that_camera_and_shifts_nobody()
     ]
 
 
-@pytest.mark.realtime
 def test_the_same_seed_gives_the_same_exposures_at_any_pace() -> None:
     truths = []
-    for pace in (1, 0):
-        with launch(f"default?width=128&height=64&pace={pace}&faults.withhold_trigger_every=5") as rig:
-            with cameras(rig) as acquirers, closing(BoxHost(rig.port)) as box:
-                box.run(rate_hz=SLOW_HZ, frames=20)
+    for pace in PACES:
+        spec = f"default?width=128&height=64&{pace}&faults.withhold_trigger_every=5"
+        with launched(spec) as (rig, timebase):
+            with cameras(rig) as acquirers, closing(BoxHost(rig.port, timebase)) as box:
+                box.run(rate_hz=50, frames=20)
                 collect(acquirers, box, dict.fromkeys(SERIALS, 16))
                 deadline = time.monotonic() + WAIT_S
                 while sum(event.flags & 2 for event in box.events) < 40:
                     assert time.monotonic() < deadline
                     box.feed()
+                    box.idle()
             exposures = rows(rig, "exposure")
         start_ns = min(line["start_ns"] for line in exposures)
         truths.append(
             [(e["camera"], e["pulse"], e["ordinal"], round((e["start_ns"] - start_ns) / 1000)) for e in exposures]
         )
-    assert truths[0] == truths[1]
+    assert truths[0] == truths[1] == truths[2]
 
 
 def test_a_run_that_is_stopped_can_start_again_without_new_frames_in_between() -> None:
-    with launch("default?width=128&height=64") as rig, cameras(rig) as acquirers, closing(BoxHost(rig.port)) as box:
+    with (
+        launched("default?width=128&height=64") as (rig, timebase),
+        cameras(rig) as acquirers,
+        closing(BoxHost(rig.port, timebase)) as box,
+    ):
         for _ in range(2):
             box.run(rate_hz=50, frames=0)
             collect(acquirers, box, dict.fromkeys(SERIALS, 5))

@@ -21,7 +21,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 SIMULATORS = HERE.parents[2] / "simulators"
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 def load_module(path: Path) -> ModuleType:

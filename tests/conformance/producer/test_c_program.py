@@ -30,7 +30,7 @@ def drive(server, command, cycles):
         [*command, str(server.producer), str(cycles), *addresses],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

@@ -6,14 +6,14 @@ consumer library stands between, so that nothing mends what the producer does wr
 
 import time
 from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p, cast
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
-WAIT_MS = 5000
-JOIN_S = 5
-UNTIL_IT_WAITS_S = 0.2
-"""GenTL has no call that tells whether a thread waits already, so it is given this long."""
+WAIT_MS = 60_000
+JOIN_S = 60
+LOOK_S = 0.01
 
 
 def refused(gentl, code):
@@ -227,7 +227,7 @@ def test_pixels_are_those_of_their_frame_however_often_it_was_looked_at_on_its_w
     server.ask("fault", name="deliver_late_ns", value={"1": 40_000_000, "3": 90_000_000})
     server.trigger(6, 60_000_000, [0])
     seen = []
-    until = time.monotonic() + 2 * JOIN_S
+    until = time.monotonic() + JOIN_S
     while len(seen) < 6 and time.monotonic() < until:
         if library.info("DSGetInfo", stream, c_int32(WAITING)):
             buffer = library.next_buffer(event, 0)
@@ -315,7 +315,7 @@ def test_flushed_buffers_come_out_without_new_data(opened, gentl):
 def test_discard_throws_away_frames_that_wait(streaming):
     server, library, _, _, stream, _, _, _ = streaming
     server.trigger(3, 20_000_000, [0])
-    until = time.monotonic() + 5
+    until = time.monotonic() + JOIN_S
     while counts(library, stream)[2] < 3 and time.monotonic() < until:
         time.sleep(0.005)
     assert counts(library, stream) == [4, 4, 3]
@@ -358,6 +358,23 @@ def test_buffers_can_be_announced_and_revoked_any_number_of_times(opened):
     assert counts(library, stream) == [0, 0, 0]
 
 
+def until_it_waits(thread):
+    """Return when the thread sleeps in the producer: GenTL has no call that tells.
+
+    While this one sleeps nobody holds Python's lock, so a thread that has slept all that time waits for something else.
+    """
+    until = time.monotonic() + JOIN_S
+    seen = None
+    while time.monotonic() < until:
+        told = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+        lines = dict(line.split(":\t", 1) for line in told.splitlines())
+        before, seen = seen, (lines["State"][0], lines["voluntary_ctxt_switches"])
+        if seen == before and seen[0] == "S":
+            return
+        time.sleep(LOOK_S)
+    raise AssertionError("the thread never waited")
+
+
 def outcome_of_a_wait(library, gentl, event, end):
     """Wait without end on another thread, call `end`, and return the error codes that the wait ended with."""
     told = []
@@ -370,7 +387,7 @@ def outcome_of_a_wait(library, gentl, event, end):
 
     waiter = Thread(target=wait)
     waiter.start()
-    time.sleep(UNTIL_IT_WAITS_S)
+    until_it_waits(waiter)
     end()
     waiter.join(JOIN_S)
     return told
@@ -397,7 +414,7 @@ def test_queueing_a_buffer_wakes_a_waiter_that_had_none(streaming, gentl):
     told = []
     waiter = Thread(target=lambda: told.append(library.next_buffer(event, WAIT_MS)))
     waiter.start()
-    time.sleep(UNTIL_IT_WAITS_S)
+    until_it_waits(waiter)
     library.call("DSFlushQueue", stream, c_int32(3))
     waiter.join(JOIN_S)
     assert len(told) == 1

@@ -49,7 +49,7 @@ def run_suite(producer, folder, modules, *options):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     told = ET.parse(report).getroot()[0].attrib
@@ -120,7 +120,7 @@ with system:
             camera.start_streaming(take, buffer_count=5)
             for number in range(4):
                 feature("TriggerSoftware").run()
-                until = time.monotonic() + 10
+                until = time.monotonic() + 60
                 while len(frames) <= number and time.monotonic() < until:
                     time.sleep(0.002)
             camera.stop_streaming()
@@ -145,7 +145,7 @@ def run_vmbpy(server, packages):
         env={**os.environ, "PYTHONPATH": str(packages)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -72,7 +72,7 @@ def test_images_are_copied_before_write_returns(tmp_path, pixels, mocker):
     encode = image_writer.encode_png
 
     def slow_encode(*args, **kwargs):
-        release.wait(10)
+        release.wait(60)
         return encode(*args, **kwargs)
 
     mocker.patch.object(image_writer, "encode_png", slow_encode)

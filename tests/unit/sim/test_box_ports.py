@@ -253,12 +253,12 @@ def test_the_box_answers_a_socket_while_a_client_is_connected(
     host: Port, box: SimulatedBox, engine: EventEngine
 ) -> None:
     assert box.tcp_port is not None
-    with socket.create_connection(("127.0.0.1", box.tcp_port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", box.tcp_port), timeout=60) as client:
         client.sendall(read(r.REG_TICK_RATE))
         for _ in range(5):
             engine.step()
         assert split(client.recv(100))[0].values == (10_000_000,)
-        with socket.create_connection(("127.0.0.1", box.tcp_port), timeout=5) as second:
+        with socket.create_connection(("127.0.0.1", box.tcp_port), timeout=60) as second:
             engine.step()
             assert second.recv(100) == b"", "a second client is turned away"
     for _ in range(3):

@@ -28,7 +28,7 @@ from rigdriver_sim.producer import ProducerMissing
 from rigdriver_sim.scenario import ScenarioError
 
 SMALL = "default?width=128&height=64"
-ENDS_S = 20.0
+ENDS_S = 60.0
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:

@@ -17,7 +17,7 @@ def digests(home: Path, *specs: str) -> list[str]:
     """Play in a process of its own, with a cache of its own."""
     done = subprocess.run(
         [sys.executable, str(PLAYER), *specs],
-        capture_output=True, text=True, timeout=300, check=True, env={**os.environ, "HOME": str(home)},
+        capture_output=True, text=True, timeout=900, check=True, env={**os.environ, "HOME": str(home)},
     )  # fmt: skip
     return [line.split()[0] for line in done.stdout.splitlines()]
 
