@@ -10,6 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -46,7 +47,7 @@ class GenicamConfig(_Table):
     buffers: int = Field(default=8, ge=3, le=256)
     """Buffers queued at each camera's stream, so that frames find one while the camera process is busy."""
     frame_slots: int = Field(default=16, ge=4, le=256)
-    """Frames a camera that wait for, or are held by, the application; more than half of them are held by copies."""
+    """Frames per camera that wait for, or are held by, the application; more than half of them are held by copies."""
 
 
 class CameraConfig(_Table):
@@ -83,13 +84,13 @@ class LinkConfig(_Table):
 
 
 class LampConfig(_Table):
-    """One projector strobe or flash."""
+    """One lamp: a pattern projector or a white flash lamp."""
 
     name: Name
     kind: Literal["pattern", "white"]
     pod: Name = "main"
     output: int = Field(ge=0, le=15)
-    max_pulse_width_us: float | None = Field(default=None, gt=0, le=1_000_000)
+    max_flash_width_us: float | None = Field(default=None, gt=0, le=1_000_000)
     """What the lamp itself stands; the light limits hold besides."""
     max_duty: float | None = Field(default=None, gt=0, le=1)
     radiant_power_w: float | None = Field(default=None, gt=0, le=10_000)
@@ -111,7 +112,7 @@ class ScheduleConfig(_Table):
     """Give each pod its own pattern light in turn, so that no pod sees the other's pattern."""
     trigger_width_us: float = Field(default=100, ge=1, le=100_000)
     guard_us: float = Field(default=50, ge=0, le=10_000)
-    """A strobe starts so long after the last camera has begun and ends so long before the first one ends."""
+    """Time by which a flash starts after the last of its cameras has begun, and ends before the first of them ends."""
     disk_megabytes_per_s: float | None = Field(default=None, gt=0, le=100_000)
     """What the disk sustains; give it when every frame is to be recorded, and the data rate is checked against it."""
 
@@ -119,15 +120,15 @@ class ScheduleConfig(_Table):
 class LightConfig(_Table):
     """Limits on flashing light; the box enforces them again, and its own hard limits stand above."""
 
-    max_train_pulses: int = Field(default=100, ge=1)
+    max_train_flashes: int = Field(default=100, ge=1)
     """Flashes in a row; 100 is ten seconds at 10 Hz."""
     min_train_pause_s: float = Field(default=5, ge=0, le=400)
-    max_session_pulses: int = Field(default=3000, ge=1)
-    max_pulse_width_us: float = Field(default=2000, gt=0)
+    max_session_flashes: int = Field(default=3000, ge=1)
+    max_flash_width_us: float = Field(default=2000, gt=0)
     max_duty: float = Field(default=0.05, gt=0, le=1)
     max_rate_hz: float = Field(default=15, gt=0, le=1000)
-    max_pulse_energy_mj: float | None = Field(default=None, gt=0)
-    """Largest emitted energy of one lamp's pulse; checked for lamps with radiant_power_w."""
+    max_flash_energy_mj: float | None = Field(default=None, gt=0)
+    """Largest emitted energy of one flash; checked for lamps with radiant_power_w."""
     max_run_energy_j: float | None = Field(default=None, gt=0)
     """Largest emitted energy of all lamps in one run; checked for lamps with radiant_power_w."""
     log: Annotated[Path | None, Field(strict=False)] = None
@@ -235,6 +236,18 @@ def _refuse_twice(field: str, values: list[tuple[str, str | int]]) -> None:
         seen[value] = key
 
 
+RENAMED_KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "light.max_train_pulses": "light.max_train_flashes",
+        "light.max_session_pulses": "light.max_session_flashes",
+        "light.max_pulse_width_us": "light.max_flash_width_us",
+        "light.max_pulse_energy_mj": "light.max_flash_energy_mj",
+        "lamps.max_pulse_width_us": "lamps.max_flash_width_us",
+    }
+)
+"""Keys of earlier rig files and their names now. An old name is refused, so that no file states a limit twice."""
+
+
 def load(path: Path) -> RigConfig:
     """Read and check a rig file.
 
@@ -313,6 +326,9 @@ def _expected(kind: str, bounds: Mapping[str, Any], message: str, path: KeyPath)
     """Say in the user's words what would be right."""
     if "features" in path:
         return "expected true, false, a number or a text"
+    new_name = RENAMED_KEYS.get(".".join(part for part in path if isinstance(part, str)))
+    if kind == "extra_forbidden" and new_name is not None:
+        return f"is called {new_name} now; rename the key"
     special = {
         "extra_forbidden": "unknown key; remove it or correct its spelling",
         "missing": "is missing; add it",

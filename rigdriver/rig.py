@@ -173,7 +173,7 @@ class Rig:
             return None
         spare = max(SPARE_PULSES, frames)
         return (
-            min(frames + spare, max(frames, self.config.light.max_train_pulses))
+            min(frames + spare, max(frames, self.config.light.max_train_flashes))
             if self.config.lamps
             else frames + spare
         )

@@ -125,7 +125,7 @@ def _run(rig: Rig, running: RunningRig, spec: str, frames: int) -> Figures:
         complete, count, worst_ms, rates = 0, 0, 0.0, []
         late: list[Late] = []
         while count < frames:
-            run = rig.run(frames=min(frames - count, rig.config.light.max_train_pulses))
+            run = rig.run(frames=min(frames - count, rig.config.light.max_train_flashes))
             arrivals = []
             looks = []
             for frame_set in run:

@@ -119,6 +119,12 @@ def screaming(name: str) -> str:
     return snake(name).upper()
 
 
+def unit_of(description: str) -> str:
+    """Return the unit that a description names as `, in UNIT`; empty when it names none."""
+    found = re.search(r", in (ticks|Hz|mHz|permille)\b", description)
+    return found[1] if found else ""
+
+
 def read_registers(*tables: dict[str, Any]) -> tuple[Register, ...]:
     registers = [_register(name, entry) for table in tables for name, entry in table["registers"].items()]
     addresses = [register.address for register in registers]
@@ -138,7 +144,7 @@ def _register(name: str, entry: dict[str, Any]) -> Register:
         minimum=entry.get("minValue"),
         maximum=entry.get("maxValue"),
         default=entry.get("defaultValue"),
-        unit=entry.get("unit", ""),
+        unit=unit_of(entry.get("description", "")),
         mask=entry.get("maskType", ""),
         description=entry.get("description", ""),
         fields=tuple(_field(entry["type"], field, spec) for field, spec in entry.get("payloadSpec", {}).items()),
@@ -161,7 +167,7 @@ def _field(register_type: str, name: str, spec: dict[str, Any]) -> Field:
         offset=spec["offset"] * element_bytes(register_type),
         minimum=spec.get("minValue"),
         maximum=spec.get("maxValue"),
-        unit=spec.get("unit", ""),
+        unit=unit_of(spec.get("description", "")),
         mask=spec.get("maskType", ""),
         description=spec.get("description", ""),
     )
@@ -233,9 +239,8 @@ def _host_records(registers: tuple[Register, ...]) -> Iterator[str]:
                 continue
             kind = "bytes" if field.length > 1 else field.mask or "int"
             yield f"    {field.attribute}: {kind}"
-            notes = [field.description, f"Unit: {field.unit}." if field.unit else ""]
-            if any(notes):
-                yield _docstring(" ".join(note for note in notes if note))
+            if field.description:
+                yield _docstring(field.description)
         yield ""
 
 

@@ -100,7 +100,7 @@ def _explain_frame(name: str, p: dict[str, Any], start_ticks: int, us: float) ->
         f"  and saw it expose from {begin:.1f} to {end:.1f} us;",
         f"  frame {p['frame_id']}'s time stamp, mapped to the box's clock, is {residual}",
         *([] if p.get("counter") is None else [f"  the camera's own counter stood at {p['counter']}."]),
-        *(f"  {share:.0%} of {lamp}'s pulse lies in this exposure." for lamp, share in p["strobes"].items()),
+        *(f"  {share:.0%} of {lamp}'s flash lies in this exposure." for lamp, share in p["strobes"].items()),
         *(f"  note: {text}" for text in p["notes"]),
         *(f"  could not be checked: {text}" for text in p["unchecked"]),
     ]

@@ -57,8 +57,8 @@ def _light_lines(config: RigConfig, schedule: Schedule) -> list[str]:
     for strobe in schedule.strobes:
         width_us = us_from_ticks(strobe.width_ticks, schedule.tick_rate_hz)
         power_w = powers[strobe.lamp]
-        energy = "" if power_w is None else f", {power_w * width_us * 1e-3:.3g} mJ a pulse"
-        duty = strobe.width_ticks / schedule.box.frame_period_ticks
+        energy = "" if power_w is None else f", {power_w * width_us * 1e-3:.3g} mJ per flash"
+        duty = strobe.width_ticks / schedule.box.pulse_period_ticks
         lines.append(f"{strobe.lamp}: {width_us:.0f} us at {schedule.rate_hz:g} Hz, duty {duty:.2%}{energy}")
     return lines
 
@@ -68,7 +68,7 @@ def _facts(config: RigConfig, schedule: Schedule) -> dict[str, object]:
         "passed": True,
         "rig": config.name,
         "rate_hz": schedule.rate_hz,
-        "period_us": us_from_ticks(schedule.box.frame_period_ticks, schedule.tick_rate_hz),
+        "period_us": us_from_ticks(schedule.box.pulse_period_ticks, schedule.tick_rate_hz),
         "rows": [
             {
                 "name": row.name,

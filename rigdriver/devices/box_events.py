@@ -22,7 +22,7 @@ RECORD = struct.Struct("<QHH")
 IS_INPUT = 1 << 63
 TICK_MASK = (1 << 60) - 1
 NO_PULSE = -1
-"""Index of a `Pulse` that holds edges which happened outside every frame; its generation is 0."""
+"""Index of a `Pulse` that holds edges which happened outside every pulse; its generation is 0."""
 _NONE_RUNS = (1 << 64) - 1
 _COUNTERS = 1 << 32
 
@@ -42,7 +42,7 @@ class BoxStatus:
     t_box_ticks: int | None = None
     pulse_index: int | None = None
     """Pulse under way; None when none runs, and when asked for."""
-    frames_started: int | None = None
+    pulses_started: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,9 @@ def _pulse(event: registers.EdgeEventRecord, t_host_ns: int) -> Pulse:
     return Pulse(
         index=NO_PULSE if is_outside else event.pulse_index,
         generation=0 if is_outside else event.generation,
-        start_ticks=event.frame_start_ticks,
+        start_ticks=event.pulse_start_ticks,
         edges=edges,
-        is_closed=registers.EdgeFlags.FRAME_END in event.flags,
+        is_closed=registers.EdgeFlags.PULSE_END in event.flags,
         t_host_ns=t_host_ns,
     )
 
@@ -145,5 +145,5 @@ def _status(event: registers.StatusEventRecord, t_host_ns: int) -> BoxStatus:
         previous_state=event.previous_state,
         t_box_ticks=event.tick,
         pulse_index=None if event.pulse_index == _NONE_RUNS else event.pulse_index,
-        frames_started=event.frames_started,
+        pulses_started=event.pulses_started,
     )

@@ -38,7 +38,7 @@ class BoxIdentity:
     interlock_inputs: int
     """Mask of the inputs that must be high while light is allowed."""
     sync_inputs: int
-    """Mask of the inputs that can start a frame from outside."""
+    """Mask of the inputs that can start a pulse from outside."""
     hard_light: LightLimits
 
 
@@ -117,11 +117,11 @@ def _describe(link: BoxLink, name: str, version: registers.VersionRecord) -> Box
         interlock_inputs=int(has.interlock_inputs),
         sync_inputs=int(has.sync_inputs),
         hard_light=LightLimits(
-            hard.max_pulse_width_ticks,
+            hard.max_flash_width_ticks,
             hard.max_duty_permille,
-            hard.max_train_pulses,
+            hard.max_train_flashes,
             hard.min_train_pause_ticks,
-            hard.max_session_pulses,
+            hard.max_session_flashes,
             hard.max_rate_millihertz,
         ),
     )

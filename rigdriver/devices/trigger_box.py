@@ -115,11 +115,11 @@ class TriggerBox:
     def set_light_limits(self, limits: LightLimits) -> None:
         """Set the limits on light in force. BoxRefused when one is beyond the box's hard limits, or while armed."""
         record = registers.LightLimitsRecord(
-            limits.max_pulse_width_ticks,
+            limits.max_flash_width_ticks,
             limits.max_duty_permille,
-            limits.max_train_pulses,
+            limits.max_train_flashes,
             limits.min_train_pause_ticks,
-            limits.max_session_pulses,
+            limits.max_session_flashes,
             limits.max_rate_millihertz,
         )
         try:
@@ -131,11 +131,11 @@ class TriggerBox:
             ) from exc
 
     def light_session(self) -> registers.LightSessionRecord:
-        """Return how many frames with light the session and the flash train under way have seen."""
+        """Return how many flashes the light session and the flash train under way have seen."""
         return self._link.read_twice(registers.LIGHT_SESSION)
 
     def clear_light_session(self) -> None:
-        """Begin a new light session: its pulses count from 0. BoxRefused while armed or running."""
+        """Begin a new light session: its flashes count from 0. BoxRefused while armed or running."""
         self._link.write(registers.LIGHT_SESSION, registers.LightSessionRecord(0, 0))
 
     def commit(self, schedule: BoxSchedule) -> None:
@@ -181,14 +181,14 @@ class TriggerBox:
             raise
 
     def start(self, generation: int) -> None:
-        """Start the armed schedule: frame 0 starts 5 ms after the box has taken the command."""
+        """Start the armed schedule: pulse 0 starts 5 ms after the box has taken the command."""
         # A short run may be over before a lost reply is noticed, so Committed means done, too.
         done = (BoxStates.RUNNING, BoxStates.COMMITTED)
         self._command(registers.START, generation, waiting=BoxStates.ARMED, done=done)
 
     def stop(self, now: bool = True) -> None:
-        """End the run: with all outputs low at once, or when the frame under way is over. Harmless when idle."""
-        self._link.write(registers.STOP, StopModes.NOW if now else StopModes.AFTER_FRAME)
+        """End the run: with all outputs low at once, or when the pulse under way is over. Harmless when idle."""
+        self._link.write(registers.STOP, StopModes.NOW if now else StopModes.AFTER_PULSE)
         if now:
             self._is_fed = False
 

@@ -33,7 +33,7 @@ class LightCounter(Protocol):
     """The part of the trigger box that counts light."""
 
     def light_session(self) -> LightSessionRecord:
-        """Return how many frames with light the session and the flash train under way have seen."""
+        """Return how many flashes the light session and the flash train under way have seen."""
         ...
 
 
@@ -45,21 +45,22 @@ def await_light_budget(
     `look_up` is called now and then meanwhile; what it raises ends the wait.
 
     Raises:
-        ScheduleError: the session's flashes are used up.
+        ScheduleError: the light session's flashes are used up.
     """
-    light, frames = config.light, schedule.box.frame_count
+    light, frames = config.light, schedule.box.pulse_count
     spent = box.light_session()
-    if spent.session_pulses + frames > light.max_session_pulses:
+    if spent.session_flashes + frames > light.max_session_flashes:
         raise ScheduleError(
-            f"light session: {spent.session_pulses} flashes made, {frames} asked for; light.max_session_pulses allows "
-            f"{light.max_session_pulses}; begin a new session with the next person (box.clear_light_session)"
+            f"light session: {spent.session_flashes} flashes made, {frames} asked for; light.max_session_flashes "
+            f"allows {light.max_session_flashes}; begin a new light session with the next person "
+            "(box.clear_light_session)"
         )
     end = time.monotonic() + light.min_train_pause_s + MARGIN_S
-    while (train := box.light_session().train_pulses) and train + frames > light.max_train_pulses:
+    while (train := box.light_session().train_flashes) and train + frames > light.max_train_flashes:
         if time.monotonic() > end:
             raise ScheduleError(
-                f"flash train: {train} flashes made, {frames} asked for; light.max_train_pulses allows "
-                f"{light.max_train_pulses}, and the dark pause of {light.min_train_pause_s:g} s does not end"
+                f"flash train: {train} flashes made, {frames} asked for; light.max_train_flashes allows "
+                f"{light.max_train_flashes}, and the dark pause of {light.min_train_pause_s:g} s does not end"
             )
         logger.info("waiting for the dark pause between flash trains (%g s)", light.min_train_pause_s)
         look_up()

@@ -83,11 +83,11 @@ class Run(FrameSets):
         self._reports = Reports(frame_limit=config.run.queue_frame_sets * len(config.cameras))
         self._wanted = wanted
         self._on_gap = config.run.on_gap
-        self._tally = Tally(wanted or schedule.box.frame_count or None)
+        self._tally = Tally(wanted or schedule.box.pulse_count or None)
         self._brightness = Brightness(schedule.lamps_of())
         self._host_clock = HostClock(schedule.tick_rate_hz)
         self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns)
-        self._ending = Ending(schedule.box.frame_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz, box.status)
+        self._ending = Ending(schedule.box.pulse_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz, box.status)
         self._threads: list[Thread] = []
         self._is_playing = False
 
@@ -210,7 +210,7 @@ class Run(FrameSets):
         raise SyncLost("the cameras' clocks cannot be tied to the box's:\n  " + "\n  ".join(unlocked))
 
     def _hear_preamble(self, preamble: Preamble) -> None:
-        period_s = self._preamble.box.frame_period_ticks / self._preamble.tick_rate_hz
+        period_s = self._preamble.box.pulse_period_ticks / self._preamble.tick_rate_hz
         end = time.monotonic() + 2 * period_s + self._config.sync.gap_timeout_s + 1
         while not preamble.is_complete and time.monotonic() < end:
             self._give_up_if_asked()
@@ -246,7 +246,7 @@ class Run(FrameSets):
             case Pulse():
                 self._ending.heard_of_pulse(report)
                 self._light_log.write()
-                period = self.schedule.box.frame_period_ticks
+                period = self.schedule.box.pulse_period_ticks
                 exposures = {name: log.feed(report, period) for name, log in self._logs.items()}
                 return self._matcher.take_pulse(report, exposures)
             case Frame():

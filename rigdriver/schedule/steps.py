@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BoxStep:
-    """The outputs in the mask rise together `delay_ticks` after the frame start and fall `width_ticks` later."""
+    """The outputs in the mask rise together `delay_ticks` after the pulse start and fall `width_ticks` later."""
 
     output_mask: int
     delay_ticks: int
@@ -21,23 +21,23 @@ class BoxStep:
 
     @property
     def end_ticks(self) -> int:
-        """When the outputs fall, after the frame start."""
+        """When the outputs fall, after the pulse start."""
         return self.delay_ticks + self.width_ticks
 
 
 @dataclass(frozen=True, slots=True)
 class BoxSchedule:
-    """One committed program of the box: `frame_count` frames (0 = until stopped), one each `frame_period_ticks`."""
+    """One committed program of the box: `pulse_count` pulses (0 = until stopped), one per `pulse_period_ticks`."""
 
     generation: int
-    frame_period_ticks: int
-    frame_count: int
+    pulse_period_ticks: int
+    pulse_count: int
     steps: tuple[BoxStep, ...]
     external_start: bool = False
 
     def header_words(self) -> tuple[int, int, int, int]:
         """Return the four words of StageHeader."""
-        return (self.frame_period_ticks, self.frame_count, len(self.steps), int(self.external_start))
+        return (self.pulse_period_ticks, self.pulse_count, len(self.steps), int(self.external_start))
 
     def step_words(self, index: int) -> tuple[int, int, int, int]:
         """Return the four words of StageStep."""
@@ -56,9 +56,9 @@ class BoxSchedule:
 class LightLimits:
     """Limits on flashing light as the box holds them (device.yml, LightLimits)."""
 
-    max_pulse_width_ticks: int
+    max_flash_width_ticks: int
     max_duty_permille: int
-    max_train_pulses: int
+    max_train_flashes: int
     min_train_pause_ticks: int
-    max_session_pulses: int
+    max_session_flashes: int
     max_rate_millihertz: int

@@ -27,7 +27,7 @@ PROBES = 20
 LONGEST_ROUND_TRIP_MS = 50.0
 """A clock probe is as good as its round trip; USB serial takes 1-2 ms, a loaded computer 20."""
 _GENERATION = 0x444F4758
-_BOX_ERRORS = ("events_dropped", "checksum_errors", "framing_errors", "inputs_ignored", "interlock_trips")
+_BOX_ERRORS = ("events_dropped", "checksum_errors", "bytes_skipped", "inputs_ignored", "interlock_trips")
 _LINK_ERRORS = (
     "differences",
     "damaged_replies",

@@ -77,7 +77,7 @@ class Matcher:
         self._prover = prover
         self._gap_timeout_ns = gap_timeout_ns
         self._is_waiting_for_close = is_waiting_for_close
-        self._period = schedule.box.frame_period_ticks
+        self._period = schedule.box.pulse_period_ticks
         self._lamp_names = {s.output: s.lamp for s in schedule.strobes}
         self._pending: dict[int, _Pending] = {}
         self._next_index = 0

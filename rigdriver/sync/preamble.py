@@ -34,7 +34,7 @@ class Preamble:
     def take_pulse(self, part: Pulse) -> None:
         """Take a part of a pulse of any generation."""
         for log in self._logs.values():
-            log.feed(part, self._schedule.box.frame_period_ticks)
+            log.feed(part, self._schedule.box.pulse_period_ticks)
         if part.generation == self._schedule.box.generation and part.is_closed:
             self.is_over = True
 

@@ -18,7 +18,7 @@ from rigdriver.sync.exposures import Exposure
 
 NOT_WIRED = "exposure edges: no input is wired; inferred from the trigger"
 WHOLE_STROBE = 0.99
-"""A lamp counts as inside an exposure when at least this share of its pulse is."""
+"""A lamp counts as inside an exposure when at least this share of its flash is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +102,18 @@ class Prover:
 
     def _complaints(self, proofs: Mapping[str, FrameProof], lamps: Sequence[StrobePulse]) -> list[str]:
         complaints = [
-            f"camera {name}: only {share:.0%} of {lamp}'s pulse lies in its exposure"
+            f"camera {name}: only {share:.0%} of {lamp}'s flash lies in its exposure"
             for name, proof in proofs.items()
             for lamp, share in proof.strobes.items()
             if share < WHOLE_STROBE
         ]
         seen = {p.lamp for p in lamps}
-        complaints += [f"lamp {s.lamp}: no pulse" for s in self._schedule.strobes if s.lamp not in seen]
+        complaints += [f"lamp {s.lamp}: no flash" for s in self._schedule.strobes if s.lamp not in seen]
         return complaints
 
 
 def _share(lamp: StrobePulse, exposure: Exposure) -> float:
-    """Return the share of the lamp's pulse that lies inside the exposure, 0..1."""
+    """Return the share of the flash that lies inside the exposure, 0..1."""
     inside = min(lamp.fall_ticks, exposure.end_ticks) - max(lamp.rise_ticks, exposure.start_ticks)
     return max(0.0, inside / max(1, lamp.fall_ticks - lamp.rise_ticks))
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rigdriver.wire.layout import Access, Field, PayloadType, Register
 
-INTERFACE_HASH: Final = bytes.fromhex("1f4bade9139a1df585fd602e5fb891d99c436504")
+INTERFACE_HASH: Final = bytes.fromhex("0d692c5a006530a440ba273da6dd29303b450d1c")
 """SHA-1 of device.yml; the box reports it in register Version."""
 
 
@@ -59,7 +59,7 @@ class BoxStates(IntEnum):
 class StopModes(IntEnum):
     """How to stop."""
 
-    AFTER_FRAME = 0
+    AFTER_PULSE = 0
     NOW = 1
 
 
@@ -71,10 +71,10 @@ class RefusalReasons(IntEnum):
     STEP_COUNT_DIFFERS = 2
     CRC_DIFFERS = 3
     GENERATION_INVALID = 4
-    STEP_OUTSIDE_FRAME = 5
+    STEP_OUTSIDE_PULSE = 5
     STEPS_OVERLAP = 6
     OUTPUT_NOT_WIRED = 7
-    LAMP_PULSE_TOO_LONG = 8
+    FLASH_TOO_LONG = 8
     LAMP_DUTY_TOO_LARGE = 9
     LAMP_RATE_TOO_HIGH = 10
     INTERLOCK_OPEN = 11
@@ -130,8 +130,8 @@ class Faults(IntFlag):
 class EdgeFlags(IntFlag):
     """Marks on an EdgeEvent."""
 
-    FRAME_BEGIN = 0x1
-    FRAME_END = 0x2
+    PULSE_BEGIN = 0x1
+    PULSE_END = 0x2
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,37 +168,39 @@ class CapabilitiesRecord:
     interlock_inputs: Inputs
     """Mask of the inputs that must be high while light is allowed."""
     sync_inputs: Inputs
-    """Mask of the inputs that can start a frame from outside."""
+    """Mask of the inputs that can start a pulse from outside."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageHeaderRecord:
     """Header of the staged schedule. Staging never touches a running schedule."""
 
-    frame_period_ticks: int
-    """From one frame start to the next. Unit: ticks."""
-    frame_count: int
-    """Frames to run; 0 runs until stopped."""
+    pulse_period_ticks: int
+    """Time from one pulse start to the next, in ticks."""
+    pulse_count: int
+    """Pulses to run; 0 runs until stopped."""
     step_count: int
-    """Steps in each frame."""
+    """Steps in each pulse."""
     start_mode: int
-    """0 = frames start from the box clock; 1 = each frame starts at a rising edge of a sync input."""
+    """0 = pulses start from the box clock; 1 = each pulse starts at a rising edge of a sync input."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageStepRecord:
     """One step of the staged schedule.
 
-    Outputs in the mask rise together Delay after the frame start and fall Width later. Steps of one output
-    must not overlap; Delay + Width must be less than FramePeriod.
+    Outputs in the mask rise together Delay after the pulse start and fall Width later. Steps of one output
+    must not overlap; Delay + Width must be less than PulsePeriod.
     """
 
     index: int
+    """Place of the step in the schedule."""
     output_mask: Outputs
+    """Outputs that rise and fall."""
     delay_ticks: int
-    """Unit: ticks."""
+    """Time from the pulse start to the rising edges, in ticks."""
     width_ticks: int
-    """Unit: ticks."""
+    """Time from the rising to the falling edges, in ticks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,7 @@ class CommitRecord:
     generation: int
     """Chosen by the host; comes back in every event of this schedule."""
     step_count: int
+    """Number of steps staged."""
     crc32: int
     """CRC-32 (ISO-HDLC, as zlib.crc32) of the 16 header bytes, then the 16 bytes of each step 0..StepCount-1,
     as staged.
@@ -223,6 +226,7 @@ class CommitRefusalRecord:
     """Why the last Commit or Arm was refused."""
 
     reason: RefusalReasons
+    """First reason found."""
     detail: int
     """Step index or output number that the reason speaks of."""
 
@@ -236,12 +240,13 @@ class ClockProbeRecord:
     """
 
     nonce: int
+    """A number that no probe has carried before."""
     crc32: int
     """Write 0; the reply carries the CRC-32 (ISO-HDLC) of the 12 bytes of Nonce, TickLow and TickHigh."""
     tick_low: int
-    """Write 0; the reply carries bits 31..0 of the tick. Unit: ticks."""
+    """Write 0; the reply carries bits 31..0 of the tick."""
     tick_high: int
-    """Write 0; the reply carries bits 63..32 of the tick. Unit: ticks."""
+    """Write 0; the reply carries bits 63..32 of the tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,49 +257,56 @@ class LightLimitsRecord:
     where they can be, and while running.
     """
 
-    max_pulse_width_ticks: int
-    """Longest pulse of a lamp output. Unit: ticks."""
+    max_flash_width_ticks: int
+    """Longest flash, in ticks: time that a lamp output stays high."""
     max_duty_permille: int
-    """Largest share of a frame period that one lamp output is high. Unit: permille."""
-    max_train_pulses: int
-    """Frames with light in one train; after that the light is withheld and the run faults (LightLimit)."""
+    """Largest share of a pulse period that one lamp output is high, in permille."""
+    max_train_flashes: int
+    """Largest number of flashes in one train; the flashes of one pulse count as one.
+
+    After that the light is withheld and the run faults (LightLimit).
+    """
     min_train_pause_ticks: int
-    """Dark time that ends a train. A start after less dark time goes on with the same train. Unit: ticks."""
-    max_session_pulses: int
-    """Frames with light since the session counter was cleared."""
+    """Dark time that ends a train, in ticks. A start after less dark time goes on with the same train."""
+    max_session_flashes: int
+    """Largest number of flashes in one light session; the flashes of one pulse count as one."""
     max_rate_millihertz: int
-    """Largest rate of frames with light. Unit: mHz."""
+    """Largest rate of pulses with light, in mHz."""
 
 
 @dataclass(frozen=True, slots=True)
 class HardLightLimitsRecord:
     """The limits that no command can raise. The same fields as LightLimits."""
 
-    max_pulse_width_ticks: int
-    """Longest pulse of a lamp output. Unit: ticks."""
+    max_flash_width_ticks: int
+    """Longest flash, in ticks: time that a lamp output stays high."""
     max_duty_permille: int
-    """Largest share of a frame period that one lamp output is high. Unit: permille."""
-    max_train_pulses: int
-    """Frames with light in one train; after that the light is withheld and the run faults (LightLimit)."""
+    """Largest share of a pulse period that one lamp output is high, in permille."""
+    max_train_flashes: int
+    """Largest number of flashes in one train; the flashes of one pulse count as one.
+
+    After that the light is withheld and the run faults (LightLimit).
+    """
     min_train_pause_ticks: int
-    """Dark time that ends a train. A start after less dark time goes on with the same train. Unit: ticks."""
-    max_session_pulses: int
-    """Frames with light since the session counter was cleared."""
+    """Dark time that ends a train, in ticks. A start after less dark time goes on with the same train."""
+    max_session_flashes: int
+    """Largest number of flashes in one light session; the flashes of one pulse count as one."""
     max_rate_millihertz: int
-    """Largest rate of frames with light. Unit: mHz."""
+    """Largest rate of pulses with light, in mHz."""
 
 
 @dataclass(frozen=True, slots=True)
 class LightSessionRecord:
     """Light made so far.
 
-    Write zeros to begin a new session (refused while Armed or Running); any other value is refused.
+    Write zeros to begin a new light session (refused while Armed or Running); any other value is refused.
+    The flashes of one pulse count as one.
     """
 
-    session_pulses: int
-    """Frames with light in this session."""
-    train_pulses: int
-    """Frames with light in this train; reads 0 once the pause is over."""
+    session_flashes: int
+    """Flashes in this light session."""
+    train_flashes: int
+    """Flashes in this train; reads 0 once the pause is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,18 +317,24 @@ class CountersRecord:
     """Equals the EventCounter that the next event will carry."""
     events_dropped: int
     """Events that could not be sent. Their EventCounter values are missing at the host."""
-    frames_started: int
+    pulses_started: int
+    """Pulses started."""
     output_edges: int
+    """Changes of the outputs; those of one tick count as one."""
     input_edges: int
+    """Changes of the inputs."""
     checksum_errors: int
-    framing_errors: int
+    """Messages received with a wrong checksum."""
+    bytes_skipped: int
     """Bytes skipped to find a message."""
     requests_refused: int
     """Requests answered with an error reply."""
     watchdog_trips: int
+    """Faults by the watchdog."""
     interlock_trips: int
-    light_pulses: int
-    """Frames with light since boot."""
+    """Faults by the interlock."""
+    flashes: int
+    """Flashes since boot; the flashes of one pulse count as one."""
     inputs_ignored: int
     """Input edges lost because they came faster than the box can stamp."""
 
@@ -325,26 +343,28 @@ class CountersRecord:
 class EdgeEventRecord:
     """Edges that happened, with their ticks, in time order.
 
-    Sent when 16 records are waiting, 2 ms after the oldest waiting record at the latest, and when a frame
-    period ends. Its fields count bytes.
+    Sent when 16 records are waiting, 2 ms after the oldest waiting record at the latest, and when a pulse
+    ends. Its fields count bytes.
     """
 
     event_counter: int
     """Counts EdgeEvent and StatusEvent together without a gap since boot."""
     generation: int
-    """Of the running schedule; 0 outside every frame."""
+    """Generation of the running schedule; 0 outside every pulse."""
     pulse_index: int
-    """Frame that the records belong to (0 from each start); all ones outside every frame. One event holds
-    records of one frame only.
+    """Pulse that the records belong to (0 from each start); all ones outside every pulse. One event holds
+    records of one pulse only.
     """
-    frame_start_ticks: int
-    """Start of that frame; 0 outside every frame. Unit: ticks."""
+    pulse_start_ticks: int
+    """Start of that pulse, in ticks; 0 outside every pulse."""
     record_count: int
+    """Number of records."""
     flags: EdgeFlags
+    """Whether this is the pulse's first event, its last, or both."""
     input_levels: Inputs
-    """After the last record."""
+    """Levels of the inputs after the last record."""
     output_levels: Outputs
-    """After the last record."""
+    """Levels of the outputs after the last record."""
     records: bytes
     """RecordCount records of 12 bytes: U64 tick (bits 59..0; bit 63 set = input edge, clear = output edge; bits
     62..60 zero), U16 mask of the lines that changed, U16 levels of all lines of that kind after it. Unused
@@ -361,17 +381,23 @@ class StatusEventRecord:
     event_counter: int
     """As in EdgeEvent."""
     generation: int
+    """Generation of the committed schedule; 0 when there is none."""
     pulse_index: int
-    """Frame under way; all ones outside every frame."""
+    """Pulse under way; all ones outside every pulse."""
     tick: int
-    """When it changed. Unit: ticks."""
+    """Time of the change, in ticks."""
     state: BoxStates
+    """State after the change."""
     previous_state: BoxStates
+    """State before the change."""
     fault: Faults
-    frames_started: int
-    """In this run."""
+    """Why the box is in state Fault, or 0."""
+    pulses_started: int
+    """Pulses started in this run."""
     output_levels: Outputs
+    """Levels of the outputs after the change."""
     input_levels: Inputs
+    """Levels of the inputs after the change."""
     crc32: int
     """CRC-32 (ISO-HDLC) of the 36 bytes before it."""
 
@@ -474,7 +500,7 @@ VERSION: Final[Register[VersionRecord]] = Register(
 """Versions of protocol, firmware and hardware, and the hash of the interface. Its fields count bytes."""
 
 TICK_RATE: Final[Register[int]] = Register("TickRate", 32, PayloadType.U32, 1, Access.READ, "<I", int)
-"""Ticks a second of the box clock. Every tick in this interface counts at this rate."""
+"""Rate of the box clock, in Hz. Every tick in this interface counts at this rate."""
 
 CAPABILITIES: Final[Register[CapabilitiesRecord]] = Register(
     "Capabilities",
@@ -529,8 +555,8 @@ STAGE_HEADER: Final[Register[StageHeaderRecord]] = Register(
     "<IIII",
     StageHeaderRecord,
     fields=(
-        Field("frame_period_ticks", 0, minimum=1000, maximum=4294967295),
-        Field("frame_count", 4, minimum=0, maximum=4294967295),
+        Field("pulse_period_ticks", 0, minimum=1000, maximum=4294967295),
+        Field("pulse_count", 4, minimum=0, maximum=4294967295),
         Field("step_count", 8, minimum=1, maximum=32),
         Field("start_mode", 12, minimum=0, maximum=1),
     ),
@@ -554,8 +580,8 @@ STAGE_STEP: Final[Register[StageStepRecord]] = Register(
 )
 """One step of the staged schedule.
 
-Outputs in the mask rise together Delay after the frame start and fall Width later. Steps of one output
-must not overlap; Delay + Width must be less than FramePeriod.
+Outputs in the mask rise together Delay after the pulse start and fall Width later. Steps of one output
+must not overlap; Delay + Width must be less than PulsePeriod.
 """
 
 COMMIT: Final[Register[CommitRecord]] = Register(
@@ -612,13 +638,13 @@ START: Final[Register[int]] = Register(
 )
 """Generation to start, which must be the armed one.
 
-Frame 0 starts 5 ms after the box has taken the command (StartMode 0).
+Pulse 0 starts 5 ms after the box has taken the command (StartMode 0).
 """
 
 STOP: Final[Register[StopModes]] = Register("Stop", 48, PayloadType.U8, 1, Access.WRITE, "<B", StopModes)
 """Ends the run.
 
-All outputs are low when the reply is sent (Now) or when the frame under way is over (AfterFrame). Always
+All outputs are low when the reply is sent (Now) or when the pulse under way is over (AfterPulse). Always
 allowed; harmless when idle. The committed schedule stays.
 """
 
@@ -646,7 +672,7 @@ both.
 WATCHDOG_TIMEOUT: Final[Register[int]] = Register(
     "WatchdogTimeout", 50, PayloadType.U32, 1, Access.WRITE, "<I", int, minimum=100000, maximum=20000000
 )
-"""Longest time without a WatchdogFeed while Armed or Running.
+"""Longest time without a WatchdogFeed while Armed or Running, in ticks.
 
 Then all outputs go low and the box faults (WatchdogExpired).
 """
@@ -663,11 +689,11 @@ LIGHT_LIMITS: Final[Register[LightLimitsRecord]] = Register(
     "<IIIIII",
     LightLimitsRecord,
     fields=(
-        Field("max_pulse_width_ticks", 0),
+        Field("max_flash_width_ticks", 0),
         Field("max_duty_permille", 4),
-        Field("max_train_pulses", 8),
+        Field("max_train_flashes", 8),
         Field("min_train_pause_ticks", 12),
-        Field("max_session_pulses", 16),
+        Field("max_session_flashes", 16),
         Field("max_rate_millihertz", 20),
     ),
 )
@@ -686,11 +712,11 @@ HARD_LIGHT_LIMITS: Final[Register[HardLightLimitsRecord]] = Register(
     "<IIIIII",
     HardLightLimitsRecord,
     fields=(
-        Field("max_pulse_width_ticks", 0),
+        Field("max_flash_width_ticks", 0),
         Field("max_duty_permille", 4),
-        Field("max_train_pulses", 8),
+        Field("max_train_flashes", 8),
         Field("min_train_pause_ticks", 12),
-        Field("max_session_pulses", 16),
+        Field("max_session_flashes", 16),
         Field("max_rate_millihertz", 20),
     ),
 )
@@ -705,13 +731,14 @@ LIGHT_SESSION: Final[Register[LightSessionRecord]] = Register(
     "<II",
     LightSessionRecord,
     fields=(
-        Field("session_pulses", 0),
-        Field("train_pulses", 4),
+        Field("session_flashes", 0),
+        Field("train_flashes", 4),
     ),
 )
 """Light made so far.
 
-Write zeros to begin a new session (refused while Armed or Running); any other value is refused.
+Write zeros to begin a new light session (refused while Armed or Running); any other value is refused.
+The flashes of one pulse count as one.
 """
 
 COUNTERS: Final[Register[CountersRecord]] = Register(
@@ -725,15 +752,15 @@ COUNTERS: Final[Register[CountersRecord]] = Register(
     fields=(
         Field("events_sent", 0),
         Field("events_dropped", 4),
-        Field("frames_started", 8),
+        Field("pulses_started", 8),
         Field("output_edges", 12),
         Field("input_edges", 16),
         Field("checksum_errors", 20),
-        Field("framing_errors", 24),
+        Field("bytes_skipped", 24),
         Field("requests_refused", 28),
         Field("watchdog_trips", 32),
         Field("interlock_trips", 36),
-        Field("light_pulses", 40),
+        Field("flashes", 40),
         Field("inputs_ignored", 44),
     ),
 )
@@ -751,7 +778,7 @@ EDGE_EVENT: Final[Register[EdgeEventRecord]] = Register(
         Field("event_counter", 0),
         Field("generation", 4),
         Field("pulse_index", 8),
-        Field("frame_start_ticks", 16),
+        Field("pulse_start_ticks", 16),
         Field("record_count", 24, minimum=0, maximum=16),
         Field("flags", 25, convert=EdgeFlags),
         Field("input_levels", 26, convert=Inputs),
@@ -762,8 +789,8 @@ EDGE_EVENT: Final[Register[EdgeEventRecord]] = Register(
 )
 """Edges that happened, with their ticks, in time order.
 
-Sent when 16 records are waiting, 2 ms after the oldest waiting record at the latest, and when a frame
-period ends. Its fields count bytes.
+Sent when 16 records are waiting, 2 ms after the oldest waiting record at the latest, and when a pulse
+ends. Its fields count bytes.
 """
 
 STATUS_EVENT: Final[Register[StatusEventRecord]] = Register(
@@ -782,7 +809,7 @@ STATUS_EVENT: Final[Register[StatusEventRecord]] = Register(
         Field("state", 24, convert=BoxStates),
         Field("previous_state", 25, convert=BoxStates),
         Field("fault", 26, convert=Faults),
-        Field("frames_started", 28),
+        Field("pulses_started", 28),
         Field("output_levels", 32, convert=Outputs),
         Field("input_levels", 34, convert=Inputs),
         Field("crc32", 36),

@@ -16,7 +16,7 @@ from rigdriver_sim.scenario import LampTable
 
 @dataclass(frozen=True, slots=True)
 class Shone:
-    """One pulse of light."""
+    """One flash."""
 
     lamp: LampTable
     start_ns: int
@@ -44,7 +44,7 @@ class Lighting:
         return found
 
     def share(self, pod: str, start_ns: int, end_ns: int) -> float:
-        """Return the largest share (0 to 1) of any pulse of this pod's lamps that lies between the times."""
+        """Return the largest share (0 to 1) of any flash of this pod's lamps that lies between the times."""
         best = 0.0
         for shone in self.strobes(start_ns, end_ns):
             if shone.lamp.pod == pod:

@@ -98,4 +98,4 @@ def test_published_client_commits_arms_starts_and_hears_the_edges(device: Device
     counters = [int.from_bytes(payload[:4], "little") for _, payload in events if len(payload) in (40, 228)]
     assert counters == list(range(counters[0], counters[0] + len(counters)))
     records = sum(payload[24] for address, payload in events if address == box.EdgeEvent.address)
-    assert records == 2 * SCHEDULE.frame_count
+    assert records == 2 * SCHEDULE.pulse_count

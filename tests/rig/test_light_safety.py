@@ -106,7 +106,7 @@ def test_every_flash_of_a_run_stands_in_its_proofs_and_in_the_light_log(launch_r
     log = tmp_path / "light.jsonl"
     with witnessed(launch_rig(**SMALL), with_light(log)) as (rig, witness):
         frame_sets = play(rig, 20)
-        assert rig.box.light_session().session_pulses == 20
+        assert rig.box.light_session().session_flashes == 20
     assert len(witness.flashes) == 4 * 20
     assert sorted(strobes(frame_sets)) == sorted(witness.flashes)
     assert logged(log) == as_logged(witness.flashes)
@@ -171,7 +171,7 @@ def test_a_loop_that_is_left_early_is_dark_and_logged_to_its_last_flash(launch_r
 
 def test_soft_limits_beyond_the_hard_ones_are_refused_before_there_is_light(launch_rig):
     running = launch_rig(**SMALL)
-    for beyond in ({"max_pulse_width_us": 5000.1}, {"max_train_pulses": 100_001}, {"max_duty": 0.201}):
+    for beyond in ({"max_flash_width_us": 5000.1}, {"max_train_flashes": 100_001}, {"max_duty": 0.201}):
         with witnessed(running, with_light(**beyond)) as (rig, witness):
             with pytest.raises(BoxRefused, match="hard limits"):
                 play(rig, 3)
@@ -179,9 +179,9 @@ def test_soft_limits_beyond_the_hard_ones_are_refused_before_there_is_light(laun
 
 
 def test_trains_are_apart_by_the_dark_pause_and_no_longer_than_allowed(launch_rig):
-    limits = with_light(max_train_pulses=6, min_train_pause_s=2.0)
+    limits = with_light(max_train_flashes=6, min_train_pause_s=2.0)
     with witnessed(launch_rig(**SMALL), limits) as (rig, witness):
-        with pytest.raises(ScheduleError, match="max_train_pulses allows 6"):
+        with pytest.raises(ScheduleError, match="max_train_flashes allows 6"):
             play(rig, 7)
         first, second = play(rig, 5), play(rig, 5)
         assert [len(first), len(second)] == [5, 5]
@@ -191,7 +191,7 @@ def test_trains_are_apart_by_the_dark_pause_and_no_longer_than_allowed(launch_ri
 
 
 def test_a_spent_session_is_refused_until_somebody_begins_a_new_one(launch_rig):
-    with witnessed(launch_rig(**SMALL), with_light(max_session_pulses=8)) as (rig, _):
+    with witnessed(launch_rig(**SMALL), with_light(max_session_flashes=8)) as (rig, _):
         play(rig, 5)
         with pytest.raises(ScheduleError, match=r"5 flashes made, 5 asked for.*allows 8"):
             play(rig, 5)

@@ -76,14 +76,14 @@ def test_a_run_that_is_ended_from_another_thread_while_it_starts_never_flashes_o
 
 
 def test_a_run_that_was_stopped_or_closed_before_it_began_pulses_nothing(rig):
-    before = rig.box.counters().frames_started
+    before = rig.box.counters().pulses_started
     stopped, closed = rig.run(frames=MANY), rig.run(frames=MANY)
     stopped.stop()
     closed.close()
     assert list(stopped) == []
     with pytest.raises(StateError, match="over"):
         list(closed)
-    assert rig.box.counters().frames_started == before
+    assert rig.box.counters().pulses_started == before
     assert is_idle_and_good(rig)
 
 

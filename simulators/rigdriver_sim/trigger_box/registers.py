@@ -3,7 +3,7 @@
 
 from typing import Final
 
-INTERFACE_HASH: Final = "1f4bade9139a1df585fd602e5fb891d99c436504"
+INTERFACE_HASH: Final = "0d692c5a006530a440ba273da6dd29303b450d1c"
 
 # Addresses
 REG_WHO_AM_I: Final = 0
@@ -74,17 +74,17 @@ BOX_STATES_COMMITTED: Final = 1
 BOX_STATES_ARMED: Final = 2
 BOX_STATES_RUNNING: Final = 3
 BOX_STATES_FAULT: Final = 4
-STOP_MODES_AFTER_FRAME: Final = 0
+STOP_MODES_AFTER_PULSE: Final = 0
 STOP_MODES_NOW: Final = 1
 REFUSAL_REASONS_NONE: Final = 0
 REFUSAL_REASONS_WRONG_STATE: Final = 1
 REFUSAL_REASONS_STEP_COUNT_DIFFERS: Final = 2
 REFUSAL_REASONS_CRC_DIFFERS: Final = 3
 REFUSAL_REASONS_GENERATION_INVALID: Final = 4
-REFUSAL_REASONS_STEP_OUTSIDE_FRAME: Final = 5
+REFUSAL_REASONS_STEP_OUTSIDE_PULSE: Final = 5
 REFUSAL_REASONS_STEPS_OVERLAP: Final = 6
 REFUSAL_REASONS_OUTPUT_NOT_WIRED: Final = 7
-REFUSAL_REASONS_LAMP_PULSE_TOO_LONG: Final = 8
+REFUSAL_REASONS_FLASH_TOO_LONG: Final = 8
 REFUSAL_REASONS_LAMP_DUTY_TOO_LARGE: Final = 9
 REFUSAL_REASONS_LAMP_RATE_TOO_HIGH: Final = 10
 REFUSAL_REASONS_INTERLOCK_OPEN: Final = 11
@@ -120,8 +120,8 @@ FAULTS_INTERLOCK_OPEN: Final = 2
 FAULTS_LIGHT_LIMIT: Final = 4
 FAULTS_EVENTS_LOST: Final = 8
 FAULTS_INTERNAL: Final = 16
-EDGE_FLAGS_FRAME_BEGIN: Final = 1
-EDGE_FLAGS_FRAME_END: Final = 2
+EDGE_FLAGS_PULSE_BEGIN: Final = 1
+EDGE_FLAGS_PULSE_END: Final = 2
 
 # (address, name, payload type byte, elements, access letters r/w/e, minimum, maximum, default)
 TABLE: Final[tuple[tuple[int, str, int, int, str, int | None, int | None, int | None], ...]] = (
@@ -204,8 +204,8 @@ FIELDS: Final[tuple[tuple[int, tuple[tuple[str, int, str, int | None, int | None
     (
         41,
         (
-            ("FramePeriod", 0, "I", 1000, 4294967295),
-            ("FrameCount", 4, "I", 0, 4294967295),
+            ("PulsePeriod", 0, "I", 1000, 4294967295),
+            ("PulseCount", 4, "I", 0, 4294967295),
             ("StepCount", 8, "I", 1, 32),
             ("StartMode", 12, "I", 0, 1),
         ),
@@ -233,40 +233,40 @@ FIELDS: Final[tuple[tuple[int, tuple[tuple[str, int, str, int | None, int | None
     (
         52,
         (
-            ("MaxPulseWidth", 0, "I", None, None),
+            ("MaxFlashWidth", 0, "I", None, None),
             ("MaxDutyPermille", 4, "I", None, None),
-            ("MaxTrainPulses", 8, "I", None, None),
+            ("MaxTrainFlashes", 8, "I", None, None),
             ("MinTrainPause", 12, "I", None, None),
-            ("MaxSessionPulses", 16, "I", None, None),
+            ("MaxSessionFlashes", 16, "I", None, None),
             ("MaxRateMillihertz", 20, "I", None, None),
         ),
     ),
     (
         53,
         (
-            ("MaxPulseWidth", 0, "I", None, None),
+            ("MaxFlashWidth", 0, "I", None, None),
             ("MaxDutyPermille", 4, "I", None, None),
-            ("MaxTrainPulses", 8, "I", None, None),
+            ("MaxTrainFlashes", 8, "I", None, None),
             ("MinTrainPause", 12, "I", None, None),
-            ("MaxSessionPulses", 16, "I", None, None),
+            ("MaxSessionFlashes", 16, "I", None, None),
             ("MaxRateMillihertz", 20, "I", None, None),
         ),
     ),
-    (54, (("SessionPulses", 0, "I", None, None), ("TrainPulses", 4, "I", None, None))),
+    (54, (("SessionFlashes", 0, "I", None, None), ("TrainFlashes", 4, "I", None, None))),
     (
         56,
         (
             ("EventsSent", 0, "I", None, None),
             ("EventsDropped", 4, "I", None, None),
-            ("FramesStarted", 8, "I", None, None),
+            ("PulsesStarted", 8, "I", None, None),
             ("OutputEdges", 12, "I", None, None),
             ("InputEdges", 16, "I", None, None),
             ("ChecksumErrors", 20, "I", None, None),
-            ("FramingErrors", 24, "I", None, None),
+            ("BytesSkipped", 24, "I", None, None),
             ("RequestsRefused", 28, "I", None, None),
             ("WatchdogTrips", 32, "I", None, None),
             ("InterlockTrips", 36, "I", None, None),
-            ("LightPulses", 40, "I", None, None),
+            ("Flashes", 40, "I", None, None),
             ("InputsIgnored", 44, "I", None, None),
         ),
     ),
@@ -276,7 +276,7 @@ FIELDS: Final[tuple[tuple[int, tuple[tuple[str, int, str, int | None, int | None
             ("EventCounter", 0, "I", None, None),
             ("Generation", 4, "I", None, None),
             ("PulseIndex", 8, "Q", None, None),
-            ("FrameStart", 16, "Q", None, None),
+            ("PulseStart", 16, "Q", None, None),
             ("RecordCount", 24, "B", 0, 16),
             ("Flags", 25, "B", None, None),
             ("InputLevels", 26, "B", None, None),
@@ -297,7 +297,7 @@ FIELDS: Final[tuple[tuple[int, tuple[tuple[str, int, str, int | None, int | None
             ("State", 24, "B", None, None),
             ("PreviousState", 25, "B", None, None),
             ("Fault", 26, "H", None, None),
-            ("FramesStarted", 28, "I", None, None),
+            ("PulsesStarted", 28, "I", None, None),
             ("OutputLevels", 32, "H", None, None),
             ("InputLevels", 34, "B", None, None),
             ("Reserved", 35, "1x", None, None),

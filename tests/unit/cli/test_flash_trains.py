@@ -23,7 +23,7 @@ class CountedRig:
     """Trains of three flashes; each run drops its first frame set, or others, and may fail."""
 
     def __init__(self, fails_in=None, lamps=("lamp",), delivered=slice(1, None)):
-        self.config = SimpleNamespace(lamps=lamps, light=SimpleNamespace(max_train_pulses=3))
+        self.config = SimpleNamespace(lamps=lamps, light=SimpleNamespace(max_train_flashes=3))
         self.runs = []
         self.closed = 0
         self._fails_in = fails_in

@@ -58,7 +58,7 @@ def test_edges_of_outputs_and_inputs_become_a_part_of_the_pulse() -> None:
     assert pulse == Pulse(3, 7, 5000, edges, False, 99)
 
 
-def test_frame_end_closes_the_pulse() -> None:
+def test_pulse_end_closes_the_pulse() -> None:
     (pulse,) = EventReader(0).read(edge_event(0, flags=2), 0)
     assert isinstance(pulse, Pulse)
     assert pulse.is_closed
@@ -66,7 +66,7 @@ def test_frame_end_closes_the_pulse() -> None:
 
 
 @pytest.mark.parametrize("generation", [0, 7])
-def test_edges_outside_every_frame_have_no_pulse(generation: int) -> None:
+def test_edges_outside_every_pulse_have_no_pulse(generation: int) -> None:
     event = edge_event(0, record(INPUT | 1, 1, 1), generation=generation, index=IDLE_INDEX)
     (pulse,) = EventReader(0).read(event, 0)
     assert isinstance(pulse, Pulse)
@@ -85,7 +85,7 @@ def test_change_of_state_is_told_with_its_tick() -> None:
         previous_state=BoxStates.RUNNING,
         t_box_ticks=9000,
         pulse_index=None,
-        frames_started=12,
+        pulses_started=12,
     )
 
 

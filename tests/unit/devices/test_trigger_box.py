@@ -51,10 +51,10 @@ def late(port: FakeBoxPort, answer: Callable[[Message], bytes]) -> Callable[[Mes
     """Do what is asked, but let the reply arrive only after the time allowed."""
 
     def delayed(request: Message) -> bytes:
-        frame = answer(request)
+        raw = answer(request)
         port.arriving.extend([b""] * 26)
         port.clock.now_ns += 500_000_000
-        port.arriving.append(frame)
+        port.arriving.append(raw)
         return b""
 
     return delayed
@@ -191,7 +191,7 @@ def test_box_that_keeps_another_value_is_told_with_both_values(port: FakeBoxPort
     ("reason", "words"),
     [
         (RefusalReasons.CRC_DIFFERS, "not what was sent"),
-        (RefusalReasons.LAMP_PULSE_TOO_LONG, "step 6: the light pulse is too long"),
+        (RefusalReasons.FLASH_TOO_LONG, "step 6: the flash is too long"),
         (RefusalReasons.LIGHT_SESSION_SPENT, "begin a new light session"),
     ],
 )
@@ -233,7 +233,7 @@ def test_schedule_that_breaks_a_limit_is_not_sent_again(port: FakeBoxPort) -> No
 
 def test_schedule_that_fits_no_register_is_refused_here(port: FakeBoxPort) -> None:
     box = open_over(port)
-    with pytest.raises(UsageError, match=r"StageHeader.frame_period_ticks = 999"):
+    with pytest.raises(UsageError, match=r"StageHeader.pulse_period_ticks = 999"):
         box.commit(BoxSchedule(7, 999, 1, (BoxStep(1, 0, 10),)))
 
 
@@ -247,7 +247,7 @@ def test_commit_of_another_generation_is_noticed(port: FakeBoxPort) -> None:
 def test_refused_light_limits_name_the_hard_ones(port: FakeBoxPort) -> None:
     box = open_over(port)
     port.script(registers.LIGHT_LIMITS, refuse)
-    with pytest.raises(BoxRefused, match=r"max_pulse_width_ticks=9.*hard limits are .*max_pulse_width_ticks=1"):
+    with pytest.raises(BoxRefused, match=r"max_flash_width_ticks=9.*hard limits are .*max_flash_width_ticks=1"):
         box.set_light_limits(LightLimits(9, 2, 3, 4, 5, 6))
 
 
@@ -262,7 +262,7 @@ def test_light_limits_and_light_session_are_written(port: FakeBoxPort) -> None:
 def test_light_made_so_far_is_read_from_the_box(port: FakeBoxPort) -> None:
     box = open_over(port)
     port.hold(registers.LIGHT_SESSION, registers.LightSessionRecord(120, 20))
-    assert box.light_session() == registers.LightSessionRecord(session_pulses=120, train_pulses=20)
+    assert box.light_session() == registers.LightSessionRecord(session_flashes=120, train_flashes=20)
 
 
 # -- commanding ------------------------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_fault_is_cleared_only_when_there_is_one(port: FakeBoxPort, committed: T
     assert port.written(registers.CLEAR_FAULT) == [1]
 
 
-@pytest.mark.parametrize(("now", "mode"), [(True, StopModes.NOW), (False, StopModes.AFTER_FRAME)])
+@pytest.mark.parametrize(("now", "mode"), [(True, StopModes.NOW), (False, StopModes.AFTER_PULSE)])
 def test_stop_says_how(port: FakeBoxPort, committed: TriggerBox, now: bool, mode: StopModes) -> None:
     committed.stop(now=now)
     assert port.written(registers.STOP) == [mode]
@@ -358,9 +358,9 @@ def damage_probe(request: Message) -> bytes:
     payload = bytearray(probe_payload(nonce, 7, 1))
     payload[8] ^= 1
     payload[9] ^= 1
-    frame = reply(request, bytes(payload))
-    assert frame[-1] == reply(request, probe_payload(nonce, 7, 1))[-1]
-    return frame
+    raw = reply(request, bytes(payload))
+    assert raw[-1] == reply(request, probe_payload(nonce, 7, 1))[-1]
+    return raw
 
 
 def test_clock_probe_whose_crc_is_wrong_is_asked_again(port: FakeBoxPort, committed: TriggerBox) -> None:

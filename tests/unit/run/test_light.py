@@ -23,7 +23,7 @@ LAMP = {"name": "flash", "kind": "pattern", "output": 6}
 def rig(**light: float) -> RigConfig:
     table = rig_config().model_dump()
     table["lamps"] = [LAMP]
-    table["light"] = {"max_train_pulses": 100, "max_session_pulses": 300, "min_train_pause_s": 5, **light}
+    table["light"] = {"max_train_flashes": 100, "max_session_flashes": 300, "min_train_pause_s": 5, **light}
     return RigConfig.model_validate(table, strict=False)
 
 

@@ -58,8 +58,8 @@ class FakeRig:
         (step,) = self.schedule.steps
         self.masks.append(step.output_mask)
         output = step.output_mask.bit_length() - 1
-        for index in range(self.schedule.frame_count):
-            start = index * self.schedule.frame_period_ticks
+        for index in range(self.schedule.pulse_count):
+            start = index * self.schedule.pulse_period_ticks
             camera = self.triggers.get(output)
             edges = [Edge(start, False, step.output_mask, step.output_mask)]
             if camera in self.lines:

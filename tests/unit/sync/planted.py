@@ -47,7 +47,7 @@ def rig_config(
     exposure_us: float | None = None,
 ) -> RigConfig:
     lines = ['name = "planted"', "[box]", 'url = "none"', "[genicam]", 'producers = ["none.cti"]', "[schedule]"]
-    lines += [f"rate_hz = {rate_hz}", "[light]", "max_rate_hz = 1000", "max_train_pulses = 1000000"]
+    lines += [f"rate_hz = {rate_hz}", "[light]", "max_rate_hz = 1000", "max_train_flashes = 1000000"]
     lines += ["[sync]", f"wait_for_close = {str(waits).lower()}"]
     for n, name in enumerate(cameras):
         role = "texture" if name.endswith("colour") else "geometry"
@@ -132,8 +132,8 @@ class World:
     def reports(self, schedule: Schedule, start_ns: int, pulses: int) -> list[Report]:
         """Return everything that arrives at the host, in order of arrival."""
         arriving: list[tuple[float, int, Report]] = []
-        period_ns = schedule.box.frame_period_ticks * 100
-        is_preamble = schedule.box.frame_count == 1 and len({s.delay_ticks for s in schedule.box.steps}) > 2
+        period_ns = schedule.box.pulse_period_ticks * 100
+        is_preamble = schedule.box.pulse_count == 1 and len({s.delay_ticks for s in schedule.box.steps}) > 2
         for index in range(pulses):
             t0 = start_ns + index * period_ns
             edges: list[tuple[int, bool, int, int]] = []
@@ -247,7 +247,7 @@ class World:
             t_host = round(max(sent_ns + 5e5 + abs(self.rng.gauss(0, 2e5)), self._told_ns + 1000))
             self._told_ns = t_host  # a serial link keeps the order
             if (
-                schedule.box.frame_count > 1
+                schedule.box.pulse_count > 1
                 and index in self.lost_reports
                 and self.rng.random() < self.lost_reports[index]
             ):
@@ -279,10 +279,10 @@ def run(world: World, pulses: int, generation: int = 7) -> tuple[list[Resolved],
     prover = Prover(schedule, config.sync.tolerance_us, config.sync.max_skew_us)
     matcher = Matcher(schedule, tracks, prover, round(config.sync.gap_timeout_s * 1e9), config.sync.wait_for_close)
     out: list[Resolved] = []
-    start_ns = 10**9 + opening.box.frame_period_ticks * 100 + BETWEEN_NS
+    start_ns = 10**9 + opening.box.pulse_period_ticks * 100 + BETWEEN_NS
     for report in world.reports(schedule, start_ns, pulses):
         if isinstance(report, Pulse):
-            exposures = {n: log.feed(report, schedule.box.frame_period_ticks) for n, log in logs.items()}
+            exposures = {n: log.feed(report, schedule.box.pulse_period_ticks) for n, log in logs.items()}
             out += matcher.take_pulse(report, exposures)
         elif isinstance(report, Loss):
             out += matcher.take_loss(report.camera, report.frame_id, 1, report.reason)

@@ -47,7 +47,7 @@ def test_no_frame_gets_into_a_wrong_set_when_faults_of_all_kinds_follow_each_oth
 
 @pytest.mark.parametrize("step_periods", [1, -1, 2, 10])
 @pytest.mark.parametrize("fault", ["stamp_jump", "clock_step"])
-def test_a_clock_that_steps_by_whole_frame_periods_deceives_nobody(fault: str, step_periods: int) -> None:
+def test_a_clock_that_steps_by_whole_pulse_periods_deceives_nobody(fault: str, step_periods: int) -> None:
     faults = plant(fault, seed=5, pulses=400, count=40)
     steps = dict.fromkeys(faults, step_periods * 100_000_000)
     resolved, _, _ = run(World(seed=5, faults=faults, step_of=steps), 400)
