@@ -132,7 +132,7 @@ class LightConfig(_Table):
     max_run_energy_j: float | None = Field(default=None, gt=0)
     """Largest emitted energy of all lamps in one run; checked for lamps with radiant_power_w."""
     log: Annotated[Path | None, Field(strict=False)] = None
-    """File to which every light emission is appended, one JSON line each; relative to the rig file's folder."""
+    """File to which every flash is appended, one JSON line each; relative to the rig file's folder."""
 
 
 class SyncConfig(_Table):

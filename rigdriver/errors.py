@@ -18,7 +18,7 @@
     |   |-- ProducerError                    a GenTL producer that cannot be used
     |   |-- CameraMissing                    configured but not found
     |   |-- CameraError                      a camera refused or failed
-    |   |-- HostProcessLost(ConnectionError) the process that holds the cameras ended or hangs
+    |   |-- CameraProcessLost(ConnectionError) the process that holds the cameras ended or hangs
     |   `-- DevicesFailed                    several of the above at once
     |-- SyncError                            all answered, but the times do not fit
     |   `-- SyncLost                         a camera's clock or counter can no longer be trusted
@@ -109,7 +109,7 @@ class CameraError(DeviceError):
     """A camera refused a feature or failed while streaming."""
 
 
-class HostProcessLost(DeviceError, ConnectionError):
+class CameraProcessLost(DeviceError, ConnectionError):
     """The process that holds the cameras ended or no longer answers."""
 
 

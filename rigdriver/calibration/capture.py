@@ -90,8 +90,8 @@ class GuidedCapture:
         """The views that were taken, for the solver."""
         return from_detections(self._taken, self._sizes)
 
-    def offer(self, frame_set: FrameSet) -> Offer:
-        """Look at one frame set; take it when it is worth it. The view is called after the frame set's index."""
+    def offer(self, frame_set: FrameSet, index: int) -> Offer:
+        """Look at one frame set; take it when it is worth it. The view is called after `index`."""
         if frame_set.proof.verdict == "unproved":
             why = "; ".join(frame_set.proof.reasons) or "its times do not fit"
             return self._refuse(f"frame set of pulse {frame_set.proof.pulse_index} is not proved synchronous: {why}")
@@ -100,9 +100,7 @@ class GuidedCapture:
             found = [self._detect(self._board, frame) for frame in frames]
         else:
             found = list(self._executor.map(lambda frame: self._detect(self._board, frame), frames))
-        return self.offer_detections(
-            f"{frame_set.index:06d}", {frame.camera: d for frame, d in zip(frames, found, strict=True)}
-        )
+        return self.offer_detections(f"{index:06d}", {frame.camera: d for frame, d in zip(frames, found, strict=True)})
 
     def offer_detections(self, view: str, detections: Mapping[str, Detection]) -> Offer:
         """As `offer`, for images that were already searched."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -84,12 +84,11 @@ def _watch(
     while True:
         with rig.run() as run:
             for frame_set in run:
-                # Views are counted through; the pulses of each run begin at 0. The proof keeps its pulse.
-                view = replace(frame_set, index=taken)
-                offer = capture.offer(view)
+                # Views are counted through; the pulses of each run begin at 0.
+                offer = capture.offer(frame_set, taken)
                 if offer.is_taken:
                     for sink in files:
-                        sink.write(view)
+                        sink.write(frame_set, taken)
                     taken, newest_s = taken + 1, time.monotonic()
                 tell(offer, taken)
                 if ending := _ending(capture, taken, newest_s, wishes, question):

@@ -25,7 +25,8 @@ from rigdriver.frames import FrameSet
 from rigdriver.rig import Rig
 from rigdriver.run.statistics import RunStatistics
 
-FrameSetSink = Callable[[FrameSet], None]
+FrameSetSink = Callable[[FrameSet, int], None]
+"""Takes a frame set and its index: the place that it gets in a folder."""
 
 
 @verb
@@ -82,9 +83,9 @@ def capture_run(rig: Rig, frames: int, rate_hz: float | None, sinks: Sequence[Fr
     with progress_bar("capturing", frames) as advance, rig.run(frames=frames, rate_hz=rate_hz) as run:
         for done, frame_set in enumerate(run, start=1):
             for sink in sinks:
-                sink(frame_set)
+                sink(frame_set, frame_set.pulse_index)
             for gap in frame_set.gaps.values():
-                note(f"pulse {frame_set.index}: {gap}")
+                note(f"pulse {frame_set.pulse_index}: {gap}")
             advance(done)
         return run.statistics
 

@@ -104,7 +104,7 @@ def _exposure(frame_set: FrameSet, proof: FrameProof) -> str:
 
 def _write_head(sheet: Picture, frame_set: FrameSet, config: RigConfig) -> None:
     proof = frame_set.proof
-    _write(sheet, f"{config.name}: pulse {frame_set.index}", (_MARGIN_PX, 36), 0.95, _INK)
+    _write(sheet, f"{config.name}: pulse {frame_set.pulse_index}", (_MARGIN_PX, 36), 0.95, _INK)
     skew = "unknown" if math.isnan(proof.skew_us) else f"{proof.skew_us:.1f} us"
     facts = f"box tick {proof.start_ticks}   {len(frame_set.frames)} of {len(config.cameras)} frames   skew {skew}"
     _write(sheet, facts, (_MARGIN_PX, 66), 0.55, _PALE)

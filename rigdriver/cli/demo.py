@@ -68,7 +68,7 @@ class Latest:
     def __init__(self) -> None:
         self.frame_set: FrameSet | None = None
 
-    def take(self, frame_set: FrameSet) -> None:
+    def take(self, frame_set: FrameSet, _index: int) -> None:
         """Keep it unless it has gaps and the kept one has none."""
         if self.frame_set is None or frame_set.is_complete or not self.frame_set.is_complete:
             self.frame_set = frame_set
@@ -99,4 +99,4 @@ def _leave_sheet(frame_set: FrameSet, config: RigConfig, out: Path) -> None:
     sheet = out / "contact-sheet.png"
     if not cv2.imwrite(str(sheet), contact_sheet(frame_set, config)):
         raise UsageError(f"{sheet}: cannot be written; name another folder with --out")
-    show(f"\nLook at {sheet} (pulse {frame_set.index}); the proofs are in {out / 'proofs.csv'} and proofs.json.")
+    show(f"\nLook at {sheet} (pulse {frame_set.pulse_index}); the proofs are in {out / 'proofs.csv'} and proofs.json.")

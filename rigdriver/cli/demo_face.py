@@ -37,13 +37,13 @@ WELL_RMS_UM = 200.0
 class Shot:
     """The images of one pulse, copied out of the cameras' memory."""
 
-    pulse: int
+    pulse_index: int
     images: Mapping[str, Pixels]
 
     @classmethod
     def of(cls, frame_set: FrameSet) -> Shot:
         """Copy a frame set's images."""
-        return cls(frame_set.index, {frame.camera: frame.pixels.copy() for frame in frame_set})
+        return cls(frame_set.pulse_index, {frame.camera: frame.pixels.copy() for frame in frame_set})
 
 
 def measure_face(shot: Shot, scenario: str, out: Path) -> bool | None:
@@ -84,7 +84,7 @@ def measure_face(shot: Shot, scenario: str, out: Path) -> bool | None:
 
 def _score(shot: Shot, scenario: str, out: Path, folder: Path) -> tuple[dict[str, Any], npt.NDArray[np.float32]]:
     there = folder / "error_um.npy"
-    words = [scenario, "--points", str(folder / "cloud.ply"), "--pulse", str(shot.pulse)]
+    words = [scenario, "--points", str(folder / "cloud.ply"), "--pulse", str(shot.pulse_index)]
     words += ["--calibration", str(out / "calibration" / "calibration.json")]
     told = answer_of("score", [*words, "--map", str(folder / "face.ply"), "--out", str(there)])
     return told, np.asarray(np.load(there), np.float32)

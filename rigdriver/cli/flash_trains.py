@@ -1,7 +1,8 @@
 """Many frame sets from a rig whose flashes come in trains: run after run, with the dark pauses that the limits ask for.
 
-In: an open rig, how many pulses. Out: frame sets, numbered through, and what all runs together counted. The rig's
-limits on light are what they are: a train ends after `light.max_train_flashes`, and the next one waits for its pause.
+In: an open rig, how many pulses. Out: frame sets, each with its index, which counts through all runs, and what all runs
+together counted. The rig's limits on light are what they are: a train ends after `light.max_train_flashes`, and the
+next one waits for its pause.
 This file refuses to know what becomes of the frame sets.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator
-from dataclasses import replace
 
 from rigdriver.frames import FrameSet
 from rigdriver.rig import Rig
@@ -32,9 +32,10 @@ class FlashTrains:
         self.gap_reasons: Counter[str] = Counter()
         self.gaps_by_camera: Counter[str] = Counter()
         self.rate_hz = float("nan")
-        """Of the newest train."""
+        """Measured rate of the newest train."""
 
-    def __iter__(self) -> Generator[FrameSet, None, None]:
+    def __iter__(self) -> Generator[tuple[int, FrameSet], None, None]:
+        """Yield pairs of index and frame set. The index counts the pulses of all trains; dropped ones count, too."""
         first = 0
         while self._frames is None or first < self._frames:
             left = None if self._frames is None else self._frames - first
@@ -43,8 +44,8 @@ class FlashTrains:
                 newest = -1
                 try:
                     for frame_set in run:
-                        newest = frame_set.index
-                        yield replace(frame_set, index=first + newest)
+                        newest = frame_set.pulse_index
+                        yield first + newest, frame_set
                 finally:
                     self._add(run.statistics)
             # A train that was cut short by itself would never end the loop.

@@ -45,15 +45,15 @@ class ImageWriter:
         self._failure: BaseException | None = None
         self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="image-writer")
 
-    def write(self, frame_set: FrameSet) -> None:
-        """Take copies of a frame set's images for writing.
+    def write(self, frame_set: FrameSet, index: int) -> None:
+        """Take copies of a frame set's images for writing; `index` is its place in the folder.
 
         Raises:
             OSError: an earlier image could not be written, or the disk has stalled for a minute.
         """
         for frame in frame_set:
             self._reserve(frame.pixels.nbytes)
-            path = self.path_of(frame.camera, frame_set.index)
+            path = self.path_of(frame.camera, index)
             self._threads.submit(self._write, path, _as_rgb(frame)).add_done_callback(self._note_failure)
 
     def path_of(self, camera: str, index: int) -> Path:

@@ -40,14 +40,14 @@ def measure_live(trains: FlashTrains, frames: int, made: CellReconstructor, resu
     """Measure what comes; one that comes while others wait pushes the oldest of them out, whole."""
     told: set[str] = set()
     with progress_bar("measuring live", frames) as advance, closing(iter(trains)) as frame_sets:
-        for frame_set in frame_sets:
+        for index, frame_set in frame_sets:
             cloud = made.reconstruct(frame_set)
-            results.add(f"{frame_set.index:06d}", cloud)
-            _tell_once((cloud.reason, *cloud.figures.warnings), frame_set, told)
-            advance(frame_set.index + 1)
+            results.add(f"{index:06d}", cloud)
+            _tell_once((cloud.reason, *cloud.figures.warnings), index, frame_set, told)
+            advance(index + 1)
 
 
-def _tell_once(reasons: Iterable[str], frame_set: FrameSet, told: set[str]) -> None:
+def _tell_once(reasons: Iterable[str], index: int, frame_set: FrameSet, told: set[str]) -> None:
     """Ten times a second the same line helps nobody; figures.json holds them all."""
     kinds = {f"camera {name}: {gap.reason.name}": str(gap) for name, gap in frame_set.gaps.items()}
     texts = set(kinds.values())
@@ -55,7 +55,7 @@ def _tell_once(reasons: Iterable[str], frame_set: FrameSet, told: set[str]) -> N
     for kind, text in kinds.items():
         if kind not in told:
             told.add(kind)
-            note(f"pulse {frame_set.index}: {text} (told once)")
+            note(f"frame set {index}: {text} (told once)")
 
 
 def captured(trains: FlashTrains, frames: int, folder: Path, config: RigConfig, mosaic: str) -> str:
@@ -66,12 +66,12 @@ def captured(trains: FlashTrains, frames: int, folder: Path, config: RigConfig, 
         ImageWriter(folder, ImageFormat.PNG) as images,
         closing(iter(trains)) as frame_sets,
     ):
-        for frame_set in frame_sets:
-            proofs.write(frame_set)
-            images.write(frame_set)
+        for index, frame_set in frame_sets:
+            proofs.write(frame_set, index)
+            images.write(frame_set, index)
             formats = [f.pixel_format for f in frame_set if f.pixel_format.startswith("Bayer")]
             mosaic = formats[0] if formats else mosaic
-            advance(frame_set.index + 1)
+            advance(index + 1)
     return mosaic
 
 

@@ -1,4 +1,4 @@
-"""The proofs of a capture as files: proofs.csv, a row for each camera and pulse, and proofs.json with all of it.
+"""The proofs of a capture as files: proofs.csv, a row for each camera and frame set, and proofs.json with all of it.
 
 In: frame sets. Out: the CSV grows while the capture runs, so a crash leaves what was proved until then; the JSON is
 written at the end. This file refuses to know images.
@@ -17,6 +17,7 @@ from rigdriver.frames import FrameSet
 
 COLUMNS = (
     "index",
+    "pulse_index",
     "camera",
     "verdict",
     "gap",
@@ -45,13 +46,13 @@ class ProofFiles:
         self._rows = csv.DictWriter(self._text, COLUMNS, restval="")
         self._rows.writeheader()
 
-    def write(self, frame_set: FrameSet) -> None:
-        """Add a frame set."""
-        self._rows.writerows(_rows(frame_set))
+    def write(self, frame_set: FrameSet, index: int) -> None:
+        """Add a frame set; `index` is its place in the folder, and its images are called after it."""
+        self._rows.writerows(_rows(frame_set, index))
         self._text.flush()
         self._frame_sets.append(
             {
-                "index": frame_set.index,
+                "index": index,
                 "t_utc_ns": frame_set.t_utc_ns,
                 "gaps": {name: {"reason": gap.reason.name, "text": str(gap)} for name, gap in frame_set.gaps.items()},
                 "proof": frame_set.proof.to_json(),
@@ -73,11 +74,12 @@ class ProofFiles:
         self.close()
 
 
-def _rows(frame_set: FrameSet) -> list[dict[str, object]]:
+def _rows(frame_set: FrameSet, index: int) -> list[dict[str, object]]:
     proof = frame_set.proof
     skew = f"{proof.skew_us:.3f}" if proof.skew_us == proof.skew_us else ""
     common: dict[str, object] = {
-        "index": frame_set.index,
+        "index": index,
+        "pulse_index": frame_set.pulse_index,
         "t_utc_ns": frame_set.t_utc_ns,
         "pulse_start_ticks": proof.start_ticks,
         "skew_us": skew,

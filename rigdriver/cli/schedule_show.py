@@ -54,12 +54,12 @@ def _light_lines(config: RigConfig, schedule: Schedule) -> list[str]:
     """Say what each lamp emits: the figures that an assessment of the lamp needs."""
     lines = []
     powers = {lamp.name: lamp.radiant_power_w for lamp in config.lamps}
-    for strobe in schedule.strobes:
-        width_us = us_from_ticks(strobe.width_ticks, schedule.tick_rate_hz)
-        power_w = powers[strobe.lamp]
+    for flash in schedule.flashes:
+        width_us = us_from_ticks(flash.width_ticks, schedule.tick_rate_hz)
+        power_w = powers[flash.lamp]
         energy = "" if power_w is None else f", {power_w * width_us * 1e-3:.3g} mJ per flash"
-        duty = strobe.width_ticks / schedule.box.pulse_period_ticks
-        lines.append(f"{strobe.lamp}: {width_us:.0f} us at {schedule.rate_hz:g} Hz, duty {duty:.2%}{energy}")
+        duty = flash.width_ticks / schedule.box.pulse_period_ticks
+        lines.append(f"{flash.lamp}: {width_us:.0f} us at {schedule.rate_hz:g} Hz, duty {duty:.2%}{energy}")
     return lines
 
 

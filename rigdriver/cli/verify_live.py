@@ -11,7 +11,7 @@ import importlib
 import re
 import time
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,14 +129,14 @@ def take_live(
         ImageWriter(folder, ImageFormat.PNG) as images,
         closing(iter(trains)) as frame_sets,
     ):
-        for frame_set in frame_sets:
+        for _, frame_set in frame_sets:
             reason, seen = _look(frame_set, artefact, made, certificate, positions)
             if seen is not None:
                 result, surfaces = seen
-                view = replace(frame_set, index=len(positions.taken) - 1)
-                proofs.write(view)
-                images.write(view)
-                gallery.add(artefact, f"{view.index:06d}", result, surfaces, made.calibration)
+                index = len(positions.taken) - 1
+                proofs.write(frame_set, index)
+                images.write(frame_set, index)
+                gallery.add(artefact, f"{index:06d}", result, surfaces, made.calibration)
                 newest_s = time.monotonic()
                 advance(len(positions.taken))
             kind = _NUMBER.sub("#", reason)

@@ -25,7 +25,7 @@ from rigdriver.devices.camera_events import CameraLost, FrameLost
 from rigdriver.devices.cameras import Cameras
 from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, RigError, SyncError, SyncLost
-from rigdriver.frames import Frame, FrameSet, Pulse
+from rigdriver.frames import Frame, FrameSet, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.brightness import Brightness
 from rigdriver.run.ending import Ending
@@ -215,8 +215,8 @@ class Run(FrameSets):
         while not preamble.is_complete and time.monotonic() < end:
             self._give_up_if_asked()
             report = self._reports.take(TURN_S)
-            if isinstance(report, Pulse):
-                preamble.take_pulse(report)
+            if isinstance(report, PulseReport):
+                preamble.take_report(report)
             elif isinstance(report, Frame):
                 preamble.take_frame(report)
             elif report is not None:
@@ -243,12 +243,12 @@ class Run(FrameSets):
 
     def _digest(self, report: Report) -> list[Resolved]:
         match report:
-            case Pulse():
+            case PulseReport():
                 self._ending.heard_of_pulse(report)
                 self._light_log.write()
                 period = self.schedule.box.pulse_period_ticks
                 exposures = {name: log.feed(report, period) for name, log in self._logs.items()}
-                return self._matcher.take_pulse(report, exposures)
+                return self._matcher.take_report(report, exposures)
             case Frame():
                 self._brightness.measure(report)
                 return self._matcher.take_frame(report)
@@ -271,7 +271,7 @@ class Run(FrameSets):
         dark = self._brightness.judge(resolved.frames)
         proof = replace(resolved.proof, reasons=(*resolved.proof.reasons, *dark)) if dark else resolved.proof
         frame_set = FrameSet(
-            index=resolved.index,
+            pulse_index=resolved.pulse_index,
             t_host_ns=t_host_ns,
             t_utc_ns=utc_ns(t_host_ns),
             frames=MappingProxyType(dict(resolved.frames)),
@@ -287,7 +287,7 @@ class Run(FrameSets):
         self._outbox.put(frame_set)
         if self._on_gap == "stop" and frame_set.gaps:
             gaps = "; ".join(str(gap) for gap in frame_set.gaps.values())
-            self._ending.fail(SyncError(f"pulse {frame_set.index}: {gaps} (run.on_gap = 'stop')"))
+            self._ending.fail(SyncError(f"pulse {frame_set.pulse_index}: {gaps} (run.on_gap = 'stop')"))
         elif self._wanted is not None and self._tally.frame_sets >= self._wanted:
             self._ending.is_satisfied = True
 

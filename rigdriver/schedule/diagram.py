@@ -49,7 +49,7 @@ def rows(schedule: Schedule) -> list[Row]:
         for e in schedule.exposures.values()
     ]
     lamps = [
-        Row(s.lamp, None, None, 0.0, (us(s.delay_ticks), us(s.delay_ticks + s.width_ticks))) for s in schedule.strobes
+        Row(s.lamp, None, None, 0.0, (us(s.delay_ticks), us(s.delay_ticks + s.width_ticks))) for s in schedule.flashes
     ]
     return cameras + lamps
 

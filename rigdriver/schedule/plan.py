@@ -22,7 +22,7 @@ from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import CameraConfig, LampConfig, RigConfig
 from rigdriver.errors import ScheduleError
 from rigdriver.schedule.limits import emitted_j, refuse_broken_limits
-from rigdriver.schedule.planned import CameraFacts, PlannedExposure, PlannedStrobe, Schedule
+from rigdriver.schedule.planned import CameraFacts, PlannedExposure, PlannedFlash, Schedule
 from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
 
 GOLOMB_MARKS = (0, 1, 4, 9, 11)
@@ -61,15 +61,15 @@ def compile_schedule(
     if pulses is not None and not 0 < pulses < 2**32:
         raise ScheduleError(f"pulses = {pulses}: expected 1 to {2**32 - 1}, or none to run until stopped")
     exposures = _plan_exposures(config, tick_rate_hz)
-    strobes = _plan_strobes(config, exposures, tick_rate_hz)
+    flashes = _plan_flashes(config, exposures, tick_rate_hz)
     period_ticks = math.ceil(tick_rate_hz / rate)  # never faster than asked: the rate may be a limit
     if period_ticks >= WORD:
         raise ScheduleError(
             f"rate_hz = {rate:g}: the box cannot wait so long; expected {tick_rate_hz / WORD:.2g} or more"
         )
-    count = _pulse_count(config, pulses, strobes, tick_rate_hz)
-    box = BoxSchedule(generation, period_ticks, count, _steps(config, exposures, strobes, tick_rate_hz))
-    schedule = Schedule(box, tick_rate_hz, MappingProxyType(exposures), strobes)
+    count = _pulse_count(config, pulses, flashes, tick_rate_hz)
+    box = BoxSchedule(generation, period_ticks, count, _steps(config, exposures, flashes, tick_rate_hz))
+    schedule = Schedule(box, tick_rate_hz, MappingProxyType(exposures), flashes)
     refuse_broken_limits(config, schedule, facts or {}, light_limits(config, tick_rate_hz))
     return schedule
 
@@ -147,15 +147,15 @@ def _groups(config: RigConfig) -> list[list[CameraConfig]]:
     return [group for group in [*turns, [c for c in config.cameras if c.role == "texture"]] if group]
 
 
-def _plan_strobes(
+def _plan_flashes(
     config: RigConfig, exposures: Mapping[str, PlannedExposure], tick_rate_hz: int
-) -> tuple[PlannedStrobe, ...]:
-    return tuple(_plan_strobe(config, lamp, exposures, tick_rate_hz) for lamp in config.lamps)
+) -> tuple[PlannedFlash, ...]:
+    return tuple(_plan_flash(config, lamp, exposures, tick_rate_hz) for lamp in config.lamps)
 
 
-def _plan_strobe(
+def _plan_flash(
     config: RigConfig, lamp: LampConfig, exposures: Mapping[str, PlannedExposure], tick_rate_hz: int
-) -> PlannedStrobe:
+) -> PlannedFlash:
     """Put a lamp's flash inside what all its cameras expose in common, jitter and guard taken off at both ends."""
     role = "geometry" if lamp.kind == "pattern" else "texture"
     is_apart = config.schedule.interleave_pods and lamp.kind == "pattern"
@@ -174,17 +174,17 @@ def _plan_strobe(
             f"lamp {lamp.name}: its cameras expose {us_from_ticks(last - first, tick_rate_hz):.0f} us in common after "
             f"{config.schedule.guard_us:g} us guard and jitter; lengthen {role}_exposure_us or shorten guard_us"
         )
-    return PlannedStrobe(lamp.name, lamp.output, first, width, names)
+    return PlannedFlash(lamp.name, lamp.output, first, width, names)
 
 
-def _pulse_count(config: RigConfig, pulses: int | None, strobes: Sequence[PlannedStrobe], tick_rate_hz: int) -> int:
+def _pulse_count(config: RigConfig, pulses: int | None, flashes: Sequence[PlannedFlash], tick_rate_hz: int) -> int:
     """Return the box's pulse count: a run with light that is not told when to end does so after one flash train."""
     if pulses is not None:
         return pulses
-    if not strobes:
+    if not flashes:
         return 0
     longest = min(config.light.max_train_flashes, WORD - 1)
-    pulse_j = emitted_j(config, strobes, tick_rate_hz)
+    pulse_j = emitted_j(config, flashes, tick_rate_hz)
     if config.light.max_run_energy_j is None or not pulse_j:
         return longest
     return max(1, min(longest, int(config.light.max_run_energy_j / pulse_j)))  # too little for one pulse is refused
@@ -200,7 +200,7 @@ def _outputs_by_delay(exposures: Iterable[PlannedExposure]) -> dict[int, int]:
 def _steps(
     config: RigConfig,
     exposures: Mapping[str, PlannedExposure],
-    strobes: Sequence[PlannedStrobe],
+    flashes: Sequence[PlannedFlash],
     tick_rate_hz: int,
 ) -> tuple[BoxStep, ...]:
     """Join outputs that rise and fall together into one step, in time order."""
@@ -208,7 +208,7 @@ def _steps(
     masks: dict[tuple[int, int], int] = {}
     for delay, mask in _outputs_by_delay(exposures.values()).items():
         masks[delay, trigger_width] = mask
-    for strobe in strobes:
-        key = (strobe.delay_ticks, strobe.width_ticks)
-        masks[key] = masks.get(key, 0) | 1 << strobe.output
+    for flash in flashes:
+        key = (flash.delay_ticks, flash.width_ticks)
+        masks[key] = masks.get(key, 0) | 1 << flash.output
     return tuple(BoxStep(mask, delay, width) for (delay, width), mask in sorted(masks.items()))

@@ -1,4 +1,4 @@
-"""What a compiled plan is made of: exposures, strobes, the schedule; and what cameras say of themselves.
+"""What a compiled plan is made of: exposures, flashes, the schedule; and what cameras say of themselves.
 
 In: nothing. Out: frozen values in ticks after the pulse start. This file refuses to know how a plan is made.
 """
@@ -41,7 +41,7 @@ class PlannedExposure:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedStrobe:
+class PlannedFlash:
     """One lamp's flash, and the cameras that expose in its light."""
 
     lamp: str
@@ -58,7 +58,7 @@ class Schedule:
     box: BoxSchedule
     tick_rate_hz: int
     exposures: Mapping[str, PlannedExposure]
-    strobes: tuple[PlannedStrobe, ...]
+    flashes: tuple[PlannedFlash, ...]
 
     @property
     def rate_hz(self) -> float:
@@ -67,9 +67,9 @@ class Schedule:
 
     def lamps_of(self) -> dict[str, tuple[str, ...]]:
         """Return, for each camera, the lamps that are lit in its exposure."""
-        return {name: tuple(s.lamp for s in self.strobes if name in s.cameras) for name in self.exposures}
+        return {name: tuple(s.lamp for s in self.flashes if name in s.cameras) for name in self.exposures}
 
     @property
     def has_light(self) -> bool:
         """Whether any lamp is lit."""
-        return bool(self.strobes)
+        return bool(self.flashes)

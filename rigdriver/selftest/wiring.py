@@ -19,7 +19,7 @@ from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.devices.box_events import BoxEvent
 from rigdriver.devices.camera_events import CameraEvent
-from rigdriver.frames import Edge, Frame, Pulse
+from rigdriver.frames import Edge, Frame, PulseReport
 from rigdriver.schedule.plan import exposure_us
 from rigdriver.schedule.steps import BoxSchedule, BoxStep
 from rigdriver.selftest.result import CheckResult, verdict
@@ -183,7 +183,7 @@ class _Watch:
 
     def hear_box(self, event: BoxEvent) -> None:
         """Take an event of the box."""
-        if self.is_over or not isinstance(event, Pulse):
+        if self.is_over or not isinstance(event, PulseReport):
             return
         with self._news:
             self._edges += event.edges

@@ -19,7 +19,7 @@ from rigdriver.devices.box_link import BoxLink
 from rigdriver.devices.serial_port import SerialPort
 from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, BoxRefused, DeviceError, NoReply, StateError
-from rigdriver.frames import Pulse
+from rigdriver.frames import PulseReport
 from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
 from rigdriver.wire import registers
 from rigdriver.wire.registers import BoxStates, Faults
@@ -58,8 +58,8 @@ class Log:
         self.wait_for(lambda events: any(isinstance(e, BoxStatus) and e.previous_state is running for e in events))
 
     @property
-    def pulses(self) -> list[Pulse]:
-        return [event for event in self.events if isinstance(event, Pulse) and event.index >= 0]
+    def pulses(self) -> list[PulseReport]:
+        return [event for event in self.events if isinstance(event, PulseReport) and event.pulse_index >= 0]
 
     @property
     def states(self) -> list[BoxStates]:
@@ -94,11 +94,11 @@ def run(box: TriggerBox, plan: BoxSchedule) -> None:
     box.start(plan.generation)
 
 
-def merged(pulses: list[Pulse]) -> dict[int, list[tuple[int, int, int]]]:
+def merged(pulses: list[PulseReport]) -> dict[int, list[tuple[int, int, int]]]:
     by_index: dict[int, list[tuple[int, int, int]]] = {}
     for pulse in pulses:
         edges = [(e.t_box_ticks - pulse.start_ticks, e.mask, e.levels) for e in pulse.edges if not e.is_input]
-        by_index.setdefault(pulse.index, []).extend(edges)
+        by_index.setdefault(pulse.pulse_index, []).extend(edges)
     return by_index
 
 
@@ -130,7 +130,7 @@ def test_every_pulse_has_exactly_the_planned_edges(box: TriggerBox) -> None:
     log.wait_for_end()
     assert log.states == [BoxStates.COMMITTED, BoxStates.ARMED, BoxStates.RUNNING, BoxStates.COMMITTED]
     assert merged(log.pulses) == {index: list(EDGES) for index in range(30)}
-    starts = {pulse.index: pulse.start_ticks for pulse in log.pulses}
+    starts = {pulse.pulse_index: pulse.start_ticks for pulse in log.pulses}
     assert [starts[n] - starts[0] for n in range(30)] == [n * PERIOD for n in range(30)]
     assert sum(pulse.is_closed for pulse in log.pulses) == 30
     assert {pulse.generation for pulse in log.pulses} == {11}
@@ -358,13 +358,13 @@ def test_events_on_a_damaged_link_are_true_or_counted_as_lost(url: str, seed: in
         log = Log(box)
         run(box, schedule(7, pulses=100))
         port.is_on = True
-        log.wait_for(lambda _: bool(log.pulses) and log.pulses[-1].index > 80)
+        log.wait_for(lambda _: bool(log.pulses) and log.pulses[-1].pulse_index > 80)
         port.is_on = False
         log.wait_for_end()
         lost = [event for event in log.events if isinstance(event, EventsLost)]
-        start = log.pulses[0].start_ticks - log.pulses[0].index * PERIOD
+        start = log.pulses[0].start_ticks - log.pulses[0].pulse_index * PERIOD
         for pulse in log.pulses:
-            assert pulse.start_ticks == start + pulse.index * PERIOD
+            assert pulse.start_ticks == start + pulse.pulse_index * PERIOD
             for edge in pulse.edges:
                 assert (edge.t_box_ticks - pulse.start_ticks, edge.mask, edge.levels) in EDGES
         assert lost

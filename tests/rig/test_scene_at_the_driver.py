@@ -110,7 +110,7 @@ def test_a_rolling_shutter_leaves_each_row_the_light_that_it_was_open_for(plain:
 def test_speckle_falls_on_the_geometry_cameras_alone(plain: RunningRig) -> None:
     both = images(plain)
     with plain.control() as control:
-        control.set("faults.strobe_power", {"left_pattern": 0.0, "right_pattern": 0.0})
+        control.set("faults.flash_power", {"left_pattern": 0.0, "right_pattern": 0.0})
         without = images(plain)
         control.do("none")
     for name, (_, image) in both.items():

@@ -82,7 +82,7 @@ def test_a_frame_set_that_is_not_proved_is_refused_before_it_is_searched(truth: 
         raise AssertionError
 
     rig = truth.make_rig(1)
-    offer = _capture(rig, detect_frame=never).offer(_frame_set("unproved", truth.names))
+    offer = _capture(rig, detect_frame=never).offer(_frame_set("unproved", truth.names), 0)
     assert not offer.is_taken
     assert offer.reason == "frame set of pulse 7 is not proved synchronous: camera clocks disagree"
 
@@ -91,9 +91,9 @@ def test_a_proved_frame_set_is_searched_camera_by_camera(truth: SimpleNamespace)
     rig = truth.make_rig(1)
     found = _detections(rig, 0)
     capture = _capture(rig, rest_frame_sets=1, detect_frame=lambda _board, frame: found[frame.camera])
-    assert capture.offer(_frame_set("proved", truth.names)).is_taken
+    assert capture.offer(_frame_set("proved", truth.names), 7).is_taken
     assert len(capture.observations().views) == 1
-    nothing = _capture(rig, detect_frame=lambda _board, _frame: NOTHING).offer(_frame_set("proved", truth.names))
+    nothing = _capture(rig, detect_frame=lambda _board, _frame: NOTHING).offer(_frame_set("proved", truth.names), 7)
     assert nothing.reason == "no camera sees the board"
 
 

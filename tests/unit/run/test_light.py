@@ -1,4 +1,4 @@
-"""The light budget is kept from one run to the next, and every emission is written down."""
+"""The light budget is kept from one run to the next, and every flash is written down."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_mock import MockerFixture
 from rigdriver.config import RigConfig
 from rigdriver.devices.box_events import EventsLost
 from rigdriver.errors import ConfigError, ScheduleError
-from rigdriver.frames import Edge, Pulse
+from rigdriver.frames import Edge, PulseReport
 from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.schedule.plan import compile_schedule
 from rigdriver.wire.registers import LightSessionRecord
@@ -72,9 +72,9 @@ def test_a_spent_session_is_refused_with_the_remedy(slept: list[float]) -> None:
         await_light_budget(Box((260, 0)), config, compile_schedule(config, TICKS, 1, 50))
 
 
-def part(*edges: tuple[int, int], index: int = 3) -> Pulse:
+def part(*edges: tuple[int, int], index: int = 3) -> PulseReport:
     """A part of a pulse: (tick, level of output 6) each."""
-    return Pulse(index, 7, 0, tuple(Edge(tick, False, 1 << 6, level << 6) for tick, level in edges), False, 0)
+    return PulseReport(index, 7, 0, tuple(Edge(tick, False, 1 << 6, level << 6) for tick, level in edges), False, 0)
 
 
 def light_log(path: Path | None, power_w: float | None = 2.0) -> LightLog:
@@ -104,7 +104,7 @@ def test_every_emission_is_a_line_with_time_lamp_width_and_energy(tmp_path: Path
         "t_utc_ns": 1_700_000_000_000_100_000,
         "rig": "planted",
         "generation": 7,
-        "pulse": 3,
+        "pulse_index": 3,
         "lamp": "flash",
         "width_us": 1500.0,
         "energy_mj": 3.0,
@@ -118,7 +118,7 @@ def test_an_emission_in_two_reports_is_one_line_and_one_without_an_end_says_so(t
     log.hear(part((16_000, 0)))
     log.hear(part((1_001_000, 1), index=4))
     log.close()
-    assert [(x["pulse"], x["width_us"], x["energy_mj"]) for x in lines_of(tmp_path / "light.jsonl")] == [
+    assert [(x["pulse_index"], x["width_us"], x["energy_mj"]) for x in lines_of(tmp_path / "light.jsonl")] == [
         (3, 1500.0, 3.0),
         (4, None, None),
     ]

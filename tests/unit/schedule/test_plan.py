@@ -38,13 +38,13 @@ def with_lamps(**changes: object) -> RigConfig:
 
 
 def lit_inside(schedule: Schedule) -> bool:
-    """Every strobe lies inside the exposures of its cameras at both ends of their jitter."""
+    """Every flash lies inside the exposures of its cameras at both ends of their jitter."""
     return all(
-        exposure.start_ticks + exposure.jitter_ticks <= strobe.delay_ticks
-        and strobe.delay_ticks + strobe.width_ticks
+        exposure.start_ticks + exposure.jitter_ticks <= flash.delay_ticks
+        and flash.delay_ticks + flash.width_ticks
         <= exposure.start_ticks - exposure.jitter_ticks + exposure.exposure_ticks
-        for strobe in schedule.strobes
-        for exposure in (schedule.exposures[name] for name in strobe.cameras)
+        for flash in schedule.flashes
+        for exposure in (schedule.exposures[name] for name in flash.cameras)
     )
 
 
@@ -83,8 +83,8 @@ def test_no_plan_compiles_that_breaks_a_limit(
     limits = light_limits(config, TICKS)
     assert lit_inside(schedule)
     assert all(step.end_ticks < period for step in schedule.box.steps)
-    assert all(s.width_ticks <= limits.max_flash_width_ticks for s in schedule.strobes)
-    assert all(s.width_ticks * 1000 <= (limits.max_duty_permille + 1) * period for s in schedule.strobes)
+    assert all(s.width_ticks <= limits.max_flash_width_ticks for s in schedule.flashes)
+    assert all(s.width_ticks * 1000 <= (limits.max_duty_permille + 1) * period for s in schedule.flashes)
     assert all(not (a.output_mask & b.output_mask) for a, b in combinations(schedule.box.steps, 2))
 
 
@@ -157,13 +157,13 @@ def test_interleaved_pods_never_expose_in_each_others_pattern_light() -> None:
     for camera in table["cameras"]:
         camera["pod"] = camera["name"].split("_")[0]
     schedule = compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1)
-    patterns = {s.lamp: s for s in schedule.strobes if s.lamp.endswith("pattern")}
+    patterns = {s.lamp: s for s in schedule.flashes if s.lamp.endswith("pattern")}
     assert patterns["left_pattern"].cameras == ("left_upper", "left_lower")
-    for strobe in patterns.values():
+    for flash in patterns.values():
         for name, e in schedule.exposures.items():
-            starts_before = strobe.delay_ticks < e.start_ticks + e.exposure_ticks
-            ends_after = strobe.delay_ticks + strobe.width_ticks > e.start_ticks
-            assert (starts_before and ends_after) == (name in strobe.cameras)
+            starts_before = flash.delay_ticks < e.start_ticks + e.exposure_ticks
+            ends_after = flash.delay_ticks + flash.width_ticks > e.start_ticks
+            assert (starts_before and ends_after) == (name in flash.cameras)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ def test_lamp_limits_hold_for_energy_dose_and_duty(lamp: dict[str, float], light
         compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1, pulses=100)
 
 
-def test_a_lamps_own_longest_pulse_shortens_its_strobe() -> None:
+def test_a_lamps_own_longest_flash_shortens_its_flashes() -> None:
     table = with_lamps().model_dump()
     table["lamps"] = [{**LAMPS[0], "max_flash_width_us": 300.0}]
     schedule = compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1)
-    assert schedule.strobes[0].width_ticks == 3000
+    assert schedule.flashes[0].width_ticks == 3000

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rigdriver.config import RigConfig
-from rigdriver.frames import Edge, Frame, Pulse
+from rigdriver.frames import Edge, Frame, PulseReport
 from rigdriver.selftest.result import Status
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
 
@@ -66,7 +66,7 @@ class FakeRig:
                 bit = 1 << self.lines[camera]
                 edges.append(Edge(start + self.latency, True, bit, bit))
                 edges.append(Edge(start + self.latency + self.exposure, True, bit, 0))
-            self.to_box_sink(Pulse(index, args[0], start, tuple(edges), True, 0))
+            self.to_box_sink(PulseReport(index, args[0], start, tuple(edges), True, 0))
             if camera in self.delivers:
                 self.to_camera_sink(Frame(camera, index, 0, 0, "Mono8", np.zeros((2, 2), np.uint8)))
 

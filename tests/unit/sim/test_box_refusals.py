@@ -111,7 +111,7 @@ def test_an_output_that_is_not_wired_is_refused() -> None:
     refused(bench, r.REFUSAL_REASONS_OUTPUT_NOT_WIRED, 10)
 
 
-def test_a_lamp_pulse_longer_than_the_limit_is_refused_and_a_trigger_is_not(bench: Bench) -> None:
+def test_a_flash_longer_than_the_limit_is_refused_and_a_trigger_is_not(bench: Bench) -> None:
     assert not bench.commit((Step(LAMP, 0, 20_001),))
     refused(bench, r.REFUSAL_REASONS_FLASH_TOO_LONG, 0)
     assert bench.commit((Step(LAMP, 0, 20_000), Step(1, 0, 200_000)))

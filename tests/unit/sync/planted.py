@@ -14,7 +14,7 @@ import numpy as np
 
 from rigdriver.config import RigConfig, parse
 from rigdriver.devices.box_events import EventsLost
-from rigdriver.frames import Edge, Frame, FrameSet, GapReason, Pulse
+from rigdriver.frames import Edge, Frame, FrameSet, GapReason, PulseReport
 from rigdriver.schedule.plan import compile_preamble, compile_schedule
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import ExposureLog
@@ -86,7 +86,7 @@ class Loss:
     t_host_ns: int
 
 
-Report = Pulse | Frame | Loss | EventsLost
+Report = PulseReport | Frame | Loss | EventsLost
 
 
 @dataclass
@@ -256,7 +256,7 @@ class World:
             if self._lost:
                 arriving.append((t_host, -1, EventsLost(self._lost, 0, self._lost, t_host)))
                 self._lost = 0
-            arriving.append((t_host, 0, Pulse(index, generation, start, tuple(part), not part, t_host)))
+            arriving.append((t_host, 0, PulseReport(index, generation, start, tuple(part), not part, t_host)))
 
 
 def run(world: World, pulses: int, generation: int = 7) -> tuple[list[Resolved], dict[str, Track], Matcher]:
@@ -269,8 +269,8 @@ def run(world: World, pulses: int, generation: int = 7) -> tuple[list[Resolved],
     tracks = {n: Track(log, TICKS, tolerance) for n, log in logs.items()}
     preamble = Preamble(opening, logs, tracks, tolerance)
     for report in world.reports(opening, 10**9, 1):
-        if isinstance(report, Pulse):
-            preamble.take_pulse(report)
+        if isinstance(report, PulseReport):
+            preamble.take_report(report)
         elif isinstance(report, Frame):
             preamble.take_frame(report)
     assert preamble.lock() == []
@@ -281,9 +281,9 @@ def run(world: World, pulses: int, generation: int = 7) -> tuple[list[Resolved],
     out: list[Resolved] = []
     start_ns = 10**9 + opening.box.pulse_period_ticks * 100 + BETWEEN_NS
     for report in world.reports(schedule, start_ns, pulses):
-        if isinstance(report, Pulse):
+        if isinstance(report, PulseReport):
             exposures = {n: log.feed(report, schedule.box.pulse_period_ticks) for n, log in logs.items()}
-            out += matcher.take_pulse(report, exposures)
+            out += matcher.take_report(report, exposures)
         elif isinstance(report, Loss):
             out += matcher.take_loss(report.camera, report.frame_id, 1, report.reason)
         elif isinstance(report, EventsLost):

@@ -14,7 +14,7 @@ import pytest
 
 from rigdriver.devices.box_events import EventReader
 from rigdriver.errors import BadReply
-from rigdriver.frames import Edge, Pulse
+from rigdriver.frames import Edge, PulseReport
 from rigdriver.schedule.steps import BoxSchedule, BoxStep
 from rigdriver.wire import registers
 from rigdriver.wire.codec import (
@@ -99,9 +99,9 @@ def test_arrays_of_every_payload_type_carry_their_numbers(vector: Vector) -> Non
 def test_edge_events_become_parts_of_pulses(vector: Vector) -> None:
     values = vector["values"]
     (pulse,) = EventReader(values["event_counter"]).read(message_of(vector), 5)
-    assert isinstance(pulse, Pulse)
+    assert isinstance(pulse, PulseReport)
     assert pulse.edges == tuple(Edge(**edge) for edge in values["edges"])
-    assert pulse.index == (values["pulse_index"] if values["generation"] else -1)
+    assert pulse.pulse_index == (values["pulse_index"] if values["generation"] else -1)
     assert pulse.is_closed == bool(values["flags"] & 2)
     assert (pulse.generation, pulse.start_ticks) == (values["generation"], values["pulse_start_ticks"])
 
