@@ -13,11 +13,12 @@ from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import LampConfig, RigConfig
 from rigdriver.errors import ScheduleError
 from rigdriver.schedule.planned import CameraFacts, PlannedFlash, Schedule
-from rigdriver.schedule.steps import LightLimits
+from rigdriver.schedule.steps import end_ticks
+from rigdriver.wire.registers import LightLimitsRecord
 
 
 def refuse_broken_limits(
-    config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts], limits: LightLimits
+    config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts], limits: LightLimitsRecord
 ) -> None:
     """Check everything; `limits` are the rig file's as the box holds them. ScheduleError at the first broken one."""
     _refuse_long_pulses(config, schedule)
@@ -40,7 +41,7 @@ def _refuse_long_pulses(config: RigConfig, schedule: Schedule) -> None:
                 f"pulse start, but the next pulse starts after {us_from_ticks(period, schedule.tick_rate_hz):.0f} us; "
                 "shorten the exposure or lower rate_hz"
             )
-    end = max(step.end_ticks for step in schedule.box.steps)
+    end = max(end_ticks(step) for step in schedule.box.steps)
     if end >= period:
         raise ScheduleError(
             f"box: an output falls {us_from_ticks(end, schedule.tick_rate_hz):.0f} us after the pulse start, but the "
@@ -108,7 +109,7 @@ def _refuse_data_rate(frame_set_bytes: int, schedule: Schedule, limit_megabytes_
         )
 
 
-def _refuse_light(config: RigConfig, schedule: Schedule, limits: LightLimits) -> None:
+def _refuse_light(config: RigConfig, schedule: Schedule, limits: LightLimitsRecord) -> None:
     if not schedule.flashes:
         return
     light, pulses = config.light, schedule.box.pulse_count
@@ -129,7 +130,7 @@ def _refuse_light(config: RigConfig, schedule: Schedule, limits: LightLimits) ->
 
 
 def _refuse_lamp(
-    config: RigConfig, lamp: LampConfig, flash: PlannedFlash, schedule: Schedule, limits: LightLimits
+    config: RigConfig, lamp: LampConfig, flash: PlannedFlash, schedule: Schedule, limits: LightLimitsRecord
 ) -> None:
     width_us = us_from_ticks(flash.width_ticks, schedule.tick_rate_hz)
     longest_us = min(config.light.max_flash_width_us, lamp.max_flash_width_us or config.light.max_flash_width_us)

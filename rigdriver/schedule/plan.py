@@ -23,7 +23,8 @@ from rigdriver.config import CameraConfig, LampConfig, RigConfig
 from rigdriver.errors import ScheduleError
 from rigdriver.schedule.limits import emitted_j, refuse_broken_limits
 from rigdriver.schedule.planned import CameraFacts, PlannedExposure, PlannedFlash, Schedule
-from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
+from rigdriver.schedule.steps import BoxSchedule, box_step
+from rigdriver.wire.registers import LightLimitsRecord, StageStepRecord
 
 GOLOMB_MARKS = (0, 1, 4, 9, 11)
 """Order-5 Golomb ruler: every difference of two marks occurs once, so any two frames tell which marks they are."""
@@ -68,7 +69,7 @@ def compile_schedule(
             f"rate_hz = {rate:g}: the box cannot wait so long; expected {tick_rate_hz / WORD:.2g} or more"
         )
     count = _pulse_count(config, pulses, flashes, tick_rate_hz)
-    box = BoxSchedule(generation, period_ticks, count, _steps(config, exposures, flashes, tick_rate_hz))
+    box = BoxSchedule.of(generation, period_ticks, count, _steps(config, exposures, flashes, tick_rate_hz))
     schedule = Schedule(box, tick_rate_hz, MappingProxyType(exposures), flashes)
     refuse_broken_limits(config, schedule, facts or {}, light_limits(config, tick_rate_hz))
     return schedule
@@ -90,19 +91,19 @@ def compile_preamble(config: RigConfig, tick_rate_hz: int, generation: int, unit
         )
     by_delay = _outputs_by_delay(exposures.values())
     steps = tuple(
-        BoxStep(mask, mark * unit + delay, width) for mark in GOLOMB_MARKS for delay, mask in sorted(by_delay.items())
+        box_step(mask, mark * unit + delay, width) for mark in GOLOMB_MARKS for delay, mask in sorted(by_delay.items())
     )
     longest = max(e.start_ticks + e.exposure_ticks for e in exposures.values())
     period = GOLOMB_MARKS[-1] * unit + longest + unit
     if len(steps) > 32:
         raise ScheduleError(f"{len(by_delay)} different trigger delays: the preamble has room for 6")
-    return Schedule(BoxSchedule(generation, period, 1, steps), tick_rate_hz, MappingProxyType(exposures), ())
+    return Schedule(BoxSchedule.of(generation, period, 1, steps), tick_rate_hz, MappingProxyType(exposures), ())
 
 
-def light_limits(config: RigConfig, tick_rate_hz: int) -> LightLimits:
+def light_limits(config: RigConfig, tick_rate_hz: int) -> LightLimitsRecord:
     """Return the rig file's limits on light as the box holds them; what does not fit its units allows less light."""
     light = config.light
-    return LightLimits(
+    return LightLimitsRecord(
         max_flash_width_ticks=_at_most(light.max_flash_width_us * tick_rate_hz / 1e6),
         max_duty_permille=_at_most(light.max_duty * 1000),
         max_train_flashes=_at_most(light.max_train_flashes),
@@ -202,7 +203,7 @@ def _steps(
     exposures: Mapping[str, PlannedExposure],
     flashes: Sequence[PlannedFlash],
     tick_rate_hz: int,
-) -> tuple[BoxStep, ...]:
+) -> tuple[StageStepRecord, ...]:
     """Join outputs that rise and fall together into one step, in time order."""
     trigger_width = ticks_from_us(config.schedule.trigger_width_us, tick_rate_hz)
     masks: dict[tuple[int, int], int] = {}
@@ -211,4 +212,4 @@ def _steps(
     for flash in flashes:
         key = (flash.delay_ticks, flash.width_ticks)
         masks[key] = masks.get(key, 0) | 1 << flash.output
-    return tuple(BoxStep(mask, delay, width) for (delay, width), mask in sorted(masks.items()))
+    return tuple(box_step(mask, delay, width) for (delay, width), mask in sorted(masks.items()))

@@ -18,7 +18,7 @@ from rigdriver.config import RigConfig
 from rigdriver.devices.box_events import BoxEvent, BoxStatus
 from rigdriver.devices.box_identity import BoxIdentity
 from rigdriver.devices.trigger_box import BoxCounters, ClockProbe
-from rigdriver.schedule.steps import BoxSchedule, BoxStep
+from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.selftest.result import CheckResult, unknown, verdict
 from rigdriver.wire.registers import INTERFACE_HASH, BoxStates, Faults
 from rigdriver.wire.session import LinkCounters
@@ -121,8 +121,8 @@ def judge_watchdog(box: Box, config: RigConfig) -> Iterator[CheckResult]:
     ticks = box.identity.tick_rate_hz
     watchdog_us = config.required_box().watchdog_s * 1e6
     mask = sum(1 << camera.output for camera in config.cameras)
-    step = BoxStep(mask, 0, ticks_from_us(3 * watchdog_us, ticks))
-    schedule = BoxSchedule(_GENERATION, ticks_from_us(4 * watchdog_us, ticks), 1, (step,))
+    step = box_step(mask, 0, ticks_from_us(3 * watchdog_us, ticks))
+    schedule = BoxSchedule.of(_GENERATION, ticks_from_us(4 * watchdog_us, ticks), 1, (step,))
     listener = _Listener()
     box.subscribe(listener.hear)
     try:

@@ -20,15 +20,15 @@ from rigdriver.devices.serial_port import SerialPort
 from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, BoxRefused, DeviceError, NoReply, StateError
 from rigdriver.frames import PulseReport
-from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
+from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.wire import registers
-from rigdriver.wire.registers import BoxStates, Faults
+from rigdriver.wire.registers import BoxStates, Faults, LightLimitsRecord, StageStepRecord
 from rigdriver.wire.session import LinkCounters
 from tests.conformance.box_worlds import WAIT_S, DamagingPort, simulated_box
 
 PERIOD = 100_000
 """10 ms."""
-STEPS = (BoxStep(0x01, 0, 1000), BoxStep(0x3E, 1500, 1000), BoxStep(0x01, 3000, 500))
+STEPS = (box_step(0x01, 0, 1000), box_step(0x3E, 1500, 1000), box_step(0x01, 3000, 500))
 EDGES = ((0, 0x01, 0x01), (1000, 0x01, 0), (1500, 0x3E, 0x3E), (2500, 0x3E, 0), (3000, 0x01, 0x01), (3500, 0x01, 0))
 """What the steps must look like: (ticks after the pulse start, mask, levels)."""
 
@@ -84,8 +84,10 @@ def box(url: str) -> Iterator[TriggerBox]:
         yield box
 
 
-def schedule(generation: int, pulses: int = 0, steps: tuple[BoxStep, ...] = STEPS, period: int = PERIOD) -> BoxSchedule:
-    return BoxSchedule(generation, period, pulses, steps)
+def schedule(
+    generation: int, pulses: int = 0, steps: tuple[StageStepRecord, ...] = STEPS, period: int = PERIOD
+) -> BoxSchedule:
+    return BoxSchedule.of(generation, period, pulses, steps)
 
 
 def run(box: TriggerBox, plan: BoxSchedule) -> None:
@@ -186,16 +188,16 @@ def test_box_refuses_what_breaks_its_rules_and_says_why(box: TriggerBox) -> None
     lamp = box.identity.lamp_outputs & -box.identity.lamp_outputs
     hard = box.identity.hard_light
     plans = {
-        "ends after the pulse": schedule(1, steps=(BoxStep(1, PERIOD - 10, 10),)),
-        "already high": schedule(1, steps=(BoxStep(1, 0, 100), BoxStep(1, 50, 100))),
-        "flash is too long": schedule(1, steps=(BoxStep(lamp, 0, hard.max_flash_width_ticks + 1),), period=2**31),
+        "ends after the pulse": schedule(1, steps=(box_step(1, PERIOD - 10, 10),)),
+        "already high": schedule(1, steps=(box_step(1, 0, 100), box_step(1, 50, 100))),
+        "flash is too long": schedule(1, steps=(box_step(lamp, 0, hard.max_flash_width_ticks + 1),), period=2**31),
     }
     for words, plan in plans.items():
         with pytest.raises(BoxRefused, match=words):
             box.commit(plan)
         assert box.status().state is BoxStates.IDLE
     with pytest.raises(BoxRefused, match="hard limits are"):
-        box.set_light_limits(LightLimits(hard.max_flash_width_ticks + 1, 1, 1, 2**32 - 1, 1, 1))
+        box.set_light_limits(LightLimitsRecord(hard.max_flash_width_ticks + 1, 1, 1, 2**32 - 1, 1, 1))
 
 
 def test_commands_in_the_wrong_state_or_of_another_generation_are_refused(box: TriggerBox) -> None:

@@ -23,15 +23,15 @@ from rigdriver.errors import (
     StateError,
     UsageError,
 )
-from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
+from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register
-from rigdriver.wire.registers import BoxStates, Faults, RefusalReasons, StopModes
+from rigdriver.wire.registers import BoxStates, Faults, LightLimitsRecord, RefusalReasons, StopModes
 from tests.unit.devices.fake_box_port import FakeBoxPort, lose, probe_payload, refuse, reply
 
 CONFIG = BoxConfig(url="fake", reply_timeout_s=0.5, watchdog_s=0.5)
-SCHEDULE = BoxSchedule(7, 1_000_000, 100, (BoxStep(0x3F, 0, 1000), BoxStep(0xC0, 2500, 15000)))
+SCHEDULE = BoxSchedule.of(7, 1_000_000, 100, (box_step(0x3F, 0, 1000), box_step(0xC0, 2500, 15000)))
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_opening_quiets_the_box_identifies_it_and_lets_it_report(port: FakeBoxPo
     assert (identity.device_name, identity.serial_number, identity.firmware) == ("TriggerBox", 42, "1.2.3")
     assert (identity.outputs, identity.inputs, identity.max_steps) == (16, 8, 32)
     assert (identity.lamp_outputs, identity.interlock_inputs, identity.sync_inputs) == (0x3C0, 0x40, 0x80)
-    assert identity.hard_light == LightLimits(1, 2, 3, 4, 5, 6)
+    assert identity.hard_light == registers.HardLightLimitsRecord(1, 2, 3, 4, 5, 6)
     assert identity.uid == "000102030405060708090a0b0c0d0e0f"
 
 
@@ -234,7 +234,7 @@ def test_schedule_that_breaks_a_limit_is_not_sent_again(port: FakeBoxPort) -> No
 def test_schedule_that_fits_no_register_is_refused_here(port: FakeBoxPort) -> None:
     box = open_over(port)
     with pytest.raises(UsageError, match=r"StageHeader.pulse_period_ticks = 999"):
-        box.commit(BoxSchedule(7, 999, 1, (BoxStep(1, 0, 10),)))
+        box.commit(BoxSchedule.of(7, 999, 1, (box_step(1, 0, 10),)))
 
 
 def test_commit_of_another_generation_is_noticed(port: FakeBoxPort) -> None:
@@ -248,12 +248,12 @@ def test_refused_light_limits_name_the_hard_ones(port: FakeBoxPort) -> None:
     box = open_over(port)
     port.script(registers.LIGHT_LIMITS, refuse)
     with pytest.raises(BoxRefused, match=r"max_flash_width_ticks=9.*hard limits are .*max_flash_width_ticks=1"):
-        box.set_light_limits(LightLimits(9, 2, 3, 4, 5, 6))
+        box.set_light_limits(LightLimitsRecord(9, 2, 3, 4, 5, 6))
 
 
 def test_light_limits_and_light_session_are_written(port: FakeBoxPort) -> None:
     box = open_over(port)
-    box.set_light_limits(LightLimits(1, 2, 3, 4, 5, 6))
+    box.set_light_limits(LightLimitsRecord(1, 2, 3, 4, 5, 6))
     box.clear_light_session()
     assert port.written(registers.LIGHT_LIMITS) == [registers.LightLimitsRecord(1, 2, 3, 4, 5, 6)]
     assert port.written(registers.LIGHT_SESSION) == [registers.LightSessionRecord(0, 0)]

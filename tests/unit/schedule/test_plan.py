@@ -7,6 +7,7 @@ limit and the figure.
 from __future__ import annotations
 
 import zlib
+from dataclasses import astuple
 from itertools import combinations
 
 import pytest
@@ -17,6 +18,7 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import ScheduleError
 from rigdriver.schedule.plan import GOLOMB_MARKS, compile_preamble, compile_schedule, light_limits
 from rigdriver.schedule.planned import CameraFacts, Schedule
+from rigdriver.schedule.steps import end_ticks
 from tests.unit.sync.planted import TICKS, rig_config
 
 LAMPS = (
@@ -82,7 +84,7 @@ def test_no_plan_compiles_that_breaks_a_limit(
     period = schedule.box.pulse_period_ticks
     limits = light_limits(config, TICKS)
     assert lit_inside(schedule)
-    assert all(step.end_ticks < period for step in schedule.box.steps)
+    assert all(end_ticks(step) < period for step in schedule.box.steps)
     assert all(s.width_ticks <= limits.max_flash_width_ticks for s in schedule.flashes)
     assert all(s.width_ticks * 1000 <= (limits.max_duty_permille + 1) * period for s in schedule.flashes)
     assert all(not (a.output_mask & b.output_mask) for a, b in combinations(schedule.box.steps, 2))
@@ -127,8 +129,8 @@ def test_the_preamble_is_dark_and_every_camera_is_triggered_at_each_mark() -> No
 
 def test_the_commit_crc_covers_header_and_steps_as_staged() -> None:
     box = compile_schedule(with_lamps(), TICKS, 9, 5).box
-    staged = b"".join(w.to_bytes(4, "little") for w in box.header_words())
-    staged += b"".join(w.to_bytes(4, "little") for n in range(len(box.steps)) for w in box.step_words(n))
+    staged = b"".join(w.to_bytes(4, "little") for w in astuple(box.header))
+    staged += b"".join(w.to_bytes(4, "little") for step in box.steps for w in astuple(step))
     assert box.crc32() == zlib.crc32(staged)
 
 

@@ -20,7 +20,8 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import ScheduleError
 from rigdriver.schedule.plan import compile_preamble, compile_schedule, light_limits
 from rigdriver.schedule.planned import CameraFacts
-from rigdriver.schedule.steps import BoxSchedule, LightLimits
+from rigdriver.schedule.steps import BoxSchedule
+from rigdriver.wire.registers import LightLimitsRecord
 from rigdriver_sim.trigger_box import registers as r
 from rigdriver_sim.trigger_box.facts import HARD_LIGHT, BoxFacts
 from tests.unit.sim.box_host import Bench, Step
@@ -31,7 +32,7 @@ ROUNDING_US = 0.2
 """Two roundings to a tick."""
 PULSES = 3
 PODS = ("left", "right")
-ANYTHING = LightLimits(2**32 - 1, 1000, 2**32 - 1, 0, 2**32 - 1, 2**32 - 1)
+ANYTHING = LightLimitsRecord(2**32 - 1, 1000, 2**32 - 1, 0, 2**32 - 1, 2**32 - 1)
 REPLAYS = settings(
     max_examples=500, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
 )
@@ -95,7 +96,7 @@ class Lit:
     fall_us: float
 
 
-def replay(box: BoxSchedule, limits: LightLimits, lamps: int) -> tuple[list[Lit], list[int]]:
+def replay(box: BoxSchedule, limits: LightLimitsRecord, lamps: int) -> tuple[list[Lit], list[int]]:
     """Have a box that holds these limits execute the schedule to its end: what was high when, and the pulse starts."""
     bench = Bench(BoxFacts(lamp_outputs=lamps, hard_light=_of_box(ANYTHING)))
     assert bench.obeyed(r.REG_LIGHT_LIMITS, *_of_box(limits).words())
@@ -118,8 +119,8 @@ def replay(box: BoxSchedule, limits: LightLimits, lamps: int) -> tuple[list[Lit]
     return lit, [starts[n] for n in range(box.pulse_count)]
 
 
-def _of_box(limits: LightLimits) -> Any:
-    return replace(HARD_LIGHT, **{field: getattr(limits, field) for field in LightLimits.__slots__})
+def _of_box(limits: LightLimitsRecord) -> Any:
+    return replace(HARD_LIGHT, **{field: getattr(limits, field) for field in LightLimitsRecord.__slots__})
 
 
 def broken(plan: dict[str, Any], lit: list[Lit], starts: list[int]) -> list[str]:

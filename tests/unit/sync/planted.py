@@ -17,6 +17,7 @@ from rigdriver.devices.box_events import EventsLost
 from rigdriver.frames import Edge, Frame, FrameSet, GapReason, PulseReport
 from rigdriver.schedule.plan import compile_preamble, compile_schedule
 from rigdriver.schedule.planned import Schedule
+from rigdriver.schedule.steps import end_ticks
 from rigdriver.sync.exposures import ExposureLog
 from rigdriver.sync.matcher import Matcher, Resolved
 from rigdriver.sync.preamble import Preamble
@@ -139,7 +140,7 @@ class World:
             edges: list[tuple[int, bool, int, int]] = []
             for step in schedule.box.steps:
                 edges += [(t0 // 100 + step.delay_ticks, False, step.output_mask, 1)]
-                edges += [(t0 // 100 + step.end_ticks, False, step.output_mask, 0)]
+                edges += [(t0 // 100 + end_ticks(step), False, step.output_mask, 0)]
             for n, name in enumerate(self.cameras):
                 plan = schedule.exposures[name]
                 delays = [s.delay_ticks for s in schedule.box.steps if s.output_mask >> n & 1]

@@ -7,6 +7,7 @@ box's codec meets the same file in test_box_parser.py.
 import json
 import struct
 from collections.abc import Iterable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from rigdriver.devices.box_events import EventReader
 from rigdriver.errors import BadReply
 from rigdriver.frames import Edge, PulseReport
-from rigdriver.schedule.steps import BoxSchedule, BoxStep
+from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.wire import registers
 from rigdriver.wire.codec import (
     Corrupt,
@@ -159,10 +160,10 @@ def test_stream_gives_up_its_sound_messages_without_waiting_for_more_bytes(vecto
 @pytest.mark.parametrize("vector", named(VECTORS["schedules"]))
 def test_schedule_has_the_golden_crc(vector: Vector) -> None:
     period, count, _, mode = vector["header"]
-    steps = tuple(BoxStep(mask, delay, width) for _, mask, delay, width in vector["steps"])
-    schedule = BoxSchedule(1, period, count, steps, bool(mode))
-    assert list(schedule.header_words()) == vector["header"]
-    assert [list(schedule.step_words(n)) for n in range(len(steps))] == vector["steps"]
+    steps = tuple(box_step(mask, delay, width) for _, mask, delay, width in vector["steps"])
+    schedule = BoxSchedule.of(1, period, count, steps, bool(mode))
+    assert list(astuple(schedule.header)) == vector["header"]
+    assert [list(astuple(step)) for step in schedule.steps] == vector["steps"]
     assert schedule.crc32() == vector["crc32"]
 
 
