@@ -145,7 +145,7 @@ class SyncConfig(_Table):
     gap_timeout_s: float = Field(default=1.0, gt=0, le=60)
     """A frame that is so late after its pulse is a gap."""
     wait_for_close: bool = False
-    """Hold every frame set until its frame period is over, so that an edge nobody asked for is told in the frame set
+    """Hold every frame set until its pulse period is over, so that an edge nobody asked for is told in the frame set
     where it happened even when it comes after the frames; costs up to one period of latency."""
 
 

@@ -94,7 +94,7 @@ def _place(tile: Picture, frame_set: FrameSet, camera: CameraConfig) -> None:
 
 
 def _exposure(frame_set: FrameSet, proof: FrameProof) -> str:
-    """Return start and end of the exposure after the frame start, in milliseconds."""
+    """Return start and end of the exposure after the pulse start, in milliseconds."""
     ms = 1000 / frame_set.proof.tick_rate_hz
     start, end = (
         ticks - frame_set.proof.start_ticks for ticks in (proof.exposure_start_ticks, proof.exposure_end_ticks)

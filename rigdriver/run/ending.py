@@ -19,7 +19,7 @@ from rigdriver.wire.registers import BoxStates
 
 RESTARTED = "trigger box: it has restarted and forgotten its schedule; check its power and run again"
 SILENT_PERIODS = 3
-"""A running box that reports nothing for so many frame periods (and the gap timeout) is taken to be gone."""
+"""A running box that reports nothing for so many pulse periods (and the gap timeout) is taken to be gone."""
 
 LOOK_S = 0.5
 """So far apart two looks at most are while somebody listens."""

@@ -17,7 +17,7 @@ from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
 
 NOT_WIRED = "exposure edges: no input is wired; inferred from the trigger"
-WHOLE_STROBE = 0.99
+WHOLE_FLASH = 0.99
 """A lamp counts as inside an exposure when at least this share of its flash is."""
 
 
@@ -105,7 +105,7 @@ class Prover:
             f"camera {name}: only {share:.0%} of {lamp}'s flash lies in its exposure"
             for name, proof in proofs.items()
             for lamp, share in proof.flash_shares.items()
-            if share < WHOLE_STROBE
+            if share < WHOLE_FLASH
         ]
         seen = {p.lamp for p in lamps}
         complaints += [f"lamp {s.lamp}: no flash" for s in self._schedule.flashes if s.lamp not in seen]

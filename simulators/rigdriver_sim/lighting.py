@@ -39,7 +39,7 @@ class Lighting:
         found = []
         for lamp in self._lamps.values():
             power = self.faults.flash_power.get(lamp.name, 1.0)
-            for on_ns, off_ns in self._log.pulses(self._output_of(lamp), start_ns, end_ns):
+            for on_ns, off_ns in self._log.flashes(self._output_of(lamp), start_ns, end_ns):
                 found.append(Shone(lamp, on_ns, off_ns, power))
         return found
 

@@ -77,7 +77,7 @@ def test_stop_is_harmless_when_idle(bench: Bench, mode: int) -> None:
 
 def test_stop_now_has_all_outputs_low_when_the_reply_is_sent(bench: Bench) -> None:
     bench.run()
-    bench.wait(5 * MS + 10_000)  # within the lamp pulse
+    bench.wait(5 * MS + 10_000)  # within the flash
     assert bench.read(r.REG_OUTPUT_LEVELS).values == (0xC0,)
     assert bench.obeyed(r.REG_STOP, 1)
     assert bench.read(r.REG_OUTPUT_LEVELS).values == (0,)

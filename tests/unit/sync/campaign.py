@@ -43,7 +43,7 @@ def _faults(
 
 
 def _steps(rng: random.Random, world: World) -> World:
-    """Draw every step of a clock anew: of any size, one in ten by whole frame periods."""
+    """Draw every step of a clock anew: of any size, one in ten by whole pulse periods."""
     for place, fault in world.faults.items():
         if fault in {"clock_step", "stamp_jump"}:
             size_ns = rng.randint(1, 10) * 1e9 / world.rate_hz if rng.random() < 0.1 else 10 ** rng.uniform(5.3, 12)
