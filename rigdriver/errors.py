@@ -18,7 +18,7 @@
     |   |-- ProducerError                    a GenTL producer that cannot be used
     |   |-- CameraMissing                    configured but not found
     |   |-- CameraError                      a camera refused or failed
-    |   |-- HostProcessLost(ConnectionError) the process that holds the cameras ended or hangs
+    |   |-- CameraProcessLost(ConnectionError) the process that holds the cameras ended or hangs
     |   `-- DevicesFailed                    several of the above at once
     |-- NotMeasured                          what was to be measured was not there to see
     |-- SyncError                            all answered, but the times do not fit
@@ -182,7 +182,7 @@ class CameraError(DeviceError):
     """
 
 
-class HostProcessLost(DeviceError, ConnectionError):
+class CameraProcessLost(DeviceError, ConnectionError):
     """The process that holds the cameras ended or no longer answers.
 
     `camera process: ended with signal 11; open the cameras again`

@@ -1,8 +1,8 @@
-"""The nouns that travel from pulse to consumer: Edge, Pulse, Frame, Gap, Proof, FrameSet.
+"""The nouns that travel from pulse to consumer: Edge, PulseReport, Frame, Gap, Proof, FrameSet.
 
 In: numbers that devices stamped. Out: frozen values. Every time is an integer and its name says whose clock it is:
-`_ticks` of the trigger box, `t_camera_ns` of one camera, `t_host_ns` of this computer (time.monotonic_ns).
-This file refuses to know devices, clocks' fits and how a proof is made.
+`_ticks` of the trigger box, `t_camera_ns` of one camera, `t_host_ns` of the host, which is this computer
+(time.monotonic_ns). Not here: devices, the fits of clocks, and how a proof is made.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
-    """One frame of the box's schedule, or the part of it that has been reported.
+class PulseReport:
+    """What the box reports of one pulse, or of a part of it.
 
-    The box reports a pulse in one or more parts; the parts of one pulse come in time order, and `is_closed` marks
-    the last.
+    A pulse is one period of the box's schedule. The box reports it in one or more parts; the parts of one pulse come in
+    time order, and `is_closed` marks the last.
     """
 
-    index: int
-    """Counts from 0 at each start."""
+    pulse_index: int
+    """Number of the pulse; it counts from 0 at each start."""
     generation: int
-    """Of the schedule that ran."""
+    """Generation of the schedule that ran."""
     start_ticks: int
     edges: tuple[Edge, ...]
     is_closed: bool
     t_host_ns: int
-    """When the part reached this computer."""
+    """Time at which the part reached the host."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +73,7 @@ class Frame:
     t_camera_ns: int
     """The camera's own time stamp, in nanoseconds of its clock."""
     t_host_ns: int
-    """When the host process took the buffer (time.monotonic_ns)."""
+    """Time at which the camera process took the buffer (time.monotonic_ns)."""
     pixel_format: str
     pixels: Pixels
     chunks: Mapping[str, int | float] = field(default_factory=lambda: MappingProxyType({}))
@@ -128,8 +128,8 @@ class FrameProof:
     frame_id: int
     counter: int | None = None
     """The camera's own hardware counter (chunk CounterValue), where it sends one."""
-    strobes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Lamp name -> share of its pulse (0..1) that lies inside this exposure."""
+    flash_shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Lamp name -> share of its flash (0..1) that lies inside this exposure."""
     notes: tuple[str, ...] = ()
     """Oddities that do not break the proof, e.g. `delivered out of order`."""
     unchecked: tuple[str, ...] = ()
@@ -137,8 +137,8 @@ class FrameProof:
 
 
 @dataclass(frozen=True, slots=True)
-class StrobePulse:
-    """What one lamp's output did in one pulse, as the box stamped it."""
+class Flash:
+    """One emission of one lamp, as the box stamped its output."""
 
     lamp: str
     rise_ticks: int
@@ -159,8 +159,8 @@ class Proof:
     verdict: str
     """`proved`, `gaps` (what is there is proved, but frames are missing) or `unproved`."""
     reasons: tuple[str, ...] = ()
-    strobes: tuple[StrobePulse, ...] = ()
-    """Every light emission of the pulse."""
+    flashes: tuple[Flash, ...] = ()
+    """Every flash of the pulse."""
     unchecked: tuple[str, ...] = ()
     """What this rig gives no means to check; a proof with entries here is weaker, and says in what."""
 
@@ -175,7 +175,7 @@ class Proof:
             "verdict": self.verdict,
             "reasons": list(self.reasons),
             "unchecked": list(self.unchecked),
-            "strobes": [{"lamp": s.lamp, "rise_ticks": s.rise_ticks, "fall_ticks": s.fall_ticks} for s in self.strobes],
+            "flashes": [{"lamp": s.lamp, "rise_ticks": s.rise_ticks, "fall_ticks": s.fall_ticks} for s in self.flashes],
             "frames": {
                 name: {
                     "trigger_ticks": p.trigger_ticks,
@@ -185,7 +185,7 @@ class Proof:
                     "tolerance_us": p.tolerance_us,
                     "frame_id": p.frame_id,
                     "counter": p.counter,
-                    "strobes": dict(p.strobes),
+                    "flash_shares": dict(p.flash_shares),
                     "notes": list(p.notes),
                     "unchecked": list(p.unchecked),
                 }
@@ -198,10 +198,10 @@ class Proof:
 class FrameSet:
     """The frames of one pulse: `frame_set["left_upper"].pixels`. A camera is in `frames` or in `gaps`, never both."""
 
-    index: int
-    """The pulse's index, counted from 0 at the start of the run."""
+    pulse_index: int
+    """Number of the pulse; it counts from 0 at the start of the run."""
     t_host_ns: int
-    """Start of the pulse on this computer's clock (time.monotonic_ns)."""
+    """Start of the pulse on the host's clock (time.monotonic_ns)."""
     t_utc_ns: int
     """The same in UTC, nanoseconds since 1970."""
     frames: Mapping[str, Frame]

@@ -5,7 +5,7 @@ the cameras; recording and reconstruction are the caller's to add. This file ref
 
     with Rig.open("rig.toml") as rig:
         for frame_set in rig.run(frames=100):
-            print(frame_set.index, frame_set.proof.skew_us)
+            print(frame_set.pulse_index, frame_set.proof.skew_us)
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class Rig:
             return None
         spare = max(SPARE_PULSES, frames)
         return (
-            min(frames + spare, max(frames, self.config.light.max_train_pulses))
+            min(frames + spare, max(frames, self.config.light.max_train_flashes))
             if self.config.lamps
             else frames + spare
         )

@@ -110,7 +110,7 @@ def free_running(config: RigConfig, rate_hz: float) -> dict[str, dict[str, bool 
 
 
 def run_rigdriver(config: RigConfig, rate_hz: float, seconds: float) -> Figures:
-    """Acquire through `Cameras`: a host process, shared-memory slots, events on one thread."""
+    """Acquire through `Cameras`: a camera process, shared-memory slots, events on one thread."""
     ids = Ids()
 
     def sink(event: CameraEvent) -> None:

@@ -4,7 +4,7 @@
 
 In: the simulated rig in real time, in a process of its own. Out: per pulse, the wall time (time.monotonic_ns, one clock
 for all processes of a machine) at which the loop over the run got the frame set, minus the wall time at which the
-simulator handed the pulse's last frame to the producer; percentiles of that, and of its parts: until the host process
+simulator handed the pulse's last frame to the producer; percentiles of that, and of its parts: until the camera process
 has taken that frame from the producer, and from there to the consumer. The bytes of a frame went into the producer's
 buffer before that, while the simulated link carried them, if both processes were in time; else they still do after it.
 The consumer only looks at its clock. Frame sets with gaps are counted, not measured. This file refuses to judge: it
@@ -40,7 +40,7 @@ class Arrival:
     generation: int
     t_handed_ns: int
     t_fetched_ns: int
-    """When the host process had taken the newest of its frames from the producer."""
+    """When the camera process had taken the newest of its frames from the producer."""
 
 
 def arrivals(rig_file: Path, frames: int) -> tuple[list[Arrival], int]:
@@ -50,9 +50,9 @@ def arrivals(rig_file: Path, frames: int) -> tuple[list[Arrival], int]:
         for frame_set in rig.run(frames=frames):
             t_handed_ns = time.monotonic_ns()
             gaps += not frame_set.is_complete
-            if frame_set.is_complete and frame_set.index >= SETTLE:
+            if frame_set.is_complete and frame_set.pulse_index >= SETTLE:
                 fetched = max(frame.t_host_ns for frame in frame_set)
-                complete.append(Arrival(frame_set.index, frame_set.proof.generation, t_handed_ns, fetched))
+                complete.append(Arrival(frame_set.pulse_index, frame_set.proof.generation, t_handed_ns, fetched))
     return complete, gaps
 
 

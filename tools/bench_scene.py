@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver_sim.scene.bank import Bank
-from rigdriver_sim.scene.painter import ScenePainter, Strobe
+from rigdriver_sim.scene.painter import SceneFlash, ScenePainter
 from rigdriver_sim.scene.pods import CAMERAS, PATTERN_LAMPS, WHITE_LAMPS
 from rigdriver_sim.scene.spec import SceneSpec, load_scene
 
 EXPOSURE_NS = 2_000_000
 TEXTURE_START_NS = 2_500_000
-STROBES = [
-    *(Strobe(lamp, 50_000, 1_850_000) for lamp in PATTERN_LAMPS),
-    *(Strobe(lamp, TEXTURE_START_NS + 50_000, TEXTURE_START_NS + 1_850_000) for lamp in WHITE_LAMPS),
+FLASHES = [
+    *(SceneFlash(lamp, 50_000, 1_850_000) for lamp in PATTERN_LAMPS),
+    *(SceneFlash(lamp, TEXTURE_START_NS + 50_000, TEXTURE_START_NS + 1_850_000) for lamp in WHITE_LAMPS),
 ]
 
 
@@ -72,7 +72,7 @@ def _timed_open(spec: SceneSpec, wanted: argparse.Namespace, root: Path) -> tupl
 def _paint_set(painters: dict[str, ScenePainter], slots: dict[str, npt.NDArray[np.uint8]], pulse: int) -> None:
     for camera, painter in painters.items():
         start_ns = TEXTURE_START_NS if camera.endswith("_colour") else 0
-        painter.paint(start_ns, start_ns + EXPOSURE_NS, pulse, STROBES, pulse, slots[camera])
+        painter.paint(start_ns, start_ns + EXPOSURE_NS, pulse, FLASHES, pulse, slots[camera])
 
 
 if __name__ == "__main__":

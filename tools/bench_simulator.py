@@ -125,11 +125,11 @@ def _run(rig: Rig, running: RunningRig, spec: str, frames: int) -> Figures:
         complete, count, worst_ms, rates = 0, 0, 0.0, []
         late: list[Late] = []
         while count < frames:
-            run = rig.run(frames=min(frames - count, rig.config.light.max_train_pulses))
+            run = rig.run(frames=min(frames - count, rig.config.light.max_train_flashes))
             arrivals = []
             looks = []
             for frame_set in run:
-                arrivals.append((frame_set.index, time.monotonic_ns()))
+                arrivals.append((frame_set.pulse_index, time.monotonic_ns()))
                 complete += frame_set.is_complete
                 looks.append(processes.waits())
             late_ms = lateness_ms(arrivals, 1e9 / rig.config.schedule.rate_hz)

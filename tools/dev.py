@@ -196,7 +196,7 @@ def lint(_: list[str]) -> int:
         "lint": [python, "-m", "ruff", "check", "--quiet", *SOURCES],
         "types": [python, "-m", "mypy"],
         "import floors": [str(BIN / "lint-imports")],
-        "generated files": [python, str(ROOT / "tools" / "generate_registers.py"), "--check"],
+        "generated files": [python, "-m", "tools.registers", "--check"],
     }
     failed = [name for name, command in steps.items() if not passes(name, command)]
     if failed:

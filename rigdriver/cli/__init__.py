@@ -30,7 +30,7 @@ from rigdriver.cli import (
 
 app = typer.Typer(
     name="rigdriver",
-    help="Drive a rig of GenICam cameras, strobes and a serial trigger box; every frame set is proved.",
+    help="Drive a rig of GenICam cameras, lamps and a serial trigger box; every frame set is proved.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -66,7 +66,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Drive a rig of GenICam cameras, strobes and a serial trigger box; every frame set is proved."""
+    """Drive a rig of GenICam cameras, lamps and a serial trigger box; every frame set is proved."""
 
 
 def main() -> None:

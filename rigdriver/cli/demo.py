@@ -87,8 +87,8 @@ def _tell_what_was_proved(captured: DemoCapture, config: RigConfig, out: Path) -
         )
     if captured.latest is not None:
         show(
-            f"\nLook at {captured.sheet} (pulse {captured.latest.index}); the proofs are in {out / 'proofs.csv'} and "
-            "proofs.json."
+            f"\nLook at {captured.sheet} (pulse {captured.latest.pulse_index}); the proofs are in "
+            f"{out / 'proofs.csv'} and proofs.json."
         )
 
 

@@ -1,7 +1,7 @@
 """`rigdriver proof FILE`: print the proofs of a capture and explain what they prove, or the gaps they name.
 
-In: a proofs.json that `rigdriver capture` wrote, and perhaps a pulse's index. Out: a summary, or one pulse explained
-line by line. Exit status 0 when everything is proved, 1 when there are gaps, 2 when the file is no proof.
+In: a proofs.json that `rigdriver capture` wrote, and perhaps a frame set's index. Out: a summary, or one frame set
+explained line by line. Exit status 0 when everything is proved, 1 when there are gaps, 2 when the file is no proof.
 Not here: the file (see recording/proof_files.py).
 """
 
@@ -27,19 +27,19 @@ _MOST_LINES = 20
 @verb
 def proof_show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="proofs.json, or the folder of a capture.")],
-    pulse: Annotated[int | None, typer.Option("--pulse", "-p", metavar="N", help="Explain this pulse.")] = None,
+    index: Annotated[int | None, typer.Option("--index", "-i", metavar="N", help="Explain this frame set.")] = None,
     json: JsonOption = False,
 ) -> int:
     """Print the proofs of a capture and explain them."""
     proofs = read_proofs(file)
-    if pulse is not None:
-        proofs = tuple(p for p in proofs if p.index == pulse)
+    if index is not None:
+        proofs = tuple(p for p in proofs if p.index == index)
         if not proofs:
-            raise UsageError(f"{file}: holds no pulse {pulse}")
+            raise UsageError(f"{file}: holds no frame set {index}")
     unproved = [p for p in proofs if p.proof.verdict != "proved"]
     if json:
         show_json({"passed": not unproved, "frame_sets": len(proofs), "not_proved": [p.index for p in unproved]})
-    elif pulse is not None:
+    elif index is not None:
         show("\n".join(_explain(proofs[0])))
     else:
         show("\n".join(_summary(proofs, unproved)))
@@ -52,18 +52,19 @@ def _summary(proofs: Sequence[StoredProof], unproved: Sequence[StoredProof]) -> 
     if skews:
         lines.append(f"skew: at most {max(skews):.1f} us, median {sorted(skews)[len(skews) // 2]:.1f} us")
     for p in unproved[:_MOST_LINES]:
-        lines += [f"pulse {p.index}: {text}" for text in p.reasons]
+        lines += [f"frame set {p.index}: {text}" for text in p.reasons]
     if len(unproved) > _MOST_LINES:
-        lines.append(f"... and {len(unproved) - _MOST_LINES} more; --pulse N explains one")
+        lines.append(f"... and {len(unproved) - _MOST_LINES} more; --index N explains one")
     weaker = dict.fromkeys(text for p in proofs for text in p.proof.unchecked)
     return [*lines, *(f"could not be checked: {text}" for text in weaker)]
 
 
 def _explain(stored: StoredProof) -> list[str]:
-    """Return one pulse's proof in sentences."""
+    """Return one frame set's proof in sentences."""
     proof = stored.proof
     us = 1e6 / proof.tick_rate_hz if proof.tick_rate_hz else 0.0
-    lines = [f"pulse {stored.index} (generation {proof.generation}): {proof.verdict}"]
+    pulse = f"pulse {proof.pulse_index} of generation {proof.generation}"
+    lines = [f"frame set {stored.index} ({pulse}): {proof.verdict}"]
     for p in proof.frames.values():
         lines += _explain_frame(p, proof.start_ticks, us)
     lines += [f"gap: {text}" for text in stored.reasons]
@@ -82,7 +83,7 @@ def _explain_frame(p: FrameProof, start_ticks: int, us: float) -> list[str]:
         f"  and saw it expose from {begin:.1f} to {end:.1f} us;",
         f"  frame {p.frame_id}'s time stamp, mapped to the box's clock, is {residual}",
         *([] if p.counter is None else [f"  the camera's own counter stood at {p.counter}."]),
-        *(f"  {share:.0%} of {lamp}'s pulse lies in this exposure." for lamp, share in p.strobes.items()),
+        *(f"  {share:.0%} of {lamp}'s flash lies in this exposure." for lamp, share in p.flash_shares.items()),
         *(f"  note: {text}" for text in p.notes),
         *(f"  could not be checked: {text}" for text in p.unchecked),
     ]

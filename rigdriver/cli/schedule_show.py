@@ -48,7 +48,7 @@ def schedule_show(
 
 
 def _light_line(light: LampLight, rate_hz: float) -> str:
-    energy = "" if light.energy_mj is None else f", {light.energy_mj:.3g} mJ per pulse"
+    energy = "" if light.energy_mj is None else f", {light.energy_mj:.3g} mJ per flash"
     return f"{light.lamp}: {light.width_us:.0f} us at {rate_hz:g} Hz, duty {light.duty:.2%}{energy}"
 
 
@@ -58,7 +58,7 @@ def _facts(plan: PlannedRig) -> dict[str, object]:
         "passed": True,
         "rig": plan.config.name,
         "rate_hz": schedule.rate_hz,
-        "period_us": us_from_ticks(schedule.box.frame_period_ticks, schedule.tick_rate_hz),
+        "period_us": us_from_ticks(schedule.box.pulse_period_ticks, schedule.tick_rate_hz),
         "rows": [
             {
                 "name": row.name,

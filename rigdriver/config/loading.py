@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +17,17 @@ from pydantic import ValidationError
 from rigdriver.config.models import RigConfig, dotted
 from rigdriver.config.toml_lines import KeyPath, key_lines
 from rigdriver.errors import ConfigError
+
+RENAMED_KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "light.max_train_pulses": "light.max_train_flashes",
+        "light.max_session_pulses": "light.max_session_flashes",
+        "light.max_pulse_width_us": "light.max_flash_width_us",
+        "light.max_pulse_energy_mj": "light.max_flash_energy_mj",
+        "lamps.max_pulse_width_us": "lamps.max_flash_width_us",
+    }
+)
+"""Keys of earlier rig files and their names now. An old name is refused, so that no file states a limit twice."""
 
 
 def load(path: Path) -> RigConfig:
@@ -96,6 +108,9 @@ def _expected(kind: str, bounds: Mapping[str, Any], message: str, path: KeyPath)
     """Say in the user's words what would be right."""
     if "features" in path:
         return "expected true, false, a number or a text"
+    new_name = RENAMED_KEYS.get(".".join(part for part in path if isinstance(part, str)))
+    if kind == "extra_forbidden" and new_name is not None:
+        return f"is called {new_name} now; rename the key"
     special = {
         "extra_forbidden": "unknown key; remove it or correct its spelling",
         "missing": "is missing; add it",

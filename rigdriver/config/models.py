@@ -82,13 +82,13 @@ class LinkConfig(_Table):
 
 
 class LampConfig(_Table):
-    """One projector strobe or flash."""
+    """One lamp: a pattern projector or a white flash lamp."""
 
     name: Name
     kind: Literal["pattern", "white"]
     pod: Name = "main"
     output: int = Field(ge=0, le=15)
-    max_pulse_width_us: float | None = Field(default=None, gt=0, le=1_000_000)
+    max_flash_width_us: float | None = Field(default=None, gt=0, le=1_000_000)
     """Longest emission that the lamp itself stands; the light limits hold too."""
     max_duty: float | None = Field(default=None, gt=0, le=1)
     radiant_power_w: float | None = Field(default=None, gt=0, le=10_000)
@@ -110,7 +110,7 @@ class ScheduleConfig(_Table):
     """Give each pod its own pattern light in turn, so that no pod sees the other's pattern."""
     trigger_width_us: float = Field(default=100, ge=1, le=100_000)
     guard_us: float = Field(default=50, ge=0, le=10_000)
-    """Time by which a strobe starts after the last exposure has started, and ends before the first exposure ends."""
+    """Time by which a flash starts after the last exposure has started, and ends before the first exposure ends."""
     disk_megabytes_per_s: float | None = Field(default=None, gt=0, le=100_000)
     """Rate that the disk sustains; when it is given, the data rate of recording every frame is checked against it."""
 
@@ -118,19 +118,19 @@ class ScheduleConfig(_Table):
 class LightConfig(_Table):
     """Limits on flashing light; the box enforces them too, and its own hard limits are above them."""
 
-    max_train_pulses: int = Field(default=100, ge=1)
+    max_train_flashes: int = Field(default=100, ge=1)
     """Flashes in a row; 100 is ten seconds at 10 Hz."""
     min_train_pause_s: float = Field(default=5, ge=0, le=400)
-    max_session_pulses: int = Field(default=3000, ge=1)
-    max_pulse_width_us: float = Field(default=2000, gt=0)
+    max_session_flashes: int = Field(default=3000, ge=1)
+    max_flash_width_us: float = Field(default=2000, gt=0)
     max_duty: float = Field(default=0.05, gt=0, le=1)
     max_rate_hz: float = Field(default=15, gt=0, le=1000)
-    max_pulse_energy_mj: float | None = Field(default=None, gt=0)
-    """Largest emitted energy of one lamp's pulse; checked for lamps with radiant_power_w."""
+    max_flash_energy_mj: float | None = Field(default=None, gt=0)
+    """Largest emitted energy of one flash; checked for lamps with radiant_power_w."""
     max_run_energy_j: float | None = Field(default=None, gt=0)
     """Largest emitted energy of all lamps in one run; checked for lamps with radiant_power_w."""
     log: Annotated[Path | None, Field(strict=False)] = None
-    """File to which every light emission is appended, one JSON line each; relative to the rig file's folder."""
+    """File to which every flash is appended, one JSON line each; relative to the rig file's folder."""
 
 
 class SyncConfig(_Table):

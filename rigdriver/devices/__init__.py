@@ -1,1 +1,1 @@
-"""All that touches metal: the serial port, the trigger box, and the cameras behind their host process."""
+"""All that touches metal: the serial port, the trigger box, and the cameras behind their camera process."""

@@ -1,9 +1,9 @@
-"""From the box's event messages to values: parts of pulses, changes of state, and what went missing.
+"""From the box's event messages to values: pulse reports, changes of state, and what went missing.
 
-In: event messages, with the host time at which they came. Out: `Pulse`, `BoxStatus` and `EventsLost`. Each event of the
-box carries a counter without gaps, so a lost or refused event shows at the next one. An event whose numbers contradict
-each other, or whose CRC-32 is wrong, is refused: a checksum of one byte is not enough to trust edge times. This file
-refuses to know requests.
+In: event messages, with the host time at which they came. Out: `PulseReport`, `BoxStatus` and `EventsLost`. Each event
+of the box carries a counter without gaps, so a lost or refused event shows at the next one. An event whose numbers
+contradict each other, or whose CRC-32 is wrong, is refused: a checksum of one byte is not enough to trust edge times.
+Not here: requests (see trigger_box.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rigdriver.errors import BadReply, LinkLost
-from rigdriver.frames import Edge, Pulse
+from rigdriver.frames import Edge, PulseReport
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
 from rigdriver.wire.payload_crc import is_intact
@@ -22,7 +22,7 @@ RECORD = struct.Struct("<QHH")
 IS_INPUT = 1 << 63
 TICK_MASK = (1 << 60) - 1
 NO_PULSE = -1
-"""Index of a `Pulse` that holds edges which happened outside every frame; its generation is 0."""
+"""Index in a `PulseReport` that holds edges which happened outside every pulse; its generation is 0."""
 _NONE_RUNS = (1 << 64) - 1
 _COUNTERS = 1 << 32
 
@@ -42,7 +42,7 @@ class BoxStatus:
     t_box_ticks: int | None = None
     pulse_index: int | None = None
     """Pulse under way; None when none runs, and when asked for."""
-    frames_started: int | None = None
+    pulses_started: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class BoxLost:
     t_host_ns: int
 
 
-BoxEvent = Pulse | BoxStatus | EventsLost | BoxLost
+BoxEvent = PulseReport | BoxStatus | EventsLost | BoxLost
 
 
 class EventReader:
@@ -88,8 +88,8 @@ class EventReader:
         try:
             if message.address == registers.EDGE_EVENT.address:
                 edges = registers.EDGE_EVENT.unpack(message.payload)
-                pulse = _pulse(edges, t_host_ns)
-                return [*self._count(edges.event_counter, t_host_ns), pulse]
+                report = _pulse_report(edges, t_host_ns)
+                return [*self._count(edges.event_counter, t_host_ns), report]
             if message.address == registers.STATUS_EVENT.address:
                 status = registers.STATUS_EVENT.unpack(message.payload)
                 return [*self._count(status.event_counter, t_host_ns), _status(status, t_host_ns)]
@@ -105,7 +105,7 @@ class EventReader:
         return [EventsLost(missing if missing < _COUNTERS // 2 else 0, expected, counter, t_host_ns)]
 
 
-def _pulse(event: registers.EdgeEventRecord, t_host_ns: int) -> Pulse:
+def _pulse_report(event: registers.EdgeEventRecord, t_host_ns: int) -> PulseReport:
     if event.record_count * RECORD.size > len(event.records):
         raise BadReply(f"edge event {event.event_counter}: {event.record_count} records; expected at most 16")
     used = event.records[: event.record_count * RECORD.size]
@@ -117,12 +117,12 @@ def _pulse(event: registers.EdgeEventRecord, t_host_ns: int) -> Pulse:
     is_outside = event.pulse_index == _NONE_RUNS
     if event.generation == 0 and not is_outside:
         raise BadReply(f"edge event {event.event_counter}: generation 0 with pulse {event.pulse_index}")
-    return Pulse(
-        index=NO_PULSE if is_outside else event.pulse_index,
+    return PulseReport(
+        pulse_index=NO_PULSE if is_outside else event.pulse_index,
         generation=0 if is_outside else event.generation,
-        start_ticks=event.frame_start_ticks,
+        start_ticks=event.pulse_start_ticks,
         edges=edges,
-        is_closed=registers.EdgeFlags.FRAME_END in event.flags,
+        is_closed=registers.EdgeFlags.PULSE_END in event.flags,
         t_host_ns=t_host_ns,
     )
 
@@ -145,5 +145,5 @@ def _status(event: registers.StatusEventRecord, t_host_ns: int) -> BoxStatus:
         previous_state=event.previous_state,
         t_box_ticks=event.tick,
         pulse_index=None if event.pulse_index == _NONE_RUNS else event.pulse_index,
-        frames_started=event.frames_started,
+        pulses_started=event.pulses_started,
     )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from rigdriver.devices.box_link import BoxLink
 from rigdriver.errors import BadReply, BoxRefused, InterfaceMismatch, NoReply, NotATriggerBox
-from rigdriver.schedule.steps import LightLimits
 from rigdriver.wire import registers
 
 _logger = logging.getLogger(__name__)
@@ -40,8 +39,8 @@ class BoxIdentity:
     interlock_inputs: int
     """Mask of the inputs that must be high while light is allowed."""
     sync_inputs: int
-    """Mask of the inputs that can start a frame from outside."""
-    hard_light: LightLimits
+    """Mask of the inputs that can start a pulse from outside."""
+    hard_light: registers.HardLightLimitsRecord
 
 
 def identify(link: BoxLink) -> tuple[BoxIdentity, int]:
@@ -110,7 +109,6 @@ def _compare_interface(link: BoxLink, who: int, name: str, version: registers.Ve
 
 def _describe(link: BoxLink, name: str, version: registers.VersionRecord) -> BoxIdentity:
     has = link.read_twice(registers.CAPABILITIES)
-    hard = link.read_twice(registers.HARD_LIGHT_LIMITS)
     return BoxIdentity(
         device_name=name,
         serial_number=link.read_twice(registers.SERIAL_NUMBER),
@@ -124,14 +122,7 @@ def _describe(link: BoxLink, name: str, version: registers.VersionRecord) -> Box
         lamp_outputs=int(has.lamp_outputs),
         interlock_inputs=int(has.interlock_inputs),
         sync_inputs=int(has.sync_inputs),
-        hard_light=LightLimits(
-            hard.max_pulse_width_ticks,
-            hard.max_duty_permille,
-            hard.max_train_pulses,
-            hard.min_train_pause_ticks,
-            hard.max_session_pulses,
-            hard.max_rate_millihertz,
-        ),
+        hard_light=link.read_twice(registers.HARD_LIGHT_LIMITS),
     )
 
 

@@ -18,16 +18,16 @@ _REASONS: Final[Mapping[RefusalReasons, str]] = MappingProxyType(
         RefusalReasons.STEP_COUNT_DIFFERS: "it has another number of steps than was sent; commit again",
         RefusalReasons.CRC_DIFFERS: "the staged schedule is not what was sent; commit again, check the cable",
         RefusalReasons.GENERATION_INVALID: "the generation is not the committed one; commit again",
-        RefusalReasons.STEP_OUTSIDE_FRAME: "step {detail} ends after the frame; lengthen the frame period",
+        RefusalReasons.STEP_OUTSIDE_PULSE: "step {detail} ends after the pulse; lengthen the pulse period",
         RefusalReasons.STEPS_OVERLAP: "step {detail} raises an output that is already high; move the step",
         RefusalReasons.OUTPUT_NOT_WIRED: "output {detail} is not wired; check the outputs in the rig file",
-        RefusalReasons.LAMP_PULSE_TOO_LONG: "step {detail}: the light pulse is too long; shorten the exposure",
-        RefusalReasons.LAMP_DUTY_TOO_LARGE: "output {detail}: too much light a frame; lower rate or exposure",
-        RefusalReasons.LAMP_RATE_TOO_HIGH: "frames with light come too fast; lower the rate",
+        RefusalReasons.FLASH_TOO_LONG: "step {detail}: the flash is too long; shorten the exposure",
+        RefusalReasons.LAMP_DUTY_TOO_LARGE: "output {detail}: too much light per pulse; lower rate or exposure",
+        RefusalReasons.LAMP_RATE_TOO_HIGH: "pulses with light come too fast; lower the rate",
         RefusalReasons.INTERLOCK_OPEN: "the interlock is open (input {detail}); close it",
         RefusalReasons.WATCHDOG_NOT_FED: "its watchdog was not fed in time; check cable and load",
         RefusalReasons.LIGHT_SESSION_SPENT: "this session's light is used up; begin a new light session",
-        RefusalReasons.NO_SYNC_INPUT: "it has no sync input to start frames from outside; use the box clock",
+        RefusalReasons.NO_SYNC_INPUT: "it has no sync input to start pulses from outside; use the box clock",
     }
 )
 _FAULTS: Final[Mapping[Faults, str]] = MappingProxyType(

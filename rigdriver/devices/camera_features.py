@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from rigdriver.errors import ConfigError
 
-if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
+if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
 
 # SFNC 2.7 has no such list; each line stands where the features that it locks, bounds or resets come after it.

@@ -20,9 +20,9 @@ from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
 from rigdriver.devices.camera_events import CameraEvent, CameraLost, CameraStatistics, FrameLost
 from rigdriver.devices.camera_features import CameraReport, DeviceInfo, FeatureReport
 from rigdriver.devices.genicam_host.messages import FrameNote, Kind, decode_json, error_from_json
-from rigdriver.devices.host_process import HostProcess
+from rigdriver.devices.host_process import CameraProcess
 from rigdriver.devices.slots import SlotReader
-from rigdriver.errors import DeviceError, HostProcessLost, StateError
+from rigdriver.errors import CameraProcessLost, DeviceError, StateError
 from rigdriver.frames import Frame, GapReason
 from rigdriver.images.pixel_formats import BY_CODE
 from rigdriver.timebase import open_timebase
@@ -67,7 +67,7 @@ class Cameras:
         self._copied = [0 for _ in names]
         self.reports: Mapping[str, CameraReport] = MappingProxyType({})
         """What each camera is, and what it made of its features."""
-        self._host = HostProcess(self._on_event, self._on_lost, genicam.command_timeout_s, self._timebase, page)
+        self._process = CameraProcess(self._on_event, self._on_lost, genicam.command_timeout_s, self._timebase, page)
 
     @classmethod
     def open(
@@ -86,7 +86,7 @@ class Cameras:
             ProducerError: a producer is missing or cannot be loaded.
             CameraMissing: no device has a camera's serial.
             CameraError: a camera cannot be opened, or lacks or refuses a feature.
-            HostProcessLost: a producer crashed or hung.
+            CameraProcessLost: a producer crashed or hung.
             DevicesFailed: several of these; all failures of all cameras.
         """
         self = cls(genicam, [c.name for c in cameras], page)
@@ -114,7 +114,7 @@ class Cameras:
     @property
     def host_pid(self) -> int:
         """Process id of the camera process."""
-        return self._host.pid
+        return self._process.pid
 
     def start(self, sink: CameraSink) -> None:
         """Start all cameras. `sink` gets every event, on the thread "cameras"; while it works no other event comes.
@@ -125,7 +125,7 @@ class Cameras:
         """
         with self._lock:
             self._expect_ready()
-            self._map_slots(*self._host.request("prepare", {"slots": self._genicam.frame_slots}, self._timeout_s))
+            self._map_slots(*self._process.request("prepare", {"slots": self._genicam.frame_slots}, self._timeout_s))
             self._has_stopped.clear()
             self._sink = sink
             try:
@@ -163,7 +163,7 @@ class Cameras:
                 return
             self._state = _State.CLOSED
             self._sink = None
-            self._host.close(min(_CLOSE_TIMEOUT_S, self._timeout_s))
+            self._process.close(min(_CLOSE_TIMEOUT_S, self._timeout_s))
             self._slots.clear()  # arrays that live on keep their own mapping
 
     def __enter__(self) -> Self:
@@ -204,7 +204,7 @@ class Cameras:
     def _ask(self, command: str, body: Mapping[str, object], timeout_s: float | None = None) -> dict[str, object]:
         if self._state is _State.CLOSED:
             raise StateError("cameras: closed; open them again")
-        return self._host.request(command, body, timeout_s or self._timeout_s)[0]
+        return self._process.request(command, body, timeout_s or self._timeout_s)[0]
 
     def _expect_ready(self) -> None:
         self._raise_sink_error()
@@ -282,7 +282,7 @@ class Cameras:
         name = self._names[event["camera"]]
         self._deliver(FrameLost(name, event["frame_id"], reason, event["count"], event["t_host_ns"]))
 
-    def _on_lost(self, error: HostProcessLost) -> None:
+    def _on_lost(self, error: CameraProcessLost) -> None:
         for name in self._names:
             self._deliver(CameraLost(name, error))
         self._has_stopped.set()
@@ -304,14 +304,14 @@ def list_producer_devices(producers: Sequence[Path], timeout_s: float) -> list[D
 
     Raises:
         ProducerError: a producer is missing or cannot be loaded; `DevicesFailed` when several are.
-        HostProcessLost: a producer crashed or hung.
+        CameraProcessLost: a producer crashed or hung.
     """
-    host = HostProcess(lambda _kind, _body: None, lambda _error: None, timeout_s)
+    process = CameraProcess(lambda _kind, _body: None, lambda _error: None, timeout_s)
     try:
         body = {"producers": [str(p) for p in producers], "timeout_s": timeout_s}
-        reply: Any = host.request("list", body, timeout_s)[0]
+        reply: Any = process.request("list", body, timeout_s)[0]
     finally:
-        host.close(min(_CLOSE_TIMEOUT_S, timeout_s))
+        process.close(min(_CLOSE_TIMEOUT_S, timeout_s))
     return [DeviceInfo(**d) for d in reply["devices"]]
 
 

@@ -2,7 +2,7 @@
 
 In: requests as plain values. Out: answers, and events on the thread "cameras". The child runs in an interpreter of its
 own, so a user's script needs no `__main__` guard; a child that crashes or hangs is killed and told of as
-HostProcessLost. This file refuses to know cameras and what the messages mean.
+CameraProcessLost. This file refuses to know cameras and what the messages mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rigdriver.devices.genicam_host.messages import Kind, MessageReader, decode_json, encode, error_from_json
-from rigdriver.errors import HostProcessLost, StateError
+from rigdriver.errors import CameraProcessLost, StateError
 from rigdriver.ownership import Owner
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, held_up_s
 
@@ -36,13 +36,13 @@ _MOST_DESCRIPTORS = 32
 _LOOK_S = 0.2
 
 
-class HostProcess:
+class CameraProcess:
     """One camera process. Thread-safe; one request at a time."""
 
     def __init__(
         self,
         on_event: Callable[[Kind, bytes], None],
-        on_lost: Callable[[HostProcessLost], None],
+        on_lost: Callable[[CameraProcessLost], None],
         silence_timeout_s: float,
         timebase: Timebase = WALL_TIME,
         page: Path | None = None,
@@ -67,7 +67,7 @@ class HostProcess:
         self._is_asked = False
         self._heard_s = self._timebase.now_s()
         self._last_lines: deque[str] = deque(maxlen=_LOG_LINES)
-        self._lost: HostProcessLost | None = None
+        self._lost: CameraProcessLost | None = None
         self._is_running = threading.Event()
         self._has_ended = threading.Event()
         # The kernel kills the child when the thread that started it ends, so the thread that stays with it starts it.
@@ -81,7 +81,7 @@ class HostProcess:
         return self._process.pid if self._process is not None else 0
 
     @property
-    def lost(self) -> HostProcessLost | None:
+    def lost(self) -> CameraProcessLost | None:
         """Why the child is gone; None while it lives."""
         return self._lost
 
@@ -91,7 +91,7 @@ class HostProcess:
         """Ask and wait for the answer. Return it with the descriptors that came along; the caller closes those.
 
         Raises:
-            HostProcessLost: the child ended, or was killed because it did not answer in time.
+            CameraProcessLost: the child ended, or was killed because it did not answer in time.
             RigError: what the child says.
         """
         if threading.current_thread() is self._thread:
@@ -125,7 +125,7 @@ class HostProcess:
         if not self._is_closing:
             try:
                 self.request("close", {}, timeout_s)
-            except (HostProcessLost, StateError) as exc:
+            except (CameraProcessLost, StateError) as exc:
                 _logger.debug("closing the camera process: %s", exc)
             self._is_closing = True
             self._commands.close()
@@ -161,10 +161,10 @@ class HostProcess:
             for _, raw in self._reader.feed(data):
                 return decode_json(raw), fds
 
-    def _ending(self) -> HostProcessLost:
+    def _ending(self) -> CameraProcessLost:
         """Return why the child is gone, once the thread knows."""
         self._has_ended.wait(_END_TIMEOUT_S)
-        return self._lost or HostProcessLost(
+        return self._lost or CameraProcessLost(
             "camera process: gone, and its end could not be seen; open the cameras again"
         )
 
@@ -269,7 +269,7 @@ class HostProcess:
         # Of a trace the line that names the error says most; the whole of it is in the log.
         telling = [line for line in self._last_lines if "rror" in line] or list(self._last_lines)
         said = f"; it last said: {telling[-1]}" if telling else ""
-        self._lost = HostProcessLost(f"camera process: {self._verdict}{said}; open the cameras again")
+        self._lost = CameraProcessLost(f"camera process: {self._verdict}{said}; open the cameras again")
         self._has_ended.set()
         if not self._is_closing:
             self._on_lost(self._lost)

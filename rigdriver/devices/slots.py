@@ -1,4 +1,4 @@
-"""Frame slots in shared memory: how pixels cross from the host process to this one without a copy.
+"""Frame slots in shared memory: how pixels cross from the camera process to this one without a copy.
 
 In: a file descriptor of anonymous shared memory. Out: read-only arrays over it; a slot goes back to the writer when
 the array and every view of it are gone. One byte a slot says whose it is: 0 the writer's (and only then a camera may
@@ -59,7 +59,7 @@ def _seal_size(fd: int) -> None:
 
 
 class SlotWriter:
-    """The host process's side of one camera's slots: it makes the memory and fills free slots."""
+    """The camera process's side of one camera's slots: it makes the memory and fills free slots."""
 
     def __init__(self, slot_bytes: int, slots: int) -> None:
         self.slot_bytes = slot_bytes

@@ -21,7 +21,7 @@ from rigdriver.devices.box_link import ATTEMPTS, BoxLink
 from rigdriver.devices.box_refusals import explain_fault, explain_refusal
 from rigdriver.devices.serial_port import POLL_S, SerialPort
 from rigdriver.errors import BadReply, BoxFault, BoxRefused, DeviceError, LinkLost, NoReply, RigError
-from rigdriver.schedule.steps import BoxSchedule, LightLimits
+from rigdriver.schedule.steps import BoxSchedule
 from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
@@ -112,18 +112,10 @@ class TriggerBox:
 
     # -- schedule ----------------------------------------------------------------------------------------------------
 
-    def set_light_limits(self, limits: LightLimits) -> None:
+    def set_light_limits(self, limits: registers.LightLimitsRecord) -> None:
         """Set the limits on light in force. BoxRefused when one is beyond the box's hard limits, or while armed."""
-        record = registers.LightLimitsRecord(
-            limits.max_pulse_width_ticks,
-            limits.max_duty_permille,
-            limits.max_train_pulses,
-            limits.min_train_pause_ticks,
-            limits.max_session_pulses,
-            limits.max_rate_millihertz,
-        )
         try:
-            self._link.write(registers.LIGHT_LIMITS, record)
+            self._link.write(registers.LIGHT_LIMITS, limits)
         except BoxRefused as exc:
             raise BoxRefused(
                 f"{self._link.name}: refused {limits}; its hard limits are {self.identity.hard_light}, and they can be "
@@ -131,11 +123,11 @@ class TriggerBox:
             ) from exc
 
     def light_session(self) -> registers.LightSessionRecord:
-        """Return how many frames with light the session and the flash train under way have seen."""
+        """Return how many flashes the light session and the flash train under way have seen."""
         return self._link.read_twice(registers.LIGHT_SESSION)
 
     def clear_light_session(self) -> None:
-        """Begin a new light session: its pulses count from 0. BoxRefused while armed or running."""
+        """Begin a new light session: its flashes count from 0. BoxRefused while armed or running."""
         self._link.write(registers.LIGHT_SESSION, registers.LightSessionRecord(0, 0))
 
     def commit(self, schedule: BoxSchedule) -> None:
@@ -145,8 +137,7 @@ class TriggerBox:
             BoxRefused: the box says why: a light limit, an output that it lacks, the wrong state.
             UsageError: a number does not fit its register.
         """
-        link, count = self._link, len(schedule.steps)
-        request = registers.CommitRecord(schedule.generation, count, schedule.crc32())
+        link, request = self._link, schedule.commit_record()
         for is_last in (False, True):
             self._stage(schedule)
             try:
@@ -164,10 +155,8 @@ class TriggerBox:
 
     def _stage(self, schedule: BoxSchedule) -> None:
         self._link.write(registers.STAGE_CLEAR, 1)
-        self._link.write(registers.STAGE_HEADER, registers.StageHeaderRecord(*schedule.header_words()))
-        for number in range(len(schedule.steps)):
-            index, mask, delay, width = schedule.step_words(number)
-            step = registers.StageStepRecord(index, registers.Outputs(mask), delay, width)
+        self._link.write(registers.STAGE_HEADER, schedule.header)
+        for step in schedule.steps:
             self._link.write(registers.STAGE_STEP, step, key_bytes=4)
 
     def arm(self, generation: int) -> None:
@@ -181,14 +170,14 @@ class TriggerBox:
             raise
 
     def start(self, generation: int) -> None:
-        """Start the armed schedule: frame 0 starts 5 ms after the box has taken the command."""
+        """Start the armed schedule: pulse 0 starts 5 ms after the box has taken the command."""
         # A short run may be over before a lost reply is noticed, so Committed means done, too.
         done = (BoxStates.RUNNING, BoxStates.COMMITTED)
         self._command(registers.START, generation, waiting=BoxStates.ARMED, done=done)
 
     def stop(self, now: bool = True) -> None:
-        """End the run: with all outputs low at once, or when the frame under way is over. Harmless when idle."""
-        self._link.write(registers.STOP, StopModes.NOW if now else StopModes.AFTER_FRAME)
+        """End the run: with all outputs low at once, or when the pulse under way is over. Harmless when idle."""
+        self._link.write(registers.STOP, StopModes.NOW if now else StopModes.AFTER_PULSE)
         if now:
             self._is_fed = False
 

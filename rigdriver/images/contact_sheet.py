@@ -88,7 +88,7 @@ def _place(tile: Picture, frame_set: FrameSet, camera: str) -> None:
 
 
 def _exposure(frame_set: FrameSet, proof: FrameProof) -> str:
-    """Return start and end of the exposure after the frame start, in milliseconds."""
+    """Return start and end of the exposure after the pulse start, in milliseconds."""
     ms = 1000 / frame_set.proof.tick_rate_hz
     start, end = (
         ticks - frame_set.proof.start_ticks for ticks in (proof.exposure_start_ticks, proof.exposure_end_ticks)
@@ -98,7 +98,7 @@ def _exposure(frame_set: FrameSet, proof: FrameProof) -> str:
 
 def _write_head(sheet: Picture, frame_set: FrameSet, rig: str, cameras: int) -> None:
     proof = frame_set.proof
-    _write(sheet, f"{rig}: pulse {frame_set.index}", (_MARGIN_PX, 36), 0.95, _INK)
+    _write(sheet, f"{rig}: pulse {frame_set.pulse_index}", (_MARGIN_PX, 36), 0.95, _INK)
     skew = "unknown" if math.isnan(proof.skew_us) else f"{proof.skew_us:.1f} us"
     facts = f"box tick {proof.start_ticks}   {len(frame_set.frames)} of {cameras} frames   skew {skew}"
     _write(sheet, facts, (_MARGIN_PX, 66), 0.55, _PALE)

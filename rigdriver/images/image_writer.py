@@ -52,7 +52,7 @@ class ImageWriter:
         Raises:
             OSError: an earlier image could not be written, or the disk has stalled for a minute.
         """
-        index = frame_set.index if index is None else index
+        index = frame_set.pulse_index if index is None else index
         for frame in frame_set:
             self._reserve(frame.pixels.nbytes)
             path = self.path_of(frame.camera, index)

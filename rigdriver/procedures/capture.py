@@ -77,7 +77,7 @@ def capture_run(
             for take in takers:
                 take(frame_set)
             for gap in frame_set.gaps.values():
-                progress.note(PulseNote(frame_set.index, gap))
+                progress.note(PulseNote(frame_set.pulse_index, gap))
             advance(done)
         return run.statistics
 

@@ -93,7 +93,7 @@ def measure_face(frame_set: FrameSet, scenario: str, out: Path, progress: Progre
 
 def _score(frame_set: FrameSet, scenario: str, out: Path, folder: Path) -> tuple[Score, npt.NDArray[np.float32]]:
     there = folder / "error_um.npy"
-    words = [scenario, "--points", str(folder / "cloud.ply"), "--pulse", str(frame_set.index)]
+    words = [scenario, "--points", str(folder / "cloud.ply"), "--pulse", str(frame_set.pulse_index)]
     words += ["--calibration", str(out / "calibration" / "calibration.json")]
     told = answer_of("score", [*words, "--map", str(folder / "face.ply"), "--out", str(there)])
     score = Score(**{field.name: float(told[field.name]) for field in fields(Score)})

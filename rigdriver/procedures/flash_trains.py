@@ -1,7 +1,7 @@
 """Many frame sets from a rig whose flashes come in trains: run after run, with the dark pauses that the limits ask for.
 
 In: an open rig, how many pulses. Out: frame sets, indexed through all runs, and what all runs together counted. The
-rig's limits on light are what they are: a train ends after `light.max_train_pulses`, and the next one waits for its
+rig's limits on light are what they are: a train ends after `light.max_train_flashes`, and the next one waits for its
 pause.
 Not here: what becomes of the frame sets.
 """
@@ -25,7 +25,7 @@ class FlashTrains:
         self._rig = rig
         self._frames = frames
         self._rate_hz = rate_hz
-        self._train = rig.config.light.max_train_pulses if rig.config.lamps else frames
+        self._train = rig.config.light.max_train_flashes if rig.config.lamps else frames
         self.pulses = 0
         """Frame sets that the rig made, dropped ones included."""
         self.dropped = 0
@@ -53,7 +53,7 @@ class FlashTrains:
                 newest = -1
                 try:
                     for frame_set in run:
-                        newest = frame_set.index
+                        newest = frame_set.pulse_index
                         yield indexed(first + newest, frame_set)
                 finally:
                     self._add(run.statistics)

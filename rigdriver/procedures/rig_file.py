@@ -42,12 +42,12 @@ class PlannedRig:
         """What each lamp emits."""
         powers_w = {lamp.name: lamp.radiant_power_w for lamp in self.config.lamps}
         lights = []
-        for strobe in self.schedule.strobes:
-            width_us = us_from_ticks(strobe.width_ticks, self.schedule.tick_rate_hz)
-            power_w = powers_w[strobe.lamp]
+        for flash in self.schedule.flashes:
+            width_us = us_from_ticks(flash.width_ticks, self.schedule.tick_rate_hz)
+            power_w = powers_w[flash.lamp]
             energy_mj = None if power_w is None else power_w * width_us * 1e-3
-            duty = strobe.width_ticks / self.schedule.box.frame_period_ticks
-            lights.append(LampLight(strobe.lamp, width_us, duty, energy_mj))
+            duty = flash.width_ticks / self.schedule.box.pulse_period_ticks
+            lights.append(LampLight(flash.lamp, width_us, duty, energy_mj))
         return tuple(lights)
 
 

@@ -1,4 +1,4 @@
-"""The proofs of a capture as files: proofs.csv, a row for each camera and pulse, and proofs.json with all of it.
+"""The proofs of a capture as files: proofs.csv, a row for each camera and frame set, and proofs.json with all of it.
 
 In: frame sets. Out: the CSV grows while the capture runs, so a crash leaves what was proved until then; the JSON is
 written at the end, and `read_proofs` gives proofs and gaps back as they were.
@@ -17,11 +17,12 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from rigdriver.errors import UsageError
-from rigdriver.frames import FrameProof, FrameSet, Gap, GapReason, Proof, StrobePulse
+from rigdriver.frames import Flash, FrameProof, FrameSet, Gap, GapReason, Proof
 
 CSV, JSON = "proofs.csv", "proofs.json"
 COLUMNS = (
     "index",
+    "pulse_index",
     "camera",
     "verdict",
     "gap",
@@ -69,7 +70,7 @@ class ProofFiles:
 
     def write(self, frame_set: FrameSet, index: int | None = None) -> None:
         """Add a frame set under that index, or under its pulse index."""
-        index = frame_set.index if index is None else index
+        index = frame_set.pulse_index if index is None else index
         self._rows.writerows(_rows(frame_set, index))
         self._text.flush()
         self._frame_sets.append(
@@ -107,6 +108,7 @@ def _rows(frame_set: FrameSet, index: int) -> list[dict[str, object]]:
     skew = f"{proof.skew_us:.3f}" if proof.skew_us == proof.skew_us else ""
     common: dict[str, object] = {
         "index": index,
+        "pulse_index": frame_set.pulse_index,
         "t_utc_ns": frame_set.t_utc_ns,
         "pulse_start_ticks": proof.start_ticks,
         "skew_us": skew,
@@ -166,7 +168,7 @@ def _proof(table: dict[str, Any]) -> Proof:
         skew_us=float("nan") if table["skew_us"] is None else table["skew_us"],
         verdict=table["verdict"],
         reasons=tuple(table.get("reasons", ())),
-        strobes=tuple(StrobePulse(s["lamp"], s["rise_ticks"], s["fall_ticks"]) for s in table.get("strobes", ())),
+        flashes=tuple(Flash(s["lamp"], s["rise_ticks"], s["fall_ticks"]) for s in table["flashes"]),
         unchecked=tuple(table.get("unchecked", ())),
     )
 
@@ -181,7 +183,7 @@ def _frame_proof(name: str, table: dict[str, Any]) -> FrameProof:
         tolerance_us=table["tolerance_us"],
         frame_id=table["frame_id"],
         counter=table.get("counter"),
-        strobes=MappingProxyType(dict(table.get("strobes", {}))),
+        flash_shares=MappingProxyType(dict(table["flash_shares"])),
         notes=tuple(table.get("notes", ())),
         unchecked=tuple(table.get("unchecked", ())),
     )

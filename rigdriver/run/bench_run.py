@@ -131,7 +131,7 @@ class BenchRun(FrameSets):
         if self._is_done():
             return
         frame_set = FrameSet(
-            index=grouped.index,
+            pulse_index=grouped.pulse_index,
             t_host_ns=grouped.t_host_ns,
             t_utc_ns=utc_ns(grouped.t_host_ns),
             frames=MappingProxyType({n: grouped.frames[n] for n in self._names if n in grouped.frames}),

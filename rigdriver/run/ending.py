@@ -12,14 +12,14 @@ from threading import Lock
 
 from rigdriver.devices.box_events import BoxStatus, EventsLost
 from rigdriver.devices.camera_events import CameraLost
-from rigdriver.errors import BoxFault, HostProcessLost, LinkLost, NoReply, RigError
-from rigdriver.frames import Pulse
+from rigdriver.errors import BoxFault, CameraProcessLost, LinkLost, NoReply, RigError
+from rigdriver.frames import PulseReport
 from rigdriver.timebase import held_up_s
 from rigdriver.wire.registers import BoxStates
 
 RESTARTED = "trigger box: it has restarted and forgotten its schedule; check its power and run again"
 SILENT_PERIODS = 3
-"""A running box that reports nothing for so many frame periods (and the gap timeout) is taken to be gone."""
+"""A running box that reports nothing for so many pulse periods (and the gap timeout) is taken to be gone."""
 
 
 class Ending:
@@ -57,7 +57,7 @@ class Ending:
         """The schedule starts now: what came before it, a preamble played again, was no silence."""
         self._heard_at = self._now_s()
 
-    def heard_of_pulse(self, _part: Pulse) -> None:
+    def heard_of_pulse(self, _part: PulseReport) -> None:
         """The box lives."""
         self._heard_at = self._now_s()
 
@@ -78,7 +78,7 @@ class Ending:
     def camera_gone(self, lost: CameraLost, cameras: int) -> None:
         """A camera is gone; the run goes on with gaps unless none is left."""
         self._gone.add(lost.camera)
-        if len(self._gone) == cameras or isinstance(lost.error, HostProcessLost):
+        if len(self._gone) == cameras or isinstance(lost.error, CameraProcessLost):
             self.fail(lost.error)
 
     def _excuse(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Light of a run: waits for the dark pause that is due, and writes down every emission.
+"""Light of a run: waits for the dark pause that is due, and writes down every flash.
 
 In: the box's light counters before a run, its reports during it. Out: a wait, a refusal, or lines in the light log. The
 schedule has been proved within the limits, and the box enforces them by itself; here the host keeps the budget from
@@ -18,7 +18,7 @@ from rigdriver.clock import us_from_ticks
 from rigdriver.config import RigConfig
 from rigdriver.devices.box_events import BoxEvent, EventsLost
 from rigdriver.errors import ConfigError, ScheduleError
-from rigdriver.frames import Edge, Pulse
+from rigdriver.frames import Edge, PulseReport
 from rigdriver.run.utc import utc_ns
 from rigdriver.schedule.planned import Schedule
 from rigdriver.timebase import WALL_TIME, Timebase
@@ -33,7 +33,7 @@ class LightCounter(Protocol):
     """The part of the trigger box that counts light."""
 
     def light_session(self) -> LightSessionRecord:
-        """Return how many frames with light the session and the flash train under way have seen."""
+        """Return how many flashes the light session and the flash train under way have seen."""
         ...
 
 
@@ -49,21 +49,22 @@ def await_light_budget(
     `look_up` is called now and then meanwhile; what it raises ends the wait.
 
     Raises:
-        ScheduleError: the session's flashes are used up.
+        ScheduleError: the light session's flashes are used up.
     """
-    light, frames = config.light, schedule.box.frame_count
+    light, frames = config.light, schedule.box.pulse_count
     spent = box.light_session()
-    if spent.session_pulses + frames > light.max_session_pulses:
+    if spent.session_flashes + frames > light.max_session_flashes:
         raise ScheduleError(
-            f"light session: {spent.session_pulses} flashes made, {frames} asked for; light.max_session_pulses allows "
-            f"{light.max_session_pulses}; begin a new session with the next person (box.clear_light_session)"
+            f"light session: {spent.session_flashes} flashes made, {frames} asked for; light.max_session_flashes "
+            f"allows {light.max_session_flashes}; begin a new light session with the next person "
+            "(box.clear_light_session)"
         )
     end = timebase.now_s() + light.min_train_pause_s + MARGIN_S
-    while (train := box.light_session().train_pulses) and train + frames > light.max_train_pulses:
+    while (train := box.light_session().train_flashes) and train + frames > light.max_train_flashes:
         if timebase.now_s() > end:
             raise ScheduleError(
-                f"flash train: {train} flashes made, {frames} asked for; light.max_train_pulses allows "
-                f"{light.max_train_pulses}, and the dark pause of {light.min_train_pause_s:g} s does not end"
+                f"flash train: {train} flashes made, {frames} asked for; light.max_train_flashes allows "
+                f"{light.max_train_flashes}, and the dark pause of {light.min_train_pause_s:g} s does not end"
             )
         logger.info("waiting for the dark pause between flash trains (%g s)", light.min_train_pause_s)
         look_up()
@@ -71,18 +72,18 @@ def await_light_budget(
 
 
 @dataclass(frozen=True, slots=True)
-class Emission:
-    """One time that a lamp's output was high, as the box stamped it; `fall_ticks` None: its end was never reported."""
+class LoggedFlash:
+    """One flash of a run, as the box stamped it; `fall_ticks` None: its end was never reported."""
 
     lamp: str
     generation: int
-    pulse: int
+    pulse_index: int
     rise_ticks: int
     fall_ticks: int | None
 
 
 class LightLog:
-    """Appends every light emission to a file, one JSON line each, and sums them up for the log.
+    """Appends every flash to a file, one JSON line each, and sums them up for the log.
 
     It hears the box itself, so what no frame set tells of (a run that is cut short) is written down all the same.
     """
@@ -96,9 +97,9 @@ class LightLog:
         self._tick_rate_hz = tick_rate_hz
         self._utc_ns = utc_ns
         self._file: IO[str] | None = None
-        self._heard: deque[Emission | EventsLost] = deque()
-        self._lit: dict[int, Emission] = {}
-        self._pulses: Counter[str] = Counter()
+        self._heard: deque[LoggedFlash | EventsLost] = deque()
+        self._lit: dict[int, LoggedFlash] = {}
+        self._flashes: Counter[str] = Counter()
 
     def open(self) -> None:
         """Open the file. ConfigError when it cannot be written: without a log there shall be no light."""
@@ -116,7 +117,7 @@ class LightLog:
         """Take an event on the box's thread; nothing is written here, for that thread feeds the watchdog."""
         if isinstance(event, EventsLost):
             self._heard.append(event)
-        elif isinstance(event, Pulse):
+        elif isinstance(event, PulseReport):
             for edge in event.edges:
                 if not edge.is_input:
                     self._note(edge, event)
@@ -139,27 +140,27 @@ class LightLog:
             if self._file is not None:
                 self._file.close()
                 self._file = None
-        if self._pulses:
-            made = ", ".join(f"{name} x{count}" for name, count in self._pulses.items())
+        if self._flashes:
+            made = ", ".join(f"{name} x{count}" for name, count in self._flashes.items())
             logger.info("light emitted by rig %s: %s", self._rig, made)
-            self._pulses.clear()
+            self._flashes.clear()
 
-    def _note(self, edge: Edge, part: Pulse) -> None:
+    def _note(self, edge: Edge, report: PulseReport) -> None:
         for output, lamp in self._lamps.items():
             if edge.rising >> output & 1:
-                self._lit[output] = Emission(lamp, part.generation, part.index, edge.t_box_ticks, None)
+                self._lit[output] = LoggedFlash(lamp, report.generation, report.pulse_index, edge.t_box_ticks, None)
             elif edge.falling >> output & 1 and output in self._lit:
                 self._heard.append(replace(self._lit.pop(output), fall_ticks=edge.t_box_ticks))
 
-    def _emitted(self, e: Emission) -> dict[str, object]:
-        self._pulses[e.lamp] += 1
+    def _emitted(self, e: LoggedFlash) -> dict[str, object]:
+        self._flashes[e.lamp] += 1
         width_us = None if e.fall_ticks is None else us_from_ticks(e.fall_ticks - e.rise_ticks, self._tick_rate_hz)
         power_w = self._power_w[e.lamp]
         return {
             "t_utc_ns": self._utc_ns(e.rise_ticks),
             "rig": self._rig,
             "generation": e.generation,
-            "pulse": e.pulse,
+            "pulse_index": e.pulse_index,
             "lamp": e.lamp,
             "width_us": width_us,
             "energy_mj": None if power_w is None or width_us is None else power_w * width_us * 1e-3,

@@ -24,7 +24,7 @@ from rigdriver.devices.camera_events import CameraLost, FrameLost
 from rigdriver.devices.cameras import Cameras
 from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, RigError, SyncError, SyncLost
-from rigdriver.frames import Frame, FrameSet, Pulse
+from rigdriver.frames import Frame, FrameSet, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.brightness import Brightness
 from rigdriver.run.ending import Ending
@@ -84,12 +84,12 @@ class Run(FrameSets):
         self._reports = Reports(config.run.queue_frame_sets * len(config.cameras), timebase)
         self._wanted = wanted
         self._on_gap = config.run.on_gap
-        self._tally = Tally(wanted or schedule.box.frame_count or None)
+        self._tally = Tally(wanted or schedule.box.pulse_count or None)
         self._brightness = Brightness(schedule.lamps_of())
         self._host_clock = HostClock(schedule.tick_rate_hz)
         self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns)
         self._ending = Ending(
-            schedule.box.frame_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz, box.status, timebase.now_s
+            schedule.box.pulse_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz, box.status, timebase.now_s
         )
         self._threads: list[Thread] = []
         self._is_playing = False
@@ -218,14 +218,14 @@ class Run(FrameSets):
         raise SyncLost("the cameras' clocks cannot be tied to the box's:\n  " + "\n  ".join(unlocked))
 
     def _hear_preamble(self, preamble: Preamble) -> None:
-        period_s = self._preamble.box.frame_period_ticks / self._preamble.tick_rate_hz
+        period_s = self._preamble.box.pulse_period_ticks / self._preamble.tick_rate_hz
         grace_s = self._config.sync.gap_timeout_s
         limit, is_over = TimeLimit(self._timebase, 2 * period_s + grace_s + 1), False
         while not preamble.is_complete and limit.left_s() > 0:
             self._give_up_if_asked()
             report = self._reports.take(TURN_S)
-            if isinstance(report, Pulse):
-                preamble.take_pulse(report)
+            if isinstance(report, PulseReport):
+                preamble.take_report(report)
             elif isinstance(report, Frame):
                 preamble.take_frame(report)
             elif report is not None:
@@ -255,12 +255,12 @@ class Run(FrameSets):
 
     def _digest(self, report: Report) -> list[Resolved]:
         match report:
-            case Pulse():
+            case PulseReport():
                 self._ending.heard_of_pulse(report)
                 self._light_log.write()
-                period = self.schedule.box.frame_period_ticks
+                period = self.schedule.box.pulse_period_ticks
                 exposures = {name: log.feed(report, period) for name, log in self._logs.items()}
-                return self._matcher.take_pulse(report, exposures)
+                return self._matcher.take_report(report, exposures)
             case Frame():
                 self._brightness.measure(report)
                 return self._matcher.take_frame(report)
@@ -283,7 +283,7 @@ class Run(FrameSets):
         dark = self._brightness.judge(resolved.frames)
         proof = replace(resolved.proof, reasons=(*resolved.proof.reasons, *dark)) if dark else resolved.proof
         frame_set = FrameSet(
-            index=resolved.index,
+            pulse_index=resolved.pulse_index,
             t_host_ns=t_host_ns,
             t_utc_ns=utc_ns(t_host_ns),
             frames=MappingProxyType(dict(resolved.frames)),
@@ -299,7 +299,7 @@ class Run(FrameSets):
         self._outbox.put(frame_set)
         if self._on_gap == "stop" and frame_set.gaps:
             gaps = "; ".join(str(gap) for gap in frame_set.gaps.values())
-            self._ending.fail(SyncError(f"pulse {frame_set.index}: {gaps} (run.on_gap = 'stop')"))
+            self._ending.fail(SyncError(f"pulse {frame_set.pulse_index}: {gaps} (run.on_gap = 'stop')"))
         elif self._wanted is not None and self._tally.frame_sets >= self._wanted:
             self._ending.is_satisfied = True
 

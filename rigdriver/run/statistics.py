@@ -88,8 +88,8 @@ class Tally:
             self._residual_max = (
                 residual if self._residual_max != self._residual_max else max(self._residual_max, residual)
             )
-        self._first = self._first or (frame_set.index, t_report_ns)
-        self._last = (frame_set.index, t_report_ns)
+        self._first = self._first or (frame_set.pulse_index, t_report_ns)
+        self._last = (frame_set.pulse_index, t_report_ns)
 
     def snapshot(self, dropped: int, late_frames: int, stray_frames: int, stopped_by: str | None) -> RunStatistics:
         """Return the figures as they are now."""

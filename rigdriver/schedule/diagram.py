@@ -1,7 +1,7 @@
 """A compiled schedule as a timing diagram: rows of intervals, drawn with characters or as a picture.
 
 In: a `Schedule`. Out: text for a terminal, or an SVG or PNG file. Both show the same rows: per camera the trigger edge
-and the exposure with its jitter, per lamp the pulse. This file refuses to judge what it draws.
+and the exposure with its jitter, per lamp the flash. This file refuses to judge what it draws.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COLOURS = {"trigger": "#555555", "jitter": "#f2c57c", "exposure": "#4c78a8", "li
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the diagram; times in microseconds after the frame start."""
+    """One line of the diagram; times in microseconds after the pulse start."""
 
     name: str
     trigger_us: float | None
@@ -49,7 +49,7 @@ def rows(schedule: Schedule) -> list[Row]:
         for e in schedule.exposures.values()
     ]
     lamps = [
-        Row(s.lamp, None, None, 0.0, (us(s.delay_ticks), us(s.delay_ticks + s.width_ticks))) for s in schedule.strobes
+        Row(s.lamp, None, None, 0.0, (us(s.delay_ticks), us(s.delay_ticks + s.width_ticks))) for s in schedule.flashes
     ]
     return cameras + lamps
 
@@ -62,7 +62,7 @@ def as_text(schedule: Schedule, width: int = 100) -> str:
     us_per_column = max(row.end_us for row in lines) * MARGIN / columns
     drawn = [f"{row.name:<{label}}{_draw(row, columns, us_per_column)}" for row in lines]
     ruler = _ruler(columns, us_per_column)
-    period_us = us_from_ticks(schedule.box.frame_period_ticks, schedule.tick_rate_hz)
+    period_us = us_from_ticks(schedule.box.pulse_period_ticks, schedule.tick_rate_hz)
     return "\n".join(
         [
             *drawn,
@@ -118,9 +118,9 @@ def draw(schedule: Schedule, path: Path) -> None:
     axes.set_yticks(range(len(lines)), [row.name for row in lines])
     axes.invert_yaxis()
     axes.set_xlim(-0.01 * max(r.end_us for r in lines), max(r.end_us for r in lines) * 1.08)
-    axes.set_xlabel("microseconds after the frame start")
+    axes.set_xlabel("microseconds after the pulse start")
     axes.set_title(
-        f"one pulse of {schedule.rate_hz:g} a second:  trigger (grey), exposure (blue, jitter yellow), light (red)"
+        f"one pulse of {schedule.rate_hz:g} per second:  trigger (grey), exposure (blue, jitter yellow), light (red)"
     )
     axes.grid(axis="x", alpha=0.3)
     figure.savefig(path, dpi=130)

@@ -12,72 +12,73 @@ from collections.abc import Iterable, Mapping
 from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import LampConfig, RigConfig
 from rigdriver.errors import ScheduleError
-from rigdriver.schedule.planned import CameraFacts, PlannedStrobe, Schedule
-from rigdriver.schedule.steps import LightLimits
+from rigdriver.schedule.planned import CameraFacts, PlannedFlash, Schedule
+from rigdriver.schedule.steps import end_ticks
+from rigdriver.wire.registers import LightLimitsRecord
 
 
 def refuse_broken_limits(
-    config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts], limits: LightLimits
+    config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts], limits: LightLimitsRecord
 ) -> None:
     """Check everything; `limits` are the rig file's as the box holds them. ScheduleError at the first broken one."""
-    _refuse_long_frames(config, schedule)
-    _refuse_strobes_outside(schedule)
+    _refuse_long_pulses(config, schedule)
+    _refuse_flashes_outside(schedule)
     _refuse_foreign_light(schedule)
     _refuse_fast_cameras(config, schedule, facts)
     _refuse_full_links(config, schedule, facts)
     _refuse_light(config, schedule, limits)
 
 
-def _refuse_long_frames(config: RigConfig, schedule: Schedule) -> None:
-    """An exposure must be over before the next frame starts, or its edges would be reported in the next frame."""
+def _refuse_long_pulses(config: RigConfig, schedule: Schedule) -> None:
+    """An exposure must be over before the next pulse starts, or its edges would be reported in the next pulse."""
     tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
-    period = schedule.box.frame_period_ticks
+    period = schedule.box.pulse_period_ticks
     for e in schedule.exposures.values():
         end = e.start_ticks + e.jitter_ticks + e.exposure_ticks + tolerance
         if end >= period:
             raise ScheduleError(
                 f"camera {e.camera}: its exposure ends {us_from_ticks(end, schedule.tick_rate_hz):.0f} us after the "
-                f"frame start, but the next frame starts after {us_from_ticks(period, schedule.tick_rate_hz):.0f} us; "
+                f"pulse start, but the next pulse starts after {us_from_ticks(period, schedule.tick_rate_hz):.0f} us; "
                 "shorten the exposure or lower rate_hz"
             )
-    end = max(step.end_ticks for step in schedule.box.steps)
+    end = max(end_ticks(step) for step in schedule.box.steps)
     if end >= period:
         raise ScheduleError(
-            f"box: an output falls {us_from_ticks(end, schedule.tick_rate_hz):.0f} us after the frame start, but the "
-            f"next frame starts after {us_from_ticks(period, schedule.tick_rate_hz):.0f} us; shorten "
+            f"box: an output falls {us_from_ticks(end, schedule.tick_rate_hz):.0f} us after the pulse start, but the "
+            f"next pulse starts after {us_from_ticks(period, schedule.tick_rate_hz):.0f} us; shorten "
             "trigger_width_us or lower rate_hz"
         )
 
 
-def _refuse_strobes_outside(schedule: Schedule) -> None:
+def _refuse_flashes_outside(schedule: Schedule) -> None:
     """A lamp may be lit only while all its cameras expose, whatever their jitter."""
-    for strobe in schedule.strobes:
-        for e in (schedule.exposures[name] for name in strobe.cameras):
-            early = e.start_ticks + e.jitter_ticks - strobe.delay_ticks
-            late = strobe.delay_ticks + strobe.width_ticks - (e.start_ticks - e.jitter_ticks + e.exposure_ticks)
+    for flash in schedule.flashes:
+        for e in (schedule.exposures[name] for name in flash.cameras):
+            early = e.start_ticks + e.jitter_ticks - flash.delay_ticks
+            late = flash.delay_ticks + flash.width_ticks - (e.start_ticks - e.jitter_ticks + e.exposure_ticks)
             outside = max(early, late)
             if outside > 0:
                 raise ScheduleError(
-                    f"lamp {strobe.lamp}: {us_from_ticks(outside, schedule.tick_rate_hz):.1f} us of its pulse may lie "
+                    f"lamp {flash.lamp}: {us_from_ticks(outside, schedule.tick_rate_hz):.1f} us of its flash may lie "
                     f"outside the exposure of camera {e.camera}; lengthen guard_us or the exposure"
                 )
 
 
 def _refuse_foreign_light(schedule: Schedule) -> None:
     """A camera must not expose in the light of a lamp that is not meant for it, whatever its jitter."""
-    for strobe in schedule.strobes:
-        for e in (e for name, e in schedule.exposures.items() if name not in strobe.cameras):
+    for flash in schedule.flashes:
+        for e in (e for name, e in schedule.exposures.items() if name not in flash.cameras):
             begins = e.start_ticks - e.jitter_ticks
             ends = e.start_ticks + e.jitter_ticks + e.exposure_ticks
-            if begins < strobe.delay_ticks + strobe.width_ticks and strobe.delay_ticks < ends:
+            if begins < flash.delay_ticks + flash.width_ticks and flash.delay_ticks < ends:
                 raise ScheduleError(
-                    f"lamp {strobe.lamp}: may be lit while camera {e.camera}, which is not meant to see it, exposes; "
+                    f"lamp {flash.lamp}: may be lit while camera {e.camera}, which is not meant to see it, exposes; "
                     "lengthen texture_gap_us or shorten the exposures"
                 )
 
 
 def _refuse_fast_cameras(config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts]) -> None:
-    """A camera that is triggered too fast ignores the pulse without a word."""
+    """A camera that is triggered too fast ignores the trigger without a word."""
     for camera in config.cameras:
         said = facts.get(camera.name, CameraFacts()).max_rate_hz
         limits = [rate for rate in (camera.max_rate_hz, said) if rate is not None]
@@ -108,62 +109,62 @@ def _refuse_data_rate(frame_set_bytes: int, schedule: Schedule, limit_megabytes_
         )
 
 
-def _refuse_light(config: RigConfig, schedule: Schedule, limits: LightLimits) -> None:
-    if not schedule.strobes:
+def _refuse_light(config: RigConfig, schedule: Schedule, limits: LightLimitsRecord) -> None:
+    if not schedule.flashes:
         return
-    light, frames = config.light, schedule.box.frame_count
-    if frames > light.max_train_pulses:
+    light, pulses = config.light, schedule.box.pulse_count
+    if pulses > light.max_train_flashes:
         raise ScheduleError(
-            f"{frames} frames with light in a row: light.max_train_pulses allows {light.max_train_pulses} "
-            f"({light.max_train_pulses / schedule.rate_hz:.1f} s at {schedule.rate_hz:g} Hz); ask for fewer frames, or "
-            "raise the limit if nobody photosensitive can be there"
+            f"{pulses} pulses with light in a row: light.max_train_flashes allows {light.max_train_flashes} "
+            f"({light.max_train_flashes / schedule.rate_hz:.1f} s at {schedule.rate_hz:g} Hz); ask for fewer pulses, "
+            "or raise the limit if nobody photosensitive can be there"
         )
-    if limits.max_rate_millihertz * schedule.box.frame_period_ticks < schedule.tick_rate_hz * 1000:
+    if limits.max_rate_millihertz * schedule.box.pulse_period_ticks < schedule.tick_rate_hz * 1000:
         raise ScheduleError(
             f"light at {schedule.rate_hz:g} Hz: light.max_rate_hz allows {light.max_rate_hz:g}; lower rate_hz"
         )
     lamps = {lamp.name: lamp for lamp in config.lamps}
-    for strobe in schedule.strobes:
-        _refuse_lamp(config, lamps[strobe.lamp], strobe, schedule, limits)
+    for flash in schedule.flashes:
+        _refuse_lamp(config, lamps[flash.lamp], flash, schedule, limits)
     _refuse_dose(config, schedule)
 
 
 def _refuse_lamp(
-    config: RigConfig, lamp: LampConfig, strobe: PlannedStrobe, schedule: Schedule, limits: LightLimits
+    config: RigConfig, lamp: LampConfig, flash: PlannedFlash, schedule: Schedule, limits: LightLimitsRecord
 ) -> None:
-    width_us = us_from_ticks(strobe.width_ticks, schedule.tick_rate_hz)
-    longest_us = min(config.light.max_pulse_width_us, lamp.max_pulse_width_us or config.light.max_pulse_width_us)
+    width_us = us_from_ticks(flash.width_ticks, schedule.tick_rate_hz)
+    longest_us = min(config.light.max_flash_width_us, lamp.max_flash_width_us or config.light.max_flash_width_us)
     if width_us > longest_us + us_from_ticks(1, schedule.tick_rate_hz):
         raise ScheduleError(f"lamp {lamp.name}: lit for {width_us:.1f} us; {longest_us:g} us are allowed; shorten it")
-    duty = strobe.width_ticks / schedule.box.frame_period_ticks
+    duty = flash.width_ticks / schedule.box.pulse_period_ticks
     # In the box's own unit: what passes here must pass there.
     allowed_by_light = limits.max_duty_permille / 1000
     allowed = min(allowed_by_light, lamp.max_duty or allowed_by_light)
-    if duty > allowed or strobe.width_ticks * 1000 > limits.max_duty_permille * schedule.box.frame_period_ticks:
+    if duty > allowed or flash.width_ticks * 1000 > limits.max_duty_permille * schedule.box.pulse_period_ticks:
         whose = "light" if allowed == allowed_by_light else "its"
         raise ScheduleError(
             f"lamp {lamp.name}: lit {duty:.1%} of the time; {whose}.max_duty allows {allowed:.1%}; lower "
-            "rate_hz, the exposure or light.max_pulse_width_us"
+            "rate_hz, the exposure or light.max_flash_width_us"
         )
     energy_mj = (lamp.radiant_power_w or 0) * width_us * 1e-3
-    if config.light.max_pulse_energy_mj is not None and energy_mj > config.light.max_pulse_energy_mj:
+    if config.light.max_flash_energy_mj is not None and energy_mj > config.light.max_flash_energy_mj:
         raise ScheduleError(
-            f"lamp {lamp.name}: {energy_mj:.3g} mJ a pulse; light.max_pulse_energy_mj allows "
-            f"{config.light.max_pulse_energy_mj:g}; shorten its pulse"
+            f"lamp {lamp.name}: {energy_mj:.3g} mJ per flash; light.max_flash_energy_mj allows "
+            f"{config.light.max_flash_energy_mj:g}; shorten its flash"
         )
 
 
-def emitted_j(config: RigConfig, strobes: Iterable[PlannedStrobe], tick_rate_hz: int) -> float:
-    """Return what all lamps of known power emit in one frame."""
+def emitted_j(config: RigConfig, flashes: Iterable[PlannedFlash], tick_rate_hz: int) -> float:
+    """Return what all lamps of known power emit in one pulse."""
     power_w = {lamp.name: lamp.radiant_power_w or 0 for lamp in config.lamps}
-    return sum(power_w[s.lamp] * s.width_ticks / tick_rate_hz for s in strobes)
+    return sum(power_w[s.lamp] * s.width_ticks / tick_rate_hz for s in flashes)
 
 
 def _refuse_dose(config: RigConfig, schedule: Schedule) -> None:
     limit_j = config.light.max_run_energy_j
-    pulse_j = emitted_j(config, schedule.strobes, schedule.tick_rate_hz)
-    if limit_j is not None and pulse_j * schedule.box.frame_count > limit_j:
+    pulse_j = emitted_j(config, schedule.flashes, schedule.tick_rate_hz)
+    if limit_j is not None and pulse_j * schedule.box.pulse_count > limit_j:
         raise ScheduleError(
-            f"{schedule.box.frame_count} frames emit {pulse_j * schedule.box.frame_count:.3g} J; "
-            f"light.max_run_energy_j allows {limit_j:g} J; ask for at most {int(limit_j / pulse_j)} frames"
+            f"{schedule.box.pulse_count} pulses emit {pulse_j * schedule.box.pulse_count:.3g} J; "
+            f"light.max_run_energy_j allows {limit_j:g} J; ask for at most {int(limit_j / pulse_j)} pulses"
         )

@@ -1,10 +1,10 @@
 """The plan of one pulse in user terms, compiled to the box's steps.
 
-In: a checked `RigConfig`, the box's tick rate, how many frames. Out: a frozen `Schedule`: the box's steps, and when
-each camera is triggered and each lamp lit, in ticks after the frame start. A plan that would break a limit is refused
+In: a checked `RigConfig`, the box's tick rate, how many pulses. Out: a frozen `Schedule`: the box's steps, and when
+each camera is triggered and each lamp lit, in ticks after the pulse start. A plan that would break a limit is refused
 with the limit and the remedy. This file refuses to know how a schedule reaches the box.
 
-    frame start
+    pulse start
     |  trigger left_upper   |^|                      (latencies are made up for: exposures begin together)
     |  exposure                 [=========]
     |  left_pattern               [=====]            (inside every geometry exposure, guard and jitter included)
@@ -22,8 +22,9 @@ from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import CameraConfig, LampConfig, RigConfig
 from rigdriver.errors import ScheduleError
 from rigdriver.schedule.limits import emitted_j, refuse_broken_limits
-from rigdriver.schedule.planned import CameraFacts, PlannedExposure, PlannedStrobe, Schedule
-from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
+from rigdriver.schedule.planned import CameraFacts, PlannedExposure, PlannedFlash, Schedule
+from rigdriver.schedule.steps import BoxSchedule, box_step
+from rigdriver.wire.registers import LightLimitsRecord, StageStepRecord
 
 GOLOMB_MARKS = (0, 1, 4, 9, 11)
 """Order-5 Golomb ruler: every difference of two marks occurs once, so any two frames tell which marks they are."""
@@ -44,11 +45,11 @@ def compile_schedule(
     config: RigConfig,
     tick_rate_hz: int,
     generation: int,
-    frames: int | None = None,
+    pulses: int | None = None,
     rate_hz: float | None = None,
     facts: Mapping[str, CameraFacts] | None = None,
 ) -> Schedule:
-    """Compile the rig's plan. `frames` None runs until stopped, or until the light limits end it.
+    """Compile the rig's plan. `pulses` None runs until stopped, or until the light limits end it.
 
     `facts`: what the cameras say of themselves, by name; without them, what only they can tell is not checked.
 
@@ -58,24 +59,24 @@ def compile_schedule(
     rate = config.schedule.rate_hz if rate_hz is None else rate_hz
     if not 0 < rate <= 1000:
         raise ScheduleError(f"rate_hz = {rate:g}: expected more than 0 and at most 1000")
-    if frames is not None and not 0 < frames < 2**32:
-        raise ScheduleError(f"frames = {frames}: expected 1 to {2**32 - 1}, or none to run until stopped")
+    if pulses is not None and not 0 < pulses < 2**32:
+        raise ScheduleError(f"pulses = {pulses}: expected 1 to {2**32 - 1}, or none to run until stopped")
     exposures = _plan_exposures(config, tick_rate_hz)
-    strobes = _plan_strobes(config, exposures, tick_rate_hz)
+    flashes = _plan_flashes(config, exposures, tick_rate_hz)
     period_ticks = math.ceil(tick_rate_hz / rate)  # never faster than asked: the rate may be a limit
     if period_ticks >= WORD:
         raise ScheduleError(
             f"rate_hz = {rate:g}: the box cannot wait so long; expected {tick_rate_hz / WORD:.2g} or more"
         )
-    count = _frame_count(config, frames, strobes, tick_rate_hz)
-    box = BoxSchedule(generation, period_ticks, count, _steps(config, exposures, strobes, tick_rate_hz))
-    schedule = Schedule(box, tick_rate_hz, MappingProxyType(exposures), strobes)
+    count = _pulse_count(config, pulses, flashes, tick_rate_hz)
+    box = BoxSchedule.of(generation, period_ticks, count, _steps(config, exposures, flashes, tick_rate_hz))
+    schedule = Schedule(box, tick_rate_hz, MappingProxyType(exposures), flashes)
     refuse_broken_limits(config, schedule, facts or {}, light_limits(config, tick_rate_hz))
     return schedule
 
 
 def compile_preamble(config: RigConfig, tick_rate_hz: int, generation: int, unit_us: float) -> Schedule:
-    """Compile the dark preamble: one frame whose triggers stand on the marks of a Golomb ruler, `unit_us` apart.
+    """Compile the dark preamble: one pulse whose triggers stand on the marks of a Golomb ruler, `unit_us` apart.
 
     The spacing of any two of its frames says which marks they are, so each camera's clock is tied to the box's
     without counting and without trusting that no frame was lost.
@@ -90,24 +91,24 @@ def compile_preamble(config: RigConfig, tick_rate_hz: int, generation: int, unit
         )
     by_delay = _outputs_by_delay(exposures.values())
     steps = tuple(
-        BoxStep(mask, mark * unit + delay, width) for mark in GOLOMB_MARKS for delay, mask in sorted(by_delay.items())
+        box_step(mask, mark * unit + delay, width) for mark in GOLOMB_MARKS for delay, mask in sorted(by_delay.items())
     )
     longest = max(e.start_ticks + e.exposure_ticks for e in exposures.values())
     period = GOLOMB_MARKS[-1] * unit + longest + unit
     if len(steps) > 32:
         raise ScheduleError(f"{len(by_delay)} different trigger delays: the preamble has room for 6")
-    return Schedule(BoxSchedule(generation, period, 1, steps), tick_rate_hz, MappingProxyType(exposures), ())
+    return Schedule(BoxSchedule.of(generation, period, 1, steps), tick_rate_hz, MappingProxyType(exposures), ())
 
 
-def light_limits(config: RigConfig, tick_rate_hz: int) -> LightLimits:
+def light_limits(config: RigConfig, tick_rate_hz: int) -> LightLimitsRecord:
     """Return the rig file's limits on light as the box holds them; what does not fit its units allows less light."""
     light = config.light
-    return LightLimits(
-        max_pulse_width_ticks=_at_most(light.max_pulse_width_us * tick_rate_hz / 1e6),
+    return LightLimitsRecord(
+        max_flash_width_ticks=_at_most(light.max_flash_width_us * tick_rate_hz / 1e6),
         max_duty_permille=_at_most(light.max_duty * 1000),
-        max_train_pulses=_at_most(light.max_train_pulses),
+        max_train_flashes=_at_most(light.max_train_flashes),
         min_train_pause_ticks=math.ceil(light.min_train_pause_s * tick_rate_hz),
-        max_session_pulses=_at_most(light.max_session_pulses),
+        max_session_flashes=_at_most(light.max_session_flashes),
         max_rate_millihertz=_at_most(light.max_rate_hz * 1000),
     )
 
@@ -147,16 +148,16 @@ def _groups(config: RigConfig) -> list[list[CameraConfig]]:
     return [group for group in [*turns, [c for c in config.cameras if c.role == "texture"]] if group]
 
 
-def _plan_strobes(
+def _plan_flashes(
     config: RigConfig, exposures: Mapping[str, PlannedExposure], tick_rate_hz: int
-) -> tuple[PlannedStrobe, ...]:
-    return tuple(_plan_strobe(config, lamp, exposures, tick_rate_hz) for lamp in config.lamps)
+) -> tuple[PlannedFlash, ...]:
+    return tuple(_plan_flash(config, lamp, exposures, tick_rate_hz) for lamp in config.lamps)
 
 
-def _plan_strobe(
+def _plan_flash(
     config: RigConfig, lamp: LampConfig, exposures: Mapping[str, PlannedExposure], tick_rate_hz: int
-) -> PlannedStrobe:
-    """Put a lamp's pulse inside what all its cameras expose in common, jitter and guard taken off at both ends."""
+) -> PlannedFlash:
+    """Put a lamp's flash inside what all its cameras expose in common, jitter and guard taken off at both ends."""
     role = "geometry" if lamp.kind == "pattern" else "texture"
     is_apart = config.schedule.interleave_pods and lamp.kind == "pattern"
     names = tuple(c.name for c in config.cameras if c.role == role and (c.pod == lamp.pod or not is_apart))
@@ -166,7 +167,7 @@ def _plan_strobe(
     lit = [exposures[name] for name in names]
     first = max(e.start_ticks + e.jitter_ticks for e in lit) + guard
     last = min(e.start_ticks - e.jitter_ticks + e.exposure_ticks for e in lit) - guard
-    longest_us = min(config.light.max_pulse_width_us, lamp.max_pulse_width_us or config.light.max_pulse_width_us)
+    longest_us = min(config.light.max_flash_width_us, lamp.max_flash_width_us or config.light.max_flash_width_us)
     longest = _at_most(longest_us * tick_rate_hz / 1e6)
     width = min(last - first, longest)
     if width < ticks_from_us(1, tick_rate_hz):
@@ -174,17 +175,17 @@ def _plan_strobe(
             f"lamp {lamp.name}: its cameras expose {us_from_ticks(last - first, tick_rate_hz):.0f} us in common after "
             f"{config.schedule.guard_us:g} us guard and jitter; lengthen {role}_exposure_us or shorten guard_us"
         )
-    return PlannedStrobe(lamp.name, lamp.output, first, width, names)
+    return PlannedFlash(lamp.name, lamp.output, first, width, names)
 
 
-def _frame_count(config: RigConfig, frames: int | None, strobes: Sequence[PlannedStrobe], tick_rate_hz: int) -> int:
-    """Return the box's frame count: a run with light that is not told when to end does so after one flash train."""
-    if frames is not None:
-        return frames
-    if not strobes:
+def _pulse_count(config: RigConfig, pulses: int | None, flashes: Sequence[PlannedFlash], tick_rate_hz: int) -> int:
+    """Return the box's pulse count: a run with light that is not told when to end does so after one flash train."""
+    if pulses is not None:
+        return pulses
+    if not flashes:
         return 0
-    longest = min(config.light.max_train_pulses, WORD - 1)
-    pulse_j = emitted_j(config, strobes, tick_rate_hz)
+    longest = min(config.light.max_train_flashes, WORD - 1)
+    pulse_j = emitted_j(config, flashes, tick_rate_hz)
     if config.light.max_run_energy_j is None or not pulse_j:
         return longest
     return max(1, min(longest, int(config.light.max_run_energy_j / pulse_j)))  # too little for one pulse is refused
@@ -200,15 +201,15 @@ def _outputs_by_delay(exposures: Iterable[PlannedExposure]) -> dict[int, int]:
 def _steps(
     config: RigConfig,
     exposures: Mapping[str, PlannedExposure],
-    strobes: Sequence[PlannedStrobe],
+    flashes: Sequence[PlannedFlash],
     tick_rate_hz: int,
-) -> tuple[BoxStep, ...]:
+) -> tuple[StageStepRecord, ...]:
     """Join outputs that rise and fall together into one step, in time order."""
     trigger_width = ticks_from_us(config.schedule.trigger_width_us, tick_rate_hz)
     masks: dict[tuple[int, int], int] = {}
     for delay, mask in _outputs_by_delay(exposures.values()).items():
         masks[delay, trigger_width] = mask
-    for strobe in strobes:
-        key = (strobe.delay_ticks, strobe.width_ticks)
-        masks[key] = masks.get(key, 0) | 1 << strobe.output
-    return tuple(BoxStep(mask, delay, width) for (delay, width), mask in sorted(masks.items()))
+    for flash in flashes:
+        key = (flash.delay_ticks, flash.width_ticks)
+        masks[key] = masks.get(key, 0) | 1 << flash.output
+    return tuple(box_step(mask, delay, width) for (delay, width), mask in sorted(masks.items()))

@@ -1,6 +1,6 @@
-"""What a compiled plan is made of: exposures, strobes, the schedule; and what cameras say of themselves.
+"""What a compiled plan is made of: exposures, flashes, the schedule; and what cameras say of themselves.
 
-In: nothing. Out: frozen values in ticks after the frame start. This file refuses to know how a plan is made.
+In: nothing. Out: frozen values in ticks after the pulse start. This file refuses to know how a plan is made.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ class PlannedExposure:
     output: int
     input: int | None
     delay_ticks: int
-    """Trigger edge after the frame start."""
+    """Trigger edge after the pulse start."""
     latency_ticks: int
     jitter_ticks: int
     exposure_ticks: int
 
     @property
     def start_ticks(self) -> int:
-        """Planned exposure start after the frame start."""
+        """Planned exposure start after the pulse start."""
         return self.delay_ticks + self.latency_ticks
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedStrobe:
-    """One lamp's pulse, and the cameras that expose in its light."""
+class PlannedFlash:
+    """One lamp's flash, and the cameras that expose in its light."""
 
     lamp: str
     output: int
@@ -58,18 +58,18 @@ class Schedule:
     box: BoxSchedule
     tick_rate_hz: int
     exposures: Mapping[str, PlannedExposure]
-    strobes: tuple[PlannedStrobe, ...]
+    flashes: tuple[PlannedFlash, ...]
 
     @property
     def rate_hz(self) -> float:
-        """Frames a second."""
-        return self.tick_rate_hz / self.box.frame_period_ticks
+        """Pulses per second."""
+        return self.tick_rate_hz / self.box.pulse_period_ticks
 
     def lamps_of(self) -> dict[str, tuple[str, ...]]:
         """Return, for each camera, the lamps that are lit in its exposure."""
-        return {name: tuple(s.lamp for s in self.strobes if name in s.cameras) for name in self.exposures}
+        return {name: tuple(s.lamp for s in self.flashes if name in s.cameras) for name in self.exposures}
 
     @property
     def has_light(self) -> bool:
         """Whether any lamp is lit."""
-        return bool(self.strobes)
+        return bool(self.flashes)

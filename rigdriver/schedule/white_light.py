@@ -14,7 +14,7 @@ MAX_RATE_HZ = 3.0
 
 
 def white_light(config: RigConfig) -> RigConfig:
-    """Return the configuration for looking at a board: one exposure a pulse, in white light or in the room's alone.
+    """Return the configuration for looking at a board: one exposure per pulse, in white light or in the room's alone.
 
     A camera that names no exposure of its own gets the schedule's for texture. The newest frame set is the one that
     counts, so a slow consumer gets that and not the whole queue. Roles are the light's here: take who is geometry and

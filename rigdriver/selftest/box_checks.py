@@ -18,7 +18,7 @@ from rigdriver.config import RigConfig
 from rigdriver.devices.box_events import BoxEvent, BoxStatus
 from rigdriver.devices.box_identity import BoxIdentity
 from rigdriver.devices.trigger_box import BoxCounters, ClockProbe
-from rigdriver.schedule.steps import BoxSchedule, BoxStep
+from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.selftest.result import CheckResult, unknown, verdict
 from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire.registers import INTERFACE_HASH, BoxStates, Faults
@@ -28,7 +28,7 @@ PROBES = 20
 LONGEST_ROUND_TRIP_MS = 50.0
 """A clock probe is as good as its round trip; USB serial takes 1-2 ms, a loaded computer 20."""
 _GENERATION = 0x444F4758
-_BOX_ERRORS = ("events_dropped", "checksum_errors", "framing_errors", "inputs_ignored", "interlock_trips")
+_BOX_ERRORS = ("events_dropped", "checksum_errors", "bytes_skipped", "inputs_ignored", "interlock_trips")
 _LINK_ERRORS = (
     "differences",
     "damaged_replies",
@@ -122,8 +122,8 @@ def judge_watchdog(box: Box, config: RigConfig, timebase: Timebase = WALL_TIME) 
     ticks = box.identity.tick_rate_hz
     watchdog_us = config.required_box().watchdog_s * 1e6
     mask = sum(1 << camera.output for camera in config.cameras)
-    step = BoxStep(mask, 0, ticks_from_us(3 * watchdog_us, ticks))
-    schedule = BoxSchedule(_GENERATION, ticks_from_us(4 * watchdog_us, ticks), 1, (step,))
+    step = box_step(mask, 0, ticks_from_us(3 * watchdog_us, ticks))
+    schedule = BoxSchedule.of(_GENERATION, ticks_from_us(4 * watchdog_us, ticks), 1, (step,))
     listener = _Listener(timebase)
     box.subscribe(listener.hear)
     try:

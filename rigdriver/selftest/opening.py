@@ -15,8 +15,8 @@ from rigdriver.errors import (
     BoxRefused,
     CameraError,
     CameraMissing,
+    CameraProcessLost,
     DevicesFailed,
-    HostProcessLost,
     InterfaceMismatch,
     LinkError,
     NotATriggerBox,
@@ -34,7 +34,7 @@ _ORDER = (RIG_FILE, PRODUCERS, CAMERAS, FEATURES, BOX, INTERFACE)
 _KINDS: tuple[tuple[type[RigError], str], ...] = (
     (UsageError, RIG_FILE),
     (ProducerError, PRODUCERS),
-    (HostProcessLost, PRODUCERS),
+    (CameraProcessLost, PRODUCERS),
     (CameraMissing, CAMERAS),
     (CameraError, FEATURES),
     (InterfaceMismatch, INTERFACE),

@@ -19,9 +19,9 @@ from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.devices.box_events import BoxEvent
 from rigdriver.devices.camera_events import CameraEvent
-from rigdriver.frames import Edge, Frame, Pulse
+from rigdriver.frames import Edge, Frame, PulseReport
 from rigdriver.schedule.plan import exposure_us
-from rigdriver.schedule.steps import BoxSchedule, BoxStep
+from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.selftest.result import CheckResult, verdict
 from rigdriver.timebase import WALL_TIME, Timebase, wait_for
 
@@ -83,9 +83,9 @@ def _probe(box: Box, watch: _Watch, config: RigConfig, camera: CameraConfig, tic
     longest_us = camera.latency_us + exposure_us(config, camera) + camera.jitter_us
     period_us = max(_SPACING_US, 2 * longest_us)
     width = ticks_from_us(config.schedule.trigger_width_us, tick_rate_hz)
-    step = BoxStep(1 << camera.output, 0, width)
+    step = box_step(1 << camera.output, 0, width)
     watch.begin()
-    box.commit(BoxSchedule(_GENERATION, ticks_from_us(period_us, tick_rate_hz), TRIGGERS, (step,)))
+    box.commit(BoxSchedule.of(_GENERATION, ticks_from_us(period_us, tick_rate_hz), TRIGGERS, (step,)))
     box.arm(_GENERATION)
     box.start(_GENERATION)
     watch.wait_for_pulses(TRIGGERS, timeout_s=1 + 2 * TRIGGERS * period_us / 1e6)
@@ -187,7 +187,7 @@ class _Watch:
 
     def hear_box(self, event: BoxEvent) -> None:
         """Take an event of the box."""
-        if self.is_over or not isinstance(event, Pulse):
+        if self.is_over or not isinstance(event, PulseReport):
             return
         with self._news:
             self._edges += event.edges

@@ -1,6 +1,6 @@
 """Each camera's exposures, read off the edges that the trigger box stamped.
 
-In: the parts of pulses in the box's order. Out: `Exposure` values in order, each with an ordinal (how many-th real
+In: pulse reports in the box's order. Out: `Exposure` values in order, each with an ordinal (how many-th real
 exposure of this camera), and the trigger edges of the pulse. A camera whose exposure line is not wired gets its
 exposures inferred from the trigger edges. This file refuses to know frames.
 """
@@ -11,11 +11,11 @@ from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
 
-from rigdriver.frames import Edge, Pulse
+from rigdriver.frames import Edge, PulseReport
 from rigdriver.schedule.planned import PlannedExposure
 
 KEEP = 2048
-"""Exposures remembered a camera: at 60 Hz half a minute, far more than any frame is late."""
+"""Exposures remembered per camera: at 60 Hz half a minute, far more than any frame is late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Exposure:
     is_inferred: bool
     """No exposure line is wired: the edges are the trigger's, shifted."""
     t_host_ns: int
-    """When the report of its end reached this computer."""
+    """Time at which the report of its end reached the host."""
     doubts: int = 0
     """How often before it this camera may have exposed without the box seeing it, since the log began."""
 
@@ -58,7 +58,7 @@ class ExposureLog:
         self.is_new_plan = False
         """A plan has been told, but no trigger of it."""
         self.glitches = 0
-        """Pulses on the exposure line too short or too long to be an exposure."""
+        """Signals on the exposure line too short or too long to be an exposure."""
         self.reported_ticks = 0
         """The box has reported every edge up to here."""
 
@@ -84,13 +84,13 @@ class ExposureLog:
         """How long an exposure is meant to be."""
         return self._planned.exposure_ticks
 
-    def feed(self, pulse: Pulse, period_ticks: int) -> tuple[list[int], list[Exposure]]:
-        """Take one part of a pulse; return its trigger edges (ticks) and the exposures that it completed."""
+    def feed(self, report: PulseReport, period_ticks: int) -> tuple[list[int], list[Exposure]]:
+        """Take one pulse report; return its trigger edges (ticks) and the exposures that it completed."""
         triggers: list[int] = []
         exposures: list[Exposure] = []
-        for edge in pulse.edges:
+        for edge in report.edges:
             if edge.is_input:
-                self._hear(edge, pulse, exposures)
+                self._hear(edge, report, exposures)
             elif edge.rising >> self._planned.output & 1:
                 triggers.append(edge.t_box_ticks)
                 self._trigger = edge.t_box_ticks
@@ -98,9 +98,9 @@ class ExposureLog:
                 self._doubts += self._is_awaited
                 self._is_awaited = self._planned.input is not None
                 if self._planned.input is None:
-                    exposures.append(self._infer(edge.t_box_ticks, pulse))
-        newest = pulse.edges[-1].t_box_ticks if pulse.edges else pulse.start_ticks
-        self.reported_ticks = max(newest, pulse.start_ticks + period_ticks if pulse.is_closed else 0)
+                    exposures.append(self._infer(edge.t_box_ticks, report))
+        newest = report.edges[-1].t_box_ticks if report.edges else report.start_ticks
+        self.reported_ticks = max(newest, report.start_ticks + period_ticks if report.is_closed else 0)
         return triggers, exposures
 
     def doubt(self) -> None:
@@ -133,7 +133,7 @@ class ExposureLog:
         """Return up to `count` exposures, newest first."""
         return [self._log[-1 - i] for i in range(min(count, len(self._log)))]
 
-    def _hear(self, edge: Edge, pulse: Pulse, exposures: list[Exposure]) -> None:
+    def _hear(self, edge: Edge, report: PulseReport, exposures: list[Exposure]) -> None:
         line = self._planned.input
         if line is None or not edge.mask >> line & 1:
             return
@@ -142,7 +142,7 @@ class ExposureLog:
         elif self._start is not None:
             start, self._start = self._start, None
             if self._is_plausible(edge.t_box_ticks - start):
-                exposures.append(self._observe(start, edge.t_box_ticks, pulse))
+                exposures.append(self._observe(start, edge.t_box_ticks, report))
             else:
                 self.glitches += 1
                 self._doubts += 1
@@ -151,7 +151,7 @@ class ExposureLog:
         """A real exposure has about the planned length; a glitch on the line has not."""
         return 2 * abs(width_ticks - self._planned.exposure_ticks) <= self._planned.exposure_ticks
 
-    def _observe(self, start: int, end: int, pulse: Pulse) -> Exposure:
+    def _observe(self, start: int, end: int, report: PulseReport) -> Exposure:
         plan = self._planned
         trigger = self._trigger
         reach = plan.jitter_ticks + self._tolerance
@@ -160,18 +160,18 @@ class ExposureLog:
             and abs(start - trigger - plan.latency_ticks) <= reach
             and abs(end - start - plan.exposure_ticks) <= self._tolerance + plan.exposure_ticks // 50
         )
-        return self._remember(trigger, start, end, is_on_time, False, pulse)
+        return self._remember(trigger, start, end, is_on_time, False, report)
 
-    def _infer(self, trigger: int, pulse: Pulse) -> Exposure:
+    def _infer(self, trigger: int, report: PulseReport) -> Exposure:
         start = trigger + self._planned.latency_ticks
-        return self._remember(trigger, start, start + self._planned.exposure_ticks, True, True, pulse)
+        return self._remember(trigger, start, start + self._planned.exposure_ticks, True, True, report)
 
     def _remember(
-        self, trigger: int | None, start: int, end: int, is_on_time: bool, is_inferred: bool, pulse: Pulse
+        self, trigger: int | None, start: int, end: int, is_on_time: bool, is_inferred: bool, report: PulseReport
     ) -> Exposure:
         exposure = Exposure(
-            self.camera, self._next_ordinal, pulse.index, pulse.generation, trigger, start, end, is_on_time,
-            is_inferred, pulse.t_host_ns, self._doubts,
+            self.camera, self._next_ordinal, report.pulse_index, report.generation, trigger, start, end, is_on_time,
+            is_inferred, report.t_host_ns, self._doubts,
         )  # fmt: skip
         self._is_awaited = False
         self._next_ordinal += 1

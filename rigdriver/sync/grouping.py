@@ -31,7 +31,7 @@ class _Open:
 class Grouped:
     """Frames that arrived together."""
 
-    index: int
+    pulse_index: int
     t_host_ns: int
     frames: dict[str, Frame]
     gaps: dict[str, Gap]

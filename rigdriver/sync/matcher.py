@@ -1,6 +1,6 @@
-"""Pulses and frames in, proved frame sets out, in the order of the pulses. No thread, no clock, no I/O.
+"""Pulse reports and frames in, proved frame sets out, in the order of the pulses. No thread, no clock, no I/O.
 
-In: parts of pulses as the box reports them; frames and losses as cameras deliver them; the host's time now and then.
+In: pulse reports as the box sends them; frames and losses as cameras deliver them; the host's time now and then.
 Out: `Resolved` frame sets. Every camera of a pulse ends as a matched frame or as a gap with its reason; a pulse leaves
 only when all its cameras are settled and all pulses before it have left. This file refuses to know devices and threads.
 """
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rigdriver.frames import Frame, Gap, GapReason, Proof, Pulse, StrobePulse
+from rigdriver.frames import Flash, Frame, Gap, GapReason, Proof, PulseReport
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
 from rigdriver.sync.proof import Evidence, Prover
@@ -20,9 +20,9 @@ from rigdriver.sync.track import Held, Matched, Rejected, Track
 OVERTAKEN = 2
 """A frame is lost when so many later frames of its camera have been matched."""
 MAX_HELD = 32
-"""Frames a camera that may wait for the box's report."""
+"""Frames per camera that may wait for the box's report."""
 MAX_LOST = 256
-"""Lost frames a camera whose reason is remembered."""
+"""Lost frames per camera whose reason is remembered."""
 MAX_JUMP = 10_000
 """Pulses whose report may be missing in a row; more means that the index itself is damaged."""
 
@@ -31,10 +31,10 @@ MAX_JUMP = 10_000
 class Resolved:
     """A settled pulse: what a `FrameSet` is made of, host times excepted."""
 
-    index: int
+    pulse_index: int
     start_ticks: int
     t_report_ns: int
-    """Host time at which the first part of the pulse was reported."""
+    """Host time at which the pulse was first reported."""
     frames: Mapping[str, Frame]
     gaps: Mapping[str, Gap]
     proof: Proof
@@ -44,7 +44,7 @@ class Resolved:
 class _Pending:
     """A pulse that waits for its frames."""
 
-    index: int
+    pulse_index: int
     start_ticks: int
     t_report_ns: int
     excused_ns: int = 0
@@ -58,7 +58,7 @@ class _Pending:
     suspicions: dict[str, Gap] = field(default_factory=dict)
     """Why a frame that came was not accepted: the gap's reason, should no other frame come."""
     lamp_rises: dict[int, int] = field(default_factory=dict)
-    lamps: list[StrobePulse] = field(default_factory=list)
+    lamps: list[Flash] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -79,8 +79,8 @@ class Matcher:
         self._prover = prover
         self._gap_timeout_ns = gap_timeout_ns
         self._is_waiting_for_close = is_waiting_for_close
-        self._period = schedule.box.frame_period_ticks
-        self._lamp_names = {s.output: s.lamp for s in schedule.strobes}
+        self._period = schedule.box.pulse_period_ticks
+        self._lamp_names = {s.output: s.lamp for s in schedule.flashes}
         self._pending: dict[int, _Pending] = {}
         self._next_index = 0
         self._held: dict[str, deque[Frame]] = {name: deque() for name in tracks}
@@ -105,10 +105,12 @@ class Matcher:
         """No pulse waits."""
         return not self._pending
 
-    def take_pulse(self, part: Pulse, exposures: Mapping[str, tuple[list[int], list[Exposure]]]) -> list[Resolved]:
-        """Take one part of a pulse with what the exposure logs read off it; return what is settled by it."""
-        if part.generation == self._schedule.box.generation:
-            self._note_part(part, exposures)
+    def take_report(
+        self, report: PulseReport, exposures: Mapping[str, tuple[list[int], list[Exposure]]]
+    ) -> list[Resolved]:
+        """Take one pulse report with what the exposure logs read off it; return what is settled by it."""
+        if report.generation == self._schedule.box.generation:
+            self._note_report(report, exposures)
         for name, held in self._held.items():
             for _ in range(len(held)):
                 self._judge(name, held.popleft())
@@ -170,26 +172,28 @@ class Matcher:
     def _newest_index(self) -> int:
         return max(self._pending, default=self._next_index - 1)
 
-    def _note_part(self, part: Pulse, exposures: Mapping[str, tuple[list[int], list[Exposure]]]) -> None:
-        if part.index <= self._newest_index() + MAX_JUMP and part.index >= self._next_index:
-            pending = self._pending_of(part)
-            self._note_lamps(pending, part)
+    def _note_report(self, report: PulseReport, exposures: Mapping[str, tuple[list[int], list[Exposure]]]) -> None:
+        if report.pulse_index <= self._newest_index() + MAX_JUMP and report.pulse_index >= self._next_index:
+            pending = self._pending_of(report)
+            self._note_lamps(pending, report)
             pending.triggered.update(name for name, (triggers, _) in exposures.items() if triggers)
-            pending.is_closed = pending.is_closed or part.is_closed
+            pending.is_closed = pending.is_closed or report.is_closed
         for name, (_, seen) in exposures.items():
             for exposure in seen:
                 self._note_exposure(name, exposure)
 
-    def _pending_of(self, part: Pulse) -> _Pending:
-        """Return the pulse of a part; pulses that the box has not told of are made too, for they happened."""
-        if (known := self._pending.get(part.index)) is not None:
+    def _pending_of(self, report: PulseReport) -> _Pending:
+        """Return the pulse of a report; pulses that the box has not told of are made too, for they happened."""
+        if (known := self._pending.get(report.pulse_index)) is not None:
             return known
-        for index in range(self._newest_index() + 1, part.index):
-            start = part.start_ticks - (part.index - index) * self._period
-            self._pending[index] = _Pending(index, start, part.t_host_ns, is_closed=True, is_reported=False)
-        is_whole = self._edges_lost_before is None or self._edges_lost_before != part.index
-        pending = _Pending(part.index, part.start_ticks, part.t_host_ns, is_reported=is_whole, notes=self._belated)
-        self._pending[part.index] = pending
+        for index in range(self._newest_index() + 1, report.pulse_index):
+            start = report.start_ticks - (report.pulse_index - index) * self._period
+            self._pending[index] = _Pending(index, start, report.t_host_ns, is_closed=True, is_reported=False)
+        is_whole = self._edges_lost_before is None or self._edges_lost_before != report.pulse_index
+        pending = _Pending(
+            report.pulse_index, report.start_ticks, report.t_host_ns, is_reported=is_whole, notes=self._belated
+        )
+        self._pending[report.pulse_index] = pending
         self._belated = []
         self._edges_lost_before = None
         return pending
@@ -204,15 +208,15 @@ class Matcher:
         if len(pending.exposed[name]) > 1:
             pending.notes.append(f"camera {name}: {len(pending.exposed[name])} exposures in this pulse")
 
-    def _note_lamps(self, pending: _Pending, part: Pulse) -> None:
-        for edge in part.edges:
+    def _note_lamps(self, pending: _Pending, report: PulseReport) -> None:
+        for edge in report.edges:
             if edge.is_input:
                 continue
             for output, lamp in self._lamp_names.items():
                 if edge.rising >> output & 1:
                     pending.lamp_rises[output] = edge.t_box_ticks
                 elif edge.falling >> output & 1 and output in pending.lamp_rises:
-                    pending.lamps.append(StrobePulse(lamp, pending.lamp_rises.pop(output), edge.t_box_ticks))
+                    pending.lamps.append(Flash(lamp, pending.lamp_rises.pop(output), edge.t_box_ticks))
 
     def _judge(self, name: str, frame: Frame) -> None:
         verdict = self._tracks[name].offer(frame, self._period)
@@ -323,7 +327,7 @@ class Matcher:
         evidence = {n: pending.evidence[n] for n in self._tracks if n in pending.evidence and n not in pending.gaps}
         gaps = {n: pending.gaps[n] for n in self._tracks if n in pending.gaps}
         proof = self._prover.certify(
-            pending.index, pending.start_ticks, evidence, gaps, pending.lamps, list(dict.fromkeys(pending.notes))
+            pending.pulse_index, pending.start_ticks, evidence, gaps, pending.lamps, list(dict.fromkeys(pending.notes))
         )
         frames = {name: e.frame for name, e in evidence.items()}
-        return Resolved(pending.index, pending.start_ticks, pending.t_report_ns, frames, gaps, proof)
+        return Resolved(pending.pulse_index, pending.start_ticks, pending.t_report_ns, frames, gaps, proof)

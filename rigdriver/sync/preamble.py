@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rigdriver.frames import Frame, Pulse
+from rigdriver.frames import Frame, PulseReport
 from rigdriver.schedule.plan import GOLOMB_MARKS
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure, ExposureLog
@@ -31,10 +31,10 @@ class Preamble:
         self.is_over = False
         """The box has ended the preamble; frames may still be on their way."""
 
-    def take_pulse(self, part: Pulse) -> None:
+    def take_report(self, part: PulseReport) -> None:
         """Take a part of a pulse of any generation."""
         for log in self._logs.values():
-            log.feed(part, self._schedule.box.frame_period_ticks)
+            log.feed(part, self._schedule.box.pulse_period_ticks)
         if part.generation == self._schedule.box.generation and part.is_closed:
             self.is_over = True
 

@@ -12,13 +12,13 @@ from statistics import median
 from types import MappingProxyType
 
 from rigdriver.clock import us_from_ticks
-from rigdriver.frames import Frame, FrameProof, Gap, GapReason, Proof, StrobePulse
+from rigdriver.frames import Flash, Frame, FrameProof, Gap, GapReason, Proof
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
 
 NOT_WIRED = "exposure edges: no input is wired; inferred from the trigger"
-WHOLE_STROBE = 0.99
-"""A lamp counts as inside an exposure when at least this share of its pulse is."""
+WHOLE_FLASH = 0.99
+"""A lamp counts as inside an exposure when at least this share of its flash is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class Prover:
 
     def certify(
         self,
-        index: int,
+        pulse_index: int,
         start_ticks: int,
         evidence: Mapping[str, Evidence],
         gaps: Mapping[str, Gap],
-        lamps: Sequence[StrobePulse],
+        lamps: Sequence[Flash],
         notes: Sequence[str],
     ) -> Proof:
         """Return the proof of one frame set."""
@@ -66,7 +66,7 @@ class Prover:
         late = [self._lateness_us(start_ticks, e) for e in evidence.values()]
         reasons = [*(str(g) for g in gaps.values()), *notes, *self._complaints(proofs, lamps)]
         return Proof(
-            pulse_index=index,
+            pulse_index=pulse_index,
             generation=self._schedule.box.generation,
             start_ticks=start_ticks,
             tick_rate_hz=self._rate,
@@ -74,7 +74,7 @@ class Prover:
             skew_us=max(late) - min(late) if len(late) > 1 else float("nan"),
             verdict="gaps" if gaps else "proved",
             reasons=tuple(reasons),
-            strobes=tuple(lamps),
+            flashes=tuple(lamps),
             unchecked=_unchecked(proofs),
         )
 
@@ -83,8 +83,8 @@ class Prover:
         planned = start_ticks + self._schedule.exposures[evidence.exposure.camera].start_ticks
         return us_from_ticks(evidence.exposure.start_ticks - planned, self._rate)
 
-    def _prove_frame(self, e: Evidence, lamps: Sequence[StrobePulse]) -> FrameProof:
-        lit = {s.lamp for s in self._schedule.strobes if e.exposure.camera in s.cameras}
+    def _prove_frame(self, e: Evidence, lamps: Sequence[Flash]) -> FrameProof:
+        lit = {s.lamp for s in self._schedule.flashes if e.exposure.camera in s.cameras}
         counter = e.frame.chunks.get("CounterValue")
         return FrameProof(
             camera=e.frame.camera,
@@ -94,26 +94,26 @@ class Prover:
             residual_us=us_from_ticks(e.residual_ticks, self._rate),
             tolerance_us=self._tolerance_us,
             frame_id=e.frame.frame_id,
-            strobes=MappingProxyType({p.lamp: _share(p, e.exposure) for p in lamps if p.lamp in lit}),
+            flash_shares=MappingProxyType({p.lamp: _share(p, e.exposure) for p in lamps if p.lamp in lit}),
             notes=e.notes,
             counter=None if counter is None else int(counter),
             unchecked=(NOT_WIRED,) if e.exposure.is_inferred else (),
         )
 
-    def _complaints(self, proofs: Mapping[str, FrameProof], lamps: Sequence[StrobePulse]) -> list[str]:
+    def _complaints(self, proofs: Mapping[str, FrameProof], lamps: Sequence[Flash]) -> list[str]:
         complaints = [
-            f"camera {name}: only {share:.0%} of {lamp}'s pulse lies in its exposure"
+            f"camera {name}: only {share:.0%} of {lamp}'s flash lies in its exposure"
             for name, proof in proofs.items()
-            for lamp, share in proof.strobes.items()
-            if share < WHOLE_STROBE
+            for lamp, share in proof.flash_shares.items()
+            if share < WHOLE_FLASH
         ]
         seen = {p.lamp for p in lamps}
-        complaints += [f"lamp {s.lamp}: no pulse" for s in self._schedule.strobes if s.lamp not in seen]
+        complaints += [f"lamp {s.lamp}: no flash" for s in self._schedule.flashes if s.lamp not in seen]
         return complaints
 
 
-def _share(lamp: StrobePulse, exposure: Exposure) -> float:
-    """Return the share of the lamp's pulse that lies inside the exposure, 0..1."""
+def _share(lamp: Flash, exposure: Exposure) -> float:
+    """Return the share of the flash that lies inside the exposure, 0..1."""
     inside = min(lamp.fall_ticks, exposure.end_ticks) - max(lamp.rise_ticks, exposure.start_ticks)
     return max(0.0, inside / max(1, lamp.fall_ticks - lamp.rise_ticks))
 

@@ -9,7 +9,7 @@ exposure, to be held until the box has reported further, or rejected with a reas
                 "the counter was reset" (the clock is right), "the clock stepped" (the counter is right).
     witness 3   the time from the report of the exposure to the arrival of its frame, compared with what is usual
                 for this camera. The next frames must agree with exactly one hypothesis in all three; only then is
-                that hypothesis the truth from there on. A step by a whole frame period deceives witness 1 and a lost
+                that hypothesis the truth from there on. A step by a whole pulse period deceives witness 1 and a lost
                 count deceives witness 2, but neither deceives all. One frame more is enough where arrivals are steady;
                 where they scatter, so many are heard that their median can be trusted. Where the box may have missed
                 an exposure, counting proves no step by whole periods; and after a quarrel no agreement of the first
@@ -38,7 +38,7 @@ from rigdriver.sync.lock import Pair
 USUAL = 65
 """Arrivals that the usual latency is the median of."""
 ARRIVAL_SHARE = 0.4
-"""Part of a frame period by which an arrival may differ from the usual one and still tell neighbours apart."""
+"""Part of a pulse period by which an arrival may differ from the usual one and still tell neighbours apart."""
 SURE = 4.0
 """Standard errors of a difference of medians that must fit into that part."""
 REFIT_EVERY = 8

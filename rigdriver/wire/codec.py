@@ -1,4 +1,4 @@
-"""Messages to bytes and bytes to messages: the Harp frame, drawn once, here.
+"""Messages to bytes and bytes to messages: the layout is drawn once, here.
 
     byte 0      1        2         3      4              5..8      9..10    ..n       last
     +---------+--------+---------+------+--------------+---------+--------+---------+----------+
@@ -10,7 +10,7 @@
     +---------+--------+---------+------+--------------+---------+--------+---------+----------+
 
 In: bytes in any chunks. Out: frozen `Message` values, and a `Corrupt` note where bytes had to be skipped. The sum
-alone lets one corrupted frame in 256 pass, so the decoder takes only headers that the register table knows. This file
+alone lets one corrupted message in 256 pass, so the decoder takes only headers that the register table knows. This file
 refuses to know ports, time and which reply belongs to which request.
 """
 
@@ -113,17 +113,17 @@ def encode(message: Message) -> bytes:
     return body + bytes((sum(body) & 0xFF,))
 
 
-def decode(frame: bytes) -> Message:
-    """Return the message that `frame` is, whether the register table knows it or not.
+def decode(data: bytes) -> Message:
+    """Return the message that `data` is, whether the register table knows it or not.
 
     Raises:
         BadReply: the bytes are not exactly one sound message.
     """
-    if len(frame) < HEADER_BYTES + 1 or len(frame) != frame[1] + 2:
-        raise BadReply(f"frame of {len(frame)} bytes: {frame[:8].hex(' ')}; its length byte says otherwise")
-    if sum(frame[:-1]) & 0xFF != frame[-1]:
-        raise BadReply(f"frame {frame[:8].hex(' ')}: checksum {frame[-1]:#04x}; expected {sum(frame[:-1]) & 0xFF:#04x}")
-    kind, _, address, port, type_byte = frame[:HEADER_BYTES]
+    if len(data) < HEADER_BYTES + 1 or len(data) != data[1] + 2:
+        raise BadReply(f"message of {len(data)} bytes: {data[:8].hex(' ')}; its length byte says otherwise")
+    if sum(data[:-1]) & 0xFF != data[-1]:
+        raise BadReply(f"message {data[:8].hex(' ')}: checksum {data[-1]:#04x}; expected {sum(data[:-1]) & 0xFF:#04x}")
+    kind, _, address, port, type_byte = data[:HEADER_BYTES]
     has_stamp = bool(type_byte & HAS_STAMP)
     start = HEADER_BYTES + (STAMP.size if has_stamp else 0)
     try:
@@ -132,11 +132,11 @@ def decode(frame: bytes) -> Message:
         payload_type = PayloadType(type_byte & ~HAS_STAMP)
         message_type = MessageType(kind & ~ERROR)
     except ValueError as exc:
-        raise BadReply(f"frame {frame[:8].hex(' ')}: {exc}; expected a Harp message") from exc
-    if len(frame) <= start or (len(frame) - 1 - start) % payload_type.element_bytes:
-        raise BadReply(f"frame {frame[:8].hex(' ')}: {len(frame)} bytes hold no whole {payload_type.name} payload")
-    stamp = Stamp(*STAMP.unpack_from(frame, HEADER_BYTES)) if has_stamp else None
-    return Message(message_type, address, payload_type, frame[start:-1], bool(kind & ERROR), stamp)
+        raise BadReply(f"message {data[:8].hex(' ')}: {exc}; expected a Harp message") from exc
+    if len(data) <= start or (len(data) - 1 - start) % payload_type.element_bytes:
+        raise BadReply(f"message {data[:8].hex(' ')}: {len(data)} bytes hold no whole {payload_type.name} payload")
+    stamp = Stamp(*STAMP.unpack_from(data, HEADER_BYTES)) if has_stamp else None
+    return Message(message_type, address, payload_type, data[start:-1], bool(kind & ERROR), stamp)
 
 
 def headers_from_box(registers: Iterable[Register[Any]]) -> frozenset[bytes]:
@@ -197,9 +197,9 @@ class Decoder:
                 end = self._buffer[1] + 2 if len(self._buffer) > 1 else HEADER_BYTES + 1
                 if len(self._buffer) < max(end, HEADER_BYTES + 1):
                     break
-                frame = bytes(self._buffer[:end])
-                if sum(frame[:-1]) & 0xFF == frame[-1]:
-                    found.append(self._accept(frame))
+                raw = bytes(self._buffer[:end])
+                if sum(raw[:-1]) & 0xFF == raw[-1]:
+                    found.append(self._accept(raw))
                     continue
                 head_bytes, fault = HEADER_BYTES, Fault.CHECKSUM
             self._skip(fault, head_bytes, found)
@@ -224,11 +224,11 @@ class Decoder:
                 return n, tuple(Fault)[n - 1]
         return 0, None
 
-    def _accept(self, frame: bytes) -> Message:
-        del self._buffer[: len(frame)]
+    def _accept(self, data: bytes) -> Message:
+        del self._buffer[: len(data)]
         self._is_skipping = False
         self._counts["messages"] += 1
-        return decode(frame)
+        return decode(data)
 
     def _skip(self, fault: Fault, head_bytes: int, found: list[Message | Corrupt]) -> None:
         if fault is Fault.CHECKSUM:

@@ -142,7 +142,7 @@ class BoxFaultKeys(Table):
 class LightFaults(Table):
     """In lamps, lenses and mounts."""
 
-    strobe_power: Mapping[Name, Annotated[float, Field(ge=0, le=10)]] = Field(default_factory=dict)
+    flash_power: Mapping[Name, Annotated[float, Field(ge=0, le=10)]] = Field(default_factory=dict)
     """Lamp -> share of its full brightness: 0 is dead, 0.3 weak."""
     swap_projectors: tuple[Name, ...] = ()
     """Two lamps whose cables are exchanged."""
@@ -191,7 +191,7 @@ class FaultTable(CableFaults, CameraFaultKeys, BoxFaultKeys, LightFaults, DiskFa
                 raise misplaced(("faults", key, unknown[0]), shown, f"expected {what} of this scenario")
 
 
-LAMP_KEYS = frozenset({"strobe_power", "swap_projectors"})
+LAMP_KEYS = frozenset({"flash_power", "swap_projectors"})
 GROUPS = (CableFaults, CameraFaultKeys, BoxFaultKeys, LightFaults, DiskFaults)
 
 

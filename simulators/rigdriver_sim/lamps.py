@@ -1,6 +1,6 @@
 """When each lamp output was on, as far back as an exposure can ask.
 
-In: levels of the lamp outputs with true times. Out: the pulses that touch a time span. This file refuses to know what
+In: levels of the lamp outputs with true times. Out: the flashes that touch a time span. This file refuses to know what
 hangs on an output.
 """
 
@@ -9,36 +9,36 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-_PULSES_KEPT = 256
+_FLASHES_KEPT = 256
 
 
 class LampLog:
-    """The pulses of every lamp output, newest last."""
+    """The flashes of every lamp output, newest last."""
 
     def __init__(self, outputs: Sequence[int]) -> None:
         self._on_since_ns: dict[int, int] = {}
-        self._pulses: dict[int, deque[tuple[int, int]]] = {o: deque(maxlen=_PULSES_KEPT) for o in outputs}
+        self._flashes: dict[int, deque[tuple[int, int]]] = {o: deque(maxlen=_FLASHES_KEPT) for o in outputs}
 
     def note(self, t_ns: int, changed: int, levels: int) -> None:
         """Take a change of the outputs."""
-        for output, pulses in self._pulses.items():
+        for output, flashes in self._flashes.items():
             if not changed >> output & 1:
                 continue
             if levels >> output & 1:
                 self._on_since_ns[output] = t_ns
             elif (since_ns := self._on_since_ns.pop(output, None)) is not None:
-                pulses.append((since_ns, t_ns))
+                flashes.append((since_ns, t_ns))
 
     def is_settled(self, t_ns: int) -> bool:
-        """Every pulse that had begun by then is over: what shone until then will not be seen otherwise later."""
+        """Every flash that had begun by then is over: what shone until then will not be seen otherwise later."""
         return all(since_ns >= t_ns for since_ns in self._on_since_ns.values())
 
-    def pulses(self, output: int, start_ns: int, end_ns: int) -> list[tuple[int, int]]:
-        """Return the pulses, on and off, that touch the span; one that is still on counts to the span's end."""
+    def flashes(self, output: int, start_ns: int, end_ns: int) -> list[tuple[int, int]]:
+        """Return the flashes, on and off, that touch the span; one that is still on counts to the span's end."""
         found = []
         if (since_ns := self._on_since_ns.get(output)) is not None and since_ns < end_ns:
             found.append((since_ns, max(since_ns + 1, end_ns)))
-        for on_ns, off_ns in reversed(self._pulses.get(output, ())):
+        for on_ns, off_ns in reversed(self._flashes.get(output, ())):
             if off_ns <= start_ns:
                 break
             if on_ns < end_ns:

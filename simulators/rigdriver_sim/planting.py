@@ -1,7 +1,7 @@
 """From the fault table to the switches of one camera, by pulse.
 
 In: the fault table, the pulse whose edge is on the camera's wire, the camera's clock. Out: `CameraFaults` that answer
-for the exposure under way, and truth lines of what was planted. Outside the box's frames a camera's own count of
+for the exposure under way, and truth lines of what was planted. Outside the box's pulses a camera's own count of
 exposures stands for the pulse. This file refuses to know how a camera obeys.
 """
 

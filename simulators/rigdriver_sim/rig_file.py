@@ -14,10 +14,10 @@ from rigdriver_sim.trigger_box.facts import HARD_LIGHT
 _LIGHT = f"""\
 # Generous on purpose: nobody sits in front of a simulated rig. Limits for people are far lower.
 [light]
-max_train_pulses = {HARD_LIGHT.max_train_pulses}
+max_train_flashes = {HARD_LIGHT.max_train_flashes}
 min_train_pause_s = 0
-max_session_pulses = {HARD_LIGHT.max_session_pulses}
-max_pulse_width_us = {HARD_LIGHT.max_pulse_width_ticks / 10}
+max_session_flashes = {HARD_LIGHT.max_session_flashes}
+max_flash_width_us = {HARD_LIGHT.max_flash_width_ticks / 10}
 max_duty = {HARD_LIGHT.max_duty_permille / 1000}
 max_rate_hz = {HARD_LIGHT.max_rate_millihertz / 1000}
 """

@@ -90,7 +90,7 @@ class LinkTable(Table):
 
 
 class LampTable(Table):
-    """One projector strobe or flash."""
+    """One projector flash or flash."""
 
     name: Name
     kind: Literal["pattern", "white"]

@@ -23,7 +23,7 @@ from rigdriver_sim.lighting import Lighting
 from rigdriver_sim.painter import FramePainter
 from rigdriver_sim.scenario import CameraTable, Scenario, ScenarioError
 from rigdriver_sim.scene.bank import Bank, live_needs
-from rigdriver_sim.scene.painter import ScenePainter, Strobe
+from rigdriver_sim.scene.painter import SceneFlash, ScenePainter
 from rigdriver_sim.scene.pods import CAMERAS, LAMPS
 from rigdriver_sim.scene.spec import CameraChange, SceneSpec
 
@@ -62,15 +62,15 @@ class SceneView:
         whole = np.empty((spec.height, spec.width), np.uint16)
 
         def paint(exposure: Exposure, pulse: int | None, out: npt.NDArray[np.generic]) -> None:
-            strobes = [
-                Strobe(shone.lamp.name, shone.start_ns, shone.end_ns, shone.power)
-                for shone in lighting.strobes(exposure.start_ns, exposure.end_ns)
+            flashes = [
+                SceneFlash(shone.lamp.name, shone.start_ns, shone.end_ns, shone.power)
+                for shone in lighting.flashes(exposure.start_ns, exposure.end_ns)
             ]
             bits = PIXEL_FORMATS[exposure.pixel_format].bits
             is_whole = out.shape == whole.shape
             target = out if is_whole else whole
             painter.paint(
-                exposure.start_ns, exposure.end_ns, pulse or 0, strobes, _draw_of(exposure, pulse), target, bits
+                exposure.start_ns, exposure.end_ns, pulse or 0, flashes, _draw_of(exposure, pulse), target, bits
             )
             if not is_whole:
                 top, left = exposure.offset_y, exposure.offset_x
@@ -78,7 +78,7 @@ class SceneView:
 
         # The first frames must wait neither for the compiler nor for the bank's pages.
         paint(Exposure(table.name, 0, 0, 1000, 0, 1.0, 0, spec.pixel_formats[0]), None, np.empty_like(whole, np.uint8))
-        shone = [Strobe(lamp, 0, MILLISECOND_NS) for lamp in live_needs(self._bank.spec)[table.name]]
+        shone = [SceneFlash(lamp, 0, MILLISECOND_NS) for lamp in live_needs(self._bank.spec)[table.name]]
         for view in range(self._bank.views):
             painter.paint(0, MILLISECOND_NS, view * self._bank.spec.bank.pulses_a_view, shone, 0, whole, 12)
         return paint

@@ -25,7 +25,7 @@ _NO_PULSE = _WRAP - 1
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a frame says of itself. Ordinal and pulse wrap at 2**20; pulse is None outside the box's frames."""
+    """What a frame says of itself. Ordinal and pulse wrap at 2**20; pulse is None outside the box's pulses."""
 
     camera: int
     ordinal: int

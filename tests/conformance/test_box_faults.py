@@ -13,7 +13,7 @@ import pytest
 from rigdriver.devices.box_events import BoxEvent, BoxLost, BoxStatus
 from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, BoxRefused, InterfaceMismatch, LinkLost, NotATriggerBox, PortUnavailable
-from rigdriver.schedule.steps import BoxSchedule, BoxStep
+from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.wire import registers
 from rigdriver.wire.registers import BoxStates, Faults
 from rigdriver_sim.trigger_box.facts import BoxFacts
@@ -21,7 +21,7 @@ from tests.conformance.box_worlds import WAIT_S, BoxWorld, simulated_box
 
 pytestmark = pytest.mark.sim
 INTERLOCK = 6
-LAMP = BoxSchedule(1, 2_000_000, 0, (BoxStep(0x40, 100, 1000),))
+LAMP = BoxSchedule.of(1, 2_000_000, 0, (box_step(0x40, 100, 1000),))
 
 
 @pytest.fixture

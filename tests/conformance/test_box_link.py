@@ -16,19 +16,19 @@ from rigdriver import config
 from rigdriver.devices.box_events import BoxEvent, BoxStatus, EventsLost
 from rigdriver.devices.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, BoxRefused, DeviceError, NoReply, StateError
-from rigdriver.frames import Pulse
-from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
+from rigdriver.frames import PulseReport
+from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.timebase import WALL_TIME, wait_for
 from rigdriver.wire import registers
-from rigdriver.wire.registers import BoxStates, Faults
+from rigdriver.wire.registers import BoxStates, Faults, LightLimitsRecord, StageStepRecord
 from rigdriver.wire.session import LinkCounters
 from tests.conformance.box_worlds import WAIT_S, DamagingPort, Host, simulated_box
 
 PERIOD = 100_000
 """10 ms."""
-STEPS = (BoxStep(0x01, 0, 1000), BoxStep(0x3E, 1500, 1000), BoxStep(0x01, 3000, 500))
+STEPS = (box_step(0x01, 0, 1000), box_step(0x3E, 1500, 1000), box_step(0x01, 3000, 500))
 EDGES = ((0, 0x01, 0x01), (1000, 0x01, 0), (1500, 0x3E, 0x3E), (2500, 0x3E, 0), (3000, 0x01, 0x01), (3500, 0x01, 0))
-"""What the steps must look like: (ticks after the frame start, mask, levels)."""
+"""What the steps must look like: (ticks after the pulse start, mask, levels)."""
 
 
 class Log:
@@ -58,8 +58,8 @@ class Log:
         self.wait_for(lambda events: any(isinstance(e, BoxStatus) and e.previous_state is running for e in events))
 
     @property
-    def pulses(self) -> list[Pulse]:
-        return [event for event in self.events if isinstance(event, Pulse) and event.index >= 0]
+    def pulses(self) -> list[PulseReport]:
+        return [event for event in self.events if isinstance(event, PulseReport) and event.pulse_index >= 0]
 
     @property
     def states(self) -> list[BoxStates]:
@@ -84,8 +84,10 @@ def box(host: Host) -> Iterator[TriggerBox]:
         yield box
 
 
-def schedule(generation: int, frames: int = 0, steps: tuple[BoxStep, ...] = STEPS, period: int = PERIOD) -> BoxSchedule:
-    return BoxSchedule(generation, period, frames, steps)
+def schedule(
+    generation: int, pulses: int = 0, steps: tuple[StageStepRecord, ...] = STEPS, period: int = PERIOD
+) -> BoxSchedule:
+    return BoxSchedule.of(generation, period, pulses, steps)
 
 
 def run(box: TriggerBox, plan: BoxSchedule) -> None:
@@ -94,12 +96,12 @@ def run(box: TriggerBox, plan: BoxSchedule) -> None:
     box.start(plan.generation)
 
 
-def merged(pulses: list[Pulse]) -> dict[int, list[tuple[int, int, int]]]:
-    frames: dict[int, list[tuple[int, int, int]]] = {}
+def merged(pulses: list[PulseReport]) -> dict[int, list[tuple[int, int, int]]]:
+    by_index: dict[int, list[tuple[int, int, int]]] = {}
     for pulse in pulses:
         edges = [(e.t_box_ticks - pulse.start_ticks, e.mask, e.levels) for e in pulse.edges if not e.is_input]
-        frames.setdefault(pulse.index, []).extend(edges)
-    return frames
+        by_index.setdefault(pulse.pulse_index, []).extend(edges)
+    return by_index
 
 
 def assert_link_is_sound(counters: LinkCounters) -> None:
@@ -124,25 +126,25 @@ def test_opened_box_tells_what_it_is(box: TriggerBox) -> None:
     assert_link_is_sound(box.link_counters)
 
 
-def test_every_frame_has_exactly_the_planned_edges(host: Host, box: TriggerBox) -> None:
+def test_every_pulse_has_exactly_the_planned_edges(host: Host, box: TriggerBox) -> None:
     log = Log(host, box)
-    run(box, schedule(11, frames=30))
+    run(box, schedule(11, pulses=30))
     log.wait_for_end()
     assert log.states == [BoxStates.COMMITTED, BoxStates.ARMED, BoxStates.RUNNING, BoxStates.COMMITTED]
     assert merged(log.pulses) == {index: list(EDGES) for index in range(30)}
-    starts = {pulse.index: pulse.start_ticks for pulse in log.pulses}
+    starts = {pulse.pulse_index: pulse.start_ticks for pulse in log.pulses}
     assert [starts[n] - starts[0] for n in range(30)] == [n * PERIOD for n in range(30)]
     assert sum(pulse.is_closed for pulse in log.pulses) == 30
     assert {pulse.generation for pulse in log.pulses} == {11}
     counters = box.counters()
     assert counters.events_sent == box.link_counters.events
-    assert (counters.events_dropped, counters.checksum_errors, counters.framing_errors) == (0, 0, 0)
+    assert (counters.events_dropped, counters.checksum_errors, counters.bytes_skipped) == (0, 0, 0)
     assert_link_is_sound(box.link_counters)
 
 
-def test_frame_0_starts_5_ms_after_the_start(host: Host, box: TriggerBox) -> None:
+def test_pulse_0_starts_5_ms_after_the_start(host: Host, box: TriggerBox) -> None:
     log = Log(host, box)
-    run(box, schedule(5, frames=1))
+    run(box, schedule(5, pulses=1))
     log.wait_for_end()
     (running,) = [e for e in log.events if isinstance(e, BoxStatus) and e.state is BoxStates.RUNNING]
     assert running.t_box_ticks is not None
@@ -162,14 +164,14 @@ def test_stop_now_leaves_every_output_low_and_the_schedule_committed(host: Host,
     log.wait_for_state(BoxStates.RUNNING, times=2)
 
 
-def test_stop_after_frame_ends_with_a_whole_frame(host: Host, box: TriggerBox) -> None:
+def test_stop_after_pulse_ends_with_a_whole_pulse(host: Host, box: TriggerBox) -> None:
     log = Log(host, box)
     run(box, schedule(13))
     log.wait_for(lambda _: len(log.pulses) > 3)
     box.stop(now=False)
     log.wait_for_end()
-    frames = merged(log.pulses)
-    assert frames[max(frames)] == list(EDGES)
+    pulses = merged(log.pulses)
+    assert pulses[max(pulses)] == list(EDGES)
 
 
 def test_clock_probes_agree_with_each_other_and_lie_between_the_host_times(box: TriggerBox) -> None:
@@ -186,16 +188,16 @@ def test_box_refuses_what_breaks_its_rules_and_says_why(box: TriggerBox) -> None
     lamp = box.identity.lamp_outputs & -box.identity.lamp_outputs
     hard = box.identity.hard_light
     plans = {
-        "ends after the frame": schedule(1, steps=(BoxStep(1, PERIOD - 10, 10),)),
-        "already high": schedule(1, steps=(BoxStep(1, 0, 100), BoxStep(1, 50, 100))),
-        "light pulse is too long": schedule(1, steps=(BoxStep(lamp, 0, hard.max_pulse_width_ticks + 1),), period=2**31),
+        "ends after the pulse": schedule(1, steps=(box_step(1, PERIOD - 10, 10),)),
+        "already high": schedule(1, steps=(box_step(1, 0, 100), box_step(1, 50, 100))),
+        "flash is too long": schedule(1, steps=(box_step(lamp, 0, hard.max_flash_width_ticks + 1),), period=2**31),
     }
     for words, plan in plans.items():
         with pytest.raises(BoxRefused, match=words):
             box.commit(plan)
         assert box.status().state is BoxStates.IDLE
     with pytest.raises(BoxRefused, match="hard limits are"):
-        box.set_light_limits(LightLimits(hard.max_pulse_width_ticks + 1, 1, 1, 2**32 - 1, 1, 1))
+        box.set_light_limits(LightLimitsRecord(hard.max_flash_width_ticks + 1, 1, 1, 2**32 - 1, 1, 1))
 
 
 def test_commands_in_the_wrong_state_or_of_another_generation_are_refused(box: TriggerBox) -> None:
@@ -242,7 +244,7 @@ def test_box_whose_computer_fell_silent_is_ready_when_it_is_opened_again(host: H
         status = again.status()
         assert (status.state, status.fault, status.generation) == (BoxStates.IDLE, 0, 0)
         log = Log(host, again)
-        run(again, schedule(25, frames=3))
+        run(again, schedule(25, pulses=3))
         log.wait_for_end()
         assert merged(log.pulses) == {index: list(EDGES) for index in range(3)}
         assert_link_is_sound(again.link_counters)
@@ -251,7 +253,7 @@ def test_box_whose_computer_fell_silent_is_ready_when_it_is_opened_again(host: H
 def test_fed_box_runs_on_longer_than_its_watchdog(host: Host) -> None:
     with host.open(watchdog_s=0.1) as box:
         log = Log(host, box)
-        run(box, schedule(23, frames=60))
+        run(box, schedule(23, pulses=60))
         log.wait_for_end()
         assert len(merged(log.pulses)) == 60
         assert box.link_counters.feeds > 5
@@ -265,7 +267,7 @@ def test_box_that_was_left_running_is_stopped_when_it_is_opened(host: Host) -> N
     with host.open(watchdog_s=2) as again:
         assert again.status().state is BoxStates.COMMITTED
         log = Log(host, again)
-        run(again, schedule(32, frames=3))
+        run(again, schedule(32, pulses=3))
         log.wait_for_end()
         assert not [event for event in log.events if isinstance(event, EventsLost)]
         assert_link_is_sound(again.link_counters)
@@ -319,11 +321,11 @@ def test_published_client_reads_every_register_of_the_box(host: Host) -> None:
         for register in registers.REGISTERS:
             kind = next(t for t in PayloadType if t.name.upper() == register.payload_type.name)
             port.write(HarpMessage(MessageType.Read, register.address, kind).bytes)
-            frame, deadline = b"", time.monotonic() + WAIT_S
-            while (len(frame) < 2 or len(frame) < frame[1] + 2) and time.monotonic() < deadline:
-                frame += port.read()
+            message, deadline = b"", time.monotonic() + WAIT_S
+            while (len(message) < 2 or len(message) < message[1] + 2) and time.monotonic() < deadline:
+                message += port.read()
                 host.timebase.idle()
-            reply = HarpMessage.parse(frame)
+            reply = HarpMessage.parse(message)
             assert not reply.has_error, register.name
             assert reply.timestamp is not None
             assert (reply.address, reply.payload_type) == (register.address, kind)
@@ -359,10 +361,10 @@ def test_damaged_bytes_never_become_wrong_values_and_the_link_recovers(host: Hos
         assert port.damaged > 10
         assert seen.abandoned > 0
         assert seen.checksum_errors + seen.header_errors + seen.unfinished > 0
-        box.commit(schedule(99, frames=5))
+        box.commit(schedule(99, pulses=5))
         before = box.link_counters.abandoned
         log = Log(host, box)
-        run(box, schedule(100, frames=5))
+        run(box, schedule(100, pulses=5))
         log.wait_for_end()
         assert merged(log.pulses) == {index: list(EDGES) for index in range(5)}
         assert box.link_counters.abandoned == before
@@ -378,15 +380,15 @@ def test_events_on_a_damaged_link_are_true_or_counted_as_lost(host: Host, seed: 
     box.listen()
     try:
         log = Log(host, box)
-        run(box, schedule(7, frames=100))
+        run(box, schedule(7, pulses=100))
         port.is_on = True
-        log.wait_for(lambda _: bool(log.pulses) and log.pulses[-1].index > 80)
+        log.wait_for(lambda _: bool(log.pulses) and log.pulses[-1].pulse_index > 80)
         port.is_on = False
         log.wait_for_end()
         lost = [event for event in log.events if isinstance(event, EventsLost)]
-        start = log.pulses[0].start_ticks - log.pulses[0].index * PERIOD
+        start = log.pulses[0].start_ticks - log.pulses[0].pulse_index * PERIOD
         for pulse in log.pulses:
-            assert pulse.start_ticks == start + pulse.index * PERIOD
+            assert pulse.start_ticks == start + pulse.pulse_index * PERIOD
             for edge in pulse.edges:
                 assert (edge.t_box_ticks - pulse.start_ticks, edge.mask, edge.levels) in EDGES
         assert lost

@@ -6,6 +6,7 @@ driver lends its serial port and the words of a schedule, but not its codec.
 
 import threading
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from harp.device.core import EnableFlag, OperationControl, OperationControlPaylo
 from harp.device.schema import create_device_module
 
 from rigdriver.devices.serial_port import SerialPort
-from rigdriver.schedule.steps import BoxSchedule, BoxStep
+from rigdriver.schedule.steps import BoxSchedule, box_step
 from tests.conformance.box_worlds import WAIT_S, Host, simulated_box
 
 DEVICE = Path(__file__).parents[2] / "firmware-protocol" / "device.yml"
-SCHEDULE = BoxSchedule(9, 100_000, 5, (BoxStep(0x3F, 0, 1000),))
+SCHEDULE = BoxSchedule.of(9, 100_000, 5, (box_step(0x3F, 0, 1000),))
 
 
 class Transport:
@@ -102,8 +103,10 @@ def test_published_client_commits_arms_starts_and_hears_the_edges(host: Host, de
     device.write(OperationControl, operation)
     device.write(box.StageClear, 1)
     header, step = box.StageHeaderPayload, box.StageStepPayload
-    device.write(box.StageHeader, header(**dict(zip(header.payload_dtype.names, SCHEDULE.header_words(), strict=True))))
-    device.write(box.StageStep, step(**dict(zip(step.payload_dtype.names, SCHEDULE.step_words(0), strict=True))))
+    device.write(
+        box.StageHeader, header(**dict(zip(header.payload_dtype.names, astuple(SCHEDULE.header), strict=True)))
+    )
+    device.write(box.StageStep, step(**dict(zip(step.payload_dtype.names, astuple(SCHEDULE.steps[0]), strict=True))))
     device.write(box.Commit, box.CommitPayload(generation=9, step_count=1, crc32=SCHEDULE.crc32()))
     device.write(box.WatchdogFeed, 1)
     device.write(box.Arm, 9)
@@ -112,4 +115,4 @@ def test_published_client_commits_arms_starts_and_hears_the_edges(host: Host, de
     counters = [int.from_bytes(payload[:4], "little") for _, payload in events if len(payload) in (40, 228)]
     assert counters == list(range(counters[0], counters[0] + len(counters)))
     records = sum(payload[24] for address, payload in events if address == box.EdgeEvent.address)
-    assert records == 2 * SCHEDULE.frame_count
+    assert records == 2 * SCHEDULE.pulse_count

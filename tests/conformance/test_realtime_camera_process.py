@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from rigdriver.devices.camera_events import CameraEvent
-from rigdriver.errors import HostProcessLost, StateError
+from rigdriver.errors import CameraProcessLost, StateError
 from tests.conformance.camera_worlds import PATIENCE_S, Backend, Sink, launched, simulated
 
 pytestmark = pytest.mark.realtime
@@ -43,9 +43,9 @@ def test_a_producer_that_crashes_is_told_for_every_camera_and_the_cameras_open_a
         sink.wait(lambda: len(sink.frames("camera0")) > 0, "a frame")
         os.kill(cameras.host_pid, how)
         sink.wait(lambda: set(sink.lost()) == {"camera0", "camera1"}, "the end of both cameras")
-        assert all(isinstance(e.error, HostProcessLost) for e in sink.lost().values())
+        assert all(isinstance(e.error, CameraProcessLost) for e in sink.lost().values())
         assert f"signal {int(how)}" in str(sink.lost()["camera0"].error)
-        with pytest.raises(HostProcessLost, match="open the cameras again"):
+        with pytest.raises(CameraProcessLost, match="open the cameras again"):
             cameras.get("camera0", "Width")
     backend.open(2).close()
 
@@ -55,7 +55,7 @@ def test_a_producer_that_hangs_in_a_command_is_killed(backend: Backend) -> None:
     with backend.open(1, command_timeout_s=HANGS_S) as cameras:
         cameras.start(sink)
         os.kill(cameras.host_pid, signal.SIGSTOP)
-        with pytest.raises(HostProcessLost, match=rf"did not answer `get` within {HANGS_S} s|has been silent"):
+        with pytest.raises(CameraProcessLost, match=rf"did not answer `get` within {HANGS_S} s|has been silent"):
             cameras.get("camera0", "Width")
         sink.wait(lambda: set(sink.lost()) == {"camera0"}, "the end of the camera")
 

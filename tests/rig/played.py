@@ -60,7 +60,7 @@ def play(rig: Rig, frames: int, rate_hz: float | None = None, then: Callable[[Fr
 
 
 def _keep(played: Played, frame_set: FrameSet, names: list[str]) -> None:
-    index = frame_set.index
+    index = frame_set.pulse_index
     played.generation = frame_set.proof.generation
     played.indices.append(index)
     proofs = frame_set.proof.frames

@@ -47,7 +47,7 @@ def test_each_view_is_a_proved_frame_set_of_all_cameras(told, folder):
     assert {f["proof"]["verdict"] for f in frame_sets} == {"proved"}
     starts = [[p["exposure_start_ticks"] for p in f["proof"]["frames"].values()] for f in frame_sets]
     assert max(np.ptp(start) for start in starts) < 100, "all cameras expose together, so a hand-held board is one"
-    lamps = {strobe["lamp"] for f in frame_sets for strobe in f["proof"]["strobes"]}
+    lamps = {flash["lamp"] for f in frame_sets for flash in f["proof"]["flashes"]}
     assert lamps == {"left_white", "right_white"}
     assert all(len(list((folder / camera).glob("*.png"))) == VIEWS for camera in frame_sets[0]["proof"]["frames"])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rigdriver.config import RigConfig, load
-from rigdriver.errors import CameraError, HostProcessLost, LinkLost, RigError, SyncLost
+from rigdriver.errors import CameraError, CameraProcessLost, LinkLost, RigError, SyncLost
 from rigdriver.frames import FrameSet
 from rigdriver.rig import Rig
 from rigdriver.selftest.result import Status
@@ -66,7 +66,7 @@ def struck(running: RunningRig, strike: Callable[[], None], frames: int = 45) ->
     """Play a run in which something is done by hand after pulse `HIT`."""
 
     def then(frame_set: FrameSet) -> None:
-        if frame_set.index == HIT:
+        if frame_set.pulse_index == HIT:
             strike()
 
     with opened(running, impatient) as rig:
@@ -136,7 +136,7 @@ def test_a_producer_that_crashes_ends_the_run_and_not_this_process(running: Runn
     control.set("faults.crash_producer", [15])
     with opened(running, impatient) as rig:
         played = play(rig, 45)
-    assert isinstance(played.error, HostProcessLost)
+    assert isinstance(played.error, CameraProcessLost)
     assert "signal 11" in str(played.error)
     assert 10 <= len(played.indices) <= 20
     control.do("none")
@@ -149,7 +149,7 @@ def test_a_producer_that_hangs_is_given_up_in_time(real_time: RunningRig) -> Non
         control.set("faults.hang_producer", [15])
         played = play(rig, 120)
         control.do("none")
-    assert isinstance(played.error, HostProcessLost)
+    assert isinstance(played.error, CameraProcessLost)
     assert "hangs" in str(played.error)
     assert time.monotonic() - begun < 30
 

@@ -54,13 +54,13 @@ def control(running: RunningRig) -> Iterator[Control]:
         control.do("none")
 
 
-def test_dead_and_weak_strobes_leave_frames_dark_and_dim(running: RunningRig, control: Control) -> None:
+def test_dead_and_weak_flashes_leave_frames_dark_and_dim(running: RunningRig, control: Control) -> None:
     with opened(running, lit) as rig:
         healthy = mean_brightness(play(rig, 4))
-        control.set("faults.strobe_power", {"left_pattern": 0.0, "right_pattern": 0.5})
+        control.set("faults.flash_power", {"left_pattern": 0.0, "right_pattern": 0.5})
         faulty = play(rig, 4)
     seen = mean_brightness(faulty)
-    assert faulty.gaps == {}, "a strobe that fails is no reason for a gap"
+    assert faulty.gaps == {}, "a flash that fails is no reason for a gap"
     for name in ("left_upper", "left_lower"):
         assert seen[name] < 0.2 * healthy[name]
     for name in ("right_upper", "right_lower"):
@@ -153,11 +153,11 @@ def test_a_bumped_camera_and_a_lens_out_of_focus_are_seen_in_their_images_alone(
     assert float(np.abs(healed["left_upper"] - as_built["left_upper"]).mean()) <= 2 * unchanged
 
 
-def test_a_scene_is_lit_by_the_strobes_that_meet_the_exposure(before_a_face: RunningRig) -> None:
+def test_a_scene_is_lit_by_the_flashes_that_meet_the_exposure(before_a_face: RunningRig) -> None:
     with opened(before_a_face, lit) as rig:
         healthy = mean_brightness(play(rig, 3))
     with before_a_face.control() as control:
-        control.set("faults.strobe_power", {"left_pattern": 0.5, "right_pattern": 0.5})
+        control.set("faults.flash_power", {"left_pattern": 0.5, "right_pattern": 0.5})
         with opened(before_a_face, lit) as rig:
             weak = mean_brightness(play(rig, 3))
         control.do("none")

@@ -79,7 +79,7 @@ def test_a_fork_that_unwinds_and_closes_everything_leaves_the_run_alone(rig):
         rig.close()
 
     for frame_set in frame_sets:
-        seen.append(frame_set.index)
+        seen.append(frame_set.pulse_index)
         if len(seen) == 3:
             assert in_a_fork(close_all) == 0
     assert seen == list(range(20))
@@ -103,7 +103,7 @@ def test_a_fork_is_told_that_the_rig_is_not_its_own(rig):
     frame_sets = iter(rig.run(frames=4))
     next(frame_sets)
     assert in_a_fork(use_it) == 0
-    assert [frame_set.index for frame_set in frame_sets] == [1, 2, 3]
+    assert [frame_set.pulse_index for frame_set in frame_sets] == [1, 2, 3]
 
 
 def test_a_rig_can_be_opened_again_while_a_fork_of_its_first_owner_lives(rig_file):

@@ -55,12 +55,12 @@ def score(rig: Rig, frames: int, rate_hz: float | None = None) -> Scored:
     run = rig.run(frames=frames, rate_hz=rate_hz)
     for frame_set in run:
         generation = frame_set.proof.generation
-        indices.append(frame_set.index)
-        gaps |= {(frame_set.index, name): gap.reason for name, gap in frame_set.gaps.items()}
+        indices.append(frame_set.pulse_index)
+        gaps |= {(frame_set.pulse_index, name): gap.reason for name, gap in frame_set.gaps.items()}
         for name, mark in stamps(frame_set):
             read += 1
-            if (mark.pulse, mark.camera) != (frame_set.index, names.index(name)):
-                shifted.append(f"pulse {frame_set.index}, {name}: image says {mark}")
+            if (mark.pulse, mark.camera) != (frame_set.pulse_index, names.index(name)):
+                shifted.append(f"pulse {frame_set.pulse_index}, {name}: image says {mark}")
     underruns = sum(camera.underrun for camera in rig.cameras.statistics().values())
     return Scored(generation, indices, gaps, shifted, read, underruns, run.statistics)
 

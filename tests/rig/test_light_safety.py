@@ -16,7 +16,7 @@ import pytest
 from rigdriver.config import RigConfig, load
 from rigdriver.devices.box_events import BoxEvent, BoxStatus
 from rigdriver.errors import BoxFault, BoxRefused, ScheduleError
-from rigdriver.frames import FrameSet, Pulse
+from rigdriver.frames import FrameSet, PulseReport
 from rigdriver.rig import Rig
 from rigdriver.wire.registers import BoxStates
 
@@ -29,7 +29,7 @@ INTERLOCK = 6
 LAMPS = {6: "left_pattern", 7: "right_pattern", 8: "left_white", 9: "right_white"}
 SMALL = {"width": 160, "height": 120, "rate_hz": RATE_HZ}
 
-Flash = tuple[int, int, str, int, int]
+SeenFlash = tuple[int, int, str, int, int]
 """Generation, pulse, lamp, rise and fall in ticks."""
 
 
@@ -37,7 +37,7 @@ Flash = tuple[int, int, str, int, int]
 class Witness:
     """Hears the box beside the driver."""
 
-    flashes: list[Flash] = field(default_factory=list)
+    flashes: list[SeenFlash] = field(default_factory=list)
     rises: list[int] = field(default_factory=list)
     """Every output that went up, cameras' too."""
     falls: list[int] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Witness:
     def hear(self, event: BoxEvent) -> None:
         if isinstance(event, BoxStatus) and event.state is BoxStates.FAULT:
             self.fault_ticks = event.t_box_ticks
-        if not isinstance(event, Pulse):
+        if not isinstance(event, PulseReport):
             return
         for edge in event.edges:
             if edge.is_input:
@@ -61,7 +61,9 @@ class Witness:
                 if edge.rising >> output & 1:
                     self._lit[output] = edge.t_box_ticks
                 elif edge.falling >> output & 1:
-                    self.flashes.append((event.generation, event.index, lamp, self._lit.pop(output), edge.t_box_ticks))
+                    self.flashes.append(
+                        (event.generation, event.pulse_index, lamp, self._lit.pop(output), edge.t_box_ticks)
+                    )
 
 
 def with_light(log: Path | None = None, **light: float) -> Callable[[RigConfig], RigConfig]:
@@ -89,16 +91,18 @@ def play(rig: Rig, frames: int, then: Callable[[FrameSet], None] = lambda _: Non
 
 def logged(log: Path) -> list[tuple[int, int, str, float]]:
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    return sorted((line["generation"], line["pulse"], line["lamp"], line["width_us"]) for line in lines)
+    return sorted((line["generation"], line["pulse_index"], line["lamp"], line["width_us"]) for line in lines)
 
 
-def as_logged(flashes: list[Flash]) -> list[tuple[int, int, str, float]]:
+def as_logged(flashes: list[SeenFlash]) -> list[tuple[int, int, str, float]]:
     return sorted((generation, pulse, lamp, (fall - rise) / 10) for generation, pulse, lamp, rise, fall in flashes)
 
 
-def strobes(frame_sets: list[FrameSet]) -> list[Flash]:
+def proved_flashes(frame_sets: list[FrameSet]) -> list[SeenFlash]:
     return [
-        (f.proof.generation, f.index, s.lamp, s.rise_ticks, s.fall_ticks) for f in frame_sets for s in f.proof.strobes
+        (f.proof.generation, f.pulse_index, s.lamp, s.rise_ticks, s.fall_ticks)
+        for f in frame_sets
+        for s in f.proof.flashes
     ]
 
 
@@ -106,9 +110,9 @@ def test_every_flash_of_a_run_stands_in_its_proofs_and_in_the_light_log(launch_r
     log = tmp_path / "light.jsonl"
     with witnessed(launch_rig(**SMALL), with_light(log)) as (rig, witness):
         frame_sets = play(rig, 20)
-        assert rig.box.light_session().session_pulses == 20
+        assert rig.box.light_session().session_flashes == 20
     assert len(witness.flashes) == 4 * 20
-    assert sorted(strobes(frame_sets)) == sorted(witness.flashes)
+    assert sorted(proved_flashes(frame_sets)) == sorted(witness.flashes)
     assert logged(log) == as_logged(witness.flashes)
 
 
@@ -116,7 +120,7 @@ def test_an_opened_interlock_turns_everything_off_at_once_and_is_named(launch_ri
     running, log = launch_rig(**SMALL), tmp_path / "light.jsonl"
 
     def open_at_3(frame_set: FrameSet) -> None:
-        if frame_set.index == 3:
+        if frame_set.pulse_index == 3:
             with running.control() as control:
                 control.do("interlock.open")
 
@@ -143,7 +147,7 @@ def test_a_computer_that_falls_silent_leaves_everything_dark(launch_rig, tmp_pat
         silent_since: list[int] = []
 
         def fall_silent(frame_set: FrameSet) -> None:
-            if frame_set.index == 3:
+            if frame_set.pulse_index == 3:
                 rig.box.stop_feeding()
                 silent_since.append(rig.box.probe_clock().t_box_ticks)
 
@@ -162,7 +166,7 @@ def test_a_loop_that_is_left_early_is_dark_and_logged_to_its_last_flash(launch_r
     log = tmp_path / "light.jsonl"
     with witnessed(launch_rig(**SMALL), with_light(log)) as (rig, witness):
         for frame_set in rig.run(frames=200):
-            if frame_set.index == 5:
+            if frame_set.pulse_index == 5:
                 break
         assert rig.box.status().output_levels == 0
         assert logged(log) == as_logged(witness.flashes)
@@ -171,7 +175,7 @@ def test_a_loop_that_is_left_early_is_dark_and_logged_to_its_last_flash(launch_r
 
 def test_soft_limits_beyond_the_hard_ones_are_refused_before_there_is_light(launch_rig):
     running = launch_rig(**SMALL)
-    for beyond in ({"max_pulse_width_us": 5000.1}, {"max_train_pulses": 100_001}, {"max_duty": 0.201}):
+    for beyond in ({"max_flash_width_us": 5000.1}, {"max_train_flashes": 100_001}, {"max_duty": 0.201}):
         with witnessed(running, with_light(**beyond)) as (rig, witness):
             with pytest.raises(BoxRefused, match="hard limits"):
                 play(rig, 3)
@@ -179,19 +183,19 @@ def test_soft_limits_beyond_the_hard_ones_are_refused_before_there_is_light(laun
 
 
 def test_trains_are_apart_by_the_dark_pause_and_no_longer_than_allowed(launch_rig):
-    limits = with_light(max_train_pulses=6, min_train_pause_s=2.0)
+    limits = with_light(max_train_flashes=6, min_train_pause_s=2.0)
     with witnessed(launch_rig(**SMALL), limits) as (rig, witness):
-        with pytest.raises(ScheduleError, match="max_train_pulses allows 6"):
+        with pytest.raises(ScheduleError, match="max_train_flashes allows 6"):
             play(rig, 7)
         first, second = play(rig, 5), play(rig, 5)
         assert [len(first), len(second)] == [5, 5]
-        dark = min(flash[3] for flash in strobes(second)) - max(flash[4] for flash in strobes(first))
+        dark = min(flash[3] for flash in proved_flashes(second)) - max(flash[4] for flash in proved_flashes(first))
         assert dark >= 2 * TICKS_PER_S
         assert len(witness.flashes) == 4 * 10
 
 
 def test_a_spent_session_is_refused_until_somebody_begins_a_new_one(launch_rig):
-    with witnessed(launch_rig(**SMALL), with_light(max_session_pulses=8)) as (rig, _):
+    with witnessed(launch_rig(**SMALL), with_light(max_session_flashes=8)) as (rig, _):
         play(rig, 5)
         with pytest.raises(ScheduleError, match=r"5 flashes made, 5 asked for.*allows 8"):
             play(rig, 5)

@@ -35,7 +35,7 @@ def test_continue_hands_out_every_pulse_with_its_gaps(launch_rig):
     with opened(launch_rig(**SMALL, **EVERY), policy("continue")) as rig:
         run = rig.run(frames=40)
         frame_sets = list(run)
-        assert [frame_set.index for frame_set in frame_sets] == list(range(40))
+        assert [frame_set.pulse_index for frame_set in frame_sets] == list(range(40))
         with_gaps = [frame_set for frame_set in frame_sets if frame_set.gaps]
         assert len(with_gaps) >= 5
         assert {frame_set.proof.verdict for frame_set in with_gaps} == {"gaps"}
@@ -49,7 +49,7 @@ def test_retry_pulses_on_until_as_many_complete_frame_sets_have_come_as_were_ask
         frame_sets = list(run)
         assert len(frame_sets) == 30
         assert all(frame_set.is_complete for frame_set in frame_sets)
-        missing = set(range(frame_sets[-1].index)) - {frame_set.index for frame_set in frame_sets}
+        missing = set(range(frame_sets[-1].pulse_index)) - {frame_set.pulse_index for frame_set in frame_sets}
         assert len(missing) == run.statistics.left_out >= 5
         assert run.statistics.gap_reasons["NOT_EXPOSED"] >= 5
 
@@ -58,7 +58,7 @@ def test_retry_gives_up_when_its_spare_pulses_are_used_up(launch_rig):
     always = {"faults.withhold_trigger.left_upper": str(list(range(1, 50)))}
     with opened(launch_rig(**SMALL, **always), policy("retry")) as rig:
         run = rig.run(frames=3)
-        assert [frame_set.index for frame_set in run] == [0]
+        assert [frame_set.pulse_index for frame_set in run] == [0]
         assert run.statistics.left_out == 3 + 10 - 1
         assert run.statistics.stopped_by is not None
 
@@ -110,7 +110,7 @@ def test_a_bench_without_a_box_gets_frame_sets_that_claim_nothing(launch_rig, ch
         for _ in range(2):  # and again
             run = rig.run(frames=15)
             frame_sets = list(run)
-            assert [frame_set.index for frame_set in frame_sets] == list(range(15))
+            assert [frame_set.pulse_index for frame_set in frame_sets] == list(range(15))
             assert sum(frame_set.is_complete for frame_set in frame_sets) >= 10
             assert_claims_nothing(frame_sets)
             assert run.statistics.stopped_by == "done"
@@ -140,7 +140,7 @@ def test_a_camera_that_goes_leaves_gaps_on_a_bench_too(launch_rig):
         frame_sets = []
         for frame_set in rig.run(frames=15):
             frame_sets.append(frame_set)
-            if frame_set.index == 2:
+            if frame_set.pulse_index == 2:
                 control.do("camera.unplug", camera="left_lower")
     assert len(frame_sets) == 15
     assert set(frame_sets[-1].gaps) == {"left_lower"}

@@ -108,7 +108,7 @@ def test_without_exposure_wires_a_proof_is_weaker_and_says_so(launch_rig):
         assert any("exposure edges" in text for text in frame_set.proof.unchecked)
         assert all(proof.unchecked for proof in frame_set.proof.frames.values())
     # What is weaker still mixes no pulses up: the missed trigger is a gap, and perhaps some frames after it are.
-    gaps = {(frame_set.index, name) for frame_set in frame_sets for name in frame_set.gaps}
+    gaps = {(frame_set.pulse_index, name) for frame_set in frame_sets for name in frame_set.gaps}
     assert (7, "left_upper") in gaps
     assert {name for _, name in gaps} == {"left_upper"}
     true = read_truth(Path(running.truth_file))[generation]

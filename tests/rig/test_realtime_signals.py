@@ -129,7 +129,7 @@ from rigdriver.rig import Rig
 with Rig.open(load(Path({str(running.rig_file)!r})).model_copy(update={{"lamps": ()}})) as rig:
     try:
         for frame_set in rig.run(frames={MANY}):
-            if frame_set.index == 5:
+            if frame_set.pulse_index == 5:
                 print("running", flush=True)
     except BoxFault as fault:
         print(fault)

@@ -98,7 +98,7 @@ def test_a_rolling_shutter_leaves_each_row_the_light_that_it_was_open_for(plain:
         rows = np.nanmean((image - 255 * BLACK) * lit, axis=1) / np.nanmean(
             (globally[name][1] - 255 * BLACK) * lit, axis=1
         )
-        # From where the first row has lost light on, each row loses one more row time of the lamp's pulse.
+        # From where the first row has lost light on, each row loses one more row time of the flash.
         slope, at_0 = np.polyfit(np.arange(HEIGHT)[80:], rows[80:], 1)
         left_us[name] = ROW_TIME_US / -slope
         assert at_0 > 0.9, name
@@ -110,7 +110,7 @@ def test_a_rolling_shutter_leaves_each_row_the_light_that_it_was_open_for(plain:
 def test_speckle_falls_on_the_geometry_cameras_alone(plain: RunningRig) -> None:
     both = images(plain)
     with plain.control() as control:
-        control.set("faults.strobe_power", {"left_pattern": 0.0, "right_pattern": 0.0})
+        control.set("faults.flash_power", {"left_pattern": 0.0, "right_pattern": 0.0})
         without = images(plain)
         control.do("none")
     for name, (_, image) in both.items():

@@ -34,7 +34,7 @@ def is_idle_and_good(rig: Rig) -> bool:
     """The box does nothing, and the rig runs as ever."""
     status = rig.box.status()
     assert (status.state is not BoxStates.RUNNING, status.output_levels, rig.state) == (True, 0, RigState.OPEN)
-    return [frame_set.index for frame_set in rig.run(frames=3)] == [0, 1, 2]
+    return [frame_set.pulse_index for frame_set in rig.run(frames=3)] == [0, 1, 2]
 
 
 def _fail_at_the_first(rig: Rig) -> None:
@@ -75,14 +75,14 @@ def test_a_run_that_is_ended_from_another_thread_while_it_starts_never_flashes_o
 
 
 def test_a_run_that_was_stopped_or_closed_before_it_began_pulses_nothing(rig):
-    before = rig.box.counters().frames_started
+    before = rig.box.counters().pulses_started
     stopped, closed = rig.run(frames=MANY), rig.run(frames=MANY)
     stopped.stop()
     closed.close()
     assert list(stopped) == []
     with pytest.raises(StateError, match="over"):
         list(closed)
-    assert rig.box.counters().frames_started == before
+    assert rig.box.counters().pulses_started == before
     assert is_idle_and_good(rig)
 
 
@@ -101,7 +101,7 @@ def test_a_run_may_be_closed_by_another_thread_while_its_loop_waits(rig):
     run = rig.run(frames=MANY)
     seen = []
     for frame_set in run:
-        seen.append(frame_set.index)
+        seen.append(frame_set.pulse_index)
         if len(seen) == 3:
             closer = threading.Thread(target=run.close)
             closer.start()
@@ -116,8 +116,8 @@ def test_a_consumer_that_pauses_for_long_loses_nothing_but_what_the_statistics_t
         run = rig.run(frames=120)
         indices = []
         for frame_set in run:
-            indices.append(frame_set.index)
-            if frame_set.index == 3:
+            indices.append(frame_set.pulse_index)
+            if frame_set.pulse_index == 3:
                 time.sleep(3)  # the consumer's slowness itself, no condition
         assert indices == list(range(120))
         assert run.statistics.stopped_by == "done"
@@ -145,7 +145,7 @@ from rigdriver.config import load
 from rigdriver.rig import Rig
 rig = Rig.open(load(Path({str(rig_file)!r})).model_copy(update={{"lamps": ()}}))
 loop = iter(rig.run(frames={MANY}))
-print(next(loop).index)
+print(next(loop).pulse_index)
 """
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "0\n", "")

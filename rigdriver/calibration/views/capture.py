@@ -171,7 +171,7 @@ class GuidedCapture:
             found = [self._detect(self._board, frame) for frame in frames]
         else:
             found = list(self._executor.map(lambda frame: self._detect(self._board, frame), frames))
-        view = f"{frame_set.index if index is None else index:06d}"
+        view = f"{frame_set.pulse_index if index is None else index:06d}"
         return self.offer_detections(view, {frame.camera: d for frame, d in zip(frames, found, strict=True)})
 
     def offer_detections(self, view: str, detections: Mapping[str, Detection]) -> Offer:

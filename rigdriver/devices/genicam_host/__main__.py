@@ -1,4 +1,4 @@
-"""Entrance of the host process: `python -m rigdriver.devices.genicam_host COMMANDS_FD EVENTS_FD PARENT_PID TIMEBASE`.
+"""Entrance of the camera process: `python -m rigdriver.devices.genicam_host COMMANDS_FD EVENTS_FD PARENT_PID TIMEBASE`.
 
 In: two inherited sockets. Out: nothing but messages. It ends with its parent, however that ends: a clean end closes the
 sockets, and a killed one brings this process a SIGKILL (Linux) even while a producer hangs. Ctrl-C is left to the
@@ -37,11 +37,11 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent(parent_pid)
     # The binding loads slowly and may fail; by now the parent hears about either.
-    from rigdriver.devices.genicam_host.loop import Host  # noqa: PLC0415
+    from rigdriver.devices.genicam_host.loop import CameraLoop  # noqa: PLC0415
     from rigdriver.timebase import open_timebase  # noqa: PLC0415
 
     with socket.socket(fileno=commands_fd) as commands, socket.socket(fileno=events_fd) as events:
-        Host(commands, events, parent_pid, open_timebase(page)).run()
+        CameraLoop(commands, events, parent_pid, open_timebase(page)).run()
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from rigdriver.devices.genicam_host.images import Image, Incomplete
 from rigdriver.errors import CameraError, ProducerError, RigError, gather
 from rigdriver.timebase import WALL_TIME, TimeLimit
 
-if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
+if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
 
 _logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""What the parent may ask of the host process: list, open, prepare, start, stop, get, set, execute, close.
+"""What the parent may ask of the camera process: list, open, prepare, start, stop, get, set, execute, close.
 
 In: a command's name and plain values. Out: plain values and descriptors, or a RigError; failures of several cameras
 come together. This file refuses to know sockets and how a frame is read.
@@ -21,7 +21,7 @@ from rigdriver.devices.genicam_host.stream import Outbox, Stream
 from rigdriver.errors import RigError, StateError, gather
 from rigdriver.timebase import WALL_TIME, Timebase
 
-if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
+if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
 
 Request = Mapping[str, Any]
@@ -41,7 +41,7 @@ class Answer:
 
 
 class Commands:
-    """The host's state, and one method a command."""
+    """The camera process's state, and one method per command."""
 
     def __init__(self, outbox: Outbox, timebase: Timebase = WALL_TIME) -> None:
         self.streams: list[Stream] = []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from rigdriver.devices.camera_features import FeatureReport, FeatureWrite, fit_integer, is_clamped
 from rigdriver.errors import CameraError
 
-if TYPE_CHECKING:  # the host process does without pydantic, which takes longer to load than all the rest
+if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
 
 

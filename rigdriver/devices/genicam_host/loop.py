@@ -1,4 +1,4 @@
-"""The loop of the host process: poll every stream, serve the parent's commands, beat, sleep.
+"""The loop of the camera process: poll every stream, serve the parent's commands, beat, sleep.
 
 In: two sockets from the parent. Out: answers on one, events on the other. One thread does all of it, so no node map
 is ever touched twice at a time. A command takes as long as the camera needs; the streams wait for it, in the
@@ -56,7 +56,7 @@ class SocketOutbox:
             del self._waiting[:sent]
 
 
-class Host:
+class CameraLoop:
     """Serves one parent until it says `close` or is gone."""
 
     def __init__(

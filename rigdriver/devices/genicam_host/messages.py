@@ -1,4 +1,4 @@
-"""The messages between the host process and its parent.
+"""The messages between the camera process and its parent.
 
 Two stream sockets. `commands`: the parent asks, the child answers, JSON both ways; descriptors of shared memory ride
 on the answer to `prepare`. `events`: child to parent only; frames as a fixed struct, the rest as JSON.

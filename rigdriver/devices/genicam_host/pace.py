@@ -1,4 +1,4 @@
-"""How long the host process sleeps between two looks at its cameras.
+"""How long the camera process sleeps between two looks at its cameras.
 
 In: which cameras delivered, and when. Out: a pause. Cameras of a rig deliver together and in a rhythm: the last frame
 decides when a frame set leaves, so between the first and the last of a pulse, and when the next ones are about to come,

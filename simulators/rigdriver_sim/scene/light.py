@@ -1,7 +1,7 @@
 """Lamps: what each sends to each pixel, and how much of it an exposure collects.
 
 In: hits, lamps, shadow buffers, times. Out: irradiance maps in electrons for one nominal flash, and microseconds of
-overlap between a strobe and an exposure. A pattern is a slide of random grains, a cubic B-spline, thrown from the
+overlap between a flash and an exposure. A pattern is a slide of random grains, a cubic B-spline, thrown from the
 projector's own pose; so it is band-limited and falls on a moving surface as light does.
 Lies: lamps are points; shadow edges are resolved to 0.3 mm; what skin scatters becomes even light; nothing is
 reflected twice.
@@ -28,7 +28,7 @@ SKIN_ALBEDO = 0.62
 
 
 def overlap_us(start_ns: int, end_ns: int, exposure_start_ns: int, exposure_end_ns: int) -> float:
-    """Return how long a strobe shines into an exposure, in microseconds."""
+    """Return how long a flash shines into an exposure, in microseconds."""
     return max(0, min(end_ns, exposure_end_ns) - max(start_ns, exposure_start_ns)) / 1000
 
 

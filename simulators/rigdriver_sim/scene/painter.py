@@ -2,7 +2,7 @@
 
 In: when an exposure was, which pulse it answers, when each lamp shone. Out: pixels in the slot. Every pulse, or every
 few of them, shows the next view of the bank to all cameras alike, so one frame set shows one moment. It knows neither
-engine nor rig: whoever wires the rig translates exposures and strobes.
+engine nor rig: whoever wires the rig translates exposures and flashes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rigdriver_sim.scene.pods import AMBIENT, CAMERAS, LAMPS
 
 
 @dataclass(frozen=True, slots=True)
-class Strobe:
+class SceneFlash:
     """One lamp, on from start to end; `power` is its share of full brightness (0 dead, 0.5 weak)."""
 
     lamp: str
@@ -38,18 +38,18 @@ class ScenePainter:
         self._camera = camera
 
     def light_us(
-        self, start_ns: int, end_ns: int, strobes: Sequence[Strobe]
+        self, start_ns: int, end_ns: int, flashes: Sequence[SceneFlash]
     ) -> dict[str, float | npt.NDArray[np.float64]]:
         """Return lamp -> microseconds that fell into the exposure, by row when the shutter rolls."""
         row_time_us = self._bank.spec.sensor.row_time_us
         room = max(0, end_ns - start_ns) / 1000
         light: dict[str, float | npt.NDArray[np.float64]] = {AMBIENT: room}
-        for strobe in strobes:
-            if strobe.lamp not in LAMPS:
+        for flash in flashes:
+            if flash.lamp not in LAMPS:
                 continue
-            times = (strobe.start_ns, strobe.end_ns, start_ns, end_ns)
+            times = (flash.start_ns, flash.end_ns, start_ns, end_ns)
             shone = row_overlap_us(*times, row_time_us, self._bank.height) if row_time_us else overlap_us(*times)
-            light[strobe.lamp] = light.get(strobe.lamp, 0.0) + strobe.power * shone
+            light[flash.lamp] = light.get(flash.lamp, 0.0) + flash.power * shone
         return light
 
     def paint(
@@ -57,11 +57,11 @@ class ScenePainter:
         start_ns: int,
         end_ns: int,
         pulse: int,
-        strobes: Sequence[Strobe],
+        flashes: Sequence[SceneFlash],
         ordinal: int,
         out: npt.NDArray[np.generic],
         bits: int = 8,
     ) -> None:
         """Fill `out`, (H, W) uint8 or uint16."""
         view = pulse // self._bank.spec.bank.pulses_a_view
-        self._bank.paint(self._camera, view, self.light_us(start_ns, end_ns, strobes), ordinal, out, bits)
+        self._bank.paint(self._camera, view, self.light_us(start_ns, end_ns, flashes), ordinal, out, bits)

@@ -1,4 +1,4 @@
-"""What the box does: commits, runs frames, watches interlock, watchdog and light, and reports edges and states.
+"""What the box does: commits, runs pulses, watches interlock, watchdog and light, and reports edges and states.
 
 In: commands, input edges and time, all with the box tick at which they happen. Out: output changes and events.
 Everything due up to a tick is done before anything else that happens at it. This file refuses to know registers'
@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rigdriver_sim.trigger_box import registers as r
-from rigdriver_sim.trigger_box.executor import NO_PULSE, EdgeBatcher, OutputEdge, frame_edges
+from rigdriver_sim.trigger_box.executor import NO_PULSE, EdgeBatcher, OutputEdge, pulse_edges
 from rigdriver_sim.trigger_box.facts import BoxFacts
 from rigdriver_sim.trigger_box.light import LightLedger, LightLimits, check_light
 from rigdriver_sim.trigger_box.program import Program, Refusal, Staging, check_program
 from rigdriver_sim.trigger_box.states import Act, BoxState, Fault, after
 
 START_DELAY_TICKS = 50_000
-"""5 ms from Start to frame 0."""
+"""5 ms from Start to pulse 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputChange:
-    """Outputs changed; `pulse_index` is None outside frames."""
+    """Outputs changed; `pulse_index` is None outside pulses."""
 
     t_ticks: int
     changed: int
@@ -40,24 +40,24 @@ class Run:
 
     program: Program
     next_start_ticks: int | None
-    """Start of the next frame; None while waiting for an external edge."""
-    frames_started: int = 0
-    frame_end_ticks: int | None = None
-    """End of the frame under way; None between frames."""
+    """Start of the next pulse; None while waiting for an external edge."""
+    pulses_started: int = 0
+    pulse_end_ticks: int | None = None
+    """End of the pulse under way; None between pulses."""
     edges: deque[OutputEdge] = field(default_factory=deque)
-    is_last_frame: bool = False
+    is_last_pulse: bool = False
 
     @property
     def pulse_index(self) -> int | None:
-        """Index of the frame under way."""
-        return self.frames_started - 1 if self.frame_end_ticks is not None else None
+        """Index of the pulse under way."""
+        return self.pulses_started - 1 if self.pulse_end_ticks is not None else None
 
 
 @dataclass(slots=True)
 class BoxCounts:
     """Counters of what the box did since boot."""
 
-    frames_started: int = 0
+    pulses_started: int = 0
     output_edges: int = 0
     input_edges: int = 0
     inputs_ignored: int = 0
@@ -98,7 +98,7 @@ class Behaviour:
         self._sink = sink
         self._batcher = EdgeBatcher(self._send_edges, input_levels)
         self._run: Run | None = None
-        self._frames_in_run = 0
+        self._pulses_in_run = 0
         self._fed_ticks: int | None = None
         self._input_edge_ticks: dict[int, int] = {}
         self._has_lost_event = False
@@ -110,7 +110,7 @@ class Behaviour:
 
     @property
     def pulse_index(self) -> int | None:
-        """Index of the frame under way, or None."""
+        """Index of the pulse under way, or None."""
         return self._run.pulse_index if self._run else None
 
     # ---------------------------------------------------------------- commands; each returns whether it was obeyed
@@ -133,7 +133,7 @@ class Behaviour:
             self.refusal = refusal
             return False
         self.refusal = Refusal(r.REFUSAL_REASONS_NONE, 0)
-        self._frames_in_run = 0
+        self._pulses_in_run = 0
         self._enter(Act.ARM, t_ticks)
         return True
 
@@ -147,9 +147,9 @@ class Behaviour:
         return True
 
     def stop(self, mode: int, t_ticks: int) -> None:
-        """End the run, now or after the frame under way; nothing to do when none runs."""
-        if mode == r.STOP_MODES_AFTER_FRAME and self._run and self._run.frame_end_ticks is not None:
-            self._run.is_last_frame = True
+        """End the run, now or after the pulse under way; nothing to do when none runs."""
+        if mode == r.STOP_MODES_AFTER_PULSE and self._run and self._run.pulse_end_ticks is not None:
+            self._run.is_last_pulse = True
         elif self.state in (BoxState.ARMED, BoxState.RUNNING):
             self._end_run(Act.FINISH, t_ticks)
 
@@ -173,7 +173,7 @@ class Behaviour:
         return True
 
     def begin_light_session(self) -> bool:
-        """Count the session's light from zero."""
+        """Count the light session's flashes from zero."""
         if self.state in (BoxState.ARMED, BoxState.RUNNING):
             return False
         self.light.begin_session()
@@ -188,7 +188,7 @@ class Behaviour:
             return
         self.advance(t_ticks)
         self.input_levels ^= bit
-        self._begin_external_frame(bit if level else 0, t_ticks)
+        self._begin_external_pulse(bit if level else 0, t_ticks)
         last = self._input_edge_ticks.get(line)
         self._input_edge_ticks[line] = t_ticks
         if last is not None and t_ticks - last < self.facts.min_edge_gap_ticks:
@@ -208,7 +208,7 @@ class Behaviour:
             return None
         if run.edges:
             return run.edges[0].t_ticks
-        return run.frame_end_ticks if run.frame_end_ticks is not None else run.next_start_ticks
+        return run.pulse_end_ticks if run.pulse_end_ticks is not None else run.next_start_ticks
 
     @property
     def next_timer_ticks(self) -> int | None:
@@ -256,8 +256,8 @@ class Behaviour:
             return None
         if is_open := self.facts.interlock_inputs & ~self.input_levels:
             return Refusal(r.REFUSAL_REASONS_INTERLOCK_OPEN, is_open.bit_length() - 1)
-        if self.light.session_pulses >= self.limits.max_session_pulses:
-            return Refusal(r.REFUSAL_REASONS_LIGHT_SESSION_SPENT, self.light.session_pulses)
+        if self.light.session_flashes >= self.limits.max_session_flashes:
+            return Refusal(r.REFUSAL_REASONS_LIGHT_SESSION_SPENT, self.light.session_flashes)
         # The limits may have been lowered since the commit.
         return self._too_bright(program)
 
@@ -283,40 +283,40 @@ class Behaviour:
         if run.edges:
             edge = run.edges.popleft()
             self._set_outputs(self.output_levels & ~edge.falling | edge.rising, edge.t_ticks)
-        elif run.frame_end_ticks is not None:
-            self._end_frame(run, t_ticks)
+        elif run.pulse_end_ticks is not None:
+            self._end_pulse(run, t_ticks)
         else:
-            self._begin_frame(run, t_ticks)
+            self._begin_pulse(run, t_ticks)
 
-    def _begin_external_frame(self, rising: int, t_ticks: int) -> None:
+    def _begin_external_pulse(self, rising: int, t_ticks: int) -> None:
         run = self._run
-        if run and run.program.is_external and run.frame_end_ticks is None and rising & self.facts.sync_inputs:
-            self._begin_frame(run, t_ticks)
+        if run and run.program.is_external and run.pulse_end_ticks is None and rising & self.facts.sync_inputs:
+            self._begin_pulse(run, t_ticks)
             # A step without delay rises with the edge itself.
             self.advance(t_ticks)
 
-    def _begin_frame(self, run: Run, t_ticks: int) -> None:
+    def _begin_pulse(self, run: Run, t_ticks: int) -> None:
         if run.program.makes_light(self.facts.lamp_outputs):
             is_late_enough = not run.program.is_external or self.light.is_rate_held(t_ticks, self.limits)
             if not is_late_enough or not self.light.admit(t_ticks, self.limits):
                 self._trip(Fault.LIGHT_LIMIT, t_ticks)
                 return
-        run.frame_end_ticks = t_ticks + run.program.frame_period_ticks
+        run.pulse_end_ticks = t_ticks + run.program.pulse_period_ticks
         run.next_start_ticks = None
-        run.edges.extend(frame_edges(run.program, t_ticks))
-        run.frames_started += 1
-        run.is_last_frame = run.is_last_frame or run.frames_started == run.program.frame_count
-        self._frames_in_run = run.frames_started
-        self.counts.frames_started += 1
-        self._batcher.begin_frame(run.program.generation, run.frames_started - 1, t_ticks)
+        run.edges.extend(pulse_edges(run.program, t_ticks))
+        run.pulses_started += 1
+        run.is_last_pulse = run.is_last_pulse or run.pulses_started == run.program.pulse_count
+        self._pulses_in_run = run.pulses_started
+        self.counts.pulses_started += 1
+        self._batcher.begin_pulse(run.program.generation, run.pulses_started - 1, t_ticks)
 
-    def _end_frame(self, run: Run, t_ticks: int) -> None:
-        self._batcher.end_frame(t_ticks)
-        run.frame_end_ticks = None
-        if run.is_last_frame:
+    def _end_pulse(self, run: Run, t_ticks: int) -> None:
+        self._batcher.end_pulse(t_ticks)
+        run.pulse_end_ticks = None
+        if run.is_last_pulse:
             self._end_run(Act.FINISH, t_ticks)
         elif not run.program.is_external:
-            self._begin_frame(run, t_ticks)
+            self._begin_pulse(run, t_ticks)
 
     def _set_outputs(self, levels: int, t_ticks: int) -> None:
         changed = self.output_levels ^ levels
@@ -333,7 +333,7 @@ class Behaviour:
         """Turn everything off, report the edges, then the state."""
         self._set_outputs(0, t_ticks)
         pulse_index = self.pulse_index
-        self._batcher.end_frame(t_ticks)
+        self._batcher.end_pulse(t_ticks)
         self._batcher.set_generation(0, t_ticks)
         self._run = None
         self._enter(act, t_ticks, pulse_index)
@@ -371,7 +371,7 @@ class Behaviour:
             state,
             previous,
             self.fault,
-            self._frames_in_run,
+            self._pulses_in_run,
             self.output_levels,
             self.input_levels,
         )

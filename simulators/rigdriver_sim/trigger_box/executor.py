@@ -1,6 +1,6 @@
 """From a committed program to edges, and from edges to EdgeEvents.
 
-In: a program and a frame start; edges as they happen. Out: the frame's output edges, a pure function of its start; and
+In: a program and a pulse start; edges as they happen. Out: the pulse's output edges, a pure function of its start; and
 the bodies of EdgeEvents under the flush rules of device.yml. This file refuses to know states, limits and the wire.
 """
 
@@ -30,8 +30,8 @@ class OutputEdge:
     falling: int
 
 
-def frame_edges(program: Program, start_ticks: int) -> tuple[OutputEdge, ...]:
-    """Return the output edges of the frame that starts then, in time order, one a tick."""
+def pulse_edges(program: Program, start_ticks: int) -> tuple[OutputEdge, ...]:
+    """Return the output edges of the pulse that starts then, in time order, one a tick."""
     rising: dict[int, int] = {}
     falling: dict[int, int] = {}
     for step in program.steps:
@@ -43,7 +43,7 @@ def frame_edges(program: Program, start_ticks: int) -> tuple[OutputEdge, ...]:
 
 
 class EdgeBatcher:
-    """Collects records of one frame at a time; `send` takes the body of an EdgeEvent without counter and CRC."""
+    """Collects records of one pulse at a time; `send` takes the body of an EdgeEvent without counter and CRC."""
 
     def __init__(self, send: Callable[[bytes, int], None], input_levels: int) -> None:
         self.input_levels = input_levels
@@ -52,7 +52,7 @@ class EdgeBatcher:
         self._records: list[tuple[int, int, int]] = []
         self._generation = 0
         self._pulse_index = NO_PULSE
-        self._frame_start = 0
+        self._pulse_start = 0
         self._flags = 0
 
     @property
@@ -60,21 +60,21 @@ class EdgeBatcher:
         """When the oldest record has waited long enough; None when none waits."""
         return self._records[0][0] + FLUSH_TICKS if self._records else None
 
-    def begin_frame(self, generation: int, pulse_index: int, start_ticks: int) -> None:
-        """Give the records from now on to this frame; what waits goes out under the old one."""
+    def begin_pulse(self, generation: int, pulse_index: int, start_ticks: int) -> None:
+        """Give the records from now on to this pulse; what waits goes out under the old one."""
         self.flush(start_ticks)
-        self._generation, self._pulse_index, self._frame_start = generation, pulse_index, start_ticks
-        self._flags = r.EDGE_FLAGS_FRAME_BEGIN
+        self._generation, self._pulse_index, self._pulse_start = generation, pulse_index, start_ticks
+        self._flags = r.EDGE_FLAGS_PULSE_BEGIN
 
-    def end_frame(self, t_ticks: int) -> None:
-        """Close the frame under way with a last event, empty or not."""
+    def end_pulse(self, t_ticks: int) -> None:
+        """Close the pulse under way with a last event, empty or not."""
         if self._pulse_index != NO_PULSE:
-            self._flags |= r.EDGE_FLAGS_FRAME_END
+            self._flags |= r.EDGE_FLAGS_PULSE_END
             self._emit(t_ticks)
-        self._pulse_index, self._frame_start = NO_PULSE, 0
+        self._pulse_index, self._pulse_start = NO_PULSE, 0
 
     def set_generation(self, generation: int, t_ticks: int) -> None:
-        """Name the running schedule (0: none) for records outside frames."""
+        """Name the running schedule (0: none) for records outside pulses."""
         self.flush(t_ticks)
         self._generation = generation
 
@@ -98,7 +98,7 @@ class EdgeBatcher:
             "<IQQBBBxHxx",
             self._generation,
             self._pulse_index,
-            self._frame_start,
+            self._pulse_start,
             len(self._records),
             self._flags,
             self.input_levels,

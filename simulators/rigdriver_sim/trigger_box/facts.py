@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from rigdriver_sim.trigger_box.light import LightLimits
 
 HARD_LIGHT = LightLimits(
-    max_pulse_width_ticks=50_000,
+    max_flash_width_ticks=50_000,
     max_duty_permille=200,
-    max_train_pulses=100_000,
+    max_train_flashes=100_000,
     min_train_pause_ticks=0,
-    max_session_pulses=1_000_000,
+    max_session_flashes=1_000_000,
     max_rate_millihertz=100_000,
 )
 """5 ms, 20 %, 100 Hz: a simulated rig dazzles nobody, so trains may be long."""
 
 BOOT_LIGHT = LightLimits(
-    max_pulse_width_ticks=20_000,
+    max_flash_width_ticks=20_000,
     max_duty_permille=50,
-    max_train_pulses=100,
+    max_train_flashes=100,
     min_train_pause_ticks=50_000_000,
-    max_session_pulses=3000,
+    max_session_flashes=3000,
     max_rate_millihertz=15_000,
 )
 """In force after boot, until the host writes LightLimits: 2 ms, 5 %, 100 flashes, 5 s, 3000 flashes, 15 Hz."""

@@ -115,15 +115,15 @@ class Machine:
         values = (
             self._event_counter,
             self._events_dropped,
-            counts.frames_started,
+            counts.pulses_started,
             counts.output_edges,
             counts.input_edges,
             self._parser.checksum_errors,
-            self._parser.framing_errors,
+            self._parser.bytes_skipped,
             self._refused,
             counts.watchdog_trips,
             counts.interlock_trips,
-            self.behaviour.light.total_pulses,
+            self.behaviour.light.total_flashes,
             counts.inputs_ignored,
         )
         return tuple(value & 0xFFFFFFFF for value in values)

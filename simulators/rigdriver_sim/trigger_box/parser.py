@@ -42,14 +42,14 @@ class Parser:
         self._buffer = bytearray()
         self._last_ticks = 0
         self.checksum_errors = 0
-        self.framing_errors = 0
+        self.bytes_skipped = 0
         """Bytes skipped to find a message."""
 
     def feed(self, data: bytes, t_ticks: int) -> list[Request]:
         """Take bytes that arrived now; return the requests that are complete."""
         if self._buffer and t_ticks - self._last_ticks > STALL_TICKS:
             # Requests hidden in stalled bytes are dropped too: a start must not be obeyed long after it was sent.
-            self.framing_errors += len(self._buffer)
+            self.bytes_skipped += len(self._buffer)
             self._buffer.clear()
         self._last_ticks = t_ticks
         self._buffer += data
@@ -76,7 +76,7 @@ class Parser:
 
     def _skip(self) -> None:
         del self._buffer[0]
-        self.framing_errors += 1
+        self.bytes_skipped += 1
 
 
 def _is_plausible(head: bytearray) -> bool:

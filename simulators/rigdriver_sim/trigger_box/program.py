@@ -23,7 +23,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Outputs of the mask rise `delay_ticks` after the frame start and fall `width_ticks` later."""
+    """Outputs of the mask rise `delay_ticks` after the pulse start and fall `width_ticks` later."""
 
     output_mask: int
     delay_ticks: int
@@ -40,8 +40,8 @@ class Program:
     """A committed schedule; generation is never 0."""
 
     generation: int
-    frame_period_ticks: int
-    frame_count: int
+    pulse_period_ticks: int
+    pulse_count: int
     is_external: bool
     steps: tuple[Step, ...]
 
@@ -72,7 +72,7 @@ class Staging:
 
     def program(self, generation: int, step_count: int, crc32: int, max_steps: int) -> Program | Refusal:
         """Return what was staged when it is what the Commit says."""
-        period, frames, staged_count, start_mode = struct.unpack("<4I", self._header)
+        period, pulses, staged_count, start_mode = struct.unpack("<4I", self._header)
         if generation == 0:
             return Refusal(r.REFUSAL_REASONS_GENERATION_INVALID, 0)
         if step_count != staged_count or not 1 <= step_count <= max_steps:
@@ -84,7 +84,7 @@ class Staging:
         if zlib.crc32(staged) != crc32:
             return Refusal(r.REFUSAL_REASONS_CRC_DIFFERS, 0)
         steps = tuple(Step(*struct.unpack("<4x3I", self._steps[index])) for index in range(step_count))
-        return Program(generation, period, frames, start_mode == 1, steps)
+        return Program(generation, period, pulses, start_mode == 1, steps)
 
 
 def check_program(program: Program, outputs: int, sync_inputs: int) -> Refusal | None:
@@ -92,8 +92,8 @@ def check_program(program: Program, outputs: int, sync_inputs: int) -> Refusal |
     for index, step in enumerate(program.steps):
         if step.output_mask >> outputs:
             return Refusal(r.REFUSAL_REASONS_OUTPUT_NOT_WIRED, step.output_mask.bit_length() - 1)
-        if step.end_ticks >= program.frame_period_ticks:
-            return Refusal(r.REFUSAL_REASONS_STEP_OUTSIDE_FRAME, index)
+        if step.end_ticks >= program.pulse_period_ticks:
+            return Refusal(r.REFUSAL_REASONS_STEP_OUTSIDE_PULSE, index)
     for index, step in enumerate(program.steps):
         for earlier in program.steps[:index]:
             # Touching counts as overlap: the output would not fall in between.

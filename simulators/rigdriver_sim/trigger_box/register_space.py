@@ -95,7 +95,7 @@ class Registers:
             r.REG_WATCHDOG_TIMEOUT: lambda _: (box.watchdog_timeout_ticks,),
             r.REG_LIGHT_LIMITS: lambda _: box.limits.words(),
             r.REG_HARD_LIGHT_LIMITS: lambda _: facts.hard_light.words(),
-            r.REG_LIGHT_SESSION: lambda t: (box.light.session_pulses, box.light.train_pulses(t, box.limits)),
+            r.REG_LIGHT_SESSION: lambda t: (box.light.session_flashes, box.light.train_flashes(t, box.limits)),
             r.REG_COUNTERS: lambda _: counters(),
         }
 
@@ -123,7 +123,7 @@ class Registers:
         self._written.pop(r.REG_STAGE_STEP, None)
 
     def _stop(self, values: Values, t_ticks: int) -> bool:
-        if values[0] not in (r.STOP_MODES_NOW, r.STOP_MODES_AFTER_FRAME):
+        if values[0] not in (r.STOP_MODES_NOW, r.STOP_MODES_AFTER_PULSE):
             return False
         self._box.stop(values[0], t_ticks)
         return True

@@ -35,7 +35,7 @@ class Act(Enum):
     ARM = "arm"
     START = "start"
     FINISH = "finish"
-    """The run is over: stopped, or all frames done."""
+    """The run is over: stopped, or all pulses done."""
     TRIP = "trip"
     CLEAR = "clear"
 

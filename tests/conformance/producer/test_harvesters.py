@@ -1,7 +1,7 @@
 """harvesters, the consumer that the driver uses, streams the simulated cameras as it would any vendor's.
 
 In: features written through the node map, triggers given by the test. Out: buffers with their chunks and counters, and
-a node map whose bounds and locks follow. The driver's own host process is left out.
+a node map whose bounds and locks follow. The driver's own camera process is left out.
 """
 
 import time

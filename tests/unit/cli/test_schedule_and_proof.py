@@ -69,7 +69,7 @@ def test_the_diagram_shows_trigger_exposure_and_light_of_one_pulse_to_scale(rig,
 
 def test_the_figures_that_an_assessment_of_the_lamp_needs_are_printed(rig, run):
     # 2000 us of exposure, less 5 us of jitter and 50 us of guard at each end.
-    assert "speckle: 1890 us at 10 Hz, duty 1.89%, 3.78 mJ per pulse" in run("schedule", "show", rig).stdout
+    assert "speckle: 1890 us at 10 Hz, duty 1.89%, 3.78 mJ per flash" in run("schedule", "show", rig).stdout
 
 
 def test_json_holds_every_row_in_microseconds(rig, run):
@@ -130,7 +130,7 @@ def frame_set(index: int, is_complete: bool = True) -> FrameSet:
     proofs = {
         "eye": FrameProof(
             "eye", 1000 + index, 1300 + index, 21_300 + index, -1.25, 100.0, index + 4, counter=9,
-            strobes={"speckle": 1.0}, notes=("delivered out of order",),
+            flash_shares={"speckle": 1.0}, notes=("delivered out of order",),
             unchecked=("exposure edges: no input is wired",),
         )
     }  # fmt: skip
@@ -147,7 +147,7 @@ def frame_set(index: int, is_complete: bool = True) -> FrameSet:
 def capture(tmp_path) -> Path:
     with ProofFiles(tmp_path / "out", "bench") as files:
         for index in range(5):
-            files.write(frame_set(index, is_complete=index != 3))
+            files.write(frame_set(index, is_complete=index != 3), index)
     return tmp_path / "out"
 
 
@@ -158,20 +158,20 @@ def test_a_capture_with_gaps_is_summed_up_with_their_reasons_and_status_1(captur
         assert "5 frame sets, 4 proved, 1 not" in result.stdout
         assert "skew: at most 3.4 us" in result.stdout
         assert result.stdout.count("could not be checked: wires: eye") == 1
-        assert result.stdout.count("pulse 3: camera colour: triggered, but the camera showed no exposure") == 1
+        assert result.stdout.count("frame set 3: camera colour: triggered, but the camera showed no exposure") == 1
 
 
-def test_one_pulse_is_explained_in_sentences(capture, run):
-    result = run("proof", capture, "--pulse", 2)
+def test_one_frame_set_is_explained_in_sentences(capture, run):
+    result = run("proof", capture, "--index", 2)
     assert result.exit_code == 0
     text = " ".join(result.stdout.split())
     for said in (
-        "pulse 2 (generation 5): proved",
+        "frame set 2 (pulse 2 of generation 5): proved",
         "the box sent its trigger 0.0 us after the pulse began",
         "saw it expose from 30.0 to 2030.0 us",
         "frame 6's time stamp, mapped to the box's clock, is -1.25 us from that start (allowed: 100 us)",
         "the camera's own counter stood at 9",
-        "100% of speckle's pulse lies in this exposure",
+        "100% of speckle's flash lies in this exposure",
         "note: delivered out of order",
         "could not be checked: exposure edges",
         "within 3.4 us of each other",
@@ -179,10 +179,10 @@ def test_one_pulse_is_explained_in_sentences(capture, run):
         assert said in text
 
 
-def test_json_names_the_pulses_that_are_not_proved(capture, run):
+def test_json_names_the_frame_sets_that_are_not_proved(capture, run):
     result = run("proof", capture, "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (1, {"passed": False, "frame_sets": 5, "not_proved": [3]})
-    assert run("proof", capture, "--json", "--pulse", 1).exit_code == 0
+    assert run("proof", capture, "--json", "--index", 1).exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_file_that_is_no_proof_is_one_line_and_status_2(tmp_path, run, text, t
     assert "Traceback" not in result.stderr
 
 
-def test_a_pulse_that_the_capture_does_not_hold_is_status_2(capture, run):
-    result = run("proof", capture, "--pulse", 99)
+def test_a_frame_set_that_the_capture_does_not_hold_is_status_2(capture, run):
+    result = run("proof", capture, "--index", 99)
     assert result.exit_code == 2
-    assert "holds no pulse 99" in result.stderr
+    assert "holds no frame set 99" in result.stderr

@@ -9,8 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from rigdriver.config import load, parse
+from rigdriver.config import LampConfig, LightConfig, load, parse
+from rigdriver.config.loading import RENAMED_KEYS
 from rigdriver.errors import ConfigError
 
 RIG = """\
@@ -43,7 +45,7 @@ def test_a_rig_file_is_read_with_its_defaults_and_paths_start_at_its_folder(tmp_
     assert config.genicam.producers == (tmp_path / "vendor.cti",)
     assert config.camera("left").features == {"PixelFormat": "Mono8", "Gain": 3.5}
     assert config.camera("right").input is None
-    assert config.light.max_train_pulses == 100
+    assert config.light.max_train_flashes == 100
 
 
 @pytest.mark.parametrize(
@@ -93,3 +95,22 @@ def test_a_file_that_is_no_rig_file_is_told_so(tmp_path: Path, content: bytes, t
 def test_a_missing_rig_file_is_told_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file"):
         load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("key", sorted(RENAMED_KEYS))
+def test_a_key_of_an_earlier_version_is_refused_with_its_line_and_its_new_name(key: str) -> None:
+    table, _, old = key.partition(".")
+    text = f"{RIG}\n[[{table}]]\n{old} = 1\n" if table == "lamps" else f"{RIG}\n[{table}]\n{old} = 1\n"
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "rig.toml", Path())
+    (told,) = [line for line in str(caught.value).splitlines() if old in line.split(" = ")[0]]
+    assert f"line {len(text.splitlines())}" in told
+    assert told.endswith(f"is called {RENAMED_KEYS[key]} now; rename the key")
+
+
+def test_every_new_name_of_a_renamed_key_is_a_key_of_the_rig_file() -> None:
+    tables: dict[str, type[BaseModel]] = {"light": LightConfig, "lamps": LampConfig}
+    for old, new in RENAMED_KEYS.items():
+        table, _, key = new.partition(".")
+        assert key in tables[table].model_fields
+        assert old.partition(".")[2] not in tables[table].model_fields

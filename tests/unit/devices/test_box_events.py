@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from rigdriver.devices.box_events import NO_PULSE, BoxStatus, EventReader, EventsLost
-from rigdriver.frames import Edge, Pulse
+from rigdriver.frames import Edge, PulseReport
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message, MessageType, Stamp
 from rigdriver.wire.layout import PayloadType
@@ -55,22 +55,22 @@ def test_edges_of_outputs_and_inputs_become_a_part_of_the_pulse() -> None:
     records = record(5000, 0x3F, 0x3F) + record(INPUT | 5200, 0x05, 0x45) + record(6000, 0x3F, 0)
     (pulse,) = EventReader(0).read(edge_event(0, records, flags=1), 99)
     edges = (Edge(5000, False, 0x3F, 0x3F), Edge(5200, True, 0x05, 0x45), Edge(6000, False, 0x3F, 0))
-    assert pulse == Pulse(3, 7, 5000, edges, False, 99)
+    assert pulse == PulseReport(3, 7, 5000, edges, False, 99)
 
 
-def test_frame_end_closes_the_pulse() -> None:
+def test_pulse_end_closes_the_pulse() -> None:
     (pulse,) = EventReader(0).read(edge_event(0, flags=2), 0)
-    assert isinstance(pulse, Pulse)
+    assert isinstance(pulse, PulseReport)
     assert pulse.is_closed
     assert pulse.edges == ()
 
 
 @pytest.mark.parametrize("generation", [0, 7])
-def test_edges_outside_every_frame_have_no_pulse(generation: int) -> None:
+def test_edges_outside_every_pulse_have_no_pulse(generation: int) -> None:
     event = edge_event(0, record(INPUT | 1, 1, 1), generation=generation, index=IDLE_INDEX)
     (pulse,) = EventReader(0).read(event, 0)
-    assert isinstance(pulse, Pulse)
-    assert (pulse.index, pulse.generation) == (NO_PULSE, 0)
+    assert isinstance(pulse, PulseReport)
+    assert (pulse.pulse_index, pulse.generation) == (NO_PULSE, 0)
 
 
 def test_change_of_state_is_told_with_its_tick() -> None:
@@ -85,14 +85,14 @@ def test_change_of_state_is_told_with_its_tick() -> None:
         previous_state=BoxStates.RUNNING,
         t_box_ticks=9000,
         pulse_index=None,
-        frames_started=12,
+        pulses_started=12,
     )
 
 
 def test_counter_without_gap_across_the_wrap_loses_nothing() -> None:
     reader = EventReader(0xFFFFFFFE)
     events = [event for counter in (0xFFFFFFFE, 0xFFFFFFFF, 0, 1) for event in reader.read(edge_event(counter), 0)]
-    assert all(isinstance(event, Pulse) for event in events)
+    assert all(isinstance(event, PulseReport) for event in events)
     assert len(events) == 4
 
 
@@ -100,7 +100,7 @@ def test_counter_without_gap_across_the_wrap_loses_nothing() -> None:
 def test_gap_in_the_counter_is_told_before_the_event_behind_it(expected: int, got: int, missing: int) -> None:
     lost, pulse = EventReader(expected).read(edge_event(got), 4)
     assert lost == EventsLost(missing, expected, got, 4)
-    assert isinstance(pulse, Pulse)
+    assert isinstance(pulse, PulseReport)
 
 
 def test_counter_is_common_to_edges_and_states() -> None:

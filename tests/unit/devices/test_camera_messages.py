@@ -1,4 +1,4 @@
-"""The wire between the host process and its parent, and the search for a camera.
+"""The wire between the camera process and its parent, and the search for a camera.
 
 In: messages in any pieces, errors, and lists of devices. Out: the same messages and errors, and the one device that a
 configuration means.

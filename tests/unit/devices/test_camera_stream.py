@@ -1,4 +1,4 @@
-"""One camera's stream in the host process, on a camera that is a list of what it will deliver.
+"""One camera's stream in the camera process, on a camera that is a list of what it will deliver.
 
 In: frames, damaged buffers and failures, in a given order. Out: the messages to the parent and what became of each
 buffer. Its producer takes no memory of ours; test_announced_slots.py has one that does. No process, no clock.

@@ -1,4 +1,4 @@
-"""How closely the host process looks at its cameras, and when.
+"""How closely the camera process looks at its cameras, and when.
 
 In: deliveries at given times. Out: pauses. No clock and no camera.
 """

@@ -23,15 +23,15 @@ from rigdriver.errors import (
     StateError,
     UsageError,
 )
-from rigdriver.schedule.steps import BoxSchedule, BoxStep, LightLimits
+from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register
-from rigdriver.wire.registers import BoxStates, Faults, RefusalReasons, StopModes
+from rigdriver.wire.registers import BoxStates, Faults, LightLimitsRecord, RefusalReasons, StopModes
 from tests.unit.devices.fake_box_port import FakeBoxPort, lose, probe_payload, refuse, reply
 
 CONFIG = BoxConfig(url="fake", reply_timeout_s=0.5, watchdog_s=0.5)
-SCHEDULE = BoxSchedule(7, 1_000_000, 100, (BoxStep(0x3F, 0, 1000), BoxStep(0xC0, 2500, 15000)))
+SCHEDULE = BoxSchedule.of(7, 1_000_000, 100, (box_step(0x3F, 0, 1000), box_step(0xC0, 2500, 15000)))
 
 
 @pytest.fixture
@@ -51,10 +51,10 @@ def late(port: FakeBoxPort, answer: Callable[[Message], bytes]) -> Callable[[Mes
     """Do what is asked, but let the reply arrive only after the time allowed."""
 
     def delayed(request: Message) -> bytes:
-        frame = answer(request)
+        raw = answer(request)
         port.arriving.extend([b""] * 26)
         port.clock.t_ns += 500_000_000
-        port.arriving.append(frame)
+        port.arriving.append(raw)
         return b""
 
     return delayed
@@ -73,7 +73,7 @@ def test_opening_quiets_the_box_identifies_it_and_lets_it_report(port: FakeBoxPo
     assert (identity.device_name, identity.serial_number, identity.firmware) == ("TriggerBox", 42, "1.2.3")
     assert (identity.outputs, identity.inputs, identity.max_steps) == (16, 8, 32)
     assert (identity.lamp_outputs, identity.interlock_inputs, identity.sync_inputs) == (0x3C0, 0x40, 0x80)
-    assert identity.hard_light == LightLimits(1, 2, 3, 4, 5, 6)
+    assert identity.hard_light == registers.HardLightLimitsRecord(1, 2, 3, 4, 5, 6)
     assert identity.uid == "000102030405060708090a0b0c0d0e0f"
 
 
@@ -191,7 +191,7 @@ def test_box_that_keeps_another_value_is_told_with_both_values(port: FakeBoxPort
     ("reason", "words"),
     [
         (RefusalReasons.CRC_DIFFERS, "not what was sent"),
-        (RefusalReasons.LAMP_PULSE_TOO_LONG, "step 6: the light pulse is too long"),
+        (RefusalReasons.FLASH_TOO_LONG, "step 6: the flash is too long"),
         (RefusalReasons.LIGHT_SESSION_SPENT, "begin a new light session"),
     ],
 )
@@ -233,8 +233,8 @@ def test_schedule_that_breaks_a_limit_is_not_sent_again(port: FakeBoxPort) -> No
 
 def test_schedule_that_fits_no_register_is_refused_here(port: FakeBoxPort) -> None:
     box = open_over(port)
-    with pytest.raises(UsageError, match=r"StageHeader.frame_period_ticks = 999"):
-        box.commit(BoxSchedule(7, 999, 1, (BoxStep(1, 0, 10),)))
+    with pytest.raises(UsageError, match=r"StageHeader.pulse_period_ticks = 999"):
+        box.commit(BoxSchedule.of(7, 999, 1, (box_step(1, 0, 10),)))
 
 
 def test_commit_of_another_generation_is_noticed(port: FakeBoxPort) -> None:
@@ -247,13 +247,13 @@ def test_commit_of_another_generation_is_noticed(port: FakeBoxPort) -> None:
 def test_refused_light_limits_name_the_hard_ones(port: FakeBoxPort) -> None:
     box = open_over(port)
     port.script(registers.LIGHT_LIMITS, refuse)
-    with pytest.raises(BoxRefused, match=r"max_pulse_width_ticks=9.*hard limits are .*max_pulse_width_ticks=1"):
-        box.set_light_limits(LightLimits(9, 2, 3, 4, 5, 6))
+    with pytest.raises(BoxRefused, match=r"max_flash_width_ticks=9.*hard limits are .*max_flash_width_ticks=1"):
+        box.set_light_limits(LightLimitsRecord(9, 2, 3, 4, 5, 6))
 
 
 def test_light_limits_and_light_session_are_written(port: FakeBoxPort) -> None:
     box = open_over(port)
-    box.set_light_limits(LightLimits(1, 2, 3, 4, 5, 6))
+    box.set_light_limits(LightLimitsRecord(1, 2, 3, 4, 5, 6))
     box.clear_light_session()
     assert port.written(registers.LIGHT_LIMITS) == [registers.LightLimitsRecord(1, 2, 3, 4, 5, 6)]
     assert port.written(registers.LIGHT_SESSION) == [registers.LightSessionRecord(0, 0)]
@@ -262,7 +262,7 @@ def test_light_limits_and_light_session_are_written(port: FakeBoxPort) -> None:
 def test_light_made_so_far_is_read_from_the_box(port: FakeBoxPort) -> None:
     box = open_over(port)
     port.hold(registers.LIGHT_SESSION, registers.LightSessionRecord(120, 20))
-    assert box.light_session() == registers.LightSessionRecord(session_pulses=120, train_pulses=20)
+    assert box.light_session() == registers.LightSessionRecord(session_flashes=120, train_flashes=20)
 
 
 # -- commanding ------------------------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_fault_is_cleared_only_when_there_is_one(port: FakeBoxPort, committed: T
     assert port.written(registers.CLEAR_FAULT) == [1]
 
 
-@pytest.mark.parametrize(("now", "mode"), [(True, StopModes.NOW), (False, StopModes.AFTER_FRAME)])
+@pytest.mark.parametrize(("now", "mode"), [(True, StopModes.NOW), (False, StopModes.AFTER_PULSE)])
 def test_stop_says_how(port: FakeBoxPort, committed: TriggerBox, now: bool, mode: StopModes) -> None:
     committed.stop(now=now)
     assert port.written(registers.STOP) == [mode]
@@ -358,9 +358,9 @@ def damage_probe(request: Message) -> bytes:
     payload = bytearray(probe_payload(nonce, 7, 1))
     payload[8] ^= 1
     payload[9] ^= 1
-    frame = reply(request, bytes(payload))
-    assert frame[-1] == reply(request, probe_payload(nonce, 7, 1))[-1]
-    return frame
+    raw = reply(request, bytes(payload))
+    assert raw[-1] == reply(request, probe_payload(nonce, 7, 1))[-1]
+    return raw
 
 
 def test_clock_probe_whose_crc_is_wrong_is_asked_again(port: FakeBoxPort, committed: TriggerBox) -> None:

@@ -50,7 +50,7 @@ def pixels() -> np.ndarray:
 @pytest.mark.parametrize("image_format", list(ImageFormat))
 def test_images_lie_in_a_folder_for_each_camera_under_the_pulse_index(tmp_path, pixels, image_format):
     with ImageWriter(tmp_path, image_format) as writer:
-        writer.write(frame_set(12, pixels))
+        writer.write(frame_set(12, pixels), 12)
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*"))
     assert files == [f"{name}/000012.{image_format.value}" for name in ("left", "right")]
     read = cv2.imread(str(tmp_path / files[0]), cv2.IMREAD_UNCHANGED)
@@ -62,7 +62,7 @@ def test_images_lie_in_a_folder_for_each_camera_under_the_pulse_index(tmp_path, 
 def test_colours_keep_their_names(tmp_path, image_format, pixel_format, order):
     colours = np.random.default_rng(8).integers(0, 255, (4, 5, 3), np.uint8)
     with ImageWriter(tmp_path, image_format) as writer:
-        writer.write(frame_set(0, colours, pixel_format))
+        writer.write(frame_set(0, colours, pixel_format), 0)
     read = cv2.imread(str(writer.path_of("left", 0)), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(read, colours[..., order])
 
@@ -78,7 +78,7 @@ def test_images_are_copied_before_write_returns(tmp_path, pixels, mocker):
     mocker.patch.object(image_writer, "encode_png", slow_encode)
     before = pixels.copy()
     with ImageWriter(tmp_path, ImageFormat.PNG) as writer:
-        writer.write(frame_set(0, pixels))
+        writer.write(frame_set(0, pixels), 0)
         pixels[:] = 0
         release.set()
     read = cv2.imread(str(tmp_path / "left" / "000000.png"), cv2.IMREAD_UNCHANGED)
@@ -88,27 +88,27 @@ def test_images_are_copied_before_write_returns(tmp_path, pixels, mocker):
 def test_images_are_only_stored_when_the_writers_fall_behind(tmp_path, pixels, mocker):
     hurried = mocker.spy(image_writer, "encode_png")
     with ImageWriter(tmp_path, ImageFormat.PNG, buffer_bytes=pixels.nbytes) as writer:
-        writer.write(frame_set(0, pixels))
+        writer.write(frame_set(0, pixels), 0)
     assert [call.kwargs["is_hurried"] for call in hurried.call_args_list] == [True, True]
 
 
 def test_a_full_buffer_makes_the_capture_wait_until_a_writer_is_done(tmp_path, pixels):
     with ImageWriter(tmp_path, ImageFormat.PNG, buffer_bytes=1) as writer:
         for index in range(5):
-            writer.write(frame_set(index, pixels))
+            writer.write(frame_set(index, pixels), index)
     assert len(list(tmp_path.rglob("*.png"))) == 10
 
 
 def test_a_file_that_cannot_be_written_ends_the_capture(tmp_path, pixels):
     (tmp_path / "left").write_text("a file where a folder should be")
     with pytest.raises(OSError, match="left"), ImageWriter(tmp_path, ImageFormat.PNG) as writer:
-        writer.write(frame_set(0, pixels))
+        writer.write(frame_set(0, pixels), 0)
 
 
 def test_proofs_are_rows_with_a_row_for_each_gap(tmp_path, pixels):
     with ProofFiles(tmp_path, "bench") as proofs:
-        proofs.write(frame_set(0, pixels))
-        proofs.write(frame_set(1, pixels, is_complete=False))
+        proofs.write(frame_set(0, pixels), 0)
+        proofs.write(frame_set(1, pixels, is_complete=False), 1)
     rows = list(csv.DictReader((tmp_path / "proofs.csv").read_text().splitlines()))
     assert [(row["index"], row["camera"], row["verdict"], row["gap"]) for row in rows] == [
         ("0", "left", "proved", ""),
@@ -121,7 +121,7 @@ def test_proofs_are_rows_with_a_row_for_each_gap(tmp_path, pixels):
 
 def test_proofs_as_json_hold_every_frame_set_and_are_strict_json(tmp_path, pixels):
     with ProofFiles(tmp_path, "bench") as proofs:
-        proofs.write(frame_set(1, pixels, is_complete=False))
+        proofs.write(frame_set(1, pixels, is_complete=False), 1)
     whole = json.loads((tmp_path / "proofs.json").read_text(), parse_constant=pytest.fail)
     assert whole["rig"] == "bench"
     assert whole["frame_sets"][0]["proof"]["skew_us"] is None
@@ -130,7 +130,7 @@ def test_proofs_as_json_hold_every_frame_set_and_are_strict_json(tmp_path, pixel
 
 def test_the_csv_is_whole_up_to_a_crash(tmp_path, pixels):
     proofs = ProofFiles(tmp_path, "bench")
-    proofs.write(frame_set(0, pixels))
+    proofs.write(frame_set(0, pixels), 0)
     assert len((tmp_path / "proofs.csv").read_text().splitlines()) == 3
     proofs.close()
 

@@ -17,7 +17,7 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
-from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof, StrobePulse
+from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.recording.capture_folder import CaptureFolder, refuse_used
 from rigdriver.recording.image_folder import NO_PROOF, ImageFolder
@@ -58,7 +58,7 @@ def frame_set(pulse: int, gap: Gap | None = None) -> FrameSet:
     }  # fmt: skip
     proof = Proof(
         pulse, 3, 90, 10**7, proofs, math.nan if gap else 4.0, "gaps" if gap else "proved", (str(gap),) if gap else (),
-        (StrobePulse("lamp", 120, 20_000),), ("edges",),
+        (Flash("lamp", 120, 20_000),), ("edges",),
     )  # fmt: skip
     return FrameSet(pulse, 7, 8, frames, {gap.camera: gap} if gap else {}, proof)
 
@@ -80,7 +80,7 @@ def test_pixels_formats_proofs_gaps_and_rig_come_back_as_they_were(tmp_path, ima
     assert len(folder) == 3
     for taken, written in zip(folder, sets, strict=True):
         read = taken.frame_set
-        assert (read.index, read.t_utc_ns) == (written.index, written.t_utc_ns)
+        assert (read.pulse_index, read.t_utc_ns) == (written.pulse_index, written.t_utc_ns)
         assert read.gaps == written.gaps
         assert read.proof.to_json() == written.proof.to_json()
         assert [f.camera for f in read] == [f.camera for f in written]

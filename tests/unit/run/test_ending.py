@@ -6,7 +6,7 @@ import pytest
 
 from rigdriver.devices.box_events import BoxStatus, EventsLost
 from rigdriver.devices.camera_events import CameraLost
-from rigdriver.errors import BoxFault, CameraError, HostProcessLost, LinkLost, NoReply, RigError
+from rigdriver.errors import BoxFault, CameraError, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.run.ending import Ending
 from rigdriver.wire.registers import BoxStates, Faults
 from tests.fake_time import FakeTime
@@ -106,7 +106,7 @@ def test_the_run_goes_on_until_the_last_camera_is_gone(clock: FakeTime) -> None:
 
 def test_the_end_of_the_cameras_process_ends_the_run_at_once_and_the_first_error_counts(clock: FakeTime) -> None:
     ending = an_ending(clock, 0, 0.1)
-    ending.camera_gone(CameraLost("a", HostProcessLost("cameras: process gone")), cameras=6)
+    ending.camera_gone(CameraLost("a", CameraProcessLost("cameras: process gone")), cameras=6)
     ending.fail(LinkLost("later"))
     assert str(ending.error) == "cameras: process gone"
     assert ending.why == "cameras: process gone"

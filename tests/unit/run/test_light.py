@@ -1,4 +1,4 @@
-"""The light budget is kept from one run to the next, and every emission is written down."""
+"""The light budget is kept from one run to the next, and every flash is written down."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from rigdriver.config import RigConfig
 from rigdriver.devices.box_events import EventsLost
 from rigdriver.errors import ConfigError, ScheduleError
-from rigdriver.frames import Edge, Pulse
+from rigdriver.frames import Edge, PulseReport
 from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.schedule.plan import compile_schedule
 from rigdriver.wire.registers import LightSessionRecord
@@ -23,7 +23,7 @@ LAMP = {"name": "flash", "kind": "pattern", "output": 6}
 def rig(**light: float) -> RigConfig:
     table = rig_config().model_dump()
     table["lamps"] = [LAMP]
-    table["light"] = {"max_train_pulses": 100, "max_session_pulses": 300, "min_train_pause_s": 5, **light}
+    table["light"] = {"max_train_flashes": 100, "max_session_flashes": 300, "min_train_pause_s": 5, **light}
     return RigConfig.model_validate(table, strict=False)
 
 
@@ -71,9 +71,9 @@ def test_a_spent_session_is_refused_with_the_remedy(clock: FakeTime) -> None:
         await_light_budget(Box((260, 0)), config, compile_schedule(config, TICKS, 1, 50), timebase=clock)
 
 
-def part(*edges: tuple[int, int], index: int = 3) -> Pulse:
+def part(*edges: tuple[int, int], index: int = 3) -> PulseReport:
     """A part of a pulse: (tick, level of output 6) each."""
-    return Pulse(index, 7, 0, tuple(Edge(tick, False, 1 << 6, level << 6) for tick, level in edges), False, 0)
+    return PulseReport(index, 7, 0, tuple(Edge(tick, False, 1 << 6, level << 6) for tick, level in edges), False, 0)
 
 
 def light_log(path: Path | None, power_w: float | None = 2.0) -> LightLog:
@@ -103,7 +103,7 @@ def test_every_emission_is_a_line_with_time_lamp_width_and_energy(tmp_path: Path
         "t_utc_ns": 1_700_000_000_000_100_000,
         "rig": "planted",
         "generation": 7,
-        "pulse": 3,
+        "pulse_index": 3,
         "lamp": "flash",
         "width_us": 1500.0,
         "energy_mj": 3.0,
@@ -117,7 +117,7 @@ def test_an_emission_in_two_reports_is_one_line_and_one_without_an_end_says_so(t
     log.hear(part((16_000, 0)))
     log.hear(part((1_001_000, 1), index=4))
     log.close()
-    assert [(x["pulse"], x["width_us"], x["energy_mj"]) for x in lines_of(tmp_path / "light.jsonl")] == [
+    assert [(x["pulse_index"], x["width_us"], x["energy_mj"]) for x in lines_of(tmp_path / "light.jsonl")] == [
         (3, 1500.0, 3.0),
         (4, None, None),
     ]

@@ -7,6 +7,7 @@ limit and the figure.
 from __future__ import annotations
 
 import zlib
+from dataclasses import astuple
 from itertools import combinations
 
 import pytest
@@ -17,6 +18,7 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import ScheduleError
 from rigdriver.schedule.plan import GOLOMB_MARKS, compile_preamble, compile_schedule, light_limits
 from rigdriver.schedule.planned import CameraFacts, Schedule
+from rigdriver.schedule.steps import end_ticks
 from tests.unit.sync.planted import TICKS, rig_config
 
 LAMPS = (
@@ -29,7 +31,7 @@ def with_lamps(**changes: object) -> RigConfig:
     """A rig of six cameras and two lamps; `schedule` and `light` keys may be changed."""
     table = rig_config().model_dump()
     table["lamps"] = LAMPS
-    table["light"] = {"max_rate_hz": 100, "max_train_pulses": 1000}
+    table["light"] = {"max_rate_hz": 100, "max_train_flashes": 1000}
     for key, value in changes.items():
         for section in ("schedule", "light"):
             if key in RigConfig.model_fields[section].annotation.model_fields:  # type: ignore[union-attr]
@@ -38,13 +40,13 @@ def with_lamps(**changes: object) -> RigConfig:
 
 
 def lit_inside(schedule: Schedule) -> bool:
-    """Every strobe lies inside the exposures of its cameras at both ends of their jitter."""
+    """Every flash lies inside the exposures of its cameras at both ends of their jitter."""
     return all(
-        exposure.start_ticks + exposure.jitter_ticks <= strobe.delay_ticks
-        and strobe.delay_ticks + strobe.width_ticks
+        exposure.start_ticks + exposure.jitter_ticks <= flash.delay_ticks
+        and flash.delay_ticks + flash.width_ticks
         <= exposure.start_ticks - exposure.jitter_ticks + exposure.exposure_ticks
-        for strobe in schedule.strobes
-        for exposure in (schedule.exposures[name] for name in strobe.cameras)
+        for flash in schedule.flashes
+        for exposure in (schedule.exposures[name] for name in flash.cameras)
     )
 
 
@@ -73,43 +75,43 @@ def test_no_plan_compiles_that_breaks_a_limit(
 ) -> None:
     config = with_lamps(
         rate_hz=rate, geometry_exposure_us=geometry, texture_exposure_us=texture, texture_gap_us=gap, guard_us=guard,
-        max_pulse_width_us=width,
+        max_flash_width_us=width,
     )  # fmt: skip
     try:
-        schedule = compile_schedule(config, TICKS, 1, frames=100)
+        schedule = compile_schedule(config, TICKS, 1, pulses=100)
     except ScheduleError:
         return
-    period = schedule.box.frame_period_ticks
+    period = schedule.box.pulse_period_ticks
     limits = light_limits(config, TICKS)
     assert lit_inside(schedule)
-    assert all(step.end_ticks < period for step in schedule.box.steps)
-    assert all(s.width_ticks <= limits.max_pulse_width_ticks for s in schedule.strobes)
-    assert all(s.width_ticks * 1000 <= (limits.max_duty_permille + 1) * period for s in schedule.strobes)
+    assert all(end_ticks(step) < period for step in schedule.box.steps)
+    assert all(s.width_ticks <= limits.max_flash_width_ticks for s in schedule.flashes)
+    assert all(s.width_ticks * 1000 <= (limits.max_duty_permille + 1) * period for s in schedule.flashes)
     assert all(not (a.output_mask & b.output_mask) for a, b in combinations(schedule.box.steps, 2))
 
 
 @pytest.mark.parametrize(
-    ("changes", "frames", "told"),
+    ("changes", "pulses", "told"),
     [
         ({"geometry_exposure_us": 100.0}, 10, "lengthen geometry_exposure_us"),
         ({"geometry_exposure_us": 120_000.0}, 10, "shorten the exposure or lower rate_hz"),
         ({"rate_hz": 101.0}, 10, "light.max_rate_hz allows 100"),
         ({"max_duty": 0.001}, 10, "light.max_duty allows 0.1%"),
-        ({"max_train_pulses": 50}, 51, "light.max_train_pulses allows 50"),
-        ({}, -1, "frames = -1"),
-        ({}, 0, "frames = 0"),
+        ({"max_train_flashes": 50}, 51, "light.max_train_flashes allows 50"),
+        ({}, -1, "pulses = -1"),
+        ({}, 0, "pulses = 0"),
     ],
 )
 def test_a_plan_that_breaks_a_limit_is_refused_with_limit_and_remedy(
-    changes: dict[str, object], frames: int, told: str
+    changes: dict[str, object], pulses: int, told: str
 ) -> None:
     with pytest.raises(ScheduleError, match=told.replace(".", r"\.")):
-        compile_schedule(with_lamps(**changes), TICKS, 1, frames)
+        compile_schedule(with_lamps(**changes), TICKS, 1, pulses)
 
 
 def test_an_endless_run_with_light_ends_with_the_flash_train() -> None:
-    assert compile_schedule(with_lamps(max_train_pulses=77), TICKS, 1).box.frame_count == 77
-    assert compile_schedule(rig_config(), TICKS, 1).box.frame_count == 0
+    assert compile_schedule(with_lamps(max_train_flashes=77), TICKS, 1).box.pulse_count == 77
+    assert compile_schedule(rig_config(), TICKS, 1).box.pulse_count == 0
 
 
 def test_any_two_preamble_frames_tell_which_marks_they_are() -> None:
@@ -127,8 +129,8 @@ def test_the_preamble_is_dark_and_every_camera_is_triggered_at_each_mark() -> No
 
 def test_the_commit_crc_covers_header_and_steps_as_staged() -> None:
     box = compile_schedule(with_lamps(), TICKS, 9, 5).box
-    staged = b"".join(w.to_bytes(4, "little") for w in box.header_words())
-    staged += b"".join(w.to_bytes(4, "little") for n in range(len(box.steps)) for w in box.step_words(n))
+    staged = b"".join(w.to_bytes(4, "little") for w in astuple(box.header))
+    staged += b"".join(w.to_bytes(4, "little") for step in box.steps for w in astuple(step))
     assert box.crc32() == zlib.crc32(staged)
 
 
@@ -157,19 +159,19 @@ def test_interleaved_pods_never_expose_in_each_others_pattern_light() -> None:
     for camera in table["cameras"]:
         camera["pod"] = camera["name"].split("_")[0]
     schedule = compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1)
-    patterns = {s.lamp: s for s in schedule.strobes if s.lamp.endswith("pattern")}
+    patterns = {s.lamp: s for s in schedule.flashes if s.lamp.endswith("pattern")}
     assert patterns["left_pattern"].cameras == ("left_upper", "left_lower")
-    for strobe in patterns.values():
+    for flash in patterns.values():
         for name, e in schedule.exposures.items():
-            starts_before = strobe.delay_ticks < e.start_ticks + e.exposure_ticks
-            ends_after = strobe.delay_ticks + strobe.width_ticks > e.start_ticks
-            assert (starts_before and ends_after) == (name in strobe.cameras)
+            starts_before = flash.delay_ticks < e.start_ticks + e.exposure_ticks
+            ends_after = flash.delay_ticks + flash.width_ticks > e.start_ticks
+            assert (starts_before and ends_after) == (name in flash.cameras)
 
 
 @pytest.mark.parametrize(
     ("lamp", "light", "told"),
     [
-        ({"radiant_power_w": 20}, {"max_pulse_energy_mj": 10}, "light.max_pulse_energy_mj allows 10"),
+        ({"radiant_power_w": 20}, {"max_flash_energy_mj": 10}, "light.max_flash_energy_mj allows 10"),
         ({"radiant_power_w": 20}, {"max_run_energy_j": 1}, "light.max_run_energy_j allows 1 J; ask for at most"),
         ({"max_duty": 0.001}, {}, "its.max_duty allows 0.1%"),
     ],
@@ -179,11 +181,11 @@ def test_lamp_limits_hold_for_energy_dose_and_duty(lamp: dict[str, float], light
     table["lamps"] = [{**LAMPS[0], **lamp}]
     table["light"] = {**table["light"], **light}
     with pytest.raises(ScheduleError, match=told.replace(".", r"\.")):
-        compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1, frames=100)
+        compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1, pulses=100)
 
 
-def test_a_lamps_own_longest_pulse_shortens_its_strobe() -> None:
+def test_a_lamps_own_longest_flash_shortens_its_flashes() -> None:
     table = with_lamps().model_dump()
-    table["lamps"] = [{**LAMPS[0], "max_pulse_width_us": 300.0}]
+    table["lamps"] = [{**LAMPS[0], "max_flash_width_us": 300.0}]
     schedule = compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1)
-    assert schedule.strobes[0].width_ticks == 3000
+    assert schedule.flashes[0].width_ticks == 3000

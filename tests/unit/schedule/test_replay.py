@@ -20,7 +20,8 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import ScheduleError
 from rigdriver.schedule.plan import compile_preamble, compile_schedule, light_limits
 from rigdriver.schedule.planned import CameraFacts
-from rigdriver.schedule.steps import BoxSchedule, LightLimits
+from rigdriver.schedule.steps import BoxSchedule
+from rigdriver.wire.registers import LightLimitsRecord
 from rigdriver_sim.trigger_box import registers as r
 from rigdriver_sim.trigger_box.facts import HARD_LIGHT, BoxFacts
 from tests.unit.sim.box_host import Bench, Step
@@ -29,9 +30,9 @@ TICKS_PER_US = 10
 TICKS_PER_S = 10_000_000
 ROUNDING_US = 0.2
 """Two roundings to a tick."""
-FRAMES = 3
+PULSES = 3
 PODS = ("left", "right")
-ANYTHING = LightLimits(2**32 - 1, 1000, 2**32 - 1, 0, 2**32 - 1, 2**32 - 1)
+ANYTHING = LightLimitsRecord(2**32 - 1, 1000, 2**32 - 1, 0, 2**32 - 1, 2**32 - 1)
 REPLAYS = settings(
     max_examples=500, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
 )
@@ -63,16 +64,16 @@ def plans(draw: st.DrawFn) -> dict[str, Any]:
             "pod": draw(st.sampled_from(PODS)),
         }  # fmt: skip
         if draw(st.booleans()):
-            lamp |= {"max_pulse_width_us": draw(us(20, 3000)), "max_duty": draw(us(0.005, 0.3))}
+            lamp |= {"max_flash_width_us": draw(us(20, 3000)), "max_duty": draw(us(0.005, 0.3))}
         if draw(st.booleans()):
             lamp["radiant_power_w"] = draw(us(0.1, 30))
         lamps.append(lamp)
     light: dict[str, Any] = {
-        "max_pulse_width_us": draw(us(20, 4000)), "max_duty": draw(us(0.001, 0.3)), "max_rate_hz": draw(us(5, 120)),
-        "max_train_pulses": draw(st.integers(1, 20)),
+        "max_flash_width_us": draw(us(20, 4000)), "max_duty": draw(us(0.001, 0.3)), "max_rate_hz": draw(us(5, 120)),
+        "max_train_flashes": draw(st.integers(1, 20)),
     }  # fmt: skip
     if draw(st.booleans()):
-        light |= {"max_pulse_energy_mj": draw(us(0.5, 60)), "max_run_energy_j": draw(us(0.01, 1))}
+        light |= {"max_flash_energy_mj": draw(us(0.5, 60)), "max_run_energy_j": draw(us(0.01, 1))}
     return {
         "name": "replayed", "box": {"url": "none"}, "genicam": {"producers": ["none.cti"]},
         "cameras": cameras, "lamps": lamps, "light": light,
@@ -90,23 +91,23 @@ class Lit:
     """One time that an output was high, in microseconds of the box."""
 
     output: int
-    frame: int
+    pulse: int
     rise_us: float
     fall_us: float
 
 
-def replay(box: BoxSchedule, limits: LightLimits, lamps: int) -> tuple[list[Lit], list[int]]:
-    """Have a box that holds these limits execute the schedule to its end: what was high when, and the frame starts."""
+def replay(box: BoxSchedule, limits: LightLimitsRecord, lamps: int) -> tuple[list[Lit], list[int]]:
+    """Have a box that holds these limits execute the schedule to its end: what was high when, and the pulse starts."""
     bench = Bench(BoxFacts(lamp_outputs=lamps, hard_light=_of_box(ANYTHING)))
     assert bench.obeyed(r.REG_LIGHT_LIMITS, *_of_box(limits).words())
     steps = tuple(Step(s.output_mask, s.delay_ticks, s.width_ticks) for s in box.steps)
-    bench.run(steps, box.generation, period=box.frame_period_ticks, frames=box.frame_count)
-    bench.wait((box.frame_count + 1) * box.frame_period_ticks)
+    bench.run(steps, box.generation, period=box.pulse_period_ticks, pulses=box.pulse_count)
+    bench.wait((box.pulse_count + 1) * box.pulse_period_ticks)
     assert bench.read(r.REG_FAULT).values == (0,)
     assert bench.state == r.BOX_STATES_COMMITTED
     rose: dict[int, float] = {}
     lit = []
-    starts = {event.pulse_index: event.frame_start for event in bench.edge_events}
+    starts = {event.pulse_index: event.pulse_start for event in bench.edge_events}
     for event in bench.edge_events:
         for edge in event.edges:
             for output in (n for n in range(16) if edge.mask >> n & 1):
@@ -115,11 +116,11 @@ def replay(box: BoxSchedule, limits: LightLimits, lamps: int) -> tuple[list[Lit]
                 else:
                     lit.append(Lit(output, event.pulse_index, rose.pop(output), edge.t_ticks / TICKS_PER_US))
     assert not rose, "an output stayed high"
-    return lit, [starts[n] for n in range(box.frame_count)]
+    return lit, [starts[n] for n in range(box.pulse_count)]
 
 
-def _of_box(limits: LightLimits) -> Any:
-    return replace(HARD_LIGHT, **{field: getattr(limits, field) for field in LightLimits.__slots__})
+def _of_box(limits: LightLimitsRecord) -> Any:
+    return replace(HARD_LIGHT, **{field: getattr(limits, field) for field in LightLimitsRecord.__slots__})
 
 
 def broken(plan: dict[str, Any], lit: list[Lit], starts: list[int]) -> list[str]:
@@ -130,31 +131,31 @@ def broken(plan: dict[str, Any], lit: list[Lit], starts: list[int]) -> list[str]
         found.append("faster than asked")
     windows = _windows(plan, lit)
     for one in lit:
-        start_us = starts[one.frame] / TICKS_PER_US
+        start_us = starts[one.pulse] / TICKS_PER_US
         if not start_us <= one.rise_us < one.fall_us < start_us + period_us:
-            found.append(f"{one} outside its frame")
+            found.append(f"{one} outside its pulse")
     for camera in plan["cameras"]:
-        if sum(one.output == camera["output"] for one in lit) != FRAMES:
-            found.append(f"{camera['name']}: not one trigger a frame")
+        if sum(one.output == camera["output"] for one in lit) != PULSES:
+            found.append(f"{camera['name']}: not one trigger per pulse")
     energy_mj = 0.0
     for lamp in plan["lamps"]:
-        pulses = [one for one in lit if one.output == lamp["output"]]
-        found += _broken_by_train(plan["light"], lamp, pulses)
-        for one in pulses:
-            found += _broken_by_pulse(plan, lamp, one, windows, period_us)
+        flashes = [one for one in lit if one.output == lamp["output"]]
+        found += _broken_by_train(plan["light"], lamp, flashes)
+        for one in flashes:
+            found += _broken_by_flash(plan, lamp, one, windows, period_us)
             energy_mj += lamp.get("radiant_power_w", 0) * (one.fall_us - one.rise_us) * 1e-3
     if energy_mj > 1000 * plan["light"].get("max_run_energy_j", 1e9) * (1 + 1e-9):
         found.append("dose")
     return found
 
 
-def _broken_by_train(light: dict[str, Any], lamp: dict[str, Any], pulses: list[Lit]) -> list[str]:
+def _broken_by_train(light: dict[str, Any], lamp: dict[str, Any], flashes: list[Lit]) -> list[str]:
     found = []
-    if len(pulses) != FRAMES:
-        found.append(f"{lamp['name']}: not one pulse a frame")
-    if len(pulses) > light["max_train_pulses"]:
+    if len(flashes) != PULSES:
+        found.append(f"{lamp['name']}: not one flash per pulse")
+    if len(flashes) > light["max_train_flashes"]:
         found.append(f"{lamp['name']}: train too long")
-    for a, b in pairwise(pulses):
+    for a, b in pairwise(flashes):
         if 1e6 / (b.rise_us - a.rise_us) > light["max_rate_hz"] * (1 + 1e-9):
             found.append(f"{lamp['name']}: too many flashes a second")
     return found
@@ -169,7 +170,7 @@ def _windows(plan: dict[str, Any], lit: list[Lit]) -> list[tuple[dict[str, Any],
     ]
 
 
-def _broken_by_pulse(
+def _broken_by_flash(
     plan: dict[str, Any],
     lamp: dict[str, Any],
     one: Lit,
@@ -178,11 +179,11 @@ def _broken_by_pulse(
 ) -> list[str]:
     found = []
     width_us, light = one.fall_us - one.rise_us, plan["light"]
-    if width_us > min(light["max_pulse_width_us"], lamp.get("max_pulse_width_us", 1e9)) + 1e-6:
+    if width_us > min(light["max_flash_width_us"], lamp.get("max_flash_width_us", 1e9)) + 1e-6:
         found.append(f"{lamp['name']}: lit for {width_us} us")
     if width_us / period_us > min(light["max_duty"], lamp.get("max_duty", 1)) + 1e-9:
         found.append(f"{lamp['name']}: duty {width_us / period_us}")
-    if lamp.get("radiant_power_w", 0) * width_us * 1e-3 > light.get("max_pulse_energy_mj", 1e9) * (1 + 1e-9):
+    if lamp.get("radiant_power_w", 0) * width_us * 1e-3 > light.get("max_flash_energy_mj", 1e9) * (1 + 1e-9):
         found.append(f"{lamp['name']}: energy")
     for camera, trigger, exposure_us in windows:
         begin_us = trigger.rise_us + camera["latency_us"]
@@ -190,7 +191,7 @@ def _broken_by_pulse(
         if _is_meant_for(plan, lamp, camera):
             guard_us = plan["schedule"]["guard_us"] - ROUNDING_US
             is_inside = last_us + guard_us <= one.rise_us and one.fall_us <= first_us + exposure_us - guard_us
-            if trigger.frame == one.frame and not is_inside:
+            if trigger.pulse == one.pulse and not is_inside:
                 found.append(f"{lamp['name']}: lit outside the exposure of {camera['name']}")
         elif one.rise_us < last_us + exposure_us - ROUNDING_US and first_us + ROUNDING_US < one.fall_us:
             found.append(f"{lamp['name']}: lit while {camera['name']} exposes")
@@ -213,7 +214,7 @@ def lamp_mask(plan: dict[str, Any]) -> int:
 def test_what_compiles_is_taken_by_the_box_and_keeps_every_limit_when_it_runs(plan: dict[str, Any]) -> None:
     config = RigConfig.model_validate(plan, strict=False)
     try:
-        schedule = compile_schedule(config, TICKS_PER_S, 7, FRAMES)
+        schedule = compile_schedule(config, TICKS_PER_S, 7, PULSES)
     except ScheduleError:
         assume(False)
     lit, starts = replay(schedule.box, light_limits(config, TICKS_PER_S), lamp_mask(plan))
@@ -246,10 +247,10 @@ def test_cameras_links_and_disk_are_never_asked_for_more_than_they_give(
     config = RigConfig.model_validate({**plan, "cameras": cameras, "links": [link], "lamps": []}, strict=False)
     facts = {c["name"]: CameraFacts(max_rate_hz, 3_145_728) for c in cameras}
     try:
-        schedule = compile_schedule(config, TICKS_PER_S, 7, FRAMES, facts=facts)
+        schedule = compile_schedule(config, TICKS_PER_S, 7, PULSES, facts=facts)
     except ScheduleError:
         assume(False)
-    rate_hz = TICKS_PER_S / schedule.box.frame_period_ticks
+    rate_hz = TICKS_PER_S / schedule.box.pulse_period_ticks
     assert rate_hz <= max_rate_hz
     assert len(cameras) * 3_145_728 * rate_hz <= megabytes_per_s * 1e6 * (1 + 1e-9)
 
@@ -258,12 +259,12 @@ def test_the_judge_finds_each_way_to_break_a_limit() -> None:
     plan = sound_plan()
     config = RigConfig.model_validate(plan, strict=False)
     lit, starts = replay(
-        compile_schedule(config, TICKS_PER_S, 7, FRAMES).box, light_limits(config, TICKS_PER_S), 1 << 10
+        compile_schedule(config, TICKS_PER_S, 7, PULSES).box, light_limits(config, TICKS_PER_S), 1 << 10
     )
     assert broken(plan, lit, starts) == []
     for section, key, value in (
-        ("light", "max_pulse_width_us", 900.0), ("light", "max_duty", 0.009), ("light", "max_rate_hz", 9.9),
-        ("light", "max_train_pulses", 2), ("light", "max_pulse_energy_mj", 1.9), ("light", "max_run_energy_j", 0.0059),
+        ("light", "max_flash_width_us", 900.0), ("light", "max_duty", 0.009), ("light", "max_rate_hz", 9.9),
+        ("light", "max_train_flashes", 2), ("light", "max_flash_energy_mj", 1.9), ("light", "max_run_energy_j", 0.0059),
         ("schedule", "rate_hz", 9.9), ("schedule", "guard_us", 600.0), ("schedule", "geometry_exposure_us", 900.0),
     ):  # fmt: skip
         assert broken({**plan, section: {**plan[section], key: value}}, lit, starts), key
@@ -282,7 +283,7 @@ def sound_plan() -> dict[str, Any]:
             {"name": "t", "serial": "2", "output": 1, "role": "texture", "latency_us": 25.0, "jitter_us": 5.0},
         ],
         "lamps": [{"name": "l", "kind": "pattern", "output": 10, "radiant_power_w": 2.0}],
-        "light": {"max_pulse_width_us": 1000.0, "max_duty": 0.05, "max_rate_hz": 15.0, "max_train_pulses": 20},
+        "light": {"max_flash_width_us": 1000.0, "max_duty": 0.05, "max_rate_hz": 15.0, "max_train_flashes": 20},
         "schedule": {
             "rate_hz": 10.0, "geometry_exposure_us": 2000.0, "texture_exposure_us": 2000.0, "texture_gap_us": 500.0,
             "interleave_pods": False, "guard_us": 50.0, "trigger_width_us": 100.0,
@@ -299,11 +300,11 @@ TWICE = (Step(0x40, 0, 20_000), Step(0x40, 30_000, 20_000))
 @pytest.mark.parametrize(
     ("steps", "header", "reason"),
     [
-        ((Step(0x40, 2000, 20_001),), {}, r.REFUSAL_REASONS_LAMP_PULSE_TOO_LONG),
+        ((Step(0x40, 2000, 20_001),), {}, r.REFUSAL_REASONS_FLASH_TOO_LONG),
         ((Step(0x40, 2000, 15_000),), {"period": 299_999}, r.REFUSAL_REASONS_LAMP_DUTY_TOO_LARGE),
         (TWICE, {"period": 700_000}, r.REFUSAL_REASONS_LAMP_DUTY_TOO_LARGE),
         ((Step(0x40, 2000, 15_000),), {"period": 666_666}, r.REFUSAL_REASONS_LAMP_RATE_TOO_HIGH),
-        ((Step(0x3F, 999_000, 1000),), {}, r.REFUSAL_REASONS_STEP_OUTSIDE_FRAME),
+        ((Step(0x3F, 999_000, 1000),), {}, r.REFUSAL_REASONS_STEP_OUTSIDE_PULSE),
         ((Step(0x40, 2000, 5000), Step(0x40, 7000, 5000)), {}, r.REFUSAL_REASONS_STEPS_OVERLAP),
     ],
 )  # fmt: skip
@@ -327,7 +328,7 @@ def test_no_hand_made_schedule_makes_the_box_break_its_limits(seed: int) -> None
         Step(dice.choice(masks), dice.randrange(0, period), dice.choice(widths)) for _ in range(dice.randrange(1, 4))
     )
     bench = Bench(BoxFacts(lamp_outputs=lamps))
-    if not bench.commit(steps, period=period, frames=3):
+    if not bench.commit(steps, period=period, pulses=3):
         return
     bench.feed()
     assert bench.obeyed(r.REG_ARM, 7)

@@ -35,15 +35,15 @@ def rig(text: str = TEXT) -> RigConfig:
 
 
 def test_all_cameras_expose_together_and_the_white_lamp_lights_them_all() -> None:
-    schedule = compile_schedule(white_light(rig()), TICK_RATE_HZ, 1, frames=10)
+    schedule = compile_schedule(white_light(rig()), TICK_RATE_HZ, 1, pulses=10)
     starts = {e.start_ticks for e in schedule.exposures.values()}
     assert len(starts) == 1
-    assert [(strobe.lamp, strobe.cameras) for strobe in schedule.strobes] == [("white", ("upper", "lower", "colour"))]
+    assert [(flash.lamp, flash.cameras) for flash in schedule.flashes] == [("white", ("upper", "lower", "colour"))]
     assert not any(step.output_mask & 1 << 6 for step in schedule.box.steps)
 
 
 def test_the_rigs_own_plan_does_not_expose_all_cameras_together() -> None:
-    schedule = compile_schedule(rig(), TICK_RATE_HZ, 1, frames=10)
+    schedule = compile_schedule(rig(), TICK_RATE_HZ, 1, pulses=10)
     assert len({e.start_ticks for e in schedule.exposures.values()}) > 1
 
 
@@ -54,4 +54,4 @@ def test_it_never_flashes_more_than_three_times_a_second(asked: float, got: floa
 
 def test_a_rig_without_white_lamps_uses_the_light_of_the_room() -> None:
     config = rig(TEXT.replace('  { name = "white", kind = "white", output = 8, pod = "left" },\n', ""))
-    assert compile_schedule(white_light(config), TICK_RATE_HZ, 1, frames=10).strobes == ()
+    assert compile_schedule(white_light(config), TICK_RATE_HZ, 1, pulses=10).flashes == ()

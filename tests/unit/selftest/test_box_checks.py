@@ -14,10 +14,9 @@ from rigdriver.config import RigConfig
 from rigdriver.devices.box_events import BoxStatus
 from rigdriver.devices.box_identity import BoxIdentity
 from rigdriver.devices.trigger_box import ClockProbe
-from rigdriver.schedule.steps import LightLimits
 from rigdriver.selftest.box_checks import Health, judge_box, judge_health, judge_watchdog
 from rigdriver.selftest.result import Status
-from rigdriver.wire.registers import INTERFACE_HASH, BoxStates, CountersRecord, Faults
+from rigdriver.wire.registers import INTERFACE_HASH, BoxStates, CountersRecord, Faults, HardLightLimitsRecord
 from rigdriver.wire.session import LinkCounters
 
 CONFIG = RigConfig.model_validate(
@@ -42,7 +41,7 @@ IDENTITY = BoxIdentity(
     lamp_outputs=0x3C0,
     interlock_inputs=0x40,
     sync_inputs=0x80,
-    hard_light=LightLimits(1, 1, 1, 1, 1, 1),
+    hard_light=HardLightLimitsRecord(1, 1, 1, 1, 1, 1),
 )
 IDLE = BoxStatus(BoxStates.IDLE, Faults(0), 0, 0, 0x40, 0)
 FAULTED = replace(IDLE, state=BoxStates.FAULT, fault=Faults.WATCHDOG_EXPIRED)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rigdriver.config import RigConfig
-from rigdriver.frames import Edge, Frame, Pulse
+from rigdriver.frames import Edge, Frame, PulseReport
 from rigdriver.selftest.result import Status
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
 
@@ -58,15 +58,15 @@ class FakeRig:
         (step,) = self.schedule.steps
         self.masks.append(step.output_mask)
         output = step.output_mask.bit_length() - 1
-        for index in range(self.schedule.frame_count):
-            start = index * self.schedule.frame_period_ticks
+        for index in range(self.schedule.pulse_count):
+            start = index * self.schedule.pulse_period_ticks
             camera = self.triggers.get(output)
             edges = [Edge(start, False, step.output_mask, step.output_mask)]
             if camera in self.lines:
                 bit = 1 << self.lines[camera]
                 edges.append(Edge(start + self.latency, True, bit, bit))
                 edges.append(Edge(start + self.latency + self.exposure, True, bit, 0))
-            self.to_box_sink(Pulse(index, args[0], start, tuple(edges), True, 0))
+            self.to_box_sink(PulseReport(index, args[0], start, tuple(edges), True, 0))
             if camera in self.delivers:
                 self.to_camera_sink(Frame(camera, index, 0, 0, "Mono8", np.zeros((2, 2), np.uint8)))
 

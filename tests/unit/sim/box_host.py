@@ -65,7 +65,7 @@ class EdgeEvent:
     counter: int
     generation: int
     pulse_index: int
-    frame_start: int
+    pulse_start: int
     flags: int
     input_levels: int
     output_levels: int
@@ -81,7 +81,7 @@ class Status:
     state: int
     previous: int
     fault: int
-    frames_started: int
+    pulses_started: int
     output_levels: int
     input_levels: int
 
@@ -197,10 +197,10 @@ class Bench:
         return self.read(r.REG_COUNTERS).values[names.index(name)]
 
     def stage(
-        self, steps: tuple[Step, ...] = CAMERAS_AND_LAMPS, period: int = TEN_HZ, frames: int = 0, mode: int = 0
+        self, steps: tuple[Step, ...] = CAMERAS_AND_LAMPS, period: int = TEN_HZ, pulses: int = 0, mode: int = 0
     ) -> tuple[int, int]:
         """Stage a schedule; return (step count, CRC-32) for the commit."""
-        words = [(period, frames, len(steps), mode), *((i, s.mask, s.delay, s.width) for i, s in enumerate(steps))]
+        words = [(period, pulses, len(steps), mode), *((i, s.mask, s.delay, s.width) for i, s in enumerate(steps))]
         assert self.obeyed(r.REG_STAGE_HEADER, *words[0])
         for step in words[1:]:
             assert self.obeyed(r.REG_STAGE_STEP, *step)
@@ -214,7 +214,7 @@ class Bench:
         return self.read(r.REG_COMMIT_REFUSAL).values
 
     def run(self, steps: tuple[Step, ...] = CAMERAS_AND_LAMPS, generation: int = 7, **header: int) -> None:
-        """Commit, arm, start; frame 0 begins 5 ms later."""
+        """Commit, arm, start; pulse 0 begins 5 ms later."""
         assert self.commit(steps, generation, **header), self.refusal()
         self.feed()
         assert self.obeyed(r.REG_ARM, generation), self.refusal()

@@ -1,6 +1,6 @@
 """From a program to edges, and the box's clock.
 
-In: steps and a period, in ticks. Out: edges with levels and ticks, the same in every frame. No registers and no link.
+In: steps and a period, in ticks. Out: edges with levels and ticks, the same in every pulse. No registers and no link.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rigdriver_sim.trigger_box.box_clock import BoxClock
-from rigdriver_sim.trigger_box.executor import OutputEdge, frame_edges
+from rigdriver_sim.trigger_box.executor import OutputEdge, pulse_edges
 from rigdriver_sim.trigger_box.program import Program, Step
 
 
@@ -18,12 +18,12 @@ def program(*steps: Step) -> Program:
 
 
 def test_outputs_of_one_step_change_at_one_tick() -> None:
-    edges = frame_edges(program(Step(0x3F, 0, 1000)), 5_000)
+    edges = pulse_edges(program(Step(0x3F, 0, 1000)), 5_000)
     assert edges == (OutputEdge(5_000, 0x3F, 0), OutputEdge(6_000, 0, 0x3F))
 
 
 def test_edges_of_several_steps_at_one_tick_are_one_edge() -> None:
-    edges = frame_edges(program(Step(1, 0, 500), Step(2, 500, 500), Step(4, 500, 500)), 0)
+    edges = pulse_edges(program(Step(1, 0, 500), Step(2, 500, 500), Step(4, 500, 500)), 0)
     assert edges == (OutputEdge(0, 1, 0), OutputEdge(500, 6, 1), OutputEdge(1000, 0, 6))
 
 
@@ -32,15 +32,15 @@ def test_edges_of_several_steps_at_one_tick_are_one_edge() -> None:
     st.lists(st.tuples(st.integers(0, 15), st.integers(0, 400_000), st.integers(10, 400_000)), min_size=1, max_size=16),
     st.integers(0, 2**40),
 )
-def test_every_frame_has_the_same_edges_shifted_and_ends_dark(rows: list[tuple[int, int, int]], start: int) -> None:
+def test_every_pulse_has_the_same_edges_shifted_and_ends_dark(rows: list[tuple[int, int, int]], start: int) -> None:
     seen: set[int] = set()
     steps = []
     for output, delay, width in rows:
         if output not in seen:  # one step an output: they cannot overlap
             seen.add(output)
             steps.append(Step(1 << output, delay, width))
-    edges = frame_edges(program(*steps), start)
-    first = frame_edges(program(*steps), 0)
+    edges = pulse_edges(program(*steps), start)
+    first = pulse_edges(program(*steps), 0)
     assert [(e.t_ticks - start, e.rising, e.falling) for e in edges] == [
         (e.t_ticks, e.rising, e.falling) for e in first
     ]

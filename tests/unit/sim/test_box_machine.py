@@ -1,4 +1,4 @@
-"""The simulated box from byte in to byte out: its states, frames that an outside edge starts, and its replies.
+"""The simulated box from byte in to byte out: its states, pulses that an outside edge starts, and its replies.
 
 In: Harp messages of a host that shares no code with the driver, and box time in ticks. Out: replies and status events.
 What is refused is in test_box_refusals.py, what turns light off in test_box_safety.py, events in test_box_reports.py.
@@ -45,25 +45,25 @@ def test_every_pair_of_state_and_act_is_allowed_or_refused_as_the_table_says() -
     assert len(TRANSITIONS) == len(allowed)
 
 
-def test_a_run_of_two_frames_goes_through_all_states_and_ends_committed(bench: Bench) -> None:
-    bench.run(frames=2)
+def test_a_run_of_two_pulses_goes_through_all_states_and_ends_committed(bench: Bench) -> None:
+    bench.run(pulses=2)
     bench.wait(300 * MS)
     assert states(bench) == [(0, 1), (1, 2), (2, 3), (3, 1)]
-    assert bench.statuses[-1].frames_started == 2
-    assert bench.counter("FramesStarted") == 2
+    assert bench.statuses[-1].pulses_started == 2
+    assert bench.counter("PulsesStarted") == 2
 
 
-def test_frame_zero_starts_five_milliseconds_after_the_start_command(bench: Bench) -> None:
+def test_pulse_zero_starts_five_milliseconds_after_the_start_command(bench: Bench) -> None:
     bench.run()
     started = bench.t
     bench.wait(50 * MS)
-    assert bench.edge_events[0].frame_start == started + 5 * MS
+    assert bench.edge_events[0].pulse_start == started + 5 * MS
 
 
-def test_frames_start_exactly_one_period_apart_for_ever(bench: Bench) -> None:
+def test_pulses_start_exactly_one_period_apart_for_ever(bench: Bench) -> None:
     bench.run(CAMERAS_ONLY, period=123_457)
     bench.wait(2000 * MS)
-    starts = sorted({event.frame_start for event in bench.edge_events})
+    starts = sorted({event.pulse_start for event in bench.edge_events})
     assert len(starts) > 150
     assert {b - a for a, b in pairwise(starts)} == {123_457}
 
@@ -77,30 +77,30 @@ def test_stop_is_harmless_when_idle(bench: Bench, mode: int) -> None:
 
 def test_stop_now_has_all_outputs_low_when_the_reply_is_sent(bench: Bench) -> None:
     bench.run()
-    bench.wait(5 * MS + 10_000)  # within the lamp pulse
+    bench.wait(5 * MS + 10_000)  # within the flash
     assert bench.read(r.REG_OUTPUT_LEVELS).values == (0xC0,)
     assert bench.obeyed(r.REG_STOP, 1)
     assert bench.read(r.REG_OUTPUT_LEVELS).values == (0,)
     assert bench.state == BoxState.COMMITTED
     assert bench.edges[-1].mask == 0xC0
     assert bench.edges[-1].t_ticks == bench.t
-    assert bench.edge_events[-1].flags & r.EDGE_FLAGS_FRAME_END
+    assert bench.edge_events[-1].flags & r.EDGE_FLAGS_PULSE_END
     bench.wait(500 * MS)
     assert bench.edges[-1].t_ticks < bench.t - 400 * MS, "no edge after the stop"
 
 
-def test_stop_after_frame_lets_the_frame_end_in_order(bench: Bench) -> None:
+def test_stop_after_pulse_lets_the_pulse_end_in_order(bench: Bench) -> None:
     bench.run()
     bench.wait(5 * MS + 500)
     assert bench.obeyed(r.REG_STOP, 0)
     assert bench.state == BoxState.RUNNING
     bench.wait(200 * MS)
     assert bench.state == BoxState.COMMITTED
-    assert bench.counter("FramesStarted") == 1
+    assert bench.counter("PulsesStarted") == 1
     assert [e.mask for e in bench.edges] == [0x3F, 0x3F, 0xC0, 0xC0]
 
 
-def test_stop_after_frame_between_start_and_frame_zero_makes_no_frame(bench: Bench) -> None:
+def test_stop_after_pulse_between_start_and_pulse_zero_makes_no_pulse(bench: Bench) -> None:
     bench.run()
     assert bench.obeyed(r.REG_STOP, 0)
     bench.wait(200 * MS)
@@ -109,7 +109,7 @@ def test_stop_after_frame_between_start_and_frame_zero_makes_no_frame(bench: Ben
 
 
 def test_the_committed_schedule_survives_a_stop_and_runs_again_from_pulse_zero(bench: Bench) -> None:
-    bench.run(frames=2)
+    bench.run(pulses=2)
     bench.wait(300 * MS)
     assert bench.read(r.REG_COMMITTED_GENERATION).values == (7,)
     assert bench.obeyed(r.REG_ARM, 7)
@@ -136,7 +136,7 @@ def test_start_is_refused_unless_armed(bench: Bench) -> None:
 
 
 def test_staging_does_not_touch_the_run_under_way(bench: Bench) -> None:
-    bench.run(CAMERAS_ONLY, frames=3)
+    bench.run(CAMERAS_ONLY, pulses=3)
     bench.wait(50 * MS)
     bench.stage((Step(0x8000, 5, 50),))
     assert bench.obeyed(r.REG_STAGE_CLEAR, 1)
@@ -148,8 +148,8 @@ def test_staging_does_not_touch_the_run_under_way(bench: Bench) -> None:
 # ---- external start ----
 
 
-def test_each_rising_sync_edge_starts_one_frame_at_its_own_tick(bench: Bench) -> None:
-    bench.run(CAMERAS_ONLY, mode=1, frames=2, period=10_000)
+def test_each_rising_sync_edge_starts_one_pulse_at_its_own_tick(bench: Bench) -> None:
+    bench.run(CAMERAS_ONLY, mode=1, pulses=2, period=10_000)
     bench.wait(300 * MS)
     assert not bench.edges, "nothing runs before the first edge"
     syncs = []
@@ -159,18 +159,18 @@ def test_each_rising_sync_edge_starts_one_frame_at_its_own_tick(bench: Bench) ->
         bench.wait(37 * MS)
         bench.input(7, 0)
         bench.wait(MS)
-    assert [e.frame_start for e in bench.edge_events if e.flags & 1] == syncs
+    assert [e.pulse_start for e in bench.edge_events if e.flags & 1] == syncs
     assert bench.state == BoxState.COMMITTED
 
 
-def test_a_sync_edge_within_a_frame_starts_nothing(bench: Bench) -> None:
+def test_a_sync_edge_within_a_pulse_starts_nothing(bench: Bench) -> None:
     bench.run(CAMERAS_ONLY, mode=1, period=TEN_HZ)
     for _ in range(5):
         bench.input(7, 1)
         bench.wait(5 * MS)
         bench.input(7, 0)
         bench.wait(5 * MS)
-    assert bench.counter("FramesStarted") == 1
+    assert bench.counter("PulsesStarted") == 1
 
 
 # ---- requests ----
@@ -202,12 +202,12 @@ def test_an_error_reply_has_address_and_payload_type_of_the_request(bench: Bench
 
 
 def test_a_lost_link_puts_the_box_to_standby_while_the_run_goes_on(bench: Bench) -> None:
-    bench.run(CAMERAS_ONLY, frames=3)
+    bench.run(CAMERAS_ONLY, pulses=3)
     bench.machine.link_lost()
     before = len(bench.events)
     bench.wait(500 * MS)
     assert len(bench.events) == before
-    assert bench.counter("FramesStarted") == 3
+    assert bench.counter("PulsesStarted") == 3
     assert bench.counter("EventsDropped") == 0
 
 

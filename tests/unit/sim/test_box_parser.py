@@ -1,4 +1,4 @@
-"""The box's parser: the golden frames in every chunking, garbage, corruption, stalls.
+"""The box's parser: the golden messages in every chunking, garbage, corruption, stalls.
 
 In: the bytes of vectors.json, cut, mixed and damaged. Out: the requests that were sent and counts of the rest; never a
 request that nobody sent.
@@ -45,7 +45,7 @@ def test_every_golden_request_is_understood_in_every_chunking(row: dict[str, Any
     for cut in range(len(data) + 1):
         parser = Parser()
         assert parser.feed(data[:cut], 0) + parser.feed(data[cut:], 1) == [expected(row)]
-        assert (parser.checksum_errors, parser.framing_errors) == (0, 0)
+        assert (parser.checksum_errors, parser.bytes_skipped) == (0, 0)
     parser = Parser()
     requests = [request for n, byte in enumerate(data) for request in parser.feed(bytes([byte]), n)]
     assert requests == [expected(row)]
@@ -60,15 +60,15 @@ def test_every_golden_message_of_the_box_is_built_to_the_byte(row: dict[str, Any
 
 
 @named([row for row in VECTORS["corrupt"] if row["why"] != "truncated"])
-def test_a_corrupt_frame_is_skipped_and_counted(row: dict[str, Any]) -> None:
+def test_a_corrupt_message_is_skipped_and_counted(row: dict[str, Any]) -> None:
     parser = Parser()
     good = read(r.REG_WHO_AM_I)
     assert parser.feed(bytes.fromhex(row["hex"]) + good * 30, 0)[-1] == Request(False, 0, 2, b"")
-    assert parser.framing_errors + parser.checksum_errors > 0
+    assert parser.bytes_skipped + parser.checksum_errors > 0
 
 
 @named(VECTORS["corrupt"])
-def test_no_corrupt_frame_yields_a_request(row: dict[str, Any]) -> None:
+def test_no_corrupt_message_yields_a_request(row: dict[str, Any]) -> None:
     parser = Parser()
     assert parser.feed(bytes.fromhex(row["hex"]), 0) == []
 
@@ -86,7 +86,7 @@ def test_a_wrong_checksum_costs_one_message_only() -> None:
     requests = parser.feed(bytes(bad) + read(32), 0)
     assert [request.address for request in requests] == [32]
     assert parser.checksum_errors == 1
-    assert parser.framing_errors == len(bad)
+    assert parser.bytes_skipped == len(bad)
 
 
 def test_a_corrupt_length_does_not_swallow_requests_that_come_later() -> None:
@@ -95,7 +95,7 @@ def test_a_corrupt_length_does_not_swallow_requests_that_come_later() -> None:
     long[1] = 200
     assert parser.feed(bytes(long) + read(33), 0) == []
     assert parser.feed(read(34), STALL_TICKS + 1) == [Request(False, 34, 1, b"")]
-    assert parser.framing_errors == len(long) + len(read(33))
+    assert parser.bytes_skipped == len(long) + len(read(33))
 
 
 def test_a_request_hidden_in_stalled_bytes_is_never_obeyed_late() -> None:

@@ -91,12 +91,12 @@ def host(box: SimulatedBox, engine: EventEngine, tmp_path: Path) -> Iterator[Por
     host.close()
 
 
-def start(host: Port, generation: int = 7, frames: int = 3) -> None:
+def start(host: Port, generation: int = 7, pulses: int = 3) -> None:
     """Run a short schedule of triggers at 100 Hz."""
     bench = Bench()
-    count, crc = bench.stage((Step(0x3F, 0, 1000),), period=100_000, frames=frames)
+    count, crc = bench.stage((Step(0x3F, 0, 1000),), period=100_000, pulses=pulses)
     host.ask(write(r.REG_OPERATION_CONTROL, 1))
-    host.ask(write(r.REG_STAGE_HEADER, 100_000, frames, 1, 0) + write(r.REG_STAGE_STEP, 0, 0x3F, 0, 1000))
+    host.ask(write(r.REG_STAGE_HEADER, 100_000, pulses, 1, 0) + write(r.REG_STAGE_STEP, 0, 0x3F, 0, 1000))
     commands = write(r.REG_COMMIT, generation, count, crc) + write(r.REG_WATCHDOG_FEED, 1)
     commands += write(r.REG_ARM, generation) + write(r.REG_START, generation)
     # The replies are read before time leaps on.
@@ -165,7 +165,7 @@ def test_an_input_edge_is_stamped_with_the_box_clock(host: Port, box: SimulatedB
 def test_a_reset_forgets_the_commit_and_restarts_the_ticks(
     host: Port, box: SimulatedBox, engine: EventEngine, wall: Wall
 ) -> None:
-    start(host, frames=0)
+    start(host, pulses=0)
     step_until(engine, host, box, BoxState.RUNNING)
     levels: list[int] = []
     box.on_outputs = lambda _t, change: levels.append(change.levels)
@@ -224,7 +224,7 @@ def test_a_host_that_does_not_read_costs_bounded_memory_and_loses_counted_events
 def test_a_silent_wall_clock_keeps_the_watchdog_from_tripping_in_a_simulation_that_runs_ahead(
     host: Port, box: SimulatedBox, engine: EventEngine, wall: Wall
 ) -> None:
-    start(host, frames=200)
+    start(host, pulses=200)
     step_until(engine, host, box, BoxState.COMMITTED)
     assert engine.now_ns > 1.5 * NS, "three watchdog times of simulated time"
 
@@ -232,7 +232,7 @@ def test_a_silent_wall_clock_keeps_the_watchdog_from_tripping_in_a_simulation_th
 def test_a_silent_host_trips_the_watchdog_also_in_a_simulation_that_runs_ahead(
     host: Port, box: SimulatedBox, engine: EventEngine, wall: Wall
 ) -> None:
-    start(host, frames=2000)
+    start(host, pulses=2000)
     step_until(engine, host, box, BoxState.RUNNING)
     wall.ns += NS
     step_until(engine, host, box, BoxState.FAULT)
@@ -242,7 +242,7 @@ def test_a_silent_host_trips_the_watchdog_also_in_a_simulation_that_runs_ahead(
 def test_only_a_feed_keeps_the_watchdog_quiet_in_a_simulation_that_runs_ahead(
     host: Port, box: SimulatedBox, engine: EventEngine, wall: Wall
 ) -> None:
-    start(host, frames=2000)
+    start(host, pulses=2000)
     step_until(engine, host, box, BoxState.RUNNING)
     wall.ns += NS
     host.ask(read(r.REG_TICK_RATE))

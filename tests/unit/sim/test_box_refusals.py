@@ -89,9 +89,9 @@ def test_generation_zero_is_refused(bench: Bench) -> None:
     refused(bench, r.REFUSAL_REASONS_GENERATION_INVALID)
 
 
-def test_a_step_that_ends_with_the_frame_is_refused(bench: Bench) -> None:
+def test_a_step_that_ends_with_the_pulse_is_refused(bench: Bench) -> None:
     assert not bench.commit((Step(1, 0, 100), Step(2, TEN_HZ - 1000, 1000)))
-    refused(bench, r.REFUSAL_REASONS_STEP_OUTSIDE_FRAME, 1)
+    refused(bench, r.REFUSAL_REASONS_STEP_OUTSIDE_PULSE, 1)
     assert bench.commit((Step(1, 0, 100), Step(2, TEN_HZ - 1000, 999)))
 
 
@@ -111,9 +111,9 @@ def test_an_output_that_is_not_wired_is_refused() -> None:
     refused(bench, r.REFUSAL_REASONS_OUTPUT_NOT_WIRED, 10)
 
 
-def test_a_lamp_pulse_longer_than_the_limit_is_refused_and_a_trigger_is_not(bench: Bench) -> None:
+def test_a_flash_longer_than_the_limit_is_refused_and_a_trigger_is_not(bench: Bench) -> None:
     assert not bench.commit((Step(LAMP, 0, 20_001),))
-    refused(bench, r.REFUSAL_REASONS_LAMP_PULSE_TOO_LONG, 0)
+    refused(bench, r.REFUSAL_REASONS_FLASH_TOO_LONG, 0)
     assert bench.commit((Step(LAMP, 0, 20_000), Step(1, 0, 200_000)))
 
 
@@ -162,15 +162,15 @@ def test_arm_is_refused_until_the_watchdog_is_fed_and_once_the_feed_is_old(bench
 def test_arm_is_refused_when_the_limits_were_lowered_below_the_committed_schedule(bench: Bench) -> None:
     bench.allow_light()
     assert bench.commit((Step(LAMP, 0, 20_000),))
-    bench.allow_light(max_pulse_width_ticks=10_000)
+    bench.allow_light(max_flash_width_ticks=10_000)
     bench.feed()
     assert not bench.obeyed(r.REG_ARM, 7)
-    refused(bench, r.REFUSAL_REASONS_LAMP_PULSE_TOO_LONG)
+    refused(bench, r.REFUSAL_REASONS_FLASH_TOO_LONG)
 
 
 def test_arm_is_refused_when_the_light_session_is_spent_until_a_new_one_begins(bench: Bench) -> None:
-    bench.allow_light(max_session_pulses=2)
-    bench.run(frames=2)
+    bench.allow_light(max_session_flashes=2)
+    bench.run(pulses=2)
     bench.wait(300 * MS)
     assert not bench.obeyed(r.REG_ARM, 7)
     refused(bench, r.REFUSAL_REASONS_LIGHT_SESSION_SPENT, 2)

@@ -39,55 +39,55 @@ def test_the_box_boots_with_limits_that_protect_people(bench: Bench) -> None:
 
 
 def test_a_train_that_is_too_long_faults_before_its_light(bench: Bench) -> None:
-    bench.allow_light(max_train_pulses=3, min_train_pause_ticks=5_000 * MS)
+    bench.allow_light(max_train_flashes=3, min_train_pause_ticks=5_000 * MS)
     bench.run()
     bench.wait(1000 * MS)
     assert bench.state == BoxState.FAULT
     assert bench.read(r.REG_FAULT).values == (r.FAULTS_LIGHT_LIMIT,)
     assert sum(edge.levels & 0xC0 == 0xC0 for edge in bench.edges) == 3
-    assert bench.counter("LightPulses") == 3
+    assert bench.counter("Flashes") == 3
     assert bench.read(r.REG_OUTPUT_LEVELS).values == (0,)
 
 
 def test_a_second_start_goes_on_with_the_same_train_unless_the_pause_was_long_enough(bench: Bench) -> None:
-    bench.allow_light(max_train_pulses=3, min_train_pause_ticks=1000 * MS)
-    bench.run(frames=2)
+    bench.allow_light(max_train_flashes=3, min_train_pause_ticks=1000 * MS)
+    bench.run(pulses=2)
     bench.wait(300 * MS)
     assert bench.read(r.REG_LIGHT_SESSION).values == (2, 2)
     bench.write(r.REG_ARM, 7)
     bench.write(r.REG_START, 7)
     bench.wait(300 * MS)
     assert bench.read(r.REG_FAULT).values == (r.FAULTS_LIGHT_LIMIT,)
-    assert bench.counter("LightPulses") == 3
+    assert bench.counter("Flashes") == 3
     assert bench.obeyed(r.REG_CLEAR_FAULT, 1)
     bench.wait(1500 * MS)
     assert bench.read(r.REG_LIGHT_SESSION).values == (3, 0)
-    bench.run(frames=3)
+    bench.run(pulses=3)
     bench.wait(400 * MS)
     assert bench.state == BoxState.COMMITTED
-    assert bench.counter("LightPulses") == 6
+    assert bench.counter("Flashes") == 6
 
 
 def test_a_new_session_does_not_end_the_train(bench: Bench) -> None:
-    bench.allow_light(max_train_pulses=3, min_train_pause_ticks=50_000 * MS)
-    bench.run(frames=3)
+    bench.allow_light(max_train_flashes=3, min_train_pause_ticks=50_000 * MS)
+    bench.run(pulses=3)
     bench.wait(500 * MS)
     assert bench.write(r.REG_LIGHT_SESSION, 0, 0).values == (0, 0)
     assert bench.read(r.REG_LIGHT_SESSION).values == (0, 3)
 
 
 def test_a_session_that_is_spent_while_running_faults(bench: Bench) -> None:
-    bench.allow_light(max_session_pulses=4)
+    bench.allow_light(max_session_flashes=4)
     bench.run()
     bench.wait(1000 * MS)
     assert bench.read(r.REG_FAULT).values == (r.FAULTS_LIGHT_LIMIT,)
-    assert bench.counter("LightPulses") == 4
+    assert bench.counter("Flashes") == 4
 
 
-def test_an_external_frame_that_follows_a_lit_one_too_soon_faults() -> None:
+def test_an_external_pulse_that_follows_a_lit_one_too_soon_faults() -> None:
     bench = Bench()
     bench.allow_light(max_rate_millihertz=10_000)
-    bench.run(mode=1, frames=1)
+    bench.run(mode=1, pulses=1)
     bench.input(7, 1)
     bench.wait(20 * MS)
     bench.input(7, 0)
@@ -96,14 +96,14 @@ def test_an_external_frame_that_follows_a_lit_one_too_soon_faults() -> None:
     bench.write(r.REG_START, 7)
     bench.input(7, 1)
     assert bench.read(r.REG_FAULT).values == (r.FAULTS_LIGHT_LIMIT,)
-    assert bench.counter("LightPulses") == 1
+    assert bench.counter("Flashes") == 1
 
 
-def test_frames_without_light_are_not_counted_as_light(bench: Bench) -> None:
-    bench.run(CAMERAS_ONLY, frames=150)
+def test_pulses_without_light_are_not_counted_as_light(bench: Bench) -> None:
+    bench.run(CAMERAS_ONLY, pulses=150)
     bench.wait(16_000 * MS)
     assert bench.state == BoxState.COMMITTED
-    assert bench.counter("LightPulses") == 0
+    assert bench.counter("Flashes") == 0
 
 
 # ---- watchdog, interlock, lost events ----

@@ -199,7 +199,7 @@ def test_an_edge_outside_of_frames_still_triggers(bench: Bench) -> None:
 # ---------------------------------------------------------------- lamps
 
 
-def lamp_pulse(lamps: LampLog, output: int, on_ns: int, off_ns: int) -> None:
+def one_flash(lamps: LampLog, output: int, on_ns: int, off_ns: int) -> None:
     lamps.note(on_ns, 1 << output, 1 << output)
     lamps.note(off_ns, 1 << output, 0)
 
@@ -214,9 +214,9 @@ def lighting(lamps: LampLog, **faults: object) -> Lighting:
     return lighting
 
 
-def test_the_share_of_a_lamp_pulse_inside_an_exposure() -> None:
+def test_the_share_of_a_flash_inside_an_exposure() -> None:
     lamps = LampLog([6, 8])
-    lamp_pulse(lamps, 6, 1000, 2000)
+    one_flash(lamps, 6, 1000, 2000)
     light = lighting(lamps)
     assert light.share("left", 500, 2500) == 1.0
     assert light.share("left", 1250, 2500) == 0.75
@@ -228,7 +228,7 @@ def test_the_share_of_a_lamp_pulse_inside_an_exposure() -> None:
 def test_old_pulses_do_not_count() -> None:
     lamps = LampLog([6, 8])
     for n in range(1000):
-        lamp_pulse(lamps, 6, 100_000 * n, 100_000 * n + 1000)
+        one_flash(lamps, 6, 100_000 * n, 100_000 * n + 1000)
     assert lighting(lamps).share("left", 99_900_500, 99_910_000) == 0.5
     assert lighting(lamps).share("left", 99_901_500, 99_910_000) == 0.0
 
@@ -241,14 +241,14 @@ def test_a_lamp_that_is_still_on_counts() -> None:
 
 def test_a_dead_lamp_gives_nothing_and_a_weak_one_its_share() -> None:
     lamps = LampLog([6, 8])
-    lamp_pulse(lamps, 6, 1000, 2000)
-    assert lighting(lamps, strobe_power={"left": 0.0}).share("left", 500, 2500) == 0.0
-    assert lighting(lamps, strobe_power={"left": 0.25}).share("left", 500, 2500) == 0.25
+    one_flash(lamps, 6, 1000, 2000)
+    assert lighting(lamps, flash_power={"left": 0.0}).share("left", 500, 2500) == 0.0
+    assert lighting(lamps, flash_power={"left": 0.25}).share("left", 500, 2500) == 0.25
 
 
 def test_swapped_projectors_shine_when_the_other_should() -> None:
     lamps = LampLog([6, 8])
-    lamp_pulse(lamps, 6, 1000, 2000)
+    one_flash(lamps, 6, 1000, 2000)
     light = lighting(lamps, swap_projectors=("left", "right"))
     assert (light.share("left", 500, 2500), light.share("right", 500, 2500)) == (0.0, 1.0)
 

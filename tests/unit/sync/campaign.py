@@ -43,7 +43,7 @@ def _faults(
 
 
 def _steps(rng: random.Random, world: World) -> World:
-    """Draw every step of a clock anew: of any size, one in ten by whole frame periods."""
+    """Draw every step of a clock anew: of any size, one in ten by whole pulse periods."""
     for place, fault in world.faults.items():
         if fault in {"clock_step", "stamp_jump"}:
             size_ns = rng.randint(1, 10) * 1e9 / world.rate_hz if rng.random() < 0.1 else 10 ** rng.uniform(5.3, 12)
@@ -157,8 +157,8 @@ def clean_outcome(seed: int, pulses: int) -> Outcome:
 
 def _outcome(world: World, pulses: int) -> Outcome:
     resolved, _, _ = run(world, pulses)
-    assert [r.index for r in resolved] == list(range(len(resolved)))
-    told = [(c, r.index) for r in resolved for c in r.gaps]
+    assert [r.pulse_index for r in resolved] == list(range(len(resolved)))
+    told = [(c, r.pulse_index) for r in resolved for c in r.gaps]
     return Outcome(
         frame_sets=len(resolved),
         frames=sum(len(r.frames) for r in resolved),
@@ -166,5 +166,5 @@ def _outcome(world: World, pulses: int) -> Outcome:
         gaps=len(told),
         needless=sum(1 for place in told if place not in world.faults and place[1] not in world.lost_reports),
         notes=sum(len(p.notes) for r in resolved for p in r.proof.frames.values()),
-        wrong=sum(int(f.pixels[0, 0]) != r.index & 0xFFFF for r in resolved for f in r.frames.values()),
+        wrong=sum(int(f.pixels[0, 0]) != r.pulse_index & 0xFFFF for r in resolved for f in r.frames.values()),
     )

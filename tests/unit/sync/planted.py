@@ -14,9 +14,10 @@ import numpy as np
 
 from rigdriver.config import RigConfig, parse
 from rigdriver.devices.box_events import EventsLost
-from rigdriver.frames import Edge, Frame, FrameSet, GapReason, Pulse
+from rigdriver.frames import Edge, Frame, FrameSet, GapReason, PulseReport
 from rigdriver.schedule.plan import compile_preamble, compile_schedule
 from rigdriver.schedule.planned import Schedule
+from rigdriver.schedule.steps import end_ticks
 from rigdriver.sync.exposures import ExposureLog
 from rigdriver.sync.matcher import Matcher, Resolved
 from rigdriver.sync.preamble import Preamble
@@ -47,7 +48,7 @@ def rig_config(
     exposure_us: float | None = None,
 ) -> RigConfig:
     lines = ['name = "planted"', "[box]", 'url = "none"', "[genicam]", 'producers = ["none.cti"]', "[schedule]"]
-    lines += [f"rate_hz = {rate_hz}", "[light]", "max_rate_hz = 1000", "max_train_pulses = 1000000"]
+    lines += [f"rate_hz = {rate_hz}", "[light]", "max_rate_hz = 1000", "max_train_flashes = 1000000"]
     lines += ["[sync]", f"wait_for_close = {str(waits).lower()}"]
     for n, name in enumerate(cameras):
         role = "texture" if name.endswith("colour") else "geometry"
@@ -86,7 +87,7 @@ class Loss:
     t_host_ns: int
 
 
-Report = Pulse | Frame | Loss | EventsLost
+Report = PulseReport | Frame | Loss | EventsLost
 
 
 @dataclass
@@ -132,14 +133,14 @@ class World:
     def reports(self, schedule: Schedule, start_ns: int, pulses: int) -> list[Report]:
         """Return everything that arrives at the host, in order of arrival."""
         arriving: list[tuple[float, int, Report]] = []
-        period_ns = schedule.box.frame_period_ticks * 100
-        is_preamble = schedule.box.frame_count == 1 and len({s.delay_ticks for s in schedule.box.steps}) > 2
+        period_ns = schedule.box.pulse_period_ticks * 100
+        is_preamble = schedule.box.pulse_count == 1 and len({s.delay_ticks for s in schedule.box.steps}) > 2
         for index in range(pulses):
             t0 = start_ns + index * period_ns
             edges: list[tuple[int, bool, int, int]] = []
             for step in schedule.box.steps:
                 edges += [(t0 // 100 + step.delay_ticks, False, step.output_mask, 1)]
-                edges += [(t0 // 100 + step.end_ticks, False, step.output_mask, 0)]
+                edges += [(t0 // 100 + end_ticks(step), False, step.output_mask, 0)]
             for n, name in enumerate(self.cameras):
                 plan = schedule.exposures[name]
                 delays = [s.delay_ticks for s in schedule.box.steps if s.output_mask >> n & 1]
@@ -247,7 +248,7 @@ class World:
             t_host = round(max(sent_ns + 5e5 + abs(self.rng.gauss(0, 2e5)), self._told_ns + 1000))
             self._told_ns = t_host  # a serial link keeps the order
             if (
-                schedule.box.frame_count > 1
+                schedule.box.pulse_count > 1
                 and index in self.lost_reports
                 and self.rng.random() < self.lost_reports[index]
             ):
@@ -256,7 +257,7 @@ class World:
             if self._lost:
                 arriving.append((t_host, -1, EventsLost(self._lost, 0, self._lost, t_host)))
                 self._lost = 0
-            arriving.append((t_host, 0, Pulse(index, generation, start, tuple(part), not part, t_host)))
+            arriving.append((t_host, 0, PulseReport(index, generation, start, tuple(part), not part, t_host)))
 
 
 @dataclass(frozen=True)
@@ -280,8 +281,8 @@ def run(
     tracks = {n: Track(log, TICKS, tolerance) for n, log in logs.items()}
     preamble = Preamble(opening, logs, tracks, tolerance)
     for report in world.reports(opening, 10**9, 1):
-        if isinstance(report, Pulse):
-            preamble.take_pulse(report)
+        if isinstance(report, PulseReport):
+            preamble.take_report(report)
         elif isinstance(report, Frame):
             preamble.take_frame(report)
     assert preamble.lock() == []
@@ -290,18 +291,18 @@ def run(
     prover = Prover(schedule, config.sync.tolerance_us, config.sync.max_skew_us)
     matcher = Matcher(schedule, tracks, prover, round(config.sync.gap_timeout_s * 1e9), config.sync.wait_for_close)
     out: list[Resolved] = []
-    start_ns = 10**9 + opening.box.frame_period_ticks * 100 + BETWEEN_NS
+    start_ns = 10**9 + opening.box.pulse_period_ticks * 100 + BETWEEN_NS
     for report in world.reports(schedule, start_ns, pulses):
-        if isinstance(report, Pulse):
-            exposures = {n: log.feed(report, schedule.box.frame_period_ticks) for n, log in logs.items()}
-            out += matcher.take_pulse(report, exposures)
+        if isinstance(report, PulseReport):
+            exposures = {n: log.feed(report, schedule.box.pulse_period_ticks) for n, log in logs.items()}
+            out += matcher.take_report(report, exposures)
         elif isinstance(report, Loss):
             out += matcher.take_loss(report.camera, report.frame_id, 1, report.reason)
         elif isinstance(report, EventsLost):
             matcher.take_edges_lost()
         else:
             out += matcher.take_frame(report)
-        if held_up is not None and isinstance(report, Pulse) and report.index == held_up.pulse:
+        if held_up is not None and isinstance(report, PulseReport) and report.pulse_index == held_up.pulse:
             matcher.excuse(held_up.excused_ns)
             out += matcher.tick(report.t_host_ns + held_up.still_ns)
             held_up = None

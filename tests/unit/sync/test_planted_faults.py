@@ -16,7 +16,10 @@ PULSES = 2000
 def wrong_frames(resolved) -> list[tuple[int, str]]:
     """Frames whose pixels name another pulse than their frame set."""
     return [
-        (r.index, name) for r in resolved for name, f in r.frames.items() if int(f.pixels[0, 0]) != r.index & 0xFFFF
+        (r.pulse_index, name)
+        for r in resolved
+        for name, f in r.frames.items()
+        if int(f.pixels[0, 0]) != r.pulse_index & 0xFFFF
     ]
 
 
@@ -29,10 +32,12 @@ def plant(fault: str, seed: int, pulses: int = PULSES, count: int = 200) -> dict
 def test_each_planted_fault_is_told_in_its_own_frame_set_and_disturbs_no_other(fault: str) -> None:
     faults = plant(fault, seed=11)
     resolved, _, _ = run(World(seed=11, waits=True, faults=faults), PULSES)
-    assert [r.index for r in resolved] == list(range(PULSES))
+    assert [r.pulse_index for r in resolved] == list(range(PULSES))
     assert wrong_frames(resolved) == []
     assert [place for place in faults if not is_reported(resolved[place[1]], place[0])] == []
-    gaps_elsewhere = [(r.index, str(g)) for r in resolved for c, g in r.gaps.items() if (c, r.index) not in faults]
+    gaps_elsewhere = [
+        (r.pulse_index, str(g)) for r in resolved for c, g in r.gaps.items() if (c, r.pulse_index) not in faults
+    ]
     assert gaps_elsewhere == []
 
 
@@ -47,7 +52,7 @@ def test_no_frame_gets_into_a_wrong_set_when_faults_of_all_kinds_follow_each_oth
 
 @pytest.mark.parametrize("step_periods", [1, -1, 2, 10])
 @pytest.mark.parametrize("fault", ["stamp_jump", "clock_step"])
-def test_a_clock_that_steps_by_whole_frame_periods_deceives_nobody(fault: str, step_periods: int) -> None:
+def test_a_clock_that_steps_by_whole_pulse_periods_deceives_nobody(fault: str, step_periods: int) -> None:
     faults = plant(fault, seed=5, pulses=400, count=40)
     steps = dict.fromkeys(faults, step_periods * 100_000_000)
     resolved, _, _ = run(World(seed=5, faults=faults, step_of=steps), 400)
@@ -58,19 +63,19 @@ def test_a_clock_that_steps_by_whole_frame_periods_deceives_nobody(fault: str, s
 
 def test_frames_that_lay_unread_while_the_computer_stood_still_are_no_gaps() -> None:
     resolved, _, matcher = run(World(seed=3), 30, held_up=HeldUp(10, still_ns=5 * 10**9, excused_ns=45 * 10**8))
-    assert [r.index for r in resolved if r.gaps] == []
+    assert [r.pulse_index for r in resolved if r.gaps] == []
     assert matcher.late_frames == 0
 
 
 def test_frames_that_have_not_come_by_the_time_limit_are_gaps_when_somebody_looked() -> None:
     resolved, _, matcher = run(World(seed=3), 30, held_up=HeldUp(10, still_ns=5 * 10**9, excused_ns=0))
-    assert {r.index for r in resolved if r.gaps} >= {10}
+    assert {r.pulse_index for r in resolved if r.gaps} >= {10}
     assert matcher.late_frames > 0
 
 
 def test_nothing_is_told_of_a_run_without_faults() -> None:
     resolved, _, matcher = run(World(seed=3), PULSES)
-    assert [r.index for r in resolved if r.gaps or r.proof.reasons or r.proof.verdict != "proved"] == []
+    assert [r.pulse_index for r in resolved if r.gaps or r.proof.reasons or r.proof.verdict != "proved"] == []
     assert (matcher.late_frames, matcher.stray_frames) == (0, 0)
 
 
@@ -91,7 +96,7 @@ def test_a_rig_without_exposure_lines_is_matched_too_and_says_what_it_could_not_
     faults = plant("lost_frame", seed=7, pulses=300, count=30)
     resolved, _, _ = run(World(seed=7, inputs=False, faults=faults), 300)
     assert wrong_frames(resolved) == []
-    assert {(c, r.index) for r in resolved for c in r.gaps} == set(faults)
+    assert {(c, r.pulse_index) for r in resolved for c in r.gaps} == set(faults)
     assert all("no input is wired" in p.unchecked[0] for r in resolved for p in r.proof.frames.values())
 
 
@@ -99,7 +104,7 @@ def test_a_missed_trigger_without_exposure_lines_is_a_gap_and_shifts_nothing() -
     faults = plant("missed_trigger", seed=8, pulses=300, count=30)
     resolved, _, _ = run(World(seed=8, inputs=False, faults=faults), 300)
     assert wrong_frames(resolved) == []
-    assert set(faults) <= {(c, r.index) for r in resolved for c in r.gaps}
+    assert set(faults) <= {(c, r.pulse_index) for r in resolved for c in r.gaps}
 
 
 def test_an_edge_after_the_frames_is_told_by_the_next_frame_set_when_nobody_waits_for_the_period_to_end() -> None:
@@ -114,7 +119,7 @@ def test_a_frame_that_the_camera_tells_it_lost_is_a_gap_with_that_reason() -> No
     faults = plant("lost_frame", seed=12, pulses=200, count=20)
     world = World(seed=12, faults=faults, tells_losses=GapReason.INCOMPLETE)
     resolved, _, _ = run(world, 200)
-    assert {(c, r.index): g.reason for r in resolved for c, g in r.gaps.items()} == dict.fromkeys(
+    assert {(c, r.pulse_index): g.reason for r in resolved for c, g in r.gaps.items()} == dict.fromkeys(
         faults, GapReason.INCOMPLETE
     )
 
@@ -153,7 +158,7 @@ def test_reports_that_were_lost_do_not_make_a_sound_clock_look_stepped() -> None
     world = World(seed=14, lost_reports=dict.fromkeys(range(20, 280, 20), 1.0))
     resolved, _, _ = run(world, 300)
     assert wrong_frames(resolved) == []
-    gaps = {r.index for r in resolved if r.gaps}
+    gaps = {r.pulse_index for r in resolved if r.gaps}
     assert gaps <= {p + after for p in world.lost_reports for after in (0, 1)}
     assert set(world.lost_reports) <= gaps
 
@@ -170,10 +175,10 @@ def test_witnesses_that_come_to_agree_after_a_quarrel_are_not_believed_without_t
 def test_a_counter_of_16_bit_begins_again_without_a_gap(first: int) -> None:
     resolved, _, _ = run(World(seed=16, wrap=(2**16, first), first_id=2**16 - 50), 300)
     assert wrong_frames(resolved) == []
-    assert [r.index for r in resolved if r.gaps] == []
+    assert [r.pulse_index for r in resolved if r.gaps] == []
 
 
 @pytest.mark.parametrize("rate_hz", [200, 500])
 def test_frames_that_overtake_the_first_report_of_a_fast_run_are_waited_for(rate_hz: float) -> None:
     resolved, _, _ = run(World(seed=17, rate_hz=rate_hz, exposure_us=500), 300)
-    assert [r.index for r in resolved if r.gaps or r.proof.verdict != "proved"] == []
+    assert [r.pulse_index for r in resolved if r.gaps or r.proof.verdict != "proved"] == []

@@ -55,30 +55,30 @@ def test_chunking_never_changes_what_garbage_decodes_to(data: bytes, sizes: list
 
 @given(box_messages(), st.data())
 def test_one_changed_byte_never_passes_as_a_message(message: Message, data: st.DataObject) -> None:
-    frame = bytearray(encode(message))
-    at = data.draw(st.integers(0, len(frame) - 1))
-    frame[at] ^= data.draw(st.integers(1, 255))
+    raw = bytearray(encode(message))
+    at = data.draw(st.integers(0, len(raw) - 1))
+    raw[at] ^= data.draw(st.integers(1, 255))
     with pytest.raises(BadReply):
-        decode(bytes(frame))
+        decode(bytes(raw))
 
 
 @given(st.lists(box_messages(), min_size=3, max_size=6), st.data())
 @settings(max_examples=300)
 def test_after_any_damage_the_messages_behind_it_are_found(messages: list[Message], data: st.DataObject) -> None:
-    """The damaged frame may claim the bytes behind it, but for no longer than the longest message is long."""
-    frame = encode(messages[0])
-    at = data.draw(st.integers(0, len(frame) - 1))
+    """The damaged message may claim the bytes behind it, but for no longer than the longest message is long."""
+    raw = encode(messages[0])
+    at = data.draw(st.integers(0, len(raw) - 1))
     damage = data.draw(st.sampled_from(["change", "lose", "insert"]))
     byte = data.draw(st.integers(0, 255))
     damaged = {
-        "change": frame[:at] + bytes((frame[at] ^ (byte or 1),)) + frame[at + 1 :],
-        "lose": frame[:at] + frame[at + 1 :],
-        "insert": frame[:at] + bytes((byte,)) + frame[at:],
+        "change": raw[:at] + bytes((raw[at] ^ (byte or 1),)) + raw[at + 1 :],
+        "lose": raw[:at] + raw[at + 1 :],
+        "insert": raw[:at] + bytes((byte,)) + raw[at:],
     }[damage]
     padding = [Message(MessageType.READ, registers.WHO_AM_I.address, PayloadType.U16, bytes(2), stamp=STAMP)] * 20
     found = messages_in(run(Decoder(HEADERS), damaged + b"".join(map(encode, [*messages[1:], *padding])), []))
     assert found[-1] == padding[0]
-    # What is found beside the sent messages may only be a frame that the checksum cannot tell from a sent one.
+    # What is found beside the sent messages may only be a message that the checksum cannot tell from a sent one.
     extra = [item for item in found if item not in messages and item != padding[0]]
     assert len(extra) <= 1
     assert is_subsequence([item for item in found if item not in extra], [*messages, *padding])
@@ -91,8 +91,8 @@ def test_a_corrupt_length_holds_back_nothing(length: int) -> None:
     assert messages_in(Decoder(HEADERS).feed(damaged + good)) == [decode(good)]
 
 
-def test_wrong_frames_accepted_are_no_more_than_the_checksum_lets_through() -> None:
-    """Bytes changed at random, one in a hundred: the published framer let 52 of 80,000 frames pass wrongly."""
+def test_wrong_messages_accepted_are_no_more_than_the_checksum_lets_through() -> None:
+    """Bytes changed at random, one in a hundred: the published parser let 52 of 80,000 messages pass wrongly."""
     random_ = random.Random(2)
     messages = [
         Message(MessageType.EVENT, registers.STATUS_EVENT.address, PayloadType.U8, random_.randbytes(40), stamp=STAMP)
@@ -134,7 +134,7 @@ def test_cleared_decoder_starts_anew() -> None:
 
 
 @pytest.mark.parametrize(("size", "what"), [(3, "whole elements"), (256, "at most")])
-def test_encoding_refuses_what_no_frame_can_carry(size: int, what: str) -> None:
+def test_encoding_refuses_what_no_message_can_carry(size: int, what: str) -> None:
     with pytest.raises(UsageError, match=what):
         encode(Message(MessageType.WRITE, 40, PayloadType.U32, bytes(size)))
 

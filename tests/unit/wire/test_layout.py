@@ -87,8 +87,8 @@ def test_core_registers_are_there_and_own_ones_start_at_32() -> None:
 
 
 def run_generator(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(root / "tools" / "generate_registers.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "-m", "tools.registers", *arguments]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_generated_tables_have_not_drifted_from_device_yml() -> None:
@@ -106,3 +106,16 @@ def test_changed_device_yml_is_shown_as_drift_and_mended_by_generating(tmp_path:
     assert '+    "WatchdogTimeout", 50, PayloadType.U32, 1, Access.WRITE' in drift.stdout
     assert run_generator(tmp_path).returncode == 0
     assert run_generator(tmp_path, "--check").returncode == 0
+
+
+def test_bytes_of_the_vectors_follow_from_their_values(tmp_path: Path) -> None:
+    for folder in ("tools", "firmware-protocol", "rigdriver/wire", "simulators/rigdriver_sim/trigger_box"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "firmware"))
+    vectors = tmp_path / "firmware-protocol" / "vectors.json"
+    golden = vectors.read_text()
+    spoilt = golden.replace('"hex": "01 04 00 FF 02 06"', '"hex": "01 04 00 FF 02 07"')
+    assert spoilt != golden
+    vectors.write_text(spoilt)
+    assert run_generator(tmp_path, "--check").returncode == 1
+    assert run_generator(tmp_path).returncode == 0
+    assert vectors.read_text() == golden

@@ -1,6 +1,6 @@
 """What the one-byte checksum lets through, the CRC-32 in the payload stops.
 
-In: clock probes and events whose payload is damaged while the frame's checksum is right. Out: none is believed, and
+In: clock probes and events whose payload is damaged while the message's checksum is right. Out: none is believed, and
 every sound one is.
 """
 

@@ -42,9 +42,9 @@ def probe_reply(nonce: int) -> bytes:
 def damaged_probe_reply(nonce: int) -> bytes:
     """Two bits of the tick have flipped, so that the checksum still holds."""
     crc = zlib.crc32(struct.pack("<3I", nonce, 5, 6))
-    frame = reply_to(probe(nonce), struct.pack("<4I", nonce, crc, 4, 7))
-    assert frame[-1] == probe_reply(nonce)[-1]
-    return frame
+    raw = reply_to(probe(nonce), struct.pack("<4I", nonce, crc, 4, 7))
+    assert raw[-1] == probe_reply(nonce)[-1]
+    return raw
 
 
 def probe(nonce: int) -> Request:
@@ -228,13 +228,13 @@ def test_refused_clock_probe_needs_no_crc() -> None:
 def test_corrupt_bytes_are_noted_and_counted_but_answer_nothing() -> None:
     session = Session()
     session.request(RATE)
-    frame = bytearray(reply_to(RATE, PAYLOAD))
-    frame[-2] ^= 1
-    items = session.receive(bytes(frame))
+    raw = bytearray(reply_to(RATE, PAYLOAD))
+    raw[-2] ^= 1
+    items = session.receive(bytes(raw))
     assert all(isinstance(item, Corrupt) for item in items)
     assert items
     assert session.counters.checksum_errors == 1
-    assert session.counters.bytes_skipped == len(frame) - session.pending_bytes
+    assert session.counters.bytes_skipped == len(raw) - session.pending_bytes
     assert session.state is SessionState.WAITING
 
 

@@ -1,4 +1,4 @@
-"""The golden frames of firmware-protocol/vectors.json, which were made without this codec.
+"""The golden messages of firmware-protocol/vectors.json, which were made without this codec.
 
 In: values and bytes of that file, sound and corrupt. Out: the one from the other, in both directions. The simulated
 box's codec meets the same file in test_box_parser.py.
@@ -7,6 +7,7 @@ box's codec meets the same file in test_box_parser.py.
 import json
 import struct
 from collections.abc import Iterable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import pytest
 
 from rigdriver.devices.box_events import EventReader
 from rigdriver.errors import BadReply
-from rigdriver.frames import Edge, Pulse
-from rigdriver.schedule.steps import BoxSchedule, BoxStep
+from rigdriver.frames import Edge, PulseReport
+from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.wire import registers
 from rigdriver.wire.codec import (
     Corrupt,
@@ -54,20 +55,20 @@ def message_of(vector: Vector) -> Message:
 
 
 @pytest.mark.parametrize("vector", named(MESSAGES))
-def test_value_becomes_the_golden_frame(vector: Vector) -> None:
+def test_value_becomes_the_golden_message(vector: Vector) -> None:
     assert encode(message_of(vector)).hex(" ").upper() == vector["hex"]
 
 
 @pytest.mark.parametrize("vector", named(MESSAGES))
-def test_golden_frame_becomes_the_value(vector: Vector) -> None:
+def test_golden_message_becomes_the_value(vector: Vector) -> None:
     assert decode(bytes.fromhex(vector["hex"])) == message_of(vector)
 
 
 @pytest.mark.parametrize("vector", named(v for v in MESSAGES if v["from"] == "box" and v["register"]))
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1000])
-def test_decoder_takes_every_golden_frame_of_the_box_in_any_chunks(vector: Vector, chunk: int) -> None:
-    frame, decoder = bytes.fromhex(vector["hex"]), Decoder(HEADERS)
-    found = [item for at in range(0, len(frame), chunk) for item in decoder.feed(frame[at : at + chunk])]
+def test_decoder_takes_every_golden_message_of_the_box_in_any_chunks(vector: Vector, chunk: int) -> None:
+    raw, decoder = bytes.fromhex(vector["hex"]), Decoder(HEADERS)
+    found = [item for at in range(0, len(raw), chunk) for item in decoder.feed(raw[at : at + chunk])]
     assert found == [message_of(vector)]
     assert decoder.counters.bytes_skipped == decoder.pending_bytes == 0
 
@@ -99,15 +100,15 @@ def test_arrays_of_every_payload_type_carry_their_numbers(vector: Vector) -> Non
 def test_edge_events_become_parts_of_pulses(vector: Vector) -> None:
     values = vector["values"]
     (pulse,) = EventReader(values["event_counter"]).read(message_of(vector), 5)
-    assert isinstance(pulse, Pulse)
+    assert isinstance(pulse, PulseReport)
     assert pulse.edges == tuple(Edge(**edge) for edge in values["edges"])
-    assert pulse.index == (values["pulse_index"] if values["generation"] else -1)
+    assert pulse.pulse_index == (values["pulse_index"] if values["generation"] else -1)
     assert pulse.is_closed == bool(values["flags"] & 2)
-    assert (pulse.generation, pulse.start_ticks) == (values["generation"], values["frame_start_ticks"])
+    assert (pulse.generation, pulse.start_ticks) == (values["generation"], values["pulse_start_ticks"])
 
 
 @pytest.mark.parametrize("vector", named(VECTORS["damaged"]))
-def test_sound_frame_whose_payload_has_a_wrong_crc_is_not_believed(vector: Vector) -> None:
+def test_sound_message_whose_payload_has_a_wrong_crc_is_not_believed(vector: Vector) -> None:
     (message,) = Decoder(HEADERS).feed(bytes.fromhex(vector["hex"]))
     assert isinstance(message, Message)
     assert registers.BY_ADDRESS[message.address].name == vector["register"]
@@ -128,21 +129,21 @@ def test_golden_payload_has_the_crc_of_its_other_bytes(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("vector", named(VECTORS["corrupt"]))
-def test_corrupt_frame_is_refused(vector: Vector) -> None:
-    frame = bytes.fromhex(vector["hex"])
+def test_corrupt_message_is_refused(vector: Vector) -> None:
+    raw = bytes.fromhex(vector["hex"])
     with pytest.raises(BadReply):
-        decode(frame)
+        decode(raw)
     decoder = Decoder(HEADERS)
-    found = [*decoder.feed(frame), *decoder.expire()]
+    found = [*decoder.feed(raw), *decoder.expire()]
     assert found
     assert all(isinstance(item, Corrupt) for item in found)
 
 
 @pytest.mark.parametrize("vector", named(VECTORS["refused"]))
-def test_sound_frame_that_contradicts_the_register_table_is_refused(vector: Vector) -> None:
-    frame, decoder = bytes.fromhex(vector["hex"]), Decoder(HEADERS)
-    decode(frame)
-    found = [*decoder.feed(frame), *decoder.expire()]
+def test_sound_message_that_contradicts_the_register_table_is_refused(vector: Vector) -> None:
+    raw, decoder = bytes.fromhex(vector["hex"]), Decoder(HEADERS)
+    decode(raw)
+    found = [*decoder.feed(raw), *decoder.expire()]
     assert found
     assert all(isinstance(item, Corrupt) for item in found)
 
@@ -159,13 +160,13 @@ def test_stream_gives_up_its_sound_messages_without_waiting_for_more_bytes(vecto
 @pytest.mark.parametrize("vector", named(VECTORS["schedules"]))
 def test_schedule_has_the_golden_crc(vector: Vector) -> None:
     period, count, _, mode = vector["header"]
-    steps = tuple(BoxStep(mask, delay, width) for _, mask, delay, width in vector["steps"])
-    schedule = BoxSchedule(1, period, count, steps, bool(mode))
-    assert list(schedule.header_words()) == vector["header"]
-    assert [list(schedule.step_words(n)) for n in range(len(steps))] == vector["steps"]
+    steps = tuple(box_step(mask, delay, width) for _, mask, delay, width in vector["steps"])
+    schedule = BoxSchedule.of(1, period, count, steps, bool(mode))
+    assert list(astuple(schedule.header)) == vector["header"]
+    assert [list(astuple(step)) for step in schedule.steps] == vector["steps"]
     assert schedule.crc32() == vector["crc32"]
 
 
-def test_every_payload_type_of_the_interface_has_a_golden_frame() -> None:
+def test_every_payload_type_of_the_interface_has_a_golden_message() -> None:
     types = {registers.BY_ADDRESS[v["address"]].payload_type for v in MESSAGES if v["register"]}
     assert types == {register.payload_type for register in registers.REGISTERS}

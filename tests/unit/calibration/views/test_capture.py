@@ -87,7 +87,7 @@ def test_a_frame_set_that_is_not_proved_is_refused_before_it_is_searched(truth: 
         raise AssertionError
 
     rig = truth.make_rig(1)
-    offer = _capture(rig, detect_frame=never).offer(_frame_set("unproved", truth.names))
+    offer = _capture(rig, detect_frame=never).offer(_frame_set("unproved", truth.names), 0)
     assert not offer.is_taken
     assert offer.reason == "frame set of pulse 7 is not proved synchronous: camera clocks disagree"
     assert (offer.kind, offer.pulse_index, offer.doubts) == (OfferKind.UNPROVED, 7, ("camera clocks disagree",))
@@ -101,7 +101,7 @@ def test_a_proved_frame_set_is_searched_camera_by_camera(truth: SimpleNamespace)
     assert taken.is_taken
     assert taken.view == "000003"
     assert len(capture.observations().views) == 1
-    nothing = _capture(rig, detect_frame=lambda _board, _frame: NOTHING).offer(_frame_set("proved", truth.names))
+    nothing = _capture(rig, detect_frame=lambda _board, _frame: NOTHING).offer(_frame_set("proved", truth.names), 7)
     assert nothing.reason == "no camera sees the board"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rigdriver_sim.scene.bank import Bank, bank_key, live_needs
-from rigdriver_sim.scene.painter import ScenePainter, Strobe
+from rigdriver_sim.scene.painter import SceneFlash, ScenePainter
 from rigdriver_sim.scene.pods import CAMERAS
 from rigdriver_sim.scene.render import Renderer, expose
 from rigdriver_sim.scene.spec import BankSpec, CameraChange, SceneSpec, SensorSpec
@@ -126,12 +126,12 @@ def test_the_name_of_a_bank_follows_scene_and_resolution() -> None:
     assert bank_key(SPEC, WIDTH, HEIGHT) in keys
 
 
-def test_a_strobe_that_misses_the_exposure_leaves_the_frame_dark(bank: Bank) -> None:
+def test_a_flash_that_misses_the_exposure_leaves_the_frame_dark(bank: Bank) -> None:
     painter = ScenePainter(bank, "left_upper")
     lit, half, missed = (np.empty((HEIGHT, WIDTH), np.uint8) for _ in range(3))
     for start_ns, out in ((50_000, lit), (-900_000, half), (5_000_000, missed)):
-        strobes = [Strobe("left_pattern", start_ns, start_ns + 1_800_000)]
-        painter.paint(0, 2_000_000, 0, strobes, 0, out)
+        flashes = [SceneFlash("left_pattern", start_ns, start_ns + 1_800_000)]
+        painter.paint(0, 2_000_000, 0, flashes, 0, out)
     black = SPEC.sensor.black_level * 255
     assert missed.mean() < 6
     ratio = (half.astype(float).mean() - missed.mean()) / (lit.astype(float).mean() - missed.mean())
@@ -139,19 +139,19 @@ def test_a_strobe_that_misses_the_exposure_leaves_the_frame_dark(bank: Bank) -> 
     assert missed.min() <= black + 2
 
 
-def test_a_weak_strobe_gives_less_and_a_foreign_lamp_nothing(bank: Bank) -> None:
+def test_a_weak_flash_gives_less_and_a_foreign_lamp_nothing(bank: Bank) -> None:
     painter = ScenePainter(bank, "left_upper")
-    strobes = [Strobe("left_pattern", 0, 1_000_000, power=0.25), Strobe("spare", 0, 1_000_000)]
-    assert painter.light_us(0, 2_000_000, strobes) == {"ambient": 2000.0, "left_pattern": 250.0}
+    flashes = [SceneFlash("left_pattern", 0, 1_000_000, power=0.25), SceneFlash("spare", 0, 1_000_000)]
+    assert painter.light_us(0, 2_000_000, flashes) == {"ambient": 2000.0, "left_pattern": 250.0}
 
 
 def test_a_rolling_shutter_lights_rows_one_after_the_other(tmp_path: Path) -> None:
     spec = SceneSpec(kind="plate", seed=2, bank=BankSpec(views=1), sensor=SensorSpec(row_time_us=10.0))
     painter = ScenePainter(Bank.open(spec, WIDTH, HEIGHT, root=tmp_path, needs={}), "left_upper")
-    light = painter.light_us(0, 1_000_000, [Strobe("left_pattern", 0, 1_000_000)])
+    light = painter.light_us(0, 1_000_000, [SceneFlash("left_pattern", 0, 1_000_000)])
     assert np.allclose(light["left_pattern"], np.maximum(0.0, 1000.0 - 10.0 * np.arange(HEIGHT)))
     out = np.empty((HEIGHT, WIDTH), np.uint8)
-    painter.paint(0, 1_000_000, 0, [Strobe("left_pattern", 0, 1_000_000)], 0, out)
+    painter.paint(0, 1_000_000, 0, [SceneFlash("left_pattern", 0, 1_000_000)], 0, out)
     assert out.max() > 60
 
 
@@ -186,6 +186,6 @@ def test_a_view_is_shown_for_as_many_pulses_as_the_scene_says(tmp_path: Path) ->
     painter = ScenePainter(Bank.open(spec, WIDTH, HEIGHT, root=tmp_path, workers=1), "left_upper")
     shown = np.empty((8, HEIGHT, WIDTH), np.uint8)
     for pulse, out in enumerate(shown):
-        painter.paint(0, 2_000_000, pulse, [Strobe("left_pattern", 0, 1_800_000)], 0, out)
+        painter.paint(0, 2_000_000, pulse, [SceneFlash("left_pattern", 0, 1_800_000)], 0, out)
     changed = [bool(np.any(shown[pulse] != shown[pulse - 1])) for pulse in range(1, 8)]
     assert changed == [False, False, True, False, False, True, False]

@@ -90,7 +90,7 @@ def test_the_table_of_normal_numbers_is_normal() -> None:
     assert abs((table**4).mean() - 3) < 0.03
 
 
-def test_a_strobe_counts_as_long_as_it_shines_into_the_exposure() -> None:
+def test_a_flash_counts_as_long_as_it_shines_into_the_exposure() -> None:
     assert overlap_us(1_000_000, 2_000_000, 500_000, 2_500_000) == 1000.0
     assert overlap_us(1_000_000, 2_000_000, 1_500_000, 3_000_000) == 500.0
     assert overlap_us(1_000_000, 2_000_000, 2_000_000, 3_000_000) == 0.0
