@@ -1,4 +1,4 @@
-"""Driver and synchronisation layer for a rig of GenICam cameras, strobe projectors and a serial trigger box.
+"""Driver and synchronisation layer for a rig of GenICam cameras, flashing projectors and a serial trigger box.
 
     from rigdriver import Rig
 

@@ -119,7 +119,7 @@ def run_rigdriver(config: RigConfig, rate_hz: float, seconds: float) -> Figures:
 
     with Cameras.open(config.genicam, config.cameras, free_running(config, rate_hz)) as cameras:
         cameras.start(sink)
-        figures = measure(ids, [psutil.Process(), psutil.Process(cameras.host_pid)], seconds)
+        figures = measure(ids, [psutil.Process(), psutil.Process(cameras.process_pid)], seconds)
         cameras.stop()
     return figures
 

@@ -118,7 +118,7 @@ def measure(spec: str, seconds: float) -> Figures:
 
 
 def _run(rig: Rig, running: RunningRig, spec: str, frames: int) -> Figures:
-    processes = Processes(running.pid, os.getpid(), rig.cameras.host_pid)
+    processes = Processes(running.pid, os.getpid(), rig.cameras.process_pid)
     with running.control() as control:
         before, waits = control.get("status"), processes.waits()
         cpu = [Cpu(pid) for pid in (processes.simulator, processes.driver, processes.host)]

@@ -89,7 +89,7 @@ class LampConfig(_Table):
     pod: Name = "main"
     output: int = Field(ge=0, le=15)
     max_flash_width_us: float | None = Field(default=None, gt=0, le=1_000_000)
-    """Longest emission that the lamp itself stands; the light limits hold too."""
+    """Longest flash that the lamp itself stands; the light limits hold too."""
     max_duty: float | None = Field(default=None, gt=0, le=1)
     radiant_power_w: float | None = Field(default=None, gt=0, le=10_000)
     """Emitted power while it is lit; with it, energy and dose are checked and logged."""

@@ -112,7 +112,7 @@ class Cameras:
         return self
 
     @property
-    def host_pid(self) -> int:
+    def process_pid(self) -> int:
         """Process id of the camera process."""
         return self._process.pid
 

@@ -27,7 +27,7 @@ class LampLight:
     width_us: float
     duty: float
     energy_mj: float | None
-    """Energy per pulse; None when the rig file gives no radiant_power_w."""
+    """Energy per flash; None when the rig file gives no radiant_power_w."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Frame sets on a bench without a trigger box: frames that arrive together, and the warning that nothing proves it.
 
-In: frames in the order of arrival, the frame period. Out: groups with at most one frame a camera, marked as unproved.
-Good for focusing and aiming; no measurement may be taken from them. This file refuses to know how cameras are
-triggered.
+In: frames in the order of arrival, the trigger period. Out: groups with at most one frame per camera, marked as
+unproved. Good for focusing and aiming; no measurement may be taken from them.
+Not here: how cameras are triggered (see run/bench_run.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ WARNING = (
     "grouped by time of arrival alone: without a trigger box nothing proves that these exposures were simultaneous"
 )
 TOGETHER = 0.5
-"""Share of a frame period within which the frames of one trigger arrive."""
+"""Share of a trigger period within which the frames of one trigger arrive."""
 ANY_PHASE = 1.0
 """The same for cameras that run by themselves: each delivers one frame a period, at a time of its own."""
 

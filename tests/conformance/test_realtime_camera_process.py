@@ -41,7 +41,7 @@ def test_a_producer_that_crashes_is_told_for_every_camera_and_the_cameras_open_a
     with backend.open(2) as cameras:
         cameras.start(sink)
         sink.wait(lambda: len(sink.frames("camera0")) > 0, "a frame")
-        os.kill(cameras.host_pid, how)
+        os.kill(cameras.process_pid, how)
         sink.wait(lambda: set(sink.lost()) == {"camera0", "camera1"}, "the end of both cameras")
         assert all(isinstance(e.error, CameraProcessLost) for e in sink.lost().values())
         assert f"signal {int(how)}" in str(sink.lost()["camera0"].error)
@@ -54,7 +54,7 @@ def test_a_producer_that_hangs_in_a_command_is_killed(backend: Backend) -> None:
     sink = Sink()
     with backend.open(1, command_timeout_s=HANGS_S) as cameras:
         cameras.start(sink)
-        os.kill(cameras.host_pid, signal.SIGSTOP)
+        os.kill(cameras.process_pid, signal.SIGSTOP)
         with pytest.raises(CameraProcessLost, match=rf"did not answer `get` within {HANGS_S} s|has been silent"):
             cameras.get("camera0", "Width")
         sink.wait(lambda: set(sink.lost()) == {"camera0"}, "the end of the camera")
@@ -64,14 +64,14 @@ def test_a_producer_that_hangs_while_nobody_asks_is_killed(backend: Backend) -> 
     sink = Sink()
     with backend.open(1, command_timeout_s=HANGS_S) as cameras:
         cameras.start(sink)
-        os.kill(cameras.host_pid, signal.SIGSTOP)
+        os.kill(cameras.process_pid, signal.SIGSTOP)
         sink.wait(lambda: set(sink.lost()) == {"camera0"}, "the end of the camera")
         assert "silent" in str(sink.lost()["camera0"].error)
 
 
 def test_closing_is_bounded_when_a_producer_hangs(backend: Backend) -> None:
     cameras = backend.open(1, command_timeout_s=HANGS_S)
-    pid = cameras.host_pid
+    pid = cameras.process_pid
     os.kill(pid, signal.SIGSTOP)
     cameras.close()
     assert not psutil.pid_exists(pid)
@@ -92,7 +92,7 @@ thread = threading.Thread(target=work); thread.start(); thread.join()
 streams = threading.Event()
 got[0].start(lambda event: streams.set())
 assert streams.wait({PATIENCE_S})
-print(got[0].host_pid, flush=True)
+print(got[0].process_pid, flush=True)
 time.sleep(600)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as application:

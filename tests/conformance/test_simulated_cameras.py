@@ -89,7 +89,7 @@ def test_slots_that_have_become_too_small_are_given_back_by_the_camera_process(s
             sink.wait(lambda s=sink: len(s.frames("camera0")) >= 12, "frames")  # type: ignore[misc]
             cameras.stop()
             assert sink.frames("camera0")[0].pixels.shape[1] == width
-            maps = psutil.Process(cameras.host_pid).memory_maps(grouped=False)
+            maps = psutil.Process(cameras.process_pid).memory_maps(grouped=False)
             mapped.append(sum("rigdriver-frames" in m.path for m in maps))
     assert mapped == [1] * 5
 

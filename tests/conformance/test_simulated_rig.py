@@ -68,13 +68,13 @@ class BoxHost:
         """Let time go on."""
         self._timebase.idle()
 
-    def run(self, rate_hz: int, frames: int) -> None:
+    def run(self, rate_hz: int, pulses: int) -> None:
         period = 10_000_000 // rate_hz
-        count, crc = staged(STEPS, period, frames)
+        count, crc = staged(STEPS, period, pulses)
         self.write(r.REG_OPERATION_CONTROL, 1)
         self.write(r.REG_LIGHT_LIMITS, *LIGHT)
         self.write(r.REG_WATCHDOG_TIMEOUT, round(WATCHDOG_S * 10_000_000))
-        self.write(r.REG_STAGE_HEADER, period, frames, count, 0)
+        self.write(r.REG_STAGE_HEADER, period, pulses, count, 0)
         for index, step in enumerate(STEPS):
             self.write(r.REG_STAGE_STEP, index, step.mask, step.delay, step.width)
         self.write(r.REG_COMMIT, 7, count, crc)
@@ -176,7 +176,7 @@ def test_every_frame_carries_the_stamp_of_its_pulse(pace: str, rate_hz: int) -> 
         cameras(rig) as acquirers,
         closing(BoxHost(rig.port, timebase)) as box,
     ):
-        box.run(rate_hz=rate_hz, frames=frames)
+        box.run(rate_hz=rate_hz, pulses=frames)
         got = collect(acquirers, box, dict.fromkeys(SERIALS, frames))
         for number, serial in enumerate(SERIALS):
             assert [seen for seen, _ in got[serial]] == [stamp.Stamp(number, n, n) for n in range(frames)]
@@ -195,7 +195,7 @@ def test_frames_are_lit_by_the_lamps_that_flash_inside_their_exposure() -> None:
         cameras(rig) as acquirers,
         closing(BoxHost(rig.port, timebase)) as box,
     ):
-        box.run(rate_hz=20, frames=3)
+        box.run(rate_hz=20, pulses=3)
         got = collect(acquirers, box, dict.fromkeys(SERIALS, 3))
     assert all(brightness > 80 for frames in got.values() for _, brightness in frames)
 
@@ -207,7 +207,7 @@ def test_the_box_stamps_both_edges_of_every_exposure_where_the_truth_says() -> N
         cameras(rig) as acquirers,
         closing(BoxHost(rig.port, timebase)) as box,
     ):
-        box.run(rate_hz=30, frames=frames)
+        box.run(rate_hz=30, pulses=frames)
         collect(acquirers, box, dict.fromkeys(SERIALS, frames))
         deadline = time.monotonic() + WAIT_S
         while sum(event.flags & 2 for event in box.events) < 2 * frames:
@@ -233,7 +233,7 @@ def test_a_withheld_trigger_is_missed_by_exactly_that_camera_and_shifts_nobody()
     spec = "default?width=320&height=160&faults.withhold_trigger.left_lower=[4, 11]"
     with launched(spec) as (rig, timebase):
         with cameras(rig) as acquirers, closing(BoxHost(rig.port, timebase)) as box:
-            box.run(rate_hz=30, frames=frames)
+            box.run(rate_hz=30, pulses=frames)
             wanted = dict.fromkeys(SERIALS, frames) | {"SIM0002": frames - 2}
             got = collect(acquirers, box, wanted)
         faults = rows(rig, "fault")
@@ -251,7 +251,7 @@ def test_the_same_seed_gives_the_same_exposures_at_any_pace() -> None:
         spec = f"default?width=128&height=64&{pace}&faults.withhold_trigger_every=5"
         with launched(spec) as (rig, timebase):
             with cameras(rig) as acquirers, closing(BoxHost(rig.port, timebase)) as box:
-                box.run(rate_hz=50, frames=20)
+                box.run(rate_hz=50, pulses=20)
                 collect(acquirers, box, dict.fromkeys(SERIALS, 16))
                 deadline = time.monotonic() + WAIT_S
                 while sum(event.flags & 2 for event in box.events) < 40:
@@ -273,7 +273,7 @@ def test_a_run_that_is_stopped_can_start_again_without_new_frames_in_between() -
         closing(BoxHost(rig.port, timebase)) as box,
     ):
         for _ in range(2):
-            box.run(rate_hz=50, frames=0)
+            box.run(rate_hz=50, pulses=0)
             collect(acquirers, box, dict.fromkeys(SERIALS, 5))
             assert struct.unpack("<B", box.write(r.REG_STOP, 1).payload) == (1,)
             with rig.control() as control:

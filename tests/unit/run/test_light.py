@@ -89,7 +89,7 @@ def lines_of(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_every_emission_is_a_line_with_time_lamp_width_and_energy(tmp_path: Path) -> None:
+def test_every_flash_is_a_line_with_time_lamp_width_and_energy(tmp_path: Path) -> None:
     path = tmp_path / "logs" / "light.jsonl"
     for _ in range(2):
         log = light_log(path)
@@ -110,7 +110,7 @@ def test_every_emission_is_a_line_with_time_lamp_width_and_energy(tmp_path: Path
     }
 
 
-def test_an_emission_in_two_reports_is_one_line_and_one_without_an_end_says_so(tmp_path: Path) -> None:
+def test_a_flash_in_two_reports_is_one_line_and_one_without_an_end_says_so(tmp_path: Path) -> None:
     log = light_log(tmp_path / "light.jsonl")
     log.open()
     log.hear(part((1000, 1)))
@@ -137,7 +137,7 @@ def test_a_log_that_cannot_be_written_is_told_before_there_is_light(tmp_path: Pa
         light_log(tmp_path / "file" / "light.jsonl").open()
 
 
-def test_without_a_file_emissions_are_summed_up_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_file_flashes_are_summed_up_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="rigdriver.light")
     log = light_log(None, power_w=None)
     log.open()
