@@ -27,6 +27,12 @@ class Loop:
     def at(self, t_ns, action):
         self.actions.append((t_ns, len(self.actions), action))
 
+    def host_ns(self):
+        return self.now_ns
+
+    def delivered(self):
+        """Nobody follows this time."""
+
     def run_until(self, t_ns):
         while due := sorted(entry for entry in self.actions if entry[0] <= t_ns):
             self.actions.remove(due[0])
