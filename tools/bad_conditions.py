@@ -121,6 +121,8 @@ def has_pending_stop(pid: int) -> bool:
     """Whether somebody else has sent SIGSTOP to a process that was stopped already."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("State:") and line.split()[1] != "T":
+                return False  # it has not run since, so the stop that is pending is this tool's
             if line.startswith(("ShdPnd:", "SigPnd:")) and int(line.split()[1], 16) >> (signal.SIGSTOP - 1) & 1:
                 return True
     return False

@@ -185,8 +185,7 @@ class BoxLink:
                 f"{self.name}: {what} from inside an event would wait for itself; hand it to another thread"
             )
         self.owner.expect_here(self.name)
-        if not self._requests.acquire(timeout=(attempts + 1) * (ATTEMPTS + 1) * self._timeout_ns / 1e9 + 1):
-            raise NoReply(f"{self.name}: {what} found no turn; other requests get no reply, check the cable")
+        self._wait_for_turn(what, (attempts + 1) * (ATTEMPTS + 1) * self._timeout_ns / 1e9 + 1)
         try:
             answer = self._try(request, what, attempts)
         finally:
@@ -194,6 +193,13 @@ class BoxLink:
         if answer.message.is_error:
             raise BoxRefused(f"{self.name}: refused the {what}; its state or its limits do not allow it")
         return answer
+
+    def _wait_for_turn(self, what: str, timeout_s: float) -> None:
+        patience = Patience(self._timebase, timeout_s)
+        while not self._requests.acquire(timeout=self._timebase.slice_s(patience.look_s())):
+            if patience.left_s() <= 0:
+                raise NoReply(f"{self.name}: {what} found no turn; other requests get no reply, check the cable")
+            self._timebase.idle()  # the reply that the other request waits for needs time to pass
 
     def _try(self, request: Request, what: str, attempts: int) -> Answer:
         complaint = ""

@@ -18,9 +18,9 @@ from pathlib import Path
 MAGIC = b"RIGTIME1"
 PARTS = 32
 RECORD_BYTES = 64
-LEAD_NS = 20_000_000
+LEAD_NS = 50_000_000
 """How far time may run ahead of the thread that is furthest behind."""
-CLOSE_NS = 1_000_000
+CLOSE_NS = 2_000_000
 """How far time goes on after a delivery before every thread has had its turn: a frame arrives when it is delivered."""
 LOOK_S = 0.05
 """Real time between two looks whether the threads that time waits for still live."""

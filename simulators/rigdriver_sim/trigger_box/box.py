@@ -214,7 +214,7 @@ class SimulatedBox:
         while self._under_way and self._under_way[0][0] <= self._engine.now_ns:
             arrived += self._under_way.popleft()[1]
         self._write(arrived)
-        self._engine.delivered()
+        self._engine.delivered()  # the driver takes the time at which reports and answers come
 
     def _write(self, waiting: bytearray) -> None:
         link: Link = self._tcp if self._tcp is not None and self._tcp.is_open else self._pty
