@@ -195,9 +195,9 @@ class BoxLink:
         return answer
 
     def _wait_for_turn(self, what: str, timeout_s: float) -> None:
-        patience = Patience(self._timebase, timeout_s)
-        while not self._requests.acquire(timeout=self._timebase.slice_s(patience.look_s())):
-            if patience.left_s() <= 0:
+        limit = TimeLimit(self._timebase, timeout_s)
+        while not self._requests.acquire(timeout=self._timebase.slice_s(limit.look_s())):
+            if limit.left_s() <= 0:
                 raise NoReply(f"{self.name}: {what} found no turn; other requests get no reply, check the cable")
             self._timebase.idle()  # the reply that the other request waits for needs time to pass
 
