@@ -141,7 +141,7 @@ class Track:
         by_clock = self._log.nearest(start, self._tolerance)
         ordinal = self._count(frame, self._anchor)
         by_count = self._log.by_ordinal(ordinal)
-        if by_clock is None and by_count is None and self._may_come(start, ordinal, period_ticks):
+        if self._may_be_reported_yet(start, ordinal, by_clock, by_count):
             return Held()
         if by_clock is not None and by_clock is by_count and self._may_trust(frame, by_clock):
             return self._match(frame, by_clock, start - by_clock.start_ticks)
@@ -163,11 +163,29 @@ class Track:
         """Return how many exposures after this one have their frame."""
         return sum(1 for _ in takewhile(lambda used: used > ordinal, reversed(self._used)))
 
+    def _may_be_reported_yet(
+        self, start_ticks: float, ordinal: int, by_clock: Exposure | None, by_count: Exposure | None
+    ) -> bool:
+        """A witness names an exposure that the box has not reported yet; judged without it, it could never be right.
+
+        A short frame overtakes the report of its exposure. After a fault one witness is off by an exposure or more, so
+        that it names a reported one while the other, which is right, names none yet.
+        """
+        is_next = ordinal == self._log.next_ordinal
+        if by_clock is None and by_count is None:
+            return is_next or self._may_come(start_ticks, ordinal, self._period_ticks)
+        if by_clock is None:
+            return self._is_just_ahead(start_ticks, 1, self._period_ticks)
+        return by_count is None and is_next
+
     def _may_come(self, start_ticks: float, ordinal: int, period_ticks: int) -> bool:
-        """The exposure may have happened without the box having told yet: clock and counter both speak of later."""
+        """The exposure may have happened without having been reported: clock and counter both name a later one."""
         if self._log.is_new_plan and 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD:
             return start_ticks > self._log.reported_ticks  # how long the box took to start is not known here
         periods = MOST_AHEAD if 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD else 1
+        return self._is_just_ahead(start_ticks, periods, period_ticks)
+
+    def _is_just_ahead(self, start_ticks: float, periods: int, period_ticks: int) -> bool:
         ahead = start_ticks - self._log.reported_ticks
         return -self._tolerance <= ahead <= (periods + 0.5) * period_ticks or (
             self._log.is_exposing and 0 <= -ahead <= 2 * self._log.planned_exposure_ticks

@@ -103,6 +103,8 @@ class World:
     tells_losses: GapReason | None = None
     exposure_us: float | None = None
     arrival_jitter_ns: float = 1e6
+    arrival_ns: float | None = None
+    """From the end of an exposure to its frame's arrival; short frames come before the report of their exposure."""
     wrap: tuple[int, int] | None = None
     """(size, first): frame ids beyond size - 1 begin again at first, as 16-bit counters do."""
     first_id: int | None = None
@@ -122,7 +124,7 @@ class World:
         self.truth = {
             name: CameraTruth(
                 random.Random(r.random()), r.randrange(10**15), r.uniform(-50, 50), self.stamp_jitter_ns,
-                round(min(0.3 / self.rate_hz, 0.03) * 1e9),
+                round(min(0.3 / self.rate_hz, 0.03) * 1e9 if self.arrival_ns is None else self.arrival_ns),
                 r.choice([0, 1, 77]) if self.first_id is None else self.first_id,
             )
             for name in self.cameras

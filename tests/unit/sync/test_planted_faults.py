@@ -61,6 +61,16 @@ def test_a_clock_that_steps_by_whole_pulse_periods_deceives_nobody(fault: str, s
     assert sum(len(r.gaps) for r in resolved) == len(faults)
 
 
+@pytest.mark.parametrize("fault", ["repeated_id", "id_reset", "clock_step", "stamp_jump", "lost_frame"])
+def test_a_camera_whose_frames_overtake_the_reports_of_their_exposures_recovers_like_any_other(fault: str) -> None:
+    faults = {("left_upper", pulse): fault for pulse in range(20, 400, 60)}
+    resolved, _, _ = run(World(seed=13, faults=faults, arrival_ns=2e5, arrival_jitter_ns=1e5), 400)
+    assert wrong_frames(resolved) == []
+    gaps = [r.index for r in resolved if r.gaps]
+    assert {pulse for _, pulse in faults} >= {g - g % 60 + 20 for g in gaps}
+    assert all((g - 20) % 60 < 4 for g in gaps), "it recovers within a few pulses"
+
+
 def test_frames_that_lay_unread_while_the_computer_stood_still_are_no_gaps() -> None:
     resolved, _, matcher = run(World(seed=3), 30, held_up=HeldUp(10, still_ns=5 * 10**9, excused_ns=45 * 10**8))
     assert [r.pulse_index for r in resolved if r.gaps] == []
