@@ -66,7 +66,7 @@ def test_a_camera_whose_frames_overtake_the_reports_of_their_exposures_recovers_
     faults = {("left_upper", pulse): fault for pulse in range(20, 400, 60)}
     resolved, _, _ = run(World(seed=13, faults=faults, arrival_ns=2e5, arrival_jitter_ns=1e5), 400)
     assert wrong_frames(resolved) == []
-    gaps = [r.index for r in resolved if r.gaps]
+    gaps = [r.pulse_index for r in resolved if r.gaps]
     assert {pulse for _, pulse in faults} >= {g - g % 60 + 20 for g in gaps}
     assert all((g - 20) % 60 < 4 for g in gaps), "it recovers within a few pulses"
 
