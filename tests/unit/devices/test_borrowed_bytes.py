@@ -56,6 +56,7 @@ def test_a_reader_finds_the_slots_where_the_writer_has_them() -> None:
 
 
 def test_the_memory_goes_when_nobody_holds_a_bytes_object() -> None:
+    gc.collect()  # what earlier tests have left would go meanwhile
     before = mappings()
     for _ in range(10):
         writer = SlotWriter(100_000, 8)
