@@ -22,8 +22,8 @@ from typing import Self, TypeVar
 from weakref import WeakSet
 
 from rigdriver.config import CameraConfig, FeatureValue, RigConfig
-from rigdriver.devices.cameras import Cameras
-from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.devices.box.trigger_box import TriggerBox
+from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.errors import CameraError, RigError, ScheduleError, StateError, gather
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.ownership import Owner

@@ -30,8 +30,8 @@ import numpy as np
 import psutil
 
 from rigdriver.config import RigConfig, load
-from rigdriver.devices.camera_events import CameraEvent
-from rigdriver.devices.cameras import Cameras
+from rigdriver.devices.cameras.cameras import Cameras
+from rigdriver.devices.cameras.events import CameraEvent
 from rigdriver.frames import Frame
 
 CONTENDERS = ("rigdriver", "harvesters")

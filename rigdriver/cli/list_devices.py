@@ -20,7 +20,7 @@ from rich.table import Table
 from rigdriver.cli.screen import complain, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import COULD_NOT_TELL, GOOD, verb
-from rigdriver.devices.serial_port import PortInfo
+from rigdriver.devices.box.serial_port import PortInfo
 from rigdriver.procedures.list_devices import STANDARD_PATH, Connected, installed_producers, list_connected
 
 

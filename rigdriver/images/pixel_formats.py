@@ -3,7 +3,7 @@
 In: a PFNC name or code, and the rows as the camera sent them. Out: bits, full scale and Bayer order; digital numbers,
 uint8 or uint16, without row padding; the packed formats of 10 and 12 bits are unpacked. Names and codes are those of
 the GenICam Pixel Format Naming Convention 2.x (EMVA). Nobody else in this package says what full scale is.
-Not here: GenTL (see devices/genicam_host); demosaicing (see colours.py).
+Not here: GenTL (see devices/camera_process); demosaicing (see colours.py).
 """
 
 from __future__ import annotations

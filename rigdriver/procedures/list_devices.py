@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigdriver.devices.camera_features import DeviceInfo
-from rigdriver.devices.cameras import list_producer_devices
-from rigdriver.devices.serial_port import PortInfo, list_serial_ports
+from rigdriver.devices.box.serial_port import PortInfo, list_serial_ports
+from rigdriver.devices.camera_link.descriptions import DeviceInfo
+from rigdriver.devices.cameras.cameras import list_producer_devices
 from rigdriver.errors import RigError
 
 STANDARD_PATH = "GENICAM_GENTL64_PATH"

@@ -12,8 +12,8 @@ from threading import Event, Thread
 from types import MappingProxyType
 
 from rigdriver.config import RigConfig
-from rigdriver.devices.camera_events import CameraEvent, CameraLost
-from rigdriver.devices.cameras import Cameras
+from rigdriver.devices.cameras.cameras import Cameras
+from rigdriver.devices.cameras.events import CameraEvent, CameraLost
 from rigdriver.errors import RigError
 from rigdriver.frames import Frame, FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState

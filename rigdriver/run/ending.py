@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
-from rigdriver.devices.box_events import BoxStatus, EventsLost
-from rigdriver.devices.camera_events import CameraLost
+from rigdriver.devices.box.events import BoxStatus, EventsLost
+from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import PulseReport
 from rigdriver.timebase import held_up_s

@@ -16,7 +16,7 @@ from typing import IO, Protocol
 
 from rigdriver.clock import us_from_ticks
 from rigdriver.config import RigConfig
-from rigdriver.devices.box_events import BoxEvent, EventsLost
+from rigdriver.devices.box.events import BoxEvent, EventsLost
 from rigdriver.errors import ConfigError, ScheduleError
 from rigdriver.frames import Edge, PulseReport
 from rigdriver.run.utc import utc_ns

@@ -6,8 +6,8 @@ judge any of them.
 
 from __future__ import annotations
 
-from rigdriver.devices.box_events import BoxEvent
-from rigdriver.devices.camera_events import CameraEvent, CameraLost, FrameLost
+from rigdriver.devices.box.events import BoxEvent
+from rigdriver.devices.cameras.events import CameraEvent, CameraLost, FrameLost
 from rigdriver.frames import Frame
 from rigdriver.run.queues import Inbox
 from rigdriver.timebase import Timebase

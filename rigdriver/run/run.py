@@ -19,10 +19,10 @@ from types import MappingProxyType
 
 from rigdriver.clock import ClockFit, ticks_from_us
 from rigdriver.config import RigConfig
-from rigdriver.devices.box_events import BoxLost, BoxStatus, EventsLost
-from rigdriver.devices.camera_events import CameraLost, FrameLost
-from rigdriver.devices.cameras import Cameras
-from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.devices.box.events import BoxLost, BoxStatus, EventsLost
+from rigdriver.devices.box.trigger_box import TriggerBox
+from rigdriver.devices.cameras.cameras import Cameras
+from rigdriver.devices.cameras.events import CameraLost, FrameLost
 from rigdriver.errors import BoxFault, RigError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rigdriver.config import RigConfig
-from rigdriver.devices.camera_features import CameraReport
+from rigdriver.devices.camera_link.descriptions import CameraReport
 from rigdriver.errors import (
     BoxFault,
     BoxRefused,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rigdriver.config import RigConfig
-from rigdriver.devices.camera_events import CameraStatistics
+from rigdriver.devices.cameras.events import CameraStatistics
 from rigdriver.frames import FrameSet, Gap, Proof
 from rigdriver.selftest.result import CheckResult, unknown, verdict
 

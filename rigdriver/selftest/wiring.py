@@ -17,8 +17,8 @@ from typing import Protocol
 
 from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import CameraConfig, RigConfig
-from rigdriver.devices.box_events import BoxEvent
-from rigdriver.devices.camera_events import CameraEvent
+from rigdriver.devices.box.events import BoxEvent
+from rigdriver.devices.cameras.events import CameraEvent
 from rigdriver.frames import Edge, Frame, PulseReport
 from rigdriver.schedule.plan import exposure_us
 from rigdriver.schedule.steps import BoxSchedule, box_step

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rigdriver.config import BoxConfig
-from rigdriver.devices.box_link import BoxLink, BytePort
-from rigdriver.devices.serial_port import POLL_S, SerialPort
-from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.devices.box.link import BoxLink, BytePort
+from rigdriver.devices.box.serial_port import POLL_S, SerialPort
+from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.timebase import Timebase, open_timebase
 from rigdriver_sim.engine import EventEngine
 from rigdriver_sim.timebase_page import TimebasePage

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig, load
-from rigdriver.devices.camera_events import CameraEvent, CameraLost
-from rigdriver.devices.cameras import Cameras
+from rigdriver.devices.cameras.cameras import Cameras
+from rigdriver.devices.cameras.events import CameraEvent, CameraLost
 from rigdriver.frames import Frame
 
 PATIENCE_S = 60.0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rigdriver.devices.box_events import BoxEvent, BoxLost, BoxStatus
-from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.devices.box.events import BoxEvent, BoxLost, BoxStatus
+from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, BoxRefused, InterfaceMismatch, LinkLost, NotATriggerBox, PortUnavailable
 from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.wire import registers

@@ -13,8 +13,8 @@ import pytest
 from harp.protocol import HarpMessage, MessageType, PayloadType
 
 from rigdriver import config
-from rigdriver.devices.box_events import BoxEvent, BoxStatus, EventsLost
-from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.devices.box.events import BoxEvent, BoxStatus, EventsLost
+from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, BoxRefused, DeviceError, NoReply, StateError
 from rigdriver.frames import PulseReport
 from rigdriver.schedule.steps import BoxSchedule, box_step

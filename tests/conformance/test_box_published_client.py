@@ -15,7 +15,7 @@ from harp.device.client import Device, DeviceError
 from harp.device.core import EnableFlag, OperationControl, OperationControlPayload, OperationMode
 from harp.device.schema import create_device_module
 
-from rigdriver.devices.serial_port import SerialPort
+from rigdriver.devices.box.serial_port import SerialPort
 from rigdriver.schedule.steps import BoxSchedule, box_step
 from tests.conformance.box_worlds import WAIT_S, Host, simulated_box
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
-from rigdriver.devices.cameras import Cameras, list_producer_devices
+from rigdriver.devices.cameras.cameras import Cameras, list_producer_devices
 from rigdriver.errors import CameraError, CameraMissing, DevicesFailed, ProducerError, StateError
 from tests.conformance.camera_worlds import PATIENCE_S, Backend, Sink
 

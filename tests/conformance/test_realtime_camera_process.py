@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from rigdriver.devices.camera_events import CameraEvent
+from rigdriver.devices.cameras.events import CameraEvent
 from rigdriver.errors import CameraProcessLost, StateError
 from tests.conformance.camera_worlds import PATIENCE_S, Backend, Sink, launched, simulated
 
@@ -83,7 +83,7 @@ def test_a_killed_application_leaves_no_process_behind_even_when_a_producer_hang
 import os, signal, sys, threading, time
 from pathlib import Path
 from rigdriver.config import CameraConfig, GenicamConfig
-from rigdriver.devices.cameras import Cameras
+from rigdriver.devices.cameras.cameras import Cameras
 got = []
 def work():
     genicam = GenicamConfig(producers=(Path({str(backend.producer)!r}),))

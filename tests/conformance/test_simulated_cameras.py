@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from rigdriver.config import FeatureValue, load
-from rigdriver.devices.cameras import Cameras
+from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.errors import CameraError
 from tests.conformance.camera_worlds import Backend, Sink, launched
 

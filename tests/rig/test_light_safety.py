@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rigdriver.config import RigConfig, load
-from rigdriver.devices.box_events import BoxEvent, BoxStatus
+from rigdriver.devices.box.events import BoxEvent, BoxStatus
 from rigdriver.errors import BoxFault, BoxRefused, ScheduleError
 from rigdriver.frames import FrameSet, PulseReport
 from rigdriver.rig import Rig

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rigdriver.config import RigConfig, load
-from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.errors import StateError, SyncError
 from rigdriver.frames import FrameSet
 from rigdriver.rig import Rig

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from rigdriver.config import load
-from rigdriver.devices.trigger_box import TriggerBox
+from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.wire.registers import BoxStates
 from tests.conftest import REAL_TIME
 
@@ -55,7 +55,7 @@ def has_child(process: subprocess.Popen[str], program: str) -> bool:
 
 STAGES: dict[str, Callable[[subprocess.Popen[str], Path], bool]] = {
     "the simulated rig starts": lambda process, _: has_child(process, "rigdriver_sim"),
-    "the cameras open": lambda process, _: has_child(process, "genicam_host"),
+    "the cameras open": lambda process, _: has_child(process, "camera_process"),
     "the first frames came": lambda _, out: rows(out / "proofs.csv") > 1,
     "frames have come for a while": lambda _, out: rows(out / "proofs.csv") > 100,
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rigdriver.devices.box_events import BoxStatus, EventsLost
-from rigdriver.devices.camera_events import CameraLost
+from rigdriver.devices.box.events import BoxStatus, EventsLost
+from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraError, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.run.ending import Ending
 from rigdriver.wire.registers import BoxStates, Faults

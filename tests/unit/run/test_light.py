@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rigdriver.config import RigConfig
-from rigdriver.devices.box_events import EventsLost
+from rigdriver.devices.box.events import EventsLost
 from rigdriver.errors import ConfigError, ScheduleError
 from rigdriver.frames import Edge, PulseReport
 from rigdriver.run.light import LightLog, await_light_budget

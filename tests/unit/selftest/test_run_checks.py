@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from rigdriver.config import RigConfig
-from rigdriver.devices.camera_events import CameraStatistics
+from rigdriver.devices.cameras.events import CameraStatistics
 from rigdriver.frames import FrameProof, Gap, GapReason, Proof
 from rigdriver.selftest.result import Status
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rigdriver.config import RigConfig, parse
-from rigdriver.devices.box_events import EventsLost
+from rigdriver.devices.box.events import EventsLost
 from rigdriver.frames import Edge, Frame, FrameSet, GapReason, PulseReport
 from rigdriver.schedule.plan import compile_preamble, compile_schedule
 from rigdriver.schedule.planned import Schedule

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rigdriver.devices.box_events import EventReader
+from rigdriver.devices.box.events import EventReader
 from rigdriver.errors import BadReply
 from rigdriver.frames import Edge, PulseReport
 from rigdriver.schedule.steps import BoxSchedule, box_step

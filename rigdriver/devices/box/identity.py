@@ -1,0 +1,134 @@
+"""Who is on the other end of the port: is it a trigger box, does it speak this interface, what has it got.
+
+In: a link over which nothing was said yet. Out: `BoxIdentity`, with the box quiet, stopped and reporting events again.
+A device that is none of ours gets nothing but reads and the Harp standby command. This file refuses to know threads and
+schedules.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from rigdriver.devices.box.link import BoxLink
+from rigdriver.errors import BadReply, BoxRefused, InterfaceMismatch, NoReply, NotATriggerBox
+from rigdriver.wire import registers
+
+_logger = logging.getLogger(__name__)
+DEVICE_NAME = "TriggerBox"
+LEDS = registers.OperationBits.VISUAL_INDICATORS | registers.OperationBits.OPERATION_LED
+STANDBY = LEDS
+ACTIVE = LEDS | registers.OperationBits.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class BoxIdentity:
+    """What a box says of itself; none of it changes while it is open."""
+
+    device_name: str
+    serial_number: int
+    uid: str
+    firmware: str
+    interface_hash: str
+    tick_rate_hz: int
+    outputs: int
+    inputs: int
+    max_steps: int
+    lamp_outputs: int
+    """Mask of the outputs that make light."""
+    interlock_inputs: int
+    """Mask of the inputs that must be high while light is allowed."""
+    sync_inputs: int
+    """Mask of the inputs that can start a pulse from outside."""
+    hard_light: registers.HardLightLimitsRecord
+
+
+def identify(link: BoxLink) -> tuple[BoxIdentity, int]:
+    """Make sure that a trigger box of this interface answers, stop it; return what it is and its event counter.
+
+    Raises:
+        NoReply: nothing answers.
+        NotATriggerBox: something else answers.
+        InterfaceMismatch: a trigger box with another interface.
+    """
+    link.flush()
+    _greet(link)
+    try:
+        who = link.read(registers.WHO_AM_I)
+        name = _text(link.read(registers.DEVICE_NAME))
+        version = link.read_twice(registers.VERSION)
+    except (BoxRefused, BadReply, NoReply) as exc:
+        raise NotATriggerBox(f"{link.name}: a Harp device that is no trigger box ({exc}); check box.url") from exc
+    _compare_interface(link, who, name, version)
+    link.is_fenced = True
+    state = link.read_twice(registers.BOX_STATE)
+    if state in (registers.BoxStates.ARMED, registers.BoxStates.RUNNING):
+        link.write(registers.STOP, registers.StopModes.NOW)
+    elif state is registers.BoxStates.FAULT and link.read_twice(registers.FAULT) == registers.Faults.WATCHDOG_EXPIRED:
+        # Its computer fell silent: a program was killed, or a cable was out. That is over now, since a computer speaks.
+        # Every other fault stays latched until somebody has looked at it.
+        _logger.warning("%s: had turned everything off because its computer fell silent; cleared", link.name)
+        link.write(registers.CLEAR_FAULT, 1)
+    # In standby the counter stands still, so this is exactly what the first event will carry.
+    # Of the other counters some may go on: inputs change when they like.
+    next_event = link.read_twice(registers.COUNTERS, compared_bytes=4).events_sent
+    link.write(registers.OPERATION_CONTROL, ACTIVE, is_echoed=False)
+    return _describe(link, name, version), next_event
+
+
+def _greet(link: BoxLink) -> None:
+    try:
+        link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False)
+    except NoReply as exc:
+        if link.received_bytes:
+            raise NotATriggerBox(
+                f"{link.name}: {link.received_bytes} bytes came, but no answer of a Harp device; check box.url"
+            ) from exc
+        raise NoReply(
+            f"{link.name}: nothing answers; check that the box has power and that box.url names its port"
+        ) from exc
+    except BoxRefused as exc:
+        raise NotATriggerBox(
+            f"{link.name}: a Harp device that refuses standby is no trigger box; check box.url"
+        ) from exc
+
+
+def _compare_interface(link: BoxLink, who: int, name: str, version: registers.VersionRecord) -> None:
+    if version.interface_hash == registers.INTERFACE_HASH:
+        return
+    if who != 0 or name != DEVICE_NAME:
+        raise NotATriggerBox(
+            f"{link.name}: Harp device {name!r} (WhoAmI {who}); expected {DEVICE_NAME!r}; check box.url"
+        )
+    raise InterfaceMismatch(
+        f"{link.name}: firmware {_firmware(version)} has interface {version.interface_hash.hex()}, this driver expects "
+        f"{registers.INTERFACE_HASH.hex()}; flash the firmware that belongs to this driver, or install the driver that "
+        f"belongs to the firmware"
+    )
+
+
+def _describe(link: BoxLink, name: str, version: registers.VersionRecord) -> BoxIdentity:
+    has = link.read_twice(registers.CAPABILITIES)
+    return BoxIdentity(
+        device_name=name,
+        serial_number=link.read_twice(registers.SERIAL_NUMBER),
+        uid=link.read_twice(registers.UID).hex(),
+        firmware=_firmware(version),
+        interface_hash=version.interface_hash.hex(),
+        tick_rate_hz=link.read_twice(registers.TICK_RATE),
+        outputs=has.outputs,
+        inputs=has.inputs,
+        max_steps=has.max_steps,
+        lamp_outputs=int(has.lamp_outputs),
+        interlock_inputs=int(has.interlock_inputs),
+        sync_inputs=int(has.sync_inputs),
+        hard_light=link.read_twice(registers.HARD_LIGHT_LIMITS),
+    )
+
+
+def _firmware(version: registers.VersionRecord) -> str:
+    return f"{version.firmware_major}.{version.firmware_minor}.{version.firmware_patch}"
+
+
+def _text(raw: bytes) -> str:
+    return raw.split(b"\0", 1)[0].decode("ascii", "backslashreplace")

@@ -1,0 +1,317 @@
+"""The trigger box: the device that owns all timing.
+
+In: schedules, light limits and commands. Out: the box's identity and state, clock probes, and its events, handed to
+subscribers on the thread "box", which also feeds the box's watchdog from `arm` until `stop`. When this process dies or
+hangs, the feeds end and the box turns everything off by itself. This file refuses to know cameras and why a schedule
+looks as it does.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+from rigdriver.config import BoxConfig
+from rigdriver.devices.box.events import BoxEvent, BoxLost, BoxStatus, EventReader
+from rigdriver.devices.box.identity import STANDBY, identify
+from rigdriver.devices.box.link import ATTEMPTS, BoxLink
+from rigdriver.devices.box.refusals import explain_fault, explain_refusal
+from rigdriver.devices.box.serial_port import POLL_S, SerialPort
+from rigdriver.errors import BadReply, BoxFault, BoxRefused, DeviceError, LinkLost, NoReply, RigError
+from rigdriver.schedule.steps import BoxSchedule
+from rigdriver.timebase import WALL_TIME, Timebase
+from rigdriver.wire import registers
+from rigdriver.wire.codec import Message
+from rigdriver.wire.layout import Register
+from rigdriver.wire.registers import BoxStates, RefusalReasons, StopModes
+from rigdriver.wire.session import LinkCounters
+
+BoxCounters = registers.CountersRecord
+EventSink = Callable[[BoxEvent], None]
+
+FEEDS_A_TIMEOUT = 4
+SILENT_FEEDS = 12
+SILENT_NS = 1_000_000_000
+JOIN_S = 3.0
+DAMAGED_ON_THE_WAY = (RefusalReasons.STEP_COUNT_DIFFERS, RefusalReasons.CRC_DIFFERS)
+"""Refusals that say that another schedule arrived than was sent; sending it again may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockProbe:
+    """One reading of the box's clock, between two readings of this computer's (time.monotonic_ns)."""
+
+    nonce: int
+    t_sent_ns: int
+    t_received_ns: int
+    t_box_ticks: int
+    """When the last byte of the request reached the box."""
+
+
+class TriggerBox:
+    """One opened trigger box. Its methods may be called from any thread but "box"."""
+
+    def __init__(self, link: BoxLink, config: BoxConfig, timebase: Timebase = WALL_TIME) -> None:
+        """Take a link over which nothing was said yet; use `open` instead. Raises what `open` raises."""
+        self._link = link
+        self._timebase = timebase
+        self._sinks: tuple[EventSink, ...] = ()
+        self._closing = threading.Event()
+        self._is_fed = False
+        self._feed_interval_ns = int(config.watchdog_s * 1e9 / FEEDS_A_TIMEOUT)
+        self._next_feed_ns = 0
+        self._thread: threading.Thread | None = None
+        self.identity, next_event = identify(link)
+        self._events = EventReader(next_event)
+        link.on_event = self._take_event
+        link.write(registers.WATCHDOG_TIMEOUT, round(config.watchdog_s * self.identity.tick_rate_hz))
+
+    @classmethod
+    def open(cls, config: BoxConfig, timebase: Timebase = WALL_TIME) -> TriggerBox:
+        """Open the box, stop it if it runs, and listen to it.
+
+        Raises:
+            PortUnavailable: no such port, or another program has it.
+            NoReply: nothing answers on the port.
+            NotATriggerBox: something else answers.
+            InterfaceMismatch: the box has another interface than this driver.
+        """
+        port = SerialPort(config.url, timebase.slice_s(min(POLL_S, config.watchdog_s / (2 * FEEDS_A_TIMEOUT))))
+        try:
+            box = cls(BoxLink(port, config.reply_timeout_s, timebase), config, timebase)
+        except BaseException:
+            port.close()
+            raise
+        box.listen()
+        return box
+
+    def listen(self) -> None:
+        """Start the thread that reads the port, calls the subscribers and feeds the watchdog."""
+        self._thread = threading.Thread(target=self._run, name="box", daemon=True)
+        self._link.pumped_by(self._thread)
+        self._thread.start()
+
+    def subscribe(self, sink: EventSink) -> None:
+        """Call `sink` with every event from now on, on the thread "box".
+
+        It must return soon and ask the box nothing. What it raises ends the thread, and the next call here raises it.
+        """
+        self._sinks = (*self._sinks, sink)
+
+    def unsubscribe(self, sink: EventSink) -> None:
+        """Call `sink` no more. Harmless when it is no subscriber."""
+        self._sinks = tuple(s for s in self._sinks if s != sink)
+
+    @property
+    def link_counters(self) -> LinkCounters:
+        """What the link has seen; see `LinkCounters` for what must stay 0."""
+        return replace(self._link.counters, implausible_events=self._events.implausible)
+
+    # -- schedule ----------------------------------------------------------------------------------------------------
+
+    def set_light_limits(self, limits: registers.LightLimitsRecord) -> None:
+        """Set the limits on light in force. BoxRefused when one is beyond the box's hard limits, or while armed."""
+        try:
+            self._link.write(registers.LIGHT_LIMITS, limits)
+        except BoxRefused as exc:
+            raise BoxRefused(
+                f"{self._link.name}: refused {limits}; its hard limits are {self.identity.hard_light}, and they can be "
+                f"set only while it is not armed"
+            ) from exc
+
+    def light_session(self) -> registers.LightSessionRecord:
+        """Return how many flashes the light session and the flash train under way have seen."""
+        return self._link.read_twice(registers.LIGHT_SESSION)
+
+    def clear_light_session(self) -> None:
+        """Begin a new light session: its flashes count from 0. BoxRefused while armed or running."""
+        self._link.write(registers.LIGHT_SESSION, registers.LightSessionRecord(0, 0))
+
+    def commit(self, schedule: BoxSchedule) -> None:
+        """Send a schedule and have the box check and take it.
+
+        Raises:
+            BoxRefused: the box says why: a light limit, an output that it lacks, the wrong state.
+            UsageError: a number does not fit its register.
+        """
+        link, request = self._link, schedule.commit_record()
+        for is_last in (False, True):
+            self._stage(schedule)
+            try:
+                link.write(registers.COMMIT, request)
+                break
+            except BoxRefused as exc:
+                reason = link.read_twice(registers.COMMIT_REFUSAL).reason
+                if is_last or reason not in DAMAGED_ON_THE_WAY:
+                    raise self._refusal("commit") from exc
+        committed = link.read_twice(registers.COMMITTED_GENERATION)
+        if committed != schedule.generation:
+            raise BadReply(
+                f"{link.name}: committed generation {committed}; expected {schedule.generation}; commit again"
+            )
+
+    def _stage(self, schedule: BoxSchedule) -> None:
+        self._link.write(registers.STAGE_CLEAR, 1)
+        self._link.write(registers.STAGE_HEADER, schedule.header)
+        for step in schedule.steps:
+            self._link.write(registers.STAGE_STEP, step, key_bytes=4)
+
+    def arm(self, generation: int) -> None:
+        """Make the committed schedule ready to start. BoxRefused says why not; BoxFault when the box is in fault."""
+        self._link.feed()
+        self._is_fed = True
+        try:
+            self._command(registers.ARM, generation, waiting=BoxStates.COMMITTED, done=(BoxStates.ARMED,))
+        except BaseException:
+            self._is_fed = False
+            raise
+
+    def start(self, generation: int) -> None:
+        """Start the armed schedule: pulse 0 starts 5 ms after the box has taken the command."""
+        # A short run may be over before a lost reply is noticed, so Committed means done, too.
+        done = (BoxStates.RUNNING, BoxStates.COMMITTED)
+        self._command(registers.START, generation, waiting=BoxStates.ARMED, done=done)
+
+    def stop(self, now: bool = True) -> None:
+        """End the run: with all outputs low at once, or when the pulse under way is over. Harmless when idle."""
+        self._link.write(registers.STOP, StopModes.NOW if now else StopModes.AFTER_PULSE)
+        if now:
+            self._is_fed = False
+
+    def stop_feeding(self) -> None:
+        """Leave the watchdog unfed until the next `arm`, as a hanging computer would: to test that the box notices."""
+        self._is_fed = False
+
+    def clear_fault(self) -> None:
+        """Leave state Fault; the schedule must be committed again. Harmless in any other state."""
+        if self._link.read_twice(registers.BOX_STATE) is BoxStates.FAULT:
+            self._link.write(registers.CLEAR_FAULT, 1)
+
+    # -- asking ------------------------------------------------------------------------------------------------------
+
+    def probe_clock(self) -> ClockProbe:
+        """Read the box's clock, with the host times around it. A lost or damaged reply is asked for again."""
+        for attempt in range(ATTEMPTS):
+            nonce = self._link.new_nonce()
+            asked = registers.ClockProbeRecord(nonce, 0, 0, 0)
+            try:
+                got, t_sent_ns, t_received_ns = self._link.exchange_timed(registers.CLOCK_PROBE, asked, key_bytes=4)
+            except (NoReply, BadReply):
+                if attempt == ATTEMPTS - 1:
+                    raise
+                continue
+            return ClockProbe(nonce, t_sent_ns, t_received_ns, got.tick_high << 32 | got.tick_low)
+        raise AssertionError("the last attempt returns or raises")
+
+    def status(self) -> BoxStatus:
+        """Ask for the box's state now."""
+        link, state = self._link, self._link.read_twice(registers.BOX_STATE)
+        # While pulses are made the levels may change between two answers, so one must do.
+        read_level = link.read if state is BoxStates.RUNNING else link.read_twice
+        return BoxStatus(
+            state=state,
+            fault=link.read_twice(registers.FAULT),
+            generation=link.read_twice(registers.COMMITTED_GENERATION),
+            output_levels=int(read_level(registers.OUTPUT_LEVELS)),
+            input_levels=int(read_level(registers.INPUT_LEVELS)),
+            t_host_ns=self._timebase.now_ns(),
+        )
+
+    def counters(self) -> BoxCounters:
+        """Ask for the box's own counters. They count on between two answers, so they are read once: for people."""
+        return self._link.read(registers.COUNTERS)
+
+    # -- end ---------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop the box as well as the link allows, and close the port. Closing twice, or in a fork, is harmless."""
+        if self._closing.is_set() or not self._link.owner.is_here:
+            return
+        try:
+            self.stop(now=True)
+            self._link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False, attempts=1)
+        except DeviceError:
+            pass  # the watchdog turns the outputs off when the link cannot
+        finally:
+            self._closing.set()
+            if self._thread is not None:
+                self._thread.join(JOIN_S)
+            self._link.pumped_by(None)
+            self._link.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _command(
+        self, register: Register[int], generation: int, waiting: BoxStates, done: tuple[BoxStates, ...]
+    ) -> None:
+        """Write a command that must not be repeated blindly: after a lost reply the box's state says what happened."""
+        for _ in range(ATTEMPTS):
+            try:
+                self._link.write(register, generation, attempts=1)
+                return
+            except BoxRefused as exc:
+                raise self._refusal(register.name.lower()) from exc
+            except (NoReply, BadReply):
+                state = self._link.read_twice(registers.BOX_STATE)
+                if state in done and self._link.read_twice(registers.COMMITTED_GENERATION) == generation:
+                    return
+                if state is not waiting:
+                    raise self._refusal(register.name.lower()) from None
+        raise NoReply(f"{self._link.name}: no reply to {register.name}, {ATTEMPTS} times; check its cable and power")
+
+    def _refusal(self, what: str) -> DeviceError:
+        state = self._link.read_twice(registers.BOX_STATE)
+        if state is BoxStates.FAULT:
+            return BoxFault(explain_fault(self._link.name, self._link.read_twice(registers.FAULT)))
+        refusal = self._link.read_twice(registers.COMMIT_REFUSAL)
+        return BoxRefused(explain_refusal(self._link.name, what, state, refusal))
+
+    def _take_event(self, message: Message, t_host_ns: int) -> None:
+        for event in self._events.read(message, t_host_ns):
+            if isinstance(event, BoxStatus) and event.state is BoxStates.FAULT:
+                self._is_fed = False
+            for sink in self._sinks:
+                sink(event)
+
+    def _run(self) -> None:
+        try:
+            with self._timebase.take_part("box"):
+                while not self._closing.is_set():
+                    self._link.pump()
+                    self._keep_fed()
+        except LinkLost as exc:
+            self._end(exc)
+        except Exception as exc:  # noqa: BLE001 - whoever calls the box next gets it
+            detail = exc if isinstance(exc, RigError) else repr(exc)
+            error = DeviceError(f"{self._link.name}: a subscriber failed: {detail}; the box is no longer fed and stops")
+            error.__cause__ = exc
+            self._link.fail(error)
+
+    def _end(self, error: LinkLost) -> None:
+        self._link.fail(error)
+        lost = BoxLost(error, self._timebase.now_ns())
+        for sink in self._sinks:
+            sink(lost)
+
+    def _keep_fed(self) -> None:
+        now_ns = self._timebase.now_ns()
+        if not self._is_fed or now_ns < self._next_feed_ns:
+            return
+        self._next_feed_ns = now_ns + self._feed_interval_ns
+        silent_ns = now_ns - self._link.last_byte_ns
+        if self._link.unanswered_feeds > SILENT_FEEDS and silent_ns > SILENT_NS:
+            raise LinkLost(
+                f"{self._link.name}: silent for {silent_ns / 1e9:.1f} s; check cable and power, open it again"
+            )
+        self._link.feed()

@@ -1,0 +1,1 @@
+"""What the camera process and the application share, and all that they share: messages, frame slots, descriptions."""

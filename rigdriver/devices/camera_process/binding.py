@@ -1,0 +1,439 @@
+"""The only file that knows harvesters and the genicam binding.
+
+In: paths of producers, a device, names of features. Out: plain values, and the bytes of one buffer at a time, valid
+until it is given back. Their exceptions end here, as ProducerError or CameraError. It refuses to know slots, messages
+and policies. Notes on the peers that a reader needs, all of harvesters 1.4.3:
+
+* `Harvester.update` logs what fails and goes on, so failures are taken from its logger.
+* `try_fetch` polls for a whole period and tells nothing about an incomplete buffer, so the new-buffer event is read
+  here. Asking for the number of waiting events costs 0.2 us, an empty read 95 us (it throws), hence `fetch`'s order.
+* A destroyed acquirer stays in the Harvester's list and must be taken out of it.
+* `start` announces memory of its own and blanks it; announcing.py takes the place of the two methods that do so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genicam import genapi, gentl
+from harvesters.core import Harvester, ImageAcquirer, ParameterKey, ParameterSet
+
+from rigdriver.devices.camera_link.descriptions import DeviceInfo
+from rigdriver.devices.camera_process.announcing import Announcing
+from rigdriver.devices.camera_process.buffer_reading import BufferReader, Defaults, Peer
+from rigdriver.devices.camera_process.features import NodeFacts, NodeKind
+from rigdriver.devices.camera_process.images import Image, Incomplete
+from rigdriver.errors import CameraError, ProducerError, RigError, gather
+from rigdriver.timebase import WALL_TIME, TimeLimit
+
+if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
+    from rigdriver.config import FeatureValue
+
+_logger = logging.getLogger(__name__)
+_PEER_ERRORS = (gentl.GenericException, genapi.GenericException)
+_PEER = Peer(
+    _PEER_ERRORS,
+    multi_part=gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART,
+    image_part=gentl.PARTDATATYPE_IDS.PART_DATATYPE_2D_IMAGE,
+)
+_COMMAND_TIMEOUT_S = 1.0
+_COMMAND_POLL_S = 0.001
+_NOTES_KEPT = 20
+_GENTL_FUNCTIONS = ("GCInitLib", "TLOpen", "IFOpenDevice", "DevOpenDataStream", "DSAnnounceBuffer", "EventGetData")
+_MISCOUNTS_TO_DISTRUST = 3
+_NODE_KINDS = (
+    ("IBoolean", NodeKind.BOOLEAN),
+    ("IInteger", NodeKind.INTEGER),
+    ("IFloat", NodeKind.FLOAT),
+    ("IEnumeration", NodeKind.ENUMERATION),
+    ("IString", NodeKind.STRING),
+    ("ICommand", NodeKind.COMMAND),
+)
+
+
+class _Notes(logging.Handler):
+    """Keeps what harvesters logs, as it raises nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self.lines) < _NOTES_KEPT:
+            self.lines.append(_first_line(record.getMessage()))
+
+
+class Producers:
+    """The GenTL producers of one process, loaded together: a producer is never loaded twice."""
+
+    def __init__(self, paths: Sequence[Path], timeout_s: float) -> None:
+        """Load them and list their devices.
+
+        Raises:
+            ProducerError: one is missing or cannot be loaded; `DevicesFailed` when several are.
+        """
+        self._notes = _Notes()
+        logger = logging.getLogger("rigdriver.camera_process.harvesters")
+        logger.handlers = [self._notes]
+        logger.propagate = False
+        self._harvester = Harvester(
+            config=ParameterSet(
+                {
+                    ParameterKey.LOGGER: logger,
+                    ParameterKey.TIMEOUT_PERIOD_ON_MODULE_ENUMERATION: max(100, int(timeout_s * 250)),
+                }
+            )
+        )
+        failures: list[RigError] = [e for e in (self._add(path) for path in paths) if e is not None]
+        if not failures:
+            self._harvester.update()
+            failures = self._silent_failures(paths)
+        if failures:
+            self.close()
+            raise gather("GenTL producers", failures)
+        self.devices: tuple[DeviceInfo, ...] = tuple(_device(info) for info in self._harvester.device_info_list)
+
+    def _add(self, path: Path) -> ProducerError | None:
+        if not path.is_file():
+            return ProducerError(f"GenTL producer {path}: no such file; name a .cti file of the camera's maker")
+        try:
+            library = ctypes.CDLL(str(path))
+        except OSError as exc:
+            return ProducerError(
+                f"GenTL producer {path}: cannot be loaded: {_first_line(exc)}; expected a GenTL producer for "
+                f"{os.uname().machine} whose libraries are installed"
+            )
+        # The binding calls what it does not find, and the process is gone.
+        if lacking := [name for name in _GENTL_FUNCTIONS if not hasattr(library, name)]:
+            return ProducerError(
+                f"GenTL producer {path}: is a library but no GenTL producer: it lacks {lacking[0]}; name a .cti file"
+            )
+        self._harvester.add_file(str(path))
+        return None
+
+    def _silent_failures(self, paths: Sequence[Path]) -> list[RigError]:
+        """Return an error for each producer that shows no device while harvesters logged a failure."""
+        seen = {_producer_of(info) for info in self._harvester.device_info_list}
+        if not self._notes.lines:
+            return []
+        why = "; ".join(self._notes.lines[:3])
+        return [
+            ProducerError(
+                f"GenTL producer {path}: loaded, but failed while it was opened: {why}; it may be no GenTL producer"
+            )
+            for path in paths
+            if str(path) not in seen
+        ]
+
+    def open(self, device: DeviceInfo, label: str, buffers: int) -> Camera:
+        """Open a device exclusively.
+
+        Raises:
+            CameraError: it is gone or another program holds it.
+        """
+        info = self._harvester.device_info_list[self.devices.index(device)]
+        config = ParameterSet(
+            {ParameterKey.ENABLE_AUTO_CHUNK_DATA_UPDATE: False, ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: buffers}
+        )
+        with _translated(f"{label}: cannot be opened", "check whether another program uses it"):
+            acquirer = self._harvester.create(info, config=config)
+        # harvesters takes SIGINT to destroy its acquirer; Ctrl-C is the parent's business.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return Camera(acquirer, self._harvester, label)
+
+    def close(self) -> None:
+        """Release everything, as far as the producers let it be released."""
+        try:
+            self._harvester.reset()
+        except _PEER_ERRORS as exc:
+            _logger.warning("closing the producers: %s", _first_line(exc))
+
+
+class Camera:
+    """One opened camera: its features and its first stream."""
+
+    def __init__(self, acquirer: ImageAcquirer, harvester: Harvester, label: str) -> None:
+        self._acquirer = acquirer
+        self._harvester = harvester
+        self._label = label
+        self._node_map: Any = acquirer.remote_device.node_map
+        self._stream: Any = acquirer.data_streams[0] if acquirer.data_streams else None
+        monitors = acquirer._new_buffer_event_monitor_dict  # noqa: SLF001, see the head of this file
+        self._monitor: Any = next(iter(monitors.values()), None)
+        if self._monitor is None:
+            self.close()
+            raise CameraError(f"{label}: offers no data stream; it cannot deliver images")
+        self._buffer: Any = None
+        self._miscounts = 0
+        self._announcing = Announcing(label, _PEER_ERRORS, gentl.BufferToken)
+        self._announcing.attach(acquirer)
+        self._reader = BufferReader(_PEER)
+        self.chunk_names: tuple[str, ...] = ()
+        """Chunk data to read with each frame, without `Chunk`."""
+        self._heartbeat_address = self._find_heartbeat_address()
+
+    # ---- features: the `Nodes` of features.py ----
+
+    def facts(self, name: str) -> NodeFacts | None:
+        """Return what is known about a feature now."""
+        if not self._node_map.has_node(name):
+            return None
+        with _translated(f"{self._label}: {name} cannot be examined"):
+            node = self._node_map.get_node(name)
+            kind = next((kind for cls, kind in _NODE_KINDS if isinstance(node, getattr(genapi, cls))), NodeKind.OTHER)
+            mode = node.get_access_mode()
+            readable = mode in (genapi.EAccessMode.RO, genapi.EAccessMode.RW)
+            writable = mode in (genapi.EAccessMode.WO, genapi.EAccessMode.RW)
+            if kind in (NodeKind.INTEGER, NodeKind.FLOAT) and (readable or writable):
+                step = node.inc if kind is NodeKind.INTEGER or node.has_inc() else None
+                return NodeFacts(kind, readable, writable, node.min, node.max, step, unit=node.unit)
+            entries = tuple(node.symbolics) if kind is NodeKind.ENUMERATION else ()
+            return NodeFacts(kind, readable, writable, entries=entries)
+
+    def read(self, name: str) -> FeatureValue:
+        """Return a feature's value."""
+        with _translated(f"{self._label}: {name} cannot be read"):
+            value: FeatureValue = self._node_map.get_node(name).value
+        return value
+
+    def write(self, name: str, value: FeatureValue) -> None:
+        """Write a feature."""
+        with _translated(f"{self._label}: {name} = {value!r} refused"):
+            self._node_map.get_node(name).value = value
+
+    def execute(self, name: str) -> None:
+        """Execute a command and wait until it is done."""
+        with _translated(f"{self._label}: {name} refused"):
+            node = self._node_map.get_node(name)
+            node.execute()
+            limit = TimeLimit(WALL_TIME, _COMMAND_TIMEOUT_S)
+            while not node.is_done():
+                if limit.left_s() <= 0:
+                    raise CameraError(
+                        f"{self._label}: {name} is not done after {_COMMAND_TIMEOUT_S} s; restart the camera"
+                    )
+                WALL_TIME.sleep(_COMMAND_POLL_S)
+
+    # ---- streaming ----
+
+    def payload_bytes(self) -> int:
+        """Return the largest buffer that the camera may send with its present features."""
+        with _translated(f"{self._label}: its payload size cannot be read"):
+            if self._stream.defines_payload_size():
+                return int(self._stream.payload_size)
+            return int(self._node_map.PayloadSize.value)
+
+    def read_size(self) -> tuple[int, int]:
+        """Return width and height of the region in pixels; 0 for what the camera does not tell."""
+        return self._integer("Width"), self._integer("Height")
+
+    def read_format(self) -> int:
+        """Return the PFNC code of the pixel format; 0 when the camera does not tell."""
+        try:
+            return int(self._node_map.get_node("PixelFormat").get_int_value())
+        except _PEER_ERRORS:
+            return 0
+
+    def fewest_buffers(self) -> int:
+        """Return how many buffers the producer wants announced at least."""
+        try:
+            return int(self._stream.buffer_announce_min)
+        except _PEER_ERRORS:
+            return 0
+
+    def start(self, places: Sequence[bytes] = (), queued: Sequence[int] = ()) -> bool:
+        """Announce buffers, queue them and start the acquisition; return whether the buffers are `places`.
+
+        `queued`: of the places, those that may be filled from the start; the others wait for `queue`. When the producer
+        refuses `places`, or there are none, the binding's own memory is announced, and all of it is queued.
+        """
+        self._reader.begin(Defaults(self.read_size(), self.read_format(), self._tick()))
+        self._announcing.offer(places, queued)
+        try:
+            with _translated(f"{self._label}: cannot start"):
+                self._acquirer.start()
+        except CameraError:
+            self._undo_start()
+            raise
+        return bool(self._announcing.buffers)
+
+    def _undo_start(self) -> None:
+        """Leave nothing announced, as far as a failing producer lets us."""
+        with suppress(*_PEER_ERRORS):
+            self._acquirer.stop()
+            self._acquirer._release_buffers()  # noqa: SLF001, `stop` does so only when all of the start has succeeded
+        self._announcing.forget()
+
+    def stop(self) -> None:
+        """Stop the acquisition; no buffer is announced then."""
+        self.give_back()
+        try:
+            with _translated(f"{self._label}: cannot stop"):
+                self._acquirer.stop()
+        finally:
+            self._announcing.forget()
+
+    def close(self) -> None:
+        """Close the device."""
+        self._buffer = None
+        try:
+            with _translated(f"{self._label}: cannot be closed"):
+                self._acquirer.destroy()
+        finally:
+            if self._acquirer in self._harvester.image_acquirers:
+                self._harvester.image_acquirers.remove(self._acquirer)
+
+    def fetch(self, *, must_look: bool = False) -> Image | Incomplete | None:
+        """Return the next image, or None at once when none waits. Give each back before the next.
+
+        `must_look`: read the event queue even when the producer counts no waiting event; some do not count, and an
+        error of the stream shows only here.
+
+        Raises:
+            CameraError: the stream failed.
+        """
+        try:
+            waiting = self._miscounts >= _MISCOUNTS_TO_DISTRUST or self._monitor.num_in_queue > 0
+            if not waiting and not must_look:
+                return None
+            try:
+                self._monitor.update_event_data(0)
+            except gentl.TimeoutException:
+                return None
+            if not waiting:
+                self._miscounts += 1
+            self._buffer = self._monitor.buffer
+            if not self._buffer.is_complete():
+                return self._reader.incomplete(self._buffer)
+            place = self._buffer.context if self._announcing.buffers else None
+            return self._reader.image(self._buffer, self._chunks(), place)
+        except _PEER_ERRORS as exc:
+            self._buffer = None
+            raise CameraError(
+                f"{self._label}: its stream failed: {_first_line(exc)}; check its cable and power"
+            ) from exc
+
+    def give_back(self) -> None:
+        """Queue the fetched buffer for the next frame."""
+        buffer, self._buffer = self._buffer, None
+        if buffer is not None:
+            self._queue(buffer.parent, buffer)
+
+    def keep(self) -> None:
+        """Leave the fetched buffer to whoever looks at its place; `queue` it when nobody does."""
+        self._buffer = None
+
+    def queue(self, place: int) -> None:
+        """Queue a place for a frame; nobody may look at it any more."""
+        self._queue(self._stream, self._announcing.buffers[place])
+
+    def _queue(self, stream: Any, buffer: Any) -> None:
+        try:
+            stream.queue_buffer(buffer, False)  # True, the default, would blank all its bytes first
+        except _PEER_ERRORS as exc:
+            raise CameraError(f"{self._label}: a buffer cannot be queued: {_first_line(exc)}; open it again") from exc
+
+    def check(self) -> None:
+        """Read a register that every camera has: the start of its own description.
+
+        Raises:
+            CameraError: the camera does not answer.
+        """
+        if self._heartbeat_address is not None:
+            with _translated(f"{self._label}: does not answer", "check its cable and power"):
+                self._acquirer.remote_device.port.read(self._heartbeat_address, 4)
+
+    def underrun(self) -> int:
+        """Return how many frames found no queued buffer; 0 when the producer does not count them."""
+        try:
+            return int(self._stream.num_underrun)
+        except _PEER_ERRORS:
+            return 0
+
+    # ---- one buffer ----
+
+    def _chunks(self) -> dict[str, int | float]:
+        if not self.chunk_names:
+            return {}
+        self._acquirer._update_chunk_data(buffer=self._buffer, is_manual=True)  # noqa: SLF001
+        values: dict[str, int | float] = {}
+        for name in self.chunk_names:
+            try:
+                value = self._node_map.get_node(f"Chunk{name}").value
+            except _PEER_ERRORS:
+                continue  # this frame carries no such chunk
+            if isinstance(value, int | float):
+                values[name] = value
+        return values
+
+    # ---- facts at the start ----
+
+    def _integer(self, name: str) -> int:
+        try:
+            return int(self._node_map.get_node(name).value)
+        except _PEER_ERRORS:
+            return 0
+
+    def _tick(self) -> float:
+        try:
+            return 1e9 / float(self._acquirer.device.timestamp_frequency)
+        except (*_PEER_ERRORS, ZeroDivisionError, AttributeError):
+            frequency = self._integer("GevTimestampTickFrequency")
+            return 1e9 / frequency if frequency else 0.0
+
+    def _find_heartbeat_address(self) -> int | None:
+        """Return where the camera keeps its description, if it can be read there now."""
+        try:
+            port = self._acquirer.remote_device.port
+            scheme, _, rest = port.url_info_list[0].url.partition(":")
+            if scheme.lower() != "local":
+                return None
+            address = int(rest.split(";")[1], 16)
+            port.read(address, 4)
+        except (*_PEER_ERRORS, IndexError, ValueError):
+            return None
+        return address
+
+
+def _producer_of(info: Any) -> str:
+    return str(info.parent.parent.parent.path_name)
+
+
+def _device(info: Any) -> DeviceInfo:
+    def text(name: str) -> str:
+        try:
+            return str(getattr(info, name) or "")
+        except _PEER_ERRORS:
+            return ""
+
+    return DeviceInfo(
+        producer=_producer_of(info),
+        id=text("id_"),
+        vendor=text("vendor"),
+        model=text("model"),
+        serial=text("serial_number"),
+        user_id=text("user_defined_name"),
+        tl_type=text("tl_type"),
+    )
+
+
+def _first_line(value: object) -> str:
+    return (str(value).strip().splitlines() or [type(value).__name__])[0]
+
+
+@contextmanager
+def _translated(what: str, remedy: str = "") -> Iterator[None]:
+    """Turn the binding's exceptions into CameraError."""
+    try:
+        yield
+    except _PEER_ERRORS as exc:
+        raise CameraError(f"{what}: {_first_line(exc)}" + (f"; {remedy}" if remedy else "")) from exc
+    except (AttributeError, AssertionError) as exc:  # harvesters on a device that lacks a mandatory node or module
+        raise CameraError(f"{what}: it lacks {exc}; it is no complete GenTL camera") from exc

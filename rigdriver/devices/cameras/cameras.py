@@ -1,0 +1,327 @@
+"""The rig's cameras, as one thing: open, start, stop, close, read and write features.
+
+In: cameras by name and serial, features, producers. Out: frames, losses and ends of cameras, on one thread "cameras".
+All of GenICam happens in another process; frames come without a copy from shared memory. This file refuses to know
+pulses: whether a frame belongs to one is judged above.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
+from rigdriver.devices.camera_link.descriptions import CameraReport, DeviceInfo, FeatureReport
+from rigdriver.devices.camera_link.messages import FrameNote, Kind, decode_json, error_from_json
+from rigdriver.devices.camera_link.slots import SlotReader
+from rigdriver.devices.cameras.events import CameraEvent, CameraLost, CameraStatistics, FrameLost
+from rigdriver.devices.cameras.process import CameraProcess
+from rigdriver.errors import CameraProcessLost, DeviceError, StateError
+from rigdriver.frames import Frame, GapReason
+from rigdriver.images.pixel_formats import BY_CODE
+from rigdriver.timebase import open_timebase
+
+_logger = logging.getLogger(__name__)
+_NO_CHUNKS: Mapping[str, int | float] = MappingProxyType({})
+_CLOSE_TIMEOUT_S = 5.0
+
+CameraSink = Callable[[CameraEvent], None]
+
+
+class _State(Enum):
+    READY = "open"
+    STREAMING = "streaming"
+    CLOSED = "closed"
+
+
+class _Counts:
+    """Counters of one camera; written by the thread "cameras" only."""
+
+    __slots__ = ("delivered", "incomplete", "no_slot", "underrun")
+
+    def __init__(self) -> None:
+        self.delivered = self.incomplete = self.no_slot = self.underrun = 0
+
+
+class Cameras:
+    """All cameras of a rig. A context manager; closing twice is harmless."""
+
+    def __init__(self, genicam: GenicamConfig, names: Sequence[str], page: Path | None = None) -> None:
+        """Start the camera process. Use `open`."""
+        self._genicam = genicam
+        self._timebase = open_timebase(page)
+        self._names = tuple(names)
+        self._state = _State.READY
+        self._lock = threading.Lock()
+        self._sink: CameraSink | None = None
+        self._sink_error: BaseException | None = None
+        self._has_stopped = threading.Event()
+        self._slots: dict[int, SlotReader] = {}
+        self._counts = [_Counts() for _ in names]
+        self._copied = [0 for _ in names]
+        self.reports: Mapping[str, CameraReport] = MappingProxyType({})
+        """What each camera is, and what it made of its features."""
+        self._process = CameraProcess(self._on_event, self._on_lost, genicam.command_timeout_s, self._timebase, page)
+
+    @classmethod
+    def open(
+        cls,
+        genicam: GenicamConfig,
+        cameras: Sequence[CameraConfig],
+        features: Mapping[str, Mapping[str, FeatureValue]],
+        page: Path | None = None,
+    ) -> Self:
+        """Open all cameras and write their features.
+
+        `features`: camera name -> SFNC feature -> value, all that is to be written. The order does not matter. `page`:
+        where a simulated rig publishes the time (`RigConfig.timebase`).
+
+        Raises:
+            ProducerError: a producer is missing or cannot be loaded.
+            CameraMissing: no device has a camera's serial.
+            CameraError: a camera cannot be opened, or lacks or refuses a feature.
+            CameraProcessLost: a producer crashed or hung.
+            DevicesFailed: several of these; all failures of all cameras.
+        """
+        self = cls(genicam, [c.name for c in cameras], page)
+        try:
+            reply = self._ask(
+                "open",
+                {
+                    "producers": [str(p) for p in genicam.producers],
+                    "timeout_s": genicam.open_timeout_s,
+                    "buffers": genicam.buffers,
+                    "cameras": [
+                        {"name": c.name, "serial": c.serial, "features": dict(features.get(c.name, {}))}
+                        for c in cameras
+                    ],
+                },
+                genicam.open_timeout_s,
+            )
+        except BaseException:
+            self.close()
+            raise
+        reports: Any = reply["reports"]
+        self.reports = MappingProxyType({c.name: _camera_report(c, r) for c, r in zip(cameras, reports, strict=True)})
+        return self
+
+    @property
+    def process_pid(self) -> int:
+        """Process id of the camera process."""
+        return self._process.pid
+
+    def start(self, sink: CameraSink) -> None:
+        """Start all cameras. `sink` gets every event, on the thread "cameras"; while it works no other event comes.
+
+        Raises:
+            CameraError: a camera does not start; none streams then.
+            StateError: they stream already, or are closed.
+        """
+        with self._lock:
+            self._expect_ready()
+            self._map_slots(*self._process.request("prepare", {"slots": self._genicam.frame_slots}, self._timeout_s))
+            self._has_stopped.clear()
+            self._sink = sink
+            try:
+                self._ask("start", {}, self._genicam.open_timeout_s)
+            except BaseException:
+                self._sink = None
+                raise
+            self._state = _State.STREAMING
+
+    def stop(self) -> None:
+        """Stop all cameras. Frames that were on their way still come; none comes after this returns.
+
+        Harmless when nothing streams.
+
+        Raises:
+            CameraError: a camera does not stop.
+            DeviceError: the sink raised while the cameras streamed; its exception is the cause.
+        """
+        with self._lock:
+            if self._state is not _State.STREAMING:
+                return
+            self._state = _State.READY
+            try:
+                self._ask("stop", {}, self._genicam.open_timeout_s)
+                if not self._timebase.wait(self._has_stopped, self._timeout_s):
+                    _logger.warning("cameras: the sink has not taken the last frames within %g s", self._timeout_s)
+            finally:
+                self._sink = None
+        self._raise_sink_error()
+
+    def close(self) -> None:
+        """Stop and close all cameras and end their process. Takes seconds at most, also when a producer hangs."""
+        with self._lock:
+            if self._state is _State.CLOSED:
+                return
+            self._state = _State.CLOSED
+            self._sink = None
+            self._process.close(min(_CLOSE_TIMEOUT_S, self._timeout_s))
+            self._slots.clear()  # arrays that live on keep their own mapping
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def get(self, camera: str, feature: str) -> FeatureValue:
+        """Return a feature's value. CameraError when the camera has no such feature."""
+        value: Any = self._ask("get", {"camera": self._index(camera), "feature": feature})["value"]
+        return value  # type: ignore[no-any-return]
+
+    def set(self, camera: str, feature: str, value: FeatureValue) -> FeatureReport:
+        """Write one feature and return what the camera made of it. CameraError when it refuses."""
+        reply: Any = self._ask("set", {"camera": self._index(camera), "feature": feature, "value": value})
+        return FeatureReport(**reply["report"])
+
+    def execute(self, camera: str, command: str) -> None:
+        """Execute a command feature (`TriggerSoftware`) and wait until it is done."""
+        self._ask("execute", {"camera": self._index(camera), "feature": command})
+
+    def statistics(self) -> Mapping[str, CameraStatistics]:
+        """Return the counters of every camera since opening; also when the cameras are lost or closed."""
+        return {
+            name: CameraStatistics(c.delivered, c.incomplete, c.no_slot, c.underrun, copied)
+            for name, c, copied in zip(self._names, self._counts, self._copied, strict=True)
+        }
+
+    # ---- requests ----
+
+    @property
+    def _timeout_s(self) -> float:
+        return self._genicam.command_timeout_s
+
+    def _ask(self, command: str, body: Mapping[str, object], timeout_s: float | None = None) -> dict[str, object]:
+        if self._state is _State.CLOSED:
+            raise StateError("cameras: closed; open them again")
+        return self._process.request(command, body, timeout_s or self._timeout_s)[0]
+
+    def _expect_ready(self) -> None:
+        self._raise_sink_error()
+        if self._state is not _State.READY:
+            remedy = "stop them first" if self._state is _State.STREAMING else "open them again"
+            raise StateError(f"cameras: {self._state.value}, expected {_State.READY.value}; {remedy}")
+
+    def _index(self, camera: str) -> int:
+        if camera not in self._names:
+            raise StateError(f"camera {camera}: not opened; there are {', '.join(self._names)}")
+        return self._names.index(camera)
+
+    def _map_slots(self, reply: Mapping[str, Any], fds: Sequence[int]) -> None:
+        try:
+            for segment, fd in zip(reply["segments"], fds, strict=True):
+                self._slots[segment["camera"]] = SlotReader(
+                    fd, segment["slot_bytes"], segment["slots"], self._genicam.frame_slots
+                )
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _raise_sink_error(self) -> None:
+        error, self._sink_error = self._sink_error, None
+        if error is not None:
+            raise DeviceError(f"cameras: the sink of their events failed: {error!r}") from error
+
+    # ---- the thread "cameras" ----
+
+    def _on_event(self, kind: Kind, body: bytes) -> None:
+        match kind:
+            case Kind.FRAME:
+                self._on_frame(FrameNote.decode(body))
+            case Kind.LOST:
+                self._on_frame_lost(decode_json(body))
+            case Kind.CAMERA_LOST:
+                event: Any = decode_json(body)
+                self._deliver(CameraLost(self._names[event["camera"]], error_from_json(event["error"])))
+            case Kind.BEAT:
+                beat: Any = decode_json(body)
+                for counts, underrun in zip(self._counts, beat["underrun"], strict=False):
+                    counts.underrun = underrun
+            case Kind.STOPPED:
+                self._has_stopped.set()
+
+    def _on_frame(self, note: FrameNote) -> None:
+        slots = self._slots[note.camera]
+        if self._sink is None:
+            slots.give_back(note.slot)
+            return
+        pixel_format = BY_CODE[note.pixel_format_code]
+        copied = slots.copied
+        pixels = slots.pixels(note.slot, pixel_format.shape(note.width_px, note.height_px), pixel_format.dtype)
+        self._copied[note.camera] += slots.copied - copied
+        self._counts[note.camera].delivered += 1
+        self._deliver(
+            Frame(
+                camera=self._names[note.camera],
+                frame_id=note.frame_id,
+                t_camera_ns=note.t_camera_ns,
+                t_host_ns=note.t_host_ns,
+                pixel_format=pixel_format.name,
+                pixels=pixels,
+                chunks=MappingProxyType(dict(note.chunks)) if note.chunks else _NO_CHUNKS,
+            )
+        )
+
+    def _on_frame_lost(self, event: Mapping[str, Any]) -> None:
+        reason = GapReason[event["reason"]]
+        counts = self._counts[event["camera"]]
+        if reason is GapReason.NO_SLOT:
+            counts.no_slot += event["count"]
+        else:
+            counts.incomplete += event["count"]
+        name = self._names[event["camera"]]
+        self._deliver(FrameLost(name, event["frame_id"], reason, event["count"], event["t_host_ns"]))
+
+    def _on_lost(self, error: CameraProcessLost) -> None:
+        for name in self._names:
+            self._deliver(CameraLost(name, error))
+        self._has_stopped.set()
+
+    def _deliver(self, event: CameraEvent) -> None:
+        sink = self._sink
+        if sink is None:
+            return
+        try:
+            sink(event)
+        except Exception as exc:  # re-raised by the next call of the consumer (stop, start)
+            _logger.exception("cameras: the sink failed; no more events are delivered")
+            self._sink_error = exc
+            self._sink = None
+
+
+def list_producer_devices(producers: Sequence[Path], timeout_s: float) -> list[DeviceInfo]:
+    """Return what the producers list, found in a process of its own.
+
+    Raises:
+        ProducerError: a producer is missing or cannot be loaded; `DevicesFailed` when several are.
+        CameraProcessLost: a producer crashed or hung.
+    """
+    process = CameraProcess(lambda _kind, _body: None, lambda _error: None, timeout_s)
+    try:
+        body = {"producers": [str(p) for p in producers], "timeout_s": timeout_s}
+        reply: Any = process.request("list", body, timeout_s)[0]
+    finally:
+        process.close(min(_CLOSE_TIMEOUT_S, timeout_s))
+    return [DeviceInfo(**d) for d in reply["devices"]]
+
+
+def _camera_report(camera: CameraConfig, reply: Mapping[str, Any]) -> CameraReport:
+    device = reply["device"]
+    return CameraReport(
+        name=camera.name,
+        serial=device["serial"] or camera.serial,
+        vendor=device["vendor"],
+        model=device["model"],
+        producer=device["producer"],
+        features=tuple(FeatureReport(**f) for f in reply["features"]),
+    )

@@ -1,0 +1,164 @@
+"""The serial port: what can be opened, who else has it, and how it ends. Over a pty and a socket of this process.
+
+In: URLs, bytes, and ends that are pulled. Out: the same bytes, or PortUnavailable and LinkLost with what to do. No
+trigger box is there.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+from pytest_mock import MockerFixture
+from serial.tools.list_ports_common import ListPortInfo
+
+from rigdriver.devices.box.serial_port import PortInfo, SerialPort, list_serial_ports
+from rigdriver.errors import LinkLost, PortUnavailable
+
+
+class Pty:
+    def __init__(self) -> None:
+        self.master, self.slave = os.openpty()
+        self.url = os.ttyname(self.slave)
+
+    def unplug(self) -> None:
+        for fd in (self.master, self.slave):
+            os.close(fd)
+        self.master = self.slave = -1
+
+
+@pytest.fixture
+def pty() -> Iterator[Pty]:
+    pair = Pty()
+    yield pair
+    if pair.master >= 0:
+        pair.unplug()
+
+
+def test_bytes_pass_both_ways_unchanged(pty: Pty) -> None:
+    port = SerialPort(pty.url)
+    every_byte = bytes(range(256))
+    port.write(every_byte)
+    assert os.read(pty.master, 1000) == every_byte
+    os.write(pty.master, every_byte)
+    received = b""
+    while len(received) < 256:
+        received += port.read()
+    assert received == every_byte
+    port.close()
+
+
+def test_reading_nothing_returns_nothing(pty: Pty) -> None:
+    port = SerialPort(pty.url, poll_s=0.001)
+    assert port.read() == b""
+    port.close()
+
+
+def test_flushed_input_is_not_read(pty: Pty) -> None:
+    port = SerialPort(pty.url, poll_s=0.001)
+    os.write(pty.master, b"old")
+    port.flush_input()
+    assert port.read() == b""
+    port.close()
+
+
+def test_port_that_is_open_is_in_use_for_everybody_else(pty: Pty) -> None:
+    port = SerialPort(pty.url)
+    with pytest.raises(PortUnavailable, match=rf"trigger box port {pty.url}: in use by another program; close"):
+        SerialPort(pty.url)
+    port.close()
+    SerialPort(pty.url).close()
+
+
+def test_unplugged_port_is_a_lost_link_for_reader_and_writer(pty: Pty) -> None:
+    port = SerialPort(pty.url)
+    pty.unplug()
+    with pytest.raises(LinkLost, match=r"the port is gone .*check its cable and power"):
+        port.read()
+    with pytest.raises(LinkLost):
+        port.write(b"x")
+    port.close()
+    port.close()
+
+
+def test_closed_port_is_a_lost_link(pty: Pty) -> None:
+    port = SerialPort(pty.url)
+    port.close()
+    with pytest.raises(LinkLost):
+        port.read()
+    with pytest.raises(LinkLost):
+        port.write(b"x")
+
+
+def test_socket_url_works_and_its_end_is_a_lost_link() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}")
+        peer, _ = server.accept()
+        port.write(b"ask")
+        assert peer.recv(10) == b"ask"
+        peer.sendall(b"answer")
+        received = b""
+        while len(received) < 6:
+            received += port.read()
+        assert received == b"answer"
+        peer.close()
+        with pytest.raises(LinkLost):
+            port.read()
+        port.close()
+
+
+def test_spy_url_works_and_tells_what_passes(pty: Pty, capsys: pytest.CaptureFixture[str]) -> None:
+    port = SerialPort(f"spy://{pty.url}")
+    port.write(b"\x01\x04\x00\xff\x02\x06")
+    port.close()
+    assert "01 04 00 FF 02 06" in capsys.readouterr().err
+
+
+def test_port_without_permission_says_so(mocker: MockerFixture) -> None:
+    mocker.patch("serial.serial_for_url", side_effect=PermissionError(13, "Permission denied", "/dev/ttyX"))
+    with pytest.raises(PortUnavailable, match="no permission"):
+        SerialPort("/dev/ttyX")
+
+
+def test_ports_are_listed_in_the_order_of_their_names(mocker: MockerFixture) -> None:
+    bare, usb = ListPortInfo("/dev/ttyS0"), ListPortInfo("/dev/ttyACM0")
+    usb.vid, usb.pid, usb.manufacturer, usb.serial_number, usb.description = 0x2E8A, 10, "Maker", "E66", "Board"
+    mocker.patch("serial.tools.list_ports.comports", return_value=[bare, usb])
+    assert list_serial_ports() == [
+        PortInfo("/dev/ttyACM0", "Board", "Maker", "E66", "2e8a:000a"),
+        PortInfo("/dev/ttyS0", "", "", "", ""),
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("has_socket", [False, True])
+def test_a_fork_neither_keeps_the_port_nor_ends_it(pty: Pty, has_socket: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}" if has_socket else pty.url, poll_s=1.0)
+        peer = server.accept()[0] if has_socket else None
+        (begun_out, begun_in), (ear, mouth) = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(mouth)
+            port.close()
+            os.write(begun_in, b"!")
+            os.read(ear, 1)
+            os._exit(0)
+        os.close(ear)
+        os.read(begun_out, 1)
+        if peer is not None:
+            peer.sendall(b"alive")
+        else:
+            os.write(pty.master, b"alive")
+        heard = port.read()
+        port.close()
+        if peer is not None:
+            assert peer.recv(1) == b""
+            peer.close()
+        else:
+            SerialPort(pty.url).close()
+        for fd in (mouth, begun_out, begun_in):
+            os.close(fd)
+        os.waitpid(pid, 0)
+        assert heard.startswith(b"a")
