@@ -4,7 +4,7 @@ In: a path, or none. Out: a `Timebase` that is passed to whatever reads a clock 
 special. With a `ModelledTime` the simulated rig publishes the time in a shared page and waits for the driver: each
 thread that devices report to takes part, and time never runs further ahead of it than a small lead. A run then gives
 the same result on a busy computer as on a quiet one. Not here: the simulator's side (simulators/rigdriver_sim/
-timebase_page.py), and the box's and cameras' clocks (clock.py).
+reach/timebase_page.py), and the box's and cameras' clocks (clock.py).
 
     page: 8 bytes magic | u64 now_ns | u64 parts | padding to 64, then for each part 64 bytes:
           u64 process id (0: free) | u64 seen_ns | u64 turns | 24 bytes name | padding

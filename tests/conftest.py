@@ -81,7 +81,7 @@ def scenario(name: str = "default", **overrides: object) -> str:
 @pytest.fixture
 def launch_rig() -> Iterator[LaunchRig]:
     """Launch simulated rigs: `launch_rig(pace=0, seed=3)`; they end with the test."""
-    from rigdriver_sim.launch import launch
+    from rigdriver_sim.program.launch import launch
 
     with ExitStack() as stack:
         yield lambda name="default", **overrides: stack.enter_context(launch(scenario(name, **overrides)))
@@ -94,7 +94,7 @@ def rig_file(request: pytest.FixtureRequest) -> Iterator[Path]:
     if named is not None:
         yield Path(named)
         return
-    from rigdriver_sim.launch import launch
+    from rigdriver_sim.program.launch import launch
 
     with launch(scenario()) as running:
         yield Path(running.rig_file)

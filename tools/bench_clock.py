@@ -21,7 +21,7 @@ import numpy as np
 import bench_rig
 from rigdriver.rig import Rig
 from rigdriver.run.run import Run
-from rigdriver_sim.launch import RunningRig, launch
+from rigdriver_sim.program.launch import RunningRig, launch
 
 TARGET_US = 100.0
 

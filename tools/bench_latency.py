@@ -24,7 +24,7 @@ import numpy as np
 
 import bench_rig
 from rigdriver.rig import Rig
-from rigdriver_sim.launch import RunningRig, launch
+from rigdriver_sim.program.launch import RunningRig, launch
 
 TARGETS_MS = {"p50": 1.0, "p99": 5.0}
 PERCENTILES = {"p50": 50, "p90": 90, "p99": 99, "max": 100}

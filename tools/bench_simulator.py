@@ -21,7 +21,7 @@ import psutil
 
 from rigdriver.config import load
 from rigdriver.rig import Rig
-from rigdriver_sim.launch import RunningRig, launch
+from rigdriver_sim.program.launch import RunningRig, launch
 
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 

@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
+from rigdriver_sim.bench.rig import TRUTH, CameraBank, SimulatedRig, View
 from rigdriver_sim.camera.model import SimulatedCamera
 from rigdriver_sim.camera.spec import CameraSpec
 from rigdriver_sim.engine import EventEngine
-from rigdriver_sim.feed_layout import Slot
-from rigdriver_sim.rig import TRUTH, CameraBank, SimulatedRig, View
+from rigdriver_sim.feed.layout import Slot
 from rigdriver_sim.scenario import load
 from rigdriver_sim.trigger_box.behaviour import OutputChange
 
@@ -89,7 +89,7 @@ def digest(spec: str) -> str:
     seen = hashlib.blake2b(digest_size=16)
     view: View | None = None
     if scenario.scene:
-        from rigdriver_sim.scene_view import SceneView  # noqa: PLC0415 - the compiler behind it takes a second to load
+        from rigdriver_sim.bench.scene_view import SceneView  # noqa: PLC0415 - the compiler behind it takes a second to load
 
         view = SceneView(scenario)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:

@@ -6,10 +6,10 @@ import sys
 from importlib import import_module
 
 VERBS = {
-    "serve": "rigdriver_sim.serve",
-    "fault": "rigdriver_sim.fault_verb",
-    "render": "rigdriver_sim.render_verb",
-    "score": "rigdriver_sim.score_verb",
+    "serve": "rigdriver_sim.program.serve",
+    "fault": "rigdriver_sim.program.fault_verb",
+    "render": "rigdriver_sim.program.render_verb",
+    "score": "rigdriver_sim.program.score_verb",
 }
 
 

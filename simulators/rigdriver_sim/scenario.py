@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
 from rigdriver_sim.camera.spec import HEIGHT_STEP_PX, WIDTH_STEP_PX
-from rigdriver_sim.fault_table import FaultTable, Name, Table, misplaced
+from rigdriver_sim.faults.table import FaultTable, Name, Table, misplaced
 from rigdriver_sim.scene.spec import SceneError, SceneSpec, parse_scene
 from rigdriver_sim.scene.spec_lines import KeyPath, find_key_lines
 
@@ -113,9 +113,9 @@ class Scenario(Table):
     pace: float = Field(default=1.0, ge=0, le=1000)
     """Simulated seconds per second; 0 is as fast as the consumer takes the frames."""
     lockstep: bool = False
-    """The rig waits for the driver: it publishes the host's time (timebase_page.py), and time never runs further ahead
-    of the driver than a lead, so that a busy computer changes nothing. With pace 0 a run takes as little time as it
-    can."""
+    """The rig waits for the driver: it publishes the host's time (reach/timebase_page.py), and time never runs further
+    ahead of the driver than a lead, so that a busy computer changes nothing. With pace 0 a run takes as little time as
+    it can."""
     width: WidthPx = 2048
     height: HeightPx = 1536
     rate_hz: float = Field(default=10.0, gt=0, le=1000)
@@ -129,7 +129,7 @@ class Scenario(Table):
     scene: Mapping[str, Any] = Field(default_factory=dict)
     """What the cameras see (scene/spec.py); without it a flat texture."""
     stamps: bool | None = None
-    """Draw each image's origin (stamp.py) over its upper left corner; by default where there is no scene."""
+    """Draw each image's origin (bench/stamp.py) over its upper left corner; by default where there is no scene."""
 
     @property
     def has_stamps(self) -> bool:

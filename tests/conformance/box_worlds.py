@@ -20,7 +20,7 @@ from rigdriver.devices.box.serial_port import POLL_S, SerialPort
 from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.timebase import Timebase, open_timebase
 from rigdriver_sim.engine import EventEngine
-from rigdriver_sim.timebase_page import TimebasePage
+from rigdriver_sim.reach.timebase_page import TimebasePage
 from rigdriver_sim.trigger_box.box import BoxSetup, SimulatedBox
 from rigdriver_sim.trigger_box.facts import BoxFacts
 

@@ -91,6 +91,6 @@ class Sink:
 
 
 def launched(spec: str) -> Any:
-    from rigdriver_sim.launch import launch
+    from rigdriver_sim.program.launch import launch
 
     return launch(spec)

@@ -1,8 +1,8 @@
 """The simulated rig as a stranger meets it: a box driven by bytes made here, cameras through plain harvesters.
 
-Frames carry a stamp of the pulse that made them (rigdriver_sim.stamp) and truth.jsonl tells what really happened, so
-that box, wires, cameras and producer are checked against each other without the driver. Time waits for the test's
-thread, which says when it has taken all that has come.
+Frames carry a stamp of the pulse that made them (rigdriver_sim.bench.stamp) and truth.jsonl tells what really
+happened, so that box, wires, cameras and producer are checked against each other without the driver. Time waits for the
+test's thread, which says when it has taken all that has come.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from harvesters.core import Harvester
 
 from rigdriver.config import load
 from rigdriver.timebase import Timebase, open_timebase
-from rigdriver_sim import stamp
-from rigdriver_sim.launch import RunningRig, launch
+from rigdriver_sim.bench import stamp
+from rigdriver_sim.program.launch import RunningRig, launch
 from rigdriver_sim.trigger_box import registers as r
-from tests.unit.sim.box_host import Answer, Bench, Edge, EdgeEvent, Step, edge_event, split, write
+from tests.unit.sim.trigger_box.box_host import Answer, Bench, Edge, EdgeEvent, Step, edge_event, split, write
 
 SERIALS = [f"SIM000{n}" for n in range(1, 7)]
 WAIT_S = 120.0

@@ -12,8 +12,8 @@ from rigdriver.errors import RigError
 from rigdriver.frames import FrameSet, Gap
 from rigdriver.rig import Rig
 from rigdriver.run.statistics import RunStatistics
-from rigdriver_sim import stamp
-from rigdriver_sim.launch import RunningRig
+from rigdriver_sim.bench import stamp
+from rigdriver_sim.program.launch import RunningRig
 
 LOCKSTEP = "lockstep=true&pace=0"
 """The part of a simulated rig's spec that has its time wait for the driver (rigdriver/timebase.py)."""

@@ -16,8 +16,8 @@ from rigdriver.frames import FrameSet
 from rigdriver.rig import Rig
 from rigdriver.selftest.result import Status
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
-from rigdriver_sim.control import Control
-from rigdriver_sim.launch import RunningRig, launch
+from rigdriver_sim.program.launch import RunningRig, launch
+from rigdriver_sim.reach.control import Control
 from tests.rig.played import LOCKSTEP, Played, dark, opened, planted, play
 
 pytestmark = pytest.mark.sim
@@ -238,7 +238,7 @@ def test_faults_are_planted_from_the_command_line(running: RunningRig, control: 
 
 
 def test_every_fault_in_the_list_is_planted_by_some_test() -> None:
-    from rigdriver_sim.fault_table import catalogue
+    from rigdriver_sim.faults.table import catalogue
 
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_fault*.py"))
     sizes = ("_us", "_ms", "_s", "_side", "_images", "_every")

@@ -13,7 +13,7 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.run.run import Run
-from rigdriver_sim.launch import RunningRig, launch
+from rigdriver_sim.program.launch import RunningRig, launch
 from tests.rig.played import LOCKSTEP, Played, dark, opened, planted, play
 
 pytestmark = pytest.mark.sim

@@ -15,8 +15,8 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.frames import FrameSet
-from rigdriver_sim.control import Control
-from rigdriver_sim.launch import RunningRig, launch
+from rigdriver_sim.program.launch import RunningRig, launch
+from rigdriver_sim.reach.control import Control
 from tests.rig.played import LOCKSTEP, Played, dark, opened, play
 
 pytestmark = pytest.mark.sim

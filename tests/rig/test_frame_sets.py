@@ -17,7 +17,7 @@ from rigdriver.config import RigConfig, load
 from rigdriver.frames import FrameSet, GapReason
 from rigdriver.rig import Rig
 from rigdriver.run.statistics import RunStatistics
-from rigdriver_sim import stamp
+from rigdriver_sim.bench import stamp
 
 
 @dataclass(frozen=True, slots=True)

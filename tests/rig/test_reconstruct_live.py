@@ -25,7 +25,7 @@ from rigdriver.calibration.file import load, save
 from rigdriver.cli import app
 from rigdriver.config import load as load_rig
 from rigdriver.procedures.flash_trains import FlashTrains
-from rigdriver_sim.launch import launch
+from rigdriver_sim.program.launch import launch
 from rigdriver_sim.scenario import load as load_scenario
 from rigdriver_sim.scene.render import Renderer
 from tests.rig.played import LOCKSTEP

@@ -14,7 +14,7 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.frames import FrameSet
-from rigdriver_sim.launch import RunningRig, launch
+from rigdriver_sim.program.launch import RunningRig, launch
 from tests.rig.played import LOCKSTEP, opened, play
 
 pytestmark = pytest.mark.sim

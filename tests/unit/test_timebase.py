@@ -19,8 +19,8 @@ import pytest
 
 from rigdriver.errors import ConfigError
 from rigdriver.timebase import PARTS, RECORD_BYTES, WALL_TIME, ModelledTime, open_timebase, wait_for
-from rigdriver_sim import timebase_page
-from rigdriver_sim.timebase_page import CLOSE_NS, GIVEN_UP_S, LEAD_NS, LOOK_S, TimebasePage
+from rigdriver_sim.reach import timebase_page
+from rigdriver_sim.reach.timebase_page import CLOSE_NS, GIVEN_UP_S, LEAD_NS, LOOK_S, TimebasePage
 from tests.fake_time import FakeTime
 
 MS = 1_000_000

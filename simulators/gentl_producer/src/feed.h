@@ -1,4 +1,4 @@
-/* The feed: what the simulator and this producer share. The layout is drawn here, once; feed_layout.py mirrors it and
+/* The feed: what the simulator and this producer share. The layout is drawn here, once; feed/layout.py mirrors it and
  * compares itself with rigsim_layout() when it loads the built library.
  *
  * The simulator creates one anonymous memory (memfd) a rig and listens on a socket `rigsim.sock` beside the .cti. A

@@ -15,7 +15,7 @@ from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS, PixelFormat
 from rigdriver_sim.camera.register_file import RegisterFile, Snapshot
 from rigdriver_sim.camera.spec import HEIGHT_STEP_PX, MIN_HEIGHT_PX, MIN_WIDTH_PX, WIDTH_STEP_PX, CameraSpec
 from rigdriver_sim.camera.timing import allowed_rate_hz
-from rigdriver_sim.feed_server import GC_ERR_ACCESS_DENIED, Refused
+from rigdriver_sim.feed.server import GC_ERR_ACCESS_DENIED, Refused
 
 AUTOS = ("ExposureAuto", "GainAuto", "BalanceWhiteAuto")
 ONCE, OFF = 1, 0

@@ -14,7 +14,7 @@ from rigdriver_sim.camera.feature_table import CHUNKS, feature_table
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
 from rigdriver_sim.camera.spec import CameraSpec
 from rigdriver_sim.camera.xml import XmlWriter, write_features
-from rigdriver_sim.feed import CameraArea
+from rigdriver_sim.feed.feed import CameraArea
 
 EVENT_OVERTRIGGER = 0x9001
 CAMERA_GUID = "7d6f3c52-7a35-4f0e-9a3b-2f8a4a1f7a10"

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver_sim import feed_layout as layout
 from rigdriver_sim.camera.chunks import build_chunks
 from rigdriver_sim.camera.pixel_formats import PixelFormat, pack_12
 from rigdriver_sim.camera.spec import Exposure, Painter
+from rigdriver_sim.feed import layout
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from rigdriver_sim.camera.shared_link import SharedLink
 from rigdriver_sim.camera.spec import CameraSpec, Exposure, Painter
 from rigdriver_sim.camera.timing import camera_time_ns, gauss
 from rigdriver_sim.engine import Engine
-from rigdriver_sim.feed import CameraFeed
+from rigdriver_sim.feed.feed import CameraFeed
 
 RESET_NS = 500_000_000
 """How long a camera that reboots is away."""

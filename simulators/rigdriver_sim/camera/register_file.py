@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rigdriver_sim.camera.features import Feature, Kind, Value
-from rigdriver_sim.feed_layout import TEXT_REGISTER
-from rigdriver_sim.feed_server import GC_ERR_ACCESS_DENIED, GC_ERR_INVALID_ADDRESS, GC_ERR_INVALID_VALUE, Refused
+from rigdriver_sim.feed.layout import TEXT_REGISTER
+from rigdriver_sim.feed.server import GC_ERR_ACCESS_DENIED, GC_ERR_INVALID_ADDRESS, GC_ERR_INVALID_VALUE, Refused
 
 STRIDE = 64
 LOW, HIGH, STEP, LOCK = 8, 16, 24, 56

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from rigdriver_sim.camera.features import Feature, Kind
 from rigdriver_sim.camera.register_file import HIGH, LOCK, LOW, STEP, STRIDE
-from rigdriver_sim.feed_layout import TEXT_REGISTER
+from rigdriver_sim.feed.layout import TEXT_REGISTER
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from rigdriver_sim.camera.description import camera_area, module_xml
 from rigdriver_sim.camera.model import SimulatedCamera
 from rigdriver_sim.camera.spec import CameraSpec
 from rigdriver_sim.engine import EventEngine
-from rigdriver_sim.feed import RigFeed
+from rigdriver_sim.feed.feed import RigFeed
 
 
 class Server:

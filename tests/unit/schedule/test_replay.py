@@ -24,7 +24,7 @@ from rigdriver.schedule.steps import BoxSchedule
 from rigdriver.wire.registers import LightLimitsRecord
 from rigdriver_sim.trigger_box import registers as r
 from rigdriver_sim.trigger_box.facts import HARD_LIGHT, BoxFacts
-from tests.unit.sim.box_host import Bench, Step
+from tests.unit.sim.trigger_box.box_host import Bench, Step
 
 TICKS_PER_US = 10
 TICKS_PER_S = 10_000_000

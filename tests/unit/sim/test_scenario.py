@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rigdriver import config
-from rigdriver_sim.rig_file import rig_file_text
+from rigdriver_sim.reach.rig_file import rig_file_text
 from rigdriver_sim.scenario import ScenarioError, load
 
 

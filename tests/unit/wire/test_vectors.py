@@ -1,7 +1,7 @@
 """The golden messages of firmware-protocol/vectors.json, which were made without this codec.
 
 In: values and bytes of that file, sound and corrupt. Out: the one from the other, in both directions. The simulated
-box's codec meets the same file in test_box_parser.py.
+box's codec meets the same file in sim/trigger_box/test_parser.py.
 """
 
 import json

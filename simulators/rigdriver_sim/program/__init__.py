@@ -1,0 +1,1 @@
+"""The simulator as a program: the verbs of the command line, and the launching of a rig as a child process."""

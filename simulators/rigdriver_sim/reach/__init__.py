@@ -1,0 +1,1 @@
+"""How a running rig is reached from outside: its rig file, its control socket, and the page with its time."""
