@@ -11,14 +11,6 @@
 
 #define WAIT_SLICE_MS 100
 
-void events_drop(struct event *events, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        events[i].generation = 0;
-        atomic_store(&events[i].kills, 0);
-    }
-}
-
 static struct event *event_of(const struct named *named, EVENT_TYPE type, uint32_t *index, uint32_t *slot)
 {
     *index = named->device ? named->device->index : LIBRARY_EVENTS;

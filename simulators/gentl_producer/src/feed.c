@@ -22,7 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "producer.h"
+#include "answer.h"
+
+_Static_assert(RIGSIM_TEXT_BYTES <= ANSWER_TEXT_BYTES, "the simulator's texts must fit into an answer");
 
 #define REQUEST_TIMEOUT_MS 3000
 #define ALIVE_CHECK_MS 50

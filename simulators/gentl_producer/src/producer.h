@@ -8,6 +8,7 @@
 #ifndef RIGSIM_PRODUCER_H
 #define RIGSIM_PRODUCER_H
 
+#include "answer.h"
 #include "feed.h"
 #include "gentl.h"
 
@@ -110,21 +111,14 @@ struct named {
     struct event *event;
 };
 
-/* library.c */
-GC_ERROR fail(GC_ERROR code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-GC_ERROR fail_quietly(GC_ERROR code);
+/* handle.c */
 uint32_t next_generation(void);
 void *make_handle(enum kind kind, uint32_t index, uint32_t slot, uint32_t generation);
 GC_ERROR enter(void *handle, enum kind kind, struct named *named); /* takes the library's lock on success */
 GC_ERROR enter_any(void *handle, struct named *named);
 GC_ERROR enter_to_change(void *handle, enum kind kind, struct named *named);
 GC_ERROR leave(GC_ERROR code);
-GC_ERROR give(INFO_DATATYPE is, const void *value, size_t value_size, INFO_DATATYPE *type, void *out, size_t *size);
-GC_ERROR give_text(const char *value, INFO_DATATYPE *type, void *out, size_t *size);
-GC_ERROR give_size(size_t value, INFO_DATATYPE *type, void *out, size_t *size);
-GC_ERROR give_u64(uint64_t value, INFO_DATATYPE *type, void *out, size_t *size);
-GC_ERROR give_i32(int32_t value, INFO_DATATYPE *type, void *out, size_t *size);
-GC_ERROR give_bool(bool value, INFO_DATATYPE *type, void *out, size_t *size);
+void events_drop(struct event *events, size_t count); /* their handles name nothing from now on */
 
 /* modules.c */
 GC_ERROR system_info(INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size);
@@ -132,11 +126,13 @@ GC_ERROR interface_info(INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *si
 void interface_id(char *out, size_t size);
 bool update_devices(void);
 
-/* device.c */
+/* camera.c */
 GC_ERROR camera_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size);
 void camera_id(uint32_t index, char *out, size_t size);
 int find_camera(const char *id); /* index of a listed camera, or -1 */
 GC_ERROR device_check(struct device *device);
+
+/* device.c */
 void close_device(struct device *device);
 
 /* stream.c */
@@ -147,8 +143,5 @@ void stream_discard(struct device *device);
 void stream_close(struct device *device);
 GC_ERROR enter_buffer(DS_HANDLE stream, BUFFER_HANDLE buffer, struct named *named); /* holds the camera's lock too */
 GC_ERROR leave_buffer(const struct named *named, GC_ERROR code);
-
-/* event.c */
-void events_drop(struct event *events, size_t count);
 
 #endif
