@@ -1,8 +1,8 @@
 """Time as a value: tick conversion, and a fitted line from one clock to another with its honest uncertainty.
 
 In: pairs of simultaneous readings of two clocks. Out: `ClockFit`, frozen. The fit is a straight line over a sliding
-window with a weak prior on the rate, so that a short first window does not swing. This file refuses to know whose
-clocks they are, and never throws a pair away: what does not belong must be kept out by the caller, who knows why.
+window with a weak prior on the rate, so that a short first window does not swing. Not here: whose clocks they are, and
+which pairs are wrong (see sync/track.py and sync/host_clock.py); no pair is thrown away here.
 """
 
 from __future__ import annotations

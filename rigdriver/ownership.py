@@ -2,7 +2,7 @@
 
 In: nothing. Out: an `Owner`, made where a device is opened, that tells whether this is still the same process. A child
 that stopped the box, closed the cameras or gave back a slot would do so behind its parent's back.
-This file refuses to know what is owned.
+Not here: what is owned (see rig.py and devices/slots.py).
 """
 
 from __future__ import annotations

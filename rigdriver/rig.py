@@ -1,7 +1,8 @@
 """The rig as an application sees it: open it, run it, take proved frame sets, close it.
 
 In: a rig file, or the name of a rig that can be started (`sim`). Out: runs of frame sets. Composes the trigger box and
-the cameras; recording and reconstruction are the caller's to add. This file refuses to know protocols and matching.
+the cameras; recording and reconstruction are the caller's to add. Not here: protocols (see wire/) and matching (see
+sync/matcher.py).
 
     with Rig.open("rig.toml") as rig:
         for frame_set in rig.run(frames=100):

@@ -2,12 +2,12 @@
 
     python tools/bench_acquisition.py [--width 2048 --height 1536 --rate 10 --seconds 10 --rounds 3] [--json]
 
-In: one simulated rig whose cameras run freely. Out: CPU seconds a frame (all processes of the contender, not the
+In: one simulated rig whose cameras run freely. Out: CPU seconds per frame (all processes of the contender, not the
 simulator's), lateness of a 1 ms sleeper in the application's process, frames lost; medians over alternated rounds, and
-their ratios. Each contender is a fresh process. This file refuses to judge: it prints figures.
+their ratios. Each contender is a fresh process. The tool prints figures and has no limits.
 
-The rival is what harvesters' own documentation shows, made as good as it gets: one thread a camera around `fetch`, the
-buffers raised from 3 to as many as this driver announces, automatic chunk updates as they come, and one copy of the
+The rival is what harvesters' own documentation shows, made as good as it gets: one thread per camera around `fetch`,
+the buffers raised from 3 to as many as this driver announces, automatic chunk updates as they come, and one copy of the
 pixels before the buffer goes back, without which no application can keep an image.
 """
 

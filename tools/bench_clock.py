@@ -6,7 +6,7 @@ In: the simulated rig in real time, and processes that keep cores busy meanwhile
 host time of its pulse's start is from the truth, beside the bound that the driver states for that moment; percentiles,
 and the share of moments at which the truth lies within the bound. The simulator's own loop is late when the machine is
 loaded, and then answers a probe with a tick that is past: such readings cannot be, and are counted as outliers.
-This file refuses to judge: it prints figures.
+The tool prints figures and has no limits.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ for all processes of a machine) at which the loop over the run got the frame set
 simulator handed the pulse's last frame to the producer; percentiles of that, and of its parts: until the camera process
 has taken that frame from the producer, and from there to the consumer. The bytes of a frame went into the producer's
 buffer before that, while the simulated link carried them, if both processes were in time; else they still do after it.
-The consumer only looks at its clock. Frame sets with gaps are counted, not measured. This file refuses to judge: it
-prints figures beside the targets.
+The consumer only looks at its clock. Frame sets with gaps are counted, not measured. The tool prints figures beside the
+targets.
 """
 
 from __future__ import annotations

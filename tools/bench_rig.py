@@ -1,7 +1,7 @@
 """What benchmarks on the simulated rig share: their options, load on the cores, and how figures are printed.
 
-In: a benchmark's docstring and its measurement. Out: one JSON object, or a table. This file refuses to know what is
-measured.
+In: a benchmark's docstring and its measurement. Out: one JSON object, or a table. Not here: what is measured (see the
+benchmarks).
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 
 In: a verb, and arguments that are handed on. Out: the exit status of what was run. Each verb first makes sure that
 `.venv` holds the pinned packages and this project; the second time that takes no time. Needs nothing but Python 3.11
-and, for the simulated cameras, a C compiler. This file refuses to know what demo and tests do, and it uses the
-standard library only, in a grammar that older Pythons can read far enough to be told what is missing.
+and, for the simulated cameras, a C compiler. Not here: what demo and tests do. The standard library alone is used, in a
+grammar that older Pythons can read far enough to report what is missing.
 """
 
 from __future__ import annotations

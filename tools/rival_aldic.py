@@ -7,7 +7,7 @@ disparities in the left image by pod and variant, and the best time. Two variant
 `own` is as it comes: step and subset by default, seeded as for a first frame (normalised cross-correlation over the
 range, a point at a time, so it runs once); `seeded` has a finer grid and smaller subsets, and begins its solver at what
 OpenCV's SGBM finds at a quarter of the resolution, which is better for it.
-This file knows neither rigdriver nor any truth.
+Not here: rigdriver and any truth (see bench_stereo.py).
 """
 
 from __future__ import annotations

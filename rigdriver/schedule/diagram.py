@@ -1,7 +1,7 @@
 """A compiled schedule as a timing diagram: rows of intervals, drawn with characters or as a picture.
 
 In: a `Schedule`. Out: text for a terminal, or an SVG or PNG file. Both show the same rows: per camera the trigger edge
-and the exposure with its jitter, per lamp the flash. This file refuses to judge what it draws.
+and the exposure with its jitter, per lamp the flash. Not here: whether the schedule is allowed (see limits.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Proves a compiled schedule safe, or refuses it with the limit that it breaks and the remedy.
 
 In: the rig file, a schedule, what the cameras say of themselves. Out: nothing, or a ScheduleError. The box checks its
-own hard limits again at commit. This file refuses to know how a plan becomes a schedule: it judges the result, so a
+own hard limits again at commit. Not here: how a plan becomes a schedule (see plan.py). Only the result is judged, so a
 mistake in the compiler is found here too.
 """
 

@@ -2,7 +2,7 @@
 
 In: a checked `RigConfig`, the box's tick rate, how many pulses. Out: a frozen `Schedule`: the box's steps, and when
 each camera is triggered and each lamp lit, in ticks after the pulse start. A plan that would break a limit is refused
-with the limit and the remedy. This file refuses to know how a schedule reaches the box.
+with the limit and the remedy. Not here: how a schedule reaches the box (see devices/trigger_box.py).
 
     pulse start
     |  trigger left_upper   |^|                      (latencies are made up for: exposures begin together)

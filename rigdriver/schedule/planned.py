@@ -1,6 +1,6 @@
 """What a compiled plan is made of: exposures, flashes, the schedule; and what cameras say of themselves.
 
-In: nothing. Out: frozen values in ticks after the pulse start. This file refuses to know how a plan is made.
+In: nothing. Out: frozen values in ticks after the pulse start. Not here: how a plan is made (see plan.py).
 """
 
 from __future__ import annotations

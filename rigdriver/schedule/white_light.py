@@ -1,8 +1,8 @@
 """The rig as a calibration runs it: every camera exposes together under the white lamps, pattern lamps stay dark.
 
 In: a checked `RigConfig`. Out: another one, that plans, opens and runs like any other. Speckle would hide a printed
-board, and cameras that expose one after the other would see a hand-held board in two places. This file refuses to know
-boards.
+board, and cameras that expose one after the other would see a hand-held board in two places. Not here: boards (see
+calibration/board/).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The trigger box on its own: who it is, its clock, its interlock, its watchdog, its counters.
 
 In: an open, idle box. Out: checks. The watchdog is tested as a hanging computer would test it: outputs high, no feeds,
-and the box must turn everything off by itself. No lamp is lit. This file refuses to know cameras.
+and the box must turn everything off by itself. No lamp is lit. Not here: cameras (see wiring.py).
 """
 
 from __future__ import annotations

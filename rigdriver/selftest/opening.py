@@ -1,7 +1,7 @@
 """What opening a rig tells: which of rig file, producers, cameras, features and box are good.
 
 In: an opened rig's reports, or the error with which opening ended. Out: one check for each of them; what was not
-reached is unknown. This file refuses to open anything.
+reached is unknown. Not here: opening the rig (see suite.py).
 """
 
 from __future__ import annotations

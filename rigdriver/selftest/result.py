@@ -1,7 +1,7 @@
 """What a check found, and what all of them say together.
 
 In: a measured value, what was expected, the remedy. Out: `CheckResult`s and their `Report`, with the exit status and
-the JSON object that scripts read. This file refuses to know how anything is measured or shown.
+the JSON object that scripts read. Not here: how anything is measured (see suite.py) or shown (see text.py).
 """
 
 from __future__ import annotations

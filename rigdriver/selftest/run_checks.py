@@ -1,7 +1,7 @@
 """Thirty frame sets at the configured rate, and whether they are what they should be.
 
 In: frame sets, the run's statistics and the cameras' counters before and after. Out: checks of completeness, rate,
-skew, clock residuals and losses. This file refuses to run anything: the suite does.
+skew, clock residuals and losses. Not here: the run itself (see suite.py).
 """
 
 from __future__ import annotations

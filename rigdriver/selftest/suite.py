@@ -1,7 +1,8 @@
 """The self-test as a whole: opening, box, wiring, then a run; what fails early leaves the rest untold.
 
 In: an open rig, idle. Out: a `Report`. Cameras are triggered, and during the run the lamps flash as the rig file plans;
-afterwards every output is off. This file refuses to know what a single check measures.
+afterwards every output is off. Not here: what a single check measures (see box_checks.py, wiring.py, run_checks.py and
+calibration_checks.py).
 """
 
 from __future__ import annotations

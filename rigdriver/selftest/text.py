@@ -1,7 +1,7 @@
 """The report as a table for people, and as one page of HTML to send to somebody.
 
-In: a `Report`. Out: a rich table, or HTML without scripts and without anything from elsewhere. This file refuses to
-know what the checks measure.
+In: a `Report`. Out: a rich table, or HTML without scripts and without anything from elsewhere. Not here: what the
+checks measure (see suite.py).
 """
 
 from __future__ import annotations

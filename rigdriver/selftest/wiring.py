@@ -1,8 +1,8 @@
 """Which trigger reaches which camera: one output at a time, and see whose exposure line and whose frame answer.
 
 In: an open box and open cameras, idle. Out: for each camera whether its own frame came and its own line rose, and how
-long after the trigger. Swapped cables show as the other camera's name. No lamp is lit. This file refuses to know
-schedules with light, clocks and matching.
+long after the trigger. Swapped cables show as the other camera's name. No lamp is lit. Not here: schedules with light,
+clocks and matching (see run_checks.py).
 """
 
 from __future__ import annotations

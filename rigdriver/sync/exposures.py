@@ -2,7 +2,7 @@
 
 In: pulse reports in the box's order. Out: `Exposure` values in order, each with an ordinal (how many-th real
 exposure of this camera), and the trigger edges of the pulse. A camera whose exposure line is not wired gets its
-exposures inferred from the trigger edges. This file refuses to know frames.
+exposures inferred from the trigger edges. Not here: frames (see track.py).
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ tick, and a bound that no delay can break: the box read its clock after we sent 
 passes through the interval of every round trip, whatever the way there and back took. All lines that do are kept; short
 round trips bound them most, long ones say next to nothing. A trip that leaves no line is doubted until the next one
 takes a side: with the lines so far, it was an outlier and is dropped; with the doubted one, a clock has stepped or
-begun anew, and everything before is forgotten. Nothing is averaged over a step. This file refuses to know the link.
+begun anew, and everything before is forgotten. Nothing is averaged over a step. Not here: the link (see
+devices/box_link.py).
 """
 
 from __future__ import annotations

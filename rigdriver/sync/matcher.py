@@ -2,7 +2,8 @@
 
 In: pulse reports as the box sends them; frames and losses as cameras deliver them; the host's time now and then.
 Out: `Resolved` frame sets. Every camera of a pulse ends as a matched frame or as a gap with its reason; a pulse leaves
-only when all its cameras are settled and all pulses before it have left. This file refuses to know devices and threads.
+only when all its cameras are settled and all pulses before it have left. Not here: devices and threads (see
+run/run.py).
 """
 
 from __future__ import annotations

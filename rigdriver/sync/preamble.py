@@ -1,8 +1,8 @@
 """Collects the dark preamble of a run and ties every camera's clock to the box's.
 
 In: parts of pulses and frames. Out: locked tracks, or what is missing, camera by camera. The first frame sets of a run
-are as good as the rest because nothing of the run itself is needed to know the clocks. This file refuses to know how
-the preamble is triggered.
+are as good as the rest because nothing of the run itself is needed to know the clocks. Not here: how the preamble is
+triggered (see run/run.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The certificate of a frame set: from matched frames and edges to verdict and reasons.
 
 In: for one pulse, each camera's frame, exposure and residual, and the lamps' edges. Out: a `Proof`, and the frames that
-the skew limit throws out. This file refuses to know how frame and exposure were matched.
+the skew limit throws out. Not here: how frame and exposure were matched (see track.py and matcher.py).
 """
 
 from __future__ import annotations

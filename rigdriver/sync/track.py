@@ -17,7 +17,7 @@ exposure, to be held until the box has reported further, or rejected with a reas
                 bad as a wrong frame. What remains possible: out of full agreement, between two frames, the clock steps
                 by exactly as many periods as the counter forgets.
 
-This file refuses to know frame sets and other cameras.
+Not here: frame sets and other cameras (see matcher.py).
 """
 
 from __future__ import annotations

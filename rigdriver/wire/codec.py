@@ -10,8 +10,8 @@
     +---------+--------+---------+------+--------------+---------+--------+---------+----------+
 
 In: bytes in any chunks. Out: frozen `Message` values, and a `Corrupt` note where bytes had to be skipped. The sum
-alone lets one corrupted message in 256 pass, so the decoder takes only headers that the register table knows. This file
-refuses to know ports, time and which reply belongs to which request.
+alone lets one corrupted message in 256 pass, so the decoder takes only headers that the register table knows. Not here:
+ports, time, and which reply belongs to which request (see session.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How a register's payload lies in bytes, and how it becomes a value.
 
 In: the generated table's numbers. Out: `Register.pack` and `Register.unpack`. A register holds one integer, a string
-of bytes, or a record of named fields; which one, the table says. This file refuses to know which registers exist and
-what a message around a payload looks like.
+of bytes, or a record of named fields; which one, the table says. Not here: which registers exist (see registers.py),
+and the message around a payload (see codec.py).
 """
 
 from __future__ import annotations

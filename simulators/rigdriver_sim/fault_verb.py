@@ -1,7 +1,7 @@
 """`python -m rigdriver_sim fault RIG NAME [VALUE ...]`: plant a fault in a running rig, or list what can be planted.
 
 In: a rig file or its folder, a fault, values. Out: one line that says what was planted, exit status 0, or 2 with the
-reason. This file refuses to know what a fault does.
+reason. Not here: what a fault does (see planting.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`python -m rigdriver_sim render SCENARIO --out DIR`: images and truth of a scenario's scene, for offline use.
 
 In: a scenario with a `[scene]` table, how many frames. Out: a folder of images, depth maps and truth.json, or with
-`--sheet FILE` one small picture of all views; a progress bar on the way, exit status 0, or 2 with the reason. This file
-refuses to know how a scene is rendered.
+`--sheet FILE` one small picture of all views; a progress bar on the way, exit status 0, or 2 with the reason. Not here:
+how a scene is rendered (see scene/offline.py).
 """
 
 from __future__ import annotations

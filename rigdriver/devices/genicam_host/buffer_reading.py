@@ -2,7 +2,7 @@
 
 In: buffers as the binding gives them, and what the camera said at its start. Out: `Image`, `Incomplete`. The binding's
 constants and errors are handed over by binding.py, which alone imports it; what is raised here is translated there.
-This file refuses to know streams, and who queues the buffer again.
+Not here: streams, and who queues the buffer again (see stream.py).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 In: which cameras delivered, and when. Out: a pause. Cameras of a rig deliver together and in a rhythm: the last frame
 decides when a frame set leaves, so between the first and the last of a pulse, and when the next ones are about to come,
 the loop turns fast; else a turn that finds nothing (some 40 us) is spared. A rhythm that was guessed wrong costs a
-pause, never a frame. This file refuses to know cameras and clocks.
+pause, never a frame. Not here: cameras and clocks (see loop.py).
 """
 
 from __future__ import annotations
