@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 RATE_PRIOR_SIGMA = 200e-6
-"""Crystals in cameras and boxes stay within 100 ppm of nominal; twice that is the prior's one sigma."""
+"""Prior's standard deviation of a rate: twice the 100 ppm within which crystals of cameras and boxes stay."""
 
 
 def ticks_from_us(duration_us: float, tick_rate_hz: int) -> int:

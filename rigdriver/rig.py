@@ -37,10 +37,10 @@ from rigdriver.sources import resolve
 from rigdriver.timebase import Timebase, open_timebase
 
 PREAMBLE_MARGIN = 1.25
-"""The preamble's triggers are so much further apart than the slowest camera's shortest period."""
+"""Ratio of the preamble's unit to the slowest camera's shortest period."""
 SHORTEST_UNIT_US = 5000
 SPARE_PULSES = 10
-"""Pulses that a run with `on_gap = "retry"` may spend at least on replacing frame sets with gaps."""
+"""Least number of extra pulses that a run with `on_gap = "retry"` may use to replace frame sets with gaps."""
 RATE_FEATURES = ("ResultingFrameRate", "AcquisitionResultingFrameRate", "AcquisitionFrameRateMax")
 
 
@@ -59,7 +59,7 @@ class Rig:
         self._box = box
         self.cameras = cameras
         self.timebase = timebase
-        """The host's time on this rig; frame sets and waits go by it."""
+        """Host time on this rig; frame sets and waits use it."""
         self._stack = stack
         self._lifecycle = Lifecycle()
         self._generation = secrets.randbelow(2**31) + 1

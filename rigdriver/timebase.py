@@ -29,7 +29,7 @@ MAGIC = b"RIGTIME1"
 PARTS = 32
 RECORD_BYTES = 64
 LOOK_S = 0.5
-"""Two looks that are further apart than this were not apart by choice: the computer held their thread up."""
+"""Largest time between two looks of a thread that runs; after a longer time the computer has held the thread up."""
 SLICE_S = 0.001
 """Longest real wait between two looks at modelled time."""
 
@@ -130,7 +130,8 @@ class ModelledTime:
         self._words = self._memory.cast("Q")
         self._claims = threading.Lock()
         self._mine = threading.local()
-        """Of each thread that takes part: `word`, the first one of its record, and `since_ns`, when its turn began."""
+        """State of each thread that takes part: `word`, the first one of its record, and `since_ns`, the start of its
+        turn."""
 
     def now_ns(self) -> int:
         """Return the time that the rig has reached."""

@@ -217,7 +217,7 @@ def print_summary(result: dict[str, object]) -> None:
     assert isinstance(lost, dict)
     print(f"{'median of the rounds':24}{CONTENDERS[0]:>12}{CONTENDERS[1]:>12}{'ratio':>8}")
     for field, unit, scale in (
-        ("cpu_s_per_frame", "CPU ms a frame", 1e3),
+        ("cpu_s_per_frame", "CPU ms per frame", 1e3),
         ("late_ms_median", "sleeper late, median ms", 1),
         ("late_ms_p99", "sleeper late, p99 ms", 1),
     ):
@@ -233,7 +233,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--width", type=int, default=2048, help="pixels")
     parser.add_argument("--height", type=int, default=1536, help="pixels")
-    parser.add_argument("--rate", type=float, default=10.0, help="frames a second and camera")
+    parser.add_argument("--rate", type=float, default=10.0, help="frames per second and camera")
     parser.add_argument("--seconds", type=float, default=10.0, help="measured in each round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print one JSON object")

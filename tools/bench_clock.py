@@ -86,7 +86,7 @@ def print_table(figures: Mapping[str, float]) -> None:
 def main() -> int:
     """Measure and print."""
     parser = bench_rig.options(__doc__, burners=2)
-    parser.add_argument("--seconds", type=float, default=30.0, help="at ten pulses a second")
+    parser.add_argument("--seconds", type=float, default=30.0, help="length of the run, s, at ten pulses per second")
     arguments = parser.parse_args()
     figures = measure(arguments)
     bench_rig.tell(arguments, figures, lambda: print_table(figures))

@@ -18,7 +18,7 @@ from pathlib import Path
 PACKAGE = "opencv-doc"
 FOLDER = Path(__file__).resolve().parents[1] / ".venv" / "opencv-samples"
 PAIRS = 13
-"""left01 to left14 without left10."""
+"""Number of pairs: left01 to left14 without left10."""
 
 
 class NoSamplesError(Exception):

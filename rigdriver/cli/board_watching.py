@@ -19,7 +19,7 @@ from rigdriver.cli.watching import TerminalProgress
 from rigdriver.procedures.board_views import ViewOffer
 
 LASTING = 4
-"""Frame sets in a row with one kind of reason that are worth a line."""
+"""Number of frame sets in a row with one kind of reason, from which a line is shown."""
 
 
 class _Bar(TerminalProgress):

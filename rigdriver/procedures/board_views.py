@@ -4,7 +4,7 @@ In: an open rig in white light, a board. Out: images and proofs of every view th
 of each frame set. The run goes on by itself; when searching the images takes longer than a pulse, frame sets in between
 are dropped. There is enough when the coverage leaves nothing to wish for, or when a solve of the views so far expects a
 3D error that is small enough.
-Not here: how views are judged (see calibration/capture.py).
+Not here: how views are judged (see calibration/views/capture.py).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rigdriver.recording.frame_source import FrameSetSink
 from rigdriver.rig import Rig
 
 SOLVE_EVERY = 3
-"""New views between two questions to the solver."""
+"""Number of new views between two trial solutions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class ViewWishes:
     """When to end."""
 
     views: int | None = None
-    """Views after which it ends, whatever they cover; None ends it when there is enough."""
+    """Number of views to take, whatever they cover; None takes as many as are enough."""
     patience_s: float = 120.0
-    """Time without a new view after which it ends."""
+    """Longest wait for a new view."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,9 @@ class BoardCaptureOptions:
     folder: Path
     wishes: ViewWishes = field(default_factory=ViewWishes)
     is_solved: bool = False
-    """Calibrate at the end, with a report."""
+    """Whether the views are solved at the end, with a report."""
     rate_hz: float | None = None
-    """Looks per second; at most 3 when it is None."""
+    """Frame sets per second; at most 3 when it is None."""
 
 
 @dataclass(frozen=True, slots=True)

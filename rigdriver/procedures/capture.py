@@ -33,7 +33,7 @@ class CaptureOptions:
     rate_hz: float | None = None
     """Frame sets per second; the rig file's when it is None."""
     image_format: ImageFormat | None = ImageFormat.PNG
-    """None keeps the proofs alone."""
+    """Format of the image files; None writes the proofs alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class DemoCapture:
 
     statistics: RunStatistics
     latest: FrameSet | None
-    """The newest complete frame set, or the newest at all; None when none came."""
+    """Newest complete frame set, or the newest of all when none is complete; None when none came."""
     sheet: Path | None
 
     @property

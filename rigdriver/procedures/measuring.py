@@ -25,7 +25,7 @@ from rigdriver.stereo.reconstructors import SurfaceReconstructor
 from rigdriver.stereo.results import Results
 
 LIVE_QUEUE = 8
-"""Frame sets that may wait, so that a hiccup of some tenths of a second loses none."""
+"""Number of frame sets that may wait, so that a delay of some tenths of a second loses none."""
 
 
 def dropping(config: RigConfig) -> RigConfig:

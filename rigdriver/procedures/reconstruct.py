@@ -30,7 +30,7 @@ from rigdriver.stereo.reconstructors import BUILT_IN, SlowStarter, SurfaceRecons
 from rigdriver.stereo.results import Results
 
 LIVE_POINT_MM = 1.0
-"""Distance of points, live: files of two million points would not keep up."""
+"""Distance between points with --live; files of two million points would take too long to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,11 @@ class Reconstruction:
     time_ms_median: float | None
     time_ms_95: float | None
     warnings: dict[str, int]
-    """Sentence -> in how many frame sets."""
+    """Number of frame sets by warning."""
     asked: int | None = None
-    """Frame sets that were asked of a rig; None for a folder."""
+    """Number of frame sets that a rig was asked for; None for a folder."""
     came: int | None = None
-    """Frame sets that the rig made."""
+    """Number of frame sets that the rig made."""
 
     @property
     def lacks_frame_sets(self) -> bool:

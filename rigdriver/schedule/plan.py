@@ -27,10 +27,10 @@ from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.wire.registers import LightLimitsRecord, StageStepRecord
 
 GOLOMB_MARKS = (0, 1, 4, 9, 11)
-"""Order-5 Golomb ruler: every difference of two marks occurs once, so any two frames tell which marks they are."""
+"""Marks of a Golomb ruler: each difference between two of them occurs once, so two frames show which marks they are."""
 
 WORD = 2**32
-"""Numbers of the box are smaller."""
+"""Bound of the box's numbers, which are smaller."""
 
 
 def exposure_us(config: RigConfig, camera: CameraConfig) -> float:

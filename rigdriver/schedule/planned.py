@@ -18,7 +18,7 @@ class CameraFacts:
     max_rate_hz: float | None = None
     """Fastest triggering that it follows at its present settings (SFNC ResultingFrameRate)."""
     payload_bytes: int | None = None
-    """One frame on the link (SFNC PayloadSize)."""
+    """Size of one frame on the link (SFNC PayloadSize)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class PlannedExposure:
     output: int
     input: int | None
     delay_ticks: int
-    """Trigger edge after the pulse start."""
+    """Time of the trigger edge after the pulse start."""
     latency_ticks: int
     jitter_ticks: int
     exposure_ticks: int

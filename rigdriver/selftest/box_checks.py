@@ -26,7 +26,7 @@ from rigdriver.wire.session import LinkCounters
 
 PROBES = 20
 LONGEST_ROUND_TRIP_MS = 50.0
-"""A clock probe is as good as its round trip; USB serial takes 1-2 ms, a loaded computer 20."""
+"""Longest good round trip of a clock probe; USB serial takes 1 to 2 ms, a loaded computer 20."""
 _GENERATION = 0x444F4758
 _BOX_ERRORS = ("events_dropped", "checksum_errors", "bytes_skipped", "inputs_ignored", "interlock_trips")
 _LINK_ERRORS = (

@@ -29,7 +29,7 @@ from rigdriver.selftest.result import CheckResult, Status, unknown, verdict
 RIG_FILE, PRODUCERS, CAMERAS, FEATURES = "rig_file", "producers", "cameras.found", "cameras.features"
 BOX, INTERFACE = "box.identity", "box.interface"
 OPENED = "rig.opened"
-"""Stands in the report only when it failed: a simulated rig that did not start."""
+"""Name of a check that is in the report only when it failed: a simulated rig did not start."""
 _ORDER = (RIG_FILE, PRODUCERS, CAMERAS, FEATURES, BOX, INTERFACE)
 _KINDS: tuple[tuple[type[RigError], str], ...] = (
     (UsageError, RIG_FILE),

@@ -20,7 +20,7 @@ class Status(Enum):
     GOOD = "good"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """Could not be carried out, so nobody knows."""
+    """Status of a check that could not be carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class CheckResult:
     """One line of the report."""
 
     name: str
-    """Stable and dotted, for scripts: `wiring.left_upper`."""
+    """Name for scripts, stable and dotted: `wiring.left_upper`."""
     status: Status
     measured: Value
     expected: Value
     unit: str = ""
     remedy: str = ""
-    """What to do; empty when the check is good."""
+    """Remedy; empty when the check is good."""
 
     def to_json(self) -> dict[str, object]:
         """Return plain values for JSON, which knows no NaN."""

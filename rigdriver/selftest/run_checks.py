@@ -17,7 +17,7 @@ from rigdriver.selftest.result import CheckResult, unknown, verdict
 
 FRAME_SETS = 30
 RATE_TOLERANCE = 0.001
-"""Share of the configured rate."""
+"""Largest deviation of the rate, as a share of the configured one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from rigdriver.selftest.samples import Samples
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
 
 LOOKED_AT = 5
-"""Frame sets of the run whose images are asked about the calibration."""
+"""Number of frame sets of the run whose images are compared with the calibration."""
 Tell = Callable[[str], None]
 Stage = Callable[[Rig], Iterable[CheckResult]]
 

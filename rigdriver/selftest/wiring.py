@@ -26,7 +26,7 @@ from rigdriver.selftest.result import CheckResult, verdict
 from rigdriver.timebase import WALL_TIME, Timebase, wait_for
 
 TRIGGERS = 3
-"""For each camera; a camera may miss the first one after a pause."""
+"""Number of triggers per camera; a camera may miss the first one after a pause."""
 _GENERATION = 0x57495245
 _SPACING_US = 100_000.0
 _QUIET_S = 0.05
@@ -55,13 +55,13 @@ class Answer:
 
     camera: str
     frames: Mapping[str, int]
-    """Camera -> frames that it delivered."""
+    """Number of frames delivered, by camera."""
     lines: Mapping[int, int]
-    """Box input -> rising edges."""
+    """Number of rising edges, by box input."""
     delays_us: tuple[float, ...]
-    """Trigger edge to the rise of the camera's own line."""
+    """Times from the trigger edge to the rise of the camera's own line."""
     lengths_us: tuple[float, ...]
-    """How long its own line was high."""
+    """Times during which the camera's own line was high."""
 
 
 def probe_wiring(

@@ -15,7 +15,7 @@ from rigdriver.frames import Edge, PulseReport
 from rigdriver.schedule.planned import PlannedExposure
 
 KEEP = 2048
-"""Exposures remembered per camera: at 60 Hz half a minute, far more than any frame is late."""
+"""Number of exposures kept per camera: half a minute at 60 Hz, far longer than any frame is late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +24,21 @@ class Exposure:
 
     camera: str
     ordinal: int
-    """Counts this camera's exposures of plausible length since the log began, over all runs."""
+    """Number of the exposure among this camera's exposures of plausible length since the log began, over all runs."""
     pulse_index: int
     generation: int
     trigger_ticks: int | None
-    """The trigger edge that caused it; None when none was near."""
+    """Trigger edge that caused it; None when none was near."""
     start_ticks: int
     end_ticks: int
     is_on_time: bool
-    """Its delay after the trigger and its length are as planned."""
+    """Whether its delay after the trigger and its length are as planned."""
     is_inferred: bool
-    """No exposure line is wired: the edges are the trigger's, shifted."""
+    """Whether the edges are those of the trigger, shifted, because no exposure line is wired."""
     t_host_ns: int
     """Time at which the report of its end reached the host."""
     doubts: int = 0
-    """How often before it this camera may have exposed without the box seeing it, since the log began."""
+    """Number of earlier moments, since the log began, at which the box may have missed an exposure of this camera."""
 
 
 class ExposureLog:
@@ -56,11 +56,11 @@ class ExposureLog:
         self._doubts = 0
         self._is_awaited = False
         self.is_new_plan = False
-        """A plan has been told, but no trigger of it."""
+        """Whether a plan is known of which no trigger was reported yet."""
         self.glitches = 0
-        """Signals on the exposure line too short or too long to be an exposure."""
+        """Number of signals on the exposure line that were too short or too long to be an exposure."""
         self.reported_ticks = 0
-        """The box has reported every edge up to here."""
+        """Time up to which the box has reported every edge."""
 
     def plan(self, planned: PlannedExposure) -> None:
         """Expect another plan from now on; what is remembered stays."""

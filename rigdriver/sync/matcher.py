@@ -1,4 +1,4 @@
-"""Pulse reports and frames in, proved frame sets out, in the order of the pulses. No thread, no clock, no I/O.
+"""Joins pulse reports and frames to proved frame sets, in the order of the pulses, without thread, clock or I/O.
 
 In: pulse reports as the box sends them; frames and losses as cameras deliver them; the host's time now and then.
 Out: `Resolved` frame sets. Every camera of a pulse ends as a matched frame or as a gap with its reason; a pulse leaves

@@ -18,7 +18,7 @@ from rigdriver.sync.exposures import Exposure
 
 NOT_WIRED = "exposure edges: no input is wired; inferred from the trigger"
 WHOLE_FLASH = 0.99
-"""A lamp counts as inside an exposure when at least this share of its flash is."""
+"""Least share of a flash inside an exposure with which its lamp counts as seen by it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ HAS_STAMP = 0x10
 HEADER_BYTES = 5
 STAMP = struct.Struct("<IH")
 MAX_LENGTH = 254
-"""Length 255 announces a longer message in newer Harp versions; the box sends none."""
+"""Largest length byte; 255 announces a longer message in newer Harp versions, and the box sends none."""
 
 
 class MessageType(IntEnum):
@@ -80,7 +80,7 @@ class Corrupt:
 
     fault: Fault
     head: bytes
-    """The bytes of the header up to the refused one, for the log."""
+    """Bytes of the header up to the rejected one, for the log."""
 
 
 @dataclass(frozen=True, slots=True)

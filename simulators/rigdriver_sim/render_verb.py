@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         "--sheet", type=Path, metavar="FILE", help="one picture of all views in pattern and white light"
     )
     parser.add_argument("--frames", "-n", type=int, default=0, help="moments to render; by default one period")
-    parser.add_argument("--bits", type=int, choices=(8, 10, 12), default=8, help="bits a pixel")
+    parser.add_argument("--bits", type=int, choices=(8, 10, 12), default=8, help="bits per pixel")
     parser.add_argument("--light", choices=("pattern", "white", "dark"), default="", help="light of the mono cameras")
     parser.add_argument("--no-depth", action="store_true", help="leave the depth maps out")
     parser.add_argument("--quiet", "-q", action="store_true", help="say nothing when it went well")

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     when.add_argument("--pulse", type=int, default=0, help="pulse of a live rig")
     when.add_argument("--index", type=int, help="index of a rendered image instead")
     parser.add_argument("--map", type=Path, metavar="MESH", help="mesh whose vertices' distances are wanted")
-    parser.add_argument("--out", type=Path, metavar="NPY", help="file for the map: signed, um, one a vertex")
+    parser.add_argument("--out", type=Path, metavar="NPY", help="file for the map: signed, um, one per vertex")
     options = parser.parse_args(arguments)
     if (options.map is None) != (options.out is None):
         parser.error("--map and --out belong together")
