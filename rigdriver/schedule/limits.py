@@ -1,8 +1,8 @@
-"""Proves a compiled schedule safe, or refuses it with the limit that it breaks and the remedy.
+"""Proves a compiled schedule safe, or rejects it with the limit that it breaks and the remedy.
 
-In: the rig file, a schedule, what the cameras say of themselves. Out: nothing, or a ScheduleError. The box checks its
-own hard limits again at commit. Not here: how a plan becomes a schedule (see plan.py). Only the result is judged, so a
-mistake in the compiler is found here too.
+In: the rig file, a schedule, and what the cameras report about themselves. Out: nothing, or a ScheduleError. The box
+checks its own hard limits again at commit. Not here: how a plan becomes a schedule (see plan.py). Only the result is
+judged, so a mistake in the compiler is found here too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Does the calibration that the rig file names belong to this rig, how old is it, and has a camera moved since?
+"""Whether the rig file's calibration belongs to this rig, how old it is, and whether a camera has moved since.
 
 In: the rig's configuration, its images' sizes, the date; a few frame sets of a run. Out: two checks, or none when the
 rig file names no calibration. Only a surface in speckle light shows whether a camera has moved; with nothing in view

@@ -1,4 +1,4 @@
-"""What opening a rig tells: which of rig file, producers, cameras, features and box are good.
+"""What opening a rig shows: which of rig file, producers, cameras, features and box are good.
 
 In: an opened rig's reports, or the error with which opening ended. Out: one check for each of them; what was not
 reached is unknown. Not here: opening the rig (see suite.py).

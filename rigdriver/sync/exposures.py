@@ -42,7 +42,7 @@ class Exposure:
 
 
 class ExposureLog:
-    """Turns one camera's edges into exposures; remembers the newest."""
+    """Makes one camera's edges into exposures, and keeps the newest."""
 
     def __init__(self, planned: PlannedExposure, tolerance_ticks: int) -> None:
         self.camera = planned.camera
@@ -63,7 +63,7 @@ class ExposureLog:
         """Time up to which the box has reported every edge."""
 
     def plan(self, planned: PlannedExposure) -> None:
-        """Expect another plan from now on; what is remembered stays."""
+        """Expect another plan from now on; the exposures so far are kept."""
         self._planned = planned
         self._trigger = None
         self._is_awaited = False
@@ -76,12 +76,12 @@ class ExposureLog:
 
     @property
     def is_exposing(self) -> bool:
-        """An exposure has begun whose end has not been reported."""
+        """Whether an exposure has begun whose end has not been reported."""
         return self._start is not None
 
     @property
     def planned_exposure_ticks(self) -> int:
-        """How long an exposure is meant to be."""
+        """Planned length of an exposure."""
         return self._planned.exposure_ticks
 
     def feed(self, report: PulseReport, period_ticks: int) -> tuple[list[int], list[Exposure]]:
@@ -104,7 +104,7 @@ class ExposureLog:
         return triggers, exposures
 
     def doubt(self) -> None:
-        """Reports of the box are missing: there may have been exposures that nobody will ever tell of."""
+        """Note that reports of the box are missing: exposures may have happened that are never reported."""
         self._doubts += 1
 
     def nearest(self, ticks: float, within_ticks: float) -> Exposure | None:
@@ -148,7 +148,7 @@ class ExposureLog:
                 self._doubts += 1
 
     def _is_plausible(self, width_ticks: int) -> bool:
-        """A real exposure has about the planned length; a glitch on the line has not."""
+        """Whether a signal has about the planned length, as a real exposure has and a glitch on the line has not."""
         return 2 * abs(width_ticks - self._planned.exposure_ticks) <= self._planned.exposure_ticks
 
     def _observe(self, start: int, end: int, report: PulseReport) -> Exposure:

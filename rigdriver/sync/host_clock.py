@@ -44,7 +44,7 @@ class RoundTrip:
 
     @property
     def duration_ns(self) -> int:
-        """From sending to receiving."""
+        """Time from sending to receiving."""
         return self.t_received_ns - self.t_sent_ns
 
 
@@ -92,7 +92,7 @@ class HostClock:
 
     @property
     def is_in_doubt(self) -> bool:
-        """The newest round trip contradicts those before: ask again soon."""
+        """Whether the newest round trip contradicts those before, so that the next probe is due soon."""
         return self._doubted is not None
 
     def add(self, trip: RoundTrip) -> None:

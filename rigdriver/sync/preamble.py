@@ -44,7 +44,7 @@ class Preamble:
 
     @property
     def is_complete(self) -> bool:
-        """Every camera has delivered as many frames as the preamble has marks, and the box has told of them."""
+        """Whether every camera has delivered a frame per mark, and the box has reported all marks."""
         marks = len(GOLOMB_MARKS)
         return all(len(self._frames[name]) >= marks <= len(self._exposures(name)) for name in self._logs)
 

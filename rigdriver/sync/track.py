@@ -5,17 +5,17 @@ exposure, held until the box has reported further, or rejected with a reason.
 
     witness 1   the time stamp, mapped by the fitted clock, falls on an exposure
     witness 2   the frame id has advanced by as many as there were exposures
-    both agree -> matched.  They differ -> rejected, and each way out becomes a hypothesis:
+    both agree -> matched.  They differ -> rejected, and each explanation becomes a hypothesis:
                 "the counter was reset" (the clock is right), "the clock stepped" (the counter is right).
-    witness 3   the time from the report of the exposure to the arrival of its frame, compared with what is usual
-                for this camera. The next frames must agree with exactly one hypothesis in all three; only then is
-                that hypothesis the truth from there on. A step by a whole pulse period deceives witness 1 and a lost
-                count deceives witness 2, but neither deceives all. One frame more is enough where arrivals are steady;
-                where they scatter, so many are heard that their median can be trusted. Where the box may have missed
-                an exposure, counting proves no step by whole periods; and after a quarrel no agreement of the first
-                two counts without the third. What stays open stays rejected until a new preamble: a gap is never as
-                bad as a wrong frame. What remains possible: out of full agreement, between two frames, the clock steps
-                by exactly as many periods as the counter forgets.
+    witness 3   the time from the report of the exposure to the arrival of its frame, compared with the usual one of
+                this camera. A hypothesis is accepted when the next frames agree with it, and with no other, in all
+                three. A step by a whole pulse period deceives witness 1 and a lost count deceives witness 2, but
+                neither deceives all three. One more frame is enough where arrivals are steady; where they scatter,
+                more frames are compared until their median is certain. Where the box may have missed an exposure, the
+                count does not prove a step by whole periods. After a disagreement, witnesses 1 and 2 are not enough
+                without witness 3. A frame that no hypothesis explains stays rejected until a new preamble, because a
+                gap is better than a wrong frame. One case is not detected: between two frames in full agreement the
+                clock steps by exactly as many periods as the counter forgets.
 
 Not here: frame sets and other cameras (see matcher.py).
 """
@@ -152,7 +152,7 @@ class Track:
         return self._reject(frame, start, by_clock, by_count)
 
     def doubt(self) -> None:
-        """Reports of the box are missing: exposures may have gone uncounted."""
+        """Note that reports of the box are missing: exposures may have happened that were not counted."""
         self._log.doubt()
 
     def frame_id_of(self, ordinal: int) -> int | None:
