@@ -75,7 +75,7 @@ class Rig:
 
         Raises:
             ConfigError: the rig file is wrong.
-            DeviceError: a device is missing, refuses or does not answer; all of them are told at once.
+            DeviceError: a device is missing, refuses or does not answer; all failures are reported at once.
         """
         with ExitStack() as stack:
             config = resolve(source, stack)
@@ -102,7 +102,7 @@ class Rig:
         return self._box
 
     def run(self, frames: int | None = None, rate_hz: float | None = None) -> FrameSets:
-        """Return a run of so many frame sets; it starts when it is iterated.
+        """Return a run of that many frame sets; it starts when it is iterated.
 
         `frames` None runs until stopped (with light: until one flash train is over). `rate_hz` None takes the rig
         file's.
@@ -135,7 +135,7 @@ class Rig:
         """Return width and height of each camera's images, as the cameras are set.
 
         Raises:
-            CameraError: a camera does not tell.
+            CameraError: a camera does not report its size.
         """
         sizes: dict[str, tuple[int, int]] = {}
         for camera in self.config.cameras:
@@ -177,7 +177,7 @@ class Rig:
         return self._generation
 
     def _pulses(self, frames: int | None) -> int | None:
-        """Return how many pulses may be spent to get so many complete frame sets."""
+        """Return how many pulses may be used for that many complete frame sets."""
         if frames is None:
             return None
         spare = max(SPARE_PULSES, frames)

@@ -32,7 +32,7 @@ def spec(arguments: argparse.Namespace, **more: float) -> str:
 
 @contextmanager
 def burning(burners: int) -> Iterator[None]:
-    """Keep so many processes busy meanwhile."""
+    """Keep that many processes busy meanwhile."""
     with ExitStack() as stack:
         for _ in range(burners):
             process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))

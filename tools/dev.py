@@ -102,7 +102,7 @@ def install_project() -> None:
 
 
 def say_no_library() -> None:
-    """Tell that the simulated cameras are missing; compiling them once more shows why."""
+    """Report that the simulated cameras are missing; compiling them once more shows why."""
     run([str(PYTHON), str(RECIPE), str(LIBRARY)])
     say("the simulated cameras were not built, for the reason above. The driver works; the simulated rig does not.")
 
@@ -266,7 +266,7 @@ def environment() -> dict[str, str]:
 
 
 def say(text: str) -> None:
-    """Tell the person in front of the screen what goes on."""
+    """Print what goes on."""
     print(f"dev: {text}", flush=True)
 
 

@@ -42,7 +42,7 @@ class _Bar(TerminalProgress):
 
 
 class _Lines(TerminalProgress):
-    """Tells each view, and once a reason why there is none that lasts."""
+    """Prints each view, and once a lasting reason why none is taken."""
 
     def __init__(self) -> None:
         self._kind: OfferKind | None = None

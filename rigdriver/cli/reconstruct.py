@@ -102,7 +102,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     else:
         _tell(done)
     if done.lacks_frame_sets:
-        note(f"{done.came} of {done.asked} frame sets came; `rigdriver selftest` tells what the rig lacks")
+        note(f"{done.came} of {done.asked} frame sets came; run `rigdriver selftest` to see why")
     return GOOD if done.has_passed else CHECK_FAILED
 
 

@@ -1,4 +1,4 @@
-"""Who is on the other end of the port: is it a trigger box, does it speak this interface, what has it got.
+"""Who is on the other end of the port: a trigger box or not, with this interface or not, and its equipment.
 
 In: a link over which nothing was said yet. Out: `BoxIdentity`, with the box quiet, stopped and reporting events again.
 A device that is none of ours gets nothing but reads and the Harp standby command. Not here: threads (see

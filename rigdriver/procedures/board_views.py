@@ -1,4 +1,4 @@
-"""Views of a board from a live rig: watch frame sets, keep those that the guided capture takes, tell when it is enough.
+"""Views of a board from a live rig: watch frame sets, keep those that the guided capture takes, until there are enough.
 
 In: an open rig in white light, a board. Out: images and proofs of every view that was taken, and a note of what became
 of each frame set. The run goes on by itself; when searching the images takes longer than a pulse, frame sets in between

@@ -72,7 +72,7 @@ def take_live(
 
     Raises:
         UsageError: the folder holds positions already.
-        NotMeasured: no new position came for so long.
+        NotMeasured: no new position came within the patience.
     """
     if (folder / CSV).exists():
         raise UsageError(

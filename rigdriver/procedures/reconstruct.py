@@ -1,8 +1,8 @@
 """Measure surfaces: of a folder of images, of a rig that is captured first, or of a rig while it runs.
 
 In: a folder or a rig, options. Out: point clouds, meshes, pictures and figures.json in a folder, and a summary. However
-it ends, also by Ctrl-C, figures.json tells what was measured until then.
-Not here: how surfaces are found (see rigdriver.stereo).
+it ends, also by Ctrl-C, figures.json holds what was measured until then. Not here: how surfaces are found (see
+rigdriver.stereo).
 """
 
 from __future__ import annotations

@@ -30,4 +30,4 @@ class FrameSetNote:
     """Whether the same message about later frame sets is left out."""
 
     def __str__(self) -> str:
-        return f"frame set {self.name}: {self.what}" + (" (told once)" if self.is_told_once else "")
+        return f"frame set {self.name}: {self.what}" + (" (shown once)" if self.is_told_once else "")

@@ -55,7 +55,7 @@ def rows(schedule: Schedule) -> list[Row]:
 
 
 def as_text(schedule: Schedule, width: int = 100) -> str:
-    """Return the diagram for a terminal of so many columns."""
+    """Return the diagram for a terminal of that many columns."""
     lines = rows(schedule)
     label = max(len(row.name) for row in lines) + 2
     columns = max(20, width - label)

@@ -105,7 +105,7 @@ def _refuse_data_rate(frame_set_bytes: int, schedule: Schedule, limit_megabytes_
     if megabytes_per_s > limit_megabytes_per_s:
         raise ScheduleError(
             f"{what} make {megabytes_per_s:.0f} MB/s, it carries {limit_megabytes_per_s:g} MB/s; lower rate_hz, the "
-            "image size or the bits a pixel, or spread the load"
+            "image size or the bits per pixel, or spread the load"
         )
 
 

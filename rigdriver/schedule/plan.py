@@ -51,7 +51,7 @@ def compile_schedule(
 ) -> Schedule:
     """Compile the rig's plan. `pulses` None runs until stopped, or until the light limits end it.
 
-    `facts`: what the cameras say of themselves, by name; without them, what only they can tell is not checked.
+    `facts`: what the cameras say of themselves, by name; without them, what only they can report is not checked.
 
     Raises:
         ScheduleError: the plan breaks a limit; the message names it and the remedy.
@@ -179,7 +179,7 @@ def _plan_flash(
 
 
 def _pulse_count(config: RigConfig, pulses: int | None, flashes: Sequence[PlannedFlash], tick_rate_hz: int) -> int:
-    """Return the box's pulse count: a run with light that is not told when to end does so after one flash train."""
+    """Return the box's pulse count: a run with light and without a number of frame sets ends after one flash train."""
     if pulses is not None:
         return pulses
     if not flashes:

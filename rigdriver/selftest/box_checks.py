@@ -145,7 +145,7 @@ def judge_watchdog(box: Box, config: RigConfig, timebase: Timebase = WALL_TIME) 
 
 
 class _Listener:
-    """Hears the box's changes of state on its thread."""
+    """Takes the box's changes of state on its thread."""
 
     def __init__(self, timebase: Timebase) -> None:
         self.is_over = False

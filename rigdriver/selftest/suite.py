@@ -26,14 +26,14 @@ Stage = Callable[[Rig], Iterable[CheckResult]]
 
 
 def run_selftest(rig: Rig, tell: Tell) -> Report:
-    """Make every check on an open, idle rig. `tell` hears what comes next.
+    """Make every check on an open, idle rig. `tell` is called with what comes next.
 
     Raises:
         KeyboardInterrupt: as everywhere; the outputs are off then, too.
     """
     before = box_checks.Health.of(rig.box)
     stages: list[tuple[str, str, Stage]] = [
-        ("opening", "what opening told", lambda r: opening.good_opening(r.config, r.cameras.reports)),
+        ("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
         ("calibration", "the calibration file", _calibration),
         ("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config)),
         ("wiring", "the wiring, camera by camera", _wiring),

@@ -168,7 +168,7 @@ def _judge_line(
 
 
 class _Watch:
-    """Hears box and cameras on their threads and lets this one wait, always with a timeout."""
+    """Takes reports of box and cameras on their threads and lets this one wait, always with a timeout."""
 
     def __init__(self, timebase: Timebase) -> None:
         self.is_over = False
@@ -213,7 +213,7 @@ class _Watch:
             wait_for(self._timebase, self._news, lambda: self._frames[camera] >= count, timeout_s)
 
     def wait_until_quiet(self, timeout_s: float) -> None:
-        """Wait until nobody has said anything for a moment, so that the next probe hears its own answers only."""
+        """Wait until no device has reported anything for a moment, so that the next probe gets only its own answers."""
         with self._news:
             for _ in range(round(timeout_s / _QUIET_S)):
                 if not wait_for(self._timebase, self._news, self._has_more_than(self._said), _QUIET_S):

@@ -121,12 +121,12 @@ class ExposureLog:
         return best
 
     def by_ordinal(self, ordinal: int) -> Exposure | None:
-        """Return the exposure of that ordinal, if it has been seen and is still remembered."""
+        """Return the exposure of that ordinal, if it was seen and is still kept."""
         index = ordinal - self._next_ordinal + len(self._log)
         return self._log[index] if 0 <= index < len(self._log) else None
 
     def since(self, generation: int) -> list[Exposure]:
-        """Return the remembered exposures of one generation, in order."""
+        """Return the kept exposures of one generation, in order."""
         return [e for e in self._log if e.generation == generation]
 
     def newest(self, count: int) -> list[Exposure]:
