@@ -51,7 +51,7 @@ class ClockFit:
 
     @property
     def drift_ppm(self) -> float:
-        """How much faster than nominal the target runs against the source."""
+        """Drift: how much faster than nominal the target runs against the source."""
         return (self.rate / self.nominal_rate - 1.0) * 1e6
 
     def map(self, source_time: int) -> float:

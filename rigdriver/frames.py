@@ -210,7 +210,7 @@ class FrameSet:
 
     @property
     def is_complete(self) -> bool:
-        """Every camera of the rig has a proved frame."""
+        """Whether every camera of the rig has a proved frame."""
         return not self.gaps
 
     def __getitem__(self, camera: str) -> Frame:

@@ -67,7 +67,7 @@ class PixelFormat:
 
     @property
     def is_packed(self) -> bool:
-        """Its pixels must be unpacked, so they never lie in a buffer as an array shows them."""
+        """Whether pixels must be unpacked; they never lie in a buffer as an array shows them."""
         return self.packing in _GROUPS
 
     @property

@@ -64,7 +64,7 @@ class ViewsEnding:
 def take_views(
     rig: Rig, board: Board, folder: Path, wishes: ViewWishes, options: SolveOptions, progress: Progress
 ) -> tuple[GuidedCapture, ViewsEnding]:
-    """Watch the board until there is enough; Ctrl-C ends it and keeps what was taken."""
+    """Watch the board until there are enough views; Ctrl-C ends it and keeps those taken so far."""
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="detect"))
         capture = GuidedCapture(board, rig.sizes_px(), executor=pool)
@@ -125,7 +125,7 @@ class _Question:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def answer(self, capture: GuidedCapture, taken: int) -> str:
-        """Why it is enough; empty while it is not, or nobody knows yet."""
+        """Reason why there are enough views; empty while there are not, or while that is not known."""
         if self._running is not None:
             if not self._running.done():
                 return ""

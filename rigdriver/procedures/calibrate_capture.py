@@ -49,7 +49,7 @@ class BoardCaptured:
 
     @property
     def has_passed(self) -> bool:
-        """There is enough, and the calibration is good."""
+        """Whether there are enough views, and the calibration is good."""
         return self.ending.is_enough and (self.made is None or self.made.has_passed)
 
 

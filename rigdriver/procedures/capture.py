@@ -46,7 +46,7 @@ class Captured:
 
     @property
     def has_passed(self) -> bool:
-        """Every frame set came, and is complete."""
+        """Whether every frame set came and is complete."""
         return self.statistics.complete == self.asked
 
 

@@ -36,7 +36,7 @@ class DemoCapture:
 
     @property
     def has_passed(self) -> bool:
-        """Every frame set is complete."""
+        """Whether every frame set is complete."""
         return self.statistics.complete == FRAMES
 
 

@@ -61,7 +61,7 @@ class FaceMeasured:
 
     @property
     def has_passed(self) -> bool:
-        """It is as good as the rig promises."""
+        """Whether the face is as good as the rig promises."""
         return self.score is not None and self.score.rms_um <= WELL_RMS_UM
 
 

@@ -72,12 +72,12 @@ class Reconstruction:
 
     @property
     def lacks_frame_sets(self) -> bool:
-        """The rig made fewer frame sets than were asked for."""
+        """Whether the rig made fewer frame sets than were asked for."""
         return self.asked is not None and self.came is not None and self.came < self.asked
 
     @property
     def has_passed(self) -> bool:
-        """Every frame set that was looked at gave a surface, and as many came as were asked for."""
+        """Whether every measured frame set gave a surface, and as many came as were asked for."""
         return 0 < self.reconstructed == self.frame_sets and not self.lacks_frame_sets
 
 

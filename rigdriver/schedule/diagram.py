@@ -28,7 +28,7 @@ class Row:
 
     @property
     def end_us(self) -> float:
-        """When the row's last event is over."""
+        """Time at which the row's last event is over."""
         return (self.exposure_us or self.light_us or (0.0, 0.0))[1] + self.jitter_us
 
 

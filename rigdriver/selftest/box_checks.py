@@ -83,7 +83,7 @@ def judge_box(box: Box, config: RigConfig) -> Iterator[CheckResult]:
 
 
 def _judge_lamp_outputs(identity: BoxIdentity, config: RigConfig) -> CheckResult:
-    """A lamp on an output without the box's light limits could hurt an eye: the box must know that it is a lamp."""
+    """Check that the box knows each lamp output: without its light limits a lamp could hurt an eye."""
     unguarded = [lamp for lamp in config.lamps if not identity.lamp_outputs >> lamp.output & 1]
     told = ", ".join(f"{lamp.name} on output {lamp.output}" for lamp in unguarded)
     remedy = f"{told}: the box does not limit light there; connect lamps to outputs {_lines(identity.lamp_outputs)}"

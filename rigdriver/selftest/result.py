@@ -59,7 +59,7 @@ class Report:
 
     @property
     def has_passed(self) -> bool:
-        """Every check is good."""
+        """Whether every check is good."""
         return bool(self.checks) and all(check.status is Status.GOOD for check in self.checks)
 
     @property

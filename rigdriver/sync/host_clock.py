@@ -131,7 +131,7 @@ class HostClock:
 
     @property
     def fit(self) -> ClockFit | None:
-        """The middle line, or None before the first probe; `sigma` is about a third of the newest bound."""
+        """Middle one of all lines, None before the first probe; `sigma` is about a third of the newest bound."""
         return None if self._known is None else self._known[1]
 
     def host_ns(self, t_box_ticks: int) -> int | None:

@@ -79,7 +79,7 @@ class Prover:
         )
 
     def _lateness_us(self, start_ticks: int, evidence: Evidence) -> float:
-        """Exposure start minus its planned time."""
+        """Difference: exposure start minus its planned time."""
         planned = start_ticks + self._schedule.exposures[evidence.exposure.camera].start_ticks
         return us_from_ticks(evidence.exposure.start_ticks - planned, self._rate)
 
