@@ -2,8 +2,7 @@
 
 In: features by SFNC name, as a rig file or a caller gives them. Out: the writes in dependency order, and the values
 that report them. A feature behind a selector is named with it: `ChunkEnable[ChunkSelector=ExposureTime]`.
-Not here: GenApi (see genicam_host/features.py). Only names and numbers are here, so the order can be read and tested
-alone.
+This file refuses to know GenApi: it holds names and numbers only, so the order can be read and tested alone.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ In: requests to send, and received bytes. Out: bytes to write, and `Reply`, `Eve
 At most one request is outstanding, beside the watchdog's feeds, which have a register of their own. A request that was
 abandoned leaves the session unsure: its reply may still come and look like a fresh one. A fence (a clock probe with a
 new nonce) ends that: replies keep their order, so what comes before the fence's reply is stale. A probe's reply whose
-CRC-32 is wrong may be any probe's: it is handed on as damaged and leaves the session unsure. Not here: time. The caller
-decides when a request is abandoned (see devices/box_link.py).
+CRC-32 is wrong may be any probe's: it is handed on as damaged and leaves the session unsure. This file refuses to know
+time: the caller decides when a request is abandoned.
 
     state    | request  | reply that fits | abandon, damaged | fence    | fence's reply
     ---------+----------+-----------------+------------------+----------+--------------
