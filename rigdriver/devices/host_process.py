@@ -1,8 +1,8 @@
-"""The parent's side of the camera process: start it, ask it, hear it, and end it.
+"""The parent's side of the camera process: start it, send commands, take reports, and end it.
 
 In: requests as plain values. Out: answers, and events on the thread "cameras". The child runs in an interpreter of its
-own, so a user's script needs no `__main__` guard; a child that crashes or hangs is killed and told of as
-CameraProcessLost. This file refuses to know cameras and what the messages mean.
+own, so a user's script needs no `__main__` guard; a child that crashes or hangs is killed and reported as
+CameraProcessLost. Not here: cameras (see cameras.py) and what the messages mean (see genicam_host/commands.py).
 """
 
 from __future__ import annotations
