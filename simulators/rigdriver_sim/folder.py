@@ -1,7 +1,7 @@
 """The folder of one running rig, and the sweeping up of folders whose rig is dead.
 
 In: the system's folder for temporary files. Out: a new folder with a lock that is held as long as anybody of the rig
-lives; folders whose lock nobody holds are removed. This file refuses to know what lies in a folder.
+lives; folders whose lock nobody holds are removed. Not here: what lies in a folder (see program/serve.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the camera process reports of its devices: which there are, and what they made of their features.
 
 In: nothing. Out: values that the camera process sends as plain JSON and the application reads again. Not here: how they
-are found out (see camera_process/features.py and matching.py).
+are found out (see features.py and matching.py in devices/camera_process).
 """
 
 from __future__ import annotations

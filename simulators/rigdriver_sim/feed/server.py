@@ -2,7 +2,7 @@
 
 In: connections of consumers, read by the engine's loop. Out: one answer a request, and calls on the cameras' feeds. A
 connection is an ownership: it ends with the process that holds it, so a killed consumer frees its camera by itself.
-This file refuses to know what registers mean; it asks the camera's `on_write`.
+Not here: what registers mean (see camera/register_file.py); the camera's `on_write` is asked.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
     {"get": "status"}                                           -> {"ok": true, "value": {...}}
     anything wrong                                              -> {"ok": false, "error": "..."}
 
-In: lines. Out: calls of the handler, answers. `Control` is the client. This file refuses to know what can be asked.
+In: lines. Out: calls of the handler, answers. `Control` is the client. Not here: what can be asked (see acts.py).
 """
 
 from __future__ import annotations
