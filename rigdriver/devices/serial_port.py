@@ -10,6 +10,7 @@ import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from weakref import WeakSet
 
 import serial
@@ -67,6 +68,7 @@ class SerialPort:
             )
         except (OSError, ValueError) as exc:
             raise PortUnavailable(f"trigger box port {url}: {_why(exc)}") from exc
+        _watch_forks()
         _open_ports.add(self)
 
     def read(self) -> bytes:
@@ -125,8 +127,11 @@ def _let_go() -> None:
         os.close(nothing)
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+@cache
+def _watch_forks() -> None:
+    """Have `_let_go` called in every forked child; the first open port asks for it, once per process."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_let_go)
 
 
 def _why(exc: Exception) -> str:
