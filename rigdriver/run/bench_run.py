@@ -114,11 +114,14 @@ class BenchRun(FrameSets):
                     self._gone.add(event.camera)
                     if len(self._gone) == len(self._names):
                         raise event.error
-                done = (
-                    self._groups.take(event) if isinstance(event, Frame) else self._groups.tick(self._timebase.now_ns())
-                )
-                for grouped in done:
-                    self._hand_out(grouped)
+                if isinstance(event, Frame):
+                    self._hand_out(self._groups.take(event))
+                else:
+                    self._hand_out(self._groups.tick(self._timebase.now_ns()))
+            for event in self._inbox.drain():
+                if isinstance(event, Frame):
+                    self._hand_out(self._groups.take(event))
+            self._hand_out(self._groups.finish())
             self._why = self._why or "done"
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
             error, self._why = exc, str(exc)
@@ -127,7 +130,11 @@ class BenchRun(FrameSets):
     def _is_done(self) -> bool:
         return self._frames is not None and self._tally.frame_sets >= self._frames
 
-    def _hand_out(self, grouped: Grouped) -> None:
+    def _hand_out(self, groups: Sequence[Grouped]) -> None:
+        for grouped in groups:
+            self._hand_out_one(grouped)
+
+    def _hand_out_one(self, grouped: Grouped) -> None:
         if self._is_done():
             return
         frame_set = FrameSet(
