@@ -157,7 +157,7 @@ class BoxRefused(DeviceError):
 class BoxFault(DeviceError):
     """The box turned all outputs off by itself.
 
-    `trigger box: it turned everything off: its watchdog was not fed in time; check cable and load`
+    `trigger box: turned everything off: the interlock opened; close it; then clear the fault and commit again`
     """
 
 

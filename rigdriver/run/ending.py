@@ -11,15 +11,24 @@ from collections.abc import Callable
 from threading import Lock
 
 from rigdriver.devices.box_events import BoxStatus, EventsLost
+from rigdriver.devices.box_refusals import explain_fault
 from rigdriver.devices.camera_events import CameraLost
 from rigdriver.errors import BoxFault, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import PulseReport
 from rigdriver.timebase import held_up_s
-from rigdriver.wire.registers import BoxStates
+from rigdriver.wire.registers import BoxStates, Faults
 
 RESTARTED = "trigger box: it has restarted and forgotten its schedule; check its power and run again"
 SILENT_PERIODS = 3
 """A running box that reports nothing for so many pulse periods (and the gap timeout) is taken to be gone."""
+
+LIGHT_LIMIT = "light limit"
+"""Reason of an end that a limit on light set: a flash train that is used up, or a fault of the box."""
+
+
+def box_fault(status: BoxStatus) -> BoxFault:
+    """Return the error of a run whose box has turned everything off: the cause and what to do."""
+    return BoxFault(explain_fault("trigger box", status.fault, "then clear the fault (box.clear_fault) and run again"))
 
 
 class Ending:
@@ -65,8 +74,7 @@ class Ending:
         """The box has changed its state."""
         self._heard_at = self._now_s()
         if status.state is BoxStates.FAULT:
-            cause = getattr(status.fault, "name", None) or str(status.fault)
-            self.fail(BoxFault(f"trigger box: it turned everything off: {cause}; remove the cause and run again"))
+            self.fail(box_fault(status), LIGHT_LIMIT if Faults.LIGHT_LIMIT in status.fault else None)
         elif status.previous_state is BoxStates.RUNNING and status.generation == generation:
             self._ended_at = self._ended_at or self._now_s()
 
@@ -89,11 +97,11 @@ class Ending:
         if self._ended_at is not None:
             self._ended_at = min(now, self._ended_at + excused_s)
 
-    def fail(self, error: BaseException) -> None:
-        """End with an error; the first one counts."""
+    def fail(self, error: BaseException, why: str | None = None) -> None:
+        """End with an error; the first one counts. `why` stands in the statistics in place of the error's text."""
         with self._lock:
             self.error = self.error or error
-            self.why = self.why or str(error)
+            self.why = self.why or why or str(error)
 
     def settle(self, why: str) -> None:
         """Say how it ended, if nothing has been said."""

@@ -23,11 +23,11 @@ from rigdriver.devices.box_events import BoxLost, BoxStatus, EventsLost
 from rigdriver.devices.camera_events import CameraLost, FrameLost
 from rigdriver.devices.cameras import Cameras
 from rigdriver.devices.trigger_box import TriggerBox
-from rigdriver.errors import BoxFault, RigError, SyncError, SyncLost
+from rigdriver.errors import RigError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.brightness import Brightness
-from rigdriver.run.ending import Ending
+from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.run.queues import Outbox
@@ -68,8 +68,12 @@ class Run(FrameSets):
         schedule: Schedule,
         wanted: int | None = None,
         timebase: Timebase = WALL_TIME,
+        is_as_long_as_light_allows: bool = False,
     ) -> None:
-        """Use `Rig.run`. `wanted`: frame sets to hand out; None hands out every pulse of the schedule."""
+        """Use `Rig.run`. `wanted`: frame sets to hand out; None hands out every pulse of the schedule.
+
+        `is_as_long_as_light_allows`: nobody asked for a number of pulses; the limits on light set it.
+        """
         super().__init__(
             lifecycle, Outbox(config.run.queue_frame_sets, is_dropping=config.run.slow_consumer == "drop_oldest")
         )
@@ -84,6 +88,7 @@ class Run(FrameSets):
         self._reports = Reports(config.run.queue_frame_sets * len(config.cameras), timebase)
         self._wanted = wanted
         self._on_gap = config.run.on_gap
+        self._done = LIGHT_LIMIT if is_as_long_as_light_allows else "done"
         self._tally = Tally(wanted or schedule.box.pulse_count or None)
         self._brightness = Brightness(schedule.lamps_of())
         self._host_clock = HostClock(schedule.tick_rate_hz)
@@ -247,7 +252,7 @@ class Run(FrameSets):
                     self._hand_out(resolved)
             for resolved in self._matcher.finish():
                 self._hand_out(resolved)
-            self._ending.settle("closed early" if self._halt.is_set() else "done")
+            self._ending.settle("closed early" if self._halt.is_set() else self._done)
             self._outbox.end(self._ending.error)
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
             self._ending.fail(exc)
@@ -308,4 +313,4 @@ def _raise_if_fatal(report: Report) -> None:
     if isinstance(report, BoxLost | CameraLost):
         raise report.error
     if isinstance(report, BoxStatus) and report.fault:
-        raise BoxFault(f"trigger box: it turned everything off: {report.fault.name}; remove the cause and run again")
+        raise box_fault(report)

@@ -81,11 +81,31 @@ def test_a_box_that_falls_silent_ends_the_run_with_an_error(clock: FakeTime) -> 
     assert ending.is_over(0, is_idle=True)
 
 
-def test_a_fault_of_the_box_is_the_error_with_its_name(clock: FakeTime) -> None:
+def test_a_fault_of_the_box_is_the_error_with_its_cause_and_what_to_do(clock: FakeTime) -> None:
     ending = an_ending(clock, 0, 0.1)
     ending.heard_of_state(status(BoxStates.FAULT, Faults.INTERLOCK_OPEN), GENERATION)
     assert isinstance(ending.error, BoxFault)
-    assert "INTERLOCK_OPEN" in str(ending.error)
+    assert str(ending.error) == ending.why
+    assert ending.why == (
+        "trigger box: turned everything off: the interlock opened; close it; "
+        "then clear the fault (box.clear_fault) and run again"
+    )
+
+
+def test_several_faults_at_once_are_all_explained(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
+    ending.heard_of_state(status(BoxStates.FAULT, Faults.WATCHDOG_EXPIRED | Faults.INTERLOCK_OPEN), GENERATION)
+    told = str(ending.error)
+    assert "silent for longer than box.watchdog_s; check cable and load" in told
+    assert "the interlock opened; close it" in told
+
+
+def test_a_run_that_the_box_ends_at_a_limit_on_light_says_so_in_its_statistics(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
+    ending.heard_of_state(status(BoxStates.FAULT, Faults.LIGHT_LIMIT), GENERATION)
+    ending.settle("done")
+    assert ending.why == "light limit"
+    assert "a limit on light was reached" in str(ending.error)
 
 
 def test_a_box_that_has_restarted_ends_the_run(clock: FakeTime) -> None:
