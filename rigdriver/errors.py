@@ -196,6 +196,7 @@ class DevicesFailed(DeviceError):
     """
 
     def __init__(self, what: str, errors: Sequence[RigError]) -> None:
+        self.what = what
         self.errors: tuple[RigError, ...] = tuple(errors)
         super().__init__("\n".join([f"{what}: {len(self.errors)} failed", *(f"  {error}" for error in self.errors)]))
 
