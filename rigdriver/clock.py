@@ -1,8 +1,8 @@
 """Time as a value: tick conversion, and a fitted line from one clock to another with its honest uncertainty.
 
 In: pairs of simultaneous readings of two clocks. Out: `ClockFit`, frozen. The fit is a straight line over a sliding
-window with a weak prior on the rate, so that a short first window does not swing. This file refuses to know whose
-clocks they are, and never throws a pair away: what does not belong must be kept out by the caller, who knows why.
+window with a weak prior on the rate, so that a short first window does not swing. Not here: whose clocks they are, and
+which pairs are wrong (see sync/track.py and sync/host_clock.py); no pair is thrown away here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 RATE_PRIOR_SIGMA = 200e-6
-"""Crystals in cameras and boxes stay within 100 ppm of nominal; twice that is the prior's one sigma."""
+"""Prior's standard deviation of a rate: twice the 100 ppm within which crystals of cameras and boxes stay."""
 
 
 def ticks_from_us(duration_us: float, tick_rate_hz: int) -> int:
@@ -51,7 +51,7 @@ class ClockFit:
 
     @property
     def drift_ppm(self) -> float:
-        """How much faster than nominal the target runs against the source."""
+        """Drift: how much faster than nominal the target runs against the source."""
         return (self.rate / self.nominal_rate - 1.0) * 1e6
 
     def map(self, source_time: int) -> float:

@@ -1,7 +1,7 @@
 """Every error that rigdriver raises, drawn as a tree.
 
     RigError
-    |-- UsageError(ValueError)               you asked wrongly
+    |-- UsageError(ValueError)               the caller asked wrongly
     |   |-- ConfigError                      the rig file says something impossible
     |   |-- ScheduleError                    the plan would break a limit
     |   `-- StateError(RuntimeError)         not in this state
@@ -20,7 +20,7 @@
     |   |-- CameraError                      a camera refused or failed
     |   |-- CameraProcessLost(ConnectionError) the process that holds the cameras ended or hangs
     |   `-- DevicesFailed                    several of the above at once
-    |-- NotMeasured                          what was to be measured was not there to see
+    |-- NotMeasured                          what was to be measured was not in view
     |-- SyncError                            all answered, but the times do not fit
     |   `-- SyncLost                         a camera's clock or counter can no longer be trusted
     `-- CalibrationError                     the rig's geometry cannot be found or trusted
@@ -64,7 +64,7 @@ def _sentence(device: str, seen: str, expected: str, remedy: str) -> str:
 
 
 class UsageError(RigError, ValueError):
-    """You asked wrongly.
+    """The caller asked wrongly.
 
     `frames = -1: expected at least 1`
     """
@@ -141,7 +141,7 @@ class NotATriggerBox(DeviceError):
 
 
 class InterfaceMismatch(DeviceError):
-    """The box speaks another interface than this driver.
+    """The box has another interface than this driver.
 
     `trigger box on COM3: firmware 1.2.0 has interface 5f2a, this driver expects 91cc; flash the firmware`
     """
@@ -202,7 +202,7 @@ class DevicesFailed(DeviceError):
 
 
 class NotMeasured(RigError):
-    """What was to be measured was not there to see.
+    """What was to be measured was not in view.
 
     `plate: 3 of 7 positions, then no new one for 120 s (hold it still)`
     """

@@ -120,11 +120,11 @@ class FrameProof:
     """Rising edge of the trigger that the box sent to this camera."""
     exposure_start_ticks: int
     exposure_end_ticks: int
-    """Edges of the camera's exposure-active line, as the box stamped them."""
+    """Falling edge of the camera's exposure-active line; the start is its rising edge, both as the box stamped them."""
     residual_us: float
-    """Camera time stamp, mapped to the box clock, minus exposure start."""
+    """Difference: camera time stamp, mapped to the box clock, minus exposure start."""
     tolerance_us: float
-    """What the residual was tested against."""
+    """Largest residual that was accepted."""
     frame_id: int
     counter: int | None = None
     """The camera's own hardware counter (chunk CounterValue), where it sends one."""
@@ -133,7 +133,7 @@ class FrameProof:
     notes: tuple[str, ...] = ()
     """Oddities that do not break the proof, e.g. `delivered out of order`."""
     unchecked: tuple[str, ...] = ()
-    """What could not be checked on this rig, e.g. `exposure edges: no input wired`."""
+    """Checks that this rig has no means for, e.g. `exposure edges: no input wired`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Proof:
     flashes: tuple[Flash, ...] = ()
     """Every flash of the pulse."""
     unchecked: tuple[str, ...] = ()
-    """What this rig gives no means to check; a proof with entries here is weaker, and says in what."""
+    """Checks that this rig has no means for; each of them makes the proof weaker."""
 
     def to_json(self) -> dict[str, object]:
         """Return the proof as plain values for JSON."""
@@ -210,7 +210,7 @@ class FrameSet:
 
     @property
     def is_complete(self) -> bool:
-        """Every camera of the rig has a proved frame."""
+        """Whether every camera of the rig has a proved frame."""
         return not self.gaps
 
     def __getitem__(self, camera: str) -> Frame:

@@ -1,8 +1,8 @@
 """Which process opened a thing: a forked child inherits descriptors and shared memory that are not its own to use.
 
-In: nothing. Out: an `Owner`, made where a device is opened, that tells whether this is still the same process. A child
-that stopped the box, closed the cameras or gave back a slot would do so behind its parent's back.
-This file refuses to know what is owned.
+In: nothing. Out: an `Owner`, made where a device is opened, that says whether this is still the same process. A child
+that stopped the box, closed the cameras or gave back a slot would do so behind its parent's back. Not here: what is
+owned (see rig.py and devices/slots.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a procedure tells while it works: stages with a count, notes, and whether the person wants to go on.
+"""What a procedure reports while it works: stages with a count, notes, and whether the person wants to go on.
 
 In: nothing. Out: the protocol `Progress`, and `SILENT`, which shows nothing. A command line draws bars and lines of it
 (see cli/screen.py), a page draws its own.
@@ -23,7 +23,7 @@ class Progress(Protocol):
         ...
 
     def note(self, told: object) -> None:
-        """Tell what happened; `str(told)` is its sentence."""
+        """Report what happened; `str(told)` is its sentence."""
         ...
 
     def go_on(self) -> None:

@@ -1,7 +1,8 @@
 """The rig as an application sees it: open it, run it, take proved frame sets, close it.
 
 In: a rig file, or the name of a rig that can be started (`sim`). Out: runs of frame sets. Composes the trigger box and
-the cameras; recording and reconstruction are the caller's to add. This file refuses to know protocols and matching.
+the cameras; recording and reconstruction are the caller's to add. Not here: protocols (see wire/) and matching (see
+sync/matcher.py).
 
     with Rig.open("rig.toml") as rig:
         for frame_set in rig.run(frames=100):
@@ -36,10 +37,10 @@ from rigdriver.sources import resolve
 from rigdriver.timebase import Timebase, open_timebase
 
 PREAMBLE_MARGIN = 1.25
-"""The preamble's triggers are so much further apart than the slowest camera's shortest period."""
+"""Ratio of the preamble's unit to the slowest camera's shortest period."""
 SHORTEST_UNIT_US = 5000
 SPARE_PULSES = 10
-"""Pulses that a run with `on_gap = "retry"` may spend at least on replacing frame sets with gaps."""
+"""Least number of extra pulses that a run with `on_gap = "retry"` may use to replace frame sets with gaps."""
 RATE_FEATURES = ("ResultingFrameRate", "AcquisitionResultingFrameRate", "AcquisitionFrameRateMax")
 
 
@@ -58,7 +59,7 @@ class Rig:
         self._box = box
         self.cameras = cameras
         self.timebase = timebase
-        """The host's time on this rig; frame sets and waits go by it."""
+        """Host time on this rig; frame sets and waits use it."""
         self._stack = stack
         self._lifecycle = Lifecycle()
         self._generation = secrets.randbelow(2**31) + 1
@@ -74,7 +75,7 @@ class Rig:
 
         Raises:
             ConfigError: the rig file is wrong.
-            DeviceError: a device is missing, refuses or does not answer; all of them are told at once.
+            DeviceError: a device is missing, refuses or does not answer; all failures are reported at once.
         """
         with ExitStack() as stack:
             config = resolve(source, stack)
@@ -101,7 +102,7 @@ class Rig:
         return self._box
 
     def run(self, frames: int | None = None, rate_hz: float | None = None) -> FrameSets:
-        """Return a run of so many frame sets; it starts when it is iterated.
+        """Return a run of that many frame sets; it starts when it is iterated.
 
         `frames` None runs until stopped (with light: until one flash train is over). `rate_hz` None takes the rig
         file's.
@@ -135,7 +136,7 @@ class Rig:
         """Return width and height of each camera's images, as the cameras are set.
 
         Raises:
-            CameraError: a camera does not tell.
+            CameraError: a camera does not report its size.
         """
         sizes: dict[str, tuple[int, int]] = {}
         for camera in self.config.cameras:
@@ -177,7 +178,7 @@ class Rig:
         return self._generation
 
     def _pulses(self, frames: int | None) -> int | None:
-        """Return how many pulses may be spent to get so many complete frame sets."""
+        """Return how many pulses may be used for that many complete frame sets."""
         if frames is None:
             return None
         spare = max(SPARE_PULSES, frames)

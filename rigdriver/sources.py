@@ -2,7 +2,8 @@
 
 In: a string, a path or a `RigConfig`. Out: the checked configuration, and whatever must be closed when the rig is.
 Rigs with a name register under the entry point group `rigdriver.rigs`: a callable that takes the text after the colon
-and returns a context manager with a `rig_file`. This file refuses to know what such a rig is made of.
+and returns a context manager with a `rig_file`. Not here: what such a rig is made of (see the package that registers
+it).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ MAGIC = b"RIGTIME1"
 PARTS = 32
 RECORD_BYTES = 64
 LOOK_S = 0.5
-"""Two looks that are further apart than this were not apart by choice: the computer held their thread up."""
+"""Largest time between two looks of a thread that runs; after a longer time the computer has held the thread up."""
 SLICE_S = 0.001
 """Longest real wait between two looks at modelled time."""
 
@@ -46,7 +46,7 @@ class Timebase(Protocol):
         ...
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        """Wait until the event is set, at most so long; return whether it is set."""
+        """Wait until the event is set, at most that long; return whether it is set."""
         ...
 
     def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
@@ -54,7 +54,7 @@ class Timebase(Protocol):
         ...
 
     def sleep(self, duration_s: float) -> None:
-        """Let so much time pass."""
+        """Let that much time pass."""
         ...
 
     def slice_s(self, wait_s: float) -> float:
@@ -130,7 +130,8 @@ class ModelledTime:
         self._words = self._memory.cast("Q")
         self._claims = threading.Lock()
         self._mine = threading.local()
-        """Of each thread that takes part: `word`, the first one of its record, and `since_ns`, when its turn began."""
+        """State of each thread that takes part: `word`, the first one of its record, and `since_ns`, the start of its
+        turn."""
 
     def now_ns(self) -> int:
         """Return the time that the rig has reached."""
@@ -156,7 +157,7 @@ class ModelledTime:
             self.idle()
 
     def sleep(self, duration_s: float) -> None:
-        """Wait until so much modelled time has passed."""
+        """Wait until that much modelled time has passed."""
         end_ns = self.now_ns() + round(duration_s * 1e9)
         while self.now_ns() < end_ns:
             time.sleep(SLICE_S)
@@ -237,7 +238,7 @@ def held_up_s(looked_s: float, now_s: float) -> float:
 
 
 def wait_for(timebase: Timebase, condition: threading.Condition, is_so: Callable[[], bool], timeout_s: float) -> bool:
-    """Wait on a held condition until `is_so`, at most so long by that timebase; return whether it is."""
+    """Wait on a held condition until `is_so`, at most that long by that timebase; return whether it is."""
     limit = TimeLimit(timebase, timeout_s)
     while not is_so():
         if limit.left_s() <= 0:

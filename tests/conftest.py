@@ -1,8 +1,7 @@
 """What every test may use, and what every test must leave behind: nothing.
 
 In: `--rig FILE` (run tests/rig on that rig instead of the simulated one) and `--slow`. Out: simulated rigs, and a
-failure for a test that leaks a thread, a child process, or an open serial port or socket. This file refuses to know
-what is tested.
+failure for a test that leaks a thread, a child process, or an open serial port or socket. Not here: what is tested.
 """
 
 from __future__ import annotations

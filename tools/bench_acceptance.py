@@ -2,7 +2,7 @@
 
     python tools/bench_acceptance.py [--size 2048x1536 --seeds 101,102 --positions 7 --cache DIR] [--json]
 
-In: for each seed a rig whose calibration is solved from 36 board views, a ball bar and a plate in so many positions.
+In: for each seed a rig whose calibration is solved from 36 board views, a ball bar and a plate in several positions.
 Out: the figures that the acceptance test reports, with its limits, and exit status 1 when one is broken. Every returned
 point counts that lies on an artefact by the test's own rules; the truth excludes nothing.
 """
@@ -32,7 +32,7 @@ Image = npt.NDArray[np.uint8]
 
 
 def positions(kind: str, seed: int, size: tuple[int, int], count: int, cache: Path | None) -> list[dict[str, Image]]:
-    """Render an artefact in so many positions, as the mono cameras see it."""
+    """Render an artefact in that many positions, as the mono cameras see it."""
     renderer = Renderer(parse_scene({"kind": kind, "seed": seed, kind: {"poses": count}}), *size)
     plan = RenderPlan(width=size[0], height=size[1])
     places = [cache / f"{kind}_{seed}_{n}of{count}_{size[0]}.npz" if cache else None for n in range(count)]

@@ -2,12 +2,12 @@
 
     python tools/bench_acquisition.py [--width 2048 --height 1536 --rate 10 --seconds 10 --rounds 3] [--json]
 
-In: one simulated rig whose cameras run freely. Out: CPU seconds a frame (all processes of the contender, not the
+In: one simulated rig whose cameras run freely. Out: CPU seconds per frame (all processes of the contender, not the
 simulator's), lateness of a 1 ms sleeper in the application's process, frames lost; medians over alternated rounds, and
-their ratios. Each contender is a fresh process. This file refuses to judge: it prints figures.
+their ratios. Each contender is a fresh process. The tool prints figures and has no limits.
 
-The rival is what harvesters' own documentation shows, made as good as it gets: one thread a camera around `fetch`, the
-buffers raised from 3 to as many as this driver announces, automatic chunk updates as they come, and one copy of the
+The rival is what harvesters' own documentation shows, made as good as it gets: one thread per camera around `fetch`,
+the buffers raised from 3 to as many as this driver announces, automatic chunk updates as they come, and one copy of the
 pixels before the buffer goes back, without which no application can keep an image.
 """
 
@@ -217,7 +217,7 @@ def print_summary(result: dict[str, object]) -> None:
     assert isinstance(lost, dict)
     print(f"{'median of the rounds':24}{CONTENDERS[0]:>12}{CONTENDERS[1]:>12}{'ratio':>8}")
     for field, unit, scale in (
-        ("cpu_s_per_frame", "CPU ms a frame", 1e3),
+        ("cpu_s_per_frame", "CPU ms per frame", 1e3),
         ("late_ms_median", "sleeper late, median ms", 1),
         ("late_ms_p99", "sleeper late, p99 ms", 1),
     ):
@@ -233,7 +233,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--width", type=int, default=2048, help="pixels")
     parser.add_argument("--height", type=int, default=1536, help="pixels")
-    parser.add_argument("--rate", type=float, default=10.0, help="frames a second and camera")
+    parser.add_argument("--rate", type=float, default=10.0, help="frames per second and camera")
     parser.add_argument("--seconds", type=float, default=10.0, help="measured in each round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print one JSON object")

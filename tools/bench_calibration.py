@@ -2,7 +2,7 @@
 
 In: seed, views, size, bow of the board. Out: one JSON object: times, residuals, 3D error after a rigid fit, scale, step
 between the pods, and what the calibration itself expected. Images are rendered once and kept in --folder.
-This file refuses to judge; limits stand in the tests. It projects the truth with OpenCV, not with the driver's code.
+The tool has no limits; those stand in the tests. It projects the truth with OpenCV, not with the driver's code.
 """
 
 # ruff: noqa: N806  (T, K, U, S, Vt are what the formulas call them)

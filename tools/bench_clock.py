@@ -6,7 +6,7 @@ In: the simulated rig in real time, and processes that keep cores busy meanwhile
 host time of its pulse's start is from the truth, beside the bound that the driver states for that moment; percentiles,
 and the share of moments at which the truth lies within the bound. The simulator's own loop is late when the machine is
 loaded, and then answers a probe with a tick that is past: such readings cannot be, and are counted as outliers.
-This file refuses to judge: it prints figures.
+The tool prints figures and has no limits.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def print_table(figures: Mapping[str, float]) -> None:
 def main() -> int:
     """Measure and print."""
     parser = bench_rig.options(__doc__, burners=2)
-    parser.add_argument("--seconds", type=float, default=30.0, help="at ten pulses a second")
+    parser.add_argument("--seconds", type=float, default=30.0, help="length of the run, s, at ten pulses per second")
     arguments = parser.parse_args()
     figures = measure(arguments)
     bench_rig.tell(arguments, figures, lambda: print_table(figures))

@@ -27,7 +27,7 @@ from rigdriver_sim.score import CalibratedCamera, T_world_rig_of, score_cloud, v
 
 Array = npt.NDArray[np.float64]
 REACH_PX = 1.5
-"""Half the distance over which the true slopes are taken."""
+"""Half of the distance over which the true slopes are taken."""
 
 
 class TrueStart(CellMatcher):

@@ -7,8 +7,8 @@ for all processes of a machine) at which the loop over the run got the frame set
 simulator handed the pulse's last frame to the producer; percentiles of that, and of its parts: until the camera process
 has taken that frame from the producer, and from there to the consumer. The bytes of a frame went into the producer's
 buffer before that, while the simulated link carried them, if both processes were in time; else they still do after it.
-The consumer only looks at its clock. Frame sets with gaps are counted, not measured. This file refuses to judge: it
-prints figures beside the targets.
+The consumer only looks at its clock. Frame sets with gaps are counted, not measured. The tool prints figures beside the
+targets.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rigdriver_sim.launch import RunningRig, launch
 TARGETS_MS = {"p50": 1.0, "p99": 5.0}
 PERCENTILES = {"p50": 50, "p90": 90, "p99": 99, "max": 100}
 SETTLE = 10
-"""Frame sets at the start that do not count: caches are cold."""
+"""Number of frame sets at the start that do not count, because caches are cold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Arrival:
     generation: int
     t_handed_ns: int
     t_fetched_ns: int
-    """When the camera process had taken the newest of its frames from the producer."""
+    """Time at which the camera process had taken the newest of its frames from the producer."""
 
 
 def arrivals(rig_file: Path, frames: int) -> tuple[list[Arrival], int]:
@@ -107,7 +107,7 @@ def print_table(figures: dict[str, object]) -> None:
 def main() -> int:
     """Measure and print."""
     parser = bench_rig.options(__doc__, burners=0)
-    parser.add_argument("--rate", type=float, default=10.0, help="pulses a second")
+    parser.add_argument("--rate", type=float, default=10.0, help="pulses per second")
     parser.add_argument("--frames", type=int, default=300, help="frame sets")
     arguments = parser.parse_args()
     figures = measure(arguments)

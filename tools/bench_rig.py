@@ -1,7 +1,7 @@
 """What benchmarks on the simulated rig share: their options, load on the cores, and how figures are printed.
 
-In: a benchmark's docstring and its measurement. Out: one JSON object, or a table. This file refuses to know what is
-measured.
+In: a benchmark's docstring and its measurement. Out: one JSON object, or a table. Not here: what is measured (see the
+benchmarks).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def spec(arguments: argparse.Namespace, **more: float) -> str:
 
 @contextmanager
 def burning(burners: int) -> Iterator[None]:
-    """Keep so many processes busy meanwhile."""
+    """Keep that many processes busy meanwhile."""
     with ExitStack() as stack:
         for _ in range(burners):
             process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))

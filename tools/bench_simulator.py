@@ -34,7 +34,7 @@ class Waits:
     driver_ms: float
     host_ms: float
     stolen_ms: float
-    """By other guests of the machine, all cores together."""
+    """Time that other guests of the machine took, all cores together."""
 
     def since(self, before: Waits) -> Waits:
         return Waits(

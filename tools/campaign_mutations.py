@@ -68,8 +68,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "a loss has no reason",
         "if frame_id is not None:\n            lost",
         "if False:\n            lost",
-        FRAME_SETS,
-        FAULTS,
+        SYNC,
     ),
     _sync(
         "lost reports are not told",
@@ -188,7 +187,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a hung camera process is waited for",
         "rigdriver/devices/host_process.py",
-        "if not self._is_asked and now_s - self._heard_s > self._silence_timeout_s:",
+        "if self._is_up.is_set() and not self._is_asked and now_s - self._heard_s > self._silence_timeout_s:",
         "if False:",
         (HANGS, DEVICES),
     ),

@@ -1,8 +1,8 @@
 """Plant timing faults by the million and count the frames that got into a wrong frame set: there may be none.
 
-In: how many seeds, from which one on. Out: a table a kind of world (rate, faults, jitter, counters), a progress bar on
-a terminal, and exit status 1 when any frame is in a wrong frame set or a clean world has a gap. Long; the tests carry a
-slice of it. Everything runs in simulated time through the driver's sync floor; this file refuses to know devices.
+In: how many seeds, from which one on. Out: a table with one row per kind of world (rate, faults, jitter, counters), a
+progress bar on a terminal, and exit status 1 when any frame is in a wrong frame set or a clean world has a gap. Long;
+the tests carry a slice of it. Everything runs in simulated time through the driver's sync floor. Not here: devices.
 
     .venv/bin/python tools/campaign_sync.py --seeds 200
     .venv/bin/python tools/campaign_sync.py --clean 100000

@@ -3,8 +3,8 @@
 
 In: a verb, and arguments that are handed on. Out: the exit status of what was run. Each verb first makes sure that
 `.venv` holds the pinned packages and this project; the second time that takes no time. Needs nothing but Python 3.11
-and, for the simulated cameras, a C compiler. This file refuses to know what demo and tests do, and it uses the
-standard library only, in a grammar that older Pythons can read far enough to be told what is missing.
+and, for the simulated cameras, a C compiler. Not here: what demo and tests do. The standard library alone is used, in a
+grammar that older Pythons can read far enough to report what is missing.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def install_project() -> None:
 
 
 def say_no_library() -> None:
-    """Tell that the simulated cameras are missing; compiling them once more shows why."""
+    """Report that the simulated cameras are missing; compiling them once more shows why."""
     run([str(PYTHON), str(RECIPE), str(LIBRARY)])
     say("the simulated cameras were not built, for the reason above. The driver works; the simulated rig does not.")
 
@@ -266,7 +266,7 @@ def environment() -> dict[str, str]:
 
 
 def say(text: str) -> None:
-    """Tell the person in front of the screen what goes on."""
+    """Print what goes on."""
     print(f"dev: {text}", flush=True)
 
 

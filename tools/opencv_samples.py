@@ -2,7 +2,7 @@
 
 In: a folder, `.venv/opencv-samples` unless named. Out: DIR/left/NN.jpg and DIR/right/NN.jpg, from `apt-get download` as
 any user, nothing is installed; exit 0, or 2 with the reason when this machine has no such package (96 MB).
-This file refuses to bundle the images: they are not this project's.
+The images are not bundled, because they are not this project's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 PACKAGE = "opencv-doc"
 FOLDER = Path(__file__).resolve().parents[1] / ".venv" / "opencv-samples"
 PAIRS = 13
-"""left01 to left14 without left10."""
+"""Number of pairs: left01 to left14 without left10."""
 
 
 class NoSamplesError(Exception):

@@ -7,7 +7,7 @@ disparities in the left image by pod and variant, and the best time. Two variant
 `own` is as it comes: step and subset by default, seeded as for a first frame (normalised cross-correlation over the
 range, a point at a time, so it runs once); `seeded` has a finer grid and smaller subsets, and begins its solver at what
 OpenCV's SGBM finds at a quarter of the resolution, which is better for it.
-This file knows neither rigdriver nor any truth.
+Not here: rigdriver and any truth (see bench_stereo.py).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from al_dic_3d.matching.primitives import make_dicpara, match_points  # type: ig
 from al_dic_3d.matching.stereo import stereo_match_pair  # type: ignore[import-not-found,unused-ignore]
 
 OWN_GRID_PX, OWN_SUBSET_PX = 16, 32
-"""Its defaults."""
+"""The rival's default grid and subset."""
 GRID_PX, SUBSET_PX = 4, 16
-"""17 x 17 pixels, on the grid of our cells."""
+"""Grid of our cells, and subsets of 17 x 17 pixels."""
 ZNSSD_MAX = 0.5
-"""Its own default gate; 2 (1 - correlation)."""
+"""The rival's default gate on ZNSSD, which is 2 (1 - correlation)."""
 ROW_MAX_PX = 1.0
-"""Rows of a rectified pair agree; its reprojection gate, 2 px by default, says no more."""
+"""Largest difference of rows; rows of a rectified pair agree, so its reprojection gate (2 px) adds nothing."""
 Pod = dict[str, Any]
 Variant = Callable[[Pod], tuple[Any, Any]]
 
@@ -100,11 +100,11 @@ def gated(at: Any, moved: Any, znssd: Any, valid: Any) -> tuple[Any, Any]:
 SIDES = ("left", "right")
 VARIANTS: dict[str, Variant] = {"seeded": seeded, "own": own}
 ROUNDS = {"seeded": 3, "own": 1}
-"""The first one compiles."""
+"""Number of rounds by variant; the first one compiles."""
 
 
 def main(source: str, target: str) -> int:
-    """Run both variants on all pods, a thread a pod, after one round that compiles."""
+    """Run both variants on all pods, one thread per pod, after one round that compiles."""
     table = np.load(source)
     pods = [
         {name: table[f"{name}{n}"].astype(np.float64) for name in ("left", "right", "range", "dark")}

@@ -54,10 +54,10 @@ class Outcome:
     loads: list[float] = field(default_factory=list)
     wall_s: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
-    """passed, failed, errors, skipped; empty when pytest wrote no report."""
+    """Number of tests passed, failed, errors, skipped; empty when pytest wrote no report."""
     failures: list[str] = field(default_factory=list)
     ended: str = ""
-    """What ended the run, other than pytest by itself."""
+    """Cause of the end, when pytest did not end by itself."""
 
     @property
     def has_passed(self) -> bool:
@@ -119,7 +119,7 @@ class Plan:
     burners: int
     nice: int
     spacing_s: float | None
-    """None: nothing is stopped."""
+    """Mean time between two stops, s; None when nothing is stopped."""
     seed: int
     limit_s: float
     has_own_home: bool

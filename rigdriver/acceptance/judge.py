@@ -52,7 +52,7 @@ class Acceptance:
 
     @property
     def is_passed(self) -> bool:
-        """All characteristics keep their limits, and there is at least one."""
+        """Whether all characteristics keep their limits, and there is at least one."""
         return bool(self.characteristics) and all(c.is_passed for c in self.characteristics)
 
 

@@ -56,7 +56,7 @@ class Placement:
 
     @property
     def is_taken(self) -> bool:
-        """The measurement is a position now."""
+        """Whether the measurement counts as a position."""
         return self.kind is Placing.TAKEN
 
     @property

@@ -1,9 +1,9 @@
 """Boards in folders of images: DIR/<camera>/<index>.png or .tiff, one index per view.
 
 In: a folder, a board. Out: detections by view and camera, images' sizes, and what could not be used, in words.
-A view that one camera lacks is fine; an image that cannot be read or has another size is told and left out, a blurred
-one is told and kept: the adjustment weighs it by what it is worth.
-Not here: listing the folder (see images/folder.py); solving.
+A view that one camera lacks is fine; an image that cannot be read or has another size is reported and left out, a
+blurred one is reported and kept: the adjustment weighs it by what it is worth. Not here: listing the folder (see
+images/folder.py); solving.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The command line, `rigdriver VERB`: one file per verb.
 
-In: the words of the command line. Out: an exit status (0 good, 1 a check failed, 2 could not tell) and results on
-stdout. A verb turns options into those of a procedure, calls it and shows the value.
-Not here: measuring, matching, deciding (see rigdriver.procedures).
+In: the words of the command line. Out: an exit status (0 good, 1 a check failed, 2 undecided) and results on stdout. A
+verb turns options into those of a procedure, calls it and shows the value. Not here: measuring, matching, deciding (see
+rigdriver.procedures).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from rigdriver.cli.watching import TerminalProgress
 from rigdriver.procedures.board_views import ViewOffer
 
 LASTING = 4
-"""Frame sets in a row with one kind of reason that are worth a line."""
+"""Number of frame sets in a row with one kind of reason, from which a line is shown."""
 
 
 class _Bar(TerminalProgress):
@@ -42,7 +42,7 @@ class _Bar(TerminalProgress):
 
 
 class _Lines(TerminalProgress):
-    """Tells each view, and once a reason why there is none that lasts."""
+    """Prints each view, and once a lasting reason why none is taken."""
 
     def __init__(self) -> None:
         self._kind: OfferKind | None = None

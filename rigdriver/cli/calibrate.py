@@ -32,7 +32,7 @@ from rigdriver.procedures.calibrate import (
     solve_folder,
 )
 
-app = typer.Typer(help="Calibrate the rig's cameras, and tell whether a calibration still holds.", no_args_is_help=True)
+app = typer.Typer(help="Calibrate the rig's cameras, or check whether a calibration still holds.", no_args_is_help=True)
 
 RigFileOption = Annotated[Path | None, typer.Option("--rig", metavar="FILE", help="Rig file: names, serials, pods.")]
 CalibrationOption = Annotated[Path, typer.Option("--calibration", metavar="FILE", help="Calibration file.")]
@@ -92,7 +92,7 @@ def solve(
 def check(
     folder: FolderArgument, calibration: CalibrationOption, rig: RigFileOption = None, json: JsonOption = False
 ) -> int:
-    """Tell from board images whether a calibration still holds, and which camera moved."""
+    """Check with board images whether a calibration still holds, and which camera moved."""
     verdict = check_folder(folder, calibration, rig, PROGRESS)
     if json:
         show_json(_facts(verdict))

@@ -32,13 +32,13 @@ def capture(  # noqa: PLR0913, PLR0917  one argument per option
     square_sigma: SquareSigmaOption = 0.0,
     solve: Annotated[bool, typer.Option("--solve", help="Calibrate at the end, with a report.")] = False,
     views: Annotated[
-        int | None, typer.Option("--views", min=1, help="Views after which it ends; when it is enough if not given.")
+        int | None, typer.Option("--views", min=1, help="Number of views; as many as are enough if not given.")
     ] = None,
     patience: Annotated[
-        float, typer.Option("--patience", metavar="S", min=1, help="Seconds without a new view after which it ends.")
+        float, typer.Option("--patience", metavar="S", min=1, help="Longest wait for a new view, s.")
     ] = 120.0,
     rate_hz: Annotated[
-        float | None, typer.Option("--rate", metavar="HZ", help="Looks per second; at most 3 if not given.")
+        float | None, typer.Option("--rate", metavar="HZ", help="Frame sets per second; at most 3 if not given.")
     ] = None,
     rig: RigOption = None,
     sim: SimOption = False,

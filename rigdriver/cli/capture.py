@@ -26,7 +26,7 @@ from rigdriver.run.statistics import RunStatistics
 
 @verb
 def capture(
-    frames: Annotated[int, typer.Option("--frames", "-n", min=1, help="How many frame sets.", show_default=False)],
+    frames: Annotated[int, typer.Option("--frames", "-n", min=1, help="Number of frame sets.", show_default=False)],
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="Folder for the files; capture-<time> if not given."),

@@ -2,7 +2,8 @@
 
 In: nothing but a folder. Out: the self-test's table, thirty frame sets with their proofs, a contact sheet to look at,
 a calibration with its report, and the last frame set as a face; exit status 0 when all of it is good.
-Not here: anything that the other verbs cannot do (see procedures/demo_capture.py, demo_calibration.py, demo_face.py).
+Not here: anything that the other verbs cannot do (see procedures/demo_capture.py, procedures/demo_calibration.py and
+procedures/demo_face.py).
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
     from rigdriver.procedures.demo_face import FaceMeasured, Score
 
 _FACE = "smile?width=1024&height=768&scene.bank.views=2"
-"""A face that takes a minute to render the first time, and nothing from then on."""
+"""Scenario of the face; it takes a minute to render the first time, and no time later."""
 
 
 @verb
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for what it leaves.")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results.")] = Path(
         "rigdriver-demo"
     ),
     scenario: ScenarioOption = "",

@@ -16,7 +16,7 @@ PixelFormatOption = Annotated[
         "--pixel-format",
         "--mosaic",
         metavar="[CAMERA=]FORMAT",
-        help="Of a folder's images, where no images.json says it: Mono12, BayerGB8, left_upper=Mono10. Repeat it.",
+        help="Pixel format of images without images.json: Mono12, BayerGB8, left_upper=Mono10. May be repeated.",
     ),
 ]
 BitsOption = Annotated[

@@ -22,17 +22,21 @@ from rigdriver.errors import UsageError
 def measure(  # noqa: PLR0913, PLR0917
     mesh: Annotated[Path, typer.Argument(metavar="MESH", help="PLY, OBJ, glTF or STL; PLY carries the uncertainty.")],
     points: Annotated[
-        list[str] | None, typer.Option("--point", metavar="X,Y,Z", help="A place, mm; two give distances.")
+        list[str] | None, typer.Option("--point", metavar="X,Y,Z", help="Place, mm; two places give their distance.")
     ] = None,
     within: Annotated[
-        str | None, typer.Option("--within", metavar="X,Y,Z,R", help="Area of what lies in a ball, not of all.")
+        str | None,
+        typer.Option(
+            "--within", metavar="X,Y,Z,R", help="Area of the part that lies in this ball; of all if not given."
+        ),
     ] = None,
     volume: Annotated[bool, typer.Option("--volume", help="Volume; the mesh must be watertight.")] = False,
     section: Annotated[
-        str | None, typer.Option("--section", metavar="X,Y,Z,NX,NY,NZ", help="Cut by a plane: place and normal.")
+        str | None, typer.Option("--section", metavar="X,Y,Z,NX,NY,NZ", help="Section by a plane: place and normal.")
     ] = None,
     lines: Annotated[
-        Path | None, typer.Option("--lines", metavar="CSV", help="Write the way along the surface and the section.")
+        Path | None,
+        typer.Option("--lines", metavar="CSV", help="CSV file for the way along the surface and the section."),
     ] = None,
     other: Annotated[Path | None, typer.Option("--to", metavar="MESH", help="Deviation to another mesh.")] = None,
     picture: Annotated[

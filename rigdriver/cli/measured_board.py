@@ -15,7 +15,7 @@ BoardOption = Annotated[
     str,
     typer.Option("--board", help="Preset (face, a4, a3, small, chessboard) or charuco:13x10:15:11.25:DICT_5X5_1000."),
 ]
-SquareOption = Annotated[float | None, typer.Option("--square", metavar="MM", help="Side of a square as measured.")]
+SquareOption = Annotated[float | None, typer.Option("--square", metavar="MM", help="Measured side of a square.")]
 SquareSigmaOption = Annotated[
     float, typer.Option("--square-sigma", metavar="MM", min=0, help="Uncertainty of that measurement, one sigma.")
 ]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @verb
 def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     source: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Folder DIR/<camera>/<index>.png|tiff; else a rig is used.")
+        Path | None, typer.Argument(metavar="[DIR]", help="Images DIR/<camera>/<index>.png|tiff; a rig if not given.")
     ] = None,
     calibration: CalibrationOption = None,
     out: Annotated[
@@ -52,17 +52,17 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     ] = None,
     mesh: Annotated[
         list[str] | None,
-        typer.Option("--mesh", help="Also write meshes: ply, obj, glb, gltf, stl (closed). Repeat it."),
+        typer.Option("--mesh", help="Also write meshes: ply, obj, glb, gltf, stl (closed). May be repeated."),
     ] = None,
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw shaded views and maps.")] = True,
     tracks: Annotated[bool, typer.Option("--tracks", help="Follow points of the first frame set's skin.")] = False,
     pixel_format: PixelFormatOption = None,
     bits: BitsOption = None,
-    live: Annotated[bool, typer.Option("--live", help="Keep up with the rig; only clouds and figures.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Measure while the rig runs; only clouds and figures.")] = False,
     reconstructor: Annotated[
         str,
         typer.Option(
-            "--reconstructor", metavar="NAME", help="One that a package registers; cells is the built-in one."
+            "--reconstructor", metavar="NAME", help="Reconstructor that a package registers; cells is built in."
         ),
     ] = "cells",
     lock: LockOption = None,
@@ -102,7 +102,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     else:
         _tell(done)
     if done.lacks_frame_sets:
-        note(f"{done.came} of {done.asked} frame sets came; `rigdriver selftest` tells what the rig lacks")
+        note(f"{done.came} of {done.asked} frame sets came; run `rigdriver selftest` to see why")
     return GOOD if done.has_passed else CHECK_FAILED
 
 

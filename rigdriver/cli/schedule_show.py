@@ -27,8 +27,12 @@ _SUFFIXES = (".svg", ".png")
 @verb
 def schedule_show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Rig file (TOML).", show_default=False)],
-    rate_hz: Annotated[float | None, typer.Option("--rate", metavar="HZ", help="Instead of the rig file's.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Picture: .svg or .png.")] = None,
+    rate_hz: Annotated[
+        float | None, typer.Option("--rate", metavar="HZ", help="Pulses per second; the rig file's if not given.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Picture to write: .svg or .png.")
+    ] = None,
     json: JsonOption = False,
 ) -> int:
     """Draw the timing of one pulse, and prove that it breaks no limit."""

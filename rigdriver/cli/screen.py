@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class _Console(Console):
-    """A console whose reader may go: that is told by BrokenPipeError as everywhere, not by ending the process."""
+    """A console whose reader may go: that raises BrokenPipeError as everywhere, and does not end the process."""
 
     def on_broken_pipe(self) -> None:
         """Leave it to the caller; the library would exit with status 1, which means something else here."""
@@ -35,12 +35,12 @@ def show_json(value: Mapping[str, object]) -> None:
 
 
 def note(text: str) -> None:
-    """Tell what goes on, on stderr."""
+    """Print what goes on, on stderr."""
     Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)
 
 
 def complain(text: str) -> None:
-    """Tell an error on stderr, on one line a finding."""
+    """Print an error on stderr, one line per finding."""
     console = Console(stderr=True, highlight=False)
     console.print("error: ", style="bold red", end="")
     console.print(text, markup=False, soft_wrap=True)

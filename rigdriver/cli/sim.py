@@ -66,7 +66,7 @@ def sim(
 @app.command("fault", context_settings=_PASSED_ON)
 @verb
 def fault(context: typer.Context) -> int:
-    """Plant a fault in a running rig: RIG NAME [VALUE]; --list tells what there is."""
+    """Plant a fault in a running rig: RIG NAME [VALUE]; --list shows all faults."""
     return pass_on("fault", context.args)
 
 

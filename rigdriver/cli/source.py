@@ -34,10 +34,11 @@ CalibrationOption = Annotated[
 ]
 LockOption = Annotated[
     Path | None,
-    typer.Option("--lock", metavar="HISTORY", help="Refuse unless the last test in that history.jsonl was passed."),
+    typer.Option("--lock", metavar="HISTORY", help="Measure only when the last test in this history.jsonl was passed."),
 ]
 LockDaysOption = Annotated[
-    float | None, typer.Option("--lock-days", metavar="DAYS", min=0, help="And is no older; 7 if not given.")
+    float | None,
+    typer.Option("--lock-days", metavar="DAYS", min=0, help="Largest age of that test, days; 7 if not given."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

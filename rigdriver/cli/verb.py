@@ -32,9 +32,9 @@ _SIGNALLED = 128
 
 
 _received: list[int] = []
-"""Signals of the verb under way."""
+"""Signals that the verb under way has received."""
 _holds: list[bool] = []
-"""Not empty while signals wait."""
+"""Marks of the blocks that make signals wait; empty when none does."""
 
 
 class _Stopped(KeyboardInterrupt):

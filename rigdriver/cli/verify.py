@@ -32,23 +32,25 @@ class HeldArtefact(Enum):
     PLATE = "plate"
 
 
-LimitOption = Annotated[float | None, typer.Option(metavar="UM", help="Limit; the rig file's if not given.")]
+LimitOption = Annotated[float | None, typer.Option(metavar="UM", help="Limit, um; the rig file's if not given.")]
 
 
 @verb
 def verify(  # noqa: PLR0913, PLR0917
     calibration: CalibrationOption = None,
     ball_bar: Annotated[
-        Path | None, typer.Option("--ball-bar", metavar="DIR", help="Images of a ball bar, a position an index.")
+        Path | None, typer.Option("--ball-bar", metavar="DIR", help="Images of a ball bar, one index per position.")
     ] = None,
     plate: Annotated[Path | None, typer.Option("--plate", metavar="DIR", help="Images of a flat plate.")] = None,
     take: Annotated[
         list[HeldArtefact] | None,
-        typer.Option("--take", help="Hold it before the rig instead; repeat it. Both if there are no folders."),
+        typer.Option("--take", help="Artefact to hold before a rig; may be repeated. Both when no folder is given."),
     ] = None,
-    positions: Annotated[int, typer.Option("--positions", min=1, help="Of each artefact that is taken live.")] = 7,
+    positions: Annotated[
+        int, typer.Option("--positions", min=1, help="Positions of each artefact held before the rig.")
+    ] = 7,
     patience: Annotated[
-        float, typer.Option("--patience", metavar="S", min=1, help="Give up when no position came for so long.")
+        float, typer.Option("--patience", metavar="S", min=1, help="Longest wait for a new position, s.")
     ] = 120.0,
     diameter_mm: Annotated[
         float, typer.Option("--diameter", min=1, max=500, help="Certified diameter of the spheres, mm.")
@@ -70,7 +72,7 @@ def verify(  # noqa: PLR0913, PLR0917
     scenario: ScenarioOption = "",
     json: JsonOption = False,
 ) -> int:
-    """Verify the rig with certified artefacts."""
+    """Test a rig with a ball bar and a plate, after VDI/VDE 2634 part 2, and write a report."""
     with undisturbed():
         from rigdriver.procedures.artefacts import Artefact, Certificate  # noqa: PLC0415  compiled code is slow to import
         from rigdriver.procedures.positions_live import PositionWishes  # noqa: PLC0415

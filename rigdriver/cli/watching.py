@@ -1,6 +1,6 @@
 """How a person at a terminal watches a procedure: bars and lines on stderr.
 
-In: what a procedure tells its `Progress`. Out: a bar while a stage runs, on a terminal only, and a line per note.
+In: what a procedure reports to its `Progress`. Out: a bar while a stage runs, on a terminal only, and a line per note.
 Not here: results (see the verbs, and screen.py).
 """
 

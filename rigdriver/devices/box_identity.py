@@ -1,8 +1,8 @@
-"""Who is on the other end of the port: is it a trigger box, does it speak this interface, what has it got.
+"""Who is on the other end of the port: a trigger box or not, with this interface or not, and its equipment.
 
 In: a link over which nothing was said yet. Out: `BoxIdentity`, with the box quiet, stopped and reporting events again.
-A device that is none of ours gets nothing but reads and the Harp standby command. This file refuses to know threads and
-schedules.
+A device that is none of ours gets nothing but reads and the Harp standby command. Not here: threads (see
+trigger_box.py) and schedules (see schedule/plan.py).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 In: registers and values. Out: what the box answered, and its event messages, handed to `on_event`. Whoever waits for a
 reply reads the port itself, unless `pump` runs on a thread of its own (`is_pumped`). A lost reply is asked for again
-only after a fence, so that an answer from before is never taken for a fresh one. This file refuses to know what the
-registers mean.
+only after a fence, so that an answer from before is never taken for a fresh one. Not here: what the registers mean (see
+trigger_box.py).
 """
 
 from __future__ import annotations

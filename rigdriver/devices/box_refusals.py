@@ -1,6 +1,7 @@
 """Why the box refused or turned off, in words that say what to do.
 
-In: the numbers that the box reports. Out: one line for a person. This file refuses to know how the numbers were read.
+In: the numbers that the box reports. Out: one line for a person. Not here: how the numbers were read (see
+trigger_box.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What cameras tell while they stream: a frame, frames that were lost, or that a camera is gone.
+"""What cameras report while they stream: a frame, frames that were lost, or that a camera is gone.
 
-In: nothing. Out: the values that `Cameras` hands to its sink. This file refuses to judge: jumps of frame ids and times
-that do not fit are found where pulses are known.
+In: nothing. Out: the values that `Cameras` hands to its sink. Not here: jumps of frame ids and times that do not fit,
+which are found where pulses are known (see sync/track.py).
 """
 
 from __future__ import annotations

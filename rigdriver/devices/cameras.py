@@ -1,8 +1,8 @@
 """The rig's cameras, as one thing: open, start, stop, close, read and write features.
 
 In: cameras by name and serial, features, producers. Out: frames, losses and ends of cameras, on one thread "cameras".
-All of GenICam happens in another process; frames come without a copy from shared memory. This file refuses to know
-pulses: whether a frame belongs to one is judged above.
+All of GenICam happens in another process; frames come without a copy from shared memory. Not here: pulses, and whether
+a frame belongs to one (see sync/matcher.py).
 """
 
 from __future__ import annotations

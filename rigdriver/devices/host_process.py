@@ -1,8 +1,8 @@
-"""The parent's side of the camera process: start it, ask it, hear it, and end it.
+"""The parent's side of the camera process: start it, send commands, take reports, and end it.
 
 In: requests as plain values. Out: answers, and events on the thread "cameras". The child runs in an interpreter of its
-own, so a user's script needs no `__main__` guard; a child that crashes or hangs is killed and told of as
-CameraProcessLost. This file refuses to know cameras and what the messages mean.
+own, so a user's script needs no `__main__` guard; a child that crashes or hangs is killed and reported as
+CameraProcessLost. Not here: cameras (see cameras.py) and what the messages mean (see genicam_host/commands.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, held_up_s
 
 _logger = logging.getLogger(__name__)
 _MODULE = "rigdriver.devices.genicam_host"
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 2.0
 _LOG_LINES = 120
 """Python's trace of a crash begins with what it was, and goes on for up to a hundred lines."""
@@ -69,6 +69,8 @@ class CameraProcess:
         self._last_lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._lost: CameraProcessLost | None = None
         self._is_running = threading.Event()
+        self._is_up = threading.Event()
+        """The child has said something: the binding is loaded, which takes long on a busy computer."""
         self._has_ended = threading.Event()
         # The kernel kills the child when the thread that started it ends, so the thread that stays with it starts it.
         self._thread = threading.Thread(target=self._run, name="cameras", daemon=True)
@@ -100,6 +102,9 @@ class CameraProcess:
         with self._request_lock:
             if self._is_closing or self._lost is not None:
                 raise self._lost or StateError("cameras: closed; open them again")
+            if not self._is_up.wait(_START_TIMEOUT_S):
+                self._kill(f"did not start within {_START_TIMEOUT_S:g} s; the computer is overloaded")
+                raise self._ending()
             self._is_asked = True
             try:
                 reply, fds = self._exchange(command, body, timeout_s)
@@ -184,15 +189,17 @@ class CameraProcess:
             self._child_commands.close()
             self._child_events.close()
             self._is_running.set()
-        if self._process is not None:
+        if self._process is None:
+            self._end()
+            return
+        with self._timebase.take_part("cameras"):  # in modelled time nothing happens until the child's end is known
             try:
-                with self._timebase.take_part("cameras"):
-                    self._listen(self._process)
+                self._listen(self._process)
             except Exception as exc:  # whatever goes wrong here must reach the consumer, not end a thread in silence
                 _logger.exception("the thread that hears the camera process failed")
                 self._kill(f"sent what could not be handled: {exc!r}")
             self._reap(self._process)
-        self._end()
+            self._end()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         fds = (self._child_commands.fileno(), self._child_events.fileno())
@@ -236,6 +243,7 @@ class CameraProcess:
                         selector.unregister(key.fileobj)
                     elif key.fileobj is self._events:
                         self._heard_s = self._timebase.now_s()
+                        self._is_up.set()
                         for kind, body in reader.feed(data):
                             self._on_event(kind, body)
                         self._heard_s = self._timebase.now_s()  # what the sink took is not the child's silence
@@ -245,7 +253,7 @@ class CameraProcess:
                 now_s = self._timebase.now_s()
                 self._heard_s = min(now_s, self._heard_s + held_up_s(looked_s, now_s))
                 looked_s = now_s
-                if not self._is_asked and now_s - self._heard_s > self._silence_timeout_s:
+                if self._is_up.is_set() and not self._is_asked and now_s - self._heard_s > self._silence_timeout_s:
                     self._kill(f"has been silent for {self._silence_timeout_s:g} s; a GenTL producer hangs")
         self._log([tail])
 
@@ -270,6 +278,7 @@ class CameraProcess:
         telling = [line for line in self._last_lines if "rror" in line] or list(self._last_lines)
         said = f"; it last said: {telling[-1]}" if telling else ""
         self._lost = CameraProcessLost(f"camera process: {self._verdict}{said}; open the cameras again")
+        self._is_up.set()  # whoever waits for its start need wait no longer
         self._has_ended.set()
         if not self._is_closing:
             self._on_lost(self._lost)

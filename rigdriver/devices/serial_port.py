@@ -1,7 +1,8 @@
 """The serial port, and the only file that knows pyserial.
 
 In: a pyserial URL (`/dev/ttyACM0`, `COM3`, `socket://host:port`, `spy:///dev/ttyACM0`). Out: bytes, each wait bounded,
-and two errors: `PortUnavailable` while opening, `LinkLost` afterwards. This file refuses to know what the bytes mean.
+and two errors: `PortUnavailable` while opening, `LinkLost` afterwards. Not here: what the bytes mean (see
+wire/codec.py).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Frame slots in shared memory: how pixels cross from the camera process to this one without a copy.
 
 In: a file descriptor of anonymous shared memory. Out: read-only arrays over it; a slot goes back to the writer when
-the array and every view of it are gone. One byte a slot says whose it is: 0 the writer's (and only then a camera may
-fill it), 1 the reader's. Only the owner writes that byte, so neither side needs a lock or a message. This file refuses
-to know cameras and pipes.
+the array and every view of it are gone. One byte per slot says who owns it: 0 the writer (only then may a camera fill
+it), 1 the reader. Only the owner writes that byte, so neither side needs a lock or a message. Not here: cameras (see
+cameras.py) and pipes (see host_process.py).
 
-Layout:  [ledger: one byte a slot][headroom] | [slot 0][headroom] | [slot 1][headroom] | ...     | begins a page
+Layout:  [ledger: one byte per slot][headroom] | [slot 0][headroom] | [slot 1][headroom] | ...     | begins a page
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 In: schedules, light limits and commands. Out: the box's identity and state, clock probes, and its events, handed to
 subscribers on the thread "box", which also feeds the box's watchdog from `arm` until `stop`. When this process dies or
-hangs, the feeds end and the box turns everything off by itself. This file refuses to know cameras and why a schedule
-looks as it does.
+hangs, the feeds end and the box turns everything off by itself. Not here: cameras (see cameras.py), and why a schedule
+looks as it does (see schedule/plan.py).
 """
 
 from __future__ import annotations

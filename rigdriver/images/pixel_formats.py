@@ -21,7 +21,7 @@ from rigdriver.errors import UsageError
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint16]
 _BLOCK_BYTES = 192 * 1024
-"""Unpacking works in blocks that stay in a core's own cache; whole images would go through memory six times."""
+"""Size of the blocks that are unpacked at a time; they stay in a core's own cache, whole images would not."""
 
 
 class Packing(Enum):
@@ -38,7 +38,7 @@ class Packing(Enum):
 _GROUPS = MappingProxyType(
     {Packing.LSB_10: (4, 5), Packing.LSB_12: (2, 3), Packing.GROUP_10: (2, 3), Packing.GROUP_12: (2, 3)}
 )
-"""Packing -> (pixels, bytes) of one group."""
+"""Pixels and bytes of one group, by packing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class PixelFormat:
 
     @property
     def is_packed(self) -> bool:
-        """Its pixels must be unpacked, so they never lie in a buffer as an array shows them."""
+        """Whether pixels must be unpacked; they never lie in a buffer as an array shows them."""
         return self.packing in _GROUPS
 
     @property

@@ -18,7 +18,7 @@ from rigdriver.frames import Pixels
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
-"""Channels -> grey, RGB, RGB with alpha."""
+"""PNG's colour type by number of channels: grey, RGB, RGB with alpha."""
 _NO_FILTER, _SUBTRACT_LEFT = 0, 1
 
 

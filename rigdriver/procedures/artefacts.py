@@ -1,7 +1,7 @@
 """The artefacts of an acceptance test, what their certificates say, and all positions measured so far.
 
 In: clouds and surfaces of positions. Out: results and pictures of how far the points lie off the fitted shape.
-Not here: how an artefact is measured (see stereo/artefacts.py); the verdict (see stereo/acceptance.py).
+Not here: how an artefact is measured (see acceptance/artefacts.py); the verdict (see acceptance/judge.py).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Views of a board from a live rig: watch frame sets, keep those that the guided capture takes, tell when it is enough.
+"""Views of a board from a live rig: watch frame sets, keep those that the guided capture takes, until there are enough.
 
 In: an open rig in white light, a board. Out: images and proofs of every view that was taken, and a note of what became
 of each frame set. The run goes on by itself; when searching the images takes longer than a pulse, frame sets in between
 are dropped. There is enough when the coverage leaves nothing to wish for, or when a solve of the views so far expects a
 3D error that is small enough.
-Not here: how views are judged (see calibration/capture.py).
+Not here: how views are judged (see calibration/views/capture.py).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rigdriver.recording.frame_source import FrameSetSink
 from rigdriver.rig import Rig
 
 SOLVE_EVERY = 3
-"""New views between two questions to the solver."""
+"""Number of new views between two trial solutions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class ViewWishes:
     """When to end."""
 
     views: int | None = None
-    """Views after which it ends, whatever they cover; None ends it when there is enough."""
+    """Number of views to take, whatever they cover; None takes as many as are enough."""
     patience_s: float = 120.0
-    """Time without a new view after which it ends."""
+    """Longest wait for a new view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class ViewsEnding:
 def take_views(
     rig: Rig, board: Board, folder: Path, wishes: ViewWishes, options: SolveOptions, progress: Progress
 ) -> tuple[GuidedCapture, ViewsEnding]:
-    """Watch the board until there is enough; Ctrl-C ends it and keeps what was taken."""
+    """Watch the board until there are enough views; Ctrl-C ends it and keeps those taken so far."""
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="detect"))
         capture = GuidedCapture(board, rig.sizes_px(), executor=pool)
@@ -125,7 +125,7 @@ class _Question:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def answer(self, capture: GuidedCapture, taken: int) -> str:
-        """Why it is enough; empty while it is not, or nobody knows yet."""
+        """Reason why there are enough views; empty while there are not, or while that is not known."""
         if self._running is not None:
             if not self._running.done():
                 return ""

@@ -1,4 +1,4 @@
-"""Calibrate from folders of board images, tell whether a calibration still holds, and mend it; exchange files.
+"""Calibrate from folders of board images, check whether a calibration still holds, and mend it; exchange files.
 
 In: folders DIR/<camera>/<index>.png, a board or a calibration. Out: a calibration file and its figures, a verdict, or a
 camera's pose solved again.
@@ -58,7 +58,7 @@ def solve_folder(folder: Path, options: SolveFolderOptions, progress: Progress =
 
 
 def check_folder(folder: Path, file: Path, rig_file: Path | None = None, progress: Progress = SILENT) -> DriftVerdict:
-    """Tell from board images whether a calibration still holds, and which camera moved."""
+    """Check with board images whether a calibration still holds, and which camera moved."""
     known = load(file, load_rig(rig_file) if rig_file else None)
     found = _noted(find_board(folder, known.board, tuple(known.cameras), progress), progress)
     known.check_sizes(dict(zip(found.observations.cameras, found.observations.sizes_px, strict=True)))

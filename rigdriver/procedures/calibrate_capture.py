@@ -32,9 +32,9 @@ class BoardCaptureOptions:
     folder: Path
     wishes: ViewWishes = field(default_factory=ViewWishes)
     is_solved: bool = False
-    """Calibrate at the end, with a report."""
+    """Whether the views are solved at the end, with a report."""
     rate_hz: float | None = None
-    """Looks per second; at most 3 when it is None."""
+    """Frame sets per second; at most 3 when it is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class BoardCaptured:
 
     @property
     def has_passed(self) -> bool:
-        """There is enough, and the calibration is good."""
+        """Whether there are enough views, and the calibration is good."""
         return self.ending.is_enough and (self.made is None or self.made.has_passed)
 
 

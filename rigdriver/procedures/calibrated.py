@@ -35,7 +35,7 @@ class Calibrated:
 
     @property
     def has_passed(self) -> bool:
-        """It can be used."""
+        """Whether the calibration can be used."""
         return all(finding.is_kept for finding in self.findings)
 
     def to_json(self) -> dict[str, object]:

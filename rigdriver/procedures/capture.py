@@ -33,7 +33,7 @@ class CaptureOptions:
     rate_hz: float | None = None
     """Frame sets per second; the rig file's when it is None."""
     image_format: ImageFormat | None = ImageFormat.PNG
-    """None keeps the proofs alone."""
+    """Format of the image files; None writes the proofs alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Captured:
 
     @property
     def has_passed(self) -> bool:
-        """Every frame set came, and is complete."""
+        """Whether every frame set came and is complete."""
         return self.statistics.complete == self.asked
 
 

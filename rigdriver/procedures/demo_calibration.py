@@ -22,9 +22,9 @@ from rigdriver.progress import Progress
 VIEWS = 12
 SIZE_PX = (1024, 768)
 LEAST_WIDTH_PX = 640
-"""Smaller images show too little of the board's markers."""
+"""Least width of an image; smaller ones show too little of the board's markers."""
 _SAME_RIG = ("scene.seed=", "scene.optics.", "scene.sensor.")
-"""What must be alike in two scenarios, or their cameras are not."""
+"""Keys that must be the same in two scenarios, so that their cameras are."""
 
 
 def board_scenario(scenario: str, size_px: tuple[int, int]) -> str:

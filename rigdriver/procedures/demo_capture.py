@@ -31,12 +31,12 @@ class DemoCapture:
 
     statistics: RunStatistics
     latest: FrameSet | None
-    """The newest complete frame set, or the newest at all; None when none came."""
+    """Newest complete frame set, or the newest of all when none is complete; None when none came."""
     sheet: Path | None
 
     @property
     def has_passed(self) -> bool:
-        """Every frame set is complete."""
+        """Whether every frame set is complete."""
         return self.statistics.complete == FRAMES
 
 

@@ -30,7 +30,7 @@ from rigdriver.stereo.reconstruct import CellReconstructor
 
 _HEIGHT_PX = 640
 WELL_RMS_UM = 200.0
-"""What the rig promises; at the demo's resolution it is met with room."""
+"""Error that the rig promises (0.2 mm); the demo stays well below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class FaceMeasured:
 
     @property
     def has_passed(self) -> bool:
-        """It is as good as the rig promises."""
+        """Whether the face is as good as the rig promises."""
         return self.score is not None and self.score.rms_um <= WELL_RMS_UM
 
 

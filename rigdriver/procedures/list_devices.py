@@ -29,7 +29,7 @@ class Connected:
     producers: tuple[Path, ...]
     cameras: Mapping[Path, Sequence[DeviceInfo]]
     failures: Mapping[Path, RigError]
-    """Producers that cannot be used."""
+    """Errors of the producers that cannot be used."""
     ports: Sequence[PortInfo]
 
 

@@ -40,9 +40,9 @@ class MeasureOptions:
     """What to measure; places and lengths in mm."""
 
     points_mm: tuple[Place, Place] | None = None
-    """Two places: their distance, straight and along the surface."""
+    """Two places whose distance is measured, straight and along the surface."""
     within_mm: tuple[Place, float] | None = None
-    """Centre and radius of a ball; the area of what lies in it, not of all."""
+    """Centre and radius of a ball; only the area within it is measured."""
     has_volume: bool = False
     section: tuple[Place, Place] | None = None
     """Plane that cuts: a place and a normal."""

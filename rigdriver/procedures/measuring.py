@@ -25,7 +25,7 @@ from rigdriver.stereo.reconstructors import SurfaceReconstructor
 from rigdriver.stereo.results import Results
 
 LIVE_QUEUE = 8
-"""Frame sets that may wait, so that a hiccup of some tenths of a second loses none."""
+"""Number of frame sets that may wait, so that a delay of some tenths of a second loses none."""
 
 
 def dropping(config: RigConfig) -> RigConfig:
@@ -48,7 +48,7 @@ def measure_live(trains: FlashTrains, frames: int, made: Reconstructor, results:
 
 
 def _note_once(reasons: Iterable[Reason], taken: Indexed, told: set[object], progress: Progress) -> None:
-    """Ten times per second the same line helps nobody; figures.json holds them all."""
+    """Note each kind of reason once; figures.json holds all of them."""
     gaps = taken.frame_set.gaps
     kinds: dict[object, str] = {(name, gap.reason): str(gap) for name, gap in gaps.items()}
     kinds |= {reason.key: str(reason) for reason in reasons if reason.gap is None}

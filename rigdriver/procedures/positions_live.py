@@ -3,7 +3,7 @@
 In: an open rig, a reconstructor, what the certificates say. Out: the positions' results and pictures, and their images
 and proofs in a folder, so the same test can be made again from files. Frame sets with gaps and unproved ones do not
 count.
-Not here: which measurement is a position (see stereo/positions.py); the verdict (see verify.py).
+Not here: which measurement is a position (see acceptance/positions.py); the verdict (see verify.py).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def take_live(
 
     Raises:
         UsageError: the folder holds positions already.
-        NotMeasured: no new position came for so long.
+        NotMeasured: no new position came within the patience.
     """
     if (folder / CSV).exists():
         raise UsageError(

@@ -1,8 +1,8 @@
 """Measure surfaces: of a folder of images, of a rig that is captured first, or of a rig while it runs.
 
 In: a folder or a rig, options. Out: point clouds, meshes, pictures and figures.json in a folder, and a summary. However
-it ends, also by Ctrl-C, figures.json tells what was measured until then.
-Not here: how surfaces are found (see rigdriver.stereo).
+it ends, also by Ctrl-C, figures.json holds what was measured until then. Not here: how surfaces are found (see
+rigdriver.stereo).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rigdriver.stereo.reconstructors import BUILT_IN, SlowStarter, SurfaceRecons
 from rigdriver.stereo.results import Results
 
 LIVE_POINT_MM = 1.0
-"""Distance of points, live: files of two million points would not keep up."""
+"""Distance between points with --live; files of two million points would take too long to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +64,20 @@ class Reconstruction:
     time_ms_median: float | None
     time_ms_95: float | None
     warnings: dict[str, int]
-    """Sentence -> in how many frame sets."""
+    """Number of frame sets by warning."""
     asked: int | None = None
-    """Frame sets that were asked of a rig; None for a folder."""
+    """Number of frame sets that a rig was asked for; None for a folder."""
     came: int | None = None
-    """Frame sets that the rig made."""
+    """Number of frame sets that the rig made."""
 
     @property
     def lacks_frame_sets(self) -> bool:
-        """The rig made fewer frame sets than were asked for."""
+        """Whether the rig made fewer frame sets than were asked for."""
         return self.asked is not None and self.came is not None and self.came < self.asked
 
     @property
     def has_passed(self) -> bool:
-        """Every frame set that was looked at gave a surface, and as many came as were asked for."""
+        """Whether every measured frame set gave a surface, and as many came as were asked for."""
         return 0 < self.reconstructed == self.frame_sets and not self.lacks_frame_sets
 
 

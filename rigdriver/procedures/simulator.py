@@ -19,7 +19,7 @@ from rigdriver.errors import ConfigError, DeviceError, RigError, UsageError
 from rigdriver.sources import GROUP
 
 ANSWER_S = 600.0
-"""Time that an answer may take; scoring a full-sized face takes some ten seconds."""
+"""Longest wait for an answer; scoring a full-sized face takes some ten seconds."""
 
 
 class RunningRig(Protocol):

@@ -27,7 +27,7 @@ class FrameSetNote:
     name: str
     what: object
     is_told_once: bool = False
-    """The same of later frame sets is not told again."""
+    """Whether the same message about later frame sets is left out."""
 
     def __str__(self) -> str:
-        return f"frame set {self.name}: {self.what}" + (" (told once)" if self.is_told_once else "")
+        return f"frame set {self.name}: {self.what}" + (" (shown once)" if self.is_told_once else "")

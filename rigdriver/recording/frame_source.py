@@ -2,7 +2,7 @@
 
 In: nothing. Out: the protocols `FrameSource` and `FrameSetSink`, and `Indexed`, a frame set and its place in a source.
 A live rig, a folder of captured images and a recording are the same thing to a consumer: a `FrameSource`.
-Not here: any of them (see image_folder.py, capture_folder.py, and flash_trains.py in procedures).
+Not here: any of them (see image_folder.py, capture_folder.py and procedures/flash_trains.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Indexed:
     index: int
     """Running number in the source, through all its runs, from 0; a frame set that was dropped leaves a hole."""
     name: str
-    """Name of its files: the index with six digits, or what a folder's files are called."""
+    """Name of its files: the index with six digits, or the name that a folder's files have."""
     frame_set: FrameSet
 
 

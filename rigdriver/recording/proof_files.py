@@ -132,7 +132,7 @@ def _rows(frame_set: FrameSet, index: int) -> list[dict[str, object]]:
 
 
 def has_proofs(folder: Path) -> bool:
-    """Tell whether the folder is a capture with its proofs."""
+    """Return whether the folder is a capture with its proofs."""
     return (folder / JSON).is_file()
 
 

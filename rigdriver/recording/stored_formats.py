@@ -176,7 +176,7 @@ def _said_order(answers: FormatAnswers) -> str:
 
 
 def _is_meant(name: str, role: str, pixels: Pixels, answers: FormatAnswers) -> bool:
-    """Tell whether an answer for all cameras is meant for this one."""
+    """Return whether an answer for all cameras is meant for this one."""
     if not _fits(name, pixels):
         return False
     if role == "geometry":

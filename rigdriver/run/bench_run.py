@@ -1,7 +1,7 @@
 """A run on a bench without a trigger box: free-running, software-triggered or externally triggered, and unproved.
 
 In: open cameras, a rate, a mode. Out: frame sets grouped by arrival, each marked `unproved`. It owns the thread "sync",
-and "software" where this computer triggers. This file refuses to claim that anything was simultaneous.
+and "software" where this computer triggers. Not here: any proof that the frames were simultaneous (see run.py).
 """
 
 from __future__ import annotations

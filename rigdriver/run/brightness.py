@@ -1,8 +1,9 @@
-"""A witness of light: frames that are darker than they should be, told in the proof.
+"""A witness of light: frames that are darker than they should be, as reasons in the proof.
 
 In: matched frames of one run. Out: sentences such as `camera left_upper: 4 % of its usual brightness; check lamp
 left_pattern`. The box can only say that it drove a lamp's output; whether light came out, the image shows. A dark frame
-is still proved to be of its pulse, so this adds a reason, not a gap. This file refuses to know what is in the picture.
+is still proved to be of its pulse, so this adds a reason, not a gap. Not here: what is in the picture (see
+stereo/match/screen.py).
 """
 
 from __future__ import annotations

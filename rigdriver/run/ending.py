@@ -1,8 +1,8 @@
 """When a run is over, and why.
 
-In: what the box says of its state, what was lost, what the user asked for. Out: whether the run is over, the error that
-ended it, and one word for the statistics. Every way to the end is bounded: a box that falls silent ends a run too. This
-file refuses to know frames.
+In: the state that the box reports, what was lost, what the user asked for. Out: whether the run is over, the error that
+ended it, and one word for the statistics. Every wait for the end has a limit, so a silent box ends a run, too. Not
+here: frames (see run.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What every run offers its consumer: a loop over frame sets that starts by itself and never leaves anything running.
 
-In: an outbox that a run fills. Out: an iterator and a context manager over `FrameSet`. This file refuses to know how
-frame sets come about.
+In: an outbox that a run fills. Out: an iterator and a context manager over `FrameSet`. Not here: how frame sets come
+about (see run.py and bench_run.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Light of a run: waits for the dark pause that is due, and writes down every flash.
+"""Light of a run: the wait for the dark pause that is due, and the log of every flash.
 
 In: the box's light counters before a run, its reports during it. Out: a wait, a refusal, or lines in the light log. The
 schedule has been proved within the limits, and the box enforces them by itself; here the host keeps the budget from
-one run to the next. This file refuses to know cameras.
+one run to the next. Not here: cameras (see run.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The two queues of a run: what devices report, on its way in; frame sets, on their way out.
 
-In: items put by device threads. Out: items taken by the sync thread and by the consumer. Both are bounded: frames wait
-at the door until there is room, reports of the box (small, and the watchdog's thread must not wait) never do. This
-file refuses to know what the items mean.
+In: items put by device threads. Out: items taken by the sync thread and by the consumer. Both are bounded. Frames wait
+until there is room. Reports of the box never wait: they are small, and they come on the thread that feeds the watchdog.
+Not here: what the items mean (see run.py).
 """
 
 from __future__ import annotations

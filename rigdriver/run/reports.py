@@ -1,7 +1,7 @@
 """What devices report during a run, sorted into the queue of the sync thread.
 
-In: events on the threads of box and cameras. Out: the same events in one bounded order of arrival. This file refuses to
-judge any of them.
+In: events on the threads of box and cameras. Out: the same events in one bounded order of arrival. Not here: what the
+events mean for the run (see run.py).
 """
 
 from __future__ import annotations

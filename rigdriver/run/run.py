@@ -1,8 +1,8 @@
 r"""One run: start the cameras, tie the clocks, run the schedule, hand out proved frame sets, leave everything dark.
 
 In: an open box, open cameras, a compiled schedule. Out: an iterator of `FrameSet`, and figures at any time. The run
-owns two threads: "sync" matches what the devices' threads report, "clock" keeps box time tied to host time. This
-file refuses to know serial ports and node maps.
+owns two threads: "sync" matches what the devices' threads report, "clock" keeps box time tied to host time. Not here:
+serial ports (see devices/serial_port.py) and node maps (see devices/cameras.py).
 
     box thread ----\
                     > reports -> sync thread (logs, tracks, matcher) -> outbox -> the consumer's loop

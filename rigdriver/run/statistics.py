@@ -1,6 +1,6 @@
 """What a run has done so far, as figures that may be read while it runs.
 
-In: frame sets as they leave. Out: `RunStatistics`, frozen. This file refuses to know how frame sets come about.
+In: frame sets as they leave. Out: `RunStatistics`, frozen. Not here: how frame sets come about (see run.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Host time to the time of day.
 
 In: nanoseconds of time.monotonic_ns. Out: nanoseconds since 1970, UTC. The two clocks are compared anew each time, so
-that a computer whose time of day is set during a run tells the new one. This file refuses to know how good that is.
+that the new time of day is used when it is set during a run. How good that time is depends on the computer.
 """
 
 from __future__ import annotations

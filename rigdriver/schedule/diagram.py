@@ -1,7 +1,7 @@
 """A compiled schedule as a timing diagram: rows of intervals, drawn with characters or as a picture.
 
 In: a `Schedule`. Out: text for a terminal, or an SVG or PNG file. Both show the same rows: per camera the trigger edge
-and the exposure with its jitter, per lamp the flash. This file refuses to judge what it draws.
+and the exposure with its jitter, per lamp the flash. Not here: whether the schedule is allowed (see limits.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Row:
 
     @property
     def end_us(self) -> float:
-        """When the row's last event is over."""
+        """Time at which the row's last event is over."""
         return (self.exposure_us or self.light_us or (0.0, 0.0))[1] + self.jitter_us
 
 
@@ -55,7 +55,7 @@ def rows(schedule: Schedule) -> list[Row]:
 
 
 def as_text(schedule: Schedule, width: int = 100) -> str:
-    """Return the diagram for a terminal of so many columns."""
+    """Return the diagram for a terminal of that many columns."""
     lines = rows(schedule)
     label = max(len(row.name) for row in lines) + 2
     columns = max(20, width - label)

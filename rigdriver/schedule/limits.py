@@ -1,8 +1,8 @@
-"""Proves a compiled schedule safe, or refuses it with the limit that it breaks and the remedy.
+"""Proves a compiled schedule safe, or rejects it with the limit that it breaks and the remedy.
 
-In: the rig file, a schedule, what the cameras say of themselves. Out: nothing, or a ScheduleError. The box checks its
-own hard limits again at commit. This file refuses to know how a plan becomes a schedule: it judges the result, so a
-mistake in the compiler is found here too.
+In: the rig file, a schedule, and what the cameras report about themselves. Out: nothing, or a ScheduleError. The box
+checks its own hard limits again at commit. Not here: how a plan becomes a schedule (see plan.py). Only the result is
+judged, so a mistake in the compiler is found here too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def refuse_broken_limits(
 
 
 def _refuse_long_pulses(config: RigConfig, schedule: Schedule) -> None:
-    """An exposure must be over before the next pulse starts, or its edges would be reported in the next pulse."""
+    """Refuse exposures that end after the next pulse starts: their edges would be reported in the next pulse."""
     tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
     period = schedule.box.pulse_period_ticks
     for e in schedule.exposures.values():
@@ -51,7 +51,7 @@ def _refuse_long_pulses(config: RigConfig, schedule: Schedule) -> None:
 
 
 def _refuse_flashes_outside(schedule: Schedule) -> None:
-    """A lamp may be lit only while all its cameras expose, whatever their jitter."""
+    """Refuse flashes that are lit while one of their cameras does not expose, whatever its jitter."""
     for flash in schedule.flashes:
         for e in (schedule.exposures[name] for name in flash.cameras):
             early = e.start_ticks + e.jitter_ticks - flash.delay_ticks
@@ -65,7 +65,7 @@ def _refuse_flashes_outside(schedule: Schedule) -> None:
 
 
 def _refuse_foreign_light(schedule: Schedule) -> None:
-    """A camera must not expose in the light of a lamp that is not meant for it, whatever its jitter."""
+    """Refuse exposures in the light of a lamp that is not meant for them, whatever their jitter."""
     for flash in schedule.flashes:
         for e in (e for name, e in schedule.exposures.items() if name not in flash.cameras):
             begins = e.start_ticks - e.jitter_ticks
@@ -78,7 +78,7 @@ def _refuse_foreign_light(schedule: Schedule) -> None:
 
 
 def _refuse_fast_cameras(config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts]) -> None:
-    """A camera that is triggered too fast ignores the trigger without a word."""
+    """Refuse triggers that are too fast: a camera ignores them and does not report it."""
     for camera in config.cameras:
         said = facts.get(camera.name, CameraFacts()).max_rate_hz
         limits = [rate for rate in (camera.max_rate_hz, said) if rate is not None]
@@ -105,7 +105,7 @@ def _refuse_data_rate(frame_set_bytes: int, schedule: Schedule, limit_megabytes_
     if megabytes_per_s > limit_megabytes_per_s:
         raise ScheduleError(
             f"{what} make {megabytes_per_s:.0f} MB/s, it carries {limit_megabytes_per_s:g} MB/s; lower rate_hz, the "
-            "image size or the bits a pixel, or spread the load"
+            "image size or the bits per pixel, or spread the load"
         )
 
 

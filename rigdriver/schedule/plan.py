@@ -2,7 +2,7 @@
 
 In: a checked `RigConfig`, the box's tick rate, how many pulses. Out: a frozen `Schedule`: the box's steps, and when
 each camera is triggered and each lamp lit, in ticks after the pulse start. A plan that would break a limit is refused
-with the limit and the remedy. This file refuses to know how a schedule reaches the box.
+with the limit and the remedy. Not here: how a schedule reaches the box (see devices/trigger_box.py).
 
     pulse start
     |  trigger left_upper   |^|                      (latencies are made up for: exposures begin together)
@@ -27,10 +27,10 @@ from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.wire.registers import LightLimitsRecord, StageStepRecord
 
 GOLOMB_MARKS = (0, 1, 4, 9, 11)
-"""Order-5 Golomb ruler: every difference of two marks occurs once, so any two frames tell which marks they are."""
+"""Marks of a Golomb ruler: each difference between two of them occurs once, so two frames show which marks they are."""
 
 WORD = 2**32
-"""Numbers of the box are smaller."""
+"""Bound of the box's numbers, which are smaller."""
 
 
 def exposure_us(config: RigConfig, camera: CameraConfig) -> float:
@@ -51,7 +51,7 @@ def compile_schedule(
 ) -> Schedule:
     """Compile the rig's plan. `pulses` None runs until stopped, or until the light limits end it.
 
-    `facts`: what the cameras say of themselves, by name; without them, what only they can tell is not checked.
+    `facts`: what the cameras say of themselves, by name; without them, what only they can report is not checked.
 
     Raises:
         ScheduleError: the plan breaks a limit; the message names it and the remedy.
@@ -179,7 +179,7 @@ def _plan_flash(
 
 
 def _pulse_count(config: RigConfig, pulses: int | None, flashes: Sequence[PlannedFlash], tick_rate_hz: int) -> int:
-    """Return the box's pulse count: a run with light that is not told when to end does so after one flash train."""
+    """Return the box's pulse count: a run with light and without a number of frame sets ends after one flash train."""
     if pulses is not None:
         return pulses
     if not flashes:

@@ -1,6 +1,6 @@
 """What a compiled plan is made of: exposures, flashes, the schedule; and what cameras say of themselves.
 
-In: nothing. Out: frozen values in ticks after the pulse start. This file refuses to know how a plan is made.
+In: nothing. Out: frozen values in ticks after the pulse start. Not here: how a plan is made (see plan.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class CameraFacts:
     max_rate_hz: float | None = None
     """Fastest triggering that it follows at its present settings (SFNC ResultingFrameRate)."""
     payload_bytes: int | None = None
-    """One frame on the link (SFNC PayloadSize)."""
+    """Size of one frame on the link (SFNC PayloadSize)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class PlannedExposure:
     output: int
     input: int | None
     delay_ticks: int
-    """Trigger edge after the pulse start."""
+    """Time of the trigger edge after the pulse start."""
     latency_ticks: int
     jitter_ticks: int
     exposure_ticks: int

@@ -1,8 +1,8 @@
-"""The rig as a calibration runs it: every camera exposes together under the white lamps, pattern lamps stay dark.
+"""The rig as a calibration runs it: all cameras expose together under the white lamps, pattern lamps stay dark.
 
 In: a checked `RigConfig`. Out: another one, that plans, opens and runs like any other. Speckle would hide a printed
-board, and cameras that expose one after the other would see a hand-held board in two places. This file refuses to know
-boards.
+board, and cameras that expose one after the other would see a hand-held board in two places. Not here: boards (see
+calibration/board/).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from rigdriver.config import RigConfig
 
 MAX_RATE_HZ = 3.0
-"""Light that flashes no more than three times a second is taken as harmless (WCAG 2.2, criterion 2.3.1)."""
+"""Largest rate of flashes that counts as harmless: three per second (WCAG 2.2, criterion 2.3.1)."""
 
 
 def white_light(config: RigConfig) -> RigConfig:

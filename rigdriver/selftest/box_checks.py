@@ -1,7 +1,7 @@
 """The trigger box on its own: who it is, its clock, its interlock, its watchdog, its counters.
 
 In: an open, idle box. Out: checks. The watchdog is tested as a hanging computer would test it: outputs high, no feeds,
-and the box must turn everything off by itself. No lamp is lit. This file refuses to know cameras.
+and the box must turn everything off by itself. No lamp is lit. Not here: cameras (see wiring.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rigdriver.wire.session import LinkCounters
 
 PROBES = 20
 LONGEST_ROUND_TRIP_MS = 50.0
-"""A clock probe is as good as its round trip; USB serial takes 1-2 ms, a loaded computer 20."""
+"""Longest good round trip of a clock probe; USB serial takes 1 to 2 ms, a loaded computer 20."""
 _GENERATION = 0x444F4758
 _BOX_ERRORS = ("events_dropped", "checksum_errors", "bytes_skipped", "inputs_ignored", "interlock_trips")
 _LINK_ERRORS = (
@@ -84,7 +84,7 @@ def judge_box(box: Box, config: RigConfig) -> Iterator[CheckResult]:
 
 
 def _judge_lamp_outputs(identity: BoxIdentity, config: RigConfig) -> CheckResult:
-    """A lamp on an output without the box's light limits could hurt an eye: the box must know that it is a lamp."""
+    """Check that the box knows each lamp output: without its light limits a lamp could hurt an eye."""
     unguarded = [lamp for lamp in config.lamps if not identity.lamp_outputs >> lamp.output & 1]
     told = ", ".join(f"{lamp.name} on output {lamp.output}" for lamp in unguarded)
     remedy = f"{told}: the box does not limit light there; connect lamps to outputs {_lines(identity.lamp_outputs)}"
@@ -146,7 +146,7 @@ def judge_watchdog(box: Box, config: RigConfig, timebase: Timebase = WALL_TIME) 
 
 
 class _Listener:
-    """Hears the box's changes of state on its thread."""
+    """Takes the box's changes of state on its thread."""
 
     def __init__(self, timebase: Timebase) -> None:
         self._timebase = timebase

@@ -1,8 +1,8 @@
-"""Does the calibration that the rig file names belong to this rig, how old is it, and has a camera moved since?
+"""Whether the rig file's calibration belongs to this rig, how old it is, and whether a camera has moved since.
 
 In: the rig's configuration, its images' sizes, the date; a few frame sets of a run. Out: two checks, or none when the
-rig file names no calibration. Whether a camera has moved is seen on a surface in speckle light; with nothing in view it
-is unknown. This file refuses to open devices.
+rig file names no calibration. Only a surface in speckle light shows whether a camera has moved; with nothing in view
+that is unknown. Not here: opening devices (see suite.py).
 """
 
 from __future__ import annotations

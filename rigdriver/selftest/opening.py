@@ -1,7 +1,7 @@
-"""What opening a rig tells: which of rig file, producers, cameras, features and box are good.
+"""What opening a rig shows: which of rig file, producers, cameras, features and box are good.
 
 In: an opened rig's reports, or the error with which opening ended. Out: one check for each of them; what was not
-reached is unknown. This file refuses to open anything.
+reached is unknown. Not here: opening the rig (see suite.py).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rigdriver.selftest.result import CheckResult, Status, unknown, verdict
 RIG_FILE, PRODUCERS, CAMERAS, FEATURES = "rig_file", "producers", "cameras.found", "cameras.features"
 BOX, INTERFACE = "box.identity", "box.interface"
 OPENED = "rig.opened"
-"""Stands in the report only when it failed: a simulated rig that did not start."""
+"""Name of a check that is in the report only when it failed: a simulated rig did not start."""
 _ORDER = (RIG_FILE, PRODUCERS, CAMERAS, FEATURES, BOX, INTERFACE)
 _KINDS: tuple[tuple[type[RigError], str], ...] = (
     (UsageError, RIG_FILE),

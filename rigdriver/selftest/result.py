@@ -1,7 +1,7 @@
 """What a check found, and what all of them say together.
 
 In: a measured value, what was expected, the remedy. Out: `CheckResult`s and their `Report`, with the exit status and
-the JSON object that scripts read. This file refuses to know how anything is measured or shown.
+the JSON object that scripts read. Not here: how anything is measured (see suite.py) or shown (see text.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Status(Enum):
     GOOD = "good"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """Could not be carried out, so nobody knows."""
+    """Status of a check that could not be carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ class CheckResult:
     """One line of the report."""
 
     name: str
-    """Stable and dotted, for scripts: `wiring.left_upper`."""
+    """Name for scripts, stable and dotted: `wiring.left_upper`."""
     status: Status
     measured: Value
     expected: Value
     unit: str = ""
     remedy: str = ""
-    """What to do; empty when the check is good."""
+    """Remedy; empty when the check is good."""
 
     def record(self) -> CheckRecord:
         """Return the check as scripts read it."""
@@ -80,7 +80,7 @@ class Report:
 
     @property
     def has_passed(self) -> bool:
-        """Every check is good."""
+        """Whether every check is good."""
         return bool(self.checks) and all(check.status is Status.GOOD for check in self.checks)
 
     @property

@@ -1,7 +1,7 @@
 """Thirty frame sets at the configured rate, and whether they are what they should be.
 
 In: frame sets, the run's statistics and the cameras' counters before and after. Out: checks of completeness, rate,
-skew, clock residuals and losses. This file refuses to run anything: the suite does.
+skew, clock residuals and losses. Not here: the run itself (see suite.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rigdriver.selftest.result import CheckResult, unknown, verdict
 
 FRAME_SETS = 30
 RATE_TOLERANCE = 0.001
-"""Share of the configured rate."""
+"""Largest deviation of the rate, as a share of the configured one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A few frame sets of a run, copied, so that they can be looked at when it is over.
 
-In: frame sets as they come. Out: the same, and copies of some. This file refuses to look at them: that takes longer
-than a pulse, and the cameras' slots must come free meanwhile.
+In: frame sets as they come. Out: the same, and copies of some. Not here: what the copies show (see
+calibration_checks.py). Measuring takes longer than a pulse, and the cameras' slots must come free meanwhile.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The self-test as a whole: opening, box, wiring, then a run; what fails early leaves the rest untold.
 
 In: an open rig, idle. Out: a `Report`. Cameras are triggered, and during the run the lamps flash as the rig file plans;
-afterwards every output is off. This file refuses to know what a single check measures.
+afterwards every output is off. Not here: what a single check measures (see box_checks.py, wiring.py, run_checks.py and
+calibration_checks.py).
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from rigdriver.selftest.samples import Samples
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
 
 LOOKED_AT = 5
-"""Frame sets of the run whose images are asked about the calibration."""
+"""Number of frame sets of the run whose images are compared with the calibration."""
 Tell = Callable[[str], None]
 Stage = Callable[[Rig], Iterable[CheckResult]]
 
 
 def run_selftest(rig: Rig, tell: Tell) -> Report:
-    """Make every check on an open, idle rig. `tell` hears what comes next.
+    """Make every check on an open, idle rig. `tell` is called with what comes next.
 
     Raises:
         KeyboardInterrupt: as everywhere; the outputs are off then, too.
     """
     before = box_checks.Health.of(rig.box)
     stages: list[tuple[str, str, Stage]] = [
-        ("opening", "what opening told", lambda r: opening.good_opening(r.config, r.cameras.reports)),
+        ("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
         ("calibration", "the calibration file", _calibration),
         ("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config)),
         ("wiring", "the wiring, camera by camera", _wiring),

@@ -1,7 +1,7 @@
 """The report as a table for people, and as one page of HTML to send to somebody.
 
-In: a `Report`. Out: a rich table, or HTML without scripts and without anything from elsewhere. This file refuses to
-know what the checks measure.
+In: a `Report`. Out: a rich table, or HTML without scripts and without anything from elsewhere. Not here: what the
+checks measure (see suite.py).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def summary(report: Report) -> str:
     if report.has_passed:
         return f"passed: {number[Status.GOOD]} checks good"
     told = ", ".join(f"{number[status]} {status.value}" for status in Status if number[status])
-    return f"{'failed' if report.exit_status == 1 else 'could not tell'}: {told}"
+    return f"{'failed' if report.exit_status == 1 else 'not tested'}: {told}"
 
 
 def html(report: Report) -> str:
@@ -83,7 +83,7 @@ def html(report: Report) -> str:
 
 def _complaint(check: CheckResult) -> str:
     if check.status is Status.UNKNOWN:
-        return f"{check.name}: could not tell: {check.remedy}"
+        return f"{check.name}: not tested: {check.remedy}"
     seen = _with_unit(check.measured, check.unit) or "nothing"
     wanted = _with_unit(check.expected, check.unit)
     return f"{check.name}: {seen}, expected {wanted}: {check.remedy}"

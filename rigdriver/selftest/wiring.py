@@ -1,8 +1,8 @@
 """Which trigger reaches which camera: one output at a time, and see whose exposure line and whose frame answer.
 
 In: an open box and open cameras, idle. Out: for each camera whether its own frame came and its own line rose, and how
-long after the trigger. Swapped cables show as the other camera's name. No lamp is lit. This file refuses to know
-schedules with light, clocks and matching.
+long after the trigger. Swapped cables show as the other camera's name. No lamp is lit. Not here: schedules with light,
+clocks and matching (see run_checks.py).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rigdriver.selftest.result import CheckResult, verdict
 from rigdriver.timebase import WALL_TIME, Timebase, wait_for
 
 TRIGGERS = 3
-"""For each camera; a camera may miss the first one after a pause."""
+"""Number of triggers per camera; a camera may miss the first one after a pause."""
 _GENERATION = 0x57495245
 _SPACING_US = 100_000.0
 _QUIET_S = 0.05
@@ -57,13 +57,13 @@ class Answer:
 
     camera: str
     frames: Mapping[str, int]
-    """Camera -> frames that it delivered."""
+    """Number of frames delivered, by camera."""
     lines: Mapping[int, int]
-    """Box input -> rising edges."""
+    """Number of rising edges, by box input."""
     delays_us: tuple[float, ...]
-    """Trigger edge to the rise of the camera's own line."""
+    """Times from the trigger edge to the rise of the camera's own line."""
     lengths_us: tuple[float, ...]
-    """How long its own line was high."""
+    """Times during which the camera's own line was high."""
 
 
 def probe_wiring(
@@ -169,7 +169,7 @@ def _judge_line(
 
 
 class _Watch:
-    """Hears box and cameras on their threads and lets this one wait, always with a timeout."""
+    """Takes reports of box and cameras on their threads and lets this one wait, always with a timeout."""
 
     def __init__(self, timebase: Timebase) -> None:
         self._timebase = timebase
@@ -213,7 +213,7 @@ class _Watch:
             wait_for(self._timebase, self._news, lambda: self._frames[camera] >= count, timeout_s)
 
     def wait_until_quiet(self, timeout_s: float) -> None:
-        """Wait until nobody has said anything for a moment, so that the next probe hears its own answers only."""
+        """Wait until no device has reported anything for a moment, so that the next probe gets only its own answers."""
         with self._news:
             for _ in range(round(timeout_s / _QUIET_S)):
                 if not wait_for(self._timebase, self._news, self._has_more_than(self._said), _QUIET_S):

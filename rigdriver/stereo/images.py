@@ -1,8 +1,8 @@
 """A pod's two raw images become two rectified ones, or a reason why they cannot.
 
 In: raw images of a pair. Out: a `RectifiedPair` in 8-bit units, by the full scale of the images' pixel formats, and the
-value below which nothing is believed. Blank and saturated images are told apart here.
-Not here: what is matched (see match.py).
+value below which a pixel counts as dark. Blank and saturated images are rejected here, each with its reason. Not here:
+what is matched (see match/).
 """
 
 from __future__ import annotations

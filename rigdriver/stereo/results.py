@@ -149,7 +149,7 @@ class Results:
             self._warnings[key] = (first, count + 1)
 
     def _settle(self, most: int) -> None:
-        """Wait until at most so many clouds are being written; raise what a finished one raised."""
+        """Wait until at most that many clouds are being written; raise what a finished one raised."""
         while self._writing and (len(self._writing) > most or self._writing[0].done()):
             if not wait([self._writing[0]], timeout=_WRITE_S).done:
                 raise TimeoutError(

@@ -2,7 +2,7 @@
 
 In: pulse reports in the box's order. Out: `Exposure` values in order, each with an ordinal (how many-th real
 exposure of this camera), and the trigger edges of the pulse. A camera whose exposure line is not wired gets its
-exposures inferred from the trigger edges. This file refuses to know frames.
+exposures inferred from the trigger edges. Not here: frames (see track.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rigdriver.frames import Edge, PulseReport
 from rigdriver.schedule.planned import PlannedExposure
 
 KEEP = 2048
-"""Exposures remembered per camera: at 60 Hz half a minute, far more than any frame is late."""
+"""Number of exposures kept per camera: half a minute at 60 Hz, far longer than any frame is late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +24,25 @@ class Exposure:
 
     camera: str
     ordinal: int
-    """Counts this camera's exposures of plausible length since the log began, over all runs."""
+    """Number of the exposure among this camera's exposures of plausible length since the log began, over all runs."""
     pulse_index: int
     generation: int
     trigger_ticks: int | None
-    """The trigger edge that caused it; None when none was near."""
+    """Trigger edge that caused it; None when none was near."""
     start_ticks: int
     end_ticks: int
     is_on_time: bool
-    """Its delay after the trigger and its length are as planned."""
+    """Whether its delay after the trigger and its length are as planned."""
     is_inferred: bool
-    """No exposure line is wired: the edges are the trigger's, shifted."""
+    """Whether the edges are those of the trigger, shifted, because no exposure line is wired."""
     t_host_ns: int
     """Time at which the report of its end reached the host."""
     doubts: int = 0
-    """How often before it this camera may have exposed without the box seeing it, since the log began."""
+    """Number of earlier moments, since the log began, at which the box may have missed an exposure of this camera."""
 
 
 class ExposureLog:
-    """Turns one camera's edges into exposures; remembers the newest."""
+    """Makes one camera's edges into exposures, and keeps the newest."""
 
     def __init__(self, planned: PlannedExposure, tolerance_ticks: int) -> None:
         self.camera = planned.camera
@@ -56,14 +56,14 @@ class ExposureLog:
         self._doubts = 0
         self._is_awaited = False
         self.is_new_plan = False
-        """A plan has been told, but no trigger of it."""
+        """Whether a plan is known of which no trigger was reported yet."""
         self.glitches = 0
-        """Signals on the exposure line too short or too long to be an exposure."""
+        """Number of signals on the exposure line that were too short or too long to be an exposure."""
         self.reported_ticks = 0
-        """The box has reported every edge up to here."""
+        """Time up to which the box has reported every edge."""
 
     def plan(self, planned: PlannedExposure) -> None:
-        """Expect another plan from now on; what is remembered stays."""
+        """Expect another plan from now on; the exposures so far are kept."""
         self._planned = planned
         self._trigger = None
         self._is_awaited = False
@@ -76,12 +76,12 @@ class ExposureLog:
 
     @property
     def is_exposing(self) -> bool:
-        """An exposure has begun whose end has not been reported."""
+        """Whether an exposure has begun whose end has not been reported."""
         return self._start is not None
 
     @property
     def planned_exposure_ticks(self) -> int:
-        """How long an exposure is meant to be."""
+        """Planned length of an exposure."""
         return self._planned.exposure_ticks
 
     def feed(self, report: PulseReport, period_ticks: int) -> tuple[list[int], list[Exposure]]:
@@ -104,7 +104,7 @@ class ExposureLog:
         return triggers, exposures
 
     def doubt(self) -> None:
-        """Reports of the box are missing: there may have been exposures that nobody will ever tell of."""
+        """Note that reports of the box are missing: exposures may have happened that are never reported."""
         self._doubts += 1
 
     def nearest(self, ticks: float, within_ticks: float) -> Exposure | None:
@@ -121,12 +121,12 @@ class ExposureLog:
         return best
 
     def by_ordinal(self, ordinal: int) -> Exposure | None:
-        """Return the exposure of that ordinal, if it has been seen and is still remembered."""
+        """Return the exposure of that ordinal, if it was seen and is still kept."""
         index = ordinal - self._next_ordinal + len(self._log)
         return self._log[index] if 0 <= index < len(self._log) else None
 
     def since(self, generation: int) -> list[Exposure]:
-        """Return the remembered exposures of one generation, in order."""
+        """Return the kept exposures of one generation, in order."""
         return [e for e in self._log if e.generation == generation]
 
     def newest(self, count: int) -> list[Exposure]:
@@ -148,7 +148,7 @@ class ExposureLog:
                 self._doubts += 1
 
     def _is_plausible(self, width_ticks: int) -> bool:
-        """A real exposure has about the planned length; a glitch on the line has not."""
+        """Whether a signal has about the planned length, as a real exposure has and a glitch on the line has not."""
         return 2 * abs(width_ticks - self._planned.exposure_ticks) <= self._planned.exposure_ticks
 
     def _observe(self, start: int, end: int, report: PulseReport) -> Exposure:

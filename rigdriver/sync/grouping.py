@@ -1,8 +1,8 @@
-"""Frame sets on a bench without a trigger box: frames that arrive together, and the warning that nothing proves it.
+"""Frame sets on a bench without a trigger box: frames that arrive together, marked as unproved.
 
 In: frames in the order of arrival, the trigger period. Out: groups with at most one frame per camera, marked as
-unproved. Good for focusing and aiming; no measurement may be taken from them.
-Not here: how cameras are triggered (see run/bench_run.py).
+unproved. They are good for focusing and aiming, not for measurements. Not here: how cameras are triggered (see
+run/bench_run.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WARNING = (
 TOGETHER = 0.5
 """Share of a trigger period within which the frames of one trigger arrive."""
 ANY_PHASE = 1.0
-"""The same for cameras that run by themselves: each delivers one frame a period, at a time of its own."""
+"""The same share for cameras that run by themselves: each delivers one frame per period, at a time of its own."""
 
 
 @dataclass(slots=True)

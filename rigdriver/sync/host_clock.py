@@ -1,11 +1,12 @@
 """The trigger box's clock on this computer's clock, from round trips.
 
 In: probes, each with the host times of sending and receiving and the box's tick in between. Out: the host time of a
-tick, and a bound that no delay can break: the box read its clock after we sent and before we received, so the true line
-passes through the interval of every round trip, whatever the way there and back took. All lines that do are kept; short
-round trips bound them most, long ones say next to nothing. A trip that leaves no line is doubted until the next one
-takes a side: with the lines so far, it was an outlier and is dropped; with the doubted one, a clock has stepped or
-begun anew, and everything before is forgotten. Nothing is averaged over a step. This file refuses to know the link.
+tick, and its error bound. The box reads its clock after the host sent and before the host received, so the true line
+passes through the interval of every round trip, and no delay can break the bound. All lines that pass through all
+intervals are kept; short round trips bound them most. When a round trip leaves no line, the next one decides. If it
+agrees with the lines so far, the odd one was an outlier and is dropped. If it agrees with the odd one, a clock has
+stepped or begun anew, and everything before is forgotten. Nothing is averaged over a step. Not here: the link (see
+devices/box_link.py).
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ import numpy.typing as npt
 from rigdriver.clock import ClockFit
 
 WINDOW = 64
-"""Probes remembered: those that bound most, by their duration and age."""
+"""Number of probes kept: those that bound most, by their duration and age."""
 OLDEST_S = 100
-"""No probe is remembered longer: in so short a time a crystal is a straight line."""
+"""Largest age of a probe that is kept, in s; a crystal's rate is constant over this time."""
 RATE_BOUND = 300e-6
-"""Two crystals of 150 ppm each, the worst that a box or computer is built with."""
+"""Largest difference between two rates: two crystals of 150 ppm each, the worst in boxes and computers."""
 WANDER = 0.2e-6
-"""A crystal's rate may wander by so much over the window: old intervals are widened by that for each second of age."""
+"""Change of a crystal's rate over the window: old intervals are widened by it for each second of age."""
 SEARCH_STEPS = 30
-"""Leave 0.0003 ppm of the rate open: 20 ns in a minute."""
+"""Number of search steps; they leave 0.0003 ppm of the rate open, 20 ns per minute."""
 GOLDEN = 0.6180339887498949
 
 _Floats = npt.NDArray[np.float64]
@@ -43,7 +44,7 @@ class RoundTrip:
 
     @property
     def duration_ns(self) -> int:
-        """From sending to receiving."""
+        """Time from sending to receiving."""
         return self.t_received_ns - self.t_sent_ns
 
 
@@ -53,7 +54,7 @@ class _Lines:
 
     x: _Floats
     early: _Floats
-    """The true line is not below this at `x`."""
+    """Lower bound of the true line at `x`."""
     late: _Floats
     rates: tuple[float, float]
     """Smallest and largest rate that a line may have."""
@@ -85,13 +86,13 @@ class HostClock:
         self._known: tuple[_Lines, ClockFit] | None = None
         self._doubted: RoundTrip | None = None
         self.resets = 0
-        """How often a clock was found to have stepped or begun anew."""
+        """Number of times that a clock had stepped or begun anew."""
         self.outliers = 0
-        """Round trips that contradicted those before and after."""
+        """Number of round trips that contradicted those before and after."""
 
     @property
     def is_in_doubt(self) -> bool:
-        """The newest round trip contradicts those before: ask again soon."""
+        """Whether the newest round trip contradicts those before, so that the next probe is due soon."""
         return self._doubted is not None
 
     def add(self, trip: RoundTrip) -> None:
@@ -130,7 +131,7 @@ class HostClock:
 
     @property
     def fit(self) -> ClockFit | None:
-        """The middle line, or None before the first probe; `sigma` is about a third of the newest bound."""
+        """Middle one of all lines, None before the first probe; `sigma` is about a third of the newest bound."""
         return None if self._known is None else self._known[1]
 
     def host_ns(self, t_box_ticks: int) -> int | None:

@@ -1,7 +1,8 @@
 """Tie a camera's clock to the box's from the preamble, with nothing assumed about which frames arrived.
 
 In: the frames and the exposures of one preamble, whose spacings are all different (Golomb ruler). Out: pairs of frame
-and exposure, or None when they cannot be told. No counting: two frames suffice in principle, three are asked for.
+and exposure, or None when the marks cannot be identified. Frames are not counted: two suffice in principle, three are
+required.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from rigdriver.frames import Frame
 from rigdriver.sync.exposures import Exposure
 
 DRIFT_BOUND = 300e-6
-"""Two crystals of 150 ppm each, the worst that a camera or box is built with."""
+"""Largest difference between two rates: two crystals of 150 ppm each, the worst in cameras and boxes."""
 LEAST_PAIRS = 3
 
 

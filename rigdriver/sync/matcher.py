@@ -1,8 +1,9 @@
-"""Pulse reports and frames in, proved frame sets out, in the order of the pulses. No thread, no clock, no I/O.
+"""Joins pulse reports and frames to proved frame sets, in the order of the pulses, without thread, clock or I/O.
 
 In: pulse reports as the box sends them; frames and losses as cameras deliver them; the host's time now and then.
 Out: `Resolved` frame sets. Every camera of a pulse ends as a matched frame or as a gap with its reason; a pulse leaves
-only when all its cameras are settled and all pulses before it have left. This file refuses to know devices and threads.
+only when all its cameras are settled and all pulses before it have left. Not here: devices and threads (see
+run/run.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Collects the dark preamble of a run and ties every camera's clock to the box's.
+"""Collects the dark preamble of a run and fits every camera's clock to the box's.
 
-In: parts of pulses and frames. Out: locked tracks, or what is missing, camera by camera. The first frame sets of a run
-are as good as the rest because nothing of the run itself is needed to know the clocks. This file refuses to know how
-the preamble is triggered.
+In: parts of pulses and frames. Out: locked tracks, or what is missing, camera by camera. The clocks are known before
+the run begins, so its first frame sets are as good as the rest. Not here: how the preamble is triggered (see
+run/run.py).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Preamble:
         self._tolerance = tolerance_ticks
         self._frames: dict[str, list[Frame]] = {name: [] for name in logs}
         self.is_over = False
-        """The box has ended the preamble; frames may still be on their way."""
+        """Whether the box has ended the preamble; frames may still be on their way."""
 
     def take_report(self, part: PulseReport) -> None:
         """Take a part of a pulse of any generation."""
@@ -44,7 +44,7 @@ class Preamble:
 
     @property
     def is_complete(self) -> bool:
-        """Every camera has delivered as many frames as the preamble has marks, and the box has told of them."""
+        """Whether every camera has delivered a frame per mark, and the box has reported all marks."""
         marks = len(GOLOMB_MARKS)
         return all(len(self._frames[name]) >= marks <= len(self._exposures(name)) for name in self._logs)
 

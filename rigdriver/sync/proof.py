@@ -1,7 +1,7 @@
 """The certificate of a frame set: from matched frames and edges to verdict and reasons.
 
 In: for one pulse, each camera's frame, exposure and residual, and the lamps' edges. Out: a `Proof`, and the frames that
-the skew limit throws out. This file refuses to know how frame and exposure were matched.
+the skew limit throws out. Not here: how frame and exposure were matched (see track.py and matcher.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rigdriver.sync.exposures import Exposure
 
 NOT_WIRED = "exposure edges: no input is wired; inferred from the trigger"
 WHOLE_FLASH = 0.99
-"""A lamp counts as inside an exposure when at least this share of its flash is."""
+"""Least share of a flash inside an exposure with which its lamp counts as seen by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Prover:
         )
 
     def _lateness_us(self, start_ticks: int, evidence: Evidence) -> float:
-        """Exposure start minus its planned time."""
+        """Difference: exposure start minus its planned time."""
         planned = start_ticks + self._schedule.exposures[evidence.exposure.camera].start_ticks
         return us_from_ticks(evidence.exposure.start_ticks - planned, self._rate)
 

@@ -1,23 +1,23 @@
-"""One camera's way from frames to exposures: two witnesses must agree, a third settles a quarrel.
+"""One camera's frames matched to its exposures: two witnesses must agree, a third decides when they do not.
 
-In: frames in the order of arrival, and the camera's exposure log. Out: a verdict for each frame: matched to an
-exposure, to be held until the box has reported further, or rejected with a reason.
+In: frames in the order of arrival, and the camera's exposure log. Out: a verdict for each frame: it is matched to an
+exposure, held until the box has reported further, or rejected with a reason.
 
     witness 1   the time stamp, mapped by the fitted clock, falls on an exposure
     witness 2   the frame id has advanced by as many as there were exposures
-    both agree -> matched.  They differ -> rejected, and each way out becomes a hypothesis:
+    both agree -> matched.  They differ -> rejected, and each explanation becomes a hypothesis:
                 "the counter was reset" (the clock is right), "the clock stepped" (the counter is right).
-    witness 3   the time from the report of the exposure to the arrival of its frame, compared with what is usual
-                for this camera. The next frames must agree with exactly one hypothesis in all three; only then is
-                that hypothesis the truth from there on. A step by a whole pulse period deceives witness 1 and a lost
-                count deceives witness 2, but neither deceives all. One frame more is enough where arrivals are steady;
-                where they scatter, so many are heard that their median can be trusted. Where the box may have missed
-                an exposure, counting proves no step by whole periods; and after a quarrel no agreement of the first
-                two counts without the third. What stays open stays rejected until a new preamble: a gap is never as
-                bad as a wrong frame. What remains possible: out of full agreement, between two frames, the clock steps
-                by exactly as many periods as the counter forgets.
+    witness 3   the time from the report of the exposure to the arrival of its frame, compared with the usual one of
+                this camera. A hypothesis is accepted when the next frames agree with it, and with no other, in all
+                three. A step by a whole pulse period deceives witness 1 and a lost count deceives witness 2, but
+                neither deceives all three. One more frame is enough where arrivals are steady; where they scatter,
+                more frames are compared until their median is certain. Where the box may have missed an exposure, the
+                count does not prove a step by whole periods. After a disagreement, witnesses 1 and 2 are not enough
+                without witness 3. A frame that no hypothesis explains stays rejected until a new preamble, because a
+                gap is better than a wrong frame. One case is not detected: between two frames in full agreement the
+                clock steps by exactly as many periods as the counter forgets.
 
-This file refuses to know frame sets and other cameras.
+Not here: frame sets and other cameras (see matcher.py).
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.lock import Pair
 
 USUAL = 65
-"""Arrivals that the usual latency is the median of."""
+"""Number of arrivals whose median is the usual latency."""
 ARRIVAL_SHARE = 0.4
-"""Part of a pulse period by which an arrival may differ from the usual one and still tell neighbours apart."""
+"""Share of a pulse period by which an arrival may differ from the usual one and still identify its pulse."""
 SURE = 4.0
-"""Standard errors of a difference of medians that must fit into that part."""
+"""Number of standard errors of a difference of medians that must fit into that share."""
 REFIT_EVERY = 8
-"""Frames between two fits once the window is filled a little; the line hardly turns in so short a time."""
+"""Number of frames between two fits, once there are a few; the fitted line hardly changes in this time."""
 FEW = 8
-"""Fewer arrivals than this show less than their true spread."""
+"""Least number of arrivals that show their true spread."""
 MOST_AHEAD = 32
-"""Pulses by which a frame may run ahead of the box's report of its exposure."""
+"""Largest number of pulses by which a frame may arrive ahead of the report of its exposure."""
 LOST_AFTER = 20
-"""Rejections in a row after which only a new preamble is likely to help."""
+"""Number of rejections in a row after which only a new preamble is likely to help."""
 FORGET_AFTER = 4
-"""A hypothesis that as many frames have contradicted is dropped."""
+"""Number of contradicting frames after which a hypothesis is dropped."""
 SHORT_COUNTER = 1 << 16
-"""Older GigE Vision cameras count in 16 bit, and begin again at 1 (the standard) or at 0."""
+"""Size of the counter of older GigE Vision cameras: 16 bit; it begins again at 1 (the standard) or at 0."""
 MOST_HYPOTHESES = 8
 MOST_HEARD = 256
 
@@ -68,7 +68,7 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The box has not yet reported the time that the frame's stamp speaks of."""
+    """The box has not yet reported the time of the frame's stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +82,19 @@ class Rejected:
 
 @dataclass(slots=True)
 class _Hypothesis:
-    """What would be true if one witness had erred at the frame that was rejected."""
+    """An explanation of a rejected frame: what follows when one of the witnesses was wrong."""
 
     says: str
     shift_ticks: int
-    """To add to the mapped time stamp."""
+    """Difference to add to the mapped time stamp."""
     frame_id: int
     ordinal: int
     latencies_ns: list[int] = field(default_factory=list)
-    """Of the frames that agree with it in clock and counter."""
+    """Latencies of the frames that agree with it in clock and counter."""
     contradictions: int = 0
 
     def is_same(self, other: _Hypothesis, tolerance: float) -> bool:
-        """Whether both say the same of every frame."""
+        """Whether both expect the same of every frame."""
         same_count = self.frame_id - self.ordinal == other.frame_id - other.ordinal
         return same_count and abs(self.shift_ticks - other.shift_ticks) <= tolerance
 
@@ -152,7 +152,7 @@ class Track:
         return self._reject(frame, start, by_clock, by_count)
 
     def doubt(self) -> None:
-        """Reports of the box are missing: exposures may have gone uncounted."""
+        """Note that reports of the box are missing: exposures may have happened that were not counted."""
         self._log.doubt()
 
     def frame_id_of(self, ordinal: int) -> int | None:
@@ -166,10 +166,10 @@ class Track:
     def _may_be_reported_yet(
         self, start_ticks: float, ordinal: int, by_clock: Exposure | None, by_count: Exposure | None
     ) -> bool:
-        """A witness names an exposure that the box has not reported yet; judged without it, it could never be right.
+        """Whether a witness names an exposure that the box has not reported yet, so that the frame must be held.
 
-        A short frame overtakes the report of its exposure. After a fault one witness is off by an exposure or more, so
-        that it names a reported one while the other, which is right, names none yet.
+        A short frame overtakes the report of its exposure. After a fault one witness is wrong by an exposure or more
+        and names a reported one, while the right one names none that is reported.
         """
         is_next = ordinal == self._log.next_ordinal
         if by_clock is None and by_count is None:
@@ -179,7 +179,7 @@ class Track:
         return by_count is None and is_next
 
     def _may_come(self, start_ticks: float, ordinal: int, period_ticks: int) -> bool:
-        """The exposure may have happened without having been reported: clock and counter both name a later one."""
+        """Whether the exposure may have happened unreported: clock and counter both name a later one."""
         if self._log.is_new_plan and 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD:
             return start_ticks > self._log.reported_ticks  # how long the box took to start is not known here
         periods = MOST_AHEAD if 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD else 1
@@ -220,33 +220,34 @@ class Track:
             self._unfitted = 0
 
     def _has_wrapped(self, frame: Frame, by_clock: Exposure, anchor: tuple[int, int]) -> bool:
-        """A 16-bit counter has begun again, and clock and arrival name the exposure that it then counts."""
+        """Whether a 16-bit counter has begun again, and clock and arrival name the exposure that it then counts."""
         if not frame.frame_id < MOST_AHEAD < SHORT_COUNTER - anchor[0] + MOST_AHEAD <= 2 * MOST_AHEAD:
             return False
         advances = [frame.frame_id + SHORT_COUNTER - first - anchor[0] for first in (0, 1)]
         return by_clock.ordinal - anchor[1] in advances and self._arrives_surely(frame, by_clock)
 
     def _may_trust(self, frame: Frame, exposure: Exposure) -> bool:
-        """After a quarrel the two witnesses may agree because both err alike by now; then the third is asked, too.
+        """Whether two witnesses that agree are enough.
 
-        One odd frame, where the box has seen every exposure, is no quarrel.
+        After a disagreement both may be wrong by the same amount and agree; then the third must agree, too. One odd
+        frame is no disagreement where the box has seen every exposure.
         """
         if self._rejected_in_a_row == 0 or (self._rejected_in_a_row == 1 and exposure.doubts == self._doubts):
             return True
         return self._arrives_surely(frame, exposure)
 
     def _arrives_surely(self, frame: Frame, exposure: Exposure) -> bool:
-        """Witness 3 on a single frame, where arrivals are steady enough for that to mean something."""
+        """Whether witness 3 confirms a single frame; it can do so only where arrivals are steady."""
         return self._arrives_as_usual(frame, exposure) and self._error_ns([0]) < self._reach_ns()
 
     def _arrives_as_usual(self, frame: Frame, exposure: Exposure) -> bool:
-        """Witness 3 on a single frame: good for naming a reason, not enough to believe in."""
+        """Whether a single frame arrived at the usual time; that is enough to name a reason, not to place the frame."""
         if len(self._latencies_ns) < 3:
             return False
         return abs(frame.t_host_ns - exposure.t_host_ns - median(self._latencies_ns)) < self._reach_ns()
 
     def _is_believed(self, hypothesis: _Hypothesis) -> bool:
-        """Witness 3 on all frames that a hypothesis explains: their arrivals are the usual ones, and that is sure."""
+        """Whether witness 3 confirms a hypothesis: all frames that it explains surely arrived at the usual time."""
         heard = hypothesis.latencies_ns
         if len(heard) < 2 or len(self._latencies_ns) < 3:
             return False
@@ -262,7 +263,7 @@ class Track:
         return SURE * max(_scatter(usual), _scatter(heard)) * sqrt(1 / len(heard) + 1 / len(usual))
 
     def _settle(self, frame: Frame, start: float) -> Matched | Rejected | None:
-        """Let the hypotheses speak; exactly one that agrees with all three witnesses becomes the truth."""
+        """Compare the frame with the hypotheses; when exactly one agrees with all three witnesses, it is accepted."""
         agreed: list[tuple[_Hypothesis, Exposure]] = []
         for h in self._hypotheses:
             exposure = self._log.nearest(start + h.shift_ticks, self._tolerance)
@@ -286,7 +287,7 @@ class Track:
         return self._match(frame, exposure, residual, (f"first frame after: {hypothesis.says}",))
 
     def _reject(self, frame: Frame, start: float, by_clock: Exposure | None, by_count: Exposure | None) -> Rejected:
-        """Say no, and keep every way in which this frame could be explained for the next frame to judge."""
+        """Reject the frame, and keep every explanation of it as a hypothesis that the next frames can confirm."""
         by_arrival = self._by_arrival(frame)
         if by_clock is not None:
             says = "clock and counter agree again" if by_clock is by_count else "the frame counter was reset"
@@ -301,7 +302,7 @@ class Track:
         return Rejected(rejected.reason, detail, rejected.exposure)
 
     def _is_miscounted(self, start: float, by_count: Exposure) -> bool:
-        """The box may have missed exposures since the last match, and that alone explains a step of whole periods."""
+        """Whether exposures that the box missed since the last match explain a step of whole periods."""
         if by_count.doubts == self._doubts:
             return False
         beyond = abs(by_count.start_ticks - start) % self._period_ticks

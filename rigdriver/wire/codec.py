@@ -10,8 +10,8 @@
     +---------+--------+---------+------+--------------+---------+--------+---------+----------+
 
 In: bytes in any chunks. Out: frozen `Message` values, and a `Corrupt` note where bytes had to be skipped. The sum
-alone lets one corrupted message in 256 pass, so the decoder takes only headers that the register table knows. This file
-refuses to know ports, time and which reply belongs to which request.
+alone lets one corrupted message in 256 pass, so the decoder takes only headers that the register table knows. Not here:
+ports, time, and which reply belongs to which request (see session.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HAS_STAMP = 0x10
 HEADER_BYTES = 5
 STAMP = struct.Struct("<IH")
 MAX_LENGTH = 254
-"""Length 255 announces a longer message in newer Harp versions; the box sends none."""
+"""Largest length byte; 255 announces a longer message in newer Harp versions, and the box sends none."""
 
 
 class MessageType(IntEnum):
@@ -80,7 +80,7 @@ class Corrupt:
 
     fault: Fault
     head: bytes
-    """The bytes of the header up to the refused one, for the log."""
+    """Bytes of the header up to the rejected one, for the log."""
 
 
 @dataclass(frozen=True, slots=True)

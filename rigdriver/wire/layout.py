@@ -1,8 +1,8 @@
 """How a register's payload lies in bytes, and how it becomes a value.
 
 In: the generated table's numbers. Out: `Register.pack` and `Register.unpack`. A register holds one integer, a string
-of bytes, or a record of named fields; which one, the table says. This file refuses to know which registers exist and
-what a message around a payload looks like.
+of bytes, or a record of named fields, as the table says. Not here: which registers exist (see registers.py), and the
+message around a payload (see codec.py).
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class Field:
 
     attribute: str
     offset: int
-    """Bytes from the start of the payload."""
+    """Number of bytes from the start of the payload."""
     minimum: int | None = None
     maximum: int | None = None
     convert: Callable[[int], int] | None = None
-    """The enumeration that gives a number its meaning."""
+    """Enumeration that gives a number its meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ class Register(Generic[V]):
     address: int
     payload_type: PayloadType
     length: int
-    """Elements of the payload type."""
+    """Number of elements of the payload type."""
     access: Access
     format: str
     """struct format of the whole payload."""
     make: Callable[..., V]
-    """Makes the value from the unpacked numbers."""
+    """Function that makes the value from the unpacked numbers."""
     minimum: int | None = None
     maximum: int | None = None
     fields: tuple[Field, ...] = ()

@@ -1,8 +1,8 @@
 """The CRC-32 inside the payloads whose damage nothing else would show: clock probes and events.
 
 In: a register's address and a payload. Out: whether the payload is what the box sent. A message's own checksum has one
-byte and lets one damaged message in 256 pass, so a tick that only it vouches for must not be believed. This file
-refuses to know what the payloads mean and what is done about a damaged one.
+byte and lets one damaged message in 256 pass, so it alone does not prove a tick. Not here: what the payloads mean (see
+registers.py) and what is done about a damaged one (see session.py).
 """
 
 from __future__ import annotations

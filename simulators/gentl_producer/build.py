@@ -1,7 +1,8 @@
 """Compile the simulated GenTL producer: `python build.py OUT` writes the file OUT, or `rigsim.cti` into the folder OUT.
 
 In: the C sources beside this file, and the first C compiler on the path. Out: one shared library that needs libc only.
-Standard library only, so that the packaging hook can import it. This file refuses to know who will load the result.
+Standard library only, so that the packaging hook can import it. Not here: who loads the result (see
+rigdriver_sim/producer.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a running rig does when it is asked over its control socket.
 
 In: requests of control.py. Out: acts on the rig. `{"fault": NAME, "values": [...]}` takes what people type: an act, or
-a key of the fault table with a value in TOML. This file refuses to know sockets.
+a key of the fault table with a value in TOML. Not here: sockets (see control.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """All cameras of one rig behind one producer.
 
 In: camera specs, the rig's folder, the engine, the seed. Out: camera models whose frames any GenTL consumer gets by
-the folder's rigsim.cti. This file refuses to know what triggers and what paints.
+the folder's rigsim.cti. Not here: what triggers (see wires.py) and what paints (see painter.py).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
     {"get": "status"}                                           -> {"ok": true, "value": {...}}
     anything wrong                                              -> {"ok": false, "error": "..."}
 
-In: lines. Out: calls of the handler, answers. `Control` is the client. This file refuses to know what can be asked.
+In: lines. Out: calls of the handler, answers. `Control` is the client. Not here: what can be asked (see acts.py).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rigdriver_sim.engine import Engine
+from rigdriver_sim.folder import address_in
 
 SOCKET = "control.sock"
 MAX_LINE = 65_536
@@ -36,7 +37,8 @@ class ControlServer:
         self._clients: dict[int, tuple[socket.socket, bytearray]] = {}
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._server.setblocking(False)
-        self._server.bind(str(path))
+        with address_in(path.parent, path.name) as address:
+            self._server.bind(address)
         self._server.listen(4)
         engine.add_reader(self._server.fileno(), self._accept)
 
@@ -101,7 +103,8 @@ class Control:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)
         try:
-            self._socket.connect(str(folder / SOCKET))
+            with address_in(folder, SOCKET) as address:
+                self._socket.connect(address)
         except OSError as exc:
             self._socket.close()
             seen = exc.strerror or exc

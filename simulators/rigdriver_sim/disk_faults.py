@@ -2,7 +2,7 @@
 
 In: a folder, cameras, image numbers. Out: in the places of those images, links to /dev/full, where every byte meets
 "no space left on device" from the kernel, or pipes that are drained slowly and become the files they stand for. Its
-lie: only these images meet the fault; the rest of the folder is a healthy disk. This file refuses to know who writes.
+lie: only these images meet the fault; the rest of the folder is a healthy disk. Not here: who writes.
 """
 
 from __future__ import annotations

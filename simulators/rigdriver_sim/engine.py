@@ -2,8 +2,8 @@
 
 In: actions with a simulated time, descriptors with a callback, gates that can hold time back. Out: calls, one at a
 time, on one thread. Simulated time is modelled: wall time paces when an action runs, never what it sees as its time.
-`pace` is simulated seconds a wall second; pace 0 runs as fast as all gates let it. This file refuses to know what is
-simulated.
+`pace` is simulated seconds per wall second; pace 0 runs as fast as all gates let it. Not here: what is simulated (see
+rig.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: the parsed table. Out: a frozen `FaultTable`, and `catalogue`, which tells what there is to people. A plan names
 cameras and the pulses (of every run) at which it happens; a key that ends in `_every` is a rate over pulses, drawn from
-the seed; the rest holds as long as it is set. This file refuses to know how a fault is made.
+the seed; the rest holds as long as it is set. Not here: how a fault is made (see planting.py and incidents.py).
 """
 
 from __future__ import annotations

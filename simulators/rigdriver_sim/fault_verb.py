@@ -1,7 +1,7 @@
 """`python -m rigdriver_sim fault RIG NAME [VALUE ...]`: plant a fault in a running rig, or list what can be planted.
 
 In: a rig file or its folder, a fault, values. Out: one line that says what was planted, exit status 0, or 2 with the
-reason. This file refuses to know what a fault does.
+reason. Not here: what a fault does (see planting.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
         prog="rigdriver sim fault", description="Plant a fault in a running simulated rig.", epilog=_HELP
     )
     parser.add_argument("rig", nargs="?", type=Path, help="its rig file, or the folder in which that lies")
-    parser.add_argument("name", nargs="?", help="what goes wrong; --list tells what there is")
+    parser.add_argument("name", nargs="?", help="name of the fault; --list shows all")
     parser.add_argument("values", nargs="*", metavar="VALUE", help="where, when, how much")
     parser.add_argument("--list", action="store_true", help="list all faults and acts")
     options = parser.parse_args(arguments)

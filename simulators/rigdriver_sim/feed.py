@@ -3,7 +3,7 @@
 In: a folder, the built producer, the cameras' sizes and XML texts, the engine. Out: a copy of `rigsim.cti` in the
 folder that shows these cameras to any GenTL consumer, and one `CameraFeed` a camera for its model to write into. The
 memory is anonymous (memfd): it is gone when the last process that holds it ends, however it ends.
-This file refuses to know what a register means and what a frame shows.
+Not here: what a register means (see camera/register_file.py) and what a frame shows (see painter.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The feed's memory and messages as ctypes structures: a mirror of `gentl_producer/src/feed.h`, where it is drawn.
 
 In: nothing. Out: structures to lay over shared memory, and `check_layout`, which compares them with what the built
-library says of itself and refuses another layout. This file refuses to know what the fields are used for.
+library says of itself and refuses another layout. Not here: what the fields are used for (see feed.py).
 """
 
 from __future__ import annotations

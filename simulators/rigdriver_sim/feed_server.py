@@ -2,14 +2,13 @@
 
 In: connections of consumers, read by the engine's loop. Out: one answer a request, and calls on the cameras' feeds. A
 connection is an ownership: it ends with the process that holds it, so a killed consumer frees its camera by itself.
-This file refuses to know what registers mean; it asks the camera's `on_write`.
+Not here: what registers mean (see camera/register_file.py); the camera's `on_write` is asked.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Protocol
 
 from rigdriver_sim import feed_layout as layout
 from rigdriver_sim.engine import Engine
+from rigdriver_sim.folder import address_in
 
 SOCKET_NAME = "rigsim.sock"
 GC_ERR_NOT_IMPLEMENTED = -1003
@@ -185,18 +185,16 @@ class FeedServer:
 
 
 def _listen(folder: Path) -> socket.socket:
-    """Listen in the folder, however long its path is: an address holds 107 characters, a descriptor reaches any."""
+    """Listen in the folder."""
     (folder / SOCKET_NAME).unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    directory = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     try:
-        listener.bind(f"/proc/self/fd/{directory}/{SOCKET_NAME}")
+        with address_in(folder, SOCKET_NAME) as address:
+            listener.bind(address)
         listener.listen(64)
         listener.setblocking(False)
     except OSError:
         with contextlib.suppress(OSError):
             listener.close()
         raise
-    finally:
-        os.close(directory)
     return listener

@@ -1,7 +1,7 @@
 """The folder of one running rig, and the sweeping up of folders whose rig is dead.
 
 In: the system's folder for temporary files. Out: a new folder with a lock that is held as long as anybody of the rig
-lives; folders whose lock nobody holds are removed. This file refuses to know what lies in a folder.
+lives; folders whose lock nobody holds are removed. Not here: what lies in a folder (see serve.py).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = "rigsim-"
@@ -26,6 +28,16 @@ def make_folder() -> tuple[Path, int]:
     lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     return folder, lock
+
+
+@contextmanager
+def address_in(folder: Path, name: str) -> Iterator[str]:
+    """Name a local socket in the folder; its path may be longer than the 107 characters that an address holds."""
+    directory = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{directory}/{name}"
+    finally:
+        os.close(directory)
 
 
 def sweep() -> None:

@@ -1,7 +1,7 @@
 """What happens to whole devices at a pulse: cables pulled, firmware hung, the box reset, the producer crashed.
 
 In: the first trigger edge of each pulse, the fault table. Out: calls on the devices, once in each run, just after the
-edge. This file refuses to know how a device obeys.
+edge. Not here: how a device obeys (see rig.py).
 """
 
 from __future__ import annotations

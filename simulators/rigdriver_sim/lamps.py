@@ -1,7 +1,7 @@
 """When each lamp output was on, as far back as an exposure can ask.
 
-In: levels of the lamp outputs with true times. Out: the flashes that touch a time span. This file refuses to know what
-hangs on an output.
+In: levels of the lamp outputs with true times. Out: the flashes that touch a time span. Not here: what hangs on an
+output (see lighting.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Start a simulated rig as a child process and end it again: the entry point `sim` of the group `rigdriver.rigs`.
 
 In: a spec (scenario.py). Out: a `RunningRig` with the rig file that reaches it. The rig ends with `close`, and with
-this process, however that ends; nothing stays behind. This file refuses to know what runs in the child.
+this process, however that ends; nothing stays behind. Not here: what runs in the child (see serve.py).
 """
 
 from __future__ import annotations

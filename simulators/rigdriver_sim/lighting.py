@@ -1,7 +1,8 @@
 """Which lamp shone when, and how bright: outputs of the box on one side, projectors and flashes on the other.
 
 In: the lamps' cables, the log of the outputs, planted faults. Out: flashes of real lamps, for whoever paints. Two
-swapped cables let each lamp shine when the other should. This file refuses to know what a flash falls on.
+swapped cables let each lamp shine when the other should. Not here: what a flash falls on (see painter.py and
+scene_view.py).
 """
 
 from __future__ import annotations

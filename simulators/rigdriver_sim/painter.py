@@ -1,7 +1,7 @@
 """The default view: a prerendered texture a camera, as bright as the lamps of its pod made it.
 
 In: an exposure and its light. Out: pixels, cheap enough for six cameras at any rate. Its lie: every image shows the
-same flat texture, so no 3D can be got from it. This file refuses to know how the light was found.
+same flat texture, so no 3D can be got from it. Not here: how the light was found (see lighting.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: the fault table, the pulse whose edge is on the camera's wire, the camera's clock. Out: `CameraFaults` that answer
 for the exposure under way, and truth lines of what was planted. Outside the box's pulses a camera's own count of
-exposures stands for the pulse. This file refuses to know how a camera obeys.
+exposures stands for the pulse. Not here: how a camera obeys (see camera/faults.py).
 """
 
 from __future__ import annotations

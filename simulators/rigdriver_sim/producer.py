@@ -1,7 +1,7 @@
 """Where the compiled GenTL producer is: packaged beside this file, or compiled now in a source checkout.
 
-In: nothing. Out: the path of an up-to-date rigsim.cti, or an error that says what is missing and what to do. This file
-refuses to know how C is compiled: gentl_producer/build.py does.
+In: nothing. Out: the path of an up-to-date rigsim.cti, or an error that says what is missing and what to do. Not here:
+how C is compiled (see gentl_producer/build.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A progress bar on stderr for what takes longer than a user likes to wait without a word.
 
 In: counts. Out: a bar on a terminal; elsewhere one line when it begins and nothing when there is nothing to wait for.
-This file refuses to know what is counted.
+Not here: what is counted.
 """
 
 from __future__ import annotations

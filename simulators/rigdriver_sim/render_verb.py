@@ -1,8 +1,8 @@
 """`python -m rigdriver_sim render SCENARIO --out DIR`: images and truth of a scenario's scene, for offline use.
 
 In: a scenario with a `[scene]` table, how many frames. Out: a folder of images, depth maps and truth.json, or with
-`--sheet FILE` one small picture of all views; a progress bar on the way, exit status 0, or 2 with the reason. This file
-refuses to know how a scene is rendered.
+`--sheet FILE` one small picture of all views; a progress bar on the way, exit status 0, or 2 with the reason. Not here:
+how a scene is rendered (see scene/offline.py).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         "--sheet", type=Path, metavar="FILE", help="one picture of all views in pattern and white light"
     )
     parser.add_argument("--frames", "-n", type=int, default=0, help="moments to render; by default one period")
-    parser.add_argument("--bits", type=int, choices=(8, 10, 12), default=8, help="bits a pixel")
+    parser.add_argument("--bits", type=int, choices=(8, 10, 12), default=8, help="bits per pixel")
     parser.add_argument("--light", choices=("pattern", "white", "dark"), default="", help="light of the mono cameras")
     parser.add_argument("--no-depth", action="store_true", help="leave the depth maps out")
     parser.add_argument("--quiet", "-q", action="store_true", help="say nothing when it went well")

@@ -1,7 +1,8 @@
 """One simulated rig: box, wires, cameras, lamps, painter and truth, put together in one loop.
 
 In: a scenario, an engine, a folder, and whoever makes the cameras. Out: a rig that runs as long as the engine does, and
-acts that a test may ask of it. This file refuses to know processes and how the rig is reached from outside.
+acts that a test may ask of it. Not here: processes, and how the rig is reached from outside (see serve.py and
+control.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Write the rig file of a simulated rig: what an integrator would write for the same rig in metal.
 
-In: a scenario and how its box is reached. Out: TOML text. This file refuses to know who reads it.
+In: a scenario and how its box is reached. Out: TOML text. Not here: who reads it.
 """
 
 from __future__ import annotations

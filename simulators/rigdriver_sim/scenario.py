@@ -2,7 +2,7 @@
 
 In: `""`, the name of a packaged scenario, or a path, each with `?key=value&...` behind it; keys may be dotted and name
 cameras (`cameras.left_upper.drift_ppm=40`). Out: a frozen `Scenario`. What is wrong is told with line, key, value and
-bound; the `scene` table's own rules stand in scene/spec.py. This file refuses to know how anything is simulated.
+bound; the `scene` table's own rules stand in scene/spec.py. Not here: how anything is simulated (see rig.py).
 """
 
 from __future__ import annotations

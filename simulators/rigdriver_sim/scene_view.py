@@ -2,8 +2,8 @@
 
 In: a scenario with a `[scene]` table. Out: painters for its cameras, under the light that really fell into each
 exposure; cameras that were bumped or lost their focus see the scene anew. Rendering what has changed takes seconds and
-happens on a thread of its own, "scene"; until then the old views are shown. This file refuses to know wires and boxes.
-Its lie: a camera's gain is not applied; the scene's sensor has its own.
+happens on a thread of its own, "scene"; until then the old views are shown. Not here: wires (see wires.py) and boxes
+(see trigger_box/). Its lie: a camera's gain is not applied; the scene's sensor has its own.
 """
 
 from __future__ import annotations

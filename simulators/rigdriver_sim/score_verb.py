@@ -3,7 +3,7 @@
 In: the scenario that was seen, points in the calibration's frame (PLY or another mesh format, or .npy, (N, 3) mm), the
 calibration that made them, and the pulse of a live rig or the time of a rendered one. Out: one JSON object with the
 errors over all points after one rigid fit without scale; with --map the signed distance of each vertex of a mesh, under
-that same fit, as .npy in micrometres. This file refuses to leave any point out, and to know how the points were made.
+that same fit, as .npy in micrometres. No point is left out. Not here: how the points were made.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     when.add_argument("--pulse", type=int, default=0, help="pulse of a live rig")
     when.add_argument("--index", type=int, help="index of a rendered image instead")
     parser.add_argument("--map", type=Path, metavar="MESH", help="mesh whose vertices' distances are wanted")
-    parser.add_argument("--out", type=Path, metavar="NPY", help="file for the map: signed, um, one a vertex")
+    parser.add_argument("--out", type=Path, metavar="NPY", help="file for the map: signed, um, one per vertex")
     options = parser.parse_args(arguments)
     if (options.map is None) != (options.out is None):
         parser.error("--map and --out belong together")

@@ -1,8 +1,8 @@
 """A mark in the top left corner of a painted frame that a test and a person can read.
 
 In: camera number, exposure ordinal, pulse index. Out: four rows of sixteen blocks of 8x8 pixels, one bit a block, most
-significant first: sync (8), camera (8), ordinal (20), pulse (20), check (8); below them the same in writing. This file
-refuses to know what the rest of the image shows.
+significant first: sync (8), camera (8), ordinal (20), pulse (20), check (8); below them the same in writing. Not here:
+what the rest of the image shows (see painter.py).
 """
 
 from __future__ import annotations

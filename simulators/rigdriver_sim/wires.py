@@ -1,8 +1,8 @@
 """The cables: box outputs to cameras and lamps, exposure lines to box inputs, and what can go wrong on them.
 
 In: output changes of the box, exposures of the cameras. Out: trigger edges at cameras, edges at box inputs, and whose
-pulse is on a wire. Each fault is a pure function of (seed, camera, pulse). This file refuses to know what a camera
-does with an edge.
+pulse is on a wire. Each fault is a pure function of (seed, camera, pulse). Not here: what a camera does with an edge
+(see camera/model.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Stands between the consumer's register writes and one camera: refuses, clamps, or lets the camera hang.
 
 In: writes as the consumer sent them, and which features are to misbehave. Out: writes as the camera gets them, or an
-error, or silence. This file refuses to know why.
+error, or silence. Not here: why a write is asked for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What every trigger box does: the simulated one over a pty and a socket, or one on metal with `--rig FILE`.
 
 In: commands, light limits and schedules. Out: edges, states and clock probes as PROTOCOL.md wants them; then the same
-over a link that damages bytes. It refuses to know which box it is.
+over a link that damages bytes. Not here: which box it is (see box_worlds.py).
 """
 
 import threading

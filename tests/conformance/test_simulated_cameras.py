@@ -39,13 +39,15 @@ def test_six_full_size_cameras_deliver_every_frame_at_ten_hertz(large_rig: Any) 
     for camera in config.cameras:
         frames = sink.frames(camera.name)
         ids = [f.frame_id for f in frames]
-        # By the wall clock a busy computer may find no buffer in time; then the frame is counted, and nothing else.
-        missing = ids[-1] - ids[0] + 1 - len(ids)
+        # By the wall clock a busy computer may find no buffer in time, and no slot while this test keeps all frames and
+        # waits for the slowest camera; then the frame is counted, and nothing else.
+        missing, counted = ids[-1] - ids[0] + 1 - len(ids), statistics[camera.name]
         assert ids == sorted(set(ids))
-        assert missing == 0 or (config.timebase is None and missing <= statistics[camera.name].underrun)
+        assert missing == 0 or (config.timebase is None and missing <= counted.underrun + counted.no_slot)
         assert {f.pixels.shape for f in frames} == {(1536, 2048)}
         assert {f.pixel_format for f in frames} == {camera.features["PixelFormat"]}
-        assert (statistics[camera.name].incomplete, statistics[camera.name].no_slot) == (0, 0)
+        assert counted.incomplete == 0
+        assert counted.no_slot == 0 or config.timebase is None
 
 
 @pytest.mark.parametrize("name", ["Mono12p", "Mono12Packed"])

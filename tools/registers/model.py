@@ -43,7 +43,7 @@ class Field:
     type: str
     length: int
     offset: int
-    """Bytes from the start of the payload."""
+    """Number of bytes from the start of the payload."""
     minimum: int | None
     maximum: int | None
     unit: str

@@ -180,7 +180,7 @@ def draw_views(solution: Solution, path: Path) -> Path:
     step = max(1, len(table.views) // 40)
     axes.set_yticks(range(0, len(table.views), step), table.views[::step], fontsize=6)
     axes.set_title(
-        "Median residual by view: a red row is a board that moved,\na red column a camera; x is left out", fontsize=9
+        "Median residual by view: red row: the board moved;\nred column: the camera moved; x: left out", fontsize=9
     )
     figure.colorbar(image, label="px")
     return _save(figure, path)

@@ -2,7 +2,7 @@
 
 In: two inherited sockets. Out: nothing but messages. It ends with its parent, however that ends: a clean end closes the
 sockets, and a killed one brings this process a SIGKILL (Linux) even while a producer hangs. Ctrl-C is left to the
-parent. It refuses to be started by hand.
+parent. It cannot be started by hand.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 In: places, and the calls that harvesters makes while it starts an acquisition. Out: announced and queued buffers. Its
 own `_announce_buffers` and `_queue_announced_buffers` would announce nothing but memory of its own and blank all of it.
 The binding's errors and its token are handed over by binding.py, which alone imports it.
-This file refuses to know what lies in a buffer.
+Not here: what lies in a buffer (see buffer_reading.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The only file that knows harvesters and the genicam binding.
 
 In: paths of producers, a device, names of features. Out: plain values, and the bytes of one buffer at a time, valid
-until it is given back. Their exceptions end here, as ProducerError or CameraError. It refuses to know slots, messages
-and policies. Notes on the peers that a reader needs, all of harvesters 1.4.3:
+until it is given back. Their exceptions end here, as ProducerError or CameraError. Not here: slots (see
+slot_filling.py), messages (see messages.py) and policies (see commands.py). Notes on the peers that a reader needs, all
+of harvesters 1.4.3:
 
 * `Harvester.update` logs what fails and goes on, so failures are taken from its logger.
 * `try_fetch` polls for a whole period and tells nothing about an incomplete buffer, so the new-buffer event is read

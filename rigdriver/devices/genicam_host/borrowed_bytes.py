@@ -3,7 +3,7 @@
 In: places in shared memory, each with room before it. Out: one `bytes` a place whose contents are that place itself.
 The binding takes nothing but `bytes` for a buffer and hands its address to the producer, which writes there; so its own
 buffers change under their `bytes` as well. Here the object's header is put into the room before the place.
-CPython only. This file refuses to know who writes into the memory and who reads it.
+CPython only. Not here: who writes into the memory and who reads it (see announcing.py).
 """
 
 from __future__ import annotations

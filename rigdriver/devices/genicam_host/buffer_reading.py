@@ -1,8 +1,8 @@
-"""What a delivered buffer tells of its image, with what stands in for properties that a producer lacks.
+"""What a delivered buffer says about its image, with what stands in for properties that a producer lacks.
 
 In: buffers as the binding gives them, and what the camera said at its start. Out: `Image`, `Incomplete`. The binding's
 constants and errors are handed over by binding.py, which alone imports it; what is raised here is translated there.
-This file refuses to know streams, and who queues the buffer again.
+Not here: streams, and who queues the buffer again (see stream.py).
 """
 
 from __future__ import annotations

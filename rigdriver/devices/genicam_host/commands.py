@@ -1,7 +1,7 @@
 """What the parent may ask of the camera process: list, open, prepare, start, stop, get, set, execute, close.
 
 In: a command's name and plain values. Out: plain values and descriptors, or a RigError; failures of several cameras
-come together. This file refuses to know sockets and how a frame is read.
+come together. Not here: sockets (see loop.py), and how a frame is read (see stream.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Write features to one camera, read them back, say what became of them.
 
 In: planned writes and something that reads and writes nodes. Out: reports, and all refusals of that camera at once.
-This file refuses to know GenApi's classes: a `Nodes` shows it what it needs.
+Not here: GenApi's classes (see binding.py); a `Nodes` stands for them.
 """
 
 from __future__ import annotations

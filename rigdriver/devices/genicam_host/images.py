@@ -1,7 +1,7 @@
 """What one fetched buffer holds, as plain values.
 
-In: nothing. Out: `Image` or `Incomplete`, which the binding makes and the stream consumes. This file refuses to know
-GenTL: it lets a stream be tested without a producer.
+In: nothing. Out: `Image` or `Incomplete`, which the binding makes and the stream consumes. Not here: GenTL (see
+binding.py), so that a stream can be tested without a producer.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: two sockets from the parent. Out: answers on one, events on the other. One thread does all of it, so no node map
 is ever touched twice at a time. A command takes as long as the camera needs; the streams wait for it, in the
-producer's buffers. This file refuses to know GenTL and what the pixels are for.
+producer's buffers. Not here: GenTL (see binding.py), and what the pixels are for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Find each configured camera among the devices that the producers list.
 
-In: the serial of the rig file, and all devices. Out: one device, or an error that says what is there. This file refuses
-to know GenTL.
+In: the serial of the rig file, and all devices. Out: one device, or an error that says what is there. Not here: GenTL
+(see binding.py).
 
 A camera is known by its serial number. A device without one is known by its GenTL id, its user-defined name, or, when
 it is the only one of its kind, its model. A serial that two producers list is one camera reached in two ways: the

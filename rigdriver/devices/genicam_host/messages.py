@@ -5,7 +5,8 @@ on the answer to `prepare`. `events`: child to parent only; frames as a fixed st
 
     [length u32][kind u8][body: length bytes]          little endian
 
-In: bytes or values. Out: values or bytes. This file refuses to know sockets, cameras and what a command means.
+In: bytes or values. Out: values or bytes. Not here: sockets (see loop.py), cameras, and what a command means (see
+commands.py).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """How long the camera process sleeps between two looks at its cameras.
 
-In: which cameras delivered, and when. Out: a pause. Cameras of a rig deliver together and in a rhythm: the last frame
-decides when a frame set leaves, so between the first and the last of a pulse, and when the next ones are about to come,
-the loop turns fast; else a turn that finds nothing (some 40 us) is spared. A rhythm that was guessed wrong costs a
-pause, never a frame. This file refuses to know cameras and clocks.
+In: which cameras delivered, and when. Out: a pause. The cameras of a rig deliver together, once per pulse, and a frame
+set leaves with the last of its frames. So the loop turns fast from the first to the last frame of a pulse and shortly
+before the next ones are due, and sleeps at other times; a turn that finds nothing costs some 40 us. A wrong guess of
+the period costs a pause, never a frame. Not here: cameras and clocks (see loop.py).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 In: images as the camera fetched them, slots. Out: the slot that holds the pixels, handed over. `AnnouncedSlots` are the
 producer's buffers themselves, so nothing is copied; a slot is queued only while the reader does not hold it.
-`CopiedSlots` serve formats that must be unpacked and producers that take no memory of ours. This file refuses to know
-GenTL, messages and when to look for frames.
+`CopiedSlots` serve formats that must be unpacked and producers that take no memory of ours. Not here: GenTL (see
+binding.py), messages (see messages.py), and when frames are fetched (see loop.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""One camera in the camera process: take its buffers, fill slots, tell what happened.
+"""One camera in the camera process: take its buffers, fill slots, report what happened.
 
 In: a camera that can be polled, slots to fill. Out: messages in an outbox. Where it can be, the slots are the camera's
-buffers; else pixels are copied (slot_filling.py). This file refuses to know GenTL, commands and the application.
+buffers; else pixels are copied (slot_filling.py). Not here: GenTL (see binding.py), commands (see commands.py) and the
+application.
 """
 
 from __future__ import annotations

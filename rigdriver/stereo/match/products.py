@@ -1,4 +1,4 @@
-"""Sums of products per cell: all that the least squares of any window needs to know of the pixels.
+"""Sums of products per cell: all that a least-squares fit over any window needs from the pixels.
 
 In: both rectified images and one disparity plane per cell. Out: ten sums per cell (`CellSums`), zero where a cell must
 not count. Each pixel is touched once, whatever the windows will be.

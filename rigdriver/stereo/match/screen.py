@@ -69,7 +69,7 @@ def _test(
 
 @kernel
 def _agree(field: Floats32, keep: Bytes, most: np.float32, least: int, agreed: Bytes) -> None:
-    """Keep the cells with which at least so many of their eight neighbours agree."""
+    """Keep the cells with which at least that many of their eight neighbours agree."""
     rows, columns = keep.shape
     count, reach = np.zeros(columns, np.uint8), np.zeros(columns, np.float32)
     for j in range(rows):

@@ -1,7 +1,7 @@
 /* What a buffer tells: its place, the frame in it, its chunks.
  *
- * In: one announced buffer, held by `enter_buffer`. Out: values for the consumer. It changes nothing, and refuses to know
- * how the frame came into the buffer (stream.c). Each frame is one image of one part, its time stamp in camera ns.
+ * In: one announced buffer, held by `enter_buffer`. Out: values for the consumer. It changes nothing. Not here: how the
+ * frame came into the buffer (see stream.c). Each frame is one image of one part, its time stamp in camera ns.
  */
 #include "producer.h"
 

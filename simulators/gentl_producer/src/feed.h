@@ -14,7 +14,7 @@
  * producer that opened the camera writes, and `planted`, which a producer clears when it does what is asked. `doorbell` is bumped by both and is the futex on which the producer waits.
  * Registers stand under a sequence lock (`register_sequence`, odd while they change). What a consumer writes to a
  * register goes through the socket as a request, so that the simulator decides; the answer comes after the registers
- * have changed. This header refuses to know what any register means, but for the six that GenTL itself reports.
+ * have changed. Not here: what any register means, but for the six that GenTL itself reports.
  */
 #ifndef RIGSIM_FEED_H
 #define RIGSIM_FEED_H

@@ -2,7 +2,7 @@
  *
  * In: nothing. Out: the binary interface between a GenTL consumer and a producer. Numbers and names are the
  * standard's (EMVA GenICam GenTL); sizes of the packed structures are part of the interface.
- * This file refuses to know how the producer works.
+ * Not here: how the producer works (see producer.h).
  */
 #ifndef RIGSIM_GENTL_H
 #define RIGSIM_GENTL_H

@@ -2,7 +2,7 @@
  *
  * In: handles and values. Out: checked modules, and answers in GenTL's size-then-value manner. A handle is
  * kind | index | slot | generation, so a stale one is noticed and never followed.
- * This file refuses to know what a module does.
+ * Not here: what a module does (see modules.c).
  */
 #include <dlfcn.h>
 #include <limits.h>

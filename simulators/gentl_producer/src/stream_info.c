@@ -1,7 +1,7 @@
 /* What a data stream tells of itself: its name, its counts, what it asks of buffers.
  *
- * In: one stream. Out: values for the consumer. It changes nothing but what a look at the link brings (stream_ready), and
- * refuses to know how buffers are filled (stream.c).
+ * In: one stream. Out: values for the consumer. It changes nothing but what a look at the link brings (stream_ready).
+ * Not here: how buffers are filled (see stream.c).
  */
 #include <string.h>
 

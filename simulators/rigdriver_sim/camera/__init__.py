@@ -1,1 +1,1 @@
-"""One simulated camera: features, exposures, frames, faults. It refuses to know the rig that it is part of."""
+"""One simulated camera: features, exposures, frames, faults. Not here: the rig that it is part of (see rig.py)."""

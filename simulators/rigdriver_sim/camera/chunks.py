@@ -2,7 +2,7 @@
 
 In: the values of one frame. Out: the bytes that follow the image, and where each chunk lies. Layout of one chunk (as
 USB3 Vision has it, little endian): data, then id (4), then length (4); the list is read from its end.
-This file refuses to know where the values come from.
+Not here: where the values come from (see model.py).
 """
 
 from __future__ import annotations

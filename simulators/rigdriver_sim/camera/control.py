@@ -1,7 +1,7 @@
 """What follows from a write: bounds that move, values that are clamped, locks, counters, user sets, commands.
 
 In: register writes of the consumer, and what happens in the camera. Out: registers that agree with each other, and
-calls of the commands that the camera model offers. This file refuses to know exposures and frames.
+calls of the commands that the camera model offers. Not here: exposures and frames (see model.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: a `CameraSpec`. Out: XML texts and the size of the largest frame, as the feed wants them. The local modules'
 registers are GenTL info commands at fixed addresses (see `gentl_producer/src/port.c`).
-This file refuses to know what features do.
+Not here: what features do (see control.py and model.py).
 """
 
 from __future__ import annotations

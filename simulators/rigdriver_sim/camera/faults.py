@@ -1,7 +1,7 @@
 """Faults that a test or a scenario plants in one camera.
 
 In: rules keyed by the number of a trigger edge or of an exposure, so that what happens does not depend on when it is
-asked. Out: answers for one edge or one exposure. Default: no faults. This file refuses to know the camera.
+asked. Out: answers for one edge or one exposure. Default: no faults. Not here: the camera (see model.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The SFNC features of a simulated camera, category by category, in the order in which GenApi browsers show them.
 
 In: a `CameraSpec`. Out: its features with their defaults and first bounds. Names, units and categories are those of the
-GenICam Standard Features Naming Convention 2.7. This file refuses to know what writing a feature does.
+GenICam Standard Features Naming Convention 2.7. Not here: what writing a feature does (see control.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: nothing. Out: the vocabulary in which `feature_table.py` lists a camera's SFNC features. The XML writer and the
 register file both work from it, so that neither can know a feature that the other does not.
-This file refuses to know any feature by name.
+Not here: any feature by name (see feature_table.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: the slot's memory, the exposure, what the camera tells about the frame, a painter. Out: a slot that is ready to be
 published. The painter paints straight into the slot, unless the format packs its pixels.
-This file refuses to know when a frame is due.
+Not here: when a frame is due (see model.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The pixel formats that simulated cameras speak: PFNC names and numbers, and how pixels become bytes.
 
-In: an array of one number a pixel. Out: the bytes of the format. What a painter fills is uint8 for 8-bit formats and
-uint16 for all others; packed formats are packed here, after painting. Numbers: GenICam Pixel Format Values list.
-This file refuses to know where pixels come from.
+In: an array of one number per pixel. Out: the bytes of the format. What a painter fills is uint8 for 8-bit formats and
+uint16 for all others; packed formats are packed here, after painting. Numbers: GenICam Pixel Format Values list. Not
+here: where pixels come from (see painter.py).
 """
 
 from __future__ import annotations

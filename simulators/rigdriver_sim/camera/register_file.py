@@ -6,8 +6,8 @@ register page in the feed. Each feature has 64 bytes:
     numbers   +0 value (8)   +8 smallest   +16 largest   +24 step   +56 locked (8)
     texts     +0 to +55, closed by a zero                            +56 locked (8)
 
-A selected feature's register shows the value for the selector's present setting. This file refuses to know what
-writing a feature sets off.
+A selected feature's register shows the value for the selector's present setting. Not here: what writing a feature sets
+off (see control.py).
 """
 
 from __future__ import annotations

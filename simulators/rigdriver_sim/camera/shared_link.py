@@ -3,7 +3,7 @@
 In: when a frame could begin to be sent, and its bytes. Out: when its last byte arrives, or None when the camera's own
 memory is full by then. Frames are carried in the order in which their exposures were planned.
 Its lie: a real controller deals out small packets in turn; the last frame of a burst arrives at the same time, the
-earlier ones arrive later than here. This file refuses to know what is carried.
+earlier ones arrive later than here. Not here: what is carried (see frame_writer.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What one simulated camera is: name plate, sensor, times, clock.
 
 In: the scenario's numbers. Out: a frozen `CameraSpec` and, for each exposure, a frozen `Exposure`. Both are plain
-values: this file refuses to know the model that uses them.
+values. Not here: the model that uses them (see model.py).
 """
 
 from __future__ import annotations

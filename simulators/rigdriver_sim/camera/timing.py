@@ -2,7 +2,7 @@
 
 In: numbers of the spec and the settings. Out: times in integer nanoseconds and rates in hertz. Chance is a pure
 function of (seed, camera, purpose, index): asking twice, or in another order, gives the same.
-This file refuses to know states.
+Not here: states (see model.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: features and their register addresses. Out: the text of a GenICam register description (schema 1.1). Element order
 follows the schema. Registers are never cached: the camera model may change any of them at any time.
-This file refuses to know what a feature means.
+Not here: what a feature means (see feature_table.py).
 """
 
 from __future__ import annotations

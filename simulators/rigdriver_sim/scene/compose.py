@@ -2,7 +2,7 @@
 
 In: a map and a share of each lamp that shone, a tile of noise, the sensor's numbers. Out: pixel values in a slot. It
 costs the same for every light and keeps nothing: whatever is remembered from one exposure for the next is forgotten in
-the frame where time is short. This file refuses to know where maps come from.
+the frame where time is short. Not here: where maps come from (see bank.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The colour of a subject's skin, over the chart.
 
 In: the head at rest, its proportions, a tone and a seed. Out: an albedo map, (N, N, 3) float32, [b, a, rgb]. Lips,
-brows, eyes, cheeks, freckles, pores and a light cap are painted where they stand in mm. It knows no light.
+brows, eyes, cheeks, freckles, pores and a light cap are painted where they stand in mm. Not here: light (see light.py).
 Lies: no gloss, no hair strands; a cap of cloth covers the hair, as in many scanning studios.
 """
 

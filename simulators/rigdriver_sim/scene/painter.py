@@ -1,8 +1,8 @@
 """Paints a live camera's frames from the bank.
 
 In: when an exposure was, which pulse it answers, when each lamp shone. Out: pixels in the slot. Every pulse, or every
-few of them, shows the next view of the bank to all cameras alike, so one frame set shows one moment. It knows neither
-engine nor rig: whoever wires the rig translates exposures and flashes.
+few of them, shows the next view of the bank to all cameras alike, so one frame set shows one moment. Not here: engine
+and rig, which translate exposures and flashes (see scene_view.py).
 """
 
 from __future__ import annotations

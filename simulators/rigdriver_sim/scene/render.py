@@ -1,7 +1,7 @@
 """From a still scene to the electrons in each pixel of one camera.
 
 In: a spec, a resolution, a time, a camera. Out: a `View`: depth, and for each lamp the electrons of one nominal flash;
-`expose` adds them up by the microseconds that each lamp shone. It knows neither noise nor pixel formats (`sensor`).
+`expose` adds them up by the microseconds that each lamp shone. Not here: noise and pixel formats (see sensor.py).
 Lies: the surface stands still within one exposure unless more samples are asked for; a rolling shutter bends light,
 not shape.
 """

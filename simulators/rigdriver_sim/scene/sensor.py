@@ -1,9 +1,9 @@
 """The sensor: from collected electrons to pixel values, with its noise.
 
-In: electrons a pixel, a sensor, the camera's name and the ordinal of its exposure. Out: pixel values. Noise is a
+In: electrons per pixel, a sensor, the camera's name and the ordinal of its exposure. Out: pixel values. Noise is a
 function of (seed, camera, ordinal, pixel) alone, so it is the same in any order, on any Python, with any number of
-threads. Shot noise: exact Poisson below 20 electrons, above it a normal deviate with the second-order (skewness)
-term. Read noise is normal; nine in ten dead pixels are dark, one is hot.
+threads. Shot noise: exact Poisson below 20 electrons, above it a normal deviate with the second-order (skewness) term.
+Read noise is normal; nine in ten dead pixels are dark, one is hot.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The `[scene]` table of a scenario file: subject, motion, artefacts, optics, light, sensor, bank.
 
-In: the parsed table. Out: one frozen `SceneSpec`; below this file nobody checks again. Everything wrong is told at once
-with key, value, bound and line. It knows nothing of the scenario's other tables.
+In: the parsed table. Out: one frozen `SceneSpec`; below this file nobody checks again. All mistakes are reported at
+once, each with key, value, bound and line. Not here: the scenario's other tables (see scenario.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the box does: commits, runs pulses, watches interlock, watchdog and light, and reports edges and states.
 
 In: commands, input edges and time, all with the box tick at which they happen. Out: output changes and events.
-Everything due up to a tick is done before anything else that happens at it. This file refuses to know registers'
-addresses, bytes of messages and simulated or wall time.
+Everything due up to a tick is done before anything else that happens at it. Not here: addresses of registers (see
+register_space.py), bytes of messages (see messages.py), and simulated or wall time (see machine.py and links.py).
 """
 
 from __future__ import annotations

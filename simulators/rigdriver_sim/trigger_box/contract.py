@@ -1,7 +1,7 @@
 """The register table as the box looks things up in it: by address, with struct formats and ranges.
 
-In: the generated numbers of registers.py. Out: `Register` values and payloads checked against their ranges. This file
-refuses to know what a register does.
+In: the generated numbers of registers.py. Out: `Register` values and payloads checked against their ranges. Not here:
+what a register does (see register_space.py).
 """
 
 from __future__ import annotations

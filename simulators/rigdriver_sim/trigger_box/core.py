@@ -1,7 +1,7 @@
 """The registers that every Harp device has (0 to 19), deprecated ones included.
 
 In: reads and writes with the box tick. Out: payload values. Harp time is the box clock plus whole seconds that the host
-may set; the box clock itself never jumps. This file refuses to know what the device is for.
+may set; the box clock itself never jumps. Not here: what the device is for (see behaviour.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """From a committed program to edges, and from edges to EdgeEvents.
 
 In: a program and a pulse start; edges as they happen. Out: the pulse's output edges, a pure function of its start; and
-the bodies of EdgeEvents under the flush rules of device.yml. This file refuses to know states, limits and the wire.
+the bodies of EdgeEvents under the flush rules of device.yml. Not here: states (see states.py), limits (see light.py)
+and the wire (see messages.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Limits on light: what a program may ask, and how much light was made.
 
 In: limits, programs, ticks of pulses with light. Out: refusals and counts. The train ends only by dark time and no
-command shortens it. This file refuses to know states, registers and bytes.
+command shortens it. Not here: states (see states.py), registers (see register_space.py) and bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A damaged serial line: bytes flipped, lost, inserted, in one direction.
 
 In: bytes, in the order in which they are sent. Out: what arrives. Which byte is hit is a function of the seed and of
-its count since the line was made. This file refuses to know what the bytes mean.
+its count since the line was made. Not here: what the bytes mean (see messages.py).
 """
 
 from __future__ import annotations

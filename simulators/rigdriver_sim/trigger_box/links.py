@@ -1,7 +1,7 @@
 """The box's ports: a raw pty, and a TCP socket where the scenario asks for one. Bytes only.
 
-In: bytes to send, as many as the port takes at once. Out: bytes that came in. Nothing here blocks. This file refuses to
-know what the bytes mean.
+In: bytes to send, as many as the port takes at once. Out: bytes that came in. Nothing here blocks. Not here: what the
+bytes mean (see parser.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The whole box without its wires and its port: bytes and edges in with their ticks, bytes and output changes out.
 
 In: bytes from the host, input edges, time in box ticks. Out: bytes for the host (bounded), output changes, and when
-something is due next. What cannot be sent is dropped and counted. This file refuses to know simulated time, ports and
-cameras; it never reads a clock.
+something is due next. What cannot be sent is dropped and counted. Not here: simulated time, ports and cameras (see
+box.py and links.py); no clock is read here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Build what the box sends: replies and events, always time-stamped (layout: parser.py).
 
 In: register, payload, box time. Out: bytes, and an outbox that holds a bounded number of them. The header's time is
-quantised to 32 us; real times travel in the payloads. This file refuses to know why something is sent.
+quantised to 32 us; real times travel in the payloads. Not here: why something is sent (see machine.py).
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     type u8 | length u8 | address u8 | port u8 | payload type u8 | [seconds u32, ticks u16] | payload | checksum u8
 
 In: bytes as they arrive, with the box tick of their arrival. Out: requests; garbage is skipped byte by byte and
-counted. A message that does not go on for `STALL_TICKS` is garbage: its length byte was corrupt. This file refuses to
-know which registers exist.
+counted. A message that does not go on for `STALL_TICKS` is garbage: its length byte was corrupt. Not here: which
+registers exist (see contract.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A schedule as the box holds it: staged word by word, checked, then committed whole.
 
-In: the words of StageHeader, StageStep and Commit. Out: a frozen `Program`, or the reason of a refusal. This file
-refuses to know states, light limits and time.
+In: the words of StageHeader, StageStep and Commit. Out: a frozen `Program`, or the reason of a refusal. Not here:
+states (see states.py), light limits (see light.py) and time.
 """
 
 from __future__ import annotations

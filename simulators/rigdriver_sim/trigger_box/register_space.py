@@ -1,7 +1,7 @@
 """Registers to behaviour: what a read returns and what a write does.
 
-In: requests with the box tick of their arrival. Out: whether each was obeyed, and the value of a register. This file
-refuses to know messages, events and where requests come from.
+In: requests with the box tick of their arrival. Out: whether each was obeyed, and the value of a register. Not here:
+messages, events, and where requests come from (see machine.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The states of the box and every transition between them; nothing else changes state.
 
-In: a state and an act. Out: the next state, or None where the act is not allowed. This file refuses to know why an act
-happens.
+In: a state and an act. Out: the next state, or None where the act is not allowed. Not here: why an act happens (see
+behaviour.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cameras behind the producer, and nothing else: `python serve_cameras.py '{"folder": ..., "producer": ..., ...}'`.
 
 In: one JSON object (folder, producer, cameras: a list of CameraSpec keywords), then one JSON object a line on stdin.
-Out: one JSON line when ready, then one a request. Ends when stdin does. This file refuses to know any consumer.
+Out: one JSON line when ready, then one per request. Ends when stdin does. Not here: any consumer.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def test_permissions_line_ends_and_a_link_are_kept(rig: Path, tmp_path: Path) ->
 @pytest.fixture
 def as_nobody() -> Iterator[Path]:
     """A folder that nobody may write to, and this process without the rights of root."""
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # nobody may not enter every folder for temporary files
     (folder / "rig.toml").write_text(RIG)
     folder.chmod(0o555)
     is_root = os.geteuid() == 0

@@ -62,7 +62,7 @@ def test_remedies_name_every_check_that_is_not_good():
     lines = text.remedies(Report("rig", (GOOD, FAILED, UNKNOWN), True))
     assert lines == [
         "wiring.left_upper.frames: 3 from right_upper, expected 3 from left_upper: swap the cables",
-        "run.skew: could not tell: no frame set came",
+        "run.skew: not tested: no frame set came",
     ]
 
 

@@ -65,6 +65,18 @@ def rig() -> Iterator[RunningRig]:
         yield rig
 
 
+def test_a_rig_is_reached_however_long_the_path_of_its_folder_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("long" * 25) / "folder"
+    long.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    monkeypatch.setenv("TMPDIR", str(long))
+    with launch(SMALL) as rig, rig.control() as control:
+        assert rig.folder.is_relative_to(long)
+        assert control.get("status")["box_state"] == "IDLE"
+
+
 def test_a_launched_rig_offers_what_the_driver_needs_and_goes_without_trace(rig: RunningRig) -> None:
     assert box_url(rig) == rig.port
     assert rig.producer.is_file()

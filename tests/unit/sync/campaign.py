@@ -1,7 +1,7 @@
 """Kinds of worlds for the campaign against wrong frame sets, and what came of one world.
 
 In: a kind, a seed, a number of pulses. Out: an `Outcome`, to be added up. `tools/campaign_sync.py` runs many of them,
-the tests a few. Knows nothing of how the driver matches.
+the tests a few. Not here: how the driver matches.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A world for the sync tests: what box and cameras would report, with faults planted at known places.
 
 In: a seed, rates, faults. Out: reports in the order of their arrival, and for every frame the pulse that truly made it,
-written into its first pixel. Knows nothing of how the driver matches. Its lies: exposure lines without delay, one host
-whose threads never wait for each other.
+written into its first pixel. Not here: how the driver matches. Its lies: exposure lines without delay, one host whose
+threads never wait for each other.
 """
 
 from __future__ import annotations

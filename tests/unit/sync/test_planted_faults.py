@@ -71,6 +71,28 @@ def test_a_camera_whose_frames_overtake_the_reports_of_their_exposures_recovers_
     assert all((g - 20) % 60 < 4 for g in gaps), "it recovers within a few pulses"
 
 
+def test_a_loss_that_is_told_with_its_frame_id_is_the_reason_of_that_gap_and_of_no_other() -> None:
+    faults = {("left_upper", pulse): "lost_frame" for pulse in (10, 20)}
+    plain, _, _ = run(World(seed=17, faults=faults), 15)
+    assert {g.reason for r in plain for g in r.gaps.values()} == {GapReason.NOT_DELIVERED}
+    told = World(seed=17, faults=faults, tells_losses=GapReason.INCOMPLETE)
+    resolved, _, _ = run(told, 40)
+    assert {(r.pulse_index, g.reason, g.detail.startswith("frame id")) for r in resolved for g in r.gaps.values()} == {
+        (10, GapReason.INCOMPLETE, True),
+        (20, GapReason.INCOMPLETE, True),
+    }
+
+
+@pytest.mark.parametrize("seed", [5, 6, 7, 8])
+def test_a_pulse_whose_later_reports_were_lost_claims_nothing_about_its_triggers(seed: int) -> None:
+    lost = dict.fromkeys(range(20, 400, 10), 0.5)
+    resolved, _, _ = run(World(seed=seed, lost_reports=lost), 400)
+    assert wrong_frames(resolved) == []
+    reasons = {g.reason for r in resolved for g in r.gaps.values()}
+    assert GapReason.EDGES_LOST in reasons
+    assert reasons <= {GapReason.EDGES_LOST, GapReason.FRAME_ID}, "no camera and no trigger cable is blamed"
+
+
 def test_frames_that_lay_unread_while_the_computer_stood_still_are_no_gaps() -> None:
     resolved, _, matcher = run(World(seed=3), 30, held_up=HeldUp(10, still_ns=5 * 10**9, excused_ns=45 * 10**8))
     assert [r.pulse_index for r in resolved if r.gaps] == []
