@@ -74,6 +74,7 @@ def end_once(run: FrameSets, act: str) -> tuple[Callable[[], None], Callable[[],
 @pytest.mark.parametrize("stage", [RunState.STARTING, RunState.TYING])
 @pytest.mark.parametrize("act", ["close", "stop"])
 def test_a_run_that_is_ended_from_another_thread_while_it_starts_never_flashes_on(rig, stage, act):
+    before = rig.box.counters().pulses_started
     run = rig.run(frames=MANY)
     seen: list[RunState] = []
     end, join = end_once(run, act)
@@ -82,6 +83,7 @@ def test_a_run_that_is_ended_from_another_thread_while_it_starts_never_flashes_o
     assert list(run) == []
     join()
     assert RunState.PLAYING not in seen
+    assert rig.box.counters().pulses_started == before
     assert run.statistics.stopped_by == ("stopped" if act == "stop" else "closed early")
     assert is_idle_and_good(rig)
 
@@ -89,6 +91,7 @@ def test_a_run_that_is_ended_from_another_thread_while_it_starts_never_flashes_o
 @pytest.mark.parametrize("box_act", ["probe_clock", "commit", "arm", "start"])
 @pytest.mark.parametrize("act", ["close", "stop"])
 def test_a_run_that_is_ended_while_its_start_talks_to_the_box_never_flashes_on(rig, mocker, box_act, act):
+    before = rig.box.counters().pulses_started
     run = rig.run(frames=MANY)
     seen: list[RunState] = []
     end, join = end_once(run, act)
@@ -104,6 +107,7 @@ def test_a_run_that_is_ended_while_its_start_talks_to_the_box_never_flashes_on(r
     join()
     assert RunState.PLAYING not in seen
     mocker.stopall()
+    assert rig.box.counters().pulses_started <= before + 1  # the preamble's one pulse at most
     assert is_idle_and_good(rig)
 
 
