@@ -157,7 +157,7 @@ class BoxRefused(DeviceError):
 class BoxFault(DeviceError):
     """The box turned all outputs off by itself.
 
-    `trigger box: it turned everything off: its watchdog was not fed in time; check cable and load`
+    `trigger box: turned everything off: the interlock opened; close it; then clear the fault and commit again`
     """
 
 
@@ -196,6 +196,7 @@ class DevicesFailed(DeviceError):
     """
 
     def __init__(self, what: str, errors: Sequence[RigError]) -> None:
+        self.what = what
         self.errors: tuple[RigError, ...] = tuple(errors)
         super().__init__("\n".join([f"{what}: {len(self.errors)} failed", *(f"  {error}" for error in self.errors)]))
 

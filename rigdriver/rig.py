@@ -127,8 +127,9 @@ class Rig:
         unit_us = _preamble_unit_us(facts.values(), 1e6 / schedule.rate_hz)
         preamble = compile_preamble(self.config, ticks, self._next_generation(), unit_us)
         wanted = frames if is_retrying else None
+        is_lit = frames is None and schedule.has_light
         return self._kept(
-            Run(self.config, self.box, self.cameras, self._lifecycle, preamble, schedule, wanted, self.timebase)
+            Run(self.config, self.box, self.cameras, self._lifecycle, preamble, schedule, wanted, self.timebase, is_lit)
         )
 
     def sizes_px(self) -> dict[str, tuple[int, int]]:

@@ -7,6 +7,7 @@ Not here: the checks (see rigdriver.selftest).
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +45,7 @@ def selftest(
     if html is not None:
         html.write_text(text.html(report), encoding="utf-8")
     if json:
-        show_json(report.to_json())
+        show_json(asdict(report.record()))
     elif error is None:
         tell(report)
     if error is not None:

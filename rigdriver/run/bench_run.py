@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from threading import Event, Thread
+from threading import Thread
 from types import MappingProxyType
 
 from rigdriver.config import RigConfig
@@ -19,6 +19,7 @@ from rigdriver.frames import Frame, FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.queues import Inbox, Outbox
+from rigdriver.run.states import Act
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.run.utc import utc_ns
 from rigdriver.sync.grouping import ANY_PHASE, TOGETHER, ArrivalGroups, Grouped
@@ -50,7 +51,6 @@ class BenchRun(FrameSets):
         self._tally = Tally(frames)
         self._gone: set[str] = set()
         self._threads: list[Thread] = []
-        self._is_stopping = Event()
         self._why: str | None = None
 
     @property
@@ -61,19 +61,20 @@ class BenchRun(FrameSets):
     def stop(self) -> None:
         """End with what has arrived."""
         self._why = self._why or "stopped"
-        self._is_stopping.set()
+        self._states.go(Act.STOP)
 
     def _begin(self) -> None:
-        if self._is_stopping.is_set():
+        if self._states.unwanted.is_set():
             raise GivenUp
         self._cameras.start(self._take)
+        self._go_on(Act.PLAY)
         self._lifecycle.go(RigState.RUNNING)
         self._spawn("sync", self._sync)
         if self._config.schedule.mode == "software":
             self._spawn("software", self._trigger)
 
-    def _finish(self) -> None:
-        self.stop()
+    def _finish(self, _why: str) -> None:
+        self._why = self._why or "stopped"
         self._inbox.close()
         self._outbox.abandon()
         for thread in self._threads:
@@ -99,7 +100,7 @@ class BenchRun(FrameSets):
         """Trigger all cameras by command, one after the other, at the rate; late is late, nothing is made up for."""
         period_s = 1 / self._rate_hz
         due = self._timebase.now_s()
-        while not self._timebase.wait(self._is_stopping, max(0.0, due - self._timebase.now_s())):
+        while not self._timebase.wait(self._states.unwanted, max(0.0, due - self._timebase.now_s())):
             for name in self._names:
                 with contextlib.suppress(RigError):  # a camera that fails tells so by itself
                     self._cameras.execute(name, "TriggerSoftware")
@@ -108,26 +109,37 @@ class BenchRun(FrameSets):
     def _sync(self) -> None:
         error: BaseException | None = None
         try:
-            while not self._is_stopping.is_set() and not self._is_done():
+            while not self._states.unwanted.is_set() and not self._is_done():
                 event = self._inbox.take(TURN_S)
                 if isinstance(event, CameraLost):
                     self._gone.add(event.camera)
                     if len(self._gone) == len(self._names):
                         raise event.error
-                done = (
-                    self._groups.take(event) if isinstance(event, Frame) else self._groups.tick(self._timebase.now_ns())
-                )
-                for grouped in done:
-                    self._hand_out(grouped)
-            self._why = self._why or "done"
+                if isinstance(event, Frame):
+                    self._hand_out(self._groups.take(event))
+                else:
+                    self._hand_out(self._groups.tick(self._timebase.now_ns()))
+            for event in self._inbox.drain():
+                if isinstance(event, Frame):
+                    self._hand_out(self._groups.take(event))
+            self._hand_out(self._groups.finish())
+            if not self._states.halted.is_set():  # else whoever closes the run says why
+                self._why = self._why or "done"
+            if self._is_done():
+                self._states.go(Act.SATISFY)
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
             error, self._why = exc, str(exc)
+            self._states.go(Act.FAIL)
         self._outbox.end(error)
 
     def _is_done(self) -> bool:
         return self._frames is not None and self._tally.frame_sets >= self._frames
 
-    def _hand_out(self, grouped: Grouped) -> None:
+    def _hand_out(self, groups: Sequence[Grouped]) -> None:
+        for grouped in groups:
+            self._hand_out_one(grouped)
+
+    def _hand_out_one(self, grouped: Grouped) -> None:
         if self._is_done():
             return
         frame_set = FrameSet(

@@ -11,15 +11,25 @@ from collections.abc import Callable
 from threading import Lock
 
 from rigdriver.devices.box.events import BoxStatus, EventsLost
+from rigdriver.devices.box.refusals import explain_fault
 from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import PulseReport
+from rigdriver.run.states import STOPPED, Act, RunState, RunStates
 from rigdriver.timebase import held_up_s
-from rigdriver.wire.registers import BoxStates
+from rigdriver.wire.registers import BoxStates, Faults
 
 RESTARTED = "trigger box: it has restarted and forgotten its schedule; check its power and run again"
 SILENT_PERIODS = 3
 """A running box that reports nothing for so many pulse periods (and the gap timeout) is taken to be gone."""
+
+LIGHT_LIMIT = "light limit"
+"""Reason of an end that a limit on light set: a flash train that is used up, or a fault of the box."""
+
+
+def box_fault(status: BoxStatus) -> BoxFault:
+    """Return the error of a run whose box has turned everything off: the cause and what to do."""
+    return BoxFault(explain_fault("trigger box", status.fault, "then clear the fault (box.clear_fault) and run again"))
 
 
 class Ending:
@@ -27,6 +37,7 @@ class Ending:
 
     def __init__(
         self,
+        states: RunStates,
         expected: int,
         grace_s: float,
         period_s: float,
@@ -34,24 +45,17 @@ class Ending:
         now_s: Callable[[], float],
     ) -> None:
         """`expected` 0 runs until stopped; `grace_s`: how long frames may still come after the box has ended."""
+        self._states = states
         self._expected = expected
         self._ask_box, self._now_s = ask_box, now_s
         self._grace_s = grace_s
         self._silence_s = SILENT_PERIODS * period_s + max(1.0, grace_s)
         self._heard_at = self._looked_at = self._now_s()
         self._ended_at: float | None = None
-        self.is_stopping = False
-        """The user wants the end."""
         self._gone: set[str] = set()
         self._lock = Lock()
-        self.is_satisfied = False
-        """As many frame sets as were asked for have been handed out."""
         self.error: BaseException | None = None
         self.why: str | None = None
-
-    def ask_to_stop(self) -> None:
-        """The user wants the end; what has been pulsed is still waited for."""
-        self.is_stopping = True
 
     def begin(self) -> None:
         """The schedule starts now: what came before it, a preamble played again, was no silence."""
@@ -65,8 +69,7 @@ class Ending:
         """The box has changed its state."""
         self._heard_at = self._now_s()
         if status.state is BoxStates.FAULT:
-            cause = getattr(status.fault, "name", None) or str(status.fault)
-            self.fail(BoxFault(f"trigger box: it turned everything off: {cause}; remove the cause and run again"))
+            self.fail(box_fault(status), LIGHT_LIMIT if Faults.LIGHT_LIMIT in status.fault else None)
         elif status.previous_state is BoxStates.RUNNING and status.generation == generation:
             self._ended_at = self._ended_at or self._now_s()
 
@@ -89,27 +92,33 @@ class Ending:
         if self._ended_at is not None:
             self._ended_at = min(now, self._ended_at + excused_s)
 
-    def fail(self, error: BaseException) -> None:
-        """End with an error; the first one counts."""
+    def fail(self, error: BaseException, why: str | None = None) -> None:
+        """End with an error; the first one counts. `why` stands in the statistics in place of the error's text."""
         with self._lock:
             self.error = self.error or error
-            self.why = self.why or str(error)
+            self.why = self.why or why or str(error)
+        self._states.go(Act.FAIL)
+
+    def satisfy(self, why: str) -> None:
+        """End because as many frame sets as were asked for have been handed out."""
+        self.settle(why)
+        self._states.go(Act.SATISFY)
 
     def settle(self, why: str) -> None:
-        """Say how it ended, if nothing has been said."""
+        """Say how it ended, if nothing has been said; a run that its user has stopped was stopped."""
         with self._lock:
-            self.why = self.why or ("stopped" if self.is_stopping else why)
+            self.why = self.why or ("stopped" if self._states.state in STOPPED else why)
 
     def is_over(self, next_index: int, is_idle: bool) -> bool:
         """Whether no more frame sets can come; `next_index` leaves next, `is_idle` means that none waits."""
-        if self.error is not None or self.is_satisfied:
+        if self._states.state in (RunState.SATISFIED, RunState.FAILED):
             return True
         if self._expected and next_index >= self._expected:
             return True
         now = self._now_s()
         self._excuse(now)
         if self._ended_at is not None:
-            return (is_idle and self.is_stopping) or now - self._ended_at > self._grace_s
+            return (is_idle and self._states.state is RunState.STOPPING) or now - self._ended_at > self._grace_s
         if now - self._heard_at > self._silence_s:
             self.fail(self._explain_silence())
         return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from threading import Event, RLock
+from threading import RLock
 from types import TracebackType
 from typing import Self
 
@@ -17,10 +17,14 @@ from rigdriver.frames import FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.ownership import Owner
 from rigdriver.run.queues import Outbox
+from rigdriver.run.states import Act, RunState, RunStates
 from rigdriver.run.statistics import RunStatistics
 
 TURN_S = 0.05
 """Longest sleep of a waiting consumer or thread; bounds how late a timeout is noticed."""
+
+NOT_BEGUN = (RunState.NEW, RunState.WITHDRAWN)
+OVER = "this run is over; ask the rig for a new one"
 
 
 class GivenUp(Exception):
@@ -37,11 +41,14 @@ class FrameSets(ABC):
         self._owner = Owner()
         self._lifecycle = lifecycle
         self._outbox = outbox
-        self._halt = Event()
-        """Set when the run is being closed: every wait of it gives up."""
+        self._states = RunStates()
         # Whoever closes waits for a start under way on another thread, or the box would run on with nobody to stop it.
         self._gate = RLock()
-        self._is_started = self._is_closed = False
+
+    @property
+    def states(self) -> RunStates:
+        """What the run is doing; may be read and watched from any thread."""
+        return self._states
 
     def start(self) -> None:
         """Start the cameras, and with a box tie their clocks and start the schedule. Iterating does it by itself.
@@ -53,12 +60,14 @@ class FrameSets(ABC):
         """
         self._owner.expect_here("this run")
         with self._gate:
-            if self._is_closed:
-                raise StateError("this run is over; ask the rig for a new one")
-            if self._is_started:
+            if self._states.state is RunState.CLOSED:
+                raise StateError(OVER)
+            if self._states.state not in NOT_BEGUN:
                 return
             self._lifecycle.go(RigState.STARTING)
-            self._is_started = True
+            if self._states.go(Act.START) is None:  # another thread has closed it just now
+                self._lifecycle.go(RigState.OPEN)
+                raise StateError(OVER)
             try:
                 self._begin()
             except GivenUp:
@@ -75,26 +84,31 @@ class FrameSets(ABC):
         """Turn all outputs off now and let the cameras rest. Closing twice, or in a fork, is harmless."""
         if not self._owner.is_here:
             return
-        self._halt.set()
+        self._states.go(Act.CLOSE)
         with self._gate:
-            if self._is_closed:
+            before = self._states.go(Act.FINISH)
+            if before is None:  # it never began, or somebody else has finished it
+                self._outbox.end()
                 return
-            self._is_closed = True
             try:
-                if self._is_started:
-                    self._finish()
+                self._finish("stopped" if before is RunState.CLOSING_STOPPED else "closed early")
             finally:
                 self._outbox.end()
-                if self._is_started and self._lifecycle.state is not RigState.CLOSED:
+                if self._lifecycle.state is not RigState.CLOSED:
                     self._lifecycle.go(RigState.OPEN)
 
     @abstractmethod
     def _begin(self) -> None:
         """Start; whatever it raises closes the run."""
 
+    def _go_on(self, act: Act) -> None:
+        """Go on with the start; GivenUp when the run has been stopped or closed meanwhile."""
+        if self._states.go(act) is None:
+            raise GivenUp
+
     @abstractmethod
-    def _finish(self) -> None:
-        """Turn everything off; called once, and only after `_begin`."""
+    def _finish(self, why: str) -> None:
+        """Turn everything off; called once, and only after `_begin`. `why` it ended, if nothing else ended it."""
 
     @property
     @abstractmethod

@@ -11,7 +11,7 @@ import json
 import logging
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import IO, Protocol
 
 from rigdriver.clock import us_from_ticks
@@ -82,6 +82,30 @@ class LoggedFlash:
     fall_ticks: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class FlashLine:
+    """One line of the light log: a flash."""
+
+    t_utc_ns: int
+    rig: str
+    generation: int
+    pulse_index: int
+    lamp: str
+    width_us: float | None
+    """None: its end was never reported."""
+    energy_mj: float | None
+    """None: the lamp's radiant power or the flash's width is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossLine:
+    """One line of the light log: reports of the box are missing, so flashes may be."""
+
+    t_utc_ns: int
+    rig: str
+    reports_lost: int
+
+
 class LightLog:
     """Appends every flash to a file, one JSON line each, and sums them up for the log.
 
@@ -128,7 +152,7 @@ class LightLog:
             entry = self._heard.popleft()
             line = self._lost(entry) if isinstance(entry, EventsLost) else self._emitted(entry)
             if self._file is not None:
-                self._file.write(json.dumps(line) + "\n")
+                self._file.write(json.dumps(asdict(line)) + "\n")
 
     def close(self) -> None:
         """Write the rest and close the file. Closing twice is harmless."""
@@ -152,19 +176,19 @@ class LightLog:
             elif edge.falling >> output & 1 and output in self._lit:
                 self._heard.append(replace(self._lit.pop(output), fall_ticks=edge.t_box_ticks))
 
-    def _emitted(self, e: LoggedFlash) -> dict[str, object]:
+    def _emitted(self, e: LoggedFlash) -> FlashLine:
         self._flashes[e.lamp] += 1
         width_us = None if e.fall_ticks is None else us_from_ticks(e.fall_ticks - e.rise_ticks, self._tick_rate_hz)
         power_w = self._power_w[e.lamp]
-        return {
-            "t_utc_ns": self._utc_ns(e.rise_ticks),
-            "rig": self._rig,
-            "generation": e.generation,
-            "pulse_index": e.pulse_index,
-            "lamp": e.lamp,
-            "width_us": width_us,
-            "energy_mj": None if power_w is None or width_us is None else power_w * width_us * 1e-3,
-        }
+        return FlashLine(
+            t_utc_ns=self._utc_ns(e.rise_ticks),
+            rig=self._rig,
+            generation=e.generation,
+            pulse_index=e.pulse_index,
+            lamp=e.lamp,
+            width_us=width_us,
+            energy_mj=None if power_w is None or width_us is None else power_w * width_us * 1e-3,
+        )
 
-    def _lost(self, lost: EventsLost) -> dict[str, object]:
-        return {"t_utc_ns": utc_ns(lost.t_host_ns), "rig": self._rig, "reports_lost": lost.count}
+    def _lost(self, lost: EventsLost) -> LossLine:
+        return LossLine(utc_ns(lost.t_host_ns), self._rig, lost.count)

@@ -57,6 +57,15 @@ class Inbox(Generic[T]):
                 self._changed.notify_all()
             return item
 
+    def drain(self) -> list[T]:
+        """Return everything that waits now, in order; never waits."""
+        with self._changed:
+            items = [item for item, _ in self._items]
+            self._items.clear()
+            self._heavy = 0
+            self._changed.notify_all()
+            return items
+
     def close(self) -> None:
         """Let everyone go who waits; later heavy items are dropped."""
         with self._changed:

@@ -23,15 +23,16 @@ from rigdriver.devices.box.events import BoxLost, BoxStatus, EventsLost
 from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.events import CameraLost, FrameLost
-from rigdriver.errors import BoxFault, RigError, SyncError, SyncLost
+from rigdriver.errors import RigError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.brightness import Brightness
-from rigdriver.run.ending import Ending
+from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.run.queues import Outbox
 from rigdriver.run.reports import Report, Reports
+from rigdriver.run.states import PLAYED, Act
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.run.utc import utc_ns
 from rigdriver.schedule.plan import light_limits
@@ -68,8 +69,12 @@ class Run(FrameSets):
         schedule: Schedule,
         wanted: int | None = None,
         timebase: Timebase = WALL_TIME,
+        is_as_long_as_light_allows: bool = False,
     ) -> None:
-        """Use `Rig.run`. `wanted`: frame sets to hand out; None hands out every pulse of the schedule."""
+        """Use `Rig.run`. `wanted`: frame sets to hand out; None hands out every pulse of the schedule.
+
+        `is_as_long_as_light_allows`: nobody asked for a number of pulses; the limits on light set it.
+        """
         super().__init__(
             lifecycle, Outbox(config.run.queue_frame_sets, is_dropping=config.run.slow_consumer == "drop_oldest")
         )
@@ -84,15 +89,20 @@ class Run(FrameSets):
         self._reports = Reports(config.run.queue_frame_sets * len(config.cameras), timebase)
         self._wanted = wanted
         self._on_gap = config.run.on_gap
+        self._done = LIGHT_LIMIT if is_as_long_as_light_allows else "done"
         self._tally = Tally(wanted or schedule.box.pulse_count or None)
         self._brightness = Brightness(schedule.lamps_of())
         self._host_clock = HostClock(schedule.tick_rate_hz)
         self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns)
         self._ending = Ending(
-            schedule.box.pulse_count, config.sync.gap_timeout_s, 1 / schedule.rate_hz, box.status, timebase.now_s
+            self._states,
+            schedule.box.pulse_count,
+            config.sync.gap_timeout_s,
+            1 / schedule.rate_hz,
+            box.status,
+            timebase.now_s,
         )
         self._threads: list[Thread] = []
-        self._is_playing = False
 
     # ------------------------------------------------------------ for the application
 
@@ -115,15 +125,15 @@ class Run(FrameSets):
 
     def stop(self) -> None:
         """End after the pulse under way; frames that are on their way still come. Returns at once."""
-        self._ending.ask_to_stop()
-        if self._is_playing and not self._is_closed:
+        self._states.go(Act.STOP)
+        if self._states.state in PLAYED:
             self._box.stop(now=False)
 
     # ------------------------------------------------------------ start and end
 
-    def _finish(self) -> None:
+    def _finish(self, why: str) -> None:
         with contextlib.ExitStack() as last:
-            last.callback(self._ending.settle, "closed early")
+            last.callback(self._ending.settle, why)
             last.callback(self._light_log.close)
             last.callback(self._box.unsubscribe, self._light_log.hear)
             last.callback(self._box.unsubscribe, self._reports.from_box)
@@ -144,19 +154,19 @@ class Run(FrameSets):
         for _ in range(FIRST_PROBES):
             self._probe()
         self._cameras.start(self._reports.from_cameras)
+        self._go_on(Act.TIE)
         self._tie_clocks()
         for name, log in self._logs.items():
             log.plan(self.schedule.exposures[name])
         self._ending.begin()
         self._play(self.schedule)
-        self._is_playing = True
-        self._give_up_if_asked()
+        self._go_on(Act.PLAY)
         self._lifecycle.go(RigState.RUNNING)
         self._spawn("sync", self._sync)
         self._spawn("clock", self._keep_host_clock)
 
     def _give_up_if_asked(self) -> None:
-        if self._halt.is_set() or self._ending.is_stopping:
+        if self._states.unwanted.is_set():
             raise GivenUp
 
     def _play(self, schedule: Schedule) -> None:
@@ -176,7 +186,6 @@ class Run(FrameSets):
             work()
 
     def _join(self) -> None:
-        self._halt.set()
         self._reports.close()
         self._outbox.abandon()
         for thread in self._threads:
@@ -197,7 +206,9 @@ class Run(FrameSets):
         return utc_ns(self._timebase.now_ns() if host_ns is None else host_ns)
 
     def _keep_host_clock(self) -> None:
-        while not self._timebase.wait(self._halt, PROBE_SOON_S if self._is_box_time_vague() else PROBE_EVERY_S):
+        while not self._timebase.wait(
+            self._states.halted, PROBE_SOON_S if self._is_box_time_vague() else PROBE_EVERY_S
+        ):
             try:
                 self._probe()
             except RigError:
@@ -238,7 +249,8 @@ class Run(FrameSets):
     def _sync(self) -> None:
         looked_ns = self._timebase.now_ns()
         try:
-            while not self._halt.is_set() and not self._ending.is_over(self._matcher.next_index, self._matcher.is_idle):
+            halted = self._states.halted
+            while not halted.is_set() and not self._ending.is_over(self._matcher.next_index, self._matcher.is_idle):
                 report = self._reports.take(TURN_S)
                 now_ns = self._timebase.now_ns()
                 self._matcher.excuse(round(held_up_s(looked_ns / 1e9, now_ns / 1e9) * 1e9))
@@ -247,7 +259,8 @@ class Run(FrameSets):
                     self._hand_out(resolved)
             for resolved in self._matcher.finish():
                 self._hand_out(resolved)
-            self._ending.settle("closed early" if self._halt.is_set() else "done")
+            if not halted.is_set():  # else whoever closes the run says why
+                self._ending.settle(self._done)
             self._outbox.end(self._ending.error)
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
             self._ending.fail(exc)
@@ -293,19 +306,22 @@ class Run(FrameSets):
         if self._on_gap == "retry" and frame_set.gaps:
             self._tally.leave_out(frame_set)
             return
-        if self._ending.is_satisfied:
+        if self._has_enough():
             return
         self._tally.add(frame_set, resolved.t_report_ns)
         self._outbox.put(frame_set)
         if self._on_gap == "stop" and frame_set.gaps:
             gaps = "; ".join(str(gap) for gap in frame_set.gaps.values())
             self._ending.fail(SyncError(f"pulse {frame_set.pulse_index}: {gaps} (run.on_gap = 'stop')"))
-        elif self._wanted is not None and self._tally.frame_sets >= self._wanted:
-            self._ending.is_satisfied = True
+        elif self._has_enough():
+            self._ending.satisfy(self._done)
+
+    def _has_enough(self) -> bool:
+        return self._wanted is not None and self._tally.frame_sets >= self._wanted
 
 
 def _raise_if_fatal(report: Report) -> None:
     if isinstance(report, BoxLost | CameraLost):
         raise report.error
     if isinstance(report, BoxStatus) and report.fault:
-        raise BoxFault(f"trigger box: it turned everything off: {report.fault.name}; remove the cause and run again")
+        raise box_fault(report)

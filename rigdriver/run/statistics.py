@@ -39,7 +39,7 @@ class RunStatistics:
     expected: int | None
     """Frame sets asked for; None when it runs until stopped."""
     stopped_by: str | None
-    """Why the run ended, once it has: `done`, `stopped`, `light limit` or an error's text."""
+    """Why the run ended, once it has: `done`, `stopped`, `closed early`, `light limit` or an error's text."""
 
 
 class Tally:

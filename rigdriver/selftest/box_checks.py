@@ -49,6 +49,7 @@ class Box(Protocol):
     @property
     def link_counters(self) -> LinkCounters: ...
     def subscribe(self, sink: Callable[[BoxEvent], None]) -> None: ...
+    def unsubscribe(self, sink: Callable[[BoxEvent], None]) -> None: ...
     def commit(self, schedule: BoxSchedule) -> None: ...
     def arm(self, generation: int) -> None: ...
     def start(self, generation: int) -> None: ...
@@ -134,7 +135,7 @@ def judge_watchdog(box: Box, config: RigConfig, timebase: Timebase = WALL_TIME) 
         fault = listener.wait_for_fault(timeout_s=3 * config.required_box().watchdog_s + 2)
         levels = box.status().output_levels
     finally:
-        listener.is_over = True
+        box.unsubscribe(listener.hear)
         box.stop(now=True)
         box.clear_fault()
     remedy = "do not use lamps with this box: its outputs stay on when the computer hangs; report its firmware"
@@ -148,14 +149,13 @@ class _Listener:
     """Takes the box's changes of state on its thread."""
 
     def __init__(self, timebase: Timebase) -> None:
-        self.is_over = False
         self._timebase = timebase
         self._fault: BoxStatus | None = None
         self._has_faulted = threading.Event()
 
     def hear(self, event: BoxEvent) -> None:
         """Take an event."""
-        if not self.is_over and isinstance(event, BoxStatus) and event.state is BoxStates.FAULT:
+        if isinstance(event, BoxStatus) and event.state is BoxStates.FAULT:
             self._fault = self._fault or event
             self._has_faulted.set()
 

@@ -6,7 +6,7 @@ reached is unknown. Not here: opening the rig (see suite.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rigdriver.config import RigConfig
 from rigdriver.devices.camera_link.descriptions import CameraReport
@@ -56,10 +56,10 @@ _EXPECTED = {
 
 def failed_opening(error: RigError) -> list[CheckResult]:
     """Return the checks of a rig that could not be opened."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[RigError]] = {}
     for single in _each(error):
         name = next((name for kind, name in _KINDS if isinstance(single, kind)), OPENED)
-        found.setdefault(name, []).append(str(single))
+        found.setdefault(name, []).append(single)
     order = (*_ORDER, OPENED) if OPENED in found else _ORDER
     return [_failed(name, found[name]) if name in found else _untold(name, found) for name in order]
 
@@ -97,10 +97,13 @@ def _each(error: RigError) -> Iterator[RigError]:
         yield error
 
 
-def _failed(name: str, messages: list[str]) -> CheckResult:
-    seen, _, remedy = messages[0].rpartition("; ")
-    further = [*([remedy] if seen else []), *messages[1:]]
-    return CheckResult(name, Status.FAILED, seen or messages[0], _EXPECTED[name], "", "; ".join(further))
+def _failed(name: str, errors: Sequence[RigError]) -> CheckResult:
+    """Return a failed check, with what the first error saw and its remedy, or its whole sentence if it has no parts."""
+    first, *others = errors
+    expected = f"; expected {first.expected}" if first.expected else ""
+    seen = f"{first.device}: {first.seen}{expected}" if first.remedy else "failed"
+    remedies = [first.remedy or str(first), *map(str, others)]
+    return CheckResult(name, Status.FAILED, seen, _EXPECTED[name], "", "; ".join(remedies))
 
 
 def _untold(name: str, found: Mapping[str, object]) -> CheckResult:

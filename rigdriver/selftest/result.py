@@ -24,6 +24,27 @@ class Status(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """One check as scripts read it: plain values for JSON, which knows no NaN."""
+
+    name: str
+    status: str
+    measured: Value
+    expected: Value
+    unit: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRecord:
+    """The object that `--json` prints."""
+
+    passed: bool
+    rig: str
+    checks: tuple[CheckRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """One line of the report."""
 
@@ -36,16 +57,16 @@ class CheckResult:
     remedy: str = ""
     """Remedy; empty when the check is good."""
 
-    def to_json(self) -> dict[str, object]:
-        """Return plain values for JSON, which knows no NaN."""
-        return {
-            "name": self.name,
-            "status": self.status.value,
-            "measured": _finite(self.measured),
-            "expected": _finite(self.expected),
-            "unit": self.unit,
-            "remedy": self.remedy,
-        }
+    def record(self) -> CheckRecord:
+        """Return the check as scripts read it."""
+        return CheckRecord(
+            name=self.name,
+            status=self.status.value,
+            measured=_finite(self.measured),
+            expected=_finite(self.expected),
+            unit=self.unit,
+            remedy=self.remedy,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +91,9 @@ class Report:
         has_failed = any(check.status is Status.FAILED for check in self.checks)
         return 1 if has_failed and self.was_opened else 2
 
-    def to_json(self) -> dict[str, object]:
-        """Return the object that `--json` prints."""
-        return {"passed": self.has_passed, "rig": self.rig, "checks": [check.to_json() for check in self.checks]}
+    def record(self) -> ReportRecord:
+        """Return the report as scripts read it."""
+        return ReportRecord(self.has_passed, self.rig, tuple(check.record() for check in self.checks))
 
 
 Sink = Callable[[CheckResult], None]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import zip_longest
 from statistics import median
@@ -36,6 +37,7 @@ class Box(Protocol):
     """What this file needs of a trigger box."""
 
     def subscribe(self, sink: Callable[[BoxEvent], None]) -> None: ...
+    def unsubscribe(self, sink: Callable[[BoxEvent], None]) -> None: ...
     def commit(self, schedule: BoxSchedule) -> None: ...
     def arm(self, generation: int) -> None: ...
     def start(self, generation: int) -> None: ...
@@ -69,14 +71,13 @@ def probe_wiring(
 ) -> list[Answer]:
     """Pulse each camera's output alone and collect what answers."""
     watch = _Watch(timebase)
-    box.subscribe(watch.hear_box)
-    cameras.start(watch.hear_camera)
-    try:
+    with ExitStack() as last:
+        last.callback(box.unsubscribe, watch.hear_box)
+        box.subscribe(watch.hear_box)
+        cameras.start(watch.hear_camera)
+        last.callback(cameras.stop)
+        last.callback(box.stop, now=True)
         return [_probe(box, watch, config, camera, tick_rate_hz) for camera in config.cameras]
-    finally:
-        watch.is_over = True
-        box.stop(now=True)
-        cameras.stop()
 
 
 def _probe(box: Box, watch: _Watch, config: RigConfig, camera: CameraConfig, tick_rate_hz: int) -> Answer:
@@ -171,7 +172,6 @@ class _Watch:
     """Takes reports of box and cameras on their threads and lets this one wait, always with a timeout."""
 
     def __init__(self, timebase: Timebase) -> None:
-        self.is_over = False
         self._timebase = timebase
         self._news = threading.Condition()
         self._frames: Counter[str] = Counter()
@@ -187,7 +187,7 @@ class _Watch:
 
     def hear_box(self, event: BoxEvent) -> None:
         """Take an event of the box."""
-        if self.is_over or not isinstance(event, PulseReport):
+        if not isinstance(event, PulseReport):
             return
         with self._news:
             self._edges += event.edges
@@ -196,7 +196,7 @@ class _Watch:
 
     def hear_camera(self, event: CameraEvent) -> None:
         """Take an event of a camera."""
-        if self.is_over or not isinstance(event, Frame):
+        if not isinstance(event, Frame):
             return
         with self._news:
             self._frames[event.camera] += 1

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from rigdriver.frames import Flash, Frame, Gap, GapReason, Proof, PulseReport
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
+from rigdriver.sync.places import Place, PlaceState
 from rigdriver.sync.proof import Evidence, Prover
 from rigdriver.sync.track import Held, Matched, Rejected, Track
 
@@ -48,16 +49,14 @@ class _Pending:
     pulse_index: int
     start_ticks: int
     t_report_ns: int
+    places: Mapping[str, Place]
+    """Camera -> its place in this pulse."""
     excused_ns: int = 0
     """Time in which nobody could look whether its frames had come."""
     is_closed: bool = False
     is_reported: bool = True
-    triggered: set[str] = field(default_factory=set)
-    exposed: dict[str, list[Exposure]] = field(default_factory=dict)
-    evidence: dict[str, Evidence] = field(default_factory=dict)
-    gaps: dict[str, Gap] = field(default_factory=dict)
-    suspicions: dict[str, Gap] = field(default_factory=dict)
-    """Why a frame that came was not accepted: the gap's reason, should no other frame come."""
+    arrived: list[str] = field(default_factory=list)
+    """Cameras with a matched frame, in the order in which these were matched."""
     lamp_rises: dict[int, int] = field(default_factory=dict)
     lamps: list[Flash] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -177,7 +176,9 @@ class Matcher:
         if report.pulse_index <= self._newest_index() + MAX_JUMP and report.pulse_index >= self._next_index:
             pending = self._pending_of(report)
             self._note_lamps(pending, report)
-            pending.triggered.update(name for name, (triggers, _) in exposures.items() if triggers)
+            for name, (triggers, _) in exposures.items():
+                if triggers:
+                    pending.places[name].is_triggered = True
             pending.is_closed = pending.is_closed or report.is_closed
         for name, (_, seen) in exposures.items():
             for exposure in seen:
@@ -189,15 +190,25 @@ class Matcher:
             return known
         for index in range(self._newest_index() + 1, report.pulse_index):
             start = report.start_ticks - (report.pulse_index - index) * self._period
-            self._pending[index] = _Pending(index, start, report.t_host_ns, is_closed=True, is_reported=False)
+            self._pending[index] = _Pending(
+                index, start, report.t_host_ns, self._places(), is_closed=True, is_reported=False
+            )
         is_whole = self._edges_lost_before is None or self._edges_lost_before != report.pulse_index
         pending = _Pending(
-            report.pulse_index, report.start_ticks, report.t_host_ns, is_reported=is_whole, notes=self._belated
+            report.pulse_index,
+            report.start_ticks,
+            report.t_host_ns,
+            self._places(),
+            is_reported=is_whole,
+            notes=self._belated,
         )
         self._pending[report.pulse_index] = pending
         self._belated = []
         self._edges_lost_before = None
         return pending
+
+    def _places(self) -> Mapping[str, Place]:
+        return {name: Place() for name in self._tracks}
 
     def _note_exposure(self, name: str, exposure: Exposure) -> None:
         pending = self._pending.get(exposure.pulse_index)
@@ -205,9 +216,10 @@ class Matcher:
             # Its frame set has left already: the next one tells, for it may have suffered.
             self._belated.append(f"camera {name}: an exposure nobody asked for late in pulse {exposure.pulse_index}")
             return
-        pending.exposed.setdefault(name, []).append(exposure)
-        if len(pending.exposed[name]) > 1:
-            pending.notes.append(f"camera {name}: {len(pending.exposed[name])} exposures in this pulse")
+        place = pending.places[name]
+        place.expose(exposure)
+        if len(place.exposures) > 1:
+            pending.notes.append(f"camera {name}: {len(place.exposures)} exposures in this pulse")
 
     def _note_lamps(self, pending: _Pending, report: PulseReport) -> None:
         for edge in report.edges:
@@ -244,11 +256,14 @@ class Matcher:
         if not exposure.is_on_time:
             self.stray_frames += 1
             if pending is not None:
-                pending.suspicions[name] = Gap(name, GapReason.EXPOSURE, self._exposure_detail(pending, exposure))
-        elif pending is None or name in pending.gaps:
+                detail = self._exposure_detail(pending, exposure)
+                pending.places[name].suspicion = Gap(name, GapReason.EXPOSURE, detail)
+            return
+        evidence = Evidence(frame, exposure, matched.residual_ticks, matched.notes)
+        if pending is None or not pending.places[name].match(evidence):
             self.late_frames += 1
-        else:
-            pending.evidence[name] = Evidence(frame, exposure, matched.residual_ticks, matched.notes)
+        elif name not in pending.arrived:
+            pending.arrived.append(name)
 
     def _exposure_detail(self, pending: _Pending, exposure: Exposure) -> str:
         us_per_tick = 1e6 / self._schedule.tick_rate_hz
@@ -262,10 +277,10 @@ class Matcher:
         place = rejected.exposure
         pending = self._pending.get(place.pulse_index) if place is not None else self._oldest_open(name)
         if pending is not None:
-            pending.suspicions[name] = Gap(name, rejected.reason, rejected.detail)
+            pending.places[name].suspicion = Gap(name, rejected.reason, rejected.detail)
 
     def _oldest_open(self, name: str) -> _Pending | None:
-        return next((p for p in self._pending.values() if name not in p.evidence and name not in p.gaps), None)
+        return next((p for p in self._pending.values() if p.places[name].is_open), None)
 
     def _settle(self) -> list[Resolved]:
         """Let pulses leave from the front, as far as all their cameras are settled."""
@@ -278,23 +293,24 @@ class Matcher:
     def _is_settled(self, pending: _Pending) -> bool:
         if self._is_waiting_for_close and not pending.is_closed:
             return False
-        for name in self._tracks:
-            if name in pending.evidence or name in pending.gaps:
+        for name, place in pending.places.items():
+            if not place.is_open:
                 continue
             if (gap := self._gap_now(name, pending)) is None:
                 return False
-            pending.gaps[name] = gap
+            place.give_up(gap)
         return True
 
     def _gap_now(self, name: str, pending: _Pending) -> Gap | None:
         """Return the gap if it is certain that no frame will come, else None."""
         if name in self._gone:
             return Gap(name, GapReason.CAMERA_LOST, self._gone[name])
-        exposed = pending.exposed.get(name)
-        if exposed:
-            if (frame_id := self._tracks[name].frame_id_of(exposed[0].ordinal)) in self._lost[name]:
+        place = pending.places[name]
+        if place.state is PlaceState.EXPOSED:
+            ordinal = place.exposures[0].ordinal
+            if (frame_id := self._tracks[name].frame_id_of(ordinal)) in self._lost[name]:
                 return Gap(name, self._lost[name][frame_id], f"frame id {frame_id}")
-            later = self._tracks[name].matched_after(exposed[0].ordinal)
+            later = self._tracks[name].matched_after(ordinal)
             return self._reason(name, pending, GapReason.NOT_DELIVERED) if later >= OVERTAKEN else None
         if pending.is_closed:
             return self._reason(name, pending, GapReason.NOT_EXPOSED)
@@ -302,11 +318,12 @@ class Matcher:
 
     def _reason(self, name: str, pending: _Pending, reason: GapReason) -> Gap:
         """Return the gap with the best reason known."""
-        if not pending.is_reported and not pending.exposed.get(name):
+        place = pending.places[name]
+        if not pending.is_reported and place.state is PlaceState.UNSEEN:
             return Gap(name, GapReason.EDGES_LOST)
-        if name in pending.suspicions:
-            return pending.suspicions[name]
-        if reason is GapReason.NOT_EXPOSED and name not in pending.triggered:
+        if place.suspicion is not None:
+            return place.suspicion
+        if reason is GapReason.NOT_EXPOSED and not place.is_triggered:
             return Gap(name, GapReason.NOT_TRIGGERED)
         known, count = self._nameless.get(name, (reason, 0))
         if reason is GapReason.NOT_DELIVERED and count:
@@ -315,18 +332,20 @@ class Matcher:
         return Gap(name, reason)
 
     def _close_out(self, pending: _Pending, reason: GapReason) -> None:
-        for name in self._tracks:
-            if name in pending.evidence or name in pending.gaps:
+        for name, place in pending.places.items():
+            if not place.is_open:
                 continue
             gone = self._gone.get(name)
-            is_dark = not pending.exposed.get(name) and pending.is_closed
+            is_dark = place.state is PlaceState.UNSEEN and pending.is_closed
             why = GapReason.NOT_EXPOSED if is_dark else reason
-            pending.gaps[name] = Gap(name, GapReason.CAMERA_LOST, gone) if gone else self._reason(name, pending, why)
+            place.give_up(Gap(name, GapReason.CAMERA_LOST, gone) if gone else self._reason(name, pending, why))
 
     def _resolve(self, pending: _Pending) -> Resolved:
-        pending.gaps.update(self._prover.refuse_skew(pending.start_ticks, pending.evidence))
-        evidence = {n: pending.evidence[n] for n in self._tracks if n in pending.evidence and n not in pending.gaps}
-        gaps = {n: pending.gaps[n] for n in self._tracks if n in pending.gaps}
+        matched = {n: e for n in pending.arrived if (e := pending.places[n].evidence) is not None}
+        for name, gap in self._prover.refuse_skew(pending.start_ticks, matched).items():
+            pending.places[name].refuse(gap)
+        gaps = {n: place.gap for n, place in pending.places.items() if place.gap is not None}
+        evidence = {n: matched[n] for n in pending.places if n in matched and n not in gaps}
         proof = self._prover.certify(
             pending.pulse_index, pending.start_ticks, evidence, gaps, pending.lamps, list(dict.fromkeys(pending.notes))
         )

@@ -4,15 +4,8 @@ In: requests to send, and received bytes. Out: bytes to write, and `Reply`, `Eve
 At most one request is outstanding, beside the watchdog's feeds, which have a register of their own. A request that was
 abandoned leaves the session unsure: its reply may still come and look like a fresh one. A fence (a clock probe with a
 new nonce) ends that: replies keep their order, so what comes before the fence's reply is stale. A probe's reply whose
-CRC-32 is wrong may be any probe's: it is handed on as damaged and leaves the session unsure. This file refuses to know
-time: the caller decides when a request is abandoned.
-
-    state    | request  | reply that fits | abandon, damaged | fence    | fence's reply
-    ---------+----------+-----------------+------------------+----------+--------------
-    IDLE     | WAITING  | (stray)         | -                | FENCING  | (stray)
-    WAITING  | -        | IDLE            | UNSURE           | -        | -
-    UNSURE   | -        | (stray)         | -                | FENCING  | (stray)
-    FENCING  | -        | (stray)         | UNSURE           | -        | IDLE
+CRC-32 is wrong may be any probe's: it is handed on as damaged and leaves the session unsure.
+Not here: the table of the states (see session_states.py), and time: the caller decides when a request is abandoned.
 """
 
 from __future__ import annotations
@@ -26,6 +19,7 @@ from rigdriver.wire import registers
 from rigdriver.wire.codec import Corrupt, Decoder, Message, MessageType, encode, headers_from_box
 from rigdriver.wire.layout import Register, V
 from rigdriver.wire.payload_crc import is_intact
+from rigdriver.wire.session_states import Act, SessionState, after
 
 REMEMBERED_REQUESTS = 16
 
@@ -96,15 +90,6 @@ class Stray:
 
 
 Incoming = Reply | Event | Fed | Stray | Corrupt
-
-
-class SessionState(Enum):
-    """See the table above."""
-
-    IDLE = "idle"
-    WAITING = "waiting"
-    UNSURE = "unsure"
-    FENCING = "fencing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +163,12 @@ class Session:
 
     def request(self, request: Request) -> bytes:
         """Make `request` the outstanding one; return its bytes. StateError unless the session is idle."""
-        return self._begin(request, SessionState.WAITING, (SessionState.IDLE,))
+        return self._begin(request, Act.REQUEST)
 
     def fence(self, nonce: int) -> bytes:
         """Ask for the sign that no stale reply can come any more; return the probe's bytes."""
         probe = write_request(registers.CLOCK_PROBE, registers.ClockProbeRecord(nonce, 0, 0, 0), 4, is_echoed=False)
-        return self._begin(probe, SessionState.FENCING, (SessionState.IDLE, SessionState.UNSURE))
+        return self._begin(probe, Act.FENCE)
 
     def feed(self, count: int) -> bytes:
         """Return the bytes that feed the watchdog; allowed in every state."""
@@ -202,8 +187,7 @@ class Session:
 
     def trust(self) -> None:
         """Take an unsure session as idle: the requests given up were reads of values that never change."""
-        if self._state is SessionState.UNSURE:
-            self._state = SessionState.IDLE
+        self._state = after(self._state, Act.TRUST) or self._state
 
     def clear(self) -> None:
         """Forget bytes that wait: the port was flushed."""
@@ -217,16 +201,23 @@ class Session:
         """Give up an unfinished message whose bytes stopped coming."""
         return [self._place(item) for item in self._decoder.expire()]
 
-    def _begin(self, request: Request, to: SessionState, allowed: tuple[SessionState, ...]) -> bytes:
-        if self._state not in allowed:
+    def _begin(self, request: Request, act: Act) -> bytes:
+        state = after(self._state, act)
+        if state is None:
             raise StateError(f"the session is {self._state.value}: a request now would mix up the replies")
-        self._state, self._outstanding = to, request
+        self._state, self._outstanding = state, request
         self._counts["requests"] += 1
         return encode(request.message)
 
+    def _end(self, act: Act) -> None:
+        """Leave the outstanding request behind; a request is outstanding exactly where the table allows this."""
+        state = after(self._state, act)
+        assert state is not None
+        self._state, self._outstanding = state, None
+
     def _give_up(self, why: str, request: Request) -> None:
+        self._end(Act.GIVE_UP)
         self._abandoned.append(request)
-        self._outstanding, self._state = None, SessionState.UNSURE
         self._counts[why] += 1
 
     def _place(self, item: Message | Corrupt) -> Incoming:
@@ -245,7 +236,7 @@ class Session:
         if reply.is_damaged:
             self._give_up("damaged_replies", request)
             return reply
-        self._outstanding, self._state = None, SessionState.IDLE
+        self._end(Act.REPLY)
         self._answered.append(request)
         self._counts["replies"] += 1
         self._counts["error_replies"] += item.is_error

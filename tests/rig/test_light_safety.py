@@ -125,7 +125,7 @@ def test_an_opened_interlock_turns_everything_off_at_once_and_is_named(launch_ri
                 control.do("interlock.open")
 
     with witnessed(running, with_light(log)) as (rig, witness):
-        with pytest.raises(BoxFault, match="INTERLOCK_OPEN"):
+        with pytest.raises(BoxFault, match=r"the interlock opened; close it; .* run again"):
             play(rig, 200, open_at_3)
         assert rig.box.status().output_levels == 0
         assert witness.interlock_ticks is not None
@@ -151,7 +151,9 @@ def test_a_computer_that_falls_silent_leaves_everything_dark(launch_rig, tmp_pat
                 rig.box.stop_feeding()
                 silent_since.append(rig.box.probe_clock().t_box_ticks)
 
-        with pytest.raises(BoxFault, match="WATCHDOG_EXPIRED"):
+        with pytest.raises(
+            BoxFault, match=r"silent for longer than box.watchdog_s; check cable and load; .* run again"
+        ):
             play(rig, 200, fall_silent)
         watchdog = round(rig.config.required_box().watchdog_s * TICKS_PER_S)
         assert witness.fault_ticks is not None
@@ -192,6 +194,13 @@ def test_trains_are_apart_by_the_dark_pause_and_no_longer_than_allowed(launch_ri
         dark = min(flash[3] for flash in proved_flashes(second)) - max(flash[4] for flash in proved_flashes(first))
         assert dark >= 2 * TICKS_PER_S
         assert len(witness.flashes) == 4 * 10
+
+
+def test_a_run_without_an_end_is_as_long_as_a_flash_train_and_says_what_ended_it(launch_rig):
+    with witnessed(launch_rig(**SMALL), with_light(max_train_flashes=6, min_train_pause_s=2.0)) as (rig, _):
+        run = rig.run()
+        assert len(list(run)) == 6
+        assert run.statistics.stopped_by == "light limit"
 
 
 def test_a_spent_session_is_refused_until_somebody_begins_a_new_one(launch_rig):

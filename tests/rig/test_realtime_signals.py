@@ -143,7 +143,9 @@ with Rig.open(load(Path({str(running.rig_file)!r})).model_copy(update={{"lamps":
                 wait_for(lambda: control.get("status")["box_state"] == "FAULT", "the watchdog of the box")
                 assert control.get("status")["output_levels"] == 0
             child.send_signal(signal.SIGCONT)
-            assert "WATCHDOG" in child.stdout.readline().upper()
+            told = child.stdout.readline()
+            assert "this computer was silent for longer than box.watchdog_s; check cable and load" in told
+            assert "run again" in told
             assert child.wait(WAIT_S) == 0
         finally:
             child.kill()

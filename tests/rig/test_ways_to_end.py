@@ -10,14 +10,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from rigdriver.config import load
-from rigdriver.errors import CameraError, StateError
+from rigdriver.devices.cameras.events import CameraLost
+from rigdriver.errors import BoxFault, CameraError, CameraProcessLost, StateError
 from rigdriver.lifecycle import RigState
 from rigdriver.rig import Rig
+from rigdriver.run.frame_sets import FrameSets
+from rigdriver.run.states import RunState
 from rigdriver.wire.registers import BoxStates
 from tests.rig.test_frame_sets import dark
 
@@ -51,26 +54,75 @@ def test_a_loop_that_breaks_or_fails_leaves_an_idle_box(rig):
     assert is_idle_and_good(rig)
 
 
-@pytest.mark.parametrize("stage", ["_tie_clocks", "_play", "_probe", "_hear_preamble"])
+def end_once(run: FrameSets, act: str) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return what ends the run from another thread, the first time that it is called, and what joins that thread."""
+    ender = threading.Thread(target=getattr(run, act))
+    closing = threading.Event()
+    run.states.watch(lambda state: closing.set() if state is RunState.CLOSING else None)
+
+    def end() -> None:
+        if ender.ident is None:
+            ender.start()
+            if act == "stop":
+                ender.join(10)
+            else:
+                assert closing.wait(10)  # closing itself waits for the start under way
+
+    return end, lambda: ender.join(10)
+
+
+@pytest.mark.parametrize("stage", [RunState.STARTING, RunState.TYING])
 @pytest.mark.parametrize("act", ["close", "stop"])
-def test_a_run_that_is_ended_from_another_thread_while_it_starts_never_flashes_on(rig, mocker, stage, act):
+def test_a_run_that_is_ended_from_another_thread_while_it_starts_never_flashes_on(rig, stage, act):
+    before = rig.box.counters().pulses_started
     run = rig.run(frames=MANY)
-    original = getattr(run, stage)
-    enders: list[threading.Thread] = []
+    seen: list[RunState] = []
+    end, join = end_once(run, act)
+    run.states.watch(seen.append)
+    run.states.watch(lambda state: end() if state is stage else None)
+    assert list(run) == []
+    join()
+    assert RunState.PLAYING not in seen
+    assert rig.box.counters().pulses_started == before
+    assert run.statistics.stopped_by == ("stopped" if act == "stop" else "closed early")
+    assert is_idle_and_good(rig)
+
+
+@pytest.mark.parametrize("box_act", ["probe_clock", "commit", "arm", "start"])
+@pytest.mark.parametrize("act", ["close", "stop"])
+def test_a_run_that_is_ended_while_its_start_talks_to_the_box_never_flashes_on(rig, mocker, box_act, act):
+    before = rig.box.counters().pulses_started
+    run = rig.run(frames=MANY)
+    seen: list[RunState] = []
+    end, join = end_once(run, act)
+    run.states.watch(seen.append)
+    original = getattr(rig.box, box_act)
 
     def interrupted(*args):
-        if not enders:
-            enders.append(threading.Thread(target=getattr(run, act)))
-            enders[0].start()
-            if act == "stop":
-                enders[0].join()
-            else:
-                assert run._halt.wait(5)
+        end()
         return original(*args)
 
-    mocker.patch.object(run, stage, interrupted)
+    mocker.patch.object(rig.box, box_act, interrupted)
     assert list(run) == []
-    enders[0].join(10)
+    join()
+    assert RunState.PLAYING not in seen
+    mocker.stopall()
+    assert rig.box.counters().pulses_started <= before + 1  # the preamble's one pulse at most
+    assert is_idle_and_good(rig)
+
+
+def test_a_box_that_faults_in_the_preamble_is_explained(rig, mocker):
+    start = rig.box.start
+
+    def unfed(generation):
+        rig.box.stop_feeding()
+        start(generation)
+
+    mocker.patch.object(rig.box, "start", unfed)
+    with pytest.raises(BoxFault, match=r"silent for longer than box.watchdog_s; check cable and load; .* run again"):
+        list(rig.run(frames=MANY))
+    mocker.stopall()
+    rig.box.clear_fault()
     assert is_idle_and_good(rig)
 
 
@@ -126,13 +178,15 @@ def test_a_consumer_that_pauses_for_long_loses_nothing_but_what_the_statistics_t
 
 def test_what_ended_a_run_is_told_and_not_what_failed_because_of_it(rig_file, mocker):
     with Rig.open(dark(load(rig_file))) as rig:
+        begun = mocker.spy(rig.cameras, "start")
         run = rig.run(frames=MANY)
         loop = iter(run)
         next(loop)
+        sink = begun.call_args.args[0]
         stop = rig.cameras.stop
         mocker.patch.object(rig.cameras, "stop", side_effect=[CameraError("camera x: cannot stop")])
-        run._ending.fail(CameraError("camera x: on fire"))
-        with pytest.raises(CameraError, match="on fire") as caught:
+        sink(CameraLost("left_upper", CameraProcessLost("cameras: on fire")))
+        with pytest.raises(CameraProcessLost, match="on fire") as caught:
             list(loop)
         assert "cannot stop" in caught.value.__notes__[0]
         stop()

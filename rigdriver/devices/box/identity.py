@@ -58,7 +58,9 @@ def identify(link: BoxLink) -> tuple[BoxIdentity, int]:
         name = _text(link.read(registers.DEVICE_NAME))
         version = link.read_twice(registers.VERSION)
     except (BoxRefused, BadReply, NoReply) as exc:
-        raise NotATriggerBox(f"{link.name}: a Harp device that is no trigger box ({exc}); check box.url") from exc
+        raise NotATriggerBox(
+            device=link.name, seen=f"a Harp device that is no trigger box ({exc})", remedy="check box.url"
+        ) from exc
     _compare_interface(link, who, name, version)
     link.is_fenced = True
     state = link.read_twice(registers.BOX_STATE)
@@ -82,14 +84,18 @@ def _greet(link: BoxLink) -> None:
     except NoReply as exc:
         if link.received_bytes:
             raise NotATriggerBox(
-                f"{link.name}: {link.received_bytes} bytes came, but no answer of a Harp device; check box.url"
+                device=link.name,
+                seen=f"{link.received_bytes} bytes came, but no answer of a Harp device",
+                remedy="check box.url",
             ) from exc
         raise NoReply(
-            f"{link.name}: nothing answers; check that the box has power and that box.url names its port"
+            device=link.name,
+            seen="nothing answers",
+            remedy="check that the box has power and that box.url names its port",
         ) from exc
     except BoxRefused as exc:
         raise NotATriggerBox(
-            f"{link.name}: a Harp device that refuses standby is no trigger box; check box.url"
+            device=link.name, seen="a Harp device that refuses standby is no trigger box", remedy="check box.url"
         ) from exc
 
 
@@ -98,12 +104,16 @@ def _compare_interface(link: BoxLink, who: int, name: str, version: registers.Ve
         return
     if who != 0 or name != DEVICE_NAME:
         raise NotATriggerBox(
-            f"{link.name}: Harp device {name!r} (WhoAmI {who}); expected {DEVICE_NAME!r}; check box.url"
+            device=link.name,
+            seen=f"Harp device {name!r} (WhoAmI {who})",
+            expected=f"{DEVICE_NAME!r}",
+            remedy="check box.url",
         )
     raise InterfaceMismatch(
-        f"{link.name}: firmware {_firmware(version)} has interface {version.interface_hash.hex()}, this driver expects "
-        f"{registers.INTERFACE_HASH.hex()}; flash the firmware that belongs to this driver, or install the driver that "
-        f"belongs to the firmware"
+        device=link.name,
+        seen=f"firmware {_firmware(version)} has interface {version.interface_hash.hex()}, this driver expects "
+        f"{registers.INTERFACE_HASH.hex()}",
+        remedy="flash the firmware that belongs to this driver, or install the driver that belongs to the firmware",
     )
 
 

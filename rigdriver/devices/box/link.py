@@ -25,10 +25,10 @@ from rigdriver.wire.session import (
     Reply,
     Request,
     Session,
-    SessionState,
     read_request,
     write_request,
 )
+from rigdriver.wire.session_states import SessionState
 
 ATTEMPTS = 4
 ANSWERS_TO_AGREE = 8

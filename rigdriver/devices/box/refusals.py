@@ -48,7 +48,7 @@ def explain_refusal(name: str, what: str, state: BoxStates, refusal: CommitRefus
     return f"{name}: refused to {what} in state {state.name.capitalize()}: {reason}"
 
 
-def explain_fault(name: str, fault: Faults) -> str:
-    """Return one line about a box in state Fault."""
+def explain_fault(name: str, fault: Faults, then: str = "then clear the fault and commit again") -> str:
+    """Return one line about a box in state Fault; `then` is what to do when the cause is removed."""
     reasons = [text for flag, text in _FAULTS.items() if flag in fault] or [f"fault bits {int(fault):#x}"]
-    return f"{name}: turned everything off: {'; '.join(reasons)}; then clear the fault and commit again"
+    return f"{name}: turned everything off: {'; '.join(reasons)}; {then}"

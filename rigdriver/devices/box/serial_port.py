@@ -11,6 +11,7 @@ import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from weakref import WeakSet
 
 import serial
@@ -67,7 +68,9 @@ class SerialPort:
                 url, baudrate=BAUD_RATE, timeout=poll_s, write_timeout=WRITE_TIMEOUT_S, exclusive=True
             )
         except (OSError, ValueError) as exc:
-            raise PortUnavailable(f"trigger box port {url}: {_why(exc)}") from exc
+            seen, remedy = _why(exc)
+            raise PortUnavailable(device=f"trigger box port {url}", seen=seen, remedy=remedy) from exc
+        _watch_forks()
         _open_ports.add(self)
 
     def read(self) -> bytes:
@@ -126,17 +129,21 @@ def _let_go() -> None:
         os.close(nothing)
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+@cache
+def _watch_forks() -> None:
+    """Have `_let_go` called in every forked child; the first open port asks for it, once per process."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_let_go)
 
 
-def _why(exc: Exception) -> str:
+def _why(exc: Exception) -> tuple[str, str]:
+    """Return what was seen, and what to do."""
     code = getattr(exc, "errno", None)
     if code in (errno.EAGAIN, errno.EBUSY):
-        return "in use by another program; close that program"
+        return "in use by another program", "close that program"
     if code in (errno.EACCES, errno.EPERM):
-        return f"no permission ({exc}); close other programs, or join the group that owns the port (often dialout)"
+        return f"no permission ({exc})", "close other programs, or join the group that owns the port (often dialout)"
     if code == errno.ENOENT or "FileNotFoundError" in str(exc):
         names = ", ".join(port.device for port in list_serial_ports()) or "none"
-        return f"no such port; ports of this computer: {names}; check the cable and box.url"
-    return f"cannot be opened ({exc}); check box.url"
+        return f"no such port; ports of this computer: {names}", "check the cable and box.url"
+    return f"cannot be opened ({exc})", "check box.url"

@@ -114,15 +114,19 @@ class MessageReader:
             yield Kind(kind), body
 
 
+_PARTS = ("device", "seen", "expected", "remedy")
+"""Values that an error carries beside its sentence."""
+
+
 def error_to_json(error: RigError) -> dict[str, object]:
     """Return an error as plain values."""
     if isinstance(error, DevicesFailed):
         return {
             "type": "DevicesFailed",
-            "message": str(error).split(":", 1)[0],
+            "message": error.what,
             "errors": [error_to_json(e) for e in error.errors],
         }
-    return {"type": type(error).__name__, "message": str(error)}
+    return {"type": type(error).__name__, "message": str(error), **{part: getattr(error, part) for part in _PARTS}}
 
 
 def error_from_json(value: object) -> RigError:
@@ -135,4 +139,4 @@ def error_from_json(value: object) -> RigError:
     kind = getattr(errors, str(value.get("type")), errors.DeviceError)
     if not (isinstance(kind, type) and issubclass(kind, RigError)):
         kind = errors.DeviceError
-    return kind(str(value.get("message")))
+    return kind(str(value.get("message")), **{part: str(value.get(part, "")) for part in _PARTS})

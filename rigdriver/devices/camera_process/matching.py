@@ -39,7 +39,9 @@ def find(name: str, serial: str, devices: Sequence[DeviceInfo], producers: Seque
             if of_producer:
                 return of_producer[0]
     raise CameraMissing(
-        f"camera {name} (SN {serial}): not found; {_listing(devices)}; check its power, cable and serial"
+        device=f"camera {name} (SN {serial})",
+        seen=f"not found; {_listing(devices)}",
+        remedy="check its power, cable and serial",
     )
 
 

@@ -16,7 +16,8 @@ from rigdriver.devices.camera_link.slots import SlotWriter
 from rigdriver.devices.camera_process.borrowed_bytes import BorrowedBytes
 from rigdriver.devices.camera_process.images import Image, Incomplete
 from rigdriver.devices.camera_process.slot_filling import AnnouncedSlots, Buffers, CopiedSlots, SlotFilling
-from rigdriver.errors import CameraError, RigError
+from rigdriver.devices.camera_process.stream_states import Act, StreamState, after
+from rigdriver.errors import CameraError, RigError, StateError
 from rigdriver.frames import GapReason
 from rigdriver.images.pixel_formats import BY_CODE, PixelFormat
 from rigdriver.timebase import WALL_TIME, Timebase
@@ -119,7 +120,7 @@ class Stream:
         self.label = label
         self.camera = camera
         self.slots: SlotWriter | None = None
-        self.is_streaming = False
+        self._state = StreamState.IDLE
         self._buffers = buffers
         self._timebase = timebase
         self._places: BorrowedBytes | None = None
@@ -130,6 +131,22 @@ class Stream:
         self._checked_ns = 0
         self._underrun = 0
         self._is_short_of_slots = False
+
+    @property
+    def state(self) -> StreamState:
+        """What the camera does."""
+        return self._state
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether there is something to poll."""
+        return self._state is StreamState.STREAMING
+
+    def _go(self, act: Act) -> bool:
+        """Change the state along the table; return whether the table allows the act."""
+        state = after(self._state, act)
+        self._state = state or self._state
+        return state is not None
 
     def check_format(self) -> PixelFormat:
         """Return the camera's present pixel format; CameraError when this driver cannot read it."""
@@ -167,7 +184,14 @@ class Stream:
             self.slots.close()
 
     def start(self) -> None:
-        """Start the acquisition, into the slots if the format and the producer allow that."""
+        """Start the acquisition, into the slots if the format and the producer allow that.
+
+        Raises:
+            StateError: the stream is closed.
+            CameraError: the camera does not start.
+        """
+        if after(self._state, Act.START) is None:
+            raise StateError(f"{self.label}: its stream is {self._state.value}; open the camera again")
         assert self.slots is not None
         slots, depth = self.slots, self._depth()
         if not self.check_format().is_packed and self._places is None:
@@ -180,18 +204,17 @@ class Stream:
         else:
             self._filling = CopiedSlots(self.camera, slots)
         self._checked_ns = self._timebase.now_ns()
-        self.is_streaming = True
+        self._go(Act.START)
 
     def stop(self) -> None:
         """Stop the acquisition and tell the last losses."""
-        if self.is_streaming:
-            self.is_streaming = False
+        if self._go(Act.STOP):
             self.camera.stop()
         self._losses.tell(self._timebase.now_ns() + 1_000_000_000)
 
     def close(self) -> None:
         """Close the camera and its slots."""
-        self.is_streaming = False
+        self._go(Act.CLOSE)
         try:
             self.camera.close()
         finally:
@@ -273,7 +296,7 @@ class Stream:
 
     def _fail(self, error: RigError) -> None:
         """Give this camera up; the others go on."""
-        self.is_streaming = False
+        self._go(Act.FAIL)
         self._outbox.put(encode(Kind.CAMERA_LOST, {"camera": self._index, "error": error_to_json(error)}))
         with suppress(CameraError):  # it is lost already, and told
             self.camera.stop()

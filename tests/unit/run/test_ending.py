@@ -8,6 +8,7 @@ from rigdriver.devices.box.events import BoxStatus, EventsLost
 from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraError, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.run.ending import Ending
+from rigdriver.run.states import Act, RunState, RunStates
 from rigdriver.wire.registers import BoxStates, Faults
 from tests.fake_time import FakeTime
 
@@ -33,13 +34,26 @@ def wait(ending: Ending, clock: FakeTime, seconds: float, is_idle: bool = False)
     return is_over
 
 
-def an_ending(clock: FakeTime, expected: int, period_s: float, asked: BoxStatus | RigError | None = None) -> Ending:
+def playing() -> RunStates:
+    states = RunStates()
+    for act in (Act.START, Act.TIE, Act.PLAY):
+        states.go(act)
+    return states
+
+
+def an_ending(
+    clock: FakeTime,
+    expected: int,
+    period_s: float,
+    asked: BoxStatus | RigError | None = None,
+    states: RunStates | None = None,
+) -> Ending:
     def ask() -> BoxStatus:
         if isinstance(asked, RigError):
             raise asked
         return asked or status(BoxStates.RUNNING)
 
-    return Ending(expected, 1, period_s, ask, clock.now_s)
+    return Ending(states or playing(), expected, 1, period_s, ask, clock.now_s)
 
 
 def test_it_is_over_when_every_pulse_has_left(clock: FakeTime) -> None:
@@ -81,11 +95,31 @@ def test_a_box_that_falls_silent_ends_the_run_with_an_error(clock: FakeTime) -> 
     assert ending.is_over(0, is_idle=True)
 
 
-def test_a_fault_of_the_box_is_the_error_with_its_name(clock: FakeTime) -> None:
+def test_a_fault_of_the_box_is_the_error_with_its_cause_and_what_to_do(clock: FakeTime) -> None:
     ending = an_ending(clock, 0, 0.1)
     ending.heard_of_state(status(BoxStates.FAULT, Faults.INTERLOCK_OPEN), GENERATION)
     assert isinstance(ending.error, BoxFault)
-    assert "INTERLOCK_OPEN" in str(ending.error)
+    assert str(ending.error) == ending.why
+    assert ending.why == (
+        "trigger box: turned everything off: the interlock opened; close it; "
+        "then clear the fault (box.clear_fault) and run again"
+    )
+
+
+def test_several_faults_at_once_are_all_explained(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
+    ending.heard_of_state(status(BoxStates.FAULT, Faults.WATCHDOG_EXPIRED | Faults.INTERLOCK_OPEN), GENERATION)
+    told = str(ending.error)
+    assert "silent for longer than box.watchdog_s; check cable and load" in told
+    assert "the interlock opened; close it" in told
+
+
+def test_a_run_that_the_box_ends_at_a_limit_on_light_says_so_in_its_statistics(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
+    ending.heard_of_state(status(BoxStates.FAULT, Faults.LIGHT_LIMIT), GENERATION)
+    ending.settle("done")
+    assert ending.why == "light limit"
+    assert "a limit on light was reached" in str(ending.error)
 
 
 def test_a_box_that_has_restarted_ends_the_run(clock: FakeTime) -> None:
@@ -113,12 +147,32 @@ def test_the_end_of_the_cameras_process_ends_the_run_at_once_and_the_first_error
 
 
 def test_a_run_that_was_stopped_is_over_when_nothing_waits_any_more(clock: FakeTime) -> None:
-    ending = an_ending(clock, 0, 0.1)
-    ending.ask_to_stop()
+    states = playing()
+    ending = an_ending(clock, 0, 0.1, states=states)
+    states.go(Act.STOP)
     ending.heard_of_state(status(BoxStates.COMMITTED), GENERATION)
     assert not ending.is_over(3, is_idle=False)
     assert ending.is_over(4, is_idle=True)
     ending.settle("done")
+    assert ending.why == "stopped"
+
+
+def test_a_run_that_has_handed_out_enough_is_over_and_later_says_nothing_else(clock: FakeTime) -> None:
+    states = playing()
+    ending = an_ending(clock, 0, 0.1, states=states)
+    ending.satisfy("done")
+    assert states.state is RunState.SATISFIED
+    assert ending.is_over(3, is_idle=False)
+    states.go(Act.CLOSE)
+    ending.settle("closed early")
+    assert ending.why == "done"
+
+
+def test_a_run_that_was_stopped_before_it_had_enough_was_stopped(clock: FakeTime) -> None:
+    states = playing()
+    ending = an_ending(clock, 0, 0.1, states=states)
+    states.go(Act.STOP)
+    ending.satisfy("done")
     assert ending.why == "stopped"
 
 

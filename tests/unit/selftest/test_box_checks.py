@@ -18,6 +18,7 @@ from rigdriver.selftest.box_checks import Health, judge_box, judge_health, judge
 from rigdriver.selftest.result import Status
 from rigdriver.wire.registers import INTERFACE_HASH, BoxStates, CountersRecord, Faults, HardLightLimitsRecord
 from rigdriver.wire.session import LinkCounters
+from tests.fake_time import FakeTime
 
 CONFIG = RigConfig.model_validate(
     {
@@ -53,6 +54,7 @@ class FakeBox:
         self.identity, self._status, self._trip_ms, self._fault = identity, status, trip_ms, fault
         self.link_counters = LinkCounters()
         self.acts: list[str] = []
+        self.sinks: list[object] = []
         self._ticks = 0
 
     def status(self):
@@ -67,6 +69,10 @@ class FakeBox:
 
     def subscribe(self, sink):
         self._sink = sink
+        self.sinks.append(sink)
+
+    def unsubscribe(self, sink):
+        self.sinks.remove(sink)
 
     def commit(self, schedule):
         self.schedule = schedule
@@ -119,6 +125,7 @@ def test_the_watchdog_is_good_when_an_unfed_box_turns_everything_off():
     box = FakeBox()
     assert failures(judge_watchdog(box, CONFIG)) == {}
     assert box.acts == ["arm", "start", "stop_feeding", "stop", "clear_fault"]
+    assert box.sinks == []
 
 
 def test_the_watchdog_check_lights_no_lamp_and_holds_its_outputs_past_the_deadline():
@@ -135,11 +142,11 @@ def test_outputs_that_stay_on_fail_although_the_box_says_that_it_tripped():
 
 
 @pytest.mark.parametrize("fault", [None, replace(FAULTED, fault=Faults.INTERLOCK_OPEN)])
-def test_a_watchdog_that_does_not_trip_fails_and_the_box_is_stopped(fault, mocker):
-    mocker.patch("threading.Event.wait", return_value=False)
+def test_a_watchdog_that_does_not_trip_fails_and_the_box_is_stopped(fault):
     box = FakeBox(fault=fault)
-    assert "box.watchdog" in failures(judge_watchdog(box, CONFIG))
+    assert "box.watchdog" in failures(judge_watchdog(box, CONFIG, FakeTime()))
     assert box.acts[-2:] == ["stop", "clear_fault"]
+    assert box.sinks == []
 
 
 def test_counters_fail_for_what_was_added_only():

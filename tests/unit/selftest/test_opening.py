@@ -55,6 +55,30 @@ def test_what_was_not_reached_is_unknown_but_the_rig_file_is_known_to_be_good():
     assert checks["cameras.features"] is Status.UNKNOWN
 
 
-def test_the_part_after_the_last_semicolon_is_the_remedy():
-    (check,) = [c for c in failed_opening(PortUnavailable("port x: in use; close it")) if c.status is Status.FAILED]
-    assert (check.measured, check.remedy) == ("port x: in use", "close it")
+def the_failed(error):
+    (check,) = [c for c in failed_opening(error) if c.status is Status.FAILED]
+    return check
+
+
+def test_an_error_that_carries_its_remedy_gives_it_to_the_check():
+    check = the_failed(PortUnavailable(device="port x", seen="in use; by a; b", remedy="close it"))
+    assert (check.measured, check.remedy) == ("port x: in use; by a; b", "close it")
+
+
+def test_what_the_error_expected_stands_beside_what_it_saw():
+    check = the_failed(NotATriggerBox(device="box", seen="device 'X'", expected="'TriggerBox'", remedy="check box.url"))
+    assert (check.measured, check.remedy) == ("box: device 'X'; expected 'TriggerBox'", "check box.url")
+
+
+def test_of_an_error_that_is_one_sentence_nothing_is_lost():
+    check = the_failed(CameraError("camera a (SN 1): refuses Gain = 99; at most 24"))
+    assert (check.measured, check.remedy) == ("failed", "camera a (SN 1): refuses Gain = 99; at most 24")
+
+
+def test_what_follows_the_first_error_is_told_with_the_remedy():
+    missing = [CameraMissing(device=f"camera {n}", seen="not found", remedy="check its cable") for n in "ab"]
+    check = the_failed(DevicesFailed("cameras", missing))
+    assert (check.measured, check.remedy) == (
+        "camera a: not found",
+        "check its cable; camera b: not found; check its cable",
+    )

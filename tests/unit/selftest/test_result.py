@@ -4,6 +4,7 @@ In: results of checks. Out: one verdict and its exit status; unknown is never go
 """
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_only_a_report_without_doubt_has_passed():
 
 
 def test_json_holds_what_scripts_read():
-    told = json.loads(json.dumps(Report("rig", (GOOD, FAILED), True).to_json(), allow_nan=False))
+    told = json.loads(json.dumps(asdict(Report("rig", (GOOD, FAILED), True).record()), allow_nan=False))
     assert told["passed"] is False
     assert told["checks"][1] == {
         "name": "wiring.left_upper.frames",
@@ -50,7 +51,7 @@ def test_json_holds_what_scripts_read():
 
 
 def test_a_measured_nan_is_null_in_json():
-    assert CheckResult("run.rate", Status.FAILED, float("nan"), 10.0).to_json()["measured"] is None
+    assert CheckResult("run.rate", Status.FAILED, float("nan"), 10.0).record().measured is None
 
 
 def test_good_checks_carry_no_remedy():

@@ -41,9 +41,14 @@ class FakeRig:
         self.is_running = False
         self.delivers = set(NAMES)
         self.masks: list[int] = []
+        self.box_sinks: list[object] = []
 
     def subscribe(self, sink):
         self.to_box_sink = sink
+        self.box_sinks.append(sink)
+
+    def unsubscribe(self, sink):
+        self.box_sinks.remove(sink)
 
     def commit(self, schedule):
         self.schedule = schedule
@@ -91,6 +96,17 @@ def test_each_output_is_pulsed_alone():
     rig = FakeRig(RIGHT, LINES)
     judge(rig)
     assert rig.masks == [1, 4, 16]
+
+
+def test_nobody_listens_to_the_box_afterwards_even_if_the_probe_fails():
+    rig = FakeRig(RIGHT, LINES)
+    judge(rig)
+    assert rig.box_sinks == []
+    broken = FakeRig(RIGHT, LINES)
+    broken.delivers = None
+    with pytest.raises(TypeError):
+        judge(broken)
+    assert broken.box_sinks == []
 
 
 def test_swapped_trigger_cables_name_both_cameras():

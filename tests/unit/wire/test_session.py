@@ -4,8 +4,10 @@ In: requests and received messages in any order. Out: one verdict a message, and
 waits: the test decides when a request is abandoned.
 """
 
+import re
 import struct
 import zlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -20,12 +22,12 @@ from rigdriver.wire.session import (
     Reply,
     Request,
     Session,
-    SessionState,
     Stray,
     StrayKind,
     read_request,
     write_request,
 )
+from rigdriver.wire.session_states import Act, SessionState, after
 from tests.unit.wire.messages import event, reply_to
 
 STATE = read_request(registers.BOX_STATE)
@@ -49,6 +51,54 @@ def damaged_probe_reply(nonce: int) -> bytes:
 
 def probe(nonce: int) -> Request:
     return write_request(registers.CLOCK_PROBE, registers.ClockProbeRecord(nonce, 0, 0, 0), 4, is_echoed=False)
+
+
+TABLE = """
+state     request   fence     reply     give up   trust
+idle      waiting   fencing   -         -         -
+waiting   -         -         idle      unsure    -
+unsure    -         fencing   -         -         idle
+fencing   -         -         idle      unsure    -
+"""
+"""The oracle: a copy of its own, written by hand."""
+
+
+def test_the_table_of_states_is_the_one_written_here() -> None:
+    heading, *rows = (re.split(r"\s{2,}", line.strip()) for line in TABLE.strip().splitlines())
+    expected = {(row[0], act): to for row in rows for act, to in zip(heading[1:], row[1:], strict=True)}
+    found = {(s.value, a.value): next_.value if (next_ := after(s, a)) else "-" for s in SessionState for a in Act}
+    assert found == expected
+
+
+def in_state(state: SessionState) -> Session:
+    session = Session()
+    if state is SessionState.WAITING:
+        session.request(STATE)
+    elif state is not SessionState.IDLE:
+        session.request(STATE)
+        session.abandon()
+        if state is SessionState.FENCING:
+            session.fence(7)
+    assert session.state is state
+    return session
+
+
+@pytest.mark.parametrize("state", SessionState)
+@pytest.mark.parametrize("act", [a for a in Act if a is not Act.REPLY])
+def test_a_session_follows_the_table_and_refuses_what_it_forbids(state: SessionState, act: Act) -> None:
+    session, to = in_state(state), after(state, act)
+    acts: dict[Act, Callable[[], object]] = {
+        Act.REQUEST: lambda: session.request(RATE),
+        Act.FENCE: lambda: session.fence(8),
+        Act.GIVE_UP: session.abandon,
+        Act.TRUST: session.trust,
+    }
+    if to is None and act is not Act.TRUST:
+        with pytest.raises(StateError):
+            acts[act]()
+    else:
+        acts[act]()
+    assert session.state is (to or state)
 
 
 def test_reply_answers_the_outstanding_request() -> None:

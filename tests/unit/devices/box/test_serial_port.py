@@ -6,6 +6,8 @@ trigger box is there.
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -128,6 +130,23 @@ def test_ports_are_listed_in_the_order_of_their_names(mocker: MockerFixture) -> 
         PortInfo("/dev/ttyACM0", "Board", "Maker", "E66", "2e8a:000a"),
         PortInfo("/dev/ttyS0", "", "", "", ""),
     ]
+
+
+def test_importing_the_module_registers_nothing_and_opening_ports_registers_one_fork_hook(pty: Pty) -> None:
+    script = f"""
+import os
+asked = []
+os.register_at_fork = lambda **hooks: asked.extend(hooks)
+import serial, threading, random, logging, concurrent.futures.thread
+before = len(asked)
+from rigdriver.devices.box.serial_port import SerialPort
+imported = len(asked) - before
+for _ in range(2):
+    SerialPort({pty.url!r}).close()
+print(imported, len(asked) - before)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "0 1\n"), ended.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")

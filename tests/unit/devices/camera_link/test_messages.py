@@ -45,6 +45,8 @@ def test_a_stream_out_of_step_is_noticed(garbage: bytes) -> None:
     "error",
     [
         CameraMissing("camera left (SN 1): not found"),
+        CameraMissing(device="camera left", seen="not found", expected="SN 1", remedy="check its cable"),
+        DevicesFailed("rig a: b", [CameraError("a: b"), ProducerError("c: d")]),
         DevicesFailed("opening cameras", [CameraError("a: b"), ProducerError("c: d")]),
     ],
 )
@@ -52,6 +54,9 @@ def test_errors_keep_their_type_and_text(error: RigError) -> None:
     again = error_from_json(error_to_json(error))
     assert type(again) is type(error)
     assert str(again) == str(error)
+    assert (again.device, again.seen, again.expected, again.remedy) == (
+        error.device, error.seen, error.expected, error.remedy
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [None, {"type": "SystemExit", "message": "x"}, {"type": "Sequence", "message": "x"}])

@@ -16,7 +16,8 @@ import pytest
 from rigdriver.devices.camera_link.messages import FrameNote, Kind, MessageReader
 from rigdriver.devices.camera_process.images import Image, Incomplete
 from rigdriver.devices.camera_process.stream import Stream
-from rigdriver.errors import CameraError
+from rigdriver.devices.camera_process.stream_states import Act, StreamState, after
+from rigdriver.errors import CameraError, StateError
 from rigdriver.images.pixel_formats import BY_NAME
 
 MONO8 = BY_NAME["Mono8"].code
@@ -107,6 +108,41 @@ def stream_of(
     assert stream.prepare(slots) is not None
     stream.start()
     return stream, camera, outbox
+
+
+TABLE = """
+state       start       stop    fail     close
+idle        streaming   -       -        closed
+streaming   streaming   idle    failed   closed
+failed      streaming   -       -        closed
+closed      -           -       -        closed
+"""
+"""The oracle: a copy of its own, written by hand."""
+
+
+def test_the_table_of_states_is_the_one_written_here() -> None:
+    heading, *rows = (line.split() for line in TABLE.strip().splitlines())
+    expected = {(row[0], act): to for row in rows for act, to in zip(heading[1:], row[1:], strict=True)}
+    found = {(s.value, a.value): next_.value if (next_ := after(s, a)) else "-" for s in StreamState for a in Act}
+    assert found == expected
+
+
+def test_a_stream_goes_through_its_states_and_polls_only_while_it_streams() -> None:
+    stream, camera, _ = stream_of(image(0), CameraError("camera left_upper: stream failed"), image(1))
+    seen = [stream.state]
+    for act in (stream.stop, stream.stop, stream.start, lambda: stream.poll(SECOND), stream.stop, stream.start):
+        act()
+        seen.append(stream.state)
+    names = ["streaming", "idle", "idle", "streaming", "failed", "failed", "streaming"]
+    assert [state.value for state in seen] == names
+    assert camera.stops == 2
+    assert stream.poll(2 * SECOND)
+    stream.close()
+    stream.close()
+    assert stream.state is StreamState.CLOSED
+    assert not stream.poll(3 * SECOND)
+    with pytest.raises(StateError, match="closed; open the camera again"):
+        stream.start()
 
 
 def test_a_frame_is_told_after_its_pixels_are_in_the_slot_and_its_buffer_is_back() -> None:

@@ -1,0 +1,115 @@
+"""A camera's place in a pulse: its states, every transition between them, and what is known of it so far.
+
+In: an act. Out: the next state, or None where the act is not allowed; nothing else changes state.
+Not here: when a place is given up, and why (see matcher.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+from rigdriver.frames import Gap
+from rigdriver.sync.exposures import Exposure
+from rigdriver.sync.proof import Evidence
+
+
+class PlaceState(Enum):
+    """What is known of one camera in one pulse."""
+
+    UNSEEN = "unseen"
+    """The box has reported no exposure of the camera in this pulse."""
+    EXPOSED = "exposed"
+    """The box has reported an exposure; its frame has not come."""
+    MATCHED = "matched"
+    """A frame has come that belongs to the exposure."""
+    GAP = "gap"
+    """It is certain that no good frame comes."""
+
+
+class Act(Enum):
+    """What changes the state of a place."""
+
+    EXPOSE = "expose"
+    """The box reports an exposure of the camera in this pulse."""
+    MATCH = "match"
+    """A frame is found that belongs to this pulse."""
+    GIVE_UP = "give up"
+    """No frame comes any more: the place becomes a gap with a reason."""
+    REFUSE = "refuse"
+    """The matched frame was not exposed together with the others: it becomes a gap."""
+
+
+TRANSITIONS: Mapping[tuple[PlaceState, Act], PlaceState] = MappingProxyType(
+    {
+        (PlaceState.UNSEEN, Act.EXPOSE): PlaceState.EXPOSED,
+        (PlaceState.UNSEEN, Act.MATCH): PlaceState.MATCHED,
+        (PlaceState.UNSEEN, Act.GIVE_UP): PlaceState.GAP,
+        (PlaceState.EXPOSED, Act.EXPOSE): PlaceState.EXPOSED,
+        (PlaceState.EXPOSED, Act.MATCH): PlaceState.MATCHED,
+        (PlaceState.EXPOSED, Act.GIVE_UP): PlaceState.GAP,
+        (PlaceState.MATCHED, Act.EXPOSE): PlaceState.MATCHED,
+        (PlaceState.MATCHED, Act.MATCH): PlaceState.MATCHED,
+        (PlaceState.MATCHED, Act.REFUSE): PlaceState.GAP,
+        (PlaceState.GAP, Act.EXPOSE): PlaceState.GAP,
+    }
+)
+OPEN = frozenset({PlaceState.UNSEEN, PlaceState.EXPOSED})
+"""States of a place whose frame may still come."""
+
+
+def after(state: PlaceState, act: Act) -> PlaceState | None:
+    """Return the state after the act, or None where the act is not allowed."""
+    return TRANSITIONS.get((state, act))
+
+
+@dataclass(slots=True)
+class Place:
+    """One camera in one pulse that has not left yet."""
+
+    state: PlaceState = PlaceState.UNSEEN
+    exposures: list[Exposure] = field(default_factory=list)
+    """Exposures that the box has reported; more than one is noted in the proof."""
+    evidence: Evidence | None = None
+    """The frame and its exposure, since MATCHED."""
+    gap: Gap | None = None
+    """The gap, since GAP."""
+    suspicion: Gap | None = None
+    """Why a frame that came was not accepted: the gap's reason, should no other frame come."""
+    is_triggered: bool = False
+    """Whether the box has reported a trigger of the camera."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a frame may still come."""
+        return self.state in OPEN
+
+    def expose(self, exposure: Exposure) -> None:
+        """Note an exposure that the box has reported."""
+        self._go(Act.EXPOSE)
+        self.exposures.append(exposure)
+
+    def match(self, evidence: Evidence) -> bool:
+        """Take the frame; return False when the place is a gap already and the frame comes too late."""
+        if after(self.state, Act.MATCH) is None:
+            return False
+        self._go(Act.MATCH)
+        self.evidence = evidence
+        return True
+
+    def give_up(self, gap: Gap) -> None:
+        """Make an open place a gap."""
+        self._go(Act.GIVE_UP)
+        self.gap = gap
+
+    def refuse(self, gap: Gap) -> None:
+        """Make a matched place a gap."""
+        self._go(Act.REFUSE)
+        self.gap = gap
+
+    def _go(self, act: Act) -> None:
+        state = after(self.state, act)
+        assert state is not None, (self.state, act)
+        self.state = state

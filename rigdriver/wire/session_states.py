@@ -1,0 +1,56 @@
+"""The states of a Harp session and every transition between them; nothing else changes state.
+
+In: a state and an act. Out: the next state, or None where the act is not allowed.
+Not here: which reply fits which request (see session.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+
+
+class SessionState(Enum):
+    """Where the conversation with the box stands."""
+
+    IDLE = "idle"
+    """No request is outstanding, and no late reply can come."""
+    WAITING = "waiting"
+    """A request waits for its reply."""
+    UNSURE = "unsure"
+    """A request was given up: its reply may still come and look like a fresh one."""
+    FENCING = "fencing"
+    """A clock probe with a new nonce waits for its reply, which ends the doubt."""
+
+
+class Act(Enum):
+    """What changes the state of a session."""
+
+    REQUEST = "request"
+    FENCE = "fence"
+    REPLY = "reply"
+    """A sound reply to the outstanding request, the fence's probe included, has come."""
+    GIVE_UP = "give up"
+    """The outstanding request is abandoned, or its reply came damaged."""
+    TRUST = "trust"
+    """Whoever asked knows that late replies do no harm."""
+
+
+TRANSITIONS: Mapping[tuple[SessionState, Act], SessionState] = MappingProxyType(
+    {
+        (SessionState.IDLE, Act.REQUEST): SessionState.WAITING,
+        (SessionState.IDLE, Act.FENCE): SessionState.FENCING,
+        (SessionState.WAITING, Act.REPLY): SessionState.IDLE,
+        (SessionState.WAITING, Act.GIVE_UP): SessionState.UNSURE,
+        (SessionState.UNSURE, Act.FENCE): SessionState.FENCING,
+        (SessionState.UNSURE, Act.TRUST): SessionState.IDLE,
+        (SessionState.FENCING, Act.REPLY): SessionState.IDLE,
+        (SessionState.FENCING, Act.GIVE_UP): SessionState.UNSURE,
+    }
+)
+
+
+def after(state: SessionState, act: Act) -> SessionState | None:
+    """Return the state after the act, or None where the act is not allowed."""
+    return TRANSITIONS.get((state, act))

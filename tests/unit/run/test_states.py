@@ -1,0 +1,186 @@
+"""A run goes along its table of states, whoever stops or closes it and whenever.
+
+In: acts in every state, and a run that does nothing but count. Out: the next state, and what was begun and finished.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+
+from rigdriver.errors import CameraError, StateError
+from rigdriver.frames import FrameSet
+from rigdriver.lifecycle import Lifecycle, RigState
+from rigdriver.run.frame_sets import FrameSets
+from rigdriver.run.queues import Outbox
+from rigdriver.run.states import HALTED, STOPPED, Act, RunState, RunStates, after
+from rigdriver.run.statistics import RunStatistics, Tally
+
+TABLE = """
+state              start       tie      play      stop               satisfy     fail     close              finish
+new                starting    -        -         withdrawn          -           -        closed             -
+withdrawn          giving up   -        -         -                  -           -        closed             -
+starting           -           tying    playing   giving up          -           -        closing            -
+tying              -           -        playing   giving up          -           -        closing            -
+giving up          -           -        -         -                  -           -        closing, stopped   -
+playing            -           -        -         stopping           satisfied   failed   closing            -
+stopping           -           -        -         -                  satisfied   failed   closing, stopped   -
+satisfied          -           -        -         -                  -           failed   closing            -
+failed             -           -        -         -                  -           -        closing            -
+closing            -           -        -         closing, stopped   -           -        -                  closed
+closing, stopped   -           -        -         -                  -           -        -                  closed
+closed             -           -        -         -                  -           -        -                  -
+"""
+"""The oracle: a copy of its own, written by hand."""
+
+
+def test_the_table_of_states_is_the_one_written_here() -> None:
+    heading, *rows = (re.split(r"\s{2,}", line) for line in TABLE.strip().splitlines())
+    expected = {(row[0], act): to for row in rows for act, to in zip(heading[1:], row[1:], strict=True)}
+    found = {(s.value, a.value): next_.value if (next_ := after(s, a)) else "-" for s in RunState for a in Act}
+    assert found == expected
+
+
+WAYS = {
+    RunState.NEW: (),
+    RunState.WITHDRAWN: (Act.STOP,),
+    RunState.STARTING: (Act.START,),
+    RunState.TYING: (Act.START, Act.TIE),
+    RunState.GIVING_UP: (Act.START, Act.STOP),
+    RunState.PLAYING: (Act.START, Act.TIE, Act.PLAY),
+    RunState.STOPPING: (Act.START, Act.PLAY, Act.STOP),
+    RunState.SATISFIED: (Act.START, Act.PLAY, Act.SATISFY),
+    RunState.FAILED: (Act.START, Act.PLAY, Act.FAIL),
+    RunState.CLOSING: (Act.START, Act.PLAY, Act.CLOSE),
+    RunState.CLOSING_STOPPED: (Act.START, Act.PLAY, Act.STOP, Act.CLOSE),
+    RunState.CLOSED: (Act.START, Act.PLAY, Act.CLOSE, Act.FINISH),
+}
+"""A way to each state."""
+
+
+@pytest.mark.parametrize("state", RunState)
+@pytest.mark.parametrize("act", Act)
+def test_an_act_is_told_to_the_watchers_or_changes_nothing(state: RunState, act: Act) -> None:
+    states = RunStates()
+    for step in WAYS[state]:
+        states.go(step)
+    assert states.state is state
+    entered: list[RunState] = []
+    states.watch(entered.append)
+    to = after(state, act)
+    assert states.go(act) is (None if to is None else state)
+    assert states.state is (to or state)
+    assert entered == ([] if to is None else [to])
+    assert states.halted.is_set() == (states.state in HALTED)
+
+
+def test_a_run_that_was_stopped_is_unwanted_until_it_is_closed_and_halted_only_then() -> None:
+    for state, way in WAYS.items():
+        states = RunStates()
+        for step in way:
+            states.go(step)
+        assert states.unwanted.is_set() == (state in STOPPED | HALTED), state
+        assert states.halted.is_set() == (state in HALTED), state
+
+
+class Counted(FrameSets):
+    """A run that begins and finishes, and counts both."""
+
+    def __init__(self, lifecycle: Lifecycle, error: Exception | None = None) -> None:
+        super().__init__(lifecycle, Outbox(1, is_dropping=False))
+        self.begun = 0
+        self.finished: list[str] = []
+        self.error = error
+
+    def stop(self) -> None:
+        self._states.go(Act.STOP)
+
+    @property
+    def statistics(self) -> RunStatistics:
+        return Tally(None).snapshot(0, 0, 0, None)
+
+    def _begin(self) -> None:
+        self.begun += 1
+        if self.error is not None:
+            raise self.error
+        self._go_on(Act.PLAY)
+        self._outbox.end()
+
+    def _finish(self, why: str) -> None:
+        self.close()  # harmless, even now
+        self.finished.append(why)
+
+
+def frames_of(run: FrameSets) -> list[FrameSet]:
+    return list(run)
+
+
+def test_a_run_begins_once_and_is_finished_once_however_often_it_is_started_and_closed() -> None:
+    lifecycle = Lifecycle()
+    run = Counted(lifecycle)
+    run.start()
+    run.start()
+    assert lifecycle.state is RigState.STARTING
+    run.close()
+    run.close()
+    assert (run.begun, run.finished, lifecycle.state) == (1, ["closed early"], RigState.OPEN)
+    with pytest.raises(StateError, match="this run is over"):
+        run.start()
+
+
+def test_a_run_that_never_began_is_closed_without_being_finished() -> None:
+    lifecycle = Lifecycle()
+    run = Counted(lifecycle)
+    run.close()
+    assert (run.begun, run.finished, lifecycle.state) == (0, [], RigState.OPEN)
+    with pytest.raises(StateError, match="this run is over"):
+        frames_of(run)
+
+
+def test_a_run_that_was_stopped_before_it_began_gives_its_start_up_and_says_so() -> None:
+    lifecycle = Lifecycle()
+    run = Counted(lifecycle)
+    run.stop()
+    assert frames_of(run) == []
+    assert (run.finished, run.states.state, lifecycle.state) == (["stopped"], RunState.CLOSED, RigState.OPEN)
+
+
+def test_a_run_that_cannot_begin_is_finished_and_its_error_is_raised() -> None:
+    lifecycle = Lifecycle()
+    run = Counted(lifecycle, CameraError("camera x: on fire"))
+    with pytest.raises(CameraError, match="on fire"):
+        run.start()
+    assert (run.finished, run.states.state, lifecycle.state) == (["closed early"], RunState.CLOSED, RigState.OPEN)
+
+
+def test_a_run_of_a_rig_that_runs_already_stays_new_and_may_be_started_later() -> None:
+    lifecycle = Lifecycle()
+    first, second = Counted(lifecycle), Counted(lifecycle)
+    first.start()
+    with pytest.raises(StateError):
+        second.start()
+    assert (second.states.state, second.begun) == (RunState.NEW, 0)
+    first.close()
+    second.start()
+    second.close()
+    assert second.finished == ["closed early"]
+
+
+def test_a_run_that_another_thread_closes_just_before_its_start_leaves_the_rig_open() -> None:
+    lifecycle = Lifecycle()
+    run = Counted(lifecycle)
+    go = lifecycle.go
+
+    def close_first(to: RigState) -> None:
+        if run.states.state is RunState.NEW:
+            closer = threading.Thread(target=run.states.go, args=(Act.CLOSE,))
+            closer.start()
+            closer.join(10)
+        go(to)
+
+    lifecycle.go = close_first  # type: ignore[method-assign]
+    with pytest.raises(StateError, match="this run is over"):
+        run.start()
+    assert (run.begun, run.finished, lifecycle.state) == (0, [], RigState.OPEN)
