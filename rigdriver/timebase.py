@@ -65,6 +65,10 @@ class Timebase(Protocol):
         """State that this thread has nothing left to do of what has happened so far."""
         ...
 
+    def busy(self) -> None:
+        """State that this thread lives and still has something to do, so that modelled time waits on."""
+        ...
+
     def take_part(self, name: str) -> AbstractContextManager[None]:
         """Let modelled time wait for this thread until the context ends. `idle`, and every wait here, lets it go on."""
         ...
@@ -98,6 +102,9 @@ class WallTime:
         return wait_s
 
     def idle(self) -> None:
+        """Do nothing: real time waits for nobody."""
+
+    def busy(self) -> None:
         """Do nothing: real time waits for nobody."""
 
     def take_part(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002 - real time waits for nobody
@@ -175,6 +182,12 @@ class ModelledTime:
             self._words[word + 1] = self._mine.since_ns
             self._words[word + 2] += 1
             self._mine.since_ns = self._words[1]
+
+    def busy(self) -> None:
+        """Let time wait: a slow consumer is no thread that hangs."""
+        word: int | None = getattr(self._mine, "word", None)
+        if word is not None:
+            self._words[word + 2] += 1
 
     @contextmanager
     def take_part(self, name: str) -> Iterator[None]:

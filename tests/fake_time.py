@@ -41,5 +41,8 @@ class FakeTime:
     def idle(self) -> None:
         pass
 
+    def busy(self) -> None:
+        pass
+
     def take_part(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()

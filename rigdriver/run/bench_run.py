@@ -39,7 +39,7 @@ class BenchRun(FrameSets):
         timebase: Timebase = WALL_TIME,
     ) -> None:
         super().__init__(
-            lifecycle, Outbox(config.run.queue_frame_sets, is_dropping=config.run.slow_consumer == "drop_oldest")
+            lifecycle, Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest", timebase)
         )
         self._config, self._cameras, self._timebase = config, cameras, timebase
         self._frames, self._rate_hz = frames, rate_hz

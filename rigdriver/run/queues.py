@@ -38,6 +38,7 @@ class Inbox(Generic[T]):
         with self._changed:
             while self._heavy >= self._heavy_limit and not self._is_closed:
                 self._changed.wait(timeout=1.0)
+                self._timebase.busy()
             if self._is_closed:
                 return
             self._items.append((item, True))
@@ -78,7 +79,8 @@ class Inbox(Generic[T]):
 class Outbox(Generic[T]):
     """Finished items for one consumer: when it is slow, either the producer waits or the oldest item goes."""
 
-    def __init__(self, limit: int, is_dropping: bool) -> None:
+    def __init__(self, limit: int, is_dropping: bool, timebase: Timebase = WALL_TIME) -> None:
+        self._timebase = timebase
         self._items: deque[T] = deque()
         self._limit = limit
         self._is_dropping = is_dropping
@@ -93,6 +95,7 @@ class Outbox(Generic[T]):
         with self._changed:
             while len(self._items) >= self._limit and not self._is_dropping and not self._is_abandoned:
                 self._changed.wait(timeout=1.0)
+                self._timebase.busy()
             if self._is_abandoned:
                 return
             if len(self._items) >= self._limit:

@@ -76,7 +76,7 @@ class Run(FrameSets):
         `is_as_long_as_light_allows`: nobody asked for a number of pulses; the limits on light set it.
         """
         super().__init__(
-            lifecycle, Outbox(config.run.queue_frame_sets, is_dropping=config.run.slow_consumer == "drop_oldest")
+            lifecycle, Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest", timebase)
         )
         self._config, self._box, self._cameras, self._timebase = config, box, cameras, timebase
         self._preamble, self.schedule = preamble, schedule

@@ -106,8 +106,12 @@ def _view(scenario: Scenario) -> View | None:
 
 def _say(answer: dict[str, object]) -> None:
     with _OUT:
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever waited is gone, which ends this process in order; the rest of its output goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -5,9 +5,12 @@ In: items from several threads. Out: the same items in order, counted drops, and
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from rigdriver.run.queues import Inbox, Outbox
+from tests.fake_time import FakeTime
 
 
 def test_the_inbox_keeps_the_order_of_light_and_heavy_items() -> None:
@@ -58,3 +61,17 @@ def test_nobody_waits_for_a_consumer_that_has_gone() -> None:
     outbox.abandon()
     outbox.put(2)
     assert outbox.take(0) is None
+
+
+def test_modelled_time_hears_that_a_thread_waits_for_a_slow_consumer_and_does_not_hang() -> None:
+    heard = threading.Event()
+    clock = FakeTime()
+    clock.busy = heard.set  # type: ignore[method-assign]
+    outbox: Outbox[int] = Outbox(1, is_dropping=False, timebase=clock)
+    outbox.put(0)
+    producer = threading.Thread(target=outbox.put, args=(1,))
+    producer.start()
+    assert heard.wait(60), "it wakes every second while there is no room"
+    assert outbox.take(1.0) == 0
+    producer.join(60)
+    assert outbox.take(1.0) == 1
