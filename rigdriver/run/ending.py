@@ -21,7 +21,7 @@ from rigdriver.wire.registers import BoxStates, Faults
 
 RESTARTED = "trigger box: it has restarted and forgotten its schedule; check its power and run again"
 SILENT_PERIODS = 3
-"""A running box that reports nothing for so many pulse periods (and the gap timeout) is taken to be gone."""
+"""Number of pulse periods without a report after which, with the gap timeout, a running box counts as lost."""
 
 LIGHT_LIMIT = "light limit"
 """Reason of an end that a limit on light set: a flash train that is used up, or a fault of the box."""
@@ -58,15 +58,15 @@ class Ending:
         self.why: str | None = None
 
     def begin(self) -> None:
-        """The schedule starts now: what came before it, a preamble played again, was no silence."""
+        """Note that the schedule starts now; the time before it, with the preamble, does not count as silence."""
         self._heard_at = self._now_s()
 
     def heard_of_pulse(self, _part: PulseReport) -> None:
-        """The box lives."""
+        """Note that the box has reported a pulse."""
         self._heard_at = self._now_s()
 
     def heard_of_state(self, status: BoxStatus, generation: int) -> None:
-        """The box has changed its state."""
+        """Note that the box has changed its state."""
         self._heard_at = self._now_s()
         if status.state is BoxStates.FAULT:
             self.fail(box_fault(status), LIGHT_LIMIT if Faults.LIGHT_LIMIT in status.fault else None)
@@ -74,18 +74,18 @@ class Ending:
             self._ended_at = self._ended_at or self._now_s()
 
     def events_lost(self, lost: EventsLost) -> None:
-        """Reports of the box are missing; after a restart of the box there is no run any more."""
+        """Note that reports of the box are missing; a restart of the box ends the run."""
         if lost.has_restarted:
             self.fail(LinkLost(RESTARTED))
 
     def camera_gone(self, lost: CameraLost, cameras: int) -> None:
-        """A camera is gone; the run goes on with gaps unless none is left."""
+        """Note that a camera is gone; the run goes on with gaps while others are left."""
         self._gone.add(lost.camera)
         if len(self._gone) == cameras or isinstance(lost.error, CameraProcessLost):
             self.fail(lost.error)
 
     def _excuse(self, now: float) -> None:
-        """Between two looks nobody listened: a slow consumer, a process that was stopped. That is no silence."""
+        """Leave out time in which nobody read reports (slow consumer, stopped process): it is no silence."""
         excused_s = held_up_s(self._looked_at, now)
         self._looked_at = now
         self._heard_at = min(now, self._heard_at + excused_s)
@@ -124,7 +124,7 @@ class Ending:
         return False
 
     def _explain_silence(self) -> RigError:
-        """Ask the box why it reports nothing: after a reset it answers, but has forgotten its schedule."""
+        """Ask the box why it reports nothing; after a reset it answers, but has lost its schedule."""
         try:
             status = self._ask_box()
         except RigError as exc:

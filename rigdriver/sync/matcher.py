@@ -20,13 +20,13 @@ from rigdriver.sync.proof import Evidence, Prover
 from rigdriver.sync.track import Held, Matched, Rejected, Track
 
 OVERTAKEN = 2
-"""A frame is lost when so many later frames of its camera have been matched."""
+"""Number of later matched frames of its camera after which a frame counts as lost."""
 MAX_HELD = 32
-"""Frames per camera that may wait for the box's report."""
+"""Number of frames per camera that may wait for the box's report."""
 MAX_LOST = 256
-"""Lost frames per camera whose reason is remembered."""
+"""Number of lost frames per camera whose reason is kept."""
 MAX_JUMP = 10_000
-"""Pulses whose report may be missing in a row; more means that the index itself is damaged."""
+"""Number of pulses in a row whose report may be missing; more mean that the index itself is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class _Pending:
     places: Mapping[str, Place]
     """Camera -> its place in this pulse."""
     excused_ns: int = 0
-    """Time in which nobody could look whether its frames had come."""
+    """Time in which nobody could see whether its frames had come."""
     is_closed: bool = False
     is_reported: bool = True
     arrived: list[str] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Matcher:
         self._held: dict[str, deque[Frame]] = {name: deque() for name in tracks}
         self._lost: dict[str, dict[int | None, GapReason]] = {name: {} for name in tracks}
         self._nameless: dict[str, tuple[GapReason, int]] = {}
-        """Losses told without a frame id: the reason of as many of the next gaps that have no better one."""
+        """Losses reported without a frame id: reason and number of the next gaps that have no better reason."""
         self._gone: dict[str, str] = {}
         self._edges_lost_before: int | None = None
         self._belated: list[str] = []
@@ -122,7 +122,7 @@ class Matcher:
         return self._settle()
 
     def take_loss(self, camera: str, frame_id: int | None, count: int, reason: GapReason) -> list[Resolved]:
-        """A camera tells of frames that it lost, `frame_id` being the last: the reason of the gaps that they leave."""
+        """Take a camera's report of lost frames, `frame_id` the last: the reason of the gaps that they leave."""
         if frame_id is not None:
             lost = self._lost[camera]
             lost.update(dict.fromkeys(range(frame_id - min(count, MAX_LOST) + 1, frame_id + 1), reason))
@@ -140,7 +140,7 @@ class Matcher:
         return self._settle()
 
     def take_edges_lost(self) -> None:
-        """Reports of the box are missing: what they would have told counts as unproved."""
+        """Note that reports of the box are missing; what they would have shown counts as unproved."""
         for track in self._tracks.values():
             track.doubt()
         for pending in self._pending.values():
@@ -149,7 +149,7 @@ class Matcher:
         self._edges_lost_before = self._newest_index() + 1
 
     def excuse(self, held_up_ns: int) -> None:
-        """State that nobody looked for so long (a busy computer, a slow consumer): frames may lie there unread."""
+        """State for how long nobody read frames (a busy computer, a slow consumer): some may lie there unread."""
         if held_up_ns:
             for pending in self._pending.values():
                 pending.excused_ns += held_up_ns
@@ -185,7 +185,7 @@ class Matcher:
                 self._note_exposure(name, exposure)
 
     def _pending_of(self, report: PulseReport) -> _Pending:
-        """Return the pulse of a report; pulses that the box has not told of are made too, for they happened."""
+        """Return the pulse of a report; pulses before it that were not reported are made, too: they happened."""
         if (known := self._pending.get(report.pulse_index)) is not None:
             return known
         for index in range(self._newest_index() + 1, report.pulse_index):

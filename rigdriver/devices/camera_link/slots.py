@@ -27,7 +27,7 @@ from rigdriver.frames import Pixels
 from rigdriver.ownership import Owner
 
 HEADROOM_BYTES: Final = 64
-"""Before each slot; nobody's pixels, at the writer's disposal."""
+"""Space before each slot that holds no pixels; the writer may use it."""
 _FREE: Final = 0
 _HELD: Final = 1
 

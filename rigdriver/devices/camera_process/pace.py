@@ -16,9 +16,9 @@ QUIET_S = 0.002
 QUIET_AFTER_TURNS = 20
 EXPECTING_S = 0.00005
 TOGETHER_NS = 10_000_000
-"""Cameras that have not delivered so long after the first are not waited for closely: they may run freely."""
+"""Longest time after the first frame of a pulse in which the others are awaited closely; later ones may run freely."""
 EARLY_NS, LATE_NS = 2_000_000, 6_000_000
-"""So long before and after its time the next delivery is looked for closely, or for an eighth of the period."""
+"""Times before and after the due time of a delivery in which it is awaited closely; at most 1/8 period."""
 LONGEST_PERIOD_NS = 2_000_000_000
 
 
