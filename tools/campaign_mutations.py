@@ -98,7 +98,11 @@ MUTATIONS: tuple[Mutation, ...] = (
         (SYNC, FAULTS),
     ),
     Mutation(
-        "any skew is good", "rigdriver/sync/proof.py", "> self._max_skew_us:", "> 1e9:", (SYNC, "tests/unit", FAULTS)
+        "any skew is good",
+        "rigdriver/sync/proof.py",
+        "> self._max_skew_us:",
+        "> 1e9:",
+        ("tests/unit/sync/test_proof.py",),
     ),
     Mutation(
         "dark frames are not told",
