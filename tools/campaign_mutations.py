@@ -107,8 +107,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "dark frames are not told",
         "rigdriver/run/run.py",
-        "self._brightness.measure(report)",
-        "pass",
+        "self._brightness.judge(resolved.frames)",
+        "[]",
         ("tests/rig/test_faults_in_light_and_disk.py",),
     ),
     Mutation(
