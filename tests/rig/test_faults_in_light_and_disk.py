@@ -59,6 +59,8 @@ def test_dead_and_weak_flashes_leave_frames_dark_and_dim(running: RunningRig, co
         healthy = mean_brightness(play(rig, 4))
         control.set("faults.flash_power", {"left_pattern": 0.0, "right_pattern": 0.5})
         faulty = play(rig, 4)
+        control.set("faults.flash_power", {})
+        failing = play(rig, 60, then=lambda fs: fail_at(control, fs, pulse=8))
     seen = mean_brightness(faulty)
     assert faulty.gaps == {}, "a flash that fails is no reason for a gap"
     for name in ("left_upper", "left_lower"):
@@ -67,6 +69,16 @@ def test_dead_and_weak_flashes_leave_frames_dark_and_dim(running: RunningRig, co
         assert seen[name] / healthy[name] == pytest.approx(0.55, abs=0.07)
     for name in ("left_colour", "right_colour"):
         assert seen[name] == pytest.approx(healthy[name], rel=0.02)
+    said = "; ".join(failing.notes_of(pulse) for pulse in range(60))
+    assert "camera left_upper" in said
+    assert "check lamp left_pattern" in said
+    assert "colour" not in said
+    assert failing.notes_of(7) == "", "nothing is said while all is well"
+
+
+def fail_at(control: Control, frame_set: FrameSet, pulse: int) -> None:
+    if frame_set.pulse_index == pulse:
+        control.set("faults.flash_power", {"left_pattern": 0.0, "right_pattern": 0.5})
 
 
 def test_two_swapped_projectors_light_the_other_pod(running: RunningRig, control: Control) -> None:
