@@ -242,7 +242,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "rigdriver/selftest/wiring.py",
         "is_good = not others and answer",
         "is_good = answer",
-        (DEVICES, COMMANDS),
+        ("tests/unit/selftest", DEVICES),
     ),
     Mutation(
         "the self-test believes any watchdog",

@@ -6,13 +6,15 @@ which cable to move.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.frames import Edge, Frame, PulseReport
 from rigdriver.selftest.result import Status
-from rigdriver.selftest.wiring import judge_wiring, probe_wiring
+from rigdriver.selftest.wiring import TRIGGERS, judge_wiring, probe_wiring
 
 TICKS = 10_000_000
 NAMES = ("left", "right", "top")
@@ -148,3 +150,13 @@ def test_a_line_that_is_not_connected_fails_although_frames_come():
 def test_another_latency_or_exposure_than_configured_fails(latency_us, exposure_us, kind):
     found = judge(FakeRig(RIGHT, LINES, latency_us, exposure_us))
     assert set(found) == {f"wiring.{name}.{kind}" for name in NAMES}
+
+
+def test_a_trigger_that_reaches_a_second_camera_as_well_names_it():
+    first, *others = probe_wiring(rig := FakeRig(RIGHT, LINES), rig, CONFIG, TICKS)
+    both = replace(first, frames={**first.frames, "right": TRIGGERS})
+    found = {
+        check.name: check.remedy for check in judge_wiring([both, *others], CONFIG) if check.status is not Status.GOOD
+    }
+    assert set(found) == {"wiring.left.frames"}
+    assert "output 0 reaches right" in found["wiring.left.frames"]
