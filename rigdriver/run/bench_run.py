@@ -19,7 +19,7 @@ from rigdriver.frames import Frame, FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.queues import Inbox, Outbox
-from rigdriver.run.states import Act
+from rigdriver.run.states import RunAct
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.run.utc import utc_ns
 from rigdriver.sync.grouping import ANY_PHASE, TOGETHER, ArrivalGroups, Grouped
@@ -61,13 +61,13 @@ class BenchRun(FrameSets):
     def stop(self) -> None:
         """End with what has arrived."""
         self._why = self._why or "stopped"
-        self._states.go(Act.STOP)
+        self._states.go(RunAct.STOP)
 
     def _begin(self) -> None:
         if self._states.unwanted.is_set():
             raise GivenUp
         self._cameras.start(self._take)
-        self._go_on(Act.PLAY)
+        self._go_on(RunAct.PLAY)
         self._lifecycle.go(RigState.RUNNING)
         self._spawn("sync", self._sync)
         if self._config.schedule.mode == "software":
@@ -126,10 +126,10 @@ class BenchRun(FrameSets):
             if not self._states.halted.is_set():  # else whoever closes the run says why
                 self._why = self._why or "done"
             if self._is_done():
-                self._states.go(Act.SATISFY)
+                self._states.go(RunAct.SATISFY)
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
             error, self._why = exc, str(exc)
-            self._states.go(Act.FAIL)
+            self._states.go(RunAct.FAIL)
         self._outbox.end(error)
 
     def _is_done(self) -> bool:

@@ -15,7 +15,7 @@ from rigdriver.devices.box.refusals import explain_fault
 from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import PulseReport
-from rigdriver.run.states import STOPPED, Act, RunState, RunStates
+from rigdriver.run.states import STOPPED, RunAct, RunState, RunStates
 from rigdriver.timebase import held_up_s
 from rigdriver.wire.registers import BoxStates, Faults
 
@@ -97,12 +97,12 @@ class Ending:
         with self._lock:
             self.error = self.error or error
             self.why = self.why or why or str(error)
-        self._states.go(Act.FAIL)
+        self._states.go(RunAct.FAIL)
 
     def satisfy(self, why: str) -> None:
         """End because as many frame sets as were asked for have been handed out."""
         self.settle(why)
-        self._states.go(Act.SATISFY)
+        self._states.go(RunAct.SATISFY)
 
     def settle(self, why: str) -> None:
         """Say how it ended, if nothing has been said; a run that its user has stopped was stopped."""

@@ -17,7 +17,7 @@ from rigdriver.frames import FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.ownership import Owner
 from rigdriver.run.queues import Outbox
-from rigdriver.run.states import Act, RunState, RunStates
+from rigdriver.run.states import RunAct, RunState, RunStates
 from rigdriver.run.statistics import RunStatistics
 
 TURN_S = 0.05
@@ -65,7 +65,7 @@ class FrameSets(ABC):
             if self._states.state not in NOT_BEGUN:
                 return
             self._lifecycle.go(RigState.STARTING)
-            if self._states.go(Act.START) is None:  # another thread has closed it just now
+            if self._states.go(RunAct.START) is None:  # another thread has closed it just now
                 self._lifecycle.go(RigState.OPEN)
                 raise StateError(OVER)
             try:
@@ -84,9 +84,9 @@ class FrameSets(ABC):
         """Turn all outputs off now and let the cameras rest. Closing twice, or in a fork, is harmless."""
         if not self._owner.is_here:
             return
-        self._states.go(Act.CLOSE)
+        self._states.go(RunAct.CLOSE)
         with self._gate:
-            before = self._states.go(Act.FINISH)
+            before = self._states.go(RunAct.FINISH)
             if before is None:  # it never began, or somebody else has finished it
                 self._outbox.end()
                 return
@@ -101,7 +101,7 @@ class FrameSets(ABC):
     def _begin(self) -> None:
         """Start; whatever it raises closes the run."""
 
-    def _go_on(self, act: Act) -> None:
+    def _go_on(self, act: RunAct) -> None:
         """Go on with the start; GivenUp when the run has been stopped or closed meanwhile."""
         if self._states.go(act) is None:
             raise GivenUp

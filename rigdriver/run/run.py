@@ -32,7 +32,7 @@ from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.run.queues import Outbox
 from rigdriver.run.reports import Report, Reports
-from rigdriver.run.states import PLAYED, Act
+from rigdriver.run.states import PLAYED, RunAct
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.run.utc import utc_ns
 from rigdriver.schedule.plan import light_limits
@@ -125,7 +125,7 @@ class Run(FrameSets):
 
     def stop(self) -> None:
         """End after the pulse under way; frames that are on their way still come. Returns at once."""
-        self._states.go(Act.STOP)
+        self._states.go(RunAct.STOP)
         if self._states.state in PLAYED:
             self._box.stop(now=False)
 
@@ -154,13 +154,13 @@ class Run(FrameSets):
         for _ in range(FIRST_PROBES):
             self._probe()
         self._cameras.start(self._reports.from_cameras)
-        self._go_on(Act.TIE)
+        self._go_on(RunAct.TIE)
         self._tie_clocks()
         for name, log in self._logs.items():
             log.plan(self.schedule.exposures[name])
         self._ending.begin()
         self._play(self.schedule)
-        self._go_on(Act.PLAY)
+        self._go_on(RunAct.PLAY)
         self._lifecycle.go(RigState.RUNNING)
         self._spawn("sync", self._sync)
         self._spawn("clock", self._keep_host_clock)

@@ -47,7 +47,7 @@ class RunState(Enum):
     """Everything is turned off, or being turned off by the one who closes."""
 
 
-class Act(Enum):
+class RunAct(Enum):
     """What changes the state of a run."""
 
     START = "start"
@@ -65,34 +65,34 @@ class Act(Enum):
     """The one who holds the run's gate begins to turn everything off."""
 
 
-TRANSITIONS: Mapping[tuple[RunState, Act], RunState] = MappingProxyType(
+TRANSITIONS: Mapping[tuple[RunState, RunAct], RunState] = MappingProxyType(
     {
-        (RunState.NEW, Act.START): RunState.STARTING,
-        (RunState.NEW, Act.STOP): RunState.WITHDRAWN,
-        (RunState.NEW, Act.CLOSE): RunState.CLOSED,
-        (RunState.WITHDRAWN, Act.START): RunState.GIVING_UP,
-        (RunState.WITHDRAWN, Act.CLOSE): RunState.CLOSED,
-        (RunState.STARTING, Act.TIE): RunState.TYING,
-        (RunState.STARTING, Act.PLAY): RunState.PLAYING,
-        (RunState.STARTING, Act.STOP): RunState.GIVING_UP,
-        (RunState.STARTING, Act.CLOSE): RunState.CLOSING,
-        (RunState.TYING, Act.PLAY): RunState.PLAYING,
-        (RunState.TYING, Act.STOP): RunState.GIVING_UP,
-        (RunState.TYING, Act.CLOSE): RunState.CLOSING,
-        (RunState.GIVING_UP, Act.CLOSE): RunState.CLOSING_STOPPED,
-        (RunState.PLAYING, Act.STOP): RunState.STOPPING,
-        (RunState.PLAYING, Act.SATISFY): RunState.SATISFIED,
-        (RunState.PLAYING, Act.FAIL): RunState.FAILED,
-        (RunState.PLAYING, Act.CLOSE): RunState.CLOSING,
-        (RunState.STOPPING, Act.SATISFY): RunState.SATISFIED,
-        (RunState.STOPPING, Act.FAIL): RunState.FAILED,
-        (RunState.STOPPING, Act.CLOSE): RunState.CLOSING_STOPPED,
-        (RunState.SATISFIED, Act.FAIL): RunState.FAILED,
-        (RunState.SATISFIED, Act.CLOSE): RunState.CLOSING,
-        (RunState.FAILED, Act.CLOSE): RunState.CLOSING,
-        (RunState.CLOSING, Act.STOP): RunState.CLOSING_STOPPED,
-        (RunState.CLOSING, Act.FINISH): RunState.CLOSED,
-        (RunState.CLOSING_STOPPED, Act.FINISH): RunState.CLOSED,
+        (RunState.NEW, RunAct.START): RunState.STARTING,
+        (RunState.NEW, RunAct.STOP): RunState.WITHDRAWN,
+        (RunState.NEW, RunAct.CLOSE): RunState.CLOSED,
+        (RunState.WITHDRAWN, RunAct.START): RunState.GIVING_UP,
+        (RunState.WITHDRAWN, RunAct.CLOSE): RunState.CLOSED,
+        (RunState.STARTING, RunAct.TIE): RunState.TYING,
+        (RunState.STARTING, RunAct.PLAY): RunState.PLAYING,
+        (RunState.STARTING, RunAct.STOP): RunState.GIVING_UP,
+        (RunState.STARTING, RunAct.CLOSE): RunState.CLOSING,
+        (RunState.TYING, RunAct.PLAY): RunState.PLAYING,
+        (RunState.TYING, RunAct.STOP): RunState.GIVING_UP,
+        (RunState.TYING, RunAct.CLOSE): RunState.CLOSING,
+        (RunState.GIVING_UP, RunAct.CLOSE): RunState.CLOSING_STOPPED,
+        (RunState.PLAYING, RunAct.STOP): RunState.STOPPING,
+        (RunState.PLAYING, RunAct.SATISFY): RunState.SATISFIED,
+        (RunState.PLAYING, RunAct.FAIL): RunState.FAILED,
+        (RunState.PLAYING, RunAct.CLOSE): RunState.CLOSING,
+        (RunState.STOPPING, RunAct.SATISFY): RunState.SATISFIED,
+        (RunState.STOPPING, RunAct.FAIL): RunState.FAILED,
+        (RunState.STOPPING, RunAct.CLOSE): RunState.CLOSING_STOPPED,
+        (RunState.SATISFIED, RunAct.FAIL): RunState.FAILED,
+        (RunState.SATISFIED, RunAct.CLOSE): RunState.CLOSING,
+        (RunState.FAILED, RunAct.CLOSE): RunState.CLOSING,
+        (RunState.CLOSING, RunAct.STOP): RunState.CLOSING_STOPPED,
+        (RunState.CLOSING, RunAct.FINISH): RunState.CLOSED,
+        (RunState.CLOSING_STOPPED, RunAct.FINISH): RunState.CLOSED,
     }
 )
 STOPPED = frozenset({RunState.WITHDRAWN, RunState.GIVING_UP, RunState.STOPPING, RunState.CLOSING_STOPPED})
@@ -105,7 +105,7 @@ PLAYED = frozenset({RunState.PLAYING, RunState.STOPPING, RunState.SATISFIED, Run
 Watcher = Callable[[RunState], None]
 
 
-def after(state: RunState, act: Act) -> RunState | None:
+def after(state: RunState, act: RunAct) -> RunState | None:
     """Return the state after the act, or None where the act is not allowed."""
     return TRANSITIONS.get((state, act))
 
@@ -127,7 +127,7 @@ class RunStates:
         """The state now."""
         return self._state
 
-    def go(self, act: Act) -> RunState | None:
+    def go(self, act: RunAct) -> RunState | None:
         """Act; return the state before it, or None (and change nothing) where the table does not allow the act."""
         with self._lock:
             before, to = self._state, after(self._state, act)

@@ -29,7 +29,7 @@ class PlaceState(Enum):
     """It is certain that no good frame comes."""
 
 
-class Act(Enum):
+class PlaceAct(Enum):
     """What changes the state of a place."""
 
     EXPOSE = "expose"
@@ -42,25 +42,25 @@ class Act(Enum):
     """The matched frame was not exposed together with the others: it becomes a gap."""
 
 
-TRANSITIONS: Mapping[tuple[PlaceState, Act], PlaceState] = MappingProxyType(
+TRANSITIONS: Mapping[tuple[PlaceState, PlaceAct], PlaceState] = MappingProxyType(
     {
-        (PlaceState.UNSEEN, Act.EXPOSE): PlaceState.EXPOSED,
-        (PlaceState.UNSEEN, Act.MATCH): PlaceState.MATCHED,
-        (PlaceState.UNSEEN, Act.GIVE_UP): PlaceState.GAP,
-        (PlaceState.EXPOSED, Act.EXPOSE): PlaceState.EXPOSED,
-        (PlaceState.EXPOSED, Act.MATCH): PlaceState.MATCHED,
-        (PlaceState.EXPOSED, Act.GIVE_UP): PlaceState.GAP,
-        (PlaceState.MATCHED, Act.EXPOSE): PlaceState.MATCHED,
-        (PlaceState.MATCHED, Act.MATCH): PlaceState.MATCHED,
-        (PlaceState.MATCHED, Act.REFUSE): PlaceState.GAP,
-        (PlaceState.GAP, Act.EXPOSE): PlaceState.GAP,
+        (PlaceState.UNSEEN, PlaceAct.EXPOSE): PlaceState.EXPOSED,
+        (PlaceState.UNSEEN, PlaceAct.MATCH): PlaceState.MATCHED,
+        (PlaceState.UNSEEN, PlaceAct.GIVE_UP): PlaceState.GAP,
+        (PlaceState.EXPOSED, PlaceAct.EXPOSE): PlaceState.EXPOSED,
+        (PlaceState.EXPOSED, PlaceAct.MATCH): PlaceState.MATCHED,
+        (PlaceState.EXPOSED, PlaceAct.GIVE_UP): PlaceState.GAP,
+        (PlaceState.MATCHED, PlaceAct.EXPOSE): PlaceState.MATCHED,
+        (PlaceState.MATCHED, PlaceAct.MATCH): PlaceState.MATCHED,
+        (PlaceState.MATCHED, PlaceAct.REFUSE): PlaceState.GAP,
+        (PlaceState.GAP, PlaceAct.EXPOSE): PlaceState.GAP,
     }
 )
 OPEN = frozenset({PlaceState.UNSEEN, PlaceState.EXPOSED})
 """States of a place whose frame may still come."""
 
 
-def after(state: PlaceState, act: Act) -> PlaceState | None:
+def after(state: PlaceState, act: PlaceAct) -> PlaceState | None:
     """Return the state after the act, or None where the act is not allowed."""
     return TRANSITIONS.get((state, act))
 
@@ -88,28 +88,28 @@ class Place:
 
     def expose(self, exposure: Exposure) -> None:
         """Note an exposure that the box has reported."""
-        self._go(Act.EXPOSE)
+        self._go(PlaceAct.EXPOSE)
         self.exposures.append(exposure)
 
     def match(self, evidence: Evidence) -> bool:
         """Take the frame; return False when the place is a gap already and the frame comes too late."""
-        if after(self.state, Act.MATCH) is None:
+        if after(self.state, PlaceAct.MATCH) is None:
             return False
-        self._go(Act.MATCH)
+        self._go(PlaceAct.MATCH)
         self.evidence = evidence
         return True
 
     def give_up(self, gap: Gap) -> None:
         """Make an open place a gap."""
-        self._go(Act.GIVE_UP)
+        self._go(PlaceAct.GIVE_UP)
         self.gap = gap
 
     def refuse(self, gap: Gap) -> None:
         """Make a matched place a gap."""
-        self._go(Act.REFUSE)
+        self._go(PlaceAct.REFUSE)
         self.gap = gap
 
-    def _go(self, act: Act) -> None:
+    def _go(self, act: PlaceAct) -> None:
         state = after(self.state, act)
         assert state is not None, (self.state, act)
         self.state = state

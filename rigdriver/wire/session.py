@@ -19,7 +19,7 @@ from rigdriver.wire import registers
 from rigdriver.wire.codec import Corrupt, Decoder, Message, MessageType, encode, headers_from_box
 from rigdriver.wire.layout import Register, V
 from rigdriver.wire.payload_crc import is_intact
-from rigdriver.wire.session_states import Act, SessionState, after
+from rigdriver.wire.session_states import SessionAct, SessionState, after
 
 REMEMBERED_REQUESTS = 16
 
@@ -163,12 +163,12 @@ class Session:
 
     def request(self, request: Request) -> bytes:
         """Make `request` the outstanding one; return its bytes. StateError unless the session is idle."""
-        return self._begin(request, Act.REQUEST)
+        return self._begin(request, SessionAct.REQUEST)
 
     def fence(self, nonce: int) -> bytes:
         """Ask for the sign that no stale reply can come any more; return the probe's bytes."""
         probe = write_request(registers.CLOCK_PROBE, registers.ClockProbeRecord(nonce, 0, 0, 0), 4, is_echoed=False)
-        return self._begin(probe, Act.FENCE)
+        return self._begin(probe, SessionAct.FENCE)
 
     def feed(self, count: int) -> bytes:
         """Return the bytes that feed the watchdog; allowed in every state."""
@@ -187,7 +187,7 @@ class Session:
 
     def trust(self) -> None:
         """Take an unsure session as idle: the requests given up were reads of values that never change."""
-        self._state = after(self._state, Act.TRUST) or self._state
+        self._state = after(self._state, SessionAct.TRUST) or self._state
 
     def clear(self) -> None:
         """Forget bytes that wait: the port was flushed."""
@@ -201,7 +201,7 @@ class Session:
         """Give up an unfinished message whose bytes stopped coming."""
         return [self._place(item) for item in self._decoder.expire()]
 
-    def _begin(self, request: Request, act: Act) -> bytes:
+    def _begin(self, request: Request, act: SessionAct) -> bytes:
         state = after(self._state, act)
         if state is None:
             raise StateError(f"the session is {self._state.value}: a request now would mix up the replies")
@@ -209,14 +209,14 @@ class Session:
         self._counts["requests"] += 1
         return encode(request.message)
 
-    def _end(self, act: Act) -> None:
+    def _end(self, act: SessionAct) -> None:
         """Leave the outstanding request behind; a request is outstanding exactly where the table allows this."""
         state = after(self._state, act)
         assert state is not None
         self._state, self._outstanding = state, None
 
     def _give_up(self, why: str, request: Request) -> None:
-        self._end(Act.GIVE_UP)
+        self._end(SessionAct.GIVE_UP)
         self._abandoned.append(request)
         self._counts[why] += 1
 
@@ -236,7 +236,7 @@ class Session:
         if reply.is_damaged:
             self._give_up("damaged_replies", request)
             return reply
-        self._end(Act.REPLY)
+        self._end(SessionAct.REPLY)
         self._answered.append(request)
         self._counts["replies"] += 1
         self._counts["error_replies"] += item.is_error

@@ -24,7 +24,7 @@ class SessionState(Enum):
     """A clock probe with a new nonce waits for its reply, which ends the doubt."""
 
 
-class Act(Enum):
+class SessionAct(Enum):
     """What changes the state of a session."""
 
     REQUEST = "request"
@@ -37,20 +37,20 @@ class Act(Enum):
     """Whoever asked knows that late replies do no harm."""
 
 
-TRANSITIONS: Mapping[tuple[SessionState, Act], SessionState] = MappingProxyType(
+TRANSITIONS: Mapping[tuple[SessionState, SessionAct], SessionState] = MappingProxyType(
     {
-        (SessionState.IDLE, Act.REQUEST): SessionState.WAITING,
-        (SessionState.IDLE, Act.FENCE): SessionState.FENCING,
-        (SessionState.WAITING, Act.REPLY): SessionState.IDLE,
-        (SessionState.WAITING, Act.GIVE_UP): SessionState.UNSURE,
-        (SessionState.UNSURE, Act.FENCE): SessionState.FENCING,
-        (SessionState.UNSURE, Act.TRUST): SessionState.IDLE,
-        (SessionState.FENCING, Act.REPLY): SessionState.IDLE,
-        (SessionState.FENCING, Act.GIVE_UP): SessionState.UNSURE,
+        (SessionState.IDLE, SessionAct.REQUEST): SessionState.WAITING,
+        (SessionState.IDLE, SessionAct.FENCE): SessionState.FENCING,
+        (SessionState.WAITING, SessionAct.REPLY): SessionState.IDLE,
+        (SessionState.WAITING, SessionAct.GIVE_UP): SessionState.UNSURE,
+        (SessionState.UNSURE, SessionAct.FENCE): SessionState.FENCING,
+        (SessionState.UNSURE, SessionAct.TRUST): SessionState.IDLE,
+        (SessionState.FENCING, SessionAct.REPLY): SessionState.IDLE,
+        (SessionState.FENCING, SessionAct.GIVE_UP): SessionState.UNSURE,
     }
 )
 
 
-def after(state: SessionState, act: Act) -> SessionState | None:
+def after(state: SessionState, act: SessionAct) -> SessionState | None:
     """Return the state after the act, or None where the act is not allowed."""
     return TRANSITIONS.get((state, act))

@@ -238,7 +238,7 @@ class EventEngine:
         leaps = horizon_ns is not None and self._driving > 0 and self.pace == 0
         if horizon_ns is None:
             reach_ns = modelled_ns
-        elif self._driving and self.pace == 0:
+        elif leaps:
             reach_ns = horizon_ns if self._are_gates_open() else self._now_ns
         else:
             reach_ns = min(horizon_ns, modelled_ns)

@@ -16,7 +16,7 @@ from rigdriver.devices.camera_link.slots import SlotWriter
 from rigdriver.devices.camera_process.borrowed_bytes import BorrowedBytes
 from rigdriver.devices.camera_process.images import Image, Incomplete
 from rigdriver.devices.camera_process.slot_filling import AnnouncedSlots, Buffers, CopiedSlots, SlotFilling
-from rigdriver.devices.camera_process.stream_states import Act, StreamState, after
+from rigdriver.devices.camera_process.stream_states import StreamAct, StreamState, after
 from rigdriver.errors import CameraError, RigError, StateError
 from rigdriver.frames import GapReason
 from rigdriver.images.pixel_formats import BY_CODE, PixelFormat
@@ -142,7 +142,7 @@ class Stream:
         """Whether there is something to poll."""
         return self._state is StreamState.STREAMING
 
-    def _go(self, act: Act) -> bool:
+    def _go(self, act: StreamAct) -> bool:
         """Change the state along the table; return whether the table allows the act."""
         state = after(self._state, act)
         self._state = state or self._state
@@ -190,7 +190,7 @@ class Stream:
             StateError: the stream is closed.
             CameraError: the camera does not start.
         """
-        if after(self._state, Act.START) is None:
+        if after(self._state, StreamAct.START) is None:
             raise StateError(f"{self.label}: its stream is {self._state.value}; open the camera again")
         assert self.slots is not None
         slots, depth = self.slots, self._depth()
@@ -204,17 +204,17 @@ class Stream:
         else:
             self._filling = CopiedSlots(self.camera, slots)
         self._checked_ns = self._timebase.now_ns()
-        self._go(Act.START)
+        self._go(StreamAct.START)
 
     def stop(self) -> None:
         """Stop the acquisition and tell the last losses."""
-        if self._go(Act.STOP):
+        if self._go(StreamAct.STOP):
             self.camera.stop()
         self._losses.tell(self._timebase.now_ns() + 1_000_000_000)
 
     def close(self) -> None:
         """Close the camera and its slots."""
-        self._go(Act.CLOSE)
+        self._go(StreamAct.CLOSE)
         try:
             self.camera.close()
         finally:
@@ -296,7 +296,7 @@ class Stream:
 
     def _fail(self, error: RigError) -> None:
         """Give this camera up; the others go on."""
-        self._go(Act.FAIL)
+        self._go(StreamAct.FAIL)
         self._outbox.put(encode(Kind.CAMERA_LOST, {"camera": self._index, "error": error_to_json(error)}))
         with suppress(CameraError):  # it is lost already, and told
             self.camera.stop()

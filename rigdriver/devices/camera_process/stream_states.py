@@ -24,7 +24,7 @@ class StreamState(Enum):
     """The camera and its slots are given back."""
 
 
-class Act(Enum):
+class StreamAct(Enum):
     """What changes the state of a stream."""
 
     START = "start"
@@ -34,21 +34,21 @@ class Act(Enum):
     CLOSE = "close"
 
 
-TRANSITIONS: Mapping[tuple[StreamState, Act], StreamState] = MappingProxyType(
+TRANSITIONS: Mapping[tuple[StreamState, StreamAct], StreamState] = MappingProxyType(
     {
-        (StreamState.IDLE, Act.START): StreamState.STREAMING,
-        (StreamState.IDLE, Act.CLOSE): StreamState.CLOSED,
-        (StreamState.STREAMING, Act.START): StreamState.STREAMING,
-        (StreamState.STREAMING, Act.STOP): StreamState.IDLE,
-        (StreamState.STREAMING, Act.FAIL): StreamState.FAILED,
-        (StreamState.STREAMING, Act.CLOSE): StreamState.CLOSED,
-        (StreamState.FAILED, Act.START): StreamState.STREAMING,
-        (StreamState.FAILED, Act.CLOSE): StreamState.CLOSED,
-        (StreamState.CLOSED, Act.CLOSE): StreamState.CLOSED,
+        (StreamState.IDLE, StreamAct.START): StreamState.STREAMING,
+        (StreamState.IDLE, StreamAct.CLOSE): StreamState.CLOSED,
+        (StreamState.STREAMING, StreamAct.START): StreamState.STREAMING,
+        (StreamState.STREAMING, StreamAct.STOP): StreamState.IDLE,
+        (StreamState.STREAMING, StreamAct.FAIL): StreamState.FAILED,
+        (StreamState.STREAMING, StreamAct.CLOSE): StreamState.CLOSED,
+        (StreamState.FAILED, StreamAct.START): StreamState.STREAMING,
+        (StreamState.FAILED, StreamAct.CLOSE): StreamState.CLOSED,
+        (StreamState.CLOSED, StreamAct.CLOSE): StreamState.CLOSED,
     }
 )
 
 
-def after(state: StreamState, act: Act) -> StreamState | None:
+def after(state: StreamState, act: StreamAct) -> StreamState | None:
     """Return the state after the act, or None where the act is not allowed."""
     return TRANSITIONS.get((state, act))

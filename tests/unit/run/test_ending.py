@@ -8,7 +8,7 @@ from rigdriver.devices.box.events import BoxStatus, EventsLost
 from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraError, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.run.ending import Ending
-from rigdriver.run.states import Act, RunState, RunStates
+from rigdriver.run.states import RunAct, RunState, RunStates
 from rigdriver.wire.registers import BoxStates, Faults
 from tests.fake_time import FakeTime
 
@@ -36,7 +36,7 @@ def wait(ending: Ending, clock: FakeTime, seconds: float, is_idle: bool = False)
 
 def playing() -> RunStates:
     states = RunStates()
-    for act in (Act.START, Act.TIE, Act.PLAY):
+    for act in (RunAct.START, RunAct.TIE, RunAct.PLAY):
         states.go(act)
     return states
 
@@ -149,7 +149,7 @@ def test_the_end_of_the_cameras_process_ends_the_run_at_once_and_the_first_error
 def test_a_run_that_was_stopped_is_over_when_nothing_waits_any_more(clock: FakeTime) -> None:
     states = playing()
     ending = an_ending(clock, 0, 0.1, states=states)
-    states.go(Act.STOP)
+    states.go(RunAct.STOP)
     ending.heard_of_state(status(BoxStates.COMMITTED), GENERATION)
     assert not ending.is_over(3, is_idle=False)
     assert ending.is_over(4, is_idle=True)
@@ -163,7 +163,7 @@ def test_a_run_that_has_handed_out_enough_is_over_and_later_says_nothing_else(cl
     ending.satisfy("done")
     assert states.state is RunState.SATISFIED
     assert ending.is_over(3, is_idle=False)
-    states.go(Act.CLOSE)
+    states.go(RunAct.CLOSE)
     ending.settle("closed early")
     assert ending.why == "done"
 
@@ -171,7 +171,7 @@ def test_a_run_that_has_handed_out_enough_is_over_and_later_says_nothing_else(cl
 def test_a_run_that_was_stopped_before_it_had_enough_was_stopped(clock: FakeTime) -> None:
     states = playing()
     ending = an_ending(clock, 0, 0.1, states=states)
-    states.go(Act.STOP)
+    states.go(RunAct.STOP)
     ending.satisfy("done")
     assert ending.why == "stopped"
 

@@ -15,7 +15,7 @@ from rigdriver.frames import FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.frame_sets import FrameSets
 from rigdriver.run.queues import Outbox
-from rigdriver.run.states import HALTED, STOPPED, Act, RunState, RunStates, after
+from rigdriver.run.states import HALTED, STOPPED, RunAct, RunState, RunStates, after
 from rigdriver.run.statistics import RunStatistics, Tally
 
 TABLE = """
@@ -39,30 +39,30 @@ closed             -           -        -         -                  -          
 def test_the_table_of_states_is_the_one_written_here() -> None:
     heading, *rows = (re.split(r"\s{2,}", line) for line in TABLE.strip().splitlines())
     expected = {(row[0], act): to for row in rows for act, to in zip(heading[1:], row[1:], strict=True)}
-    found = {(s.value, a.value): next_.value if (next_ := after(s, a)) else "-" for s in RunState for a in Act}
+    found = {(s.value, a.value): next_.value if (next_ := after(s, a)) else "-" for s in RunState for a in RunAct}
     assert found == expected
 
 
 WAYS = {
     RunState.NEW: (),
-    RunState.WITHDRAWN: (Act.STOP,),
-    RunState.STARTING: (Act.START,),
-    RunState.TYING: (Act.START, Act.TIE),
-    RunState.GIVING_UP: (Act.START, Act.STOP),
-    RunState.PLAYING: (Act.START, Act.TIE, Act.PLAY),
-    RunState.STOPPING: (Act.START, Act.PLAY, Act.STOP),
-    RunState.SATISFIED: (Act.START, Act.PLAY, Act.SATISFY),
-    RunState.FAILED: (Act.START, Act.PLAY, Act.FAIL),
-    RunState.CLOSING: (Act.START, Act.PLAY, Act.CLOSE),
-    RunState.CLOSING_STOPPED: (Act.START, Act.PLAY, Act.STOP, Act.CLOSE),
-    RunState.CLOSED: (Act.START, Act.PLAY, Act.CLOSE, Act.FINISH),
+    RunState.WITHDRAWN: (RunAct.STOP,),
+    RunState.STARTING: (RunAct.START,),
+    RunState.TYING: (RunAct.START, RunAct.TIE),
+    RunState.GIVING_UP: (RunAct.START, RunAct.STOP),
+    RunState.PLAYING: (RunAct.START, RunAct.TIE, RunAct.PLAY),
+    RunState.STOPPING: (RunAct.START, RunAct.PLAY, RunAct.STOP),
+    RunState.SATISFIED: (RunAct.START, RunAct.PLAY, RunAct.SATISFY),
+    RunState.FAILED: (RunAct.START, RunAct.PLAY, RunAct.FAIL),
+    RunState.CLOSING: (RunAct.START, RunAct.PLAY, RunAct.CLOSE),
+    RunState.CLOSING_STOPPED: (RunAct.START, RunAct.PLAY, RunAct.STOP, RunAct.CLOSE),
+    RunState.CLOSED: (RunAct.START, RunAct.PLAY, RunAct.CLOSE, RunAct.FINISH),
 }
 """A way to each state."""
 
 
 @pytest.mark.parametrize("state", RunState)
-@pytest.mark.parametrize("act", Act)
-def test_an_act_is_told_to_the_watchers_or_changes_nothing(state: RunState, act: Act) -> None:
+@pytest.mark.parametrize("act", RunAct)
+def test_an_act_is_told_to_the_watchers_or_changes_nothing(state: RunState, act: RunAct) -> None:
     states = RunStates()
     for step in WAYS[state]:
         states.go(step)
@@ -95,7 +95,7 @@ class Counted(FrameSets):
         self.error = error
 
     def stop(self) -> None:
-        self._states.go(Act.STOP)
+        self._states.go(RunAct.STOP)
 
     @property
     def statistics(self) -> RunStatistics:
@@ -105,7 +105,7 @@ class Counted(FrameSets):
         self.begun += 1
         if self.error is not None:
             raise self.error
-        self._go_on(Act.PLAY)
+        self._go_on(RunAct.PLAY)
         self._outbox.end()
 
     def _finish(self, why: str) -> None:
@@ -175,7 +175,7 @@ def test_a_run_that_another_thread_closes_just_before_its_start_leaves_the_rig_o
 
     def close_first(to: RigState) -> None:
         if run.states.state is RunState.NEW:
-            closer = threading.Thread(target=run.states.go, args=(Act.CLOSE,))
+            closer = threading.Thread(target=run.states.go, args=(RunAct.CLOSE,))
             closer.start()
             closer.join(10)
         go(to)

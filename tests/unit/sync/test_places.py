@@ -10,7 +10,7 @@ import pytest
 
 from rigdriver.frames import Frame, Gap, GapReason
 from rigdriver.sync.exposures import Exposure
-from rigdriver.sync.places import Act, Place, PlaceState, after
+from rigdriver.sync.places import Place, PlaceAct, PlaceState, after
 from rigdriver.sync.proof import Evidence
 
 TABLE = """
@@ -31,7 +31,7 @@ def test_the_table_of_states_is_the_one_written_here() -> None:
     heading, *rows = (line.split() for line in TABLE.strip().splitlines())
     acts = [word.replace("-", " ") for word in heading[1:]]
     expected = {(row[0], act): to for row in rows for act, to in zip(acts, row[1:], strict=True)}
-    found = {(s.value, a.value): next_.value if (next_ := after(s, a)) else "-" for s in PlaceState for a in Act}
+    found = {(s.value, a.value): next_.value if (next_ := after(s, a)) else "-" for s in PlaceState for a in PlaceAct}
     assert found == expected
 
 

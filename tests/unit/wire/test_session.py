@@ -27,7 +27,7 @@ from rigdriver.wire.session import (
     read_request,
     write_request,
 )
-from rigdriver.wire.session_states import Act, SessionState, after
+from rigdriver.wire.session_states import SessionAct, SessionState, after
 from tests.unit.wire.messages import event, reply_to
 
 STATE = read_request(registers.BOX_STATE)
@@ -66,7 +66,9 @@ fencing   -         -         idle      unsure    -
 def test_the_table_of_states_is_the_one_written_here() -> None:
     heading, *rows = (re.split(r"\s{2,}", line.strip()) for line in TABLE.strip().splitlines())
     expected = {(row[0], act): to for row in rows for act, to in zip(heading[1:], row[1:], strict=True)}
-    found = {(s.value, a.value): next_.value if (next_ := after(s, a)) else "-" for s in SessionState for a in Act}
+    found = {
+        (s.value, a.value): next_.value if (next_ := after(s, a)) else "-" for s in SessionState for a in SessionAct
+    }
     assert found == expected
 
 
@@ -84,16 +86,16 @@ def in_state(state: SessionState) -> Session:
 
 
 @pytest.mark.parametrize("state", SessionState)
-@pytest.mark.parametrize("act", [a for a in Act if a is not Act.REPLY])
-def test_a_session_follows_the_table_and_refuses_what_it_forbids(state: SessionState, act: Act) -> None:
+@pytest.mark.parametrize("act", [a for a in SessionAct if a is not SessionAct.REPLY])
+def test_a_session_follows_the_table_and_refuses_what_it_forbids(state: SessionState, act: SessionAct) -> None:
     session, to = in_state(state), after(state, act)
-    acts: dict[Act, Callable[[], object]] = {
-        Act.REQUEST: lambda: session.request(RATE),
-        Act.FENCE: lambda: session.fence(8),
-        Act.GIVE_UP: session.abandon,
-        Act.TRUST: session.trust,
+    acts: dict[SessionAct, Callable[[], object]] = {
+        SessionAct.REQUEST: lambda: session.request(RATE),
+        SessionAct.FENCE: lambda: session.fence(8),
+        SessionAct.GIVE_UP: session.abandon,
+        SessionAct.TRUST: session.trust,
     }
-    if to is None and act is not Act.TRUST:
+    if to is None and act is not SessionAct.TRUST:
         with pytest.raises(StateError):
             acts[act]()
     else:

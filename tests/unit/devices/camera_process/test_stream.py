@@ -16,7 +16,7 @@ import pytest
 from rigdriver.devices.camera_link.messages import FrameNote, Kind, MessageReader
 from rigdriver.devices.camera_process.images import Image, Incomplete
 from rigdriver.devices.camera_process.stream import Stream
-from rigdriver.devices.camera_process.stream_states import Act, StreamState, after
+from rigdriver.devices.camera_process.stream_states import StreamAct, StreamState, after
 from rigdriver.errors import CameraError, StateError
 from rigdriver.images.pixel_formats import BY_NAME
 
@@ -123,7 +123,7 @@ closed      -           -       -        closed
 def test_the_table_of_states_is_the_one_written_here() -> None:
     heading, *rows = (line.split() for line in TABLE.strip().splitlines())
     expected = {(row[0], act): to for row in rows for act, to in zip(heading[1:], row[1:], strict=True)}
-    found = {(s.value, a.value): next_.value if (next_ := after(s, a)) else "-" for s in StreamState for a in Act}
+    found = {(s.value, a.value): next_.value if (next_ := after(s, a)) else "-" for s in StreamState for a in StreamAct}
     assert found == expected
 
 
