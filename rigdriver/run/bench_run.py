@@ -7,8 +7,7 @@ and "software" where this computer triggers. Not here: any proof that the frames
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from threading import Thread
+from collections.abc import Sequence
 from types import MappingProxyType
 
 from rigdriver.config import RigConfig
@@ -39,9 +38,11 @@ class BenchRun(FrameSets):
         timebase: Timebase = WALL_TIME,
     ) -> None:
         super().__init__(
-            lifecycle, Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest", timebase)
+            lifecycle,
+            Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest", timebase),
+            timebase,
         )
-        self._config, self._cameras, self._timebase = config, cameras, timebase
+        self._config, self._cameras = config, cameras
         self._frames, self._rate_hz = frames, rate_hz
         names = [c.name for c in config.cameras]
         self._names: Sequence[str] = names
@@ -50,7 +51,6 @@ class BenchRun(FrameSets):
         self._inbox: Inbox[CameraEvent] = Inbox(config.run.queue_frame_sets * len(names), timebase)
         self._tally = Tally(frames)
         self._gone: set[str] = set()
-        self._threads: list[Thread] = []
         self._why: str | None = None
 
     @property
@@ -77,18 +77,8 @@ class BenchRun(FrameSets):
         self._why = self._why or "stopped"
         self._inbox.close()
         self._outbox.abandon()
-        for thread in self._threads:
-            thread.join(timeout=5)
+        self._join_threads()
         self._cameras.stop()
-
-    def _spawn(self, name: str, work: Callable[[], None]) -> None:
-        thread = Thread(target=self._take_part, args=(name, work), name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _take_part(self, name: str, work: Callable[[], None]) -> None:
-        with self._timebase.take_part(name):
-            work()
 
     def _take(self, event: CameraEvent) -> None:
         if isinstance(event, Frame):

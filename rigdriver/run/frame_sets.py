@@ -7,8 +7,8 @@ about (see run.py and bench_run.py).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from threading import RLock
+from collections.abc import Callable, Iterator
+from threading import RLock, Thread
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +19,7 @@ from rigdriver.ownership import Owner
 from rigdriver.run.queues import Outbox
 from rigdriver.run.states import RunAct, RunState, RunStates
 from rigdriver.run.statistics import RunStatistics
+from rigdriver.timebase import WALL_TIME, Timebase
 
 TURN_S = 0.05
 """Longest sleep of a waiting consumer or thread; bounds how late a timeout is noticed."""
@@ -37,8 +38,10 @@ class FrameSets(ABC):
     It starts with the first frame set asked for and ends with the loop, however that ends: all outputs are off then.
     """
 
-    def __init__(self, lifecycle: Lifecycle, outbox: Outbox[FrameSet]) -> None:
+    def __init__(self, lifecycle: Lifecycle, outbox: Outbox[FrameSet], timebase: Timebase = WALL_TIME) -> None:
         self._owner = Owner()
+        self._timebase = timebase
+        self._threads: list[Thread] = []
         self._lifecycle = lifecycle
         self._outbox = outbox
         self._states = RunStates()
@@ -105,6 +108,19 @@ class FrameSets(ABC):
         """Go on with the start; GivenUp when the run has been stopped or closed meanwhile."""
         if self._states.go(act) is None:
             raise GivenUp
+
+    def _spawn(self, name: str, work: Callable[[], None]) -> None:
+        thread = Thread(target=self._take_part, args=(name, work), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _take_part(self, name: str, work: Callable[[], None]) -> None:
+        with self._timebase.take_part(name):
+            work()
+
+    def _join_threads(self) -> None:
+        for thread in self._threads:
+            thread.join(timeout=5)
 
     @abstractmethod
     def _finish(self, why: str) -> None:

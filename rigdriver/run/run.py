@@ -12,9 +12,8 @@ serial ports (see devices/box/serial_port.py) and node maps (see devices/cameras
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from threading import Thread
 from types import MappingProxyType
 
 from rigdriver.clock import ClockFit, ticks_from_us
@@ -76,9 +75,11 @@ class Run(FrameSets):
         `is_as_long_as_light_allows`: nobody asked for a number of pulses; the limits on light set it.
         """
         super().__init__(
-            lifecycle, Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest", timebase)
+            lifecycle,
+            Outbox(config.run.queue_frame_sets, config.run.slow_consumer == "drop_oldest", timebase),
+            timebase,
         )
-        self._config, self._box, self._cameras, self._timebase = config, box, cameras, timebase
+        self._config, self._box, self._cameras = config, box, cameras
         self._preamble, self.schedule = preamble, schedule
         self._tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
         self._logs = {c.name: ExposureLog(schedule.exposures[c.name], self._tolerance) for c in config.cameras}
@@ -102,7 +103,6 @@ class Run(FrameSets):
             box.status,
             timebase.now_s,
         )
-        self._threads: list[Thread] = []
 
     # ------------------------------------------------------------ for the application
 
@@ -176,20 +176,10 @@ class Run(FrameSets):
         self._box.arm(generation)
         self._box.start(generation)
 
-    def _spawn(self, name: str, work: Callable[[], None]) -> None:
-        thread = Thread(target=self._take_part, args=(name, work), name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _take_part(self, name: str, work: Callable[[], None]) -> None:
-        with self._timebase.take_part(name):
-            work()
-
     def _join(self) -> None:
         self._reports.close()
         self._outbox.abandon()
-        for thread in self._threads:
-            thread.join(timeout=5)
+        self._join_threads()
 
     # ------------------------------------------------------------ clocks
 
