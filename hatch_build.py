@@ -2,8 +2,8 @@
 
 In: the C sources in simulators/gentl_producer. Out: rigsim.cti beside the simulator's Python files, in wheels and in
 editable installs alike, and a wheel tag that names the platform. Without a C compiler the package still installs,
-pure Python, with a warning; only the simulated rig is then missing. This file refuses to know how the producer is
-compiled: simulators/gentl_producer/build.py does.
+pure Python, with a warning; only the simulated rig is then missing. Not here: how the producer is compiled
+(see simulators/gentl_producer/build.py).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class RunState(Enum):
     STOPPING = "stopping"
     """The user wants the end: what has been pulsed is still waited for."""
     SATISFIED = "satisfied"
-    """As many frame sets as were asked for have been handed out."""
+    """The wanted number of frame sets has been handed out."""
     FAILED = "failed"
     """An error ends the run; the consumer gets it."""
     CLOSING = "closing"

@@ -52,7 +52,7 @@ class CameraGroup(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WiringAnswer:
     """What came back when one output was pulsed alone."""
 
     camera: str
@@ -68,7 +68,7 @@ class Answer:
 
 def probe_wiring(
     box: Box, cameras: CameraGroup, config: RigConfig, tick_rate_hz: int, timebase: Timebase = WALL_TIME
-) -> list[Answer]:
+) -> list[WiringAnswer]:
     """Pulse each camera's output alone and collect what answers."""
     watch = _Watch(timebase)
     with ExitStack() as last:
@@ -80,7 +80,7 @@ def probe_wiring(
         return [_probe(box, watch, config, camera, tick_rate_hz) for camera in config.cameras]
 
 
-def _probe(box: Box, watch: _Watch, config: RigConfig, camera: CameraConfig, tick_rate_hz: int) -> Answer:
+def _probe(box: Box, watch: _Watch, config: RigConfig, camera: CameraConfig, tick_rate_hz: int) -> WiringAnswer:
     longest_us = camera.latency_us + exposure_us(config, camera) + camera.jitter_us
     period_us = max(_SPACING_US, 2 * longest_us)
     width = ticks_from_us(config.schedule.trigger_width_us, tick_rate_hz)
@@ -95,7 +95,7 @@ def _probe(box: Box, watch: _Watch, config: RigConfig, camera: CameraConfig, tic
     return watch.answer(camera, tick_rate_hz)
 
 
-def judge_wiring(answers: Sequence[Answer], config: RigConfig) -> list[CheckResult]:
+def judge_wiring(answers: Sequence[WiringAnswer], config: RigConfig) -> list[CheckResult]:
     """Say for each camera whether its own trigger, its own line and its own images belong together."""
     owners = {camera.input: camera.name for camera in config.cameras if camera.input is not None}
     checks = []
@@ -107,7 +107,7 @@ def judge_wiring(answers: Sequence[Answer], config: RigConfig) -> list[CheckResu
     return checks
 
 
-def _judge_frames(answer: Answer, camera: CameraConfig) -> CheckResult:
+def _judge_frames(answer: WiringAnswer, camera: CameraConfig) -> CheckResult:
     others = [name for name in answer.frames if name != camera.name]
     is_good = not others and answer.frames.get(camera.name, 0) >= TRIGGERS - 1
     seen = ", ".join(f"{count} from {name}" for name, count in answer.frames.items()) or "no frames"
@@ -126,7 +126,7 @@ def _judge_frames(answer: Answer, camera: CameraConfig) -> CheckResult:
 
 
 def _judge_line(
-    answer: Answer, camera: CameraConfig, owners: Mapping[int, str], expected_us: float
+    answer: WiringAnswer, camera: CameraConfig, owners: Mapping[int, str], expected_us: float
 ) -> list[CheckResult]:
     """Judge the exposure-active line: whose it is, how late it rises, and for how long it stays."""
     name = f"wiring.{camera.name}.exposure_line"
@@ -226,7 +226,7 @@ class _Watch:
     def _has_more_than(self, said: int) -> Callable[[], bool]:
         return lambda: self._said > said
 
-    def answer(self, camera: CameraConfig, tick_rate_hz: int) -> Answer:
+    def answer(self, camera: CameraConfig, tick_rate_hz: int) -> WiringAnswer:
         """Sum up what came back."""
         with self._news:
             edges, frames = sorted(self._edges, key=lambda edge: edge.t_box_ticks), +self._frames
@@ -235,7 +235,7 @@ class _Watch:
         own = 0 if camera.input is None else 1 << camera.input
         rises = [edge.t_box_ticks for edge in edges if edge.is_input and edge.rising & own]
         falls = [edge.t_box_ticks for edge in edges if edge.is_input and edge.falling & own]
-        return Answer(
+        return WiringAnswer(
             camera=camera.name,
             frames=dict(frames),
             lines=dict(lines),

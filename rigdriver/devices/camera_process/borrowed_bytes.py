@@ -18,7 +18,7 @@ import numpy.typing as npt
 from rigdriver.devices.camera_link.slots import HEADROOM_BYTES
 
 _HEADER_BYTES = bytes.__basicsize__ - 1
-"""Of a bytes object, before its contents; the one more is their closing zero."""
+"""Size of what stands before the contents of a bytes object; `__basicsize__` counts their closing zero, too."""
 
 
 class BorrowedBytes:

@@ -18,7 +18,7 @@ from rigdriver.devices.camera_process import matching
 from rigdriver.devices.camera_process.binding import Producers
 from rigdriver.devices.camera_process.feature_plan import FeatureWrite, plan, split_key
 from rigdriver.devices.camera_process.features import Nodes, read_one, write_all, write_and_report, write_one
-from rigdriver.devices.camera_process.stream import Outbox, Stream
+from rigdriver.devices.camera_process.stream import EventOutbox, Stream
 from rigdriver.errors import RigError, StateError, gather
 from rigdriver.timebase import WALL_TIME, Timebase
 
@@ -32,7 +32,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandAnswer:
     """What goes back."""
 
     body: dict[str, object]
@@ -44,13 +44,13 @@ class Answer:
 class Commands:
     """The camera process's state, and one method per command."""
 
-    def __init__(self, outbox: Outbox, timebase: Timebase = WALL_TIME) -> None:
+    def __init__(self, outbox: EventOutbox, timebase: Timebase = WALL_TIME) -> None:
         self.streams: list[Stream] = []
         self._nodes: list[Nodes] = []
         self._outbox, self._timebase = outbox, timebase
         self._producers: Producers | None = None
 
-    def serve(self, command: str, request: Request) -> Answer:
+    def serve(self, command: str, request: Request) -> CommandAnswer:
         """Do a command.
 
         Raises:
@@ -59,7 +59,7 @@ class Commands:
         act = getattr(self, f"_do_{command}", None)
         if command not in _COMMANDS or act is None:
             raise StateError(f"camera process: unknown command {command!r}")
-        answer: Answer = act(request)
+        answer: CommandAnswer = act(request)
         return answer
 
     def close(self) -> None:
@@ -81,10 +81,10 @@ class Commands:
             self._producers = Producers([Path(p) for p in request["producers"]], float(request["timeout_s"]))
         return self._producers
 
-    def _do_list(self, request: Request) -> Answer:
-        return Answer({"devices": [asdict(d) for d in self._load(request).devices]})
+    def _do_list(self, request: Request) -> CommandAnswer:
+        return CommandAnswer({"devices": [asdict(d) for d in self._load(request).devices]})
 
-    def _do_open(self, request: Request) -> Answer:
+    def _do_open(self, request: Request) -> CommandAnswer:
         producers = self._load(request)
         failures: list[RigError] = []
         reports: list[object] = []
@@ -98,7 +98,7 @@ class Commands:
         if failures:
             self.close()
             raise gather("opening cameras", failures)
-        return Answer({"reports": reports})
+        return CommandAnswer({"reports": reports})
 
     def _open_one(self, producers: Producers, wanted: Request, request: Request) -> dict[str, object]:
         name, serial = str(wanted["name"]), str(wanted["serial"])
@@ -116,46 +116,46 @@ class Commands:
         stream.check_format()
         return _report(device, reports)
 
-    def _do_prepare(self, request: Request) -> Answer:
+    def _do_prepare(self, request: Request) -> CommandAnswer:
         made = self._all("preparing cameras", lambda stream: stream.prepare(int(request["slots"])))
         new = [(index, slots) for index, slots in enumerate(made) if slots is not None]
-        return Answer(
+        return CommandAnswer(
             {"segments": [{"camera": i, "slot_bytes": s.slot_bytes, "slots": s.slots} for i, s in new]},
             [s.fd for _, s in new],
             [s.close for _, s in new],
         )
 
-    def _do_start(self, request: Request) -> Answer:
+    def _do_start(self, request: Request) -> CommandAnswer:
         try:
             self._all("starting cameras", lambda stream: stream.start())
         except RigError:
             self._do_stop(request)
             raise
-        return Answer({})
+        return CommandAnswer({})
 
-    def _do_stop(self, _request: Request) -> Answer:
+    def _do_stop(self, _request: Request) -> CommandAnswer:
         try:
             self._all("stopping cameras", lambda stream: stream.stop())
         finally:
             self._outbox.put(encode(Kind.STOPPED, {}))
-        return Answer({})
+        return CommandAnswer({})
 
-    def _do_get(self, request: Request) -> Answer:
+    def _do_get(self, request: Request) -> CommandAnswer:
         label, nodes, write = self._named(request)
-        return Answer({"value": read_one(label, nodes, write)})
+        return CommandAnswer({"value": read_one(label, nodes, write)})
 
-    def _do_set(self, request: Request) -> Answer:
+    def _do_set(self, request: Request) -> CommandAnswer:
         label, nodes, write = self._named(request)
-        return Answer({"report": asdict(write_and_report(label, nodes, write))})
+        return CommandAnswer({"report": asdict(write_and_report(label, nodes, write))})
 
-    def _do_execute(self, request: Request) -> Answer:
+    def _do_execute(self, request: Request) -> CommandAnswer:
         label, nodes, write = self._named({**request, "value": True})
         write_one(label, nodes, write)
-        return Answer({})
+        return CommandAnswer({})
 
-    def _do_close(self, _request: Request) -> Answer:
+    def _do_close(self, _request: Request) -> CommandAnswer:
         self.close()
-        return Answer({})
+        return CommandAnswer({})
 
     def _all(self, what: str, act: Callable[[Stream], _T]) -> list[_T]:
         """Do the same to every camera, and tell all failures together."""

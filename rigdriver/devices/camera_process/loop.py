@@ -13,7 +13,7 @@ import socket
 import time
 
 from rigdriver.devices.camera_link.messages import Kind, MessageReader, decode_json, encode, error_to_json
-from rigdriver.devices.camera_process.commands import Answer, Commands
+from rigdriver.devices.camera_process.commands import CommandAnswer, Commands
 from rigdriver.devices.camera_process.pace import Pace
 from rigdriver.errors import RigError
 from rigdriver.timebase import WALL_TIME, Timebase
@@ -133,13 +133,13 @@ class CameraLoop:
             try:
                 answer = self._commands.serve(str(request["command"]), request)
             except RigError as exc:
-                answer = Answer({"error": error_to_json(exc)})
+                answer = CommandAnswer({"error": error_to_json(exc)})
             self._answer(answer)
             if request["command"] == "close":
                 return False
         return True
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(self, answer: CommandAnswer) -> None:
         message = encode(Kind.REPLY, answer.body)
         sent = socket.send_fds(self._link, [message], answer.fds) if answer.fds else 0
         self._link.sendall(message[sent:])

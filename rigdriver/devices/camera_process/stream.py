@@ -28,7 +28,7 @@ _CHECK_PERIOD_NS = 250_000_000
 _LOSS_PERIOD_NS = 10_000_000
 
 
-class Outbox(Protocol):
+class EventOutbox(Protocol):
     """Takes messages for the parent and never blocks."""
 
     @property
@@ -76,7 +76,7 @@ class StreamingCamera(Buffers, Protocol):
 class LossLedger:
     """Joins losses of one camera that come faster than they can be told, so that the outbox stays small."""
 
-    def __init__(self, camera: int, outbox: Outbox) -> None:
+    def __init__(self, camera: int, outbox: EventOutbox) -> None:
         self._camera = camera
         self._outbox = outbox
         self._told_ns = 0
@@ -112,7 +112,7 @@ class Stream:
         index: int,
         label: str,
         camera: StreamingCamera,
-        outbox: Outbox,
+        outbox: EventOutbox,
         buffers: int,
         timebase: Timebase = WALL_TIME,
     ) -> None:

@@ -69,7 +69,7 @@ class SimulatedCamera:
         self._feed = feed
         self._seed = seed
         self._exposures = 0
-        """Of all runs: the index of the dice."""
+        """Number of exposures in all runs so far: the index of the dice."""
         self._stamp_shift_ns = 0
         self._run: _Run | None = None
         self._newest_run: _Run | None = None

@@ -47,7 +47,7 @@ class Band:
 
     cosines: tuple[float, float]
     area_share: float
-    """Of all visible surface."""
+    """Share of the whole visible surface."""
     completeness: float
 
 
