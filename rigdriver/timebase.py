@@ -195,12 +195,12 @@ class ModelledTime:
         if getattr(self._mine, "word", None) is not None:
             yield
             return
-        self._mine.word = self._claim(name)
+        word = self._mine.word = self._claim(name)
         self._mine.since_ns = self._words[1]
         try:
             yield
         finally:
-            word, self._mine.word = self._mine.word, None
+            self._mine.word = None  # a generator may be closed by another thread than the one that began it
             self._words[word] = 0
 
     def _claim(self, name: str) -> int:

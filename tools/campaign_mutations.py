@@ -228,7 +228,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "rigdriver/sync/grouping.py",
         "or t_host_ns - group.t_host_ns > self._period_ns",
         "",
-        (POLICIES, SYNC),
+        (SYNC, POLICIES),
     ),
     Mutation(
         "the dark pause is not kept",

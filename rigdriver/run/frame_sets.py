@@ -134,14 +134,15 @@ class FrameSets(ABC):
     def __iter__(self) -> Iterator[FrameSet]:
         try:
             self.start()
-            while True:
-                self._owner.expect_here("this run")
-                try:
-                    frame_set = self._outbox.take(TURN_S)
-                except StopIteration:
-                    return
-                if frame_set is not None:
-                    yield frame_set
+            with self._outbox.consuming():
+                while True:
+                    self._owner.expect_here("this run")
+                    try:
+                        frame_set = self._outbox.take(TURN_S)
+                    except StopIteration:
+                        return
+                    if frame_set is not None:
+                        yield frame_set
         except RigError as exc:
             self._close_after(exc)
             raise

@@ -8,6 +8,7 @@ Not here: what the items mean (see run.py).
 from __future__ import annotations
 
 from collections import deque
+from contextlib import AbstractContextManager, nullcontext
 from threading import Condition
 from typing import Generic, TypeVar
 
@@ -118,8 +119,12 @@ class Outbox(Generic[T]):
             self._items.clear()
             self._changed.notify_all()
 
+    def consuming(self) -> AbstractContextManager[None]:
+        """Let modelled time wait for the calling thread, where items would be dropped because it is slow."""
+        return self._timebase.take_part("consumer") if self._is_dropping else nullcontext()
+
     def take(self, timeout_s: float) -> T | None:
-        """Return the next item, or None after the timeout.
+        """Return the next item, or None after the timeout or earlier.
 
         Raises:
             StopIteration: the end has been reached.
@@ -127,7 +132,7 @@ class Outbox(Generic[T]):
         """
         with self._changed:
             if not self._items and not self._is_ended:
-                self._changed.wait(timeout=timeout_s)
+                self._timebase.wait_on(self._changed, timeout_s)
             if self._items:
                 item = self._items.popleft()
                 self._changed.notify_all()

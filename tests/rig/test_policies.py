@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,6 +74,21 @@ def test_stop_ends_the_run_at_its_first_gap_with_the_reason(launch_rig):
         assert run.statistics.frame_sets == 7
         assert rig.box.status().output_levels == 0
         assert len(list(rig.run(frames=3))) == 3
+
+
+def test_a_slow_consumer_of_modelled_time_misses_nothing_even_where_the_oldest_would_be_dropped(launch_rig):
+    def newest_only(config: RigConfig) -> RigConfig:
+        run = config.run.model_copy(update={"queue_frame_sets": 1, "slow_consumer": "drop_oldest"})
+        return dark(config).model_copy(update={"run": run})
+
+    with opened(launch_rig(**SMALL), newest_only) as rig:
+        run = rig.run(frames=12)
+        indices = []
+        for frame_set in run:
+            indices.append(frame_set.pulse_index)
+            threading.Event().wait(0.3)  # what takes long here is not the rig's: its time waits
+        assert indices == list(range(12))
+        assert run.statistics.dropped_frame_sets == 0
 
 
 # ---------------------------------------------------------------- benches without a box

@@ -217,10 +217,10 @@ class Behaviour:
         return min(dues, default=None)
 
     def advance(self, t_ticks: int) -> None:
-        """Do everything that is due up to then, in time order; the run first at ties."""
+        """Do everything that is due up to then, in time order; at ties the watchdog, the run, the flush."""
         while True:
             run_due, timer_due = self.next_run_ticks, self.next_timer_ticks
-            if run_due is not None and run_due <= t_ticks and (timer_due is None or run_due <= timer_due):
+            if run_due is not None and run_due <= t_ticks and self._is_run_first(run_due, timer_due):
                 self._do_run(run_due)
             elif timer_due is not None and timer_due <= t_ticks:
                 self._do_timer(timer_due)
@@ -229,6 +229,11 @@ class Behaviour:
             self._trip_when_events_were_lost(t_ticks)
 
     # ---------------------------------------------------------------- inside
+
+    def _is_run_first(self, run_due: int, timer_due: int | None) -> bool:
+        if timer_due is None or run_due < timer_due:
+            return True
+        return run_due == timer_due != self._watchdog_ticks()  # nothing rises with the watchdog's end
 
     def _checked(self, generation: int, step_count: int, crc32: int) -> Program | Refusal:
         if after(self.state, Act.COMMIT) is None:

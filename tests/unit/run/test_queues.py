@@ -6,6 +6,7 @@ In: items from several threads. Out: the same items in order, counted drops, and
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
@@ -61,6 +62,21 @@ def test_nobody_waits_for_a_consumer_that_has_gone() -> None:
     outbox.abandon()
     outbox.put(2)
     assert outbox.take(0) is None
+
+
+def test_modelled_time_waits_for_a_consumer_where_a_slow_one_would_lose_items() -> None:
+    parts: list[str] = []
+
+    def take_part(name: str) -> AbstractContextManager[None]:
+        parts.append(name)
+        return nullcontext()
+
+    clock = FakeTime()
+    clock.take_part = take_part  # type: ignore[method-assign]
+    for is_dropping in (False, True):
+        with Outbox(1, is_dropping, clock).consuming():
+            pass
+    assert parts == ["consumer"]
 
 
 def test_modelled_time_hears_that_a_thread_waits_for_a_slow_consumer_and_does_not_hang() -> None:

@@ -131,6 +131,16 @@ def test_the_watchdog_cuts_a_pulse_short(bench: Bench) -> None:
     assert bench.edges[1].t_ticks - bench.edges[0].t_ticks == 100_000 - 50_000
 
 
+def test_nothing_rises_in_the_tick_in_which_the_watchdog_expires(bench: Bench) -> None:
+    assert bench.obeyed(r.REG_WATCHDOG_TIMEOUT, 150_000)
+    bench.run(CAMERAS_ONLY, period=100_000)
+    bench.wait(100 * MS, feed=False)
+    expired = bench.statuses[-1].tick
+    assert bench.read(r.REG_FAULT).values == (r.FAULTS_WATCHDOG_EXPIRED,)
+    assert expired == bench.edges[0].t_ticks + 100_000, "where the second pulse would have begun"
+    assert max(edge.t_ticks for edge in bench.edges) < expired
+
+
 def test_the_watchdog_watches_while_armed_but_not_at_rest(bench: Bench) -> None:
     assert bench.commit()
     bench.feed()
