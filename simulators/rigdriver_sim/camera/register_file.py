@@ -97,6 +97,8 @@ class RegisterFile:
     def save(self) -> Snapshot:
         """Return all writable settings."""
         kept = {f.name for f in self.features.values() if f.is_writable and f.kind is not Kind.COMMAND}
+        # None of these is a setting of the camera: a set that held the selectors would change which set is
+        # selected.
         kept -= {"DeviceUserID", "TLParamsLocked", "UserSetSelector", "UserSetDefault"}
         return Snapshot({key: value for key, value in self._values.items() if key[0] in kept})
 

@@ -129,4 +129,5 @@ def _write_registers(xml: XmlWriter, feature: Feature, address: int, is_bounded:
             if suffix != "Inc" or feature.kind is Kind.INTEGER:
                 xml.register(f"{name}_{suffix}", address + place, tag=tag, invalidated_by=feature.depends_on)
     if feature.is_locked_in_stream:
+        # The consumer writes TLParamsLocked when it starts and stops a stream (SFNC), and the locks follow it.
         xml.register(f"{name}_Lock", address + LOCK, invalidated_by=["TLParamsLocked"])
