@@ -52,6 +52,7 @@ def expression_at(motion: MotionSpec, t_s: float) -> Expression:
 def pose_at(motion: MotionSpec, t_s: float) -> Floats:
     """Return T_world_body, (4, 4), at a time."""
     phase = 2 * math.pi * t_s / motion.period_s
+    # The nose is fastest at phase 0, where it moves by NOSE_MM * amplitude * 2 pi / period per second.
     turn = min(motion.turn_mm_s * motion.period_s / (2 * math.pi * NOSE_MM), 0.6) * math.sin(phase)
     sway = motion.sway_mm * np.array([math.sin(phase), 0.3 * math.sin(2 * phase), 0.5 * (1 - math.cos(phase))])
     return rigid(rotation([0.0, turn, 0.0]), np.array(BASE_MM) + sway)

@@ -44,6 +44,7 @@ def mix(key: np.uint64, index: np.uint64) -> np.uint64:
 @kernel
 def uniform(bits: np.uint64) -> float:
     """Return a number in [0, 1) from 64 bits."""
+    # The 53 bits that a double holds, times 2^-53.
     return float(bits >> _S11) * 1.1102230246251565e-16
 
 
