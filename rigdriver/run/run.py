@@ -133,6 +133,8 @@ class Run(FrameSets):
 
     def _finish(self, why: str) -> None:
         with contextlib.ExitStack() as last:
+            # Undone backwards: first the light goes off, then threads
+            # and cameras end; the light log hears the box to the last.
             last.callback(self._ending.settle, why)
             last.callback(self._light_log.close)
             last.callback(self._box.unsubscribe, self._light_log.hear)

@@ -251,8 +251,8 @@ class Session:
         kind = StrayKind.UNSOLICITED
         if any(_fits(request, message) for request in self._answered):
             kind = StrayKind.DOUBLED
-        # The box answers each request once (PROTOCOL 2.1), so an abandoned request is forgotten with its late
-        # reply.
+        # The box answers each request once (PROTOCOL 2.1), so
+        # an abandoned request is forgotten with its late reply.
         for request in self._abandoned:
             if _fits(request, message):
                 self._abandoned.remove(request)
