@@ -95,6 +95,7 @@ class ExposureLog:
                 triggers.append(edge.t_box_ticks)
                 self._trigger = edge.t_box_ticks
                 self.is_new_plan = False
+                # A new trigger while an exposure is awaited: the box may have missed that one.
                 self._doubts += self._is_awaited
                 self._is_awaited = self._planned.input is not None
                 if self._planned.input is None:

@@ -187,6 +187,7 @@ class HostClock:
 
 def _least(convex: Callable[[float], float], within: tuple[float, float]) -> float:
     """Return where a convex function is least (golden section; flat parts are fine)."""
+    # Kiefer's search (1953): each step asks the function once and keeps 0.618 of the interval.
     low, high = within
     a, b = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_a, at_b = convex(a), convex(b)
@@ -204,6 +205,7 @@ def _least(convex: Callable[[float], float], within: tuple[float, float]) -> flo
 
 def _edge(gap: Callable[[float], float], inside: float, limit: float) -> float:
     """Return the last rate on the way from one that passes to the limit where lines still pass."""
+    # The gap is convex in the rate, so the rates that pass are one interval, and halving finds its end.
     if gap(limit) <= 0:
         return limit
     outside = limit

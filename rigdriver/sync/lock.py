@@ -34,6 +34,7 @@ def pair_preamble(
     for frame in frames:
         for exposure in exposures:
             pairs = _pairs_if(frame, exposure, frames, exposures, ticks_per_ns, tolerance_ticks)
+            # The right assignment is found from each of its pairs; by this key it counts once.
             found[tuple((p.frame.frame_id, p.exposure.ordinal) for p in pairs)] = pairs
     ranked = sorted(found.values(), key=len, reverse=True)
     if not ranked or len(ranked[0]) < LEAST_PAIRS:
