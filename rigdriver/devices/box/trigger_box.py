@@ -158,8 +158,8 @@ class TriggerBox:
         self._link.write(registers.STAGE_CLEAR, 1)
         self._link.write(registers.STAGE_HEADER, schedule.header)
         for step in schedule.steps:
-            # The index is the key: without it the late reply to another step could pass for this one's (PROTOCOL
-            # 2).
+            # The index is the key: without it the late reply to
+            # another step could pass for this one's (PROTOCOL 2).
             self._link.write(registers.STAGE_STEP, step, key_bytes=4)
 
     def arm(self, generation: int) -> None:

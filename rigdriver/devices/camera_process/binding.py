@@ -88,8 +88,8 @@ class Producers:
             config=ParameterSet(
                 {
                     ParameterKey.LOGGER: logger,
-                    # A quarter of the time: a GigE Vision producer waits all that it is given, on each network
-                    # interface.
+                    # A quarter of the time: a GigE Vision producer waits
+                    # all that it is given, on each network interface.
                     ParameterKey.TIMEOUT_PERIOD_ON_MODULE_ENUMERATION: max(100, int(timeout_s * 250)),
                 }
             )
@@ -230,8 +230,8 @@ class Camera:
     def payload_bytes(self) -> int:
         """Return the largest buffer that the camera may send with its present features."""
         with _translated(f"{self._label}: its payload size cannot be read"):
-            # GenTL: a stream either defines the payload size itself (STREAM_INFO_DEFINES_PAYLOADSIZE) or leaves it
-            # to the camera.
+            # GenTL: a stream either defines the payload size itself
+            # (STREAM_INFO_DEFINES_PAYLOADSIZE) or leaves it to the camera.
             if self._stream.defines_payload_size():
                 return int(self._stream.payload_size)
             return int(self._node_map.PayloadSize.value)
@@ -391,8 +391,8 @@ class Camera:
         try:
             return 1e9 / float(self._acquirer.device.timestamp_frequency)
         except (*_PEER_ERRORS, ZeroDivisionError, AttributeError):
-            # Some producers hand raw stamps on; SFNC 1 names their frequency here. Without it the tick is unknown,
-            # which 0 says.
+            # Some producers hand raw stamps on; SFNC 1 names their
+            # frequency here. Without it the tick is unknown, which 0 says.
             frequency = self._integer("GevTimestampTickFrequency")
             return 1e9 / frequency if frequency else 0.0
 

@@ -261,8 +261,8 @@ class Stream:
             self._checked_ns = now_ns
         elif is_due and has_room:
             self._checked_ns = now_ns
-            # A camera without triggers and one without power look alike: both send nothing. Only a register tells
-            # them apart.
+            # A camera without triggers and one without power look alike:
+            # both send nothing. Only a register tells them apart.
             self.camera.check()
         self._losses.tell(now_ns)
         return taken > 0
