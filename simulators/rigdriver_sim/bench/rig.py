@@ -134,6 +134,8 @@ class SimulatedRig:
             undo.callback(bank.close)
             self._disk = FaultyDisk(names, engine)
             undo.callback(self._disk.clear)
+            # Until here what was opened is closed again when a later
+            # part cannot be made; from here on `close` does it.
             self._stack = undo.pop_all()
         self.cameras: Mapping[str, Camera] = dict(zip(names, bank.cameras, strict=True))
         self._guards: Mapping[str, Guard] = dict(zip(names, bank.guards, strict=False))

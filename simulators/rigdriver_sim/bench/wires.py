@@ -142,6 +142,7 @@ class Wires:
         return swap[1 - swap.index(name)] if name in swap else name
 
     def _edge_leaves(self, name: str, t_ns: int, pulse: int | None) -> None:
+        # Faults are planned by pulse; an edge outside every pulse has nothing to plan them by.
         if pulse is None:
             self._edge_arrives(name, t_ns, pulse)
             return

@@ -110,6 +110,7 @@ def _write_feature(xml: XmlWriter, feature: Feature, address: int, selected: Seq
             children += [("OnValue", 1), ("OffValue", 0)]
         if is_bounded:
             children += [("pMin", f"{name}_Min"), ("pMax", f"{name}_Max")]
+            # A float has none: the camera rounds it to its step itself.
             children.append(("pInc", f"{name}_Inc" if feature.kind is Kind.INTEGER else ""))
         if feature.is_numeric:
             children.append(("Unit", feature.unit))

@@ -59,8 +59,8 @@ class TimebasePage:
     def delivered(self, t_ns: int) -> None:
         """Note that the driver has something to find that was not there before."""
         self._last_delivery_ns = t_ns
-        # The first one bounds time: deliveries that follow each other closely must not push the bound ahead of
-        # themselves.
+        # The first one bounds time: deliveries that follow each
+        # other closely must not push the bound ahead of themselves.
         if self._first_unseen_ns is None:
             self._first_unseen_ns = t_ns
 

@@ -90,6 +90,7 @@ class Bank:
         self._renderer = Renderer(spec, width, height)
         self._changes: dict[str, CameraChange] = dict(spec.cameras)
         self._maps: dict[Path, Codes] = {}
+        # Longer than the places at which a row may begin: the last of them still has a whole row behind it.
         self._tile = np.empty(TILE_COUNT + 2 * max(width, 4096), np.int8)
         fill_normal_codes(np.uint64(key_of("tile", spec.seed)), normal_table(), self._tile)
 

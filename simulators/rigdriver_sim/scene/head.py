@@ -85,6 +85,7 @@ class Head:
         radii = np.empty(a.size)
         resample(self._rest, ma.ravel(), mb.ravel(), radii)
         control = radii.reshape(a.shape) + swell
+        # Sampled anew: a B-spline does not pass through its control values.
         resample(control, a.ravel(), b.ravel(), radii)
         return HeadStill(
             control=control,
@@ -170,6 +171,7 @@ def _refine(
 ) -> None:
     height, width = guess.shape
     R, W = T_cam_head, T_world_body
+    # The camera's centre in the head's frame: -R^T t.
     origin = np.empty(3)
     for k in range(3):
         origin[k] = -(R[0, k] * R[0, 3] + R[1, k] * R[1, 3] + R[2, k] * R[2, 3])

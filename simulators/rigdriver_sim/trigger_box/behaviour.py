@@ -195,8 +195,8 @@ class Behaviour:
         last = self._input_edge_ticks.get(line)
         self._input_edge_ticks[line] = t_ticks
         if last is not None and t_ticks - last < self.facts.min_edge_gap_ticks:
-            # The new level was taken above: later records show the outcome of edges that were too fast to stamp
-            # (PROTOCOL 6.7).
+            # The new level was taken above: later records show the
+            # outcome of edges that were too fast to stamp (PROTOCOL 6.7).
             self.counts.inputs_ignored += 1
         else:
             self.counts.input_edges += 1
@@ -308,8 +308,8 @@ class Behaviour:
 
     def _begin_pulse(self, run: Run, t_ticks: int) -> None:
         if run.program.makes_light(self.facts.lamp_outputs):
-            # With the box's own clock the rate was checked at Commit; only edges from outside can come too soon
-            # (PROTOCOL 7).
+            # With the box's own clock the rate was checked at Commit;
+            # only edges from outside can come too soon (PROTOCOL 7).
             is_late_enough = not run.program.is_external or self.light.is_rate_held(t_ticks, self.limits)
             if not is_late_enough or not self.light.admit(t_ticks, self.limits):
                 self._trip(Fault.LIGHT_LIMIT, t_ticks)

@@ -49,8 +49,8 @@ def check_light(program: Program, lamp_outputs: int, limits: LightLimits) -> Ref
         if not lamp_outputs >> output & 1:
             continue
         high_ticks = sum(s.width_ticks for s in program.steps if s.output_mask >> output & 1)
-        # Duty and rate as PROTOCOL 7 writes them: products of integers, so that no rounding decides whether there
-        # is light.
+        # Duty and rate as PROTOCOL 7 writes them: products of integers,
+        # so that no rounding decides whether there is light.
         if high_ticks * 1000 > limits.max_duty_permille * program.pulse_period_ticks:
             return Refusal(r.REFUSAL_REASONS_LAMP_DUTY_TOO_LARGE, output)
     if (

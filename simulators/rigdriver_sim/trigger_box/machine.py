@@ -107,8 +107,8 @@ class Machine:
 
     def _reboot_if_asked(self, reset: int, t_ticks: int) -> None:
         if reset == r.RESET_BITS_RESTORE_DEFAULT:
-            # The outputs fall and the reply goes out before the reset (PROTOCOL 2.5), so the machine only asks for
-            # its end here.
+            # The outputs fall and the reply goes out before the reset
+            # (PROTOCOL 2.5), so the machine only asks for its end here.
             self.behaviour.stop(r.STOP_MODES_NOW, t_ticks)
             self.wants_reboot = True
 
