@@ -161,6 +161,8 @@ class HostClock:
             """Below 0 where lines of that rate pass; convex."""
             return lines.lowest(0.0, rate) - lines.highest(0.0, rate)
 
+        # Lines of a rate pass through all trips when the greatest of their lower bounds lies below the least of the
+        # upper ones. Both are extremes of linear functions of the rate, so the gap between them is convex.
         best = _least(gap, (low, high))
         if gap(best) > 0:
             return None

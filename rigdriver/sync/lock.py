@@ -56,6 +56,7 @@ def _pairs_if(
     pairs = []
     for other in frames:
         elapsed = (other.t_camera_ns - frame.t_camera_ns) * ticks_per_ns
+        # Until the rate is fitted, the two clocks may drift apart by this much over the time between the frames.
         reach = tolerance_ticks + DRIFT_BOUND * abs(elapsed)
         for e in exposures:
             steps_agree = other.frame_id - frame.frame_id == e.ordinal - exposure.ordinal
