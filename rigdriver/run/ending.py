@@ -120,8 +120,7 @@ class Ending:
         now = self._now_s()
         self._excuse(now)
         if self._ended_at is not None:
-            # After a stop nothing is waited for once no pulse is
-            # open; otherwise reports of late pulses may still come.
+            # After a stop nothing is left to wait for once no pulse is open; else frames may still be on their way.
             return (is_idle and self._states.state is RunState.STOPPING) or now - self._ended_at > self._grace_s
         if now - self._heard_at > self._silence_s:
             self.fail(self._explain_silence())

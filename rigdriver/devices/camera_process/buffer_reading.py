@@ -73,7 +73,7 @@ class BufferReader:
             code = self._optional(buffer, "pixel_format") or self._defaults.pixel_format_code
             offset = self._optional(buffer, "image_offset") or 0
             size = len(raw) - offset
-        # The chunk comes from the camera itself and is in ns by the SFNC; a buffer's stamp may be the producer's.
+        # The camera's own, in ns since SFNC 2; a buffer's stamp may be the producer's.
         stamp = chunks.get("Timestamp")
         frame_id = self._optional(buffer, "frame_id")
         return Image(
