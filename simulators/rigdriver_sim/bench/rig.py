@@ -237,7 +237,6 @@ class SimulatedRig:
             camera.shared_link = links.get(table.link) if table.link else None
             self._engine.add_gate(camera.has_room)
         # In the background: at pace 0 time must not leap from one flush to the next.
-        # In the background: at pace 0 time must not leap from one flush to the next.
         self._engine.at(self._engine.now_ns + _FLUSH_NS, self._flush_truth, is_background=True)
 
     def _painter(

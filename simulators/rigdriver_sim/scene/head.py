@@ -149,6 +149,8 @@ class HeadStill:
     def material_points_mm(self, material: Floats) -> Floats:
         """Return where skin points, (N, 2) chart coordinates at rest, now are in the world, (N, 3) mm."""
         a, b = material[:, 0].copy(), material[:, 1].copy()
+        # `material_of` goes from the skin that is now at a place back to its place at rest; a damped fixed point
+        # inverts it.
         for _ in range(100):
             ma, mb, _swell = self.expression.material_of(a, b)
             a += 0.7 * (material[:, 0] - ma)

@@ -176,6 +176,8 @@ def _shade(
             v /= w
             lit = 1.0
             if size > 1:
+                # A slope must not shadow itself where the buffer resolves it coarsely: the slack grows with its
+                # tangent.
                 slack = 0.5 + 0.4 * min(8.0, np.sqrt(max(0.0, 1.0 - cosine * cosine)) / cosine)
                 lit = _lit_share(
                     shadow, u * shadow_focal + 0.5 * (size - 1), v * shadow_focal + 0.5 * (size - 1), w - slack
@@ -198,6 +200,8 @@ def _lit_share(shadow: Floats32, u: float, v: float, w: float) -> float:
     size = shadow.shape[0]
     if not (0.0 <= u < size - 1.0 and 0.0 <= v < size - 1.0):
         return 1.0
+    # Percentage-closer filtering (Reeves, Salesin and Cook 1987): depths are compared first and the answers
+    # averaged, because a mean depth lies on no surface.
     i, j = int(u), int(v)
     s, t = u - i, v - j
     lit = 0.0

@@ -90,6 +90,8 @@ def refine_on_ray(control: Floats, o: Floats, vx: float, vy: float, vz: float, s
     for _ in range(14):
         f, gx, gy, gz, _a, _b = field(control, o[0] + t * vx, o[1] + t * vy, o[2] + t * vz)
         slope = gx * vx + gy * vy + gz * vz
+        # The field falls along a ray that enters the head; where it hardly does, the ray grazes and Newton's step
+        # means nothing.
         if slope > -0.02:
             return np.nan
         step = min(max(f / slope, -1.5), 1.5)

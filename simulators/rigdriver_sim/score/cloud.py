@@ -119,8 +119,8 @@ def _fit(points: Floats, still: Still, start: Floats) -> Floats:
     for _ in range(20):
         at = transform(T, some)
         away = still.signed_distance_mm(at)
-        # Point to plane (Chen and Medioni 1991): with p' = p + w x (p
-        # - c) + t the distance changes by w . ((p - c) x n) + t . n.
+        # Point to plane (Chen and Medioni 1991): with p' = p + w x (p - c) + t
+        # the distance changes by w . ((p - c) x n) + t . n.
         normal = np.stack([_slope(still, at, axis) for axis in range(3)], axis=1)
         middle = at.mean(axis=0)
         jacobian = np.concatenate([np.cross(at - middle, normal), normal], axis=1)
