@@ -93,6 +93,7 @@ def digest(spec: str) -> str:
 
         view = SceneView(scenario)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        # Wall time stands still, so nothing can depend on it.
         engine = EventEngine(pace=0, wall_ns=lambda: 0)
         stack.callback(engine.close)
         rig = SimulatedRig(scenario, engine, Path(folder), _bank(seen), view)
@@ -104,6 +105,7 @@ def digest(spec: str) -> str:
         for pulse in range(PULSES):
             _pulse(engine, rig, (pulse + 1) * PERIOD_NS, pulse, [t.output for t in scenario.cameras], lamps)
         end_ns = (PULSES + 3) * PERIOD_NS
+        # At pace 0 time leaps from action to action, so one must lie at the end.
         engine.at(end_ns, lambda: None)
         while engine.now_ns < end_ns:
             engine.step()

@@ -70,6 +70,7 @@ class Ending:
         self._heard_at = self._now_s()
         if status.state is BoxStates.FAULT:
             self.fail(box_fault(status), LIGHT_LIMIT if Faults.LIGHT_LIMIT in status.fault else None)
+        # The preamble has a generation of its own: its end is not the run's.
         elif status.previous_state is BoxStates.RUNNING and status.generation == generation:
             self._ended_at = self._ended_at or self._now_s()
 
@@ -81,6 +82,7 @@ class Ending:
     def camera_gone(self, lost: CameraLost, cameras: int) -> None:
         """Note that a camera is gone; the run goes on with gaps while others are left."""
         self._gone.add(lost.camera)
+        # With the camera process all cameras are gone, whichever is reported first.
         if len(self._gone) == cameras or isinstance(lost.error, CameraProcessLost):
             self.fail(lost.error)
 
@@ -118,6 +120,7 @@ class Ending:
         now = self._now_s()
         self._excuse(now)
         if self._ended_at is not None:
+            # After a stop nothing is left to wait for once no pulse is open; else frames may still be on their way.
             return (is_idle and self._states.state is RunState.STOPPING) or now - self._ended_at > self._grace_s
         if now - self._heard_at > self._silence_s:
             self.fail(self._explain_silence())

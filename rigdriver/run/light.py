@@ -156,6 +156,7 @@ class LightLog:
 
     def close(self) -> None:
         """Write the rest and close the file. Closing twice is harmless."""
+        # Lamps whose fall was never reported have flashed all the same; only the width is unknown.
         self._heard.extend(self._lit.values())
         self._lit.clear()
         try:
@@ -187,6 +188,7 @@ class LightLog:
             pulse_index=e.pulse_index,
             lamp=e.lamp,
             width_us=width_us,
+            # W times us is uJ.
             energy_mj=None if power_w is None or width_us is None else power_w * width_us * 1e-3,
         )
 

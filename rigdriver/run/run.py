@@ -133,6 +133,8 @@ class Run(FrameSets):
 
     def _finish(self, why: str) -> None:
         with contextlib.ExitStack() as last:
+            # Undone backwards: first the light goes off, then threads
+            # and cameras end; the light log hears the box to the last.
             last.callback(self._ending.settle, why)
             last.callback(self._light_log.close)
             last.callback(self._box.unsubscribe, self._light_log.hear)
@@ -151,6 +153,7 @@ class Run(FrameSets):
         if self.schedule.has_light:
             self._box.set_light_limits(light_limits(self._config, self.schedule.tick_rate_hz))
             await_light_budget(self._box, self._config, self.schedule, self._give_up_if_asked, self._timebase)
+        # Several, because the shortest round trips bound box time most.
         for _ in range(FIRST_PROBES):
             self._probe()
         self._cameras.start(self._reports.from_cameras)
@@ -177,6 +180,7 @@ class Run(FrameSets):
         self._box.start(generation)
 
     def _join(self) -> None:
+        # Threads that wait for room are let go first, or they could not be joined.
         self._reports.close()
         self._outbox.abandon()
         self._join_threads()

@@ -161,6 +161,8 @@ class HostClock:
             """Below 0 where lines of that rate pass; convex."""
             return lines.lowest(0.0, rate) - lines.highest(0.0, rate)
 
+        # Lines of a rate pass through all trips when the greatest of their lower bounds lies below the least of the
+        # upper ones. Both are extremes of linear functions of the rate, so the gap between them is convex.
         best = _least(gap, (low, high))
         if gap(best) > 0:
             return None
@@ -187,6 +189,7 @@ class HostClock:
 
 def _least(convex: Callable[[float], float], within: tuple[float, float]) -> float:
     """Return where a convex function is least (golden section; flat parts are fine)."""
+    # Kiefer's search (1953): each step asks the function once and keeps 0.618 of the interval.
     low, high = within
     a, b = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_a, at_b = convex(a), convex(b)
@@ -204,6 +207,7 @@ def _least(convex: Callable[[float], float], within: tuple[float, float]) -> flo
 
 def _edge(gap: Callable[[float], float], inside: float, limit: float) -> float:
     """Return the last rate on the way from one that passes to the limit where lines still pass."""
+    # The gap is convex in the rate, so the rates that pass are one interval, and halving finds its end.
     if gap(limit) <= 0:
         return limit
     outside = limit

@@ -34,6 +34,7 @@ def pair_preamble(
     for frame in frames:
         for exposure in exposures:
             pairs = _pairs_if(frame, exposure, frames, exposures, ticks_per_ns, tolerance_ticks)
+            # The right assignment is found from each of its pairs; by this key it counts once.
             found[tuple((p.frame.frame_id, p.exposure.ordinal) for p in pairs)] = pairs
     ranked = sorted(found.values(), key=len, reverse=True)
     if not ranked or len(ranked[0]) < LEAST_PAIRS:
@@ -55,6 +56,7 @@ def _pairs_if(
     pairs = []
     for other in frames:
         elapsed = (other.t_camera_ns - frame.t_camera_ns) * ticks_per_ns
+        # Until the rate is fitted, the two clocks may drift apart by this much over the time between the frames.
         reach = tolerance_ticks + DRIFT_BOUND * abs(elapsed)
         for e in exposures:
             steps_agree = other.frame_id - frame.frame_id == e.ordinal - exposure.ordinal

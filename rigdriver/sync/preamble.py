@@ -35,6 +35,7 @@ class Preamble:
         """Take a part of a pulse of any generation."""
         for log in self._logs.values():
             log.feed(part, self._schedule.box.pulse_period_ticks)
+        # The whole preamble is one pulse of the box, with a step per mark.
         if part.generation == self._schedule.box.generation and part.is_closed:
             self.is_over = True
 

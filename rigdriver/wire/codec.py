@@ -148,6 +148,7 @@ def headers_from_box(registers: Iterable[Register[Any]]) -> frozenset[bytes]:
 
 
 def _headers(registers: Iterable[Register[Any]]) -> Iterator[bytes]:
+    # The box stamps all that it sends (PROTOCOL 1.2), so a header without a time stamp is damage.
     bare = 4 + STAMP.size
     for register in registers:
         full = bare + register.payload_bytes
@@ -158,6 +159,8 @@ def _headers(registers: Iterable[Register[Any]]) -> Iterator[bytes]:
         for kind in kinds:
             yield bytes((kind, full, register.address, PORT, own))
         for kind in (MessageType.READ, MessageType.WRITE):
+            # An error reply repeats the payload type of the request, which may be what was wrong with it; its
+            # payload is empty or has the register's size (PROTOCOL 2.3).
             for length in (bare, full):
                 for payload_type in PayloadType:
                     if (length - bare) % payload_type.element_bytes == 0:
@@ -172,6 +175,8 @@ class Decoder:
     """
 
     def __init__(self, headers: frozenset[bytes]) -> None:
+        # Prefixes, not whole headers: a header is rejected at its first impossible byte, before its last one has
+        # come (PROTOCOL 1.4).
         self._prefixes = frozenset(header[:n] for header in headers for n in range(1, HEADER_BYTES + 1))
         self._buffer = bytearray()
         self._is_skipping = False
@@ -194,6 +199,7 @@ class Decoder:
         while self._buffer:
             head_bytes, fault = self._header_fault()
             if fault is None:
+                # The length byte counts what follows it, so type and length itself come on top (PROTOCOL 1.1).
                 end = self._buffer[1] + 2 if len(self._buffer) > 1 else HEADER_BYTES + 1
                 if len(self._buffer) < max(end, HEADER_BYTES + 1):
                     break
@@ -235,9 +241,12 @@ class Decoder:
             self._counts["checksum_errors"] += 1
         elif fault is Fault.UNFINISHED:
             self._counts["unfinished"] += 1
+        # A stretch of garbage is one fault, however many tries it takes to find the message behind it.
         if not self._is_skipping:
             self._counts["header_errors"] += fault not in (Fault.CHECKSUM, Fault.UNFINISHED)
             found.append(Corrupt(fault, bytes(self._buffer[:head_bytes])))
         self._is_skipping = True
         self._counts["bytes_skipped"] += 1
+        # One byte only: the length may be what is damaged, and then a sound message begins inside the bytes that it
+        # claims (PROTOCOL 1.3).
         del self._buffer[0]

@@ -34,6 +34,7 @@ class PayloadType(IntEnum):
     @property
     def element_bytes(self) -> int:
         """Size of one element."""
+        # Harp's BinaryProtocol keeps the element's size in the low four bits, sign and kind in the high ones.
         return self.value & 0x0F
 
 
@@ -89,6 +90,8 @@ class Register(Generic[V]):
         """
         if self.fields:
             parts = [getattr(value, field.attribute) for field in self.fields]
+            # The interface's bounds are narrower than the types, and the box clamps nothing: it would answer with
+            # an error that does not name the field (PROTOCOL 2.2, 2.3).
             for field, part in zip(self.fields, parts, strict=True):
                 _check(f"{self.name}.{field.attribute}", part, field.minimum, field.maximum)
         else:

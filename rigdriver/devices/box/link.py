@@ -75,11 +75,13 @@ class BoxLink:
         self._timebase = timebase
         self._session = Session()
         self._requests = threading.Lock()
+        # Feeds are sent beside requests, from another thread: the bytes of two messages must not mix.
         self._writes = threading.Lock()
         self._arrived = threading.Condition()
         self._reply: tuple[Reply, int] | None = None
         self._failure: Exception | None = None
         self._pump_thread: threading.Thread | None = None
+        # Not from 0: a reply to a probe of the program before may still be on its way.
         self._nonce = secrets.randbits(32)
         self._feeds = 0
         self.unanswered_feeds = 0
@@ -185,6 +187,7 @@ class BoxLink:
                 f"{self.name}: {what} from inside an event would wait for itself; hand it to another thread"
             )
         self.owner.expect_here(self.name)
+        # Each attempt of another request may need as many fences before it.
         self._wait_for_turn(what, (attempts + 1) * (ATTEMPTS + 1) * self._timeout_ns / 1e9 + 1)
         try:
             answer = self._try(request, what, attempts)
@@ -229,6 +232,8 @@ class BoxLink:
             if self._session.state is SessionState.IDLE:
                 return True
             if not self.is_fenced:
+                # Until the interface is known, 49 may be no clock probe (PROTOCOL: use nothing from register 32
+                # on). What is read by then never changes.
                 self._session.trust()
             else:
                 self._once(lambda: self._session.fence(self.new_nonce()))
@@ -241,6 +246,7 @@ class BoxLink:
                     self._raise_failure()
                     self._reply = None
                     data = begin()
+                # Before the write, so that the box's tick lies between the two host times (PROTOCOL 9).
                 t_sent_ns = self._timebase.now_ns()
                 limit = TimeLimit(self._timebase, self._timeout_ns / 1e9)
                 self._port.write(data)
@@ -288,6 +294,7 @@ class BoxLink:
         with self._arrived:
             if data:
                 self.last_byte_ns, self.received_bytes = now_ns, self.received_bytes + len(data)
+                # Any byte shows that the other side lives.
                 self.unanswered_feeds = 0
                 items = self._session.receive(data)
             elif self._session.pending_bytes and now_ns - self.last_byte_ns > UNFINISHED_NS:
@@ -299,5 +306,6 @@ class BoxLink:
                     self._reply = (item, now_ns)
                     self._arrived.notify_all()
         for item in items:
+            # Outside the lock: a subscriber must not hold up whoever waits for a reply.
             if isinstance(item, Event) and self.on_event is not None:
                 self.on_event(item.message, now_ns)

@@ -32,6 +32,7 @@ from rigdriver.wire.session import LinkCounters
 BoxCounters = registers.CountersRecord
 EventSink = Callable[[BoxEvent], None]
 
+# PROTOCOL 8.2: four feeds per timeout, from the thread that also reads events, so that a deaf host falls silent.
 FEEDS_A_TIMEOUT = 4
 SILENT_FEEDS = 12
 SILENT_NS = 1_000_000_000
@@ -157,10 +158,13 @@ class TriggerBox:
         self._link.write(registers.STAGE_CLEAR, 1)
         self._link.write(registers.STAGE_HEADER, schedule.header)
         for step in schedule.steps:
+            # The index is the key: without it the late reply to
+            # another step could pass for this one's (PROTOCOL 2).
             self._link.write(registers.STAGE_STEP, step, key_bytes=4)
 
     def arm(self, generation: int) -> None:
         """Make the committed schedule ready to start. BoxRefused says why not; BoxFault when the box is in fault."""
+        # Arm is refused unless the watchdog has been fed (PROTOCOL 5.5).
         self._link.feed()
         self._is_fed = True
         try:

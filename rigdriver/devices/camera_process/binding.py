@@ -88,6 +88,8 @@ class Producers:
             config=ParameterSet(
                 {
                     ParameterKey.LOGGER: logger,
+                    # A quarter of the time: a GigE Vision producer waits
+                    # all that it is given, on each network interface.
                     ParameterKey.TIMEOUT_PERIOD_ON_MODULE_ENUMERATION: max(100, int(timeout_s * 250)),
                 }
             )
@@ -141,6 +143,7 @@ class Producers:
         """
         info = self._harvester.device_info_list[self.devices.index(device)]
         config = ParameterSet(
+            # Automatic chunk updates touch the node map inside fetch; `_chunks` asks for them when they are wanted.
             {ParameterKey.ENABLE_AUTO_CHUNK_DATA_UPDATE: False, ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: buffers}
         )
         with _translated(f"{label}: cannot be opened", "check whether another program uses it"):
@@ -227,6 +230,8 @@ class Camera:
     def payload_bytes(self) -> int:
         """Return the largest buffer that the camera may send with its present features."""
         with _translated(f"{self._label}: its payload size cannot be read"):
+            # GenTL: a stream either defines the payload size itself
+            # (STREAM_INFO_DEFINES_PAYLOADSIZE) or leaves it to the camera.
             if self._stream.defines_payload_size():
                 return int(self._stream.payload_size)
             return int(self._node_map.PayloadSize.value)
@@ -386,6 +391,8 @@ class Camera:
         try:
             return 1e9 / float(self._acquirer.device.timestamp_frequency)
         except (*_PEER_ERRORS, ZeroDivisionError, AttributeError):
+            # Some producers hand raw stamps on; SFNC 1 names their
+            # frequency here. Without it the tick is unknown, which 0 says.
             frequency = self._integer("GevTimestampTickFrequency")
             return 1e9 / frequency if frequency else 0.0
 
@@ -396,6 +403,7 @@ class Camera:
             scheme, _, rest = port.url_info_list[0].url.partition(":")
             if scheme.lower() != "local":
                 return None
+            # GenTL's URL of a description in the device: local:NAME;ADDRESS;LENGTH, both hexadecimal.
             address = int(rest.split(";")[1], 16)
             port.read(address, 4)
         except (*_PEER_ERRORS, IndexError, ValueError):

@@ -107,6 +107,7 @@ class Commands:
         writes = plan(wanted["features"])
         camera = producers.open(device, label, int(request["buffers"]))
         stream = Stream(len(self.streams), label, camera, self._outbox, int(request["buffers"]), self._timebase)
+        # Before its features are written: when one is refused, this camera is closed with the others.
         self.streams.append(stream)
         self._nodes.append(camera)
         reports, refusals = write_all(label, camera, writes)
@@ -137,6 +138,7 @@ class Commands:
         try:
             self._all("stopping cameras", lambda stream: stream.stop())
         finally:
+            # Behind the last frame in the same stream, so that the parent knows that none follows.
             self._outbox.put(encode(Kind.STOPPED, {}))
         return CommandAnswer({})
 

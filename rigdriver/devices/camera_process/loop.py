@@ -141,6 +141,7 @@ class CameraLoop:
 
     def _answer(self, answer: CommandAnswer) -> None:
         message = encode(Kind.REPLY, answer.body)
+        # The kernel may take a part only; descriptors go with the first byte (unix(7)), the rest needs none.
         sent = socket.send_fds(self._link, [message], answer.fds) if answer.fds else 0
         self._link.sendall(message[sent:])
         for release in answer.sent:

@@ -165,6 +165,7 @@ class Stream:
         width, height = self.camera.read_size()
         # The camera's own payload stands for what the region does not show; untouched memory costs nothing.
         needed = max(pixel_format.image_bytes(width, height), self.camera.payload_bytes())
+        # Packed pixels are unpacked into slots, so their slots are not the producer's buffers and need none on top.
         count = slots if pixel_format.is_packed else slots + self._depth()
         if self.slots is not None and self.slots.slot_bytes >= needed and self.slots.slots == count:
             return None
@@ -210,6 +211,7 @@ class Stream:
         """Stop the acquisition and tell the last losses."""
         if self._go(StreamAct.STOP):
             self.camera.stop()
+        # Beyond the pause between two messages: the last losses belong to this run.
         self._losses.tell(self._timebase.now_ns() + 1_000_000_000)
 
     def close(self) -> None:
@@ -259,6 +261,8 @@ class Stream:
             self._checked_ns = now_ns
         elif is_due and has_room:
             self._checked_ns = now_ns
+            # A camera without triggers and one without power look alike:
+            # both send nothing. Only a register tells them apart.
             self.camera.check()
         self._losses.tell(now_ns)
         return taken > 0

@@ -224,6 +224,7 @@ class Cameras:
                     fd, segment["slot_bytes"], segment["slots"], self._genicam.frame_slots
                 )
         finally:
+            # The mapping holds the memory by itself; descriptors would pile up from start to start.
             for fd in fds:
                 os.close(fd)
 
@@ -245,6 +246,7 @@ class Cameras:
                 self._deliver(CameraLost(self._names[event["camera"]], error_from_json(event["error"])))
             case Kind.BEAT:
                 beat: Any = decode_json(body)
+                # Beats come while cameras are opened one by one, so there may be fewer counts than cameras.
                 for counts, underrun in zip(self._counts, beat["underrun"], strict=False):
                     counts.underrun = underrun
             case Kind.STOPPED:

@@ -134,6 +134,8 @@ class SimulatedRig:
             undo.callback(bank.close)
             self._disk = FaultyDisk(names, engine)
             undo.callback(self._disk.clear)
+            # Until here what was opened is closed again when a later
+            # part cannot be made; from here on `close` does it.
             self._stack = undo.pop_all()
         self.cameras: Mapping[str, Camera] = dict(zip(names, bank.cameras, strict=True))
         self._guards: Mapping[str, Guard] = dict(zip(names, bank.guards, strict=False))
@@ -155,6 +157,7 @@ class SimulatedRig:
         Raises:
             ValueError: this rig cannot do one of them; nothing has changed then.
         """
+        # First what can refuse: nothing must have changed then.
         self._view.change(faults.bump_camera, faults.defocus_px)
         self._disk.plant(faults)
         self.wires.faults = self._incidents.faults = self.lighting.faults = faults
@@ -176,6 +179,7 @@ class SimulatedRig:
             ScenarioError: no such key, or an impossible value.
         """
         try:
+            # The whole scenario is checked anew, because only it knows the cameras and lamps that a fault may name.
             changed = Scenario.model_validate(
                 {**self.scenario.model_dump(), "faults": {**self.wires.faults.model_dump(), key: value}}
             )
@@ -228,9 +232,11 @@ class SimulatedRig:
             camera.on_exposure = self.wires.exposed
             camera.on_published = self.wires.published
             camera.painter = self._painter(table, number, spec)
+            # A frame that is painted while a lamp shines would lack the light that is still to come.
             camera.is_light_known = lambda exposure: self.wires.lamps.is_settled(exposure.end_ns)
             camera.shared_link = links.get(table.link) if table.link else None
             self._engine.add_gate(camera.has_room)
+        # In the background: at pace 0 time must not leap from one flush to the next.
         self._engine.at(self._engine.now_ns + _FLUSH_NS, self._flush_truth, is_background=True)
 
     def _painter(

@@ -136,6 +136,7 @@ class CameraControl:
         registers = self.registers
         image_bytes = self.pixel_format.image_bytes(*self.size_px)
         chunks = trailing_bytes(self.enabled_chunks) if registers["ChunkModeActive"] else 0
+        # Before the rates: the time that a frame takes on the link follows from PayloadSize.
         registers.put("PayloadSize", image_bytes + chunks)
         allowed_hz = self.allowed_rate_hz
         low, _, step = registers.bounds("AcquisitionFrameRate")
@@ -149,6 +150,7 @@ class CameraControl:
         is_locked = self.is_acquiring or bool(registers["TLParamsLocked"])
         for name in self._locked:
             registers.set_locked(name, is_locked)
+        # Its lie: the registers show both lines at rest; an exposure shows on the wire only.
         line1 = bool(registers.of("LineInverter", LINE1))
         registers.put("LineStatus", int(bool(registers.of("LineInverter", LINE0))), LINE0)
         registers.put("LineStatus", int(line1), LINE1)
@@ -171,5 +173,6 @@ class CameraControl:
 
     def _settle_region(self, size: str, offset: str, full: int, smallest: int, step: int) -> None:
         registers = self.registers
+        # SFNC: region and offset together stay within the sensor, so each bounds the other.
         registers.set_bounds(size, smallest, full - registers.integer(offset), step)
         registers.set_bounds(offset, 0, full - registers.integer(size), step)

@@ -38,6 +38,7 @@ class PixelFormat:
     def image_bytes(self, width: int, height: int) -> int:
         pixels = width * height
         if self.packing:
+            # PFNC: a packed image is one stream of bits; rows are not rounded up to whole bytes.
             return (pixels * 3 + 1) // 2
         return pixels * (1 if self.bits == 8 else 2)
 

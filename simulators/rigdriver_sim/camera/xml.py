@@ -110,6 +110,7 @@ def _write_feature(xml: XmlWriter, feature: Feature, address: int, selected: Seq
             children += [("OnValue", 1), ("OffValue", 0)]
         if is_bounded:
             children += [("pMin", f"{name}_Min"), ("pMax", f"{name}_Max")]
+            # A float has none: the camera rounds it to its step itself.
             children.append(("pInc", f"{name}_Inc" if feature.kind is Kind.INTEGER else ""))
         if feature.is_numeric:
             children.append(("Unit", feature.unit))
@@ -129,4 +130,5 @@ def _write_registers(xml: XmlWriter, feature: Feature, address: int, is_bounded:
             if suffix != "Inc" or feature.kind is Kind.INTEGER:
                 xml.register(f"{name}_{suffix}", address + place, tag=tag, invalidated_by=feature.depends_on)
     if feature.is_locked_in_stream:
+        # The consumer writes TLParamsLocked when it starts and stops a stream (SFNC), and the locks follow it.
         xml.register(f"{name}_Lock", address + LOCK, invalidated_by=["TLParamsLocked"])
