@@ -201,7 +201,8 @@ class ModelledTime:
             yield
         finally:
             self._mine.word = None  # a generator may be closed by another thread than the one that began it
-            self._words[word] = 0
+            if self._words[word] == os.getpid():  # a forked child ends no part of its parent's
+                self._words[word] = 0
 
     def _claim(self, name: str) -> int:
         with self._claims:

@@ -8,6 +8,7 @@ wire/codec.py).
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -100,6 +101,9 @@ class SerialPort:
 
     def close(self) -> None:
         """Close the port. Closing twice is harmless."""
+        # The lock belongs to the open file, which a child that is being forked shares until it has let go of it.
+        with suppress(OSError, ValueError, serial.SerialException):
+            fcntl.flock(self._serial.fileno(), fcntl.LOCK_UN)
         self._serial.close()
 
     def replace_by(self, descriptor: int) -> None:

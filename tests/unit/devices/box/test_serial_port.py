@@ -72,6 +72,16 @@ def test_port_that_is_open_is_in_use_for_everybody_else(pty: Pty) -> None:
     SerialPort(pty.url).close()
 
 
+def test_a_closed_port_is_free_even_while_a_child_that_is_being_forked_still_shares_its_file(pty: Pty) -> None:
+    port = SerialPort(pty.url)
+    shared = os.dup(port._serial.fileno())  # what a child has before it runs its first line
+    try:
+        port.close()
+        SerialPort(pty.url).close()
+    finally:
+        os.close(shared)
+
+
 def test_unplugged_port_is_a_lost_link_for_reader_and_writer(pty: Pty) -> None:
     port = SerialPort(pty.url)
     pty.unplug()
