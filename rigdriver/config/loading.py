@@ -56,9 +56,11 @@ def parse(text: str, origin: str, folder: Path) -> RigConfig:
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError(f"{origin}: is no TOML: {exc}") from exc
     try:
+        # All findings come at once, so that a technician mends a file in one go.
         config = RigConfig.model_validate(table)
     except ValidationError as exc:
         raise ConfigError(_explain(exc, origin, key_lines(text))) from exc
+    # Relative to the file and not to the folder where the driver is started: a rig file means the same everywhere.
     return _from_folder(config, folder)
 
 
@@ -95,10 +97,12 @@ def _finding(error: Mapping[str, Any], origin: str, lines: Mapping[KeyPath, int]
     bounds: Mapping[str, Any] = error.get("ctx", {})
     seen = error.get("input")
     if error["type"] == "whole_file":
+        # Findings of the whole file come without a place; they bring the key that they are about.
         path, seen = bounds["path"], bounds["seen"]
     elif "features" in path:
         path = path[: path.index("features") + 2]  # what follows names the kinds of value that were tried
     told = f" = {seen!r}" if isinstance(seen, bool | int | float | str) and error["type"] != "missing" else ""
+    # A key that is missing has no line; that of the table around it is named.
     line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
     expected = _expected(error["type"], bounds, error["msg"], path)
     return f"{origin}{f' line {line}' if line else ''}: {dotted(path)}{told}: {expected}"

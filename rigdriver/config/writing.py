@@ -40,7 +40,9 @@ def write(path: Path, changes: Mapping[str, Value | None]) -> str:
     """
     before = read_text(path)
     after = changed(before, changes, str(path))
+    # Checked by the library that reads rig files, so that an error of the one that writes cannot hide.
     parse(after, f"{path} as changed", path.parent)
+    # A file that would not change is left alone, with its date.
     if after != before:
         _replace(path, after)
     return "".join(difflib.unified_diff(before.splitlines(True), after.splitlines(True), path.name, path.name))
@@ -82,6 +84,7 @@ def _is_array(place: Any) -> bool:
 
 def _index(array: Sequence[Mapping[str, Any]], part: str, key: str, is_new_allowed: bool = False) -> int:
     names = [str(element.get("name", n)) for n, element in enumerate(array)]
+    # Names come first, because a number changes when an element is removed.
     if part in names:
         return names.index(part)
     if part.isdecimal() and int(part) < len(array) + is_new_allowed:
@@ -134,9 +137,11 @@ def _replace(path: Path, text: str) -> None:
             known = target.stat()
             with suppress(PermissionError):  # only root may give a file away
                 os.fchown(stream.fileno(), known.st_uid, known.st_gid)
+            # mkstemp makes files that only their owner reads; the new file must be read by whom the old one was.
             os.fchmod(stream.fileno(), stat.S_IMODE(known.st_mode))
             stream.write(text.encode("utf-8"))
             stream.flush()
+            # Before the rename: after a power cut the name could otherwise stand for an empty file.
             os.fsync(stream.fileno())
         temporary.replace(target)
     except OSError as exc:
