@@ -81,6 +81,7 @@ class Report:
     @property
     def has_passed(self) -> bool:
         """Whether every check is good."""
+        # A report without checks has shown nothing, and `all` of nothing is true.
         return bool(self.checks) and all(check.status is Status.GOOD for check in self.checks)
 
     @property

@@ -31,6 +31,7 @@ def run_selftest(rig: Rig, tell: Tell) -> Report:
     Raises:
         KeyboardInterrupt: as everywhere; the outputs are off then, too.
     """
+    # Before the first check, so that errors which the other checks cause on the link are counted.
     before = box_checks.Health.of(rig.box)
     stages: list[tuple[str, str, Stage]] = [
         ("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
@@ -38,12 +39,14 @@ def run_selftest(rig: Rig, tell: Tell) -> Report:
         ("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config)),
         ("wiring", "the wiring, camera by camera", _wiring),
         ("run", f"{FRAME_SETS} frame sets at {rig.config.schedule.rate_hz:g} Hz", _run),
+        # After the run: it trips a fault on purpose. The counters come last and see all stages.
         ("watchdog", "the watchdog", lambda r: box_checks.judge_watchdog(r.box, r.config, r.timebase)),
         ("counters", "the counters", lambda r: box_checks.judge_health(before, box_checks.Health.of(r.box))),
     ]
     checks: list[CheckResult] = []
     for name, what, stage in stages:
         tell(what)
+        # A stage that fails does not end the test: one report tells a technician everything that is wrong.
         checks += _carried_out(name, stage, rig)
     return Report(rig.config.name, tuple(checks), was_opened=True)
 
