@@ -58,6 +58,7 @@ def calibrated(
     """Solve, write the file and, where wished, the report."""
     with progress.stage("solving", 100) as advance:
         solution = solve_rig(observations, board, options, lambda share, _what: advance(round(100 * share)))
+    # Saved before the report is drawn: a folder that is full or a picture that fails costs no calibration.
     save(solution.calibration, out)
     page = None
     if report is not None:

@@ -40,6 +40,7 @@ def list_connected(producers: Sequence[Path]) -> Connected:
     for path in producers:
         try:
             cameras[path] = list_producer_devices([path], _TIMEOUT_S)
+        # A producer that cannot be loaded does not hide the cameras of the others.
         except RigError as exc:
             failures[path] = exc
     return Connected(tuple(producers), cameras, failures, list_serial_ports())
@@ -47,5 +48,6 @@ def list_connected(producers: Sequence[Path]) -> Connected:
 
 def installed_producers(environment: Mapping[str, str]) -> list[Path]:
     """Return the producers in the folders that the GenTL standard's variable names."""
+    # The GenTL standard separates folders as PATH does; empty parts would name the present folder.
     folders = [Path(folder) for folder in environment.get(STANDARD_PATH, "").split(os.pathsep) if folder]
     return [path for folder in folders for path in sorted(folder.glob("*.cti"))]

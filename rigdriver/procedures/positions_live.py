@@ -82,6 +82,7 @@ def take_live(
         f"hold the {artefact.value} before the cameras, still, in {wish.positions} positions all over the volume"
     )
     positions: Positions[BallBarResult | PlateResult] = Positions()
+    # By the rig's timebase: in the lockstep of tests the computer's clock would run out.
     newest_s = rig.timebase.now_s()
     before: _Look | None = None
     with (
@@ -97,6 +98,7 @@ def take_live(
                 gallery.add(artefact, f"{index:06d}", *look.position, made.calibration)
                 newest_s = rig.timebase.now_s()
                 advance(len(positions.taken))
+            # A terminal would scroll at the rig's rate; a reason is noted when it begins.
             if before is None or look.kind is not before.kind or look.position is not None:
                 progress.note(PositionNote(look.kind, look.reason, len(positions.taken), wish.positions))
             before = look

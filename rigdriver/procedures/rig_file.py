@@ -76,6 +76,7 @@ def check_rig_file(file: Path) -> CheckedRigFile:
     """Return everything that is wrong with a rig file."""
     try:
         return CheckedRigFile(file, (), planned_rig(file).config)
+    # A file can be well formed and still plan what breaks a limit; both are findings on the file.
     except ScheduleError as exc:
         return CheckedRigFile(file, (f"{file}: {exc}",))
     except ConfigError as exc:

@@ -54,6 +54,7 @@ def answer_of(act: str, words: list[str]) -> dict[str, Any]:
         DeviceError: it could not, and the reason stands on stderr; or it took too long.
     """
     package = _simulator().module.partition(".")[0]
+    # A process of its own, because the driver never imports the simulator, nor its truth.
     with subprocess.Popen([sys.executable, "-m", package, act, *words], stdout=subprocess.PIPE, text=True) as child:
         try:
             text, _ = child.communicate(timeout=ANSWER_S)

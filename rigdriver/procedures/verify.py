@@ -54,6 +54,7 @@ class VerifyOptions:
         if both:
             raise UsageError(f"{both[0]}: a folder is given and --take, too; name one of them")
         for name, value in self.limits_um.items():
+            # `not >` and not `<=`, so that NaN is refused too.
             if value is not None and not value > 0:
                 raise UsageError(f"limit {name} = {value:g}: expected more than 0 um")
 
@@ -85,6 +86,7 @@ def verify(source: str | Path | RigConfig | None, options: VerifyOptions, progre
         if config is not None and options.take:
             known.check_rig(config)
             progress.go_on()
+            # After the folders: they need no lamp, and a mistake in them shows before somebody holds an artefact.
             rig = stack.enter_context(Rig.open(_attentive(config)))
             known.check_sizes(rig.sizes_px())
             for artefact in options.take:
