@@ -36,6 +36,7 @@ class _Bar(TerminalProgress):
         offer = told.offer
         if offer.is_taken:
             self._progress.console.print(str(told), markup=False)
+            # The person holds the board and looks at it, not at the screen.
             self._progress.console.bell()
         now = offer.advice if offer.is_taken else offer.reason
         self._progress.update(self._task, completed=100 * offer.progress, description=f"{told.views} views; {now}")
@@ -55,6 +56,7 @@ class _Lines(TerminalProgress):
             return
         self._seen = self._seen + 1 if told.offer.kind is self._kind else 1
         self._kind = told.offer.kind
+        # A log is read later: a reason that passes in a moment is not worth a line.
         if told.offer.is_taken or self._seen == LASTING:
             note(f"[{told.offer.progress:4.0%}] {told.views} views: {told}")
 

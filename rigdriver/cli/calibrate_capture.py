@@ -46,6 +46,7 @@ def capture(  # noqa: PLR0913, PLR0917  one argument per option
     json: JsonOption = False,
 ) -> int:
     """Take views of a board with a live rig, guided, until there are enough."""
+    # Before the rig is opened, so that a used folder costs no waiting.
     refuse_used(out)
     described = measured_board(board, square, square_sigma)
     options = BoardCaptureOptions(described, out, ViewWishes(views, patience), solve, rate_hz)
@@ -55,6 +56,7 @@ def capture(  # noqa: PLR0913, PLR0917  one argument per option
         show_json(_facts(done))
     else:
         _tell(done)
+    # After the results were shown: the status is still that of Ctrl-C, so that a script knows.
     if done.ending.was_stopped:
         raise KeyboardInterrupt
     return GOOD if done.has_passed else CHECK_FAILED

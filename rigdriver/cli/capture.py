@@ -44,7 +44,9 @@ def capture(
     json: JsonOption = False,
 ) -> int:
     """Capture frame sets into image files with their proofs."""
+    # UTC: names sort by time, also when the clocks change.
     folder = out or Path(f"capture-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    # Before the rig is opened, so that a used folder costs no waiting.
     refuse_used(folder)
     options = CaptureOptions(frames, folder, rate_hz, image_format if images else None)
     done = capture_frame_sets(chosen_source(rig, sim, scenario), options, PROGRESS)
@@ -90,4 +92,5 @@ def _at_most(what: str, value_us: float) -> str:
 
 
 def _or_none(value: float) -> float | None:
+    # JSON has no NaN (RFC 8259, section 6).
     return value if value == value else None

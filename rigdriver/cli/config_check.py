@@ -28,6 +28,7 @@ def config_check(
     checked = check_rig_file(file)
     if json:
         show_json({"passed": not checked.findings, "file": str(file), "findings": list(checked.findings)})
+    # On stderr with --json too: stdout holds one JSON object and nothing else.
     for finding in checked.findings:
         complain(finding)
     if checked.config is None:

@@ -38,6 +38,7 @@ def list_devices(
     else:
         _print_cameras(found)
         _print_ports(found.ports)
+    # After the list: what works is shown although a producer fails.
     for failure in found.failures.values():
         complain(str(failure))
     return COULD_NOT_TELL if found.failures else GOOD

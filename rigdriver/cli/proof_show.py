@@ -51,6 +51,7 @@ def _summary(proofs: Sequence[StoredProof], unproved: Sequence[StoredProof]) -> 
     lines = [f"{len(proofs)} frame sets, {len(proofs) - len(unproved)} proved, {len(unproved)} not"]
     if skews:
         lines.append(f"skew: at most {max(skews):.1f} us, median {sorted(skews)[len(skews) // 2]:.1f} us")
+    # A capture with a loose cable has thousands of such lines, all alike.
     for p in unproved[:_MOST_LINES]:
         lines += [f"frame set {p.index}: {text}" for text in p.reasons]
     if len(unproved) > _MOST_LINES:

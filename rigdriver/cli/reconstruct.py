@@ -73,6 +73,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     json: JsonOption = False,
 ) -> int:
     """Measure surfaces: point clouds with uncertainty, meshes, pictures."""
+    # Loading compiled code swallows what a signal raises, so that Ctrl-C would be lost.
     with undisturbed():
         from rigdriver.procedures.acceptance_lock import LockWish  # noqa: PLC0415  compiled code is slow to import
         from rigdriver.procedures.reconstruct import (  # noqa: PLC0415
@@ -85,6 +86,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     if source is not None and (live or rig or sim or scenario):
         raise UsageError(f"{source}: a folder is not live; give the folder, or a rig with --rig or --sim, not both")
     answers = FormatAnswers(tuple(pixel_format or ()), bits)
+    # An answer that is not used would look as if it were.
     if source is None and answers != FormatAnswers():
         raise UsageError("--pixel-format and --bits describe a folder of images; a rig's cameras say it themselves")
     folder = out or Path(f"reconstruction-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
@@ -101,6 +103,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
         show_json(_facts(done))
     else:
         _tell(done)
+    # A run can end early without an error, and the frame sets that came may all be good.
     if done.lacks_frame_sets:
         note(f"{done.came} of {done.asked} frame sets came; run `rigdriver selftest` to see why")
     return GOOD if done.has_passed else CHECK_FAILED

@@ -29,6 +29,7 @@ def show(what: RenderableType = "") -> None:
 
 def show_json(value: Mapping[str, object]) -> None:
     """Print one JSON object on stdout and flush it, so that a reader at a pipe has it at once."""
+    # Strict JSON: readers other than Python's stop at NaN.
     json.dump(value, sys.stdout, allow_nan=False)
     sys.stdout.write("\n")
     sys.stdout.flush()
@@ -43,6 +44,7 @@ def complain(text: str) -> None:
     """Print an error on stderr, one line per finding."""
     console = Console(stderr=True, highlight=False)
     console.print("error: ", style="bold red", end="")
+    # No markup: paths and device names may hold square brackets.
     console.print(text, markup=False, soft_wrap=True)
 
 
@@ -51,6 +53,7 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[[int], None]
     """Show a bar on stderr while the block runs, on a terminal only; yields what is called with the number done."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # Not in a log or a pipe, where a bar would be thousands of lines.
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)

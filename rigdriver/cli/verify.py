@@ -102,6 +102,7 @@ def verify(  # noqa: PLR0913, PLR0917
         out=out,
         answers=FormatAnswers(tuple(pixel_format or ()), bits),
     )  # fmt: skip
+    # Folders alone need no rig; one that is named still gives its limits and its calibration.
     needs_rig = options.take or rig or sim or scenario
     done = verify_rig(chosen_source(rig, sim, scenario) if needs_rig else None, options, PROGRESS)
     if json:
