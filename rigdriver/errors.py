@@ -259,4 +259,5 @@ class CalibrationMismatch(CalibrationError, ValueError):
 
 def gather(what: str, errors: Sequence[RigError]) -> RigError:
     """Return one error for several: the error itself when it is alone, else `DevicesFailed`."""
+    # A single failure keeps its class, so that a caller can catch CameraMissing and need not unpack a group.
     return errors[0] if len(errors) == 1 else DevicesFailed(what, errors)

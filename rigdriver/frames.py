@@ -171,6 +171,7 @@ class Proof:
             "generation": self.generation,
             "start_ticks": self.start_ticks,
             "tick_rate_hz": self.tick_rate_hz,
+            # NaN is the one number that differs from itself, and JSON has none (RFC 8259, section 6): null.
             "skew_us": self.skew_us if self.skew_us == self.skew_us else None,
             "verdict": self.verdict,
             "reasons": list(self.reasons),
@@ -218,6 +219,7 @@ class FrameSet:
         try:
             return self.frames[camera]
         except KeyError:
+            # A camera that has a gap says why; only a name that the rig does not know is the caller's mistake.
             gap = self.gaps.get(camera)
             raise KeyError(str(gap) if gap else f"no camera {camera}; there are {', '.join(self.frames)}") from None
 

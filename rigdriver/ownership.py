@@ -23,6 +23,7 @@ class Owner:
     @property
     def is_here(self) -> bool:
         """Whether this process is the owner, and no fork of it."""
+        # Asked each time: a fork copies the object, with the parent's id in it.
         return os.getpid() == self._pid
 
     def expect_here(self, what: str) -> None:
