@@ -84,8 +84,8 @@ class ImageFolder:
             proof = Proof(index, 0, 0, 0, MappingProxyType({}), float("nan"), "unproved", (NO_PROOF,))
             # A frame set from elsewhere keeps its place and nothing else.
             return FrameSet(index, 0, 0, MappingProxyType(frames), MappingProxyType(gaps), proof)
+        # The host's monotonic clock of that run means nothing here: 0. UTC is kept.
         return FrameSet(
-            # The host's monotonic clock of that run means nothing here: 0. UTC is kept.
             known.proof.pulse_index, 0, known.t_utc_ns, MappingProxyType(frames), MappingProxyType(gaps), known.proof
         )
 
