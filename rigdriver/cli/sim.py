@@ -19,6 +19,7 @@ from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import verb
 from rigdriver.errors import DeviceError
+from rigdriver.json_values import JsonValue
 from rigdriver.procedures.simulator import launch, pass_on
 
 _LOOK_S = 0.5
@@ -47,7 +48,7 @@ def sim(
 ) -> int:
     """Leave a simulated rig running until Ctrl-C and say how to reach it."""
     with launch(scenario) as rig:
-        reach: dict[str, object] = {
+        reach: dict[str, JsonValue] = {
             "rig_file": str(rig.rig_file),
             "producer": str(rig.producer),
             "port": rig.port,

@@ -13,9 +13,10 @@ import sys
 from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from rigdriver.errors import ConfigError, DeviceError, RigError, UsageError
+from rigdriver.json_values import JsonObject
 from rigdriver.sources import GROUP
 
 ANSWER_S = 600.0
@@ -47,7 +48,7 @@ def launch(scenario: str) -> AbstractContextManager[RunningRig]:
         raise DeviceError(f"simulated rig: cannot be started: {exc}") from exc
 
 
-def answer_of(act: str, words: list[str]) -> dict[str, Any]:
+def answer_of(act: str, words: list[str]) -> JsonObject:
     """Have the simulator do it, in a process of its own, and return the JSON object that it prints.
 
     Raises:
@@ -67,7 +68,7 @@ def answer_of(act: str, words: list[str]) -> dict[str, Any]:
             ) from exc
     if child.returncode != 0:
         raise DeviceError(f"simulator: `{act}` ended with status {child.returncode}, for the reason above")
-    told: dict[str, Any] = json.loads(text)
+    told: JsonObject = json.loads(text)
     return told
 
 

@@ -7,11 +7,11 @@ application.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from rigdriver.devices.camera_link.messages import FrameNote, Kind, encode, error_to_json
+from rigdriver.devices.camera_link.messages import CameraLostNote, FrameNote, LossNote
 from rigdriver.devices.camera_link.slots import SlotWriter
 from rigdriver.devices.camera_process.borrowed_bytes import BorrowedBytes
 from rigdriver.devices.camera_process.images import Image, Incomplete
@@ -93,14 +93,7 @@ class LossLedger:
             return
         self._told_ns = now_ns
         for reason, (count, frame_id, t_host_ns) in self._waiting.items():
-            body: Mapping[str, object] = {
-                "camera": self._camera,
-                "reason": reason.name,
-                "count": count,
-                "frame_id": frame_id,
-                "t_host_ns": t_host_ns,
-            }
-            self._outbox.put(encode(Kind.LOST, body))
+            self._outbox.put(LossNote(self._camera, reason, count, frame_id, t_host_ns).encode())
         self._waiting.clear()
 
 
@@ -297,6 +290,6 @@ class Stream:
     def _fail(self, error: RigError) -> None:
         """Give this camera up; the others go on."""
         self._go(StreamAct.FAIL)
-        self._outbox.put(encode(Kind.CAMERA_LOST, {"camera": self._index, "error": error_to_json(error)}))
+        self._outbox.put(CameraLostNote(self._index, error).encode())
         with suppress(CameraError):  # it is lost already, and told
             self.camera.stop()
