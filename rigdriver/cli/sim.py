@@ -61,7 +61,9 @@ def sim(
                 show(f"{what:9} {where}")
             note(f"\nTry:  rigdriver selftest --rig {rig.rig_file}\nCtrl-C ends the rig.")
         _wait_for_its_end(rig.pid)
-    raise DeviceError("the simulated rig ended by itself; start it again, and report what it printed")
+    raise DeviceError(
+        device="simulated rig", seen="it ended by itself", remedy="start it again, and report what it printed"
+    )
 
 
 @app.command("fault", context_settings=_PASSED_ON)

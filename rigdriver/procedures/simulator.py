@@ -43,9 +43,9 @@ def launch(scenario: str) -> AbstractContextManager[RunningRig]:
     except RigError:
         raise
     except ValueError as exc:
-        raise ConfigError(f"simulated rig: {exc}") from exc
+        raise ConfigError(device="simulated rig", seen=str(exc)) from exc
     except (OSError, RuntimeError) as exc:
-        raise DeviceError(f"simulated rig: cannot be started: {exc}") from exc
+        raise DeviceError(device="simulated rig", seen=f"cannot be started: {exc}") from exc
 
 
 def answer_of(act: str, words: list[str]) -> JsonObject:
@@ -64,10 +64,14 @@ def answer_of(act: str, words: list[str]) -> JsonObject:
         except subprocess.TimeoutExpired as exc:
             child.kill()
             raise DeviceError(
-                f"simulator: `{act}` gave no answer within {ANSWER_S:.0f} s; try a smaller scene"
+                device="simulator",
+                seen=f"`{act}` gave no answer within {ANSWER_S:.0f} s",
+                remedy="try a smaller scene",
             ) from exc
     if child.returncode != 0:
-        raise DeviceError(f"simulator: `{act}` ended with status {child.returncode}, for the reason above")
+        raise DeviceError(
+            device="simulator", seen=f"`{act}` ended with status {child.returncode}, for the reason above"
+        )
     told: JsonObject = json.loads(text)
     return told
 

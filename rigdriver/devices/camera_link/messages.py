@@ -151,7 +151,7 @@ def decode_json(body: bytes) -> JsonObject:
     """Read a JSON body."""
     value = json.loads(body)
     if not isinstance(value, dict):
-        raise BadReply(f"message of the camera process: expected an object, seen {type(value).__name__}")
+        raise BadReply(device="message of the camera process", seen=type(value).__name__, expected="an object")
     return value
 
 
@@ -172,7 +172,9 @@ class MessageReader:
             length, kind = _HEAD.unpack_from(self._buffer)
             if length > MAX_BODY_BYTES or kind not in Kind.__members__.values():
                 raise BadReply(
-                    f"message of the camera process: {length} bytes of kind {kind}; the stream is out of step"
+                    device="message of the camera process",
+                    seen=f"{length} bytes of kind {kind}; the stream is out of step",
+                    expected=f"at most {MAX_BODY_BYTES} bytes of a kind up to {max(Kind)}",
                 )
             end = _HEAD.size + length
             if len(self._buffer) < end:
@@ -200,7 +202,7 @@ def error_to_json(error: RigError) -> JsonObject:
 def error_from_json(value: object) -> RigError:
     """Return the error that `error_to_json` wrote; an unknown type is a DeviceError."""
     if not isinstance(value, dict):
-        return errors.DeviceError(f"camera process: unreadable error {value!r}")
+        return errors.DeviceError(device="camera process", seen=f"unreadable error {value!r}")
     inner = value.get("errors")
     if isinstance(inner, list):
         return DevicesFailed(str(value.get("message")), [error_from_json(e) for e in inner])

@@ -220,18 +220,18 @@ class Cameras:
 
     def _ask(self, request: CameraRequest, expected: type[_Reply], timeout_s: float | None = None) -> _Reply:
         if self._state is _State.CLOSED:
-            raise StateError("cameras: closed; open them again")
+            raise StateError(device="cameras", seen="closed", remedy="open them again")
         return self._process.request(request, expected, timeout_s or self._timeout_s)[0]
 
     def _expect_ready(self) -> None:
         self._raise_sink_error()
         if self._state is not _State.READY:
             remedy = "stop them first" if self._state is _State.STREAMING else "open them again"
-            raise StateError(f"cameras: {self._state.value}, expected {_State.READY.value}; {remedy}")
+            raise StateError(device="cameras", seen=self._state.value, expected=_State.READY.value, remedy=remedy)
 
     def _index(self, camera: str) -> int:
         if camera not in self._names:
-            raise StateError(f"camera {camera}: not opened; there are {', '.join(self._names)}")
+            raise StateError(device=f"camera {camera}", seen="not opened", expected=f"one of {', '.join(self._names)}")
         return self._names.index(camera)
 
     def _map_slots(self, made: SlotSegments, fds: Sequence[int]) -> None:
@@ -247,7 +247,7 @@ class Cameras:
     def _raise_sink_error(self) -> None:
         error, self._sink_error = self._sink_error, None
         if error is not None:
-            raise DeviceError(f"cameras: the sink of their events failed: {error!r}") from error
+            raise DeviceError(device="cameras", seen=f"the sink of their events failed: {error!r}") from error
 
     # ---- the thread "cameras" ----
 

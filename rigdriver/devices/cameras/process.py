@@ -108,11 +108,15 @@ class CameraProcess:
             RigError: what the child says.
         """
         if threading.current_thread() is self._thread:
-            raise StateError("cameras: a sink must not ask its cameras; hand the event to another thread first")
+            raise StateError(
+                device="cameras",
+                seen="a sink must not ask its cameras",
+                remedy="hand the event to another thread first",
+            )
         self._owner.expect_here("cameras")
         with self._request_lock:
             if self._is_closing or self._lost is not None:
-                raise self._lost or StateError("cameras: closed; open them again")
+                raise self._lost or StateError(device="cameras", seen="closed", remedy="open them again")
             if not self._is_up.wait(_START_TIMEOUT_S):
                 self._kill(f"did not start within {_START_TIMEOUT_S:g} s; the computer is overloaded")
                 raise self._ending()
@@ -183,7 +187,7 @@ class CameraProcess:
         """Return why the child is gone, once the thread knows."""
         self._has_ended.wait(_END_TIMEOUT_S)
         return self._lost or CameraProcessLost(
-            "camera process: gone, and its end could not be seen; open the cameras again"
+            device="camera process", seen="gone, and its end could not be seen", remedy="open the cameras again"
         )
 
     def _kill(self, verdict: str) -> None:
@@ -290,7 +294,9 @@ class CameraProcess:
         # Of a trace the line that names the error says most; the whole of it is in the log.
         telling = [line for line in self._last_lines if "rror" in line] or list(self._last_lines)
         said = f"; it last said: {telling[-1]}" if telling else ""
-        self._lost = CameraProcessLost(f"camera process: {self._verdict}{said}; open the cameras again")
+        self._lost = CameraProcessLost(
+            device="camera process", seen=f"{self._verdict}{said}", remedy="open the cameras again"
+        )
         self._is_up.set()  # whoever waits for its start need wait no longer
         self._has_ended.set()
         if not self._is_closing:
