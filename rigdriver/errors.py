@@ -38,6 +38,7 @@ Not here: any other type (this file imports none).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class RigError(Exception):
@@ -70,11 +71,44 @@ class UsageError(RigError, ValueError):
     """
 
 
+@dataclass(frozen=True, slots=True)
+class RigFileFinding:
+    """One thing that is wrong in a rig file."""
+
+    file: str
+    line: int | None
+    """Line of the key, counted from 1; None when no line holds it."""
+    key: str
+    seen: str
+    """The value as Python writes it; empty when it is missing or is no single value."""
+    expected: str
+    """What would be right, or what to do."""
+
+    def __str__(self) -> str:
+        line = f" line {self.line}" if self.line else ""
+        seen = f" = {self.seen}" if self.seen else ""
+        return f"{self.file}{line}: {self.key}{seen}: {self.expected}"
+
+
 class ConfigError(UsageError):
-    """A rig file cannot be used.
+    """A rig file cannot be used; `findings` holds all that is wrong in a file that can be read.
 
     `rig.toml line 12: schedule.rate_hz = 0: expected greater than 0`
     """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        device: str = "",
+        seen: str = "",
+        expected: str = "",
+        remedy: str = "",
+        findings: Sequence[RigFileFinding] = (),
+    ) -> None:
+        self.findings: tuple[RigFileFinding, ...] = tuple(findings)
+        sentences = message or "\n".join(map(str, self.findings))
+        super().__init__(sentences, device=device, seen=seen, expected=expected, remedy=remedy)
 
 
 class ScheduleError(UsageError):
@@ -178,7 +212,7 @@ class CameraMissing(DeviceError):
 class CameraError(DeviceError):
     """A camera refused a feature or failed while streaming.
 
-    `camera left_upper (SN 23A7): Gain = 99.0 refused: expected 0 to 24`
+    `camera left_upper (SN 23A7): Gain = 99.0 refused; expected 0 to 24`
     """
 
 

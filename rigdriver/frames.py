@@ -15,6 +15,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.json_values import JsonObject
+
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
@@ -164,7 +166,7 @@ class Proof:
     unchecked: tuple[str, ...] = ()
     """Checks that this rig has no means for; each of them makes the proof weaker."""
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> JsonObject:
         """Return the proof as plain values for JSON."""
         return {
             "pulse_index": self.pulse_index,

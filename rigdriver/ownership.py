@@ -30,6 +30,7 @@ class Owner:
         """Raise StateError in a fork of the owner."""
         if not self.is_here:
             raise StateError(
-                f"{what}: belongs to process {self._pid}, and this is a fork of it; use it there, or spawn processes "
-                "instead of forking them and open it in one"
+                device=what,
+                seen=f"belongs to process {self._pid}, and this is a fork of it",
+                remedy="use it there, or spawn processes instead of forking them and open it in one",
             )

@@ -44,7 +44,11 @@ def resolve(source: str | Path | RigConfig, stack: ExitStack) -> RigConfig:
     if isinstance(source, Path) or name not in named or (str(source).endswith(".toml") and Path(source).exists()):
         path = Path(source)
         if not path.exists() and path.suffix != ".toml":
-            raise ConfigError(f"{source}: no such rig file; name a .toml file or one of: {', '.join(sorted(named))}")
+            raise ConfigError(
+                device=str(source),
+                seen="no such rig file",
+                remedy=f"name a .toml file or one of: {', '.join(sorted(named))}",
+            )
         return load(path)
     return load(_start(named[name], spec, stack))
 
@@ -60,4 +64,4 @@ def _start(entry: EntryPoint, spec: str, stack: ExitStack) -> Path:
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
     except Exception as exc:
-        raise DeviceError(f"rig {entry.name}: cannot be started: {exc}") from exc
+        raise DeviceError(device=f"rig {entry.name}", seen=f"cannot be started: {exc}") from exc

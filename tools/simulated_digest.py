@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from rigdriver_sim.bench.rig import TRUTH, CameraBank, SimulatedRig, View
+from rigdriver_sim.bench.rig import TRUTH, CameraBank, Scenery, SimulatedRig
 from rigdriver_sim.camera.model import SimulatedCamera
 from rigdriver_sim.camera.spec import CameraSpec
 from rigdriver_sim.engine import EventEngine
@@ -87,7 +87,7 @@ def digest(spec: str) -> str:
     """Play a scenario and return the digest of its truth and of all its frames."""
     scenario = load(spec)
     seen = hashlib.blake2b(digest_size=16)
-    view: View | None = None
+    view: Scenery | None = None
     if scenario.scene:
         from rigdriver_sim.bench.scene_view import SceneView  # noqa: PLC0415 - the compiler behind it takes a second to load
 

@@ -42,7 +42,7 @@ class _Bar(TerminalProgress):
         self._progress.update(self._task, completed=100 * offer.progress, description=f"{told.views} views; {now}")
 
 
-class _Lines(TerminalProgress):
+class _PrintedViews(TerminalProgress):
     """Prints each view, and once a lasting reason why none is taken."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ def watched_views() -> Iterator[TerminalProgress]:
     console = Console(stderr=True, highlight=False)
     columns = (BarColumn(20), TaskProgressColumn(), TextColumn("{task.description}", markup=False))
     if not console.is_terminal:
-        yield _Lines()
+        yield _PrintedViews()
         return
     with Progress(*columns, console=console, transient=True) as progress:
         yield _Bar(progress, progress.add_task("looking for the board", total=100))

@@ -19,6 +19,7 @@ from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaO
 from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
+from rigdriver.json_values import JsonObject
 from rigdriver.procedures.board_views import ViewWishes
 from rigdriver.procedures.calibrate_capture import BoardCaptured, BoardCaptureOptions, capture_board
 from rigdriver.recording.capture_folder import refuse_used
@@ -62,7 +63,7 @@ def capture(  # noqa: PLR0913, PLR0917  one argument per option
     return GOOD if done.has_passed else CHECK_FAILED
 
 
-def _facts(done: BoardCaptured) -> dict[str, object]:
+def _facts(done: BoardCaptured) -> JsonObject:
     return {
         "views": done.views,
         "enough": done.ending.is_enough,

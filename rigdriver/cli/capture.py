@@ -18,6 +18,7 @@ from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOptio
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.images.image_writer import ImageFormat
+from rigdriver.json_values import JsonObject
 from rigdriver.procedures.capture import CaptureOptions
 from rigdriver.procedures.capture import capture as capture_frame_sets
 from rigdriver.recording.capture_folder import refuse_used
@@ -57,7 +58,7 @@ def capture(
     return GOOD if done.has_passed else CHECK_FAILED
 
 
-def facts(statistics: RunStatistics) -> dict[str, object]:
+def facts(statistics: RunStatistics) -> JsonObject:
     """Return what a run measured, for `--json`; what could not be measured is null."""
     return {
         "frame_sets": statistics.frame_sets,

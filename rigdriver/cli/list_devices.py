@@ -21,6 +21,7 @@ from rigdriver.cli.screen import complain, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import COULD_NOT_TELL, GOOD, verb
 from rigdriver.devices.box.serial_port import PortInfo
+from rigdriver.json_values import JsonObject
 from rigdriver.procedures.list_devices import STANDARD_PATH, Connected, installed_producers, list_connected
 
 
@@ -44,7 +45,7 @@ def list_devices(
     return COULD_NOT_TELL if found.failures else GOOD
 
 
-def _plain(found: Connected) -> dict[str, object]:
+def _plain(found: Connected) -> JsonObject:
     return {
         "producers": [
             {

@@ -31,6 +31,7 @@ from rigdriver.cli.source import (
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.errors import UsageError
+from rigdriver.json_values import JsonObject
 from rigdriver.recording.stored_formats import FormatAnswers
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     return GOOD if done.has_passed else CHECK_FAILED
 
 
-def _facts(done: Reconstruction) -> dict[str, object]:
+def _facts(done: Reconstruction) -> JsonObject:
     table = asdict(done)
     return {name: table[name] for name in table if name not in {"asked", "came"}} | {"folder": str(done.folder)}
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rigdriver.json_values import JsonObject
 
 
 class _Console(Console):
@@ -27,7 +29,7 @@ def show(what: RenderableType = "") -> None:
     _Console(highlight=False).print(what, soft_wrap=isinstance(what, str), markup=False)
 
 
-def show_json(value: Mapping[str, object]) -> None:
+def show_json(value: JsonObject) -> None:
     """Print one JSON object on stdout and flush it, so that a reader at a pipe has it at once."""
     # Strict JSON: readers other than Python's stop at NaN.
     json.dump(value, sys.stdout, allow_nan=False)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from rigdriver.config.models import RigConfig, dotted
 from rigdriver.config.toml_lines import KeyPath, key_lines
-from rigdriver.errors import ConfigError
+from rigdriver.errors import ConfigError, RigFileFinding
 
 RENAMED_KEYS: Mapping[str, str] = MappingProxyType(
     {
@@ -44,9 +44,13 @@ def read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8")
     except OSError as exc:
-        raise ConfigError(f"{path}: cannot be read: {exc.strerror}; name an existing rig file") from exc
+        raise ConfigError(
+            device=str(path), seen=f"cannot be read: {exc.strerror}", remedy="name an existing rig file"
+        ) from exc
     except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path}: is not UTF-8 text (byte {exc.start}); save it as UTF-8") from exc
+        raise ConfigError(
+            device=str(path), seen=f"is not UTF-8 text (byte {exc.start})", remedy="save it as UTF-8"
+        ) from exc
 
 
 def parse(text: str, origin: str, folder: Path) -> RigConfig:
@@ -54,12 +58,12 @@ def parse(text: str, origin: str, folder: Path) -> RigConfig:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(f"{origin}: is no TOML: {exc}") from exc
+        raise ConfigError(device=origin, seen=f"is no TOML: {exc}") from exc
     try:
         # All findings come at once, so that a technician mends a file in one go.
         config = RigConfig.model_validate(table)
     except ValidationError as exc:
-        raise ConfigError(_explain(exc, origin, key_lines(text))) from exc
+        raise ConfigError(findings=_findings(exc, origin, key_lines(text))) from exc
     # Relative to the file and not to the folder where the driver is started: a rig file means the same everywhere.
     return _from_folder(config, folder)
 
@@ -82,17 +86,17 @@ def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
     )
 
 
-def _explain(exc: ValidationError, origin: str, lines: Mapping[KeyPath, int]) -> str:
+def _findings(exc: ValidationError, origin: str, lines: Mapping[KeyPath, int]) -> list[RigFileFinding]:
     errors = exc.errors(include_url=False)
     # A list whose elements are wrong is reported as too short, too; that is no finding of its own.
     faulty = {error["loc"][:-n] for error in errors for n in range(1, len(error["loc"]))}
     findings = (
         _finding(error, origin, lines) for error in errors if error["type"] != "too_short" or error["loc"] not in faulty
     )
-    return "\n".join(dict.fromkeys(findings))
+    return list(dict.fromkeys(findings))
 
 
-def _finding(error: Mapping[str, Any], origin: str, lines: Mapping[KeyPath, int]) -> str:
+def _finding(error: Mapping[str, Any], origin: str, lines: Mapping[KeyPath, int]) -> RigFileFinding:
     path: KeyPath = tuple(error["loc"])
     bounds: Mapping[str, Any] = error.get("ctx", {})
     seen = error.get("input")
@@ -101,11 +105,11 @@ def _finding(error: Mapping[str, Any], origin: str, lines: Mapping[KeyPath, int]
         path, seen = bounds["path"], bounds["seen"]
     elif "features" in path:
         path = path[: path.index("features") + 2]  # what follows names the kinds of value that were tried
-    told = f" = {seen!r}" if isinstance(seen, bool | int | float | str) and error["type"] != "missing" else ""
+    told = repr(seen) if isinstance(seen, bool | int | float | str) and error["type"] != "missing" else ""
     # A key that is missing has no line; that of the table around it is named.
     line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
     expected = _expected(error["type"], bounds, error["msg"], path)
-    return f"{origin}{f' line {line}' if line else ''}: {dotted(path)}{told}: {expected}"
+    return RigFileFinding(origin, line, dotted(path), told, expected)
 
 
 def _expected(kind: str, bounds: Mapping[str, Any], message: str, path: KeyPath) -> str:

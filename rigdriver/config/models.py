@@ -222,7 +222,9 @@ class RigConfig(_Table):
     def required_box(self) -> BoxConfig:
         """Return the box's table. ConfigError on a bench without one."""
         if self.box is None:
-            raise ConfigError(f"rig {self.name}: has no trigger box (schedule.mode = {self.schedule.mode!r})")
+            raise ConfigError(
+                device=f"rig {self.name}", seen=f"has no trigger box (schedule.mode = {self.schedule.mode!r})"
+            )
         return self.box
 
     def camera(self, name: str) -> CameraConfig:

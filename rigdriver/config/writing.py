@@ -58,7 +58,7 @@ def changed(text: str, changes: Mapping[str, Value | None], origin: str) -> str:
     try:
         document = tomlkit.parse(text)
     except TOMLKitError as exc:
-        raise ConfigError(f"{origin}: is no TOML: {exc}") from exc
+        raise ConfigError(device=origin, seen=f"is no TOML: {exc}") from exc
     for key, value in changes.items():
         *folders, last = key.split(".")
         place: Any = document
@@ -149,8 +149,9 @@ def _replace(path: Path, text: str) -> None:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
         raise ConfigError(
-            f"{path}: cannot be written: {exc.strerror}; the file is as it was; free space on the disk, or choose a "
-            "folder that you may write to"
+            device=str(path),
+            seen=f"cannot be written: {exc.strerror}; the file is as it was",
+            remedy="free space on the disk, or choose a folder that you may write to",
         ) from exc
     with suppress(OSError):  # some network folders cannot be synchronised; the file itself is
         _sync_folder(target.parent)

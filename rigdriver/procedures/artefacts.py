@@ -39,7 +39,7 @@ class Certificate:
     spacing_mm: float = 150.0
 
     def measure(self, artefact: Artefact, cloud: PointCloud) -> BallBarResult | PlateResult:
-        """Measure one position. UsageError when the artefact is not there."""
+        """Measure one position. NotMeasured when the artefact is not there."""
         if artefact is Artefact.BALL_BAR:
             return measure_ball_bar(cloud, self.diameter_mm, self.spacing_mm)
         return measure_plate(cloud)

@@ -20,6 +20,7 @@ from rigdriver.calibration.solve.all_cameras import solve as solve_rig
 from rigdriver.calibration.views.coverage import assess
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.config import RigConfig
+from rigdriver.json_values import JsonObject
 from rigdriver.progress import Progress
 
 
@@ -38,7 +39,7 @@ class Calibrated:
         """Whether the calibration can be used."""
         return all(finding.is_kept for finding in self.findings)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> JsonObject:
         """Return the object that `--json` prints."""
         return {
             **self.figures.to_json(),

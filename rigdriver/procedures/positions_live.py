@@ -107,9 +107,10 @@ def take_live(
             if rig.timebase.now_s() - newest_s > wish.patience_s:
                 break
     raise NotMeasured(
-        f"{artefact.value}: {len(positions.taken)} of {wish.positions} positions, then no new one for "
-        f"{wish.patience_s:.0f} s ({before.reason if before else 'no frame set came'}); hold it still in the volume "
-        "that both pods see, or give more time with --patience"
+        device=artefact.value,
+        seen=f"{len(positions.taken)} of {wish.positions} positions, then no new one for {wish.patience_s:.0f} s "
+        f"({before.reason if before else 'no frame set came'})",
+        remedy="hold it still in the volume that both pods see, or give more time with --patience",
     )
 
 
@@ -124,7 +125,7 @@ def _look(
     cloud, surfaces = made.reconstruct_surfaces(frame_set)
     try:
         result = certificate.measure(artefact, cloud)
-    except UsageError as exc:
+    except NotMeasured as exc:
         positions.lose()
         return _Look(Missing.NOT_SEEN, str(exc))
     verdict = positions.offer(result)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rigdriver.clock import us_from_ticks
 from rigdriver.config import RigConfig, load
-from rigdriver.errors import ConfigError, ScheduleError
+from rigdriver.errors import ConfigError, RigFileFinding, ScheduleError
 from rigdriver.schedule.plan import compile_schedule
 from rigdriver.schedule.planned import Schedule
 
@@ -67,8 +67,8 @@ class CheckedRigFile:
     """What is wrong with a rig file."""
 
     file: Path
-    findings: tuple[str, ...]
-    """One sentence per finding; empty when the file is good."""
+    findings: tuple[RigFileFinding | ConfigError | ScheduleError, ...]
+    """Keys that are wrong, or the error that ended the check; empty when the file is good."""
     config: RigConfig | None = None
 
 
@@ -78,6 +78,6 @@ def check_rig_file(file: Path) -> CheckedRigFile:
         return CheckedRigFile(file, (), planned_rig(file).config)
     # A file can be well formed and still plan what breaks a limit; both are findings on the file.
     except ScheduleError as exc:
-        return CheckedRigFile(file, (f"{file}: {exc}",))
+        return CheckedRigFile(file, (exc,))
     except ConfigError as exc:
-        return CheckedRigFile(file, tuple(str(exc).splitlines()))
+        return CheckedRigFile(file, exc.findings or (exc,))

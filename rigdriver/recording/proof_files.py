@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from rigdriver.errors import UsageError
 from rigdriver.frames import Flash, FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.json_values import JsonObject
 
 CSV, JSON = "proofs.csv", "proofs.json"
 COLUMNS = (
@@ -61,7 +62,7 @@ class ProofFiles:
     def __init__(self, folder: Path, rig: str) -> None:
         self._folder = folder
         self._rig = rig
-        self._frame_sets: list[dict[str, object]] = []
+        self._frame_sets: list[JsonObject] = []
         self._open = ExitStack()
         self._is_closed = False
         folder.mkdir(parents=True, exist_ok=True)

@@ -134,7 +134,9 @@ class LightLog:
             self._file = self._path.open("a", encoding="utf-8")
         except OSError as exc:
             raise ConfigError(
-                f"light.log = {self._path}: cannot be written: {exc.strerror}; name another file"
+                device=f"light.log = {self._path}",
+                seen=f"cannot be written: {exc.strerror}",
+                remedy="name another file",
             ) from exc
 
     def hear(self, event: BoxEvent) -> None:

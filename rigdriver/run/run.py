@@ -210,7 +210,7 @@ class Run(FrameSets):
 
     def _tie_clocks(self) -> None:
         """Play the dark preamble until every camera's clock is locked; a few times at most."""
-        unlocked: list[str] = []
+        unlocked: list[SyncLost] = []
         for _ in range(PREAMBLE_ATTEMPTS):
             preamble = Preamble(self._preamble, self._logs, self._tracks, self._tolerance)
             self._play(self._preamble)
@@ -220,7 +220,12 @@ class Run(FrameSets):
             unlocked = preamble.lock()
             if not unlocked:
                 return
-        raise SyncLost("the cameras' clocks cannot be tied to the box's:\n  " + "\n  ".join(unlocked))
+        raise SyncLost(
+            "the cameras' clocks cannot be tied to the box's:\n  " + "\n  ".join(map(str, unlocked)),
+            device=", ".join(error.device for error in unlocked),
+            seen="; ".join(error.seen for error in unlocked),
+            remedy="; ".join(dict.fromkeys(error.remedy for error in unlocked)),
+        )
 
     def _hear_preamble(self, preamble: Preamble) -> None:
         period_s = self._preamble.box.pulse_period_ticks / self._preamble.tick_rate_hz
@@ -306,7 +311,7 @@ class Run(FrameSets):
         self._outbox.put(frame_set)
         if self._on_gap == "stop" and frame_set.gaps:
             gaps = "; ".join(str(gap) for gap in frame_set.gaps.values())
-            self._ending.fail(SyncError(f"pulse {frame_set.pulse_index}: {gaps} (run.on_gap = 'stop')"))
+            self._ending.fail(SyncError(device=f"pulse {frame_set.pulse_index}", seen=f"{gaps} (run.on_gap = 'stop')"))
         elif self._has_enough():
             self._ending.satisfy(self._done)
 

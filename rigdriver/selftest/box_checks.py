@@ -42,7 +42,7 @@ _LINK_ERRORS = (
 )
 
 
-class Box(Protocol):
+class CheckedBox(Protocol):
     """What this file needs of a trigger box."""
 
     @property
@@ -62,7 +62,7 @@ class Box(Protocol):
     def probe_clock(self) -> ClockProbe: ...
 
 
-def judge_box(box: Box, config: RigConfig) -> Iterator[CheckResult]:
+def judge_box(box: CheckedBox, config: RigConfig) -> Iterator[CheckResult]:
     """Judge what the box says of itself, while it is idle."""
     identity = box.identity
     told = f"{identity.device_name} {identity.serial_number}, firmware {identity.firmware}"
@@ -107,7 +107,7 @@ def _judge_interlock(identity: BoxIdentity, config: RigConfig, status: BoxStatus
     return verdict(not open_lines, "box.interlock", seen, "closed", remedy=remedy)
 
 
-def _judge_clock(box: Box) -> CheckResult:
+def _judge_clock(box: CheckedBox) -> CheckResult:
     probes = [box.probe_clock() for _ in range(PROBES)]
     trips_ms = [(probe.t_received_ns - probe.t_sent_ns) / 1e6 for probe in probes]
     is_forward = all(a.t_box_ticks < b.t_box_ticks for a, b in pairwise(probes))
@@ -122,7 +122,7 @@ def _judge_clock(box: Box) -> CheckResult:
     return verdict(is_good, "box.clock_probe", round(typical, 3), f"<= {LONGEST_ROUND_TRIP_MS:g}", "ms", remedy)
 
 
-def judge_watchdog(box: Box, config: RigConfig, timebase: Timebase = WALL_TIME) -> Iterator[CheckResult]:
+def judge_watchdog(box: CheckedBox, config: RigConfig, timebase: Timebase = WALL_TIME) -> Iterator[CheckResult]:
     """Hold the cameras' trigger outputs high, stop feeding, and see that the box ends it in time."""
     ticks = box.identity.tick_rate_hz
     watchdog_us = config.required_box().watchdog_s * 1e6
@@ -182,7 +182,7 @@ class Health:
     link: LinkCounters
 
     @classmethod
-    def of(cls, box: Box) -> Health:
+    def of(cls, box: CheckedBox) -> Health:
         """Read them."""
         return cls(box.counters(), box.link_counters)
 

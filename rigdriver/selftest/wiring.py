@@ -34,7 +34,7 @@ _SPACING_US = 100_000.0
 _QUIET_S = 0.05
 
 
-class Box(Protocol):
+class ProbingBox(Protocol):
     """What this file needs of a trigger box."""
 
     def subscribe(self, sink: Callable[[BoxEvent], None]) -> None: ...
@@ -68,7 +68,7 @@ class WiringAnswer:
 
 
 def probe_wiring(
-    box: Box, cameras: CameraGroup, config: RigConfig, tick_rate_hz: int, timebase: Timebase = WALL_TIME
+    box: ProbingBox, cameras: CameraGroup, config: RigConfig, tick_rate_hz: int, timebase: Timebase = WALL_TIME
 ) -> list[WiringAnswer]:
     """Pulse each camera's output alone and collect what answers."""
     watch = _Watch(timebase)
@@ -82,7 +82,7 @@ def probe_wiring(
         return [_probe(box, watch, config, camera, tick_rate_hz) for camera in config.cameras]
 
 
-def _probe(box: Box, watch: _Watch, config: RigConfig, camera: CameraConfig, tick_rate_hz: int) -> WiringAnswer:
+def _probe(box: ProbingBox, watch: _Watch, config: RigConfig, camera: CameraConfig, tick_rate_hz: int) -> WiringAnswer:
     # The next trigger comes when this exposure is over, however long it is: a camera that exposes ignores triggers.
     longest_us = camera.latency_us + exposure_us(config, camera) + camera.jitter_us
     period_us = max(_SPACING_US, 2 * longest_us)

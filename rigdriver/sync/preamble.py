@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rigdriver.errors import SyncLost
 from rigdriver.frames import Frame, PulseReport
 from rigdriver.schedule.plan import GOLOMB_MARKS
 from rigdriver.schedule.planned import Schedule
@@ -49,25 +50,27 @@ class Preamble:
         marks = len(GOLOMB_MARKS)
         return all(len(self._frames[name]) >= marks <= len(self._exposures(name)) for name in self._logs)
 
-    def lock(self) -> list[str]:
-        """Lock every track that can be; return a sentence for each camera that cannot."""
+    def lock(self) -> list[SyncLost]:
+        """Lock every track that can be; return an error for each camera that cannot."""
         return [why for name in self._logs if (why := self._lock_camera(name)) is not None]
 
     def _exposures(self, name: str) -> list[Exposure]:
         return self._logs[name].since(self._schedule.box.generation)
 
-    def _lock_camera(self, name: str) -> str | None:
+    def _lock_camera(self, name: str) -> SyncLost | None:
         frames, exposures = self._frames[name], self._exposures(name)
         pairs = pair_preamble(frames, exposures, self._schedule.tick_rate_hz / 1e9, self._tolerance)
         if pairs is not None:
             self._tracks[name].lock(pairs)
             return None
         marks = len(GOLOMB_MARKS)
-        seen = f"camera {name}: {len(exposures)} of {marks} exposures and {len(frames)} of {marks} frames"
+        seen = f"{len(exposures)} of {marks} exposures and {len(frames)} of {marks} frames"
+        remedy = "check its cables and its maximum rate"
         if not exposures:
-            return f"{seen}; check its trigger cable, its exposure line and TriggerSource"
-        if not frames:
-            return f"{seen}; check its link and TriggerMode"
-        if len(exposures) >= 3 and len(frames) >= 3:
-            return f"{seen}, but their times do not fit; check that its cables are not swapped with another camera's"
-        return f"{seen}; check its cables and its maximum rate"
+            remedy = "check its trigger cable, its exposure line and TriggerSource"
+        elif not frames:
+            remedy = "check its link and TriggerMode"
+        elif len(exposures) >= 3 and len(frames) >= 3:
+            seen += ", but their times do not fit"
+            remedy = "check that its cables are not swapped with another camera's"
+        return SyncLost(device=f"camera {name}", seen=seen, remedy=remedy)

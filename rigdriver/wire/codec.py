@@ -120,9 +120,15 @@ def decode(data: bytes) -> Message:
         BadReply: the bytes are not exactly one sound message.
     """
     if len(data) < HEADER_BYTES + 1 or len(data) != data[1] + 2:
-        raise BadReply(f"message of {len(data)} bytes: {data[:8].hex(' ')}; its length byte says otherwise")
+        raise BadReply(
+            device=f"message of {len(data)} bytes", seen=f"{data[:8].hex(' ')}; its length byte says otherwise"
+        )
     if sum(data[:-1]) & 0xFF != data[-1]:
-        raise BadReply(f"message {data[:8].hex(' ')}: checksum {data[-1]:#04x}; expected {sum(data[:-1]) & 0xFF:#04x}")
+        raise BadReply(
+            device=f"message {data[:8].hex(' ')}",
+            seen=f"checksum {data[-1]:#04x}",
+            expected=f"{sum(data[:-1]) & 0xFF:#04x}",
+        )
     kind, _, address, port, type_byte = data[:HEADER_BYTES]
     has_stamp = bool(type_byte & HAS_STAMP)
     start = HEADER_BYTES + (STAMP.size if has_stamp else 0)
@@ -132,9 +138,11 @@ def decode(data: bytes) -> Message:
         payload_type = PayloadType(type_byte & ~HAS_STAMP)
         message_type = MessageType(kind & ~ERROR)
     except ValueError as exc:
-        raise BadReply(f"message {data[:8].hex(' ')}: {exc}; expected a Harp message") from exc
+        raise BadReply(device=f"message {data[:8].hex(' ')}", seen=str(exc), expected="a Harp message") from exc
     if len(data) <= start or (len(data) - 1 - start) % payload_type.element_bytes:
-        raise BadReply(f"message {data[:8].hex(' ')}: {len(data)} bytes hold no whole {payload_type.name} payload")
+        raise BadReply(
+            device=f"message {data[:8].hex(' ')}", seen=f"{len(data)} bytes hold no whole {payload_type.name} payload"
+        )
     stamp = Stamp(*STAMP.unpack_from(data, HEADER_BYTES)) if has_stamp else None
     return Message(message_type, address, payload_type, data[start:-1], bool(kind & ERROR), stamp)
 

@@ -111,14 +111,18 @@ class Register(Generic[V]):
             BadReply: the payload has another size, or a number that its enumeration lacks.
         """
         if len(payload) != self.payload_bytes:
-            raise BadReply(f"register {self.name}: {len(payload)} bytes of payload; expected {self.payload_bytes}")
+            raise BadReply(
+                device=f"register {self.name}",
+                seen=f"{len(payload)} bytes of payload",
+                expected=str(self.payload_bytes),
+            )
         parts = struct.unpack(self.format, payload)
         try:
             if self.fields:
                 parts = tuple(f.convert(p) if f.convert else p for f, p in zip(self.fields, parts, strict=True))
             return self.make(*parts)
         except ValueError as exc:
-            raise BadReply(f"register {self.name}: {exc}; expected a value of the interface") from exc
+            raise BadReply(device=f"register {self.name}", seen=str(exc), expected="a value of the interface") from exc
 
 
 def _check(name: str, value: object, minimum: int | None, maximum: int | None) -> None:

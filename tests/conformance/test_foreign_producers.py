@@ -125,7 +125,7 @@ def test_every_failure_of_every_camera_is_told_at_once(backend: Backend) -> None
     assert len(caught.value.errors) == 4
     text = str(caught.value)
     assert f"camera camera0 (SN {backend.serials[0]}): has no feature Widht" in text
-    assert "PixelFormat = 'Mono7' refused: available are" in text
+    assert "PixelFormat = 'Mono7' refused; expected one of" in text
     assert "camera1" in text
     assert [type(e) for e in caught.value.errors].count(CameraMissing) == 1
     assert f"SN {backend.serials[0]}" in str(caught.value.errors[-1])

@@ -104,7 +104,7 @@ class BoxLink:
 
     def close(self) -> None:
         """Close the port; requests fail from now on."""
-        self.fail(StateError(f"{self.name}: is closed; open it again"))
+        self.fail(StateError(device=self.name, seen="is closed", remedy="open it again"))
         self._port.close()
 
     def fail(self, error: Exception) -> None:
@@ -141,8 +141,12 @@ class BoxLink:
             if payload[:compared_bytes] == before[:compared_bytes]:
                 return register.unpack(payload)
         raise BadReply(
-            f"{self.name}: read of {register.name}: no two of {ANSWERS_TO_AGREE} answers in a row agree, the last is "
-            f"{payload.hex()}; check the cable"
+            device=self.name,
+            seen=(
+                f"read of {register.name}: no two of {ANSWERS_TO_AGREE} answers in a row agree, the last is "
+                f"{payload.hex()}"
+            ),
+            remedy="check the cable",
         )
 
     def write(
@@ -184,7 +188,9 @@ class BoxLink:
     def _exchange(self, request: Request, what: str, attempts: int) -> Answer:
         if threading.current_thread() is self._pump_thread:
             raise StateError(
-                f"{self.name}: {what} from inside an event would wait for itself; hand it to another thread"
+                device=self.name,
+                seen=f"{what} from inside an event would wait for itself",
+                remedy="hand it to another thread",
             )
         self.owner.expect_here(self.name)
         # Each attempt of another request may need as many fences before it.
@@ -194,18 +200,22 @@ class BoxLink:
         finally:
             self._requests.release()
         if answer.message.is_error:
-            raise BoxRefused(f"{self.name}: refused the {what}; its state or its limits do not allow it")
+            raise BoxRefused(device=self.name, seen=f"refused the {what}; its state or its limits do not allow it")
         return answer
 
     def _wait_for_turn(self, what: str, timeout_s: float) -> None:
         limit = TimeLimit(self._timebase, timeout_s)
         while not self._requests.acquire(timeout=self._timebase.slice_s(limit.look_s())):
             if limit.left_s() <= 0:
-                raise NoReply(f"{self.name}: {what} found no turn; other requests get no reply, check the cable")
+                raise NoReply(
+                    device=self.name,
+                    seen=f"{what} found no turn; other requests get no reply",
+                    remedy="check the cable",
+                )
             self._timebase.idle()  # the reply that the other request waits for needs time to pass
 
     def _try(self, request: Request, what: str, attempts: int) -> Answer:
-        complaint = ""
+        seen = remedy = ""
         for _ in range(attempts):
             if not self._is_clear():
                 break
@@ -214,17 +224,21 @@ class BoxLink:
                 continue
             got = answer.message.payload.hex()
             if answer.is_damaged:
-                complaint = f"the reply {got} has another CRC-32 than its bytes; check the cable"
+                seen, remedy = f"the reply {got} has another CRC-32 than its bytes", "check the cable"
             elif answer.has_difference:
                 # A request corrupted on its way can pass the box's checksum too: ask again.
                 asked = request.message.payload.hex()
-                complaint = f"holds {got}, asked for {asked}; check the cable, or the box clamps the value"
+                seen, remedy = f"holds {got}, asked for {asked}", "check the cable, or the box clamps the value"
             else:
                 return answer
-        if complaint:
-            raise BadReply(f"{self.name}: {what}: {complaint}")
+        if seen:
+            raise BadReply(device=self.name, seen=f"{what}: {seen}", remedy=remedy)
         waited_s = attempts * self._timeout_ns / 1e9
-        raise NoReply(f"{self.name}: no reply to the {what} within {waited_s:g} s; check cable, power and box.url")
+        raise NoReply(
+            device=self.name,
+            seen=f"no reply to the {what} within {waited_s:g} s",
+            remedy="check cable, power and box.url",
+        )
 
     def _is_clear(self) -> bool:
         """Make sure that no reply to an earlier request can come any more."""

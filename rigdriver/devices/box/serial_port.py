@@ -112,7 +112,9 @@ class SerialPort:
 
     def _lost(self, exc: Exception) -> LinkLost:
         return LinkLost(
-            f"trigger box on {self.url}: the port is gone ({exc}); check its cable and power, open it again"
+            device=f"trigger box on {self.url}",
+            seen=f"the port is gone ({exc})",
+            remedy="check its cable and power, open it again",
         )
 
 

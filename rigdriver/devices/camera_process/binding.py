@@ -105,18 +105,23 @@ class Producers:
 
     def _add(self, path: Path) -> ProducerError | None:
         if not path.is_file():
-            return ProducerError(f"GenTL producer {path}: no such file; name a .cti file of the camera's maker")
+            return ProducerError(
+                device=f"GenTL producer {path}", seen="no such file", remedy="name a .cti file of the camera's maker"
+            )
         try:
             library = ctypes.CDLL(str(path))
         except OSError as exc:
             return ProducerError(
-                f"GenTL producer {path}: cannot be loaded: {_first_line(exc)}; expected a GenTL producer for "
-                f"{os.uname().machine} whose libraries are installed"
+                device=f"GenTL producer {path}",
+                seen=f"cannot be loaded: {_first_line(exc)}",
+                expected=f"a GenTL producer for {os.uname().machine} whose libraries are installed",
             )
         # The binding calls what it does not find, and the process is gone.
         if lacking := [name for name in _GENTL_FUNCTIONS if not hasattr(library, name)]:
             return ProducerError(
-                f"GenTL producer {path}: is a library but no GenTL producer: it lacks {lacking[0]}; name a .cti file"
+                device=f"GenTL producer {path}",
+                seen=f"is a library but no GenTL producer: it lacks {lacking[0]}",
+                remedy="name a .cti file",
             )
         self._harvester.add_file(str(path))
         return None
@@ -129,7 +134,8 @@ class Producers:
         why = "; ".join(self._notes.lines[:3])
         return [
             ProducerError(
-                f"GenTL producer {path}: loaded, but failed while it was opened: {why}; it may be no GenTL producer"
+                device=f"GenTL producer {path}",
+                seen=f"loaded, but failed while it was opened: {why}; it may be no GenTL producer",
             )
             for path in paths
             if str(path) not in seen
@@ -173,7 +179,7 @@ class Camera:
         self._monitor: Any = next(iter(monitors.values()), None)
         if self._monitor is None:
             self.close()
-            raise CameraError(f"{label}: offers no data stream; it cannot deliver images")
+            raise CameraError(device=label, seen="offers no data stream; it cannot deliver images")
         self._buffer: Any = None
         self._miscounts = 0
         self._announcing = Announcing(label, _PEER_ERRORS, gentl.BufferToken)
@@ -221,7 +227,9 @@ class Camera:
             while not node.is_done():
                 if limit.left_s() <= 0:
                     raise CameraError(
-                        f"{self._label}: {name} is not done after {_COMMAND_TIMEOUT_S} s; restart the camera"
+                        device=self._label,
+                        seen=f"{name} is not done after {_COMMAND_TIMEOUT_S} s",
+                        remedy="restart the camera",
                     )
                 WALL_TIME.sleep(_COMMAND_POLL_S)
 
@@ -323,7 +331,7 @@ class Camera:
         except _PEER_ERRORS as exc:
             self._buffer = None
             raise CameraError(
-                f"{self._label}: its stream failed: {_first_line(exc)}; check its cable and power"
+                device=self._label, seen=f"its stream failed: {_first_line(exc)}", remedy="check its cable and power"
             ) from exc
 
     def give_back(self) -> None:
@@ -344,7 +352,9 @@ class Camera:
         try:
             stream.queue_buffer(buffer, False)  # True, the default, would blank all its bytes first
         except _PEER_ERRORS as exc:
-            raise CameraError(f"{self._label}: a buffer cannot be queued: {_first_line(exc)}; open it again") from exc
+            raise CameraError(
+                device=self._label, seen=f"a buffer cannot be queued: {_first_line(exc)}", remedy="open it again"
+            ) from exc
 
     def check(self) -> None:
         """Read a register that every camera has: the start of its own description.
@@ -443,6 +453,6 @@ def _translated(what: str, remedy: str = "") -> Iterator[None]:
     try:
         yield
     except _PEER_ERRORS as exc:
-        raise CameraError(f"{what}: {_first_line(exc)}" + (f"; {remedy}" if remedy else "")) from exc
+        raise CameraError(device=what, seen=_first_line(exc), remedy=remedy) from exc
     except (AttributeError, AssertionError) as exc:  # harvesters on a device that lacks a mandatory node or module
-        raise CameraError(f"{what}: it lacks {exc}; it is no complete GenTL camera") from exc
+        raise CameraError(device=what, seen=f"it lacks {exc}; it is no complete GenTL camera") from exc

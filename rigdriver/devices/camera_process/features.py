@@ -94,7 +94,7 @@ def read_one(camera: str, nodes: Nodes, write: FeatureWrite) -> FeatureValue:
     _select(camera, nodes, write)
     facts = _facts(camera, nodes, write)
     if not facts.is_readable:
-        raise CameraError(f"{camera}: {write.key} cannot be read now; it may depend on another feature")
+        raise CameraError(device=camera, seen=f"{write.key} cannot be read now; it may depend on another feature")
     return nodes.read(write.name)
 
 
@@ -108,8 +108,11 @@ def write_one(camera: str, nodes: Nodes, write: FeatureWrite) -> float:
             return float(facts.step or 0)
         state = f"is {nodes.read(write.name)!r} and " if facts.is_readable else ""
         raise CameraError(
-            f"{camera}: {write.key} = {write.value!r} refused: it {state}cannot be written now; "
-            "it is fixed, or locked by another feature or by acquisition"
+            device=camera,
+            seen=(
+                f"{write.key} = {write.value!r} refused: it {state}cannot be written now; it is fixed, or "
+                "locked by another feature or by acquisition"
+            ),
         )
     if facts.kind is NodeKind.COMMAND:
         nodes.execute(write.name)
@@ -127,7 +130,11 @@ def _select(camera: str, nodes: Nodes, write: FeatureWrite) -> None:
 def _facts(camera: str, nodes: Nodes, write: FeatureWrite) -> NodeFacts:
     facts = nodes.facts(write.name)
     if facts is None:
-        raise CameraError(f"{camera}: has no feature {write.name}; check its spelling in the camera's documentation")
+        raise CameraError(
+            device=camera,
+            seen=f"has no feature {write.name}",
+            remedy="check its spelling in the camera's documentation",
+        )
     return facts
 
 
@@ -148,7 +155,9 @@ def _fit(camera: str, write: FeatureWrite, facts: NodeFacts) -> FeatureValue:
         case NodeKind.ENUMERATION, str():
             if value in facts.entries:
                 return value
-            raise CameraError(f"{camera}: {write.key} = {value!r} refused: available are {', '.join(facts.entries)}")
+            raise CameraError(
+                device=camera, seen=f"{write.key} = {value!r} refused", expected=f"one of {', '.join(facts.entries)}"
+            )
         case NodeKind.INTEGER, int() | float() if _is_whole(value):
             if facts.low is None or facts.high is None:
                 return int(value)
@@ -157,7 +166,7 @@ def _fit(camera: str, write: FeatureWrite, facts: NodeFacts) -> FeatureValue:
             low = -float("inf") if facts.low is None else float(facts.low)
             high = float("inf") if facts.high is None else float(facts.high)
             return min(max(float(value), low), high)
-    raise CameraError(f"{camera}: {write.key} = {value!r} refused: expected {facts.kind.value}")
+    raise CameraError(device=camera, seen=f"{write.key} = {value!r} refused", expected=facts.kind.value)
 
 
 def _is_whole(value: FeatureValue) -> bool:

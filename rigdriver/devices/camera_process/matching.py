@@ -33,8 +33,12 @@ def find(name: str, serial: str, devices: Sequence[DeviceInfo], producers: Seque
             of_producer = [d for d in candidates if d.producer == producer]
             if len(of_producer) > 1:
                 raise CameraError(
-                    f"camera {name} (SN {serial}): {len(of_producer)} devices of {producer} bear this serial "
-                    f"({', '.join(d.id for d in of_producer)}); expected one"
+                    device=f"camera {name} (SN {serial})",
+                    seen=(
+                        f"{len(of_producer)} devices of {producer} bear this serial "
+                        f"({', '.join(d.id for d in of_producer)})"
+                    ),
+                    expected="one",
                 )
             if of_producer:
                 return of_producer[0]

@@ -46,7 +46,7 @@ TRUTH = "truth.jsonl"
 _FLUSH_NS = 500_000_000
 
 
-class Camera(Protocol):
+class BenchCamera(Protocol):
     """What the rig needs of a simulated camera."""
 
     on_exposure: Callable[[Exposure], None]
@@ -73,7 +73,7 @@ class Guard(Protocol):
     is_hung: bool
 
 
-class View(Protocol):
+class Scenery(Protocol):
     """What the cameras look at."""
 
     def painter(self, table: CameraTable, number: int, spec: CameraSpec, lighting: Lighting) -> FramePainter: ...
@@ -90,7 +90,7 @@ class View(Protocol):
 class CameraBank:
     """All cameras of a rig, in the order of their specs, and what ends them."""
 
-    cameras: Sequence[Camera]
+    cameras: Sequence[BenchCamera]
     close: Callable[[], None]
     frames_dropped: Callable[[], Sequence[int]]
     """How many frames of each camera found no room, because nobody took the ones before."""
@@ -113,13 +113,13 @@ class SimulatedRig:
         engine: EventEngine,
         folder: Path,
         make_cameras: MakeCameras,
-        view: View | None = None,
+        view: Scenery | None = None,
     ) -> None:
         """`view` is closed with the rig; None: a flat texture."""
         self.scenario = scenario
         self._engine = engine
         self._stack = ExitStack()
-        self._view: View = view or TextureView()
+        self._view: Scenery = view or TextureView()
         specs = [camera_spec(scenario, table) for table in scenario.cameras]
         names = [table.name for table in scenario.cameras]
         with ExitStack() as undo:
@@ -137,7 +137,7 @@ class SimulatedRig:
             # Until here what was opened is closed again when a later
             # part cannot be made; from here on `close` does it.
             self._stack = undo.pop_all()
-        self.cameras: Mapping[str, Camera] = dict(zip(names, bank.cameras, strict=True))
+        self.cameras: Mapping[str, BenchCamera] = dict(zip(names, bank.cameras, strict=True))
         self._guards: Mapping[str, Guard] = dict(zip(names, bank.guards, strict=False))
         self._frames_dropped = bank.frames_dropped
         self.plant_in_producer = bank.plant

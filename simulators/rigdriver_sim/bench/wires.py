@@ -23,7 +23,7 @@ from rigdriver_sim.trigger_box.behaviour import OutputChange
 _PULSES_KEPT = 256
 
 
-class Camera(Protocol):
+class CabledCamera(Protocol):
     """The end of a trigger cable."""
 
     def trigger(self, t_ns: int) -> Exposure | None:
@@ -81,14 +81,14 @@ class Wires:
         self._engine = engine
         self._truth = truth
         self._seed = seed
-        self._cameras: Mapping[str, Camera] = {}
+        self._cameras: Mapping[str, CabledCamera] = {}
         self._box: BoxInputs | None = None
         self._generation: Callable[[], int] = lambda: 0
         self._pulse_on_wire: dict[str, int | None] = {}
         self._pulse_of: dict[str, dict[int, int | None]] = {camera.name: {} for camera in cameras}
         self._line_levels: dict[str, int] = {}
 
-    def connect(self, box: BoxInputs, cameras: Mapping[str, Camera], generation: Callable[[], int]) -> None:
+    def connect(self, box: BoxInputs, cameras: Mapping[str, CabledCamera], generation: Callable[[], int]) -> None:
         """Plug in; `generation` tells the box's committed generation, for the truth log."""
         self._box, self._cameras, self._generation = box, cameras, generation
 

@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rigdriver_sim.bench.camera_bank import make_cameras
-from rigdriver_sim.bench.rig import SimulatedRig, View
+from rigdriver_sim.bench.rig import Scenery, SimulatedRig
 from rigdriver_sim.engine import EventEngine
 from rigdriver_sim.feed.feed import PRODUCER_NAME
 from rigdriver_sim.folder import make_folder
@@ -90,7 +90,7 @@ def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngin
     }
 
 
-def _view(scenario: Scenario) -> View | None:
+def _view(scenario: Scenario) -> Scenery | None:
     if not scenario.scene:
         return None
     from rigdriver_sim.bench.scene_view import SceneView  # noqa: PLC0415 - the compiler behind it takes a second to load
