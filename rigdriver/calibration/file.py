@@ -19,15 +19,12 @@ from types import MappingProxyType
 from typing import Annotated, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance, RigCalibration
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch, UsageError
-
-Array = npt.NDArray[np.float64]
 
 FORMAT = "rigdriver-calibration"
 VERSION = 1

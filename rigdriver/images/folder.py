@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rigdriver.arrays import Pixels
 from rigdriver.errors import UsageError
-from rigdriver.frames import Pixels
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 REPORT = "index.html"

@@ -16,9 +16,9 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.arrays import Bytes
 from rigdriver.errors import UsageError
 
-Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint16]
 _BLOCK_BYTES = 192 * 1024
 """Size of the blocks that are unpacked at a time; they stay in a core's own cache, whole images would not."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rigdriver.arrays import Pixels
 from rigdriver.errors import UsageError
-from rigdriver.frames import Frame, Pixels
+from rigdriver.frames import Frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)

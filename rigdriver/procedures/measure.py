@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array
 from rigdriver.errors import UsageError
 from rigdriver.images.picture_file import write_picture
 from rigdriver.stereo.measure import (
@@ -31,7 +31,6 @@ from rigdriver.stereo.mesh.files import read_mesh
 from rigdriver.stereo.mesh.pictures import draw_map
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
-Array = npt.NDArray[np.float64]
 Place = tuple[float, float, float]
 
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from rigdriver.arrays import Pixels
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
-from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Pixels, Proof
+from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Proof
 from rigdriver.images.folder import in_counting_order, list_images, read_image
 from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.proof_files import StoredProof, has_proofs, read_proofs

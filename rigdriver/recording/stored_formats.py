@@ -17,9 +17,10 @@ from types import MappingProxyType
 import numpy as np
 from pydantic import ValidationError
 
+from rigdriver.arrays import Pixels
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
-from rigdriver.frames import Frame, Pixels
+from rigdriver.frames import Frame
 from rigdriver.images.pixel_formats import BY_NAME, full_scale, named
 
 SIDECAR = "images.json"

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rigdriver.frames import Frame, Pixels
+from rigdriver.arrays import Pixels
+from rigdriver.frames import Frame
 from rigdriver.images.pixel_formats import full_scale
 
 USUAL = 31

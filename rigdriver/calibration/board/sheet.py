@@ -12,17 +12,15 @@ from types import MappingProxyType
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from rigdriver.arrays import Array, Mask
 from rigdriver.calibration.board.boards import DICTIONARIES, Board, opencv_board
 from rigdriver.errors import UsageError
-
-Array = npt.NDArray[np.float64]
 
 PAPERS_MM: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
@@ -117,7 +115,7 @@ def _square(x: float, y: float, width: float, height: float) -> Array:
     return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
 
 
-def _runs(bits: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _runs(bits: Mask) -> list[tuple[int, int]]:
     """Return first and past-the-last index of each run of white cells: fewer shapes, no hairlines between them."""
     edges = np.flatnonzero(np.diff(np.r_[0, bits.astype(np.int8), 0]))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -11,13 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Ints64, Mask
 from rigdriver.calibration.project import distort_jacobian, rotation_matrix
 from rigdriver.calibration.views.observations import Observations
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 # fmt: off
 PARAMETERS = (
@@ -83,7 +80,7 @@ class Normal:
     """Normal equations of the free camera parameters and the bow; the board poses are eliminated."""
 
     matrix: Array
-    columns: npt.NDArray[np.int64]
+    columns: Ints64
     """Index of each row among the C * 18 + 3 parameters."""
 
 
@@ -272,7 +269,7 @@ def _assemble(problem: Problem, state: RigEstimate, miss: Array, blocks: list[Ar
     return _System(matrix, coupling, views, right, right_views)
 
 
-def _columns(problem: Problem) -> npt.NDArray[np.int64]:
+def _columns(problem: Problem) -> Ints64:
     return np.flatnonzero(np.r_[problem.free.ravel(), np.full(BOWS, problem.is_bow_free)])
 
 
