@@ -82,7 +82,7 @@ class RigFileFinding:
     seen: str
     """The value as Python writes it; empty when it is missing or is no single value."""
     expected: str
-    """What would be right, or what to do."""
+    """Phrase that says what would be right, or what to do."""
 
     def __str__(self) -> str:
         line = f" line {self.line}" if self.line else ""

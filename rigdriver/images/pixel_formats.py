@@ -21,7 +21,7 @@ from rigdriver.errors import UsageError
 
 Words = npt.NDArray[np.uint16]
 _BLOCK_BYTES = 192 * 1024
-"""Size of the blocks that are unpacked at a time; they stay in a core's own cache, whole images would not."""
+"""Size of the blocks that are unpacked at a time, in bytes; they stay in a core's own cache, whole images would not."""
 
 
 class Packing(Enum):

@@ -30,7 +30,7 @@ from rigdriver.stereo.reconstructors import BUILT_IN, SlowStarter, SurfaceRecons
 from rigdriver.stereo.results import Results
 
 LIVE_POINT_MM = 1.0
-"""Distance between points with --live; files of two million points would take too long to write."""
+"""Distance between points with --live, in mm; files of two million points would take too long to write."""
 
 
 @dataclass(frozen=True, slots=True)

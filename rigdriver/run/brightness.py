@@ -39,7 +39,7 @@ class Brightness:
         self._lamps_of = lamps_of
         self._levels: dict[str, deque[float]] = {name: deque(maxlen=USUAL) for name in lamps_of}
         self._measured: dict[str, deque[tuple[int, int, float]]] = {name: deque(maxlen=MEASURED) for name in lamps_of}
-        """By camera: frame id, time stamp, and level of the newest frames."""
+        """Frame id, time stamp and level of the newest frames, per camera."""
 
     def measure(self, frame: Frame) -> None:
         """Measure a frame when it comes, so that less is to be done when the last one of its pulse has come."""

@@ -22,7 +22,7 @@ from rigdriver.run.statistics import RunStatistics
 from rigdriver.timebase import WALL_TIME, Timebase
 
 TURN_S = 0.05
-"""Longest sleep of a waiting consumer or thread; bounds how late a timeout is noticed."""
+"""Longest sleep of a waiting consumer or thread, in s; it bounds how late a timeout is noticed."""
 
 NOT_BEGUN = (RunState.NEW, RunState.WITHDRAWN)
 OVER = "this run is over; ask the rig for a new one"

@@ -23,7 +23,7 @@ from rigdriver.errors import UsageError
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 NEAR_MM = 20.0
-"""Largest distance of a place from the surface it is meant to lie on."""
+"""Largest distance of a place from the surface it is meant to lie on, in mm."""
 CORRELATED_VERTICES = 9.0
 """Number of neighbouring vertices that count as one independent point: they share their windows' pixels."""
 

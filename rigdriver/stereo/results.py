@@ -56,7 +56,7 @@ class FrameSetRow:
     index: str
     points: int
     reason: str
-    """Why there are no points, as a sentence; empty when there are some."""
+    """Sentence that says why there are no points; empty when there are some."""
     figures: Figures
     tracks: TrackFigures | None = None
 
@@ -72,7 +72,7 @@ class Summary:
     time_ms_median: float | None
     time_ms_95: float | None
     warnings: Mapping[str, int]
-    """How often each warning came; the sentence is that of its first time."""
+    """Number of times that each warning came; the sentence is that of its first time."""
 
 
 class Results:

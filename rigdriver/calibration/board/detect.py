@@ -20,11 +20,11 @@ from rigdriver.calibration.board.mosaic import to_grey
 from rigdriver.calibration.board.sharpness import Blur, measure_blur
 
 SEARCH_WIDTH_PX = 1280
-"""Largest width of the image in which markers are searched."""
+"""Largest width, in px, of the image in which markers are searched."""
 FEWEST_CORNERS = 6
 """Fewest corners that determine the pose of a board."""
 THRESHOLD_WINDOWS_PX = ((7, 21), (5, 35))
-"""Adaptive threshold windows of the first search, and of the second one, which follows when the first finds little."""
+"""Adaptive threshold windows, in px, of the first and the second search; the second follows when the first finds little."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

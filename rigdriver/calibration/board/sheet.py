@@ -28,11 +28,11 @@ PAPERS_MM: Mapping[str, tuple[float, float]] = MappingProxyType(
         "letter": (279.4, 215.9), "tabloid": (431.8, 279.4),
     }
 )  # fmt: skip
-"""Width and height of each paper, landscape."""
+"""Width and height of each paper, landscape, in mm."""
 EDGE_MM = 6.0
-"""Width of the edge that printers leave blank."""
+"""Width of the edge that printers leave blank, in mm."""
 TEXT_MM = 14.0
-"""Height of the strip with text and ruler below the board."""
+"""Height of the strip with text and ruler below the board, in mm."""
 
 
 def smallest_paper(board: Board) -> str:

@@ -26,11 +26,11 @@ FEWEST_MATCHES = 20
 GATE_SIGMAS = 4.0
 """Distance from the median beyond which a match is an outlier, in standard deviations."""
 SMALLEST_SIGMA_PX = 0.02
-"""Smallest standard deviation that matches are credited with."""
+"""Smallest standard deviation, in px, that matches are credited with."""
 SYSTEMATIC_PX = 0.003
-"""Coherent error of a matcher over the image that no number of frame sets averages out."""
+"""Coherent error of a matcher over the image, in px, that no number of frame sets averages out."""
 SYSTEMATIC_UM = 3.0
-"""Coherent error of a measured surface that no number of frame sets averages out."""
+"""Coherent error of a measured surface, in um, that no number of frame sets averages out."""
 FRAME_SETS = 20
 """Number of frame sets over which the systematic error counts as constant."""
 _RAY_STEP = 1e-6

@@ -35,9 +35,9 @@ beyond the views."""
 PRIOR_SIGMAS = np.array([1.0, 1.0, 0.05, 0.05, 1.0, 1.0, 1.0, 1.0])
 """Tightest prior of each distortion term; wide lenses have coefficients of this size."""
 PRIOR_PX = 0.05
-"""Residual that weighs as much as one sigma of a prior."""
+"""Residual that weighs as much as one sigma of a prior, in px."""
 BOW_PRIOR_MM = 1.0
-"""Prior of the board's bow (one sigma)."""
+"""Prior of the board's bow (one sigma), in mm."""
 SMALLEST_DAMPING = 1e-13
 """Smallest damping of the Levenberg-Marquardt steps."""
 

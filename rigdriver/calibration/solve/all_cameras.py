@@ -111,7 +111,7 @@ class Solution:
     noise_px: float
     """Standard deviation of a kept corner, per axis."""
     notes: tuple[SolveNote, ...] = ()
-    """What was left out or is odd; the calibration holds the same in words."""
+    """Findings on what was left out or is odd; the calibration holds the same in words."""
 
 
 def solve(

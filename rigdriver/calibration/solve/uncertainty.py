@@ -26,7 +26,7 @@ from rigdriver.calibration.project import (
 from rigdriver.calibration.solve.adjust import PARAMETERS, POSE, WIDTH, Normal
 
 VOLUME_DIAMETER_MM = 300.0
-"""Diameter of the ball in which accuracy is stated by default: a head and its surroundings."""
+"""Diameter of the ball in which accuracy is stated by default, in mm: a head and its surroundings."""
 SAMPLES = 400
 """Random draws for the 95 % bounds."""
 BEYOND = 1.4

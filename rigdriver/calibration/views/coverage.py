@@ -91,7 +91,7 @@ class Coverage:
     progress: float
     """Progress from 0 to 1; 1 is enough."""
     hints: tuple[CoverageHint, ...]
-    """What is missing, the most useful hint first; empty when it is enough."""
+    """Sentences that say what is missing, the most useful one first; empty when it is enough."""
 
     @property
     def advice(self) -> tuple[str, ...]:

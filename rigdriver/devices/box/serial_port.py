@@ -25,7 +25,7 @@ BAUD_RATE = 1_000_000
 POLL_S = 0.02
 WRITE_TIMEOUT_S = 1.0
 MAX_READ_BYTES = 4096
-"""A port that never falls silent must not keep its reader from its other duties."""
+"""Largest number of bytes per read: a port that never falls silent must not keep its reader from its other duties."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Defaults:
     size_px: tuple[int, int] = (0, 0)
     pixel_format_code: int = 0
     tick_ns: float = 0.0
-    """Of its time stamp; 0 when it does not tell."""
+    """Tick of its time stamp, in ns; 0 when it does not report one."""
 
 
 class BufferReader:

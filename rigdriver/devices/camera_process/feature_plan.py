@@ -59,13 +59,13 @@ class FeatureWrite:
     """One write to one camera."""
 
     key: str
-    """As the caller wrote it, selector included."""
+    """Name as the caller wrote it, selector included."""
     name: str
     value: FeatureValue
     selector: tuple[str, str] | None = None
     """Selector feature and its entry, set first."""
     is_preparation: bool = False
-    """Not asked for: a camera may refuse it, and it is not reported."""
+    """Whether nobody asked for it: a camera may then refuse it, and it is not reported."""
 
 
 def split_key(key: str) -> tuple[str, tuple[str, str] | None]:

@@ -17,7 +17,7 @@ from rigdriver.errors import UsageError
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 BEHIND_MM = 75.0
-"""Distance of the centre of the directions behind the surface's middle."""
+"""Distance of the centre of the directions behind the surface's middle, in mm."""
 
 
 def close_for_printing(mesh: SurfaceMesh, step_mm: float = 1.0, behind_mm: float = BEHIND_MM) -> SurfaceMesh:

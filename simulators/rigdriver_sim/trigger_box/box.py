@@ -22,7 +22,7 @@ from rigdriver_sim.trigger_box.machine import Machine
 from rigdriver_sim.trigger_box.states import BoxState
 
 LINK_NS = 200_000
-"""What the link takes from the box to the host, where time is modelled for both."""
+"""Time that the link takes from the box to the host, in ns, where time is modelled for both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class BoxSetup:
 
     facts: BoxFacts
     port: Path
-    """Where the link to the pty is to stand."""
+    """Place of the link to the pty."""
     booted_ago_ns: int = 0
     drift_ppb: int = 0
     has_tcp: bool = False
     input_levels: int = 0x40
     """Levels at boot: the interlock is closed (high)."""
     seed: int = 0
-    """Of the damage on the serial line."""
+    """Seed of the damage on the serial line."""
 
 
 class SimulatedBox:
@@ -57,7 +57,7 @@ class SimulatedBox:
         self._on_the_line = bytearray()
         """Sent, and damaged where it was to be, but not yet taken by the port."""
         self._under_way: deque[tuple[int, bytes]] = deque()
-        """In lockstep: what the link carries, with the time at which it arrives."""
+        """Bytes that the link carries in lockstep, with the time at which they arrive."""
         self._pty = self._plug_in()
         self._tcp = TcpLink(engine, self._receive, self._pump, self._link_lost) if setup.has_tcp else None
         self.clock = BoxClock(engine.now_ns - setup.booted_ago_ns, setup.drift_ppb)
