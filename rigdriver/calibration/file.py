@@ -112,7 +112,9 @@ def save(calibration: RigCalibration, path: Path) -> None:
             stream.write(text)
         Path(name).replace(path)
     except OSError as exc:
-        raise UsageError(f"{path}: cannot be written: {exc.strerror}; name a folder that you may write to") from exc
+        raise UsageError(
+            device=str(path), seen=f"cannot be written: {exc.strerror}", remedy="name a folder that you may write to"
+        ) from exc
 
 
 def to_text(calibration: RigCalibration) -> str:

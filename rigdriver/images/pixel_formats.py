@@ -150,7 +150,9 @@ def named(name: str) -> PixelFormat:
     try:
         return BY_NAME[name]
     except KeyError:
-        raise UsageError(f"pixel format {name}: is not known; expected one of {', '.join(sorted(BY_NAME))}") from None
+        raise UsageError(
+            device=f"pixel format {name}", seen="is not known", expected=f"one of {', '.join(sorted(BY_NAME))}"
+        ) from None
 
 
 def full_scale(name: str) -> int:

@@ -151,9 +151,11 @@ def reconstruct_live(
 def refuse_measured(folder: Path) -> None:
     """Raise UsageError when a folder cannot take a new reconstruction."""
     if (folder / "figures.json").exists():
-        raise UsageError(f"{folder}: holds a reconstruction already; name another folder with --out")
+        raise UsageError(
+            device=str(folder), seen="holds a reconstruction already", remedy="name another folder with --out"
+        )
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder; name another with --out")
+        raise UsageError(device=str(folder), seen="is no folder", remedy="name another with --out")
 
 
 def _fitting(config: RigConfig, options: ReconstructOptions) -> RigCalibration:
@@ -173,8 +175,9 @@ def _opened(
     made = stack.enter_context(closing(open_reconstructor(known, options.reconstructor, live)))
     if (options.meshes or options.has_tracks) and not isinstance(made, SurfaceReconstructor):
         raise UsageError(
-            f"reconstructor {options.reconstructor}: gives points and no surfaces; leave --mesh and --tracks out, or "
-            f"take --reconstructor {BUILT_IN}"
+            device=f"reconstructor {options.reconstructor}",
+            seen="gives points and no surfaces",
+            remedy=f"leave --mesh and --tracks out, or take --reconstructor {BUILT_IN}",
         )
     return results, made
 

@@ -37,7 +37,9 @@ class ImageFolder:
         self._paths = {name: found[name] for name in roles if name in found}
         if not self._paths:
             raise UsageError(
-                f"{folder}: holds folders {', '.join(found)}, but the calibration's cameras are {', '.join(roles)}"
+                device=str(folder),
+                seen=f"holds folders {', '.join(found)}",
+                expected=f"one per camera of the calibration: {', '.join(roles)}",
             )
         self.names = in_counting_order({index for paths in self._paths.values() for index in paths})
         sidecar = read_sidecar(folder)

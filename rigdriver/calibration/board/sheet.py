@@ -44,7 +44,11 @@ def smallest_paper(board: Board) -> str:
     for name, (width, height) in sorted(PAPERS_MM.items(), key=lambda item: item[1][0] * item[1][1]):
         if _fits(board, width, height):
             return name
-    raise UsageError(f"board {board.name}: {board.size_mm[0]:g} x {board.size_mm[1]:g} mm fits on no paper up to A0")
+    raise UsageError(
+        device=f"board {board.name}",
+        seen=f"{board.size_mm[0]:g} x {board.size_mm[1]:g} mm fits on no paper",
+        expected="at most A0 with margins and ruler",
+    )
 
 
 def _fits(board: Board, width_mm: float, height_mm: float) -> bool:
@@ -64,8 +68,10 @@ def write_pdf(board: Board, path: Path, paper: str = "") -> str:
     width, height = PAPERS_MM[paper]
     if not _fits(board, width, height):
         raise UsageError(
-            f"board {board.name}: {board.size_mm[0]:g} x {board.size_mm[1]:g} mm with its margins and ruler "
-            f"does not fit on {paper} ({width:g} x {height:g} mm); smallest that holds it: {smallest_paper(board)}"
+            device=f"board {board.name}",
+            seen=f"{board.size_mm[0]:g} x {board.size_mm[1]:g} mm with its margins and ruler "
+            f"does not fit on {paper} ({width:g} x {height:g} mm)",
+            remedy=f"smallest that holds it: {smallest_paper(board)}",
         )
     with rc_context({"pdf.compression": 6, "path.simplify": False}):
         figure = Figure(figsize=(width / 25.4, height / 25.4))

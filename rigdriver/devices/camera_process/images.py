@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rigdriver.images.pixel_formats import Bytes
+from rigdriver.arrays import Bytes
 
 
 @dataclass(frozen=True, slots=True)
