@@ -208,6 +208,7 @@ class SimulatedRig:
             "pulse": self.wires.last_pulse,
             "pacing": asdict(self._engine.pacing),
             "box_state": self.box.state.name,
+            "box_counters": list(self.box.counters),
             "output_levels": self.box.output_levels,
             "is_scene_changing": self._view.is_changing,
             "bytes_damaged": self.box.bytes_damaged,

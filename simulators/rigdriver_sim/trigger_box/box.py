@@ -79,6 +79,11 @@ class SimulatedBox:
         return self._machine.behaviour.output_levels
 
     @property
+    def counters(self) -> tuple[int, ...]:
+        """What the register `Counters` holds, in its order."""
+        return self._machine.counters()
+
+    @property
     def tcp_port(self) -> int | None:
         """TCP port of the box, where it has one."""
         return self._tcp.port if self._tcp else None
