@@ -32,6 +32,7 @@ def failures(told: dict[str, list[dict[str, object]]]) -> dict[object, object]:
     return {check["name"]: check for check in told["checks"] if check["status"] != "good"}
 
 
+@pytest.mark.plants_faults
 def test_a_sound_rig_passes_every_check(rig_file):
     result = run("selftest", "--rig", rig_file, "--json")
     told = json.loads(result.stdout)
@@ -86,6 +87,7 @@ def one_error(result: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.sim
+@pytest.mark.plants_faults
 def test_swapped_trigger_cables_are_found_by_name(launch_rig):
     swaps = ("output = 0\n", "output = 99\n"), ("output = 1\n", "output = 0\n"), ("output = 99\n", "output = 1\n")
     result = run("selftest", "--rig", changed(launch_rig().rig_file, *swaps), "--json")

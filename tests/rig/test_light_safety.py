@@ -116,6 +116,7 @@ def test_every_flash_of_a_run_stands_in_its_proofs_and_in_the_light_log(launch_r
     assert logged(log) == as_logged(witness.flashes)
 
 
+@pytest.mark.plants_faults
 def test_an_opened_interlock_turns_everything_off_at_once_and_is_named(launch_rig, tmp_path):
     running, log = launch_rig(**SMALL), tmp_path / "light.jsonl"
 
@@ -141,6 +142,7 @@ def test_an_opened_interlock_turns_everything_off_at_once_and_is_named(launch_ri
         assert len(play(rig, 3)) == 3
 
 
+@pytest.mark.plants_faults
 def test_a_computer_that_falls_silent_leaves_everything_dark(launch_rig, tmp_path):
     log = tmp_path / "light.jsonl"
     with witnessed(launch_rig(**SMALL), with_light(log)) as (rig, witness):
@@ -175,6 +177,7 @@ def test_a_loop_that_is_left_early_is_dark_and_logged_to_its_last_flash(launch_r
         assert len(witness.flashes) >= 4 * 6
 
 
+@pytest.mark.plants_faults
 def test_soft_limits_beyond_the_hard_ones_are_refused_before_there_is_light(launch_rig):
     running = launch_rig(**SMALL)
     for beyond in ({"max_flash_width_us": 5000.1}, {"max_train_flashes": 100_001}, {"max_duty": 0.201}):

@@ -119,6 +119,7 @@ def test_sim_leaves_nothing_when_it_is_ended(number, status):
 # ---------------------------------------------------------------- a computer that stands still
 
 
+@pytest.mark.plants_faults
 def test_a_computer_that_stood_still_hears_from_the_box_why_the_run_ended(launch_rig):
     running = launch_rig(width=160, height=120, rate_hz=30, **REAL_TIME)
     script = f"""

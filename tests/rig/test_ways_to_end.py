@@ -111,6 +111,7 @@ def test_a_run_that_is_ended_while_its_start_talks_to_the_box_never_flashes_on(r
     assert is_idle_and_good(rig)
 
 
+@pytest.mark.plants_faults
 def test_a_box_that_faults_in_the_preamble_is_explained(rig, mocker):
     start = rig.box.start
 

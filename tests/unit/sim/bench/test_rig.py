@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from rigdriver.wire.registers import CountersRecord
 from rigdriver_sim.bench import stamp
 from rigdriver_sim.bench.rig import CameraBank, SimulatedRig
 from rigdriver_sim.camera.faults import CameraFaults, is_hit
@@ -167,6 +168,14 @@ def test_cameras_that_cannot_be_made_leave_no_port_behind(tmp_path: Path) -> Non
         SimulatedRig(load(""), engine, tmp_path, fail)
     assert not (tmp_path / "box").is_symlink()
     engine.close()
+
+
+def test_the_status_holds_the_counters_that_the_box_answers_with(bench: Bench) -> None:
+    bench.outputs(0b100001, 0b100001, pulse=0)
+    bench.run(3 * MS)
+    counters = CountersRecord(*bench.rig.status()["box_counters"])
+    assert counters == CountersRecord(*bench.rig.box._machine.counters())
+    assert counters.input_edges == 4  # both edges of two exposure lines
 
 
 def test_the_status_tells_what_was_dropped(bench: Bench) -> None:
