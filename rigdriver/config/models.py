@@ -39,7 +39,11 @@ class GenicamConfig(_Table):
 
     producers: Annotated[tuple[Annotated[Path, Field(strict=False)], ...], Field(min_length=1, strict=False)]
     """Paths of `.cti` files; relative ones start at the rig file's folder."""
+    interfaces: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Interfaces (network ports, host controllers) to ask for cameras, by id or name as `rigdriver list` shows them;
+    all when left out."""
     open_timeout_s: float = Field(default=30, gt=0, le=300)
+    """Time in which all cameras must be found and opened; half of it is for finding them."""
     command_timeout_s: float = Field(default=5, gt=0, le=60)
     """Longest time that one command of a producer may take; after it, the producer counts as hung."""
     buffers: int = Field(default=8, ge=3, le=256)
@@ -53,6 +57,9 @@ class CameraConfig(_Table):
 
     name: Name
     serial: str = Field(min_length=1, max_length=64)
+    """Serial number; else the GenTL id, user-defined name, MAC or IP address that `rigdriver list` shows."""
+    interface: str | None = Field(default=None, min_length=1)
+    """Id or name of the interface that the camera hangs on; needed only when a producer lists it on several."""
     role: Literal["geometry", "texture"] = "geometry"
     pod: Name = "main"
     output: int = Field(ge=0, le=15)
@@ -203,7 +210,9 @@ class RigConfig(_Table):
             expected = "is missing; add a [box] with its url, or set schedule.mode for a bench without"
             raise whole_file_finding(("box",), None, expected)
         _refuse_twice("name", [(key, d.name) for key, d in devices])
-        _refuse_twice("serial", [(key, c.serial) for key, c in cameras])
+        _refuse_twice("serial", [(key, c.serial) for key, c in cameras if c.interface is None])
+        on_interfaces = [(key, f"{c.serial} on {c.interface}") for key, c in cameras if c.interface is not None]
+        _refuse_twice("serial", on_interfaces)
         _refuse_twice("output", [(key, d.output) for key, d in devices])
         _refuse_twice("input", [(key, c.input) for key, c in cameras if c.input is not None])
         _refuse_twice("name", [(("links", n), link.name) for n, link in enumerate(self.links)])

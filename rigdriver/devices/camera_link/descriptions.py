@@ -7,6 +7,8 @@ are found out (see features.py and matching.py in devices/camera_process).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
@@ -26,6 +28,47 @@ class DeviceInfo:
     user_id: str
     tl_type: str
     """Transport layer: `U3V`, `GEV`, `Custom`..."""
+    interface: str = ""
+    """GenTL id of the interface that lists it."""
+    interface_name: str = ""
+    mac: str = ""
+    """Hardware address, `de:ad:be:ef:ca:fe`; empty when the interface does not tell."""
+    ip: str = ""
+
+
+class InterfaceOutcome(StrEnum):
+    """How an interface answered when it was asked for its devices."""
+
+    COMPLETE = "complete"
+    """It came back before its time-out: this is all it has."""
+    TIME_USED = "time used"
+    """It took all of its time-out, so it may have more."""
+    NO_ANSWER = "no answer"
+    """It has not come back although its time-out is over."""
+    FAILED = "failed"
+    """The producer returned an error."""
+    NOT_ASKED = "not asked"
+    """The rig file names other interfaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceReport:
+    """What came of one interface of a producer."""
+
+    producer: str
+    id: str
+    name: str
+    tl_type: str
+    outcome: InterfaceOutcome
+    asked_s: float
+    devices: int
+    error_code: int = 0
+    """GenTL error code; 0 unless the outcome is FAILED."""
+
+    @property
+    def label(self) -> str:
+        """The interface as messages name it: `interface eth3 of vendor.cti`."""
+        return f"interface {self.name or self.id} of {Path(self.producer).name}"
 
 
 @dataclass(frozen=True, slots=True)

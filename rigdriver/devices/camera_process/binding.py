@@ -5,7 +5,7 @@ until it is given back. Their exceptions end here, as ProducerError or CameraErr
 slot_filling.py), messages (see devices/camera_link/messages.py) and policies (see commands.py). Notes on the peers that
 a reader needs, all of harvesters 1.4.3:
 
-* `Harvester.update` logs what fails and goes on, so failures are taken from its logger.
+* What fails while producers are opened is logged and passed over, so failures are taken from its logger.
 * `try_fetch` polls for a whole period and tells nothing about an incomplete buffer, so the new-buffer event is read
   here. Asking for the number of waiting events costs 0.2 us, an empty read 95 us (it throws), hence `fetch`'s order.
 * A destroyed acquirer stays in the Harvester's list and must be taken out of it.
@@ -14,23 +14,24 @@ a reader needs, all of harvesters 1.4.3:
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genicam import genapi, gentl
-from harvesters.core import Harvester, ImageAcquirer, ParameterKey, ParameterSet
+from harvesters.core import DeviceInfo as ListedDevice
+from harvesters.core import Harvester, ImageAcquirer, Interface, ParameterKey, ParameterSet
 
-from rigdriver.devices.camera_link.descriptions import DeviceInfo
+from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceReport
 from rigdriver.devices.camera_process.announcing import Announcing
 from rigdriver.devices.camera_process.buffer_reading import BufferReader, Defaults, Peer
+from rigdriver.devices.camera_process.discovery import Discovery, DiscoveryPeer, Search
 from rigdriver.devices.camera_process.features import NodeFacts, NodeKind
 from rigdriver.devices.camera_process.images import Image, Incomplete
+from rigdriver.devices.camera_process.libraries import ProducerLibrary
 from rigdriver.errors import CameraError, ProducerError, RigError, gather
 from rigdriver.timebase import WALL_TIME, TimeLimit
 
@@ -47,7 +48,8 @@ _PEER = Peer(
 _COMMAND_TIMEOUT_S = 1.0
 _COMMAND_POLL_S = 0.001
 _NOTES_KEPT = 20
-_GENTL_FUNCTIONS = ("GCInitLib", "TLOpen", "IFOpenDevice", "DevOpenDataStream", "DSAnnounceBuffer", "EventGetData")
+_SETTLE_S = 1.0
+"""Time that calls to interfaces get to come back before the producers are closed."""
 _MISCOUNTS_TO_DISTRUST = 3
 _NODE_KINDS = (
     ("IBoolean", NodeKind.BOOLEAN),
@@ -67,15 +69,19 @@ class _Notes(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        self.add(record.getMessage())
+
+    def add(self, line: str) -> None:
+        """Keep one more, if there is room."""
         if len(self.lines) < _NOTES_KEPT:
-            self.lines.append(_first_line(record.getMessage()))
+            self.lines.append(_first_line(line))
 
 
 class Producers:
     """The GenTL producers of one process, loaded together: a producer is never loaded twice."""
 
-    def __init__(self, paths: Sequence[Path], timeout_s: float) -> None:
-        """Load them and list their devices.
+    def __init__(self, paths: Sequence[Path], search: Search) -> None:
+        """Load them and look for their devices.
 
         Raises:
             ProducerError: one is missing or cannot be loaded; `DevicesFailed` when several are.
@@ -84,44 +90,37 @@ class Producers:
         logger = logging.getLogger("rigdriver.camera_process.harvesters")
         logger.handlers = [self._notes]
         logger.propagate = False
-        self._harvester = Harvester(
-            config=ParameterSet(
-                {
-                    ParameterKey.LOGGER: logger,
-                    ParameterKey.TIMEOUT_PERIOD_ON_MODULE_ENUMERATION: max(100, int(timeout_s * 250)),
-                }
-            )
-        )
-        failures: list[RigError] = [e for e in (self._add(path) for path in paths) if e is not None]
-        if not failures:
-            self._harvester.update()
-            failures = self._silent_failures(paths)
-        if failures:
-            self.close()
-            raise gather("GenTL producers", failures)
-        self.devices: tuple[DeviceInfo, ...] = tuple(_device(info) for info in self._harvester.device_info_list)
-
-    def _add(self, path: Path) -> ProducerError | None:
-        if not path.is_file():
-            return ProducerError(f"GenTL producer {path}: no such file; name a .cti file of the camera's maker")
+        self._harvester = Harvester(config=ParameterSet({ParameterKey.LOGGER: logger}))
+        libraries, failures = _load(paths)
+        self._discovery = Discovery(DiscoveryPeer(_PEER_ERRORS, Interface, ListedDevice), libraries, self._notes.add)
         try:
-            library = ctypes.CDLL(str(path))
-        except OSError as exc:
-            return ProducerError(
-                f"GenTL producer {path}: cannot be loaded: {_first_line(exc)}; expected a GenTL producer for "
-                f"{os.uname().machine} whose libraries are installed"
-            )
-        # The binding calls what it does not find, and the process is gone.
-        if lacking := [name for name in _GENTL_FUNCTIONS if not hasattr(library, name)]:
-            return ProducerError(
-                f"GenTL producer {path}: is a library but no GenTL producer: it lacks {lacking[0]}; name a .cti file"
-            )
-        self._harvester.add_file(str(path))
-        return None
+            if not failures:
+                self._look(libraries, search)
+                failures = self._silent_failures(paths)
+            if failures:
+                raise gather("GenTL producers", failures)
+        except BaseException:
+            self.close()
+            raise
+        self.devices: tuple[DeviceInfo, ...] = tuple(device for device, _ in self._discovery.devices)
+        self.interfaces: tuple[InterfaceReport, ...] = tuple(self._discovery.reports())
+
+    def _look(self, libraries: Mapping[str, ProducerLibrary], search: Search) -> None:
+        """Do what `Harvester.update` does, but ask all interfaces side by side: it asks one after the other."""
+        harvester = self._harvester
+        for path in libraries:
+            harvester.add_file(path)
+        harvester._open_gentl_producers()  # noqa: SLF001, see the head of this file
+        harvester._open_systems()  # noqa: SLF001
+        try:
+            self._discovery.run(harvester._systems, search)  # noqa: SLF001
+        finally:
+            harvester._ifaces.extend(self._discovery.interfaces)  # noqa: SLF001
+        harvester.device_info_list[:] = [info for _, info in self._discovery.devices]
 
     def _silent_failures(self, paths: Sequence[Path]) -> list[RigError]:
-        """Return an error for each producer that shows no device while harvesters logged a failure."""
-        seen = {_producer_of(info) for info in self._harvester.device_info_list}
+        """Return an error for each producer that shows no device while a failure was noted."""
+        seen = {device.producer for device, _ in self._discovery.devices}
         if not self._notes.lines:
             return []
         why = "; ".join(self._notes.lines[:3])
@@ -151,6 +150,9 @@ class Producers:
 
     def close(self) -> None:
         """Release everything, as far as the producers let it be released."""
+        if not self._discovery.settle(_SETTLE_S):
+            _logger.warning("closing the producers: an interface has not come back; they are left as they are")
+            return  # an interface that is closed under its own call can crash the process
         try:
             self._harvester.reset()
         except _PEER_ERRORS as exc:
@@ -403,26 +405,16 @@ class Camera:
         return address
 
 
-def _producer_of(info: Any) -> str:
-    return str(info.parent.parent.parent.path_name)
-
-
-def _device(info: Any) -> DeviceInfo:
-    def text(name: str) -> str:
+def _load(paths: Sequence[Path]) -> tuple[dict[str, ProducerLibrary], list[RigError]]:
+    """Load each file that is a producer; return the libraries by path, and an error for each other file."""
+    libraries: dict[str, ProducerLibrary] = {}
+    failures: list[RigError] = []
+    for path in paths:
         try:
-            return str(getattr(info, name) or "")
-        except _PEER_ERRORS:
-            return ""
-
-    return DeviceInfo(
-        producer=_producer_of(info),
-        id=text("id_"),
-        vendor=text("vendor"),
-        model=text("model"),
-        serial=text("serial_number"),
-        user_id=text("user_defined_name"),
-        tl_type=text("tl_type"),
-    )
+            libraries[str(path)] = ProducerLibrary(path)
+        except ProducerError as exc:
+            failures.append(exc)
+    return libraries, failures
 
 
 def _first_line(value: object) -> str:

@@ -16,8 +16,10 @@ from rigdriver.devices.camera_link.descriptions import DeviceInfo, FeatureReport
 from rigdriver.devices.camera_link.messages import Kind, encode
 from rigdriver.devices.camera_process import matching
 from rigdriver.devices.camera_process.binding import Producers
+from rigdriver.devices.camera_process.discovery import Search
 from rigdriver.devices.camera_process.feature_plan import FeatureWrite, plan, split_key
 from rigdriver.devices.camera_process.features import Nodes, read_one, write_all, write_and_report, write_one
+from rigdriver.devices.camera_process.matching import Sought
 from rigdriver.devices.camera_process.stream import EventOutbox, Stream
 from rigdriver.errors import RigError, StateError, gather
 from rigdriver.timebase import WALL_TIME, Timebase
@@ -76,21 +78,33 @@ class Commands:
             self._producers.close()
             self._producers = None
 
-    def _load(self, request: Request) -> Producers:
+    def _load(self, request: Request, sought: Sequence[Sought]) -> Producers:
         if self._producers is None:
-            self._producers = Producers([Path(p) for p in request["producers"]], float(request["timeout_s"]))
+            search = Search(
+                time_s=float(request["search_s"]),
+                is_enough=lambda devices: bool(sought) and all(matching.is_listed(s, devices) for s in sought),
+                interfaces=request.get("interfaces", ()),
+            )
+            self._producers = Producers([Path(p) for p in request["producers"]], search)
         return self._producers
 
     def _do_list(self, request: Request) -> CommandAnswer:
-        return CommandAnswer({"devices": [asdict(d) for d in self._load(request).devices]})
+        producers = self._load(request, ())
+        return CommandAnswer(
+            {
+                "devices": [asdict(device) for device in producers.devices],
+                "interfaces": [asdict(interface) for interface in producers.interfaces],
+            }
+        )
 
     def _do_open(self, request: Request) -> CommandAnswer:
-        producers = self._load(request)
+        sought = [Sought(str(c["name"]), str(c["serial"]), str(c.get("interface") or "")) for c in request["cameras"]]
+        producers = self._load(request, sought)
         failures: list[RigError] = []
         reports: list[object] = []
-        for wanted in request["cameras"]:
+        for camera, wanted in zip(sought, request["cameras"], strict=True):
             try:
-                reports.append(self._open_one(producers, wanted, request))
+                reports.append(self._open_one(producers, camera, wanted, request))
             except ExceptionGroup as group:
                 failures.extend(e for e in group.exceptions if isinstance(e, RigError))
             except RigError as exc:
@@ -100,10 +114,12 @@ class Commands:
             raise gather("opening cameras", failures)
         return CommandAnswer({"reports": reports})
 
-    def _open_one(self, producers: Producers, wanted: Request, request: Request) -> dict[str, object]:
-        name, serial = str(wanted["name"]), str(wanted["serial"])
-        label = f"camera {name} (SN {serial})"
-        device = matching.find(name, serial, producers.devices, [str(p) for p in request["producers"]])
+    def _open_one(
+        self, producers: Producers, sought: Sought, wanted: Request, request: Request
+    ) -> dict[str, object]:
+        paths = [str(p) for p in request["producers"]]
+        device = matching.find(sought, producers.devices, paths, producers.interfaces)
+        label = sought.label_of(device)
         writes = plan(wanted["features"])
         camera = producers.open(device, label, int(request["buffers"]))
         stream = Stream(len(self.streams), label, camera, self._outbox, int(request["buffers"]), self._timebase)

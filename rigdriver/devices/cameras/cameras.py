@@ -11,13 +11,20 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
-from rigdriver.devices.camera_link.descriptions import CameraReport, DeviceInfo, FeatureReport
+from rigdriver.devices.camera_link.descriptions import (
+    CameraReport,
+    DeviceInfo,
+    FeatureReport,
+    InterfaceOutcome,
+    InterfaceReport,
+)
 from rigdriver.devices.camera_link.messages import FrameNote, Kind, decode_json, error_from_json
 from rigdriver.devices.camera_link.slots import SlotReader
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, CameraStatistics, FrameLost
@@ -30,6 +37,10 @@ from rigdriver.timebase import open_timebase
 _logger = logging.getLogger(__name__)
 _NO_CHUNKS: Mapping[str, int | float] = MappingProxyType({})
 _CLOSE_TIMEOUT_S = 5.0
+_SEARCH_SHARE = 0.5
+"""Share of the time for opening in which the cameras must be found; the rest is for opening them."""
+_LOADING_S = 20.0
+"""Time for loading and closing producers, beside the search."""
 
 CameraSink = Callable[[CameraEvent], None]
 
@@ -94,11 +105,17 @@ class Cameras:
             reply = self._ask(
                 "open",
                 {
-                    "producers": [str(p) for p in genicam.producers],
-                    "timeout_s": genicam.open_timeout_s,
+                    "producers": [str(p.absolute()) for p in genicam.producers],
+                    "interfaces": list(genicam.interfaces),
+                    "search_s": genicam.open_timeout_s * _SEARCH_SHARE,
                     "buffers": genicam.buffers,
                     "cameras": [
-                        {"name": c.name, "serial": c.serial, "features": dict(features.get(c.name, {}))}
+                        {
+                            "name": c.name,
+                            "serial": c.serial,
+                            "interface": c.interface,
+                            "features": dict(features.get(c.name, {})),
+                        }
                         for c in cameras
                     ],
                 },
@@ -299,20 +316,35 @@ class Cameras:
             self._sink = None
 
 
-def list_producer_devices(producers: Sequence[Path], timeout_s: float) -> list[DeviceInfo]:
-    """Return what the producers list, found in a process of its own.
+@dataclass(frozen=True, slots=True)
+class ProducerListing:
+    """What producers have."""
+
+    devices: Sequence[DeviceInfo]
+    interfaces: Sequence[InterfaceReport]
+
+
+def list_producers(producers: Sequence[Path], search_s: float) -> ProducerListing:
+    """Return what the producers have, found in a process of its own. Their interfaces are asked for `search_s` at most.
 
     Raises:
         ProducerError: a producer is missing or cannot be loaded; `DevicesFailed` when several are.
         CameraProcessLost: a producer crashed or hung.
     """
+    timeout_s = search_s + _LOADING_S
     process = CameraProcess(lambda _kind, _body: None, lambda _error: None, timeout_s)
     try:
-        body = {"producers": [str(p) for p in producers], "timeout_s": timeout_s}
+        body = {"producers": [str(p.absolute()) for p in producers], "search_s": search_s}
         reply: Any = process.request("list", body, timeout_s)[0]
     finally:
         process.close(min(_CLOSE_TIMEOUT_S, timeout_s))
-    return [DeviceInfo(**d) for d in reply["devices"]]
+    reports = [InterfaceReport(**{**r, "outcome": InterfaceOutcome(r["outcome"])}) for r in reply["interfaces"]]
+    return ProducerListing([DeviceInfo(**d) for d in reply["devices"]], reports)
+
+
+def list_producer_devices(producers: Sequence[Path], timeout_s: float) -> list[DeviceInfo]:
+    """Return what the producers list. Raises what `list_producers` raises."""
+    return list(list_producers(producers, timeout_s).devices)
 
 
 def _camera_report(camera: CameraConfig, reply: Mapping[str, Any]) -> CameraReport:
