@@ -6,6 +6,8 @@ bound and line. Not here: the tables and their bounds (see models.py).
 
 from __future__ import annotations
 
+import codecs
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +30,8 @@ RENAMED_KEYS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Keys of earlier rig files and their names now. An old name is refused, so that no file states a limit twice."""
+_LOOK_FOR_NUL_BYTES = 4096
+_BARE_CR = re.compile(r"\r(?!\n)")
 
 
 def load(path: Path) -> RigConfig:
@@ -40,13 +44,22 @@ def load(path: Path) -> RigConfig:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a rig file. ConfigError when it cannot be read or is no UTF-8."""
+    """Return the text of a rig file, without a byte order mark. ConfigError when it cannot be read or is no UTF-8."""
     try:
-        return path.read_bytes().decode("utf-8")
+        raw = path.read_bytes()
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror}; name an existing rig file") from exc
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in raw[:_LOOK_FOR_NUL_BYTES]:
+        raise ConfigError(f"{path}: is not UTF-8 but UTF-16 text; save it as UTF-8")
+    try:
+        text = raw.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path}: is not UTF-8 text (byte {exc.start}); save it as UTF-8") from exc
+        line = raw.count(b"\n", 0, exc.start) + 1
+        raise ConfigError(f"{path} line {line}: is not UTF-8 text (byte {exc.start}); save it as UTF-8") from exc
+    if bare := _BARE_CR.search(text):
+        line = text.count("\n", 0, bare.start()) + 1
+        raise ConfigError(f"{path} line {line}: a bare carriage return; save the file with LF or CR LF at line ends")
+    return text
 
 
 def parse(text: str, origin: str, folder: Path) -> RigConfig:

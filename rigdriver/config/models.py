@@ -6,7 +6,7 @@ can show. Not here: reading files (see loading.py), and what the devices can rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -237,7 +237,7 @@ class RigConfig(_Table):
         raise KeyError(name)
 
 
-def _refuse_twice(field: str, values: list[tuple[KeyPath, str | int]]) -> None:
+def _refuse_twice(field: str, values: Sequence[tuple[KeyPath, str | int]]) -> None:
     seen: dict[str | int, KeyPath] = {}
     for key, value in values:
         if value in seen:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
@@ -64,11 +63,6 @@ class InterfaceReport:
     devices: int
     error_code: int = 0
     """GenTL error code; 0 unless the outcome is FAILED."""
-
-    @property
-    def label(self) -> str:
-        """The interface as messages name it: `interface eth3 of vendor.cti`."""
-        return f"interface {self.name or self.id} of {Path(self.producer).name}"
 
 
 @dataclass(frozen=True, slots=True)

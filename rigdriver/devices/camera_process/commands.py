@@ -114,9 +114,7 @@ class Commands:
             raise gather("opening cameras", failures)
         return CommandAnswer({"reports": reports})
 
-    def _open_one(
-        self, producers: Producers, sought: Sought, wanted: Request, request: Request
-    ) -> dict[str, object]:
+    def _open_one(self, producers: Producers, sought: Sought, wanted: Request, request: Request) -> dict[str, object]:
         paths = [str(p) for p in request["producers"]]
         device = matching.find(sought, producers.devices, paths, producers.interfaces)
         label = sought.label_of(device)

@@ -17,6 +17,8 @@ from rigdriver.devices.camera_process.enumeration import Enumeration, InterfaceA
 from rigdriver.devices.camera_process.libraries import ProducerLibrary
 from rigdriver.errors import ProducerError
 
+_GIGE = ("GEV", "GigE")
+"""Transport layers whose interfaces tell addresses; the second is an old producers' word."""
 _UNOPENED = InterfaceAnswer(InterfaceOutcome.FAILED, 0.0)
 
 
@@ -58,7 +60,9 @@ class _Place:
 class Discovery:
     """One search over all producers."""
 
-    def __init__(self, peer: DiscoveryPeer, libraries: Mapping[str, ProducerLibrary], note: Callable[[str], None]) -> None:
+    def __init__(
+        self, peer: DiscoveryPeer, libraries: Mapping[str, ProducerLibrary], note: Callable[[str], None]
+    ) -> None:
         """`libraries`: path -> loaded producer. `note` takes a sentence for each failure."""
         self._peer = peer
         self._libraries = libraries
@@ -202,14 +206,18 @@ class Discovery:
 
     def _addresses(self, place: _Place, count: int) -> Mapping[str, tuple[str, str]]:
         """Return MAC and IP by device id, as far as the interface tells them (GenTL SFNC, GigE Vision interfaces)."""
-        nodes = place.module.node_map if place.tl_type in ("GEV", "GigE") else None
         addresses: dict[str, tuple[str, str]] = {}
+        if place.tl_type not in _GIGE:
+            return addresses
+        nodes = place.module.node_map
         try:
-            for index in range(count if nodes is not None else 0):
+            for index in range(count):
                 nodes.DeviceSelector.value = index
                 mac, ip = nodes.GevDeviceMACAddress.value, nodes.GevDeviceIPAddress.value
                 addresses[str(nodes.DeviceID.value)] = (_mac(mac), _ip(ip))
-        except (*self._peer.errors, AttributeError):  # AttributeError: it has no such node
+        except self._peer.errors:
+            pass
+        except AttributeError:  # it has no such node
             pass
         return addresses
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceOutcome, InterfaceReport
 from rigdriver.errors import CameraError, CameraMissing
@@ -124,10 +125,19 @@ def _listing(devices: Sequence[DeviceInfo]) -> str:
 _SEARCH_REMEDY = "; name the interfaces to ask as genicam.interfaces, or raise genicam.open_timeout_s"
 
 
+_SAID = {
+    InterfaceOutcome.NO_ANSWER: "no answer within the time",
+    InterfaceOutcome.TIME_USED: "took all of the time",
+}
+
+
 def _search(reports: Sequence[InterfaceReport]) -> str:
     """Say which interfaces may have more than they have told."""
-    said = {
-        InterfaceOutcome.NO_ANSWER: "{} has not answered for {:.1f} s",
-        InterfaceOutcome.TIME_USED: "{} took all of its {:.1f} s",
-    }
-    return "".join(f"; {said[r.outcome].format(r.label, r.asked_s)}" for r in reports if r.outcome in said)
+    said = ""
+    for outcome, what in _SAID.items():
+        slow = [r for r in reports if r.outcome is outcome]
+        for producer in dict.fromkeys(r.producer for r in slow):
+            names = [r.name or r.id for r in slow if r.producer == producer]
+            longest_s = max(r.asked_s for r in slow if r.producer == producer)
+            said += f"; {what} of {longest_s:.1f} s: interface {', '.join(names)} of {Path(producer).name}"
+    return said
