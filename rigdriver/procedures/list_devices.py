@@ -16,7 +16,6 @@ from rigdriver.devices.box.serial_port import PortInfo, list_serial_ports
 from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceReport
 from rigdriver.devices.cameras.cameras import ProducerListing, list_producers
 from rigdriver.errors import RigError
-from rigdriver.procedures.producer_paths import STANDARD_PATH as STANDARD_PATH
 from rigdriver.procedures.producer_paths import search_standard_path
 
 SEARCH_S = 10.0

@@ -19,6 +19,7 @@ from rigdriver.errors import ProducerError
 
 _GIGE = ("GEV", "GigE")
 """Transport layers whose interfaces tell addresses; the second is an old producers' word."""
+_NOT_ASKED = InterfaceAnswer(InterfaceOutcome.NOT_ASKED, 0.0)
 _UNOPENED = InterfaceAnswer(InterfaceOutcome.FAILED, 0.0)
 
 
@@ -52,7 +53,7 @@ class _Place:
     tl_type: str
     raw: Any = None
     module: Any = None
-    answer: InterfaceAnswer = InterfaceAnswer(InterfaceOutcome.NOT_ASKED, 0.0)
+    answer: InterfaceAnswer = _NOT_ASKED
     read_at: InterfaceAnswer | None = None
     devices: Sequence[tuple[DeviceInfo, Any]] = ()
 

@@ -135,7 +135,7 @@ def test_windows_line_ends_are_read_and_findings_name_the_right_line(tmp_path: P
     path.write_bytes(b"\xef\xbb\xbf" + RIG.replace("\n", "\r\n").encode())
     assert load(path).camera("right").serial == "12"
     path.write_bytes(RIG.replace("rate_hz = 10", "rate_hz = 0").replace("\n", "\r\n").encode())
-    with pytest.raises(ConfigError, match="line 21: schedule.rate_hz = 0"):
+    with pytest.raises(ConfigError, match=r"line 21: schedule\.rate_hz = 0"):
         load(path)
 
 
@@ -148,7 +148,7 @@ def test_old_line_ends_are_told_with_their_line(tmp_path: Path) -> None:
 
 def test_a_character_that_is_no_line_end_of_toml_does_not_move_the_lines(tmp_path: Path) -> None:
     text = RIG.replace('name = "bench"', 'name = "bench" # \u2028 \u0085').replace("rate_hz = 10", "rate_hz = 0")
-    with pytest.raises(ConfigError, match="line 21: schedule.rate_hz = 0"):
+    with pytest.raises(ConfigError, match=r"line 21: schedule\.rate_hz = 0"):
         parse(text, "rig.toml", tmp_path)
 
 
@@ -164,5 +164,5 @@ def test_cameras_with_one_serial_are_allowed_on_two_interfaces_only(tmp_path: Pa
         'serial = "12"', 'serial = "0"\ninterface = "eth1"'
     )
     assert [c.interface for c in parse(twice, "rig.toml", tmp_path).cameras] == ["eth0", "eth1"]
-    with pytest.raises(ConfigError, match="already used by cameras.0"):
+    with pytest.raises(ConfigError, match=r"already used by cameras\.0"):
         parse(twice.replace("eth1", "eth0"), "rig.toml", tmp_path)
