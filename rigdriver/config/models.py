@@ -28,7 +28,7 @@ class BoxConfig(_Table):
     """The serial trigger box."""
 
     url: str = Field(min_length=1)
-    """pyserial URL or device: `/dev/ttyACM0`, `COM3`, `socket://host:port`, `spy:///dev/ttyACM0`."""
+    """pyserial URL or device: `/dev/ttyACM0`, `COM3`, `socket://host:port`, `rfc2217://host:port`."""
     reply_timeout_s: float = Field(default=0.5, gt=0, le=10)
     watchdog_s: float = Field(default=0.5, ge=0.01, le=2)
     """Silence of this computer after which the box turns light and triggers off."""

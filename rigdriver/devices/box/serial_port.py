@@ -116,7 +116,10 @@ class SerialPort:
 
     def close(self) -> None:
         """Close the port. Closing twice is harmless."""
+        link = getattr(self._serial, "_socket", None)
         self._serial.close()
+        if link is not None:  # pyserial leaves a socket open whose other end went first
+            link.close()
 
     def replace_by(self, descriptor: int) -> None:
         """Let the port be what `descriptor` is, in this process alone; OSError when it is closed."""
@@ -133,7 +136,7 @@ class _RemotePort(rfc2217.Serial):
     """A remote port that leaves no socket behind when its server goes first."""
 
     def close(self) -> None:
-        link = self._socket
+        link = getattr(self, "_socket", None)
         super().close()
         if link is not None:
             link.close()

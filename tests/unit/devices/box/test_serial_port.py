@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import serial
@@ -239,7 +240,9 @@ class RemoteServer:
             except OSError:
                 return
             self.accepted += 1
-            self._manager = rfc2217.PortManager(_Lined(self._port, self.levels, self._lines), self)
+            port: Any = _Lined(self._port, self.levels, self._lines)
+            me: Any = self
+            self._manager = rfc2217.PortManager(port, me)
             with suppress(OSError), self.link:
                 while data := self.link.recv(1024):
                     self._port.write(b"".join(self._manager.filter(data)))
@@ -267,7 +270,8 @@ class _Lined:
         if name in ("dtr", "rts"):
             if not self._has_lines:
                 raise OSError(errno.ENOTTY, "Inappropriate ioctl for device")
-            self._levels.append((name, bool(value)))
+            levels: Any = self._levels
+            levels.append((name, bool(value)))
         else:
             setattr(self._port, name, value)
 
