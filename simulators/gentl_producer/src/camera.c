@@ -46,6 +46,7 @@ GC_ERROR camera_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *ou
         [DEVICE_INFO_VERSION] = RIGSIM_REG_VERSION,
     };
     char text[128], model[RIGSIM_TEXT_REGISTER];
+    const struct rigsim_camera *camera = feed_camera(&library.feed, index);
     switch (cmd) {
     case DEVICE_INFO_ID:
         camera_id(index, text, sizeof text);
@@ -69,7 +70,9 @@ GC_ERROR camera_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *ou
     case DEVICE_INFO_ACCESS_STATUS:
         return give_i32(access_status(index), type, out, size);
     case DEVICE_INFO_TIMESTAMP_FREQUENCY:
-        return give_u64(1000000000, type, out, size);
+        if (!camera->tick_hz)
+            return fail(GC_ERR_NOT_AVAILABLE, "the camera does not tell its tick frequency");
+        return give_u64(camera->tick_hz, type, out, size);
     default:
         return fail(GC_ERR_NOT_IMPLEMENTED, "device info %d is unknown", cmd);
     }

@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define RIGSIM_MAGIC 0x4d495352u /* "RSIM" */
-#define RIGSIM_VERSION 2u
+#define RIGSIM_VERSION 3u
 #define RIGSIM_MAX_CAMERAS 16
 #define RIGSIM_REGISTER_BYTES 16384u
 #define RIGSIM_EVENT_SLOTS 32u
@@ -86,6 +86,7 @@ struct rigsim_camera {
     uint64_t ring_offset;
     uint64_t slot_stride;
     uint64_t slot_count;
+    uint64_t tick_hz; /* ticks of the time stamps per second, 0: the camera does not tell */
     struct rigsim_event events[RIGSIM_EVENT_SLOTS];
     uint8_t registers[RIGSIM_REGISTER_BYTES];
 };
@@ -98,13 +99,14 @@ struct rigsim_chunk {
 
 struct rigsim_slot {
     uint64_t frame_id;
-    uint64_t t_camera_ns;
+    uint64_t stamp; /* in ticks */
     uint64_t pixel_format;
     uint64_t width;
     uint64_t height;
     uint64_t delivered_height;
     uint64_t x_offset;
     uint64_t y_offset;
+    uint64_t x_padding; /* bytes behind each row */
     uint64_t image_bytes;
     uint64_t data_bytes;   /* image and chunks, as the camera meant to send */
     uint64_t filled_bytes; /* as it arrived */

@@ -39,6 +39,8 @@ class CameraArea:
     """The GenICam description of its registers."""
     frame_bytes: int
     """The largest frame, chunks included."""
+    tick_hz: int = 1_000_000_000
+    """Ticks of its time stamps per second; 0: it does not tell."""
 
 
 class FeedLibrary:
@@ -203,6 +205,7 @@ class RigFeed:
             block.xml = places[len(module_xml) + i]
             block.ring_offset, block.slot_stride, block.slot_count = ring_starts[i], slot_stride, slots
             block.is_present = 1
+            block.tick_hz = areas[i].tick_hz
         header = layout.Feed.from_buffer(memory, 0)
         header.magic, header.version, header.size = layout.MAGIC, layout.VERSION, size
         header.camera_offset, header.camera_stride, header.camera_count = PAGE, stride, len(areas)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 
 MAGIC = 0x4D495352
-VERSION = 2
+VERSION = 3
 MAX_CAMERAS = 16
 REGISTER_BYTES = 16384
 EVENT_SLOTS = 32
@@ -69,6 +69,7 @@ class Camera(ctypes.Structure):
         ("ring_offset", _u64),
         ("slot_stride", _u64),
         ("slot_count", _u64),
+        ("tick_hz", _u64),
         ("events", Event * EVENT_SLOTS),
         ("registers", ctypes.c_uint8 * REGISTER_BYTES),
     )
@@ -81,13 +82,14 @@ class Chunk(ctypes.Structure):
 class Slot(ctypes.Structure):
     _fields_ = (
         ("frame_id", _u64),
-        ("t_camera_ns", _u64),
+        ("stamp", _u64),
         ("pixel_format", _u64),
         ("width", _u64),
         ("height", _u64),
         ("delivered_height", _u64),
         ("x_offset", _u64),
         ("y_offset", _u64),
+        ("x_padding", _u64),
         ("image_bytes", _u64),
         ("data_bytes", _u64),
         ("filled_bytes", _u64),
