@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from rigdriver_sim.camera.makes import Make, make_named
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
 from rigdriver_sim.faults.table import FaultTable, Name, Table, misplaced
+from rigdriver_sim.feed.layout import MAX_INTERFACES
 from rigdriver_sim.scene.spec import SceneError, SceneSpec, parse_scene
 from rigdriver_sim.scene.spec_lines import KeyPath, find_key_lines
 
@@ -75,6 +76,8 @@ class CameraTable(Table):
     height: SizePx | None = None
     make: MakeName | None = None
     """Whose camera it behaves like; by default the scenario's `make`."""
+    interfaces: tuple[Annotated[int, Field(ge=0, lt=MAX_INTERFACES)], ...] | None = Field(default=None, min_length=1)
+    """Numbers of the interfaces that see it, two where it is listed twice; by default as `producer.cameras` says."""
     first_frame_id: int | None = Field(default=None, ge=0, le=2**62)
     """Frame id of the first frame of each run, to let the ids of a make wrap early."""
     latency_us: float = Field(default=20.0, ge=0, le=100_000)
@@ -99,6 +102,23 @@ class LinkTable(Table):
 
     name: Name
     bytes_per_s: float = Field(gt=0, le=1e11)
+
+
+class ProducerTable(Table):
+    """The interfaces of the GenTL producer; real ones have one per network port."""
+
+    interfaces: int = Field(default=1, ge=1, le=MAX_INTERFACES)
+    cameras: Literal["first", "last", "spread", "all"] = "first"
+    """Which interfaces see the cameras that name none: the first one, the last one, one after the other, or all."""
+    update_s: float = Field(default=0.0, ge=0, le=3600)
+    """Duration of IFUpdateDeviceList on every interface, of the wall's time; a shorter time-out ends in an error."""
+    slow_interfaces: tuple[Annotated[int, Field(ge=0, lt=MAX_INTERFACES)], ...] = ()
+    """Numbers of the interfaces on which it takes slow_s."""
+    slow_s: float = Field(default=5.0, ge=0, le=3600)
+    uses_whole_timeout: bool = False
+    """IFUpdateDeviceList takes as long as it is allowed, on every interface, as with some GigE Vision producers."""
+    search_s: float = Field(default=0.0, ge=0, le=3600)
+    """Duration of TLUpdateInterfaceList."""
 
 
 class LampTable(Table):
@@ -136,6 +156,7 @@ class Scenario(Table):
     """Frame rate that the rig file asks for."""
     schedule: ScheduleTable = ScheduleTable()
     box: BoxTable = BoxTable()
+    producer: ProducerTable = ProducerTable()
     cameras: tuple[CameraTable, ...] = Field(min_length=1, max_length=12)
     links: tuple[LinkTable, ...] = Field(default=(), max_length=12)
     lamps: tuple[LampTable, ...] = Field(default=(), max_length=8)
@@ -169,6 +190,16 @@ class Scenario(Table):
                 value = getattr(self, key) if own is None else own
                 if value % step:
                     raise misplaced(path, value, f"expected a multiple of {step}")
+        return self
+
+    @model_validator(mode="after")
+    def _interfaces_exist(self) -> Self:
+        count = self.producer.interfaces
+        named: list[tuple[KeyPath, Sequence[int]]] = [(("producer", "slow_interfaces"), self.producer.slow_interfaces)]
+        named += [(("cameras", n, "interfaces"), camera.interfaces or ()) for n, camera in enumerate(self.cameras)]
+        for path, numbers in named:
+            if unknown := [number for number in numbers if number >= count]:
+                raise misplaced(path, unknown[0], f"expected less than producer.interfaces = {count}")
         return self
 
     @model_validator(mode="after")

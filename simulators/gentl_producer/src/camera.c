@@ -87,13 +87,14 @@ GC_ERROR device_check(struct device *device)
     return GC_ERR_SUCCESS;
 }
 
-int find_camera(const char *id)
+/* GenTL 1.5, chapter 3: a child can be opened by an id that is known, whether or not it has been listed before. */
+int find_camera(const struct interface *interface, const char *id)
 {
-    for (uint32_t i = 0; i < library.listed_count; i++) {
+    for (uint32_t i = 0; i < library.feed.memory->camera_count; i++) {
         char known[128];
-        camera_id(library.listed[i], known, sizeof known);
-        if (strcmp(known, id) == 0)
-            return (int)library.listed[i];
+        camera_id(i, known, sizeof known);
+        if ((feed_camera(&library.feed, i)->interfaces >> interface->index & 1) && strcmp(known, id) == 0)
+            return (int)i;
     }
     return -1;
 }

@@ -11,6 +11,7 @@ import ctypes
 MAGIC = 0x4D495352
 VERSION = 3
 MAX_CAMERAS = 16
+MAX_INTERFACES = 8
 REGISTER_BYTES = 16384
 EVENT_SLOTS = 32
 CHUNKS = 8
@@ -23,6 +24,9 @@ REG_VENDOR, REG_MODEL, REG_SERIAL, REG_VERSION, REG_USER_ID, REG_PAYLOAD = range
 TEXT_REGISTER = 56
 
 OP_HELLO, OP_OPEN, OP_WRITE = 1, 2, 3
+
+WHOLE_TIMEOUT = 2**32 - 1
+"""Duration of a search that takes as long as the consumer allows."""
 
 # What the producer is to do in its next call.
 PLANT_NOTHING, PLANT_CRASH, PLANT_HANG = 0, 1, 2
@@ -44,6 +48,9 @@ class Feed(ctypes.Structure):
         ("camera_count", _u32),
         ("planted", _u32),
         ("module_xml", Area * 4),
+        ("interface_count", _u32),
+        ("search_ms", _u32),
+        ("update_ms", _u32 * MAX_INTERFACES),
     )
 
 
@@ -70,6 +77,7 @@ class Camera(ctypes.Structure):
         ("slot_stride", _u64),
         ("slot_count", _u64),
         ("tick_hz", _u64),
+        ("interfaces", _u64),
         ("events", Event * EVENT_SLOTS),
         ("registers", ctypes.c_uint8 * REGISTER_BYTES),
     )
