@@ -86,3 +86,15 @@ def test_packed_images_of_any_size_arrive_as_they_were_painted(make: str, width:
             shown = stamp.read(frame.pixels)
             assert shown is not None
             assert (shown.camera, shown.pulse) == (number, frame_set.pulse_index)
+
+
+@pytest.mark.parametrize("keys", ["interfaces=6&producer.cameras=spread", "interfaces=8&producer.cameras=last"])
+def test_cameras_of_any_interface_are_opened(keys: str) -> None:
+    with launched(f"default?width=320&height=240&lockstep=true&pace=0&producer.{keys}") as running:
+        config = load(running.rig_file)
+        with Cameras.open(
+            config.genicam, config.cameras, {c.name: {} for c in config.cameras}, config.timebase
+        ) as all_:
+            assert [all_.get(c.name, "DeviceSerialNumber") for c in config.cameras] == [
+                c.serial for c in config.cameras
+            ]
