@@ -1,10 +1,10 @@
 """Ask many interfaces for their devices, side by side and in turns that grow.
 
 In: one blocking call per interface, a time for all of them together, and whether enough is found. Out: what came of
-each interface. The time grows with the slowest interface, not with their number: some producers wait for the whole
-time-out that they are given, so the first turn is short, and each further turn is twice as long. Nobody is asked again
-once enough is found. An interface that overruns its turn stays behind on its thread, and the others go on.
-Not here: GenTL (see libraries.py and binding.py).
+each interface. The time grows with the slowest interface, not with their number. Some producers wait for the whole
+time-out that they are given, so the first turn is short; others find nothing in less time than they need, so each
+further turn is four times as long. Nobody is asked again once enough is found. An interface that overruns its turn
+stays behind on its thread, and the others go on. Not here: GenTL (see libraries.py and binding.py).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from rigdriver.timebase import WALL_TIME
 
 FIRST_TURN_S = 0.25
 """Time-out of the first turn. The answers of GigE cameras on one switch come within milliseconds."""
+GROWTH = 4
 OVERRUN_S = 0.25
 """Time after its time-out at which an interface counts as one that does not answer."""
 _WHOLE_TURN = 0.9
@@ -70,13 +71,14 @@ class Enumeration:
         while True:
             left_s = end_s - self._now_s()
             asked = [n for n, a in enumerate(self.answers) if _wants_a_turn(a)] if left_s > 0 else []
+            this_s = turn_s if left_s >= 3 * turn_s else max(left_s, 0.0)  # all the rest at once, no crumbs
             for n in asked:
-                self._begin(n, max(1, round(min(turn_s, left_s) * 1000)))
-            self._gather(min(turn_s, max(left_s, 0.0)) + OVERRUN_S)
+                self._begin(n, max(1, round(this_s * 1000)))
+            self._gather(this_s + OVERRUN_S)
             is_over = not any(a.is_out or _wants_a_turn(a) for a in self.answers)
             if is_over or is_enough() or self._now_s() >= end_s:
                 return
-            turn_s *= 2
+            turn_s *= GROWTH
 
     def settle(self, time_s: float) -> bool:
         """Wait for calls that have not come back; return whether none is left."""

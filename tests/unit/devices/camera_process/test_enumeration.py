@@ -64,14 +64,14 @@ def test_all_interfaces_are_asked_at_the_same_time(count: int) -> None:
     assert [a.outcome for a in search.answers] == [InterfaceOutcome.COMPLETE] * count
 
 
-def test_the_first_turn_is_short_and_the_next_twice_as_long() -> None:
+def test_the_first_turn_is_short_and_the_next_four_times_as_long() -> None:
     clock = PerThreadClock()
     waiter = Waiter(clock)
     search = searched([waiter], clock)
-    search.run(PATIENCE_S, lambda: len(waiter.turns_ms) == 4)
-    assert waiter.turns_ms == [250, 500, 1000, 2000]
+    search.run(PATIENCE_S, lambda: len(waiter.turns_ms) == 3)
+    assert waiter.turns_ms == [250, 1000, 4000]
     assert search.answers[0].outcome is InterfaceOutcome.TIME_USED
-    assert search.answers[0].asked_s == pytest.approx(3.75)
+    assert search.answers[0].asked_s == pytest.approx(5.25)
 
 
 def test_nobody_is_asked_again_once_enough_is_found() -> None:
@@ -87,7 +87,7 @@ def test_an_interface_that_has_told_all_is_not_asked_again_while_a_slow_one_is()
     slow, fast = Waiter(clock, needs_s=0.6), Waiter(clock, needs_s=0.01)
     search = searched([slow, fast], clock)
     search.run(PATIENCE_S, lambda: False)
-    assert (slow.turns_ms, fast.turns_ms) == ([250, 500, 1000], [250])
+    assert (slow.turns_ms, fast.turns_ms) == ([250, 1000], [250])
     assert [a.outcome for a in search.answers] == [InterfaceOutcome.COMPLETE] * 2
 
 
@@ -96,10 +96,13 @@ def test_the_time_of_one_interface_is_no_smaller_when_there_are_many() -> None:
     waiters = [Waiter(clock) for _ in range(8)]
     search = searched(waiters, clock)
     search.run(PATIENCE_S, lambda: all(len(w.turns_ms) == 3 for w in waiters))
-    assert {tuple(w.turns_ms) for w in waiters} == {(250, 500, 1000)}
+    assert {tuple(w.turns_ms) for w in waiters} == {(250, 1000, 4000)}
 
 
-def test_no_turn_is_longer_than_what_is_left() -> None:
+@pytest.mark.parametrize(
+    ("time_s", "expected"), [(1.0, [250, 750]), (15.0, [250, 1000, 4000, 9750]), (10.0, [250, 1000, 8750])]
+)
+def test_the_last_turn_takes_all_that_is_left_and_no_turn_is_longer(time_s: float, expected: list[int]) -> None:
     clock = PerThreadClock()
 
     def wait(timeout_ms: int) -> int:
@@ -108,8 +111,8 @@ def test_no_turn_is_longer_than_what_is_left() -> None:
         return 0
 
     turns: list[int] = []
-    searched([wait], clock).run(1.0, lambda: False)
-    assert turns == [250, 500, 250]
+    searched([wait], clock).run(time_s, lambda: False)
+    assert turns == expected
 
 
 def test_a_time_out_is_no_failure_and_gets_another_turn() -> None:
