@@ -28,6 +28,7 @@ from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.errors import CameraError, RigError, ScheduleError, StateError, gather
+from rigdriver.images.region import ImageRegion, region_of
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.ownership import Owner
 from rigdriver.run.bench_run import BenchRun
@@ -158,6 +159,10 @@ class Rig:
             sizes[camera.name] = (int(width), int(height))
         return sizes
 
+    def regions(self) -> dict[str, ImageRegion]:
+        """Return each camera's place on its sensor, as the cameras are set; calibrations hold for one place only."""
+        return {c.name: region_of(lambda feature, name=c.name: self._setting(name, feature)) for c in self.config.cameras}
+
     def close(self) -> None:
         """Turn all outputs off and give the devices back. Closing twice is harmless.
 
@@ -207,13 +212,18 @@ class Rig:
         payload = self._number(camera, "PayloadSize")
         return CameraFacts(max_rate_hz=rate_hz, payload_bytes=None if payload is None else int(payload))
 
-    def _number(self, camera: str, feature: str) -> float | None:
-        """Return a feature that is a positive number; None where the camera has no such feature."""
+    def _setting(self, camera: str, feature: str) -> float | None:
+        """Return a feature that is a number or a switch; None where the camera has no such feature."""
         try:
             value = self.cameras.get(camera, feature)
         except CameraError:
             return None
-        return float(value) if isinstance(value, int | float) and value > 0 else None
+        return float(value) if isinstance(value, int | float) else None
+
+    def _number(self, camera: str, feature: str) -> float | None:
+        """Return a feature that is a positive number; None where the camera has no such feature."""
+        value = self._setting(camera, feature)
+        return value if value is not None and value > 0 else None
 
 
 def _preamble_unit_us(facts: Iterable[CameraFacts], period_us: float) -> float:
