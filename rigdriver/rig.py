@@ -17,6 +17,7 @@ import operator
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType, TracebackType
@@ -44,7 +45,7 @@ PREAMBLE_MARGIN = 1.25
 SHORTEST_UNIT_US = 5000
 SPARE_PULSES = 10
 """Least number of extra pulses that a run with `on_gap = "retry"` may use to replace frame sets with gaps."""
-# SFNC has no name for it: Basler and Allied Vision, Basler's SFNC 1.x models, FLIR, others, Allied Vision's older models.
+# SFNC has no name for it. In this order: Basler, its SFNC 1.x models, FLIR, others, Allied Vision's older models.
 RATE_FEATURES = (
     "ResultingFrameRate", "ResultingFrameRateAbs", "AcquisitionResultingFrameRate", "AcquisitionFrameRateMax",
     "AcquisitionFrameRateLimit",
@@ -161,7 +162,7 @@ class Rig:
 
     def regions(self) -> dict[str, ImageRegion]:
         """Return each camera's place on its sensor, as the cameras are set; calibrations hold for one place only."""
-        return {c.name: region_of(lambda feature, name=c.name: self._setting(name, feature)) for c in self.config.cameras}
+        return {camera.name: region_of(partial(self._setting, camera.name)) for camera in self.config.cameras}
 
     def close(self) -> None:
         """Turn all outputs off and give the devices back. Closing twice is harmless.

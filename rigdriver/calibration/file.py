@@ -199,7 +199,7 @@ def load(
     sizes_px: Mapping[str, tuple[int, int]] | None = None,
     regions: Mapping[str, ImageRegion | None] | None = None,
 ) -> RigCalibration:
-    """Read and check a file; with `rig`, `sizes_px` and `regions`, also check that it belongs to this rig and its images.
+    """Read and check a file; with `rig`, `sizes_px`, `regions`, also check that it belongs to this rig and its images.
 
     Raises:
         CalibrationMismatch: no calibration, damaged, a newer version, another rig, serial number, resolution or region.
@@ -233,8 +233,8 @@ def parse(text: str, origin: str) -> RigCalibration:
         raise CalibrationMismatch(f"{origin}: is no {FORMAT} file; import other programs' files first")
     if table.get("version") not in READ_VERSIONS:
         raise CalibrationMismatch(
-            f"{origin}: has version {table.get('version')!r}, this program reads {READ_VERSIONS[0]} to {VERSION}; use the program that wrote "
-            "it, or calibrate again"
+            f"{origin}: has version {table.get('version')!r}, this program reads {READ_VERSIONS[0]} to {VERSION}; use the "
+            "program that wrote it, or calibrate again"
         )
     try:
         checked = _File.model_validate(table)

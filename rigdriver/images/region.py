@@ -1,7 +1,7 @@
 """Where on its sensor a camera takes its images: offset, binning, decimation, flips.
 
-In: a camera's features, or stored values. Out: the value `ImageRegion`. With the image's size it says which sensor point
-a pixel is; a calibration holds for one region only. Not here: sizes, which travel with the pixels.
+In: a camera's features, or stored values. Out: the value `ImageRegion`. With the image's size it says which point of
+the sensor a pixel is; a calibration holds for one region only. Not here: sizes, which travel with the pixels.
 """
 
 from __future__ import annotations
@@ -67,6 +67,4 @@ def region_from_json(table: Mapping[str, Any] | None) -> ImageRegion | None:
         return int(x), int(y)
 
     flips = pair("is_reversed")
-    return ImageRegion(
-        pair("offset_px"), pair("binning"), pair("decimation"), (bool(flips[0]), bool(flips[1]))
-    )
+    return ImageRegion(pair("offset_px"), pair("binning"), pair("decimation"), (bool(flips[0]), bool(flips[1])))

@@ -88,12 +88,10 @@ class SetupNote:
                 return f"has no feature {self.feature}{tried}: {_LACKING.get(self.feature, 'it is left out')}"
             case NoteKind.CHOSEN_LINE:
                 among = f", chosen among {', '.join(self.others)}" if len(self.others) > 1 else ""
-                return (
-                    f'is triggered by {self.value}{among}; if its cable is on another line, write {self.feature} = "..." '
-                    "into its features"
-                )
+                remedy = f'if its cable is on another line, write {self.feature} = "..." into its features'
+                return f"is triggered by {self.value}{among}; {remedy}"
             case NoteKind.NOT_LOADED:
-                return f"user set Default cannot be loaded: {self.value}; the state before is made known feature by feature"
+                return f"cannot load its user set Default: {self.value}; its features were set one by one"
         return (
             f"has {self.feature} = {self.value}, which this rig file does not ask for and an earlier program may have "
             "left; name it in its features"

@@ -23,7 +23,7 @@ class FeatureAlias:
 
 
 # Sources. Abs and Raw: SFNC 1.5.1, which SFNC 2.0 replaced by one feature without suffix. ExposureTimeRaw times
-# ExposureTimeBaseAbs: Basler's manuals of scout, runner and ace GigE; without a base it counts us (Teledyne DALSA Genie).
+# ExposureTimeBaseAbs: Basler's manuals of scout, runner and ace GigE; without a base it counts us (DALSA Genie).
 # AcquisitionFrameRateEnabled: Point Grey's models before Blackfly S. TestImageSelector: SFNC 1.x.
 ALIASES: Mapping[str, tuple[FeatureAlias, ...]] = MappingProxyType(
     {

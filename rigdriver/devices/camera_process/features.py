@@ -21,12 +21,13 @@ from rigdriver.devices.camera_process.feature_plan import is_clamped, plan
 from rigdriver.devices.camera_process.feature_write import EVERY, FeatureWrite, Origin
 from rigdriver.devices.camera_process.image_settings import refuse_changed_images
 from rigdriver.devices.camera_process.known_state import CARRIED_LOOKED_AT, LOAD, neutral_value
-from rigdriver.devices.camera_process.one_feature import NodeFacts as NodeFacts
-from rigdriver.devices.camera_process.one_feature import NodeKind, Nodes, Written, find_place, write_one
+from rigdriver.devices.camera_process.one_feature import NodeFacts, NodeKind, Nodes, Written, find_place, write_one
 from rigdriver.errors import CameraError
 
 if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
+
+__all__ = ["MOST_ROUNDS", "NodeFacts", "NodeKind", "Nodes", "SetupOutcome", "set_up", "write_all"]
 
 MOST_ROUNDS = 6
 """Largest number of rounds; a chain of locks has as many links at most, and two features that fight end here."""
@@ -93,7 +94,8 @@ class _Setup:
             self._first(attempt)
         for _ in range(MOST_ROUNDS - 1):
             self._select_again()
-            if not any([self._again(attempt) for attempt in self._tries]):
+            helped = [self._again(attempt) for attempt in self._tries]  # all of them, whichever helps
+            if not any(helped):
                 break
         reports, refusals = self._read_back()
         self._note_carried()
@@ -233,10 +235,10 @@ class _Setup:
 
     def _judge_unwritten(self, attempt: _Try, refusals: list[CameraError]) -> None:
         write = attempt.write
-        if write.origin is Origin.DEMAND or write.is_any_line or not self._lacks_choice(write):
-            if attempt.refusal is not None:
-                refusals.append(attempt.refusal)
-                return
+        is_due = write.origin is Origin.DEMAND or write.is_any_line or not self._lacks_choice(write)
+        if is_due and attempt.refusal is not None:
+            refusals.append(attempt.refusal)
+            return
         if write.name not in _WITHOUT_WORDS and write.value != "Off":
             tried = tuple(alias.name for alias in ALIASES.get(write.name, ()))
             self._notes.append(SetupNote(NoteKind.LACKS, write.name, others=tried))

@@ -39,9 +39,7 @@ def known_state(settings: CameraSettings, demanded: Collection[str]) -> list[Fea
     is_own = LOAD in demanded  # whoever names a user set wants what is in it
     if settings.reset is Reset.FACTORY and not is_own:
         writes.append(FeatureWrite(LOAD, LOAD, True, ("UserSetSelector", "Default"), Origin.PREPARATION))
-    writes.append(
-        FeatureWrite("TriggerMode", "TriggerMode", "Off", ("TriggerSelector", EVERY), Origin.PREPARATION)
-    )
+    writes.append(FeatureWrite("TriggerMode", "TriggerMode", "Off", ("TriggerSelector", EVERY), Origin.PREPARATION))
     if settings.reset is Reset.KEEP or is_own:
         return writes
     is_free: Callable[[str], bool] = lambda name: same_feature(name).isdisjoint(demanded)  # noqa: E731

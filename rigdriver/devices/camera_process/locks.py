@@ -19,11 +19,12 @@ def locking_features(
 ) -> tuple[str, ...]:
     """Return the features that lock a node, by its description; none when that does not say."""
     found: dict[str, None] = {}
+    errors: tuple[type[BaseException], ...] = (*peer_errors, AttributeError, TypeError, ValueError)
     try:
         own = node.property_names
         for name in [n for reason in _REASONS if reason in own for n in _names(node, reason)]:
             _collect(find(name), found, _DEEPEST)
-    except (*peer_errors, AttributeError, TypeError, ValueError):
+    except errors:
         return tuple(found)
     found.pop(node.name, None)
     return tuple(found)

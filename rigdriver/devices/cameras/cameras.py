@@ -99,7 +99,11 @@ class Cameras:
                     "timeout_s": genicam.open_timeout_s,
                     "buffers": genicam.buffers,
                     "cameras": [
-                        {"name": c.name, "serial": c.serial, "settings": settings_of(features.get(c.name, {})).to_json()}
+                        {
+                            "name": c.name,
+                            "serial": c.serial,
+                            "settings": settings_of(features.get(c.name, {})).to_json(),
+                        }
                         for c in cameras
                     ],
                 },

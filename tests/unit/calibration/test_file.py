@@ -15,9 +15,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load, parse, save, to_text
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.errors import CalibrationMismatch, RigError
+from rigdriver.images.region import ImageRegion
 
 
 def _rig(names: tuple[str, ...], name: str = "face-rig", swap: str = "") -> RigConfig:
@@ -103,8 +105,14 @@ def test_a_moved_region_is_refused_though_the_size_fits(solved: SimpleNamespace,
     made = ImageRegion((160, 120), is_reversed=(True, False))
     save(_placed(solved.calibration, made), tmp_path / "rig.json")
     assert load(tmp_path / "rig.json", regions={"left_upper": made})["left_upper"].region == made
-    for other in (ImageRegion((164, 120), is_reversed=(True, False)), replace(made, binning=(2, 2)), ImageRegion((160, 120))):
-        with pytest.raises(CalibrationMismatch, match=r"left_upper: images have offset .*calibrated was offset 160,120 px"):
+    for other in (
+        ImageRegion((164, 120), is_reversed=(True, False)),
+        replace(made, binning=(2, 2)),
+        ImageRegion((160, 120)),
+    ):
+        with pytest.raises(
+            CalibrationMismatch, match=r"left_upper: images have offset .*calibrated was offset 160,120 px"
+        ):
             load(tmp_path / "rig.json", regions={"left_upper": other})
 
 

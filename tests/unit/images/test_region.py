@@ -13,7 +13,7 @@ from rigdriver.images.region import ImageRegion, region_from_json, region_of
 
 
 def test_a_camera_without_such_features_uses_its_whole_sensor() -> None:
-    assert region_of({}.get) == ImageRegion()
+    assert region_of(lambda _name: None) == ImageRegion()
 
 
 def test_a_region_is_read_from_the_cameras_features() -> None:

@@ -72,7 +72,10 @@ class Make:
             return replace(facts, kind=NodeKind.BOOLEAN)
         if isinstance(value, int):
             size = int(self.values["WidthMax"]) // int(self.values.get("BinningHorizontal", 1))
-            bounds = {"Width": (4, size - int(self.values["OffsetX"]), 4), "OffsetX": (0, size - int(self.values["Width"]), 4)}
+            bounds = {
+                "Width": (4, size - int(self.values["OffsetX"]), 4),
+                "OffsetX": (0, size - int(self.values["Width"]), 4),
+            }
             low, high, step = bounds.get(name, (0, 10**6, 1))
             return replace(facts, kind=NodeKind.INTEGER, low=low, high=high, step=step)
         return facts
@@ -103,7 +106,9 @@ class Make:
         return str(self.values.get("LineSelector" if name == "LineMode" else "TriggerSelector", "FrameStart"))
 
 
-def triggered(demands: dict[str, FeatureValue] | None = None, reset: Reset = Reset.FACTORY, **more: Any) -> CameraSettings:
+def triggered(
+    demands: dict[str, FeatureValue] | None = None, reset: Reset = Reset.FACTORY, **more: Any
+) -> CameraSettings:
     return CameraSettings(demands or {}, more.get("trigger", TriggerBy.LINE), more.get("exposure_us", 2000.0), reset)
 
 
@@ -126,7 +131,12 @@ def test_a_camera_of_sfnc_1_is_triggered_and_exposed_under_its_own_names() -> No
     assert camera.values["ExposureTimeAbs"] == 2000.0
     assert camera.values["GainRaw"] == 50
     (report,) = [r for r in outcome.reports if r.name == "ExposureTime"]
-    assert (report.asked, report.got, report.written_as, report.is_clamped) == (2000.0, 2000.0, "ExposureTimeAbs", False)
+    assert (report.asked, report.got, report.written_as, report.is_clamped) == (
+        2000.0,
+        2000.0,
+        "ExposureTimeAbs",
+        False,
+    )
 
 
 @pytest.mark.parametrize(("base", "count"), [(20.0, 100), (None, 2000)])
@@ -198,7 +208,8 @@ def test_the_trigger_line_is_chosen_among_those_that_the_camera_has(entries: tup
 
 def test_a_line_that_can_only_be_an_output_is_no_trigger_line() -> None:
     camera = Make(
-        {"LineSelector": "Line0", "LineMode": "Output"}, lambda m, n: n != "LineMode" or m.values["LineSelector"] != "Line0"
+        {"LineSelector": "Line0", "LineMode": "Output"},
+        lambda m, n: n != "LineMode" or m.values["LineSelector"] != "Line0",
     )
     set_up(LABEL, camera, triggered())
     assert camera.values["TriggerSource"] == "Line1"
@@ -255,7 +266,9 @@ LEFT: dict[str, FeatureValue | None] = {
 
 @pytest.mark.parametrize("has_user_sets", [True, False])
 def test_nothing_of_an_earlier_program_is_left(has_user_sets: bool) -> None:
-    sets: dict[str, FeatureValue | None] = {"UserSetSelector": "UserSet0", "UserSetLoad": False} if has_user_sets else {}
+    sets: dict[str, FeatureValue | None] = (
+        {"UserSetSelector": "UserSet0", "UserSetLoad": False} if has_user_sets else {}
+    )
     factory: dict[str, FeatureValue] = {"OffsetX": 0, "Width": 640, "Gain": 0.0}
     camera = Make({**LEFT, **sets}, factory=factory)
     outcome = set_up(LABEL, camera, triggered())
@@ -294,7 +307,11 @@ def test_a_user_set_that_the_rig_file_names_is_kept() -> None:
 
 
 def test_the_packet_size_that_the_producer_agreed_outlives_the_user_set() -> None:
-    sets: dict[str, FeatureValue | None] = {"UserSetSelector": "UserSet0", "UserSetLoad": False, "GevSCPSPacketSize": 8000}
+    sets: dict[str, FeatureValue | None] = {
+        "UserSetSelector": "UserSet0",
+        "UserSetLoad": False,
+        "GevSCPSPacketSize": 8000,
+    }
     camera = Make(sets, factory={"GevSCPSPacketSize": 1500})
     set_up(LABEL, camera, triggered())
     assert camera.values["GevSCPSPacketSize"] == 8000
@@ -360,12 +377,17 @@ def test_a_pixel_format_is_written_though_chunks_lock_it(has_chunks: bool) -> No
     assert (camera.values["PixelFormat"], camera.values["ChunkModeActive"]) == ("Mono12p", has_chunks)
 
 
+VENDORS = ("VendorA", "VendorB", "VendorC", "VendorD")
+
+
 def test_a_chain_of_locks_is_opened_link_by_link() -> None:
     chain = {"VendorA": "VendorB", "VendorB": "VendorC", "VendorC": "VendorD"}
-    camera = Make(dict.fromkeys("VendorA VendorB VendorC VendorD".split(), 0), lambda m, n: m.values.get(chain.get(n, ""), 1) == 1)
-    outcome = set_up(LABEL, camera, triggered(dict.fromkeys("VendorA VendorB VendorC VendorD".split(), 1)))
+    camera = Make(
+        dict.fromkeys(VENDORS, 0), lambda m, n: m.values.get(chain.get(n, ""), 1) == 1
+    )
+    outcome = set_up(LABEL, camera, triggered(dict.fromkeys(VENDORS, 1)))
     assert outcome.refusals == ()
-    assert [camera.values[n] for n in ("VendorA", "VendorB", "VendorC", "VendorD")] == [1, 1, 1, 1]
+    assert [camera.values[n] for n in VENDORS] == [1, 1, 1, 1]
 
 
 def test_a_value_that_a_later_write_undid_is_written_again() -> None:
@@ -393,9 +415,16 @@ def test_two_features_that_undo_each_other_come_to_an_end_and_are_reported() -> 
 
 
 def test_a_refusal_names_the_lock_that_the_camera_tells() -> None:
-    camera = Make({"TLParamsLocked": 1}, lambda _m, n: n not in ("Width", "TLParamsLocked"), locked_by={"Width": ("TLParamsLocked",)})
+    camera = Make(
+        {"TLParamsLocked": 1},
+        lambda _m, n: n not in ("Width", "TLParamsLocked"),
+        locked_by={"Width": ("TLParamsLocked",)},
+    )
     text = refusal_of(camera, triggered({"Width": 320}))
-    assert "Width = 320 refused: it is 640 and cannot be written now; the camera locks it by TLParamsLocked (now 1)" in text
+    assert (
+        "Width = 320 refused: it is 640 and cannot be written now; the camera locks it by TLParamsLocked (now 1)"
+        in text
+    )
 
 
 def test_a_refusal_without_a_told_lock_is_a_guess_and_says_so() -> None:
@@ -410,5 +439,9 @@ def test_a_trigger_that_the_camera_has_but_refuses_is_no_free_run() -> None:
 
 
 def test_settings_are_the_same_in_both_processes() -> None:
-    for settings in (triggered({"Gain": 1.0}), CameraSettings({}), triggered(trigger=TriggerBy.ITSELF, exposure_us=None)):
+    for settings in (
+        triggered({"Gain": 1.0}),
+        CameraSettings({}),
+        triggered(trigger=TriggerBy.ITSELF, exposure_us=None),
+    ):
         assert CameraSettings.from_json(settings.to_json()) == settings
