@@ -190,8 +190,8 @@ class RigCalibration:
                 findings.append(f"camera {name}: images have {region}, calibrated was {known.region}")
         _refuse(findings, "set the region that was calibrated, or calibrate with this one")
         return tuple(
-            f"camera {name}: {'the calibration does' if is_calibration else 'the images do'} not say which region of the "
-            "sensor was used; only the size was checked"
+            f"camera {name}: {'the calibration does' if is_calibration else 'the images do'} not say which region of "
+            "the sensor was used; only the size was checked"
             for name, is_calibration in unknown
         )
 

@@ -233,8 +233,8 @@ def parse(text: str, origin: str) -> RigCalibration:
         raise CalibrationMismatch(f"{origin}: is no {FORMAT} file; import other programs' files first")
     if table.get("version") not in READ_VERSIONS:
         raise CalibrationMismatch(
-            f"{origin}: has version {table.get('version')!r}, this program reads {READ_VERSIONS[0]} to {VERSION}; use the "
-            "program that wrote it, or calibrate again"
+            f"{origin}: has version {table.get('version')!r}, this program reads {READ_VERSIONS[0]} to {VERSION}; use "
+            "the program that wrote it, or calibrate again"
         )
     try:
         checked = _File.model_validate(table)

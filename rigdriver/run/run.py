@@ -12,7 +12,7 @@ serial ports (see devices/box/serial_port.py) and node maps (see devices/cameras
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -20,6 +20,7 @@ from rigdriver.clock import ClockFit, ticks_from_us
 from rigdriver.config import RigConfig
 from rigdriver.devices.box.events import BoxLost, BoxStatus, EventsLost
 from rigdriver.devices.box.trigger_box import TriggerBox
+from rigdriver.devices.camera_link.descriptions import CameraReport
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.events import CameraLost, FrameLost
 from rigdriver.errors import RigError, SyncError, SyncLost

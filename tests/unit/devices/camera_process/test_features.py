@@ -259,7 +259,8 @@ def test_a_trigger_of_another_kind_that_was_left_on_is_switched_off() -> None:
 
 
 LEFT: dict[str, FeatureValue | None] = {
-    "OffsetX": 160, "Width": 160, "Gain": 12.0, "GainAuto": "Continuous", "ExposureAuto": "Continuous", "ReverseX": True,
+    "OffsetX": 160, "Width": 160, "Gain": 12.0, "GainAuto": "Continuous", "ExposureAuto": "Continuous",
+    "ReverseX": True,
     "ChunkModeActive": True, "TestImageSelector": "GreyRamp",
 }  # fmt: skip
 
@@ -382,9 +383,7 @@ VENDORS = ("VendorA", "VendorB", "VendorC", "VendorD")
 
 def test_a_chain_of_locks_is_opened_link_by_link() -> None:
     chain = {"VendorA": "VendorB", "VendorB": "VendorC", "VendorC": "VendorD"}
-    camera = Make(
-        dict.fromkeys(VENDORS, 0), lambda m, n: m.values.get(chain.get(n, ""), 1) == 1
-    )
+    camera = Make(dict.fromkeys(VENDORS, 0), lambda m, n: m.values.get(chain.get(n, ""), 1) == 1)
     outcome = set_up(LABEL, camera, triggered(dict.fromkeys(VENDORS, 1)))
     assert outcome.refusals == ()
     assert [camera.values[n] for n in VENDORS] == [1, 1, 1, 1]
