@@ -76,8 +76,13 @@ class CameraConfig(_Table):
     """Fastest rate that the camera follows; when left out, the camera's own ResultingFrameRate."""
     link: Name | None = None
     """Name of the host controller that the camera shares with others, one of `[[links]]`."""
+    reset: Literal["factory", "known", "keep"] = "factory"
+    """State to which the camera is brought before anything is written. `factory`: its user set Default, where it has
+    one, then as `known`; `known`: full region, no binning, no flips, no auto functions, no test pattern, no chunks;
+    `keep`: as an earlier program left it."""
     features: Mapping[str, FeatureValue] = Field(default_factory=dict)
-    """SFNC features to write and read back: `PixelFormat = "Mono8"`, `Gain = 3.0`."""
+    """Features to write and read back, by the camera's own names: `PixelFormat = "Mono8"`, `Gain = 3.0`. A camera that
+    cannot do one is refused."""
 
 
 class LinkConfig(_Table):

@@ -16,6 +16,7 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Pixels, Proof
 from rigdriver.images.folder import in_counting_order, list_images, read_image
+from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.proof_files import StoredProof, has_proofs, read_proofs
 from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers, format_of, read_sidecar, refuse_unfit_file
@@ -42,9 +43,11 @@ class ImageFolder:
         sidecar = read_sidecar(folder)
         self._config = sidecar.config if sidecar else None
         self._sizes: dict[str, tuple[int, int]] = {}
+        self._regions: dict[str, ImageRegion | None] = {}
         self.pixel_formats: dict[str, str] = {}
         for name, paths in self._paths.items():
             stored = sidecar.cameras.get(name) if sidecar else None
+            self._regions[name] = stored.region if stored else None
             if stored is not None:
                 self._sizes[name], self.pixel_formats[name] = stored.size_px, stored.pixel_format
                 continue
@@ -61,6 +64,10 @@ class ImageFolder:
     def sizes_px(self) -> Mapping[str, tuple[int, int]]:
         """Return width and height of each camera's images."""
         return MappingProxyType(self._sizes)
+
+    def regions(self) -> Mapping[str, ImageRegion | None]:
+        """Return each camera's place on the sensor; None where the folder does not say it."""
+        return MappingProxyType(self._regions)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -62,7 +62,9 @@ def _carried_out(name: str, stage: Stage, rig: Rig) -> Iterator[CheckResult]:
 
 
 def _calibration(rig: Rig) -> list[CheckResult]:
-    return judge_calibration(rig.config, rig.sizes_px(), datetime.now(UTC)) if rig.config.calibration else []
+    if rig.config.calibration is None:
+        return []
+    return judge_calibration(rig.config, rig.sizes_px(), datetime.now(UTC), rig.regions())
 
 
 def _wiring(rig: Rig) -> list[CheckResult]:

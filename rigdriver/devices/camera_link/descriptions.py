@@ -6,9 +6,10 @@ are found out (see features.py and matching.py in devices/camera_process).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
@@ -74,9 +75,77 @@ class FeatureReport:
     got: FeatureValue
     is_clamped: bool
     """The camera's bounds or steps changed the value by more than its own resolution."""
+    written_as: str = ""
+    """The camera's own name for it, where that is another one; `asked` and `got` are in the unit of `name`."""
+    low: float | None = None
+    high: float | None = None
+    """Bounds of a clamped number, as the camera gave them afterwards."""
 
     def __str__(self) -> str:
-        return f"{self.name}: asked {self.asked!r}, got {self.got!r}" + (" (clamped)" if self.is_clamped else "")
+        name = f"{self.name} (as {self.written_as})" if self.written_as else self.name
+        text = f"{name}: asked {self.asked!r}, got {self.got!r}"
+        if not self.is_clamped:
+            return text
+        if self.low is None or self.high is None:
+            return f"{text} (clamped)"
+        return f"{text} (clamped; the camera allows {self.low:.10g} to {self.high:.10g} now)"
+
+
+class NoteKind(Enum):
+    """Kinds of things that are worth knowing of a camera that was opened."""
+
+    LACKS = "lacks a feature that the rig's mode needs"
+    CHOSEN_LINE = "the driver chose the trigger line"
+    NOT_LOADED = "refused its user set"
+    CARRIED = "carries a value that nobody asked for"
+
+
+_LACKING = {
+    "TriggerMode": "it cannot be told to wait for triggers; if it exposes by itself, no frame will fit",
+    "TriggerSource": "its trigger source cannot be chosen; its fixed one counts",
+    "ExposureTime": "its exposure stays as it is, and the planned light may miss it; set it with the maker's program",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SetupNote:
+    """One thing that is worth knowing of a camera that was opened."""
+
+    kind: NoteKind
+    feature: str
+    value: str = ""
+    others: tuple[str, ...] = ()
+    """Names that were tried, or entries that could have been taken."""
+
+    def __str__(self) -> str:
+        match self.kind:
+            case NoteKind.LACKS:
+                tried = f" (nor {', '.join(self.others)})" if self.others else ""
+                return f"has no feature {self.feature}{tried}: {_LACKING.get(self.feature, 'it is left out')}"
+            case NoteKind.CHOSEN_LINE:
+                among = f", chosen among {', '.join(self.others)}" if len(self.others) > 1 else ""
+                remedy = f'if its cable is on another line, write {self.feature} = "..." into its features'
+                return f"is triggered by {self.value}{among}; {remedy}"
+            case NoteKind.NOT_LOADED:
+                return f"cannot load its user set Default: {self.value}; its features were set one by one"
+        return (
+            f"has {self.feature} = {self.value}, which this rig file does not ask for and an earlier program may have "
+            "left; name it in its features"
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain values."""
+        return {"kind": self.kind.name, "feature": self.feature, "value": self.value, "others": list(self.others)}
+
+    @classmethod
+    def from_json(cls, table: Mapping[str, Any]) -> SetupNote:
+        """Read plain values again."""
+        return cls(NoteKind[table["kind"]], table["feature"], table["value"], tuple(table["others"]))
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether it may spoil a run."""
+        return self.kind is not NoteKind.CHOSEN_LINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +159,16 @@ class CameraReport:
     producer: str
     """Path of the .cti that offers it."""
     features: tuple[FeatureReport, ...]
+    notes: tuple[SetupNote, ...] = ()
 
     @property
     def clamped(self) -> tuple[FeatureReport, ...]:
         """Features that the camera changed."""
         return tuple(f for f in self.features if f.is_clamped)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """One sentence for each clamped feature and each note that may spoil a run."""
+        label = f"camera {self.name} (SN {self.serial})"
+        told = [n for n in self.notes if n.is_warning]
+        return tuple(f"{label}: {remark}" for remark in (*self.clamped, *told))

@@ -29,9 +29,10 @@ from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceRepo
 from rigdriver.devices.camera_process.announcing import Announcing
 from rigdriver.devices.camera_process.buffer_reading import BufferReader, Defaults, Peer
 from rigdriver.devices.camera_process.discovery import Discovery, DiscoveryPeer, Search
-from rigdriver.devices.camera_process.features import NodeFacts, NodeKind
 from rigdriver.devices.camera_process.images import Image, Incomplete
 from rigdriver.devices.camera_process.libraries import ProducerLibrary
+from rigdriver.devices.camera_process.locks import locking_features
+from rigdriver.devices.camera_process.one_feature import NodeFacts, NodeKind
 from rigdriver.errors import CameraError, ProducerError, RigError, gather
 from rigdriver.timebase import WALL_TIME, TimeLimit
 
@@ -46,6 +47,8 @@ _PEER = Peer(
     image_part=gentl.PARTDATATYPE_IDS.PART_DATATYPE_2D_IMAGE,
 )
 _COMMAND_TIMEOUT_S = 1.0
+_LOAD_TIMEOUT_S = 5.0
+_LOAD = "UserSetLoad"
 _COMMAND_POLL_S = 0.001
 _NOTES_KEPT = 20
 _SETTLE_S = 1.0
@@ -182,7 +185,13 @@ class Camera:
         """Chunk data to read with each frame, without `Chunk`."""
         self._heartbeat_address = self._find_heartbeat_address()
 
-    # ---- features: the `Nodes` of features.py ----
+    # ---- features: the `Nodes` of one_feature.py ----
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all features."""
+        with _translated(f"{self._label}: its features cannot be listed"):
+            nodes = [node.node for node in self._node_map.nodes]
+            return tuple(node.name for node in nodes if node.is_feature())
 
     def facts(self, name: str) -> NodeFacts | None:
         """Return what is known about a feature now."""
@@ -194,11 +203,12 @@ class Camera:
             mode = node.get_access_mode()
             readable = mode in (genapi.EAccessMode.RO, genapi.EAccessMode.RW)
             writable = mode in (genapi.EAccessMode.WO, genapi.EAccessMode.RW)
+            locks = () if writable else locking_features(node.node, self._node_map.get_node, _PEER_ERRORS)
             if kind in (NodeKind.INTEGER, NodeKind.FLOAT) and (readable or writable):
                 step = node.inc if kind is NodeKind.INTEGER or node.has_inc() else None
-                return NodeFacts(kind, readable, writable, node.min, node.max, step, unit=node.unit)
+                return NodeFacts(kind, readable, writable, node.min, node.max, step, unit=node.unit, locked_by=locks)
             entries = tuple(node.symbolics) if kind is NodeKind.ENUMERATION else ()
-            return NodeFacts(kind, readable, writable, entries=entries)
+            return NodeFacts(kind, readable, writable, entries=entries, locked_by=locks)
 
     def read(self, name: str) -> FeatureValue:
         """Return a feature's value."""
@@ -216,13 +226,14 @@ class Camera:
         with _translated(f"{self._label}: {name} refused"):
             node = self._node_map.get_node(name)
             node.execute()
-            limit = TimeLimit(WALL_TIME, _COMMAND_TIMEOUT_S)
+            timeout_s = _LOAD_TIMEOUT_S if name == _LOAD else _COMMAND_TIMEOUT_S
+            limit = TimeLimit(WALL_TIME, timeout_s)
             while not node.is_done():
                 if limit.left_s() <= 0:
-                    raise CameraError(
-                        f"{self._label}: {name} is not done after {_COMMAND_TIMEOUT_S} s; restart the camera"
-                    )
+                    raise CameraError(f"{self._label}: {name} is not done after {timeout_s} s; restart the camera")
                 WALL_TIME.sleep(_COMMAND_POLL_S)
+            if name == _LOAD:
+                self._node_map._invalidate_nodes()  # noqa: SLF001, few descriptions say that a load changes all values
 
     # ---- streaming ----
 

@@ -12,14 +12,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rigdriver.devices.camera_link.descriptions import DeviceInfo, FeatureReport
+from rigdriver.devices.camera_link.descriptions import DeviceInfo
 from rigdriver.devices.camera_link.messages import Kind, encode
+from rigdriver.devices.camera_link.settings import CameraSettings
 from rigdriver.devices.camera_process import matching
 from rigdriver.devices.camera_process.binding import Producers
 from rigdriver.devices.camera_process.discovery import Search
-from rigdriver.devices.camera_process.feature_plan import FeatureWrite, plan, split_key
-from rigdriver.devices.camera_process.features import Nodes, read_one, write_all, write_and_report, write_one
+from rigdriver.devices.camera_process.feature_plan import split_key
+from rigdriver.devices.camera_process.feature_write import FeatureWrite
+from rigdriver.devices.camera_process.features import SetupOutcome, set_up
 from rigdriver.devices.camera_process.matching import Sought
+from rigdriver.devices.camera_process.one_feature import Nodes, read_one, write_and_report, write_one
 from rigdriver.devices.camera_process.stream import EventOutbox, Stream
 from rigdriver.errors import RigError, StateError, gather
 from rigdriver.timebase import WALL_TIME, Timebase
@@ -118,17 +121,19 @@ class Commands:
         paths = [str(p) for p in request["producers"]]
         device = matching.find(sought, producers.devices, paths, producers.interfaces)
         label = sought.label_of(device)
-        writes = plan(wanted["features"])
+        settings = CameraSettings.from_json(wanted["settings"])
+        for key in settings.demands:
+            split_key(key)  # what is no name is refused before the camera is touched
         camera = producers.open(device, label, int(request["buffers"]))
         stream = Stream(len(self.streams), label, camera, self._outbox, int(request["buffers"]), self._timebase)
         self.streams.append(stream)
         self._nodes.append(camera)
-        reports, refusals = write_all(label, camera, writes)
-        if refusals:
-            raise ExceptionGroup(label, refusals)
-        camera.chunk_names = _chunk_names(wanted["features"])
+        outcome = set_up(label, camera, settings)
+        if outcome.refusals:
+            raise ExceptionGroup(label, list(outcome.refusals))
+        camera.chunk_names = _chunk_names(settings.demands)
         stream.check_format()
-        return _report(device, reports)
+        return _report(device, outcome)
 
     def _do_prepare(self, request: Request) -> CommandAnswer:
         made = self._all("preparing cameras", lambda stream: stream.prepare(int(request["slots"])))
@@ -195,8 +200,12 @@ class Commands:
         )
 
 
-def _report(device: DeviceInfo, features: Sequence[FeatureReport]) -> dict[str, object]:
-    return {"device": asdict(device), "features": [asdict(f) for f in features]}
+def _report(device: DeviceInfo, outcome: SetupOutcome) -> dict[str, object]:
+    return {
+        "device": asdict(device),
+        "features": [asdict(report) for report in outcome.reports],
+        "notes": [note.to_json() for note in outcome.notes],
+    }
 
 
 def _chunk_names(features: Mapping[str, FeatureValue]) -> tuple[str, ...]:

@@ -24,8 +24,10 @@ from rigdriver.devices.camera_link.descriptions import (
     FeatureReport,
     InterfaceOutcome,
     InterfaceReport,
+    SetupNote,
 )
 from rigdriver.devices.camera_link.messages import FrameNote, Kind, decode_json, error_from_json
+from rigdriver.devices.camera_link.settings import CameraSettings, settings_of
 from rigdriver.devices.camera_link.slots import SlotReader
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, CameraStatistics, FrameLost
 from rigdriver.devices.cameras.process import CameraProcess
@@ -85,13 +87,13 @@ class Cameras:
         cls,
         genicam: GenicamConfig,
         cameras: Sequence[CameraConfig],
-        features: Mapping[str, Mapping[str, FeatureValue]],
+        features: Mapping[str, CameraSettings | Mapping[str, FeatureValue]],
         page: Path | None = None,
     ) -> Self:
         """Open all cameras and write their features.
 
-        `features`: camera name -> SFNC feature -> value, all that is to be written. The order does not matter. `page`:
-        where a simulated rig publishes the time (`RigConfig.timebase`).
+        `features`: settings by camera name; or SFNC feature -> value, which are demands, and all else stays as it is.
+        The order does not matter. `page`: where a simulated rig publishes the time (`RigConfig.timebase`).
 
         Raises:
             ProducerError: a producer is missing or cannot be loaded.
@@ -114,7 +116,7 @@ class Cameras:
                             "name": c.name,
                             "serial": c.serial,
                             "interface": c.interface,
-                            "features": dict(features.get(c.name, {})),
+                            "settings": settings_of(features.get(c.name, {})).to_json(),
                         }
                         for c in cameras
                     ],
@@ -356,4 +358,5 @@ def _camera_report(camera: CameraConfig, reply: Mapping[str, Any]) -> CameraRepo
         model=device["model"],
         producer=device["producer"],
         features=tuple(FeatureReport(**f) for f in reply["features"]),
+        notes=tuple(SetupNote.from_json(n) for n in reply["notes"]),
     )
