@@ -16,7 +16,7 @@ from rigdriver_sim.camera.description import camera_area, module_xml
 from rigdriver_sim.camera.model import SimulatedCamera
 from rigdriver_sim.camera.spec import CameraSpec
 from rigdriver_sim.engine import EventEngine
-from rigdriver_sim.feed.feed import RigFeed
+from rigdriver_sim.feed.feed import Ports, RigFeed
 
 
 class Server:
@@ -25,7 +25,9 @@ class Server:
         specs = [CameraSpec(**camera) for camera in setup["cameras"]]
         folder = Path(setup["folder"])
         areas = [camera_area(spec) for spec in specs]
-        self.feed = RigFeed(folder, Path(setup["producer"]), areas, module_xml(), self.engine, setup.get("slots", 8))
+        ports = Ports(**setup.get("ports", {}))
+        slots = setup.get("slots", 8)
+        self.feed = RigFeed(folder, Path(setup["producer"]), areas, module_xml(), self.engine, slots, ports)
         self.cameras = [
             SimulatedCamera(spec, self.engine, part, seed=1)
             for spec, part in zip(specs, self.feed.cameras, strict=True)
