@@ -58,7 +58,8 @@ def _summary(proofs: Sequence[StoredProof], unproved: Sequence[StoredProof]) -> 
     if len(told) > _MOST_LINES:
         lines.append(f"... and {len(told) - _MOST_LINES} more; --index N explains one")
     weaker = dict.fromkeys(text for p in proofs for text in p.proof.unchecked)
-    return [*lines, *(f"not checked: {text}" for text in weaker)]
+    prefix = "could not be checked" if any(p.proof.tick_rate_hz for p in proofs) else "not checked"
+    return [*lines, *(f"{prefix}: {text}" for text in weaker)]
 
 
 def _explain(stored: StoredProof) -> list[str]:

@@ -27,6 +27,8 @@ class Preamble:
         self._logs = logs
         self._tracks = tracks
         self._tolerance = tolerance_ticks
+        # An attempt that failed has the same generation; its exposures would make every mark of this one doubtful.
+        self._first_ordinals = {name: log.next_ordinal for name, log in logs.items()}
         self._frames: dict[str, list[Frame]] = {name: [] for name in logs}
         self.is_over = False
         """Whether the box has ended the preamble; frames may still be on their way."""
@@ -59,7 +61,8 @@ class Preamble:
         return (self._schedule.box.pulse_period_ticks - longest) / (GOLOMB_MARKS[-1] + 1)
 
     def _exposures(self, name: str) -> list[Exposure]:
-        return self._logs[name].since(self._schedule.box.generation)
+        exposures = self._logs[name].since(self._schedule.box.generation)
+        return [e for e in exposures if e.ordinal >= self._first_ordinals[name]]
 
     def _lock_camera(self, name: str) -> str | None:
         frames, exposures = self._frames[name], self._exposures(name)
