@@ -1,8 +1,7 @@
 """`rigdriver schedule show FILE`: the timing diagram of a rig file, on the terminal and as a picture.
 
-In: a rig file. Out: the diagram, what the schedule emits and demands, and exit status 0; of a bench without a
-trigger box, its rate and exposures. Exit status 2 with the reason when the
-plan breaks a limit. No device is touched.
+In: a rig file. Out: the diagram, what the schedule emits and demands, and exit status 0; of a bench without a trigger
+box, its rate and exposures. Exit status 2 with the reason when the plan breaks a limit. No device is touched.
 Not here: the plan (see procedures/rig_file.py) and the diagram (see schedule/diagram.py).
 """
 

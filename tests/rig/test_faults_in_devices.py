@@ -250,7 +250,7 @@ def test_a_rig_file_of_a_running_rig_is_what_the_driver_accepts(running: Running
 
 
 def test_a_camera_whose_clock_cannot_be_tied_is_named_alone_after_all_attempts(launch_rig):
-    running = launch_rig(**SMALL)
+    running = launch_rig(width=160, height=120, rate_hz=20)
     config = dark(load(Path(running.rig_file)))
     deaf = config.cameras[0].model_copy(update={"features": {"TriggerSource": "Software"}})
     with Rig.open(config.model_copy(update={"cameras": (deaf, *config.cameras[1:])})) as rig:
