@@ -253,8 +253,8 @@ def test_a_camera_whose_clock_cannot_be_tied_is_named_alone_after_all_attempts(l
     running = launch_rig(width=160, height=120, rate_hz=20)
     config = dark(load(Path(running.rig_file)))
     deaf = config.cameras[0].model_copy(update={"features": {"TriggerSource": "Software"}})
-    with Rig.open(config.model_copy(update={"cameras": (deaf, *config.cameras[1:])})) as rig:
-        with pytest.raises(SyncLost) as caught:
-            list(rig.run(frames=3))
+    changed = config.model_copy(update={"cameras": (deaf, *config.cameras[1:])})
+    with Rig.open(changed) as rig, pytest.raises(SyncLost) as caught:
+        list(rig.run(frames=3))
     assert f"camera {deaf.name}: 0 of 5 exposures" in str(caught.value)
     assert not any(f"camera {camera.name}:" in str(caught.value) for camera in config.cameras[1:])
