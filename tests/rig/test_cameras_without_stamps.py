@@ -1,4 +1,4 @@
-"""Cameras without time stamps, or with stamps of no known unit: proved by two witnesses and told as such, or not proved.
+"""Cameras without time stamps, or with stamps of no known unit: proved by two witnesses, and told as such, or not.
 
 In: a simulated rig of which one camera is such a make. Out: with the box a weaker proof that names the missing witness,
 and no wrong frame where the two that are left disagree; without it, unproved frame sets that say whose stamps lack.
