@@ -154,6 +154,10 @@ class SyncConfig(_Table):
     """Largest spread of the exposure starts (each minus its planned trigger)."""
     gap_timeout_s: float = Field(default=1.0, gt=0, le=60)
     """Time after its pulse at which a missing frame becomes a gap."""
+    silence_timeout_s: float | None = Field(default=None, gt=0, le=86_400)
+    """Time without a whole frame after which a bench without a trigger box reports a camera, and ends the run when no
+    camera delivers; when left out, three exposures and periods, at least 1 s and at most 2 s. Raise it in mode
+    `external` for a trigger that pauses."""
     wait_for_close: bool = False
     """Whether every frame set is held until its period is over: an unexpected edge that comes after the frames is then
     reported in its own frame set; this costs up to one period of latency."""

@@ -18,7 +18,7 @@ from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Pixels, Proof
 from rigdriver.images.folder import in_counting_order, list_images, read_image
 from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_source import Indexed
-from rigdriver.recording.proof_files import StoredProof, has_proofs, read_proofs
+from rigdriver.recording.proof_files import Arrival, StoredProof, has_proofs, read_proofs
 from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers, format_of, read_sidecar, refuse_unfit_file
 
 NO_PROOF = "the folder holds no proof of these images"
@@ -96,8 +96,13 @@ class ImageFolder:
         pixels = read_image(path)
         refuse_unfit_file(path, pixels, self.pixel_formats[camera])
         pixels.flags.writeable = False
-        proved = known.proof.frames.get(camera) if known else None
-        return Frame(camera, proved.frame_id if proved else index, 0, 0, self.pixel_formats[camera], pixels)
+        arrival = known.arrivals.get(camera) if known else None
+        if arrival is None:  # a folder from elsewhere, or of an earlier version
+            proved = known.proof.frames.get(camera) if known else None
+            arrival = Arrival(proved.frame_id if proved else index, None, 0)
+        return Frame(
+            camera, arrival.frame_id, arrival.t_camera_ns, arrival.t_host_ns, self.pixel_formats[camera], pixels
+        )
 
 
 def _is_index(name: str) -> bool:

@@ -54,6 +54,8 @@ _NOTES_KEPT = 20
 _SETTLE_S = 1.0
 """Time that calls to interfaces get to come back before the producers are closed."""
 _MISCOUNTS_TO_DISTRUST = 3
+_FASTEST_TICKS_HZ = 1e12
+"""Largest tick frequency that is believed; GenTL's mark for an unknown number is far above."""
 _NODE_KINDS = (
     ("IBoolean", NodeKind.BOOLEAN),
     ("IInteger", NodeKind.INTEGER),
@@ -268,7 +270,7 @@ class Camera:
         `queued`: of the places, those that may be filled from the start; the others wait for `queue`. When the producer
         refuses `places`, or there are none, the binding's own memory is announced, and all of it is queued.
         """
-        self._reader.begin(Defaults(self.read_size(), self.read_format(), self._tick()))
+        self._reader.begin(Defaults(self.read_size(), self.read_format(), self._tick(), self._gev_tick() or 1.0))
         self._announcing.offer(places, queued)
         try:
             with _translated(f"{self._label}: cannot start"):
@@ -390,26 +392,33 @@ class Camera:
     # ---- facts at the start ----
 
     def _integer(self, name: str) -> int:
+        if not self._node_map.has_node(name):
+            return 0
         try:
             return int(self._node_map.get_node(name).value)
         except _PEER_ERRORS:
             return 0
 
     def _tick(self) -> float:
+        """Return the length of a tick of the buffers' time stamps in ns; 0 when neither producer nor camera tells."""
         try:
-            return 1e9 / float(self._acquirer.device.timestamp_frequency)
-        except (*_PEER_ERRORS, ZeroDivisionError, AttributeError):
-            frequency = self._integer("GevTimestampTickFrequency")
-            return 1e9 / frequency if frequency else 0.0
+            frequency = float(self._acquirer.device.timestamp_frequency)
+        except (*_PEER_ERRORS, AttributeError):
+            frequency = 0.0
+        return 1e9 / frequency if 0 < frequency <= _FASTEST_TICKS_HZ else self._gev_tick()
+
+    def _gev_tick(self) -> float:
+        """Return the length of a GigE Vision camera's tick in ns; 0 when it does not tell."""
+        frequency = self._integer("GevTimestampTickFrequency")
+        return 1e9 / frequency if frequency > 0 else 0.0
 
     def _find_heartbeat_address(self) -> int | None:
         """Return where the camera keeps its description, if it can be read there now."""
         try:
             port = self._acquirer.remote_device.port
             scheme, _, rest = port.url_info_list[0].url.partition(":")
-            if scheme.lower() != "local":
-                return None
-            address = int(rest.split(";")[1], 16)
+            # A description that lies elsewhere says nothing; GigE and USB3 Vision keep their version at address 0.
+            address = int(rest.split(";")[1], 16) if scheme.lower() == "local" else 0
             port.read(address, 4)
         except (*_PEER_ERRORS, IndexError, ValueError):
             return None

@@ -36,7 +36,9 @@ class Defaults:
     size_px: tuple[int, int] = (0, 0)
     pixel_format_code: int = 0
     tick_ns: float = 0.0
-    """Of its time stamp; 0 when it does not tell."""
+    """Unit of its time stamps; 0 when it does not tell: they cannot be read then."""
+    chunk_tick_ns: float = 1.0
+    """Unit of the chunk Timestamp: nanoseconds (SFNC 2), or the tick of a camera that tells its tick frequency."""
 
 
 class BufferReader:
@@ -77,7 +79,7 @@ class BufferReader:
         frame_id = self._optional(buffer, "frame_id")
         return Image(
             frame_id=-1 if frame_id is None else frame_id,
-            t_camera_ns=int(stamp) if stamp is not None else self._time_stamp_ns(buffer),
+            t_camera_ns=self._time_stamp_ns(buffer) if stamp is None else round(stamp * self._defaults.chunk_tick_ns),
             width_px=width,
             height_px=height,
             padding_bytes=padding,
@@ -106,9 +108,10 @@ class BufferReader:
             return None
         return value if value < _UNKNOWN else None
 
-    def _time_stamp_ns(self, buffer: Any) -> int:
+    def _time_stamp_ns(self, buffer: Any) -> int | None:
+        """Return the buffer's time stamp; None for 0, which producers give when the camera has none."""
         stamp = self._optional(buffer, "timestamp_ns")
-        if stamp is not None:
+        if stamp:
             return stamp
         ticks, tick_ns = self._optional(buffer, "timestamp"), self._defaults.tick_ns
-        return round(ticks * tick_ns) if ticks and tick_ns else 0
+        return round(ticks * tick_ns) or None if ticks and tick_ns else None
