@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -60,8 +61,6 @@ def nearest(name: str, known: Mapping[str, object] | frozenset[str]) -> str | No
 
     A name without its unit (`exposure` for `exposure_us`) means the one key that begins with it.
     """
-    from difflib import get_close_matches
-
     plain = name.lower().replace("-", "_")
     longer = [key for key in known if key.startswith(f"{plain}_")]
     if len(longer) == 1:
