@@ -2,8 +2,9 @@
 
     RigError
     |-- UsageError(ValueError)               the caller asked wrongly
-    |   |-- ConfigError                      the rig file says something impossible
-    |   |-- ScheduleError                    the plan would break a limit
+    |   |-- PlanError                        a rig file or its plan asks for what cannot be
+    |   |   |-- ConfigError                  the rig file says something impossible
+    |   |   `-- ScheduleError                the plan would break a limit
     |   `-- StateError(RuntimeError)         not in this state
     |-- DeviceError                          a device answered wrongly or not at all
     |   |-- LinkError(OSError)               the way to the device
@@ -70,14 +71,25 @@ class UsageError(RigError, ValueError):
     """
 
 
-class ConfigError(UsageError):
+class PlanError(UsageError):
+    """A rig file, or the plan in it, asks for what cannot be; `findings` names each thing that is wrong.
+
+    `lamp left_white: its cameras expose 0 us in common; lengthen texture_exposure_us`
+    """
+
+    def __init__(self, *findings: str, device: str = "", seen: str = "", expected: str = "", remedy: str = "") -> None:
+        super().__init__("\n".join(findings), device=device, seen=seen, expected=expected, remedy=remedy)
+        self.findings = findings or (str(self),)
+
+
+class ConfigError(PlanError):
     """A rig file cannot be used.
 
     `rig.toml line 12: schedule.rate_hz = 0: expected greater than 0`
     """
 
 
-class ScheduleError(UsageError):
+class ScheduleError(PlanError):
     """A plan would break a limit of a camera, a lamp or the box.
 
     `lamp left_white: lit 12.0% of the time; light.max_duty allows 5.0%; lower rate_hz`

@@ -41,7 +41,7 @@ from rigdriver.sources import resolve
 from rigdriver.timebase import Timebase, open_timebase
 
 PREAMBLE_MARGIN = 1.25
-"""Ratio of the preamble's unit to the slowest camera's shortest period."""
+"""Ratio of the shortest interval between two triggers of the preamble to the shortest period of the slowest camera."""
 SHORTEST_UNIT_US = 5000
 SPARE_PULSES = 10
 """Least number of extra pulses that a run with `on_gap = "retry"` may use to replace frame sets with gaps."""

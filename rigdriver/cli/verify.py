@@ -39,15 +39,23 @@ LimitOption = Annotated[float | None, typer.Option(metavar="UM", help="Limit, um
 def verify(  # noqa: PLR0913, PLR0917
     calibration: CalibrationOption = None,
     ball_bar: Annotated[
-        Path | None, typer.Option("--ball-bar", metavar="DIR", help="Images of a ball bar, one index per position.")
+        Path | None,
+        typer.Option(
+            "--ball-bar", metavar="DIR", help="Folder with images of a ball bar; each position has its own index."
+        ),
     ] = None,
-    plate: Annotated[Path | None, typer.Option("--plate", metavar="DIR", help="Images of a flat plate.")] = None,
+    plate: Annotated[
+        Path | None, typer.Option("--plate", metavar="DIR", help="Folder with images of a flat plate.")
+    ] = None,
     take: Annotated[
         list[HeldArtefact] | None,
-        typer.Option("--take", help="Artefact to hold before a rig; may be repeated. Both when no folder is given."),
+        typer.Option("--take", help="Artefact to hold before the live rig; may be repeated. Without folders, both."),
     ] = None,
     positions: Annotated[
-        int, typer.Option("--positions", min=1, help="Positions of each artefact held before the rig.")
+        int,
+        typer.Option(
+            "--positions", min=1, help="Number of positions in which each artefact is held before the live rig."
+        ),
     ] = 7,
     patience: Annotated[
         float, typer.Option("--patience", metavar="S", min=1, help="Longest wait for a new position, s.")

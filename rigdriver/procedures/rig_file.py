@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rigdriver.clock import us_from_ticks
 from rigdriver.config import RigConfig, load
+from rigdriver.config.loading import check, read_text
 from rigdriver.errors import ConfigError, ScheduleError
 from rigdriver.schedule.plan import compile_schedule, exposure_us
 from rigdriver.schedule.planned import Schedule
@@ -104,10 +105,15 @@ class CheckedRigFile:
 
 
 def check_rig_file(file: Path) -> CheckedRigFile:
-    """Return everything that is wrong with a rig file."""
+    """Return everything that is wrong with a rig file, its schedule's findings beside those of its keys."""
     try:
-        return CheckedRigFile(file, (), planned_rig(file).config)
-    except ScheduleError as exc:
-        return CheckedRigFile(file, (f"{file}: {exc}",))
+        checked = check(read_text(file), str(file), file.parent)
     except ConfigError as exc:
-        return CheckedRigFile(file, tuple(str(exc).splitlines()))
+        return CheckedRigFile(file, exc.findings)
+    findings = list(checked.findings)
+    if checked.usable is not None:
+        try:
+            compile_schedule(checked.usable, USUAL_TICK_RATE_HZ, generation=1)
+        except ScheduleError as exc:
+            findings += [f"{file}: {finding}" for finding in exc.findings]
+    return CheckedRigFile(file, tuple(findings), None if findings else checked.usable)

@@ -1,8 +1,8 @@
 """When a run is over, and why.
 
 In: the state that the box reports, what was lost, what the user asked for. Out: whether the run is over, the error that
-ended it, and one word for the statistics. Every wait for the end has a limit, so a silent box ends a run, too. Not
-here: frames (see run.py).
+ended it, and one word for the statistics. Every wait for the end has a time limit, so a run ends, too, when the box
+falls silent. Not here: frames (see run.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rigdriver.wire.registers import BoxStates, Faults
 
 RESTARTED = "trigger box: it has restarted and forgotten its schedule; check its power and run again"
 SILENT_PERIODS = 3
-"""Number of pulse periods without a report after which, with the gap timeout, a running box counts as lost."""
+"""Number of pulse periods that a running box may be silent beyond the gap timeout; after that it counts as lost."""
 
 LIGHT_LIMIT = "light limit"
 """Reason of an end that a limit on light set: a flash train that is used up, or a fault of the box."""

@@ -1,9 +1,9 @@
-"""Joins pulse reports and frames to proved frame sets, in the order of the pulses, without thread, clock or I/O.
+"""Joins pulse reports and frames into frame sets with their proofs, in the order of the pulses.
 
 In: pulse reports as the box sends them; frames and losses as cameras deliver them; the host's time now and then.
 Out: `Resolved` frame sets. Every camera of a pulse ends as a matched frame or as a gap with its reason; a pulse leaves
-only when all its cameras are settled and all pulses before it have left. Not here: devices and threads (see
-run/run.py).
+only when all its cameras are settled and all pulses before it have left. It uses no thread, no clock and no I/O.
+Not here: devices and threads (see run/run.py).
 """
 
 from __future__ import annotations

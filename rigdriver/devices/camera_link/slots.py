@@ -27,7 +27,7 @@ from rigdriver.frames import Pixels
 from rigdriver.ownership import Owner
 
 HEADROOM_BYTES: Final = 64
-"""Space before each slot that holds no pixels; the writer may use it."""
+"""Number of bytes before each slot that the writer may use; no pixels are stored there."""
 _FREE: Final = 0
 _HELD: Final = 1
 

@@ -31,7 +31,7 @@ PARENTS_PX = 0.5
 NEIGHBOURS_PX = np.float32(1)
 """Largest disagreement of a neighbour's plane with a cell; beyond, it stands on another surface."""
 SHARE = np.float32(0.8)
-"""Weight of a neighbour against the cell itself, for each row or column between them."""
+"""Factor by which the weight of a neighbour falls per row and per column of its distance from the cell."""
 LEAST_SPREAD = np.float32(0.2)
 """Least determinant of the moments of cells about a cell, as a share of the diagonal's product."""
 MOST_BENT_PX = np.float32(0.5)
