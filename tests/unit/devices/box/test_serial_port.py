@@ -4,6 +4,7 @@ In: URLs, bytes, and ends that are pulled. Out: the same bytes, or PortUnavailab
 trigger box is there.
 """
 
+import itertools
 import os
 import socket
 import subprocess
@@ -47,6 +48,29 @@ def test_bytes_pass_both_ways_unchanged(pty: Pty) -> None:
     while len(received) < 256:
         received += port.read()
     assert received == every_byte
+    port.close()
+
+
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_a_computer_that_stood_still_while_it_wrote_has_lost_no_link(
+    pty: Pty, is_remote: bool, mocker: MockerFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}" if is_remote else pty.url)
+        reader = server.accept()[0] if is_remote else None
+        leaps = itertools.count(0, 10)
+        mocker.patch("serial.serialutil.Timeout.TIME", lambda: float(next(leaps)))
+        port.write(b"hello")
+        assert (reader.recv(100) if reader else os.read(pty.master, 100)) == b"hello"
+        port.close()
+        if reader:
+            reader.close()
+
+
+def test_a_port_that_takes_nothing_is_a_lost_link(pty: Pty) -> None:
+    port = SerialPort(pty.url)
+    with pytest.raises(LinkLost, match="taken no byte for 1 s"):
+        port.write(bytes(1_000_000))
     port.close()
 
 
