@@ -27,5 +27,6 @@ Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 def make_read_only(*arrays: npt.NDArray[Any] | None) -> None:
     """Forbid writing to the arrays; None is passed over. A frozen dataclass calls it in `__post_init__`."""
     for array in arrays:
+        # Frozen dataclasses forbid another array, not other numbers in the same one.
         if array is not None:
             array.flags.writeable = False

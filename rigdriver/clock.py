@@ -61,6 +61,7 @@ class ClockFit:
     def sigma_at(self, source_time: int) -> float:
         """Return the standard error of `map` at a source reading, in target units; grows away from the window."""
         dx = source_time - self.x0 - self.mean_x
+        # Standard error of a fitted line: s * sqrt(1 / n + (x - mean)^2 / S_xx).
         return self.sigma * math.sqrt(1.0 / max(self.samples, 1) + dx * dx / self.sum_xx)
 
     def shifted(self, by: float) -> ClockFit:
@@ -93,6 +94,7 @@ class ClockEstimator:
 
     def shift(self, by: int) -> None:
         """Move all kept target readings: after a step of the source, so that the rate learned so far stays."""
+        # Readings move and not the line, because the next fit is made from the readings.
         self._pairs = deque(((x, y + by) for x, y in self._pairs), maxlen=self._pairs.maxlen)
 
     def clear(self) -> None:
@@ -110,9 +112,12 @@ class ClockEstimator:
         dy = np.array([y - y_first for _, y in self._pairs], dtype=np.float64) - dx * self._nominal_rate
         mean_x, mean_y = float(dx.mean()), float(dy.mean())
         cx, cy = dx - mean_x, dy - mean_y
+        # Ridge regression: a prior N(0, RATE_PRIOR_SIGMA) on the relative rate adds (sigma / prior)^2 to the sum of
+        # squares.
         sum_xx = (self._sigma_floor / (RATE_PRIOR_SIGMA * self._nominal_rate)) ** 2 + float(cx @ cx)
         slope = float(cx @ cy) / sum_xx
         rest = cy - slope * cx
+        # Two degrees of freedom go into offset and rate; two pairs leave none to estimate a spread from.
         sigma = math.sqrt(float(rest @ rest) / (n - 2)) if n > 2 else self._sigma_floor
         return ClockFit(
             source=self._source,

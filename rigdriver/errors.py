@@ -2,9 +2,8 @@
 
     RigError
     |-- UsageError(ValueError)               the caller asked wrongly
-    |   |-- PlanError                        a rig file or its plan asks for what cannot be
-    |   |   |-- ConfigError                  the rig file says something impossible
-    |   |   `-- ScheduleError                the plan would break a limit
+    |   |-- ConfigError                      the rig file says something impossible
+    |   |-- ScheduleError                    the plan would break a limit
     |   `-- StateError(RuntimeError)         not in this state
     |-- DeviceError                          a device answered wrongly or not at all
     |   |-- LinkError(OSError)               the way to the device
@@ -39,6 +38,7 @@ Not here: any other type (this file imports none).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class RigError(Exception):
@@ -71,29 +71,55 @@ class UsageError(RigError, ValueError):
     """
 
 
-class PlanError(UsageError):
-    """A rig file, or the plan in it, asks for what cannot be; `findings` names each thing that is wrong.
+@dataclass(frozen=True, slots=True)
+class RigFileFinding:
+    """One thing that is wrong in a rig file."""
 
-    `lamp left_white: its cameras expose 0 us in common; lengthen texture_exposure_us`
-    """
+    file: str
+    line: int | None
+    """Line of the key, counted from 1; None when no line holds it."""
+    key: str
+    seen: str
+    """The value as Python writes it; empty when it is missing or is no single value."""
+    expected: str
+    """What would be right, or what to do."""
 
-    def __init__(self, *findings: str, device: str = "", seen: str = "", expected: str = "", remedy: str = "") -> None:
-        super().__init__("\n".join(findings), device=device, seen=seen, expected=expected, remedy=remedy)
-        self.findings = findings or (str(self),)
+    def __str__(self) -> str:
+        line = f" line {self.line}" if self.line else ""
+        seen = f" = {self.seen}" if self.seen else ""
+        return f"{self.file}{line}: {self.key}{seen}: {self.expected}"
 
 
-class ConfigError(PlanError):
-    """A rig file cannot be used.
+class ConfigError(UsageError):
+    """A rig file cannot be used; `findings` holds all that is wrong in a file that can be read.
 
     `rig.toml line 12: schedule.rate_hz = 0: expected greater than 0`
     """
 
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        device: str = "",
+        seen: str = "",
+        expected: str = "",
+        remedy: str = "",
+        findings: Sequence[RigFileFinding] = (),
+    ) -> None:
+        self.findings: tuple[RigFileFinding, ...] = tuple(findings)
+        sentences = message or "\n".join(map(str, self.findings))
+        super().__init__(sentences, device=device, seen=seen, expected=expected, remedy=remedy)
 
-class ScheduleError(PlanError):
-    """A plan would break a limit of a camera, a lamp or the box.
+
+class ScheduleError(UsageError):
+    """A plan would break a limit of a camera, a lamp or the box; `findings` names each one.
 
     `lamp left_white: lit 12.0% of the time; light.max_duty allows 5.0%; lower rate_hz`
     """
+
+    def __init__(self, *findings: str) -> None:
+        super().__init__("\n".join(findings))
+        self.findings = findings
 
 
 class StateError(UsageError, RuntimeError):
@@ -190,7 +216,7 @@ class CameraMissing(DeviceError):
 class CameraError(DeviceError):
     """A camera refused a feature or failed while streaming.
 
-    `camera left_upper (SN 23A7): Gain = 99.0 refused: expected 0 to 24`
+    `camera left_upper (SN 23A7): Gain = 99.0 refused; expected 0 to 24`
     """
 
 
@@ -271,4 +297,5 @@ class CalibrationMismatch(CalibrationError, ValueError):
 
 def gather(what: str, errors: Sequence[RigError]) -> RigError:
     """Return one error for several: the error itself when it is alone, else `DevicesFailed`."""
+    # A single failure keeps its class, so that a caller can catch CameraMissing and need not unpack a group.
     return errors[0] if len(errors) == 1 else DevicesFailed(what, errors)

@@ -15,6 +15,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.json_values import JsonObject
+
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
@@ -165,13 +167,14 @@ class Proof:
     unchecked: tuple[str, ...] = ()
     """Checks that this rig has no means for; each of them makes the proof weaker."""
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> JsonObject:
         """Return the proof as plain values for JSON."""
         return {
             "pulse_index": self.pulse_index,
             "generation": self.generation,
             "start_ticks": self.start_ticks,
             "tick_rate_hz": self.tick_rate_hz,
+            # NaN is the one number that differs from itself, and JSON has none (RFC 8259, section 6): null.
             "skew_us": self.skew_us if self.skew_us == self.skew_us else None,
             "verdict": self.verdict,
             "reasons": list(self.reasons),
@@ -219,6 +222,7 @@ class FrameSet:
         try:
             return self.frames[camera]
         except KeyError:
+            # A camera that has a gap says why; only a name that the rig does not know is the caller's mistake.
             gap = self.gaps.get(camera)
             raise KeyError(str(gap) if gap else f"no camera {camera}; there are {', '.join(self.frames)}") from None
 

@@ -50,6 +50,7 @@ class Lifecycle:
     def go(self, to: RigState) -> None:
         """Enter a state. StateError when the table forbids it."""
         with self._lock:
+            # Asked and changed under one lock: two threads that start a run must not both be allowed to.
             if to not in TRANSITIONS[self._state]:
                 allowed = ", ".join(sorted(s.value for s in TRANSITIONS[self._state])) or "nothing: open it again"
                 raise StateError(f"rig is {self._state.value}: cannot become {to.value}; allowed: {allowed}")

@@ -23,12 +23,14 @@ class Owner:
     @property
     def is_here(self) -> bool:
         """Whether this process is the owner, and no fork of it."""
+        # Asked each time: a fork copies the object, with the parent's id in it.
         return os.getpid() == self._pid
 
     def expect_here(self, what: str) -> None:
         """Raise StateError in a fork of the owner."""
         if not self.is_here:
             raise StateError(
-                f"{what}: belongs to process {self._pid}, and this is a fork of it; use it there, or spawn processes "
-                "instead of forking them and open it in one"
+                device=what,
+                seen=f"belongs to process {self._pid}, and this is a fork of it",
+                remedy="use it there, or spawn processes instead of forking them and open it in one",
             )

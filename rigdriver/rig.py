@@ -72,6 +72,7 @@ class Rig:
         """Host time on this rig; frame sets and waits use it."""
         self._stack = stack
         self._lifecycle = Lifecycle()
+        # Random at the start: an event that is left from an earlier session must not carry a generation of this one.
         self._generation = secrets.randbelow(2**31) + 1
         self._runs: WeakSet[FrameSets] = WeakSet()
         self._closing = RLock()
@@ -94,6 +95,7 @@ class Rig:
             config = resolve(source, stack)
             errors: list[RigError] = []
             timebase = open_timebase(config.timebase)
+            # Box and cameras are both tried, so that one report names everything that is not connected.
             box = _collect(errors, lambda: _open_box(config, stack, timebase))
             cameras = _collect(errors, lambda: stack.enter_context(_open_cameras(config)))
             if errors or cameras is None:
@@ -101,6 +103,7 @@ class Rig:
             for report in cameras.reports.values():
                 for remark in report.remarks:
                     _logger.warning("%s", remark)
+            # From here on the rig closes what was opened.
             return cls(config, box, cameras, stack.pop_all(), timebase)
 
     @property
@@ -141,6 +144,7 @@ class Rig:
             self.config, ticks, self._next_generation(), self._pulses(frames) if is_retrying else frames, rate_hz, facts
         )
         unit_us = _preamble_unit_us(facts.values(), 1e6 / schedule.rate_hz)
+        # A generation of its own: edges of the preamble can never be taken for those of the run.
         preamble = compile_preamble(self.config, ticks, self._next_generation(), unit_us)
         wanted = frames if is_retrying else None
         is_lit = frames is None and schedule.has_light
@@ -169,6 +173,7 @@ class Rig:
 
         A fork of the process that opened the rig leaves it alone.
         """
+        # In a fork too: the child's exit must not close its parent's rig.
         atexit.unregister(self.close)
         if not self._owner.is_here:
             return
@@ -176,6 +181,7 @@ class Rig:
             if self.state is RigState.CLOSED:
                 return
             try:
+                # Runs end before the devices close, so that the outputs are turned off over a link that still works.
                 for run in list(self._runs):  # one of them at most has started; it may be any
                     run.close()
             finally:
@@ -194,6 +200,7 @@ class Rig:
         return run
 
     def _next_generation(self) -> int:
+        # 0 is no generation for the box, and its number has 32 bits.
         self._generation = self._generation % (2**32 - 1) + 1
         return self._generation
 
@@ -203,12 +210,14 @@ class Rig:
             return None
         spare = max(SPARE_PULSES, frames)
         return (
+            # Spare pulses must not make a run too long for the light limits when the frames alone keep them.
             min(frames + spare, max(frames, self.config.light.max_train_flashes))
             if self.config.lamps
             else frames + spare
         )
 
     def _camera_facts(self, camera: str) -> CameraFacts:
+        # Vendors name it differently; the first feature that a camera has counts.
         rate_hz = next(filter(None, (self._number(camera, feature) for feature in RATE_FEATURES)), None)
         payload = self._number(camera, "PayloadSize")
         return CameraFacts(max_rate_hz=rate_hz, payload_bytes=None if payload is None else int(payload))

@@ -37,12 +37,18 @@ def resolve(source: str | Path | RigConfig, stack: ExitStack) -> RigConfig:
     """
     if isinstance(source, RigConfig):
         return source
+    # By entry point, so that the driver can start a simulator without importing it.
     named = {entry.name: entry for entry in entry_points(group=GROUP)}
     name, _, spec = str(source).partition(":")
+    # A file that exists comes before a rig of that name, and a Path is always a file.
     if isinstance(source, Path) or name not in named or (str(source).endswith(".toml") and Path(source).exists()):
         path = Path(source)
         if not path.exists() and path.suffix != ".toml":
-            raise ConfigError(f"{source}: no such rig file; name a .toml file or one of: {', '.join(sorted(named))}")
+            raise ConfigError(
+                device=str(source),
+                seen="no such rig file",
+                remedy=f"name a .toml file or one of: {', '.join(sorted(named))}",
+            )
         return load(path)
     return load(_start(named[name], spec, stack))
 
@@ -54,7 +60,8 @@ def _start(entry: EntryPoint, spec: str, stack: ExitStack) -> Path:
         return rig.rig_file
     except RigError:
         raise
+    # A starter refuses a bad text after the colon with ValueError; everything else is the rig that cannot start.
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
     except Exception as exc:
-        raise DeviceError(f"rig {entry.name}: cannot be started: {exc}") from exc
+        raise DeviceError(device=f"rig {entry.name}", seen=f"cannot be started: {exc}") from exc

@@ -115,6 +115,12 @@ class WallTime:
 WALL_TIME = WallTime()
 
 
+def _no_page(page: Path) -> ConfigError:
+    return ConfigError(
+        device=f"timebase = {str(page)!r}", seen="is no page of a simulated rig", remedy="remove the key"
+    )
+
+
 class ModelledTime:
     """The time that a simulated rig publishes in its page."""
 
@@ -124,16 +130,18 @@ class ModelledTime:
             self._fd = os.open(page, os.O_RDWR | os.O_CLOEXEC)
         except OSError as exc:
             raise ConfigError(
-                f"timebase = {str(page)!r}: cannot be opened ({exc.strerror}); only the rig file of a simulated rig "
-                "names one, and it is gone when that rig ends; remove the key"
+                device=f"timebase = {str(page)!r}",
+                seen=f"cannot be opened ({exc.strerror}); only the rig file of a simulated rig names one, and it is "
+                "gone when that rig ends",
+                remedy="remove the key",
             ) from exc
         weakref.finalize(self, os.close, self._fd)
         size = (PARTS + 1) * RECORD_BYTES
         if os.fstat(self._fd).st_size != size:
-            raise ConfigError(f"timebase = {str(page)!r}: is no page of a simulated rig; remove the key")
+            raise _no_page(page)
         self._memory = memoryview(mmap.mmap(self._fd, size))
         if self._memory[: len(MAGIC)] != MAGIC:
-            raise ConfigError(f"timebase = {str(page)!r}: is no page of a simulated rig; remove the key")
+            raise _no_page(page)
         self._words = self._memory.cast("Q")
         self._claims = threading.Lock()
         self._mine = threading.local()
@@ -201,7 +209,8 @@ class ModelledTime:
             yield
         finally:
             self._mine.word = None  # a generator may be closed by another thread than the one that began it
-            self._words[word] = 0
+            if self._words[word] == os.getpid():  # a forked child ends no part of its parent's
+                self._words[word] = 0
 
     def _claim(self, name: str) -> int:
         with self._claims:
@@ -209,7 +218,11 @@ class ModelledTime:
             try:
                 number = next((n for n in range(1, PARTS + 1) if not self._words[n * RECORD_BYTES // 8]), None)
                 if number is None:
-                    raise ConfigError(f"timebase: {PARTS} threads take part already; close what is open on this rig")
+                    raise ConfigError(
+                        device="timebase",
+                        seen=f"{PARTS} threads take part already",
+                        remedy="close what is open on this rig",
+                    )
                 start, word = number * RECORD_BYTES, number * RECORD_BYTES // 8
                 self._memory[start + 24 : start + 48] = name.encode()[:24].ljust(24, b"\0")
                 self._words[word + 1] = self._words[1]

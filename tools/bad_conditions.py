@@ -61,6 +61,7 @@ def look_at(pid: int) -> Process | None:
         return None
     # The name stands in brackets and may hold any character, brackets too.
     fields = text.rpartition(")")[2].split()
+    # Behind the name the fields begin with the third of proc(5): the parent is the fourth, the start time the 22nd.
     return Process(pid, int(fields[19]), int(fields[1]), fields[0], command)
 
 

@@ -44,6 +44,7 @@ def accept(seed: int, size: tuple[int, int], count: int, cache: Path | None) -> 
     known = solved_calibration(seed, size, cache)
     bars: list[BallBarResult] = []
     plates: list[PlateResult] = []
+    # One reconstructor for all positions, as on a rig: its rectification is made once per calibration.
     with CellReconstructor(known) as made:
         for images in positions("ball_bar", seed, size, count, cache):
             bars.append(measure_ball_bar(made.reconstruct(images), DIAMETER_MM, SPACING_MM))

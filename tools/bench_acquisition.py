@@ -179,6 +179,7 @@ def race(arguments: argparse.Namespace) -> dict[str, object]:
     rounds: dict[str, list[Figures]] = {contender: [] for contender in CONTENDERS}
     with launch(spec) as rig:
         for number in range(arguments.rounds):
+            # The order alternates, so that a machine that grows busier or warmer favours nobody.
             for contender in CONTENDERS if number % 2 == 0 else CONTENDERS[::-1]:
                 figures = run_contender(contender, rig.rig_file, arguments)
                 rounds[contender].append(figures)

@@ -42,6 +42,7 @@ def project(camera: dict[str, Any], points_mm: np.ndarray) -> np.ndarray:
 def score(truth: dict[str, Any], calibration: RigCalibration, is_visible_only: bool) -> dict[str, float]:
     """3D error of both pods in a 300 mm ball, one rigid fit taken off."""
     points = np.random.default_rng(3).uniform(-150, 150, (6000, 3))
+    # Drawn in the cube and kept in the ball: that spreads them evenly over its volume.
     points = points[np.linalg.norm(points, axis=1) < 150][:1500]
     images = {name: project(truth["cameras"][name], points) for pod in PODS for name in pod}
     if is_visible_only:
@@ -52,6 +53,7 @@ def score(truth: dict[str, Any], calibration: RigCalibration, is_visible_only: b
     cloud, target = np.concatenate(answers), np.concatenate([points] * 2)
     a, b = cloud - cloud.mean(axis=0), target - target.mean(axis=0)
     U, S, Vt = np.linalg.svd(a.T @ b)
+    # Kabsch: without the sign a mirror image could pass for a rotation. The scale is Umeyama's (1991).
     D = np.diag([1, 1, np.sign(np.linalg.det(U @ Vt))])
     rest = a @ (U @ D @ Vt) - b
     return {
@@ -77,6 +79,7 @@ def bench(arguments: argparse.Namespace) -> dict[str, object]:
         render_to(folder, scene, plan, lambda done, all_: print(f"\rrendered {done}/{all_}", end="", file=sys.stderr))
     truth = json.loads((folder / "truth.json").read_text())
     board = PRESETS["face"]
+    # CPU time: what else runs on the machine does not count.
     start = time.process_time()
     found = detect_folder(folder, board, CAMERAS, workers=1)
     detected = time.process_time()

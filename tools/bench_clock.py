@@ -52,6 +52,7 @@ def errors_us(running: RunningRig, seen: list[Moment]) -> list[float]:
     with running.control() as control:
         origin_wall_ns = control.get("status")["origin_wall_ns"]
     (box,) = (line for line in running.truth() if line["what"] == "box")
+    # By the truth a tick of 100 ns of the box's crystal lasts 100 / (1 + drift) ns.
     rate = 1 + box["drift_ppb"] / 1e9
     return [(m.t_host_ns - origin_wall_ns - box["boot_ns"] - m.t_box_ticks * 100 / rate) / 1e3 for m in seen]
 

@@ -49,6 +49,7 @@ def true_planes(scene: Scene, pair: PairGeometry) -> Array:
     local = (points - pair.centre_mm) @ pair.R_pair_world.T
     slopes = local[:, :2] / local[:, 2:]
     u, v = (pair.focal_px * slopes + [pair.left_cx_px, pair.cy_px]).T
+    # A rectified pair: d = b f / Z - d0, with d0 for principal points that differ.
     d = pair.baseline_mm * pair.focal_px / local[:, 2] - pair.depth_offset_px
     rows, columns = pair.size_px[1] // CELL_PX, pair.size_px[0] // CELL_PX
     inside = (u >= 0) & (v >= 0) & (u < columns * CELL_PX) & (v < rows * CELL_PX)

@@ -48,6 +48,7 @@ def arrivals(rig_file: Path, frames: int) -> tuple[list[Arrival], int]:
     complete, gaps = [], 0
     with Rig.open(rig_file) as rig:
         for frame_set in rig.run(frames=frames):
+            # First of all: what follows is the benchmark's own time.
             t_handed_ns = time.monotonic_ns()
             gaps += not frame_set.is_complete
             if frame_set.is_complete and frame_set.pulse_index >= SETTLE:
@@ -61,6 +62,7 @@ def published(running: RunningRig) -> dict[tuple[int, int], int]:
     last: dict[tuple[int, int], int] = {}
     for line in running.truth():
         if line["what"] == "published" and line["pulse"] is not None:
+            # Pulses are counted anew in each run, and the preamble is one.
             key = (line["run"], line["pulse"])
             last[key] = max(last.get(key, 0), line["t_host_ns"])
     return last

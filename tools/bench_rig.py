@@ -36,6 +36,7 @@ def burning(burners: int) -> Iterator[None]:
     with ExitStack() as stack:
         for _ in range(burners):
             process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            # Undone backwards: killed first, then waited for by Popen's own exit.
             stack.callback(process.kill)
         yield
 

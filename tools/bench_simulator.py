@@ -82,11 +82,13 @@ class Processes:
     host: int
 
     def waits(self) -> Waits:
+        # The eighth number of the line `cpu` is the time that other guests took (proc(5)).
         steal = int(Path("/proc/stat").read_text().split(maxsplit=9)[8])
         return Waits(_waited_ms(self.simulator), _waited_ms(self.driver), _waited_ms(self.host), steal * TICK_MS)
 
 
 def _waited_ms(pid: int) -> float:
+    # The second number is the time, in ns, that a thread waited on a run queue (the kernel's sched-stats).
     return sum(int(p.read_text().split()[1]) for p in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e6
 
 

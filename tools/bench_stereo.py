@@ -96,6 +96,7 @@ def make_scene(seed: int, number: int, size: tuple[int, int], calibration: str, 
     table = {"kind": "head", "seed": seed, "motion": motion}
     renderer = Renderer(parse_scene(table), *size)
     plan = RenderPlan(width=size[0], height=size[1])
+    # Half of the motion's period at 10 Hz: the expression is at its height.
     index = 10
     images = rendered(renderer, plan, index, cache / f"head_{seed}_{number}_{size[0]}.npz" if cache else None)
     known = true_calibration(renderer) if calibration == "true" else solved_calibration(seed, size, cache)
@@ -160,11 +161,14 @@ def _sgbm_pod(pair: PairGeometry, maker: PairImages, images: dict[str, Image], m
     made = maker.rectify(images[pair.left.name], images[pair.right.name])
     left, right = cv2.convertScaleAbs(made.left), cv2.convertScaleAbs(made.right)
     low = int(np.floor(pair.disparities_px[0]))
+    # OpenCV takes whole multiples of 16 only.
     count = -(-(int(np.ceil(pair.disparities_px[1])) - low) // 16) * 16
+    # P1 and P2 as OpenCV's documentation recommends: 8 and 32 x channels x blockSize^2.
     matcher = cv2.StereoSGBM.create(
         minDisparity=low, numDisparities=count, blockSize=5, P1=8 * 25, P2=32 * 25, disp12MaxDiff=1, preFilterCap=31,
         uniquenessRatio=10, speckleWindowSize=100, speckleRange=2, mode=mode,
     )  # fmt: skip
+    # SGBM finds nothing as near to the border as disparities reach; with padding it finds all of the image.
     before, after = max(low + count, 0), max(-low, 0)
     padded = [cv2.copyMakeBorder(image, 0, 0, before, after, cv2.BORDER_REPLICATE) for image in (left, right)]
     raw = matcher.compute(padded[0], padded[1])[:, before : before + left.shape[1]]
@@ -173,6 +177,7 @@ def _sgbm_pod(pair: PairGeometry, maker: PairImages, images: dict[str, Image], m
         [1, 0, 0, -pair.left_cx_px], [0, 1, 0, -pair.cy_px], [0, 0, 0, f], [0, 0, 1 / b, pair.depth_offset_px / b],
     ])  # fmt: skip
     points = cv2.reprojectImageTo3D(raw.astype(np.float32) / 16, to_space)
+    # Disparities come in sixteenths, and what was not found lies below the smallest one.
     good = (raw > 16 * low) & (left > made.dark)
     local: Array = points[good].astype(np.float64)
     return np.asarray(local @ pair.R_pair_world + pair.centre_mm)
@@ -224,6 +229,7 @@ def compete(scene: Scene, rounds: int, has_hh: bool, aldic: Path | None = None) 
         if has_hh:
             contenders["sgbm_hh"] = lambda: run_sgbm(pairs, scene.images, cv2.STEREO_SGBM_MODE_HH)
         rows = {name: Row(name, scene.name) for name in contenders}
+        # Once before the clock runs: loops are compiled then and caches are warm. The slowest mode runs once only.
         clouds: dict[str, Any] = {name: contender() for name, contender in contenders.items() if name != "sgbm_hh"}
         for n in range(rounds):
             for name, contender in contenders.items():

@@ -293,6 +293,7 @@ def attempt(mutation: Mutation) -> Tried:
         folder = Path(name)
         copy_tree(folder)
         apply(mutation, folder)
+        # Ahead of the editable installation, which would lead back to the checkout.
         paths = os.pathsep.join(map(str, (folder, folder / "simulators", folder / "tools")))
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutation.tests]
         try:

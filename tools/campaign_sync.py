@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+# The worlds are the tests' own: campaign and suite plant the same faults.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.unit.sync.campaign import KINDS, Outcome, clean_outcome, planted_outcome

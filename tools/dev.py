@@ -26,6 +26,8 @@ PINS = "requirements-dev.txt"
 LIBRARY = ROOT / "simulators" / "rigdriver_sim" / "rigsim.cti"
 RECIPE = ROOT / "simulators" / "gentl_producer" / "build.py"
 OLDEST = (3, 11)
+# The version is printed before venv is asked for: Debian's
+# Python has neither venv nor ensurepip, and is named then.
 PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); import venv, ensurepip"
 SOURCES = ("rigdriver", "simulators", "tests", "tools", "hatch_build.py")
 
@@ -74,6 +76,7 @@ def make_venv() -> None:
     say(f"making {VENV.relative_to(ROOT)} with {python}")
     made = subprocess.run([python, "-m", "venv", str(VENV)], check=False)
     if made.returncode != 0:
+        # Half an environment would pass for a whole one the next time.
         shutil.rmtree(VENV, ignore_errors=True)
         raise SetupFailed(f"{python} -m venv failed with exit status {made.returncode}; its message stands above.")
 
@@ -95,6 +98,7 @@ def install_project() -> None:
     if stamp.is_fresh() and LIBRARY.exists():
         return
     say("installing rigdriver (editable) and compiling the simulated cameras")
+    # Neither dependencies nor a build environment: nothing is ever fetched that is not pinned (DECISIONS.md).
     pip("--no-deps", "--no-build-isolation", "--editable", ".", what="installing rigdriver")
     stamp.write()
     if not LIBRARY.exists():
@@ -231,6 +235,7 @@ def write_format(_: list[str]) -> int:
 def pin(rest: list[str]) -> int:
     """Write requirements*.txt anew from pyproject.toml (`--upgrade` for newer versions)."""
     base = [str(PYTHON), "-m", "uv", "pip", "compile", "pyproject.toml"]
+    # A header would hold the command, and with it the address of the package index.
     options = ["--universal", "--fork-strategy", "fewest", "--generate-hashes", "--no-header", "--quiet", *rest]
     first = run([*base, *options, "-o", "requirements.txt"])
     return first or run([*base, "--group", "dev", *options, "-o", PINS])
@@ -259,6 +264,7 @@ def run(command: list[str]) -> int:
 
 def environment() -> dict[str, str]:
     """Return this environment with the project's programs first and no stray Python settings."""
+    # They could bring packages or warnings of another project into .venv.
     env = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS"}}
     env["PATH"] = os.pathsep.join([str(BIN), env.get("PATH", os.defpath)])
     env["VIRTUAL_ENV"] = str(VENV)

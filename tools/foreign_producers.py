@@ -60,6 +60,7 @@ def unpack(wheel: Path, folder: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         members = {Path(name).name: name for name in archive.namelist()}
         for name in FILES:
+            # Whole or not at all: the files are taken as they are as soon as they have their names.
             part = folder / f"{name}.part"
             part.write_bytes(archive.read(members[name]))
             part.replace(folder / name)

@@ -94,6 +94,7 @@ def gated(at: Any, moved: Any, znssd: Any, valid: Any) -> tuple[Any, Any]:
     """Keep what its gates keep; return places and disparities."""
     with np.errstate(invalid="ignore"):
         good = valid & (znssd <= ZNSSD_MAX) & (np.abs(moved[:, 1]) <= ROW_MAX_PX)
+    # It reports how far a place moves to the right; disparity counts to the left.
     return at[good], -moved[good, 0]
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from rigdriver_sim.bench.rig import TRUTH, CameraBank, SimulatedRig, View
+from rigdriver_sim.bench.rig import TRUTH, CameraBank, Scenery, SimulatedRig
 from rigdriver_sim.camera.model import SimulatedCamera
 from rigdriver_sim.camera.spec import CameraSpec
 from rigdriver_sim.engine import EventEngine
@@ -87,12 +87,13 @@ def digest(spec: str) -> str:
     """Play a scenario and return the digest of its truth and of all its frames."""
     scenario = load(spec)
     seen = hashlib.blake2b(digest_size=16)
-    view: View | None = None
+    view: Scenery | None = None
     if scenario.scene:
         from rigdriver_sim.bench.scene_view import SceneView  # noqa: PLC0415 - the compiler behind it takes a second to load
 
         view = SceneView(scenario)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        # Wall time stands still, so nothing can depend on it.
         engine = EventEngine(pace=0, wall_ns=lambda: 0)
         stack.callback(engine.close)
         rig = SimulatedRig(scenario, engine, Path(folder), _bank(seen), view)
@@ -104,6 +105,7 @@ def digest(spec: str) -> str:
         for pulse in range(PULSES):
             _pulse(engine, rig, (pulse + 1) * PERIOD_NS, pulse, [t.output for t in scenario.cameras], lamps)
         end_ns = (PULSES + 3) * PERIOD_NS
+        # At pace 0 time leaps from action to action, so one must lie at the end.
         engine.at(end_ns, lambda: None)
         while engine.now_ns < end_ns:
             engine.step()

@@ -82,6 +82,7 @@ def read_report(report: Path) -> tuple[dict[str, int], list[str]]:
 
 def read_log(log: str) -> list[str]:
     """Return the failures that pytest -v has shown so far, for a run without a report."""
+    # Workers of pytest-xdist put the verdict before the name, plain pytest puts it behind.
     found = re.findall(r"^\[gw\d+\] \[ *\d+%\] (FAILED|ERROR) (.+?)\s*$", log, re.MULTILINE)
     found += [(kind, name) for name, kind in re.findall(r"^(\S.*?) (FAILED|ERROR) +\[ *\d+%\]\s*$", log, re.MULTILINE)]
     words = {"FAILED": "failed", "ERROR": "errors"}

@@ -14,7 +14,7 @@ import scipy.ndimage
 import scipy.optimize
 
 from rigdriver.arrays import Array
-from rigdriver.errors import UsageError
+from rigdriver.errors import NotMeasured
 from rigdriver.stereo.cloud import PointCloud
 
 VOXEL_MM = 3.0
@@ -98,7 +98,7 @@ def measure_ball_bar(cloud: PointCloud, diameter_mm: float, spacing_mm: float, s
     """Find and fit the spheres of a ball bar.
 
     Raises:
-        UsageError: fewer spheres are in the cloud.
+        NotMeasured: fewer spheres are in the cloud.
     """
     groups = _groups(cloud)
     fits = []
@@ -110,9 +110,11 @@ def measure_ball_bar(cloud: PointCloud, diameter_mm: float, spacing_mm: float, s
         if len(fits) == spheres:
             break
     if len(fits) < spheres:
-        raise UsageError(
-            f"ball bar: {len(fits)} spheres of {diameter_mm:g} mm found in {len(groups)} groups of points; expected "
-            f"{spheres}; move the bar into the middle of the volume" + (f" ({cloud.reason})" if cloud.reason else "")
+        raise NotMeasured(
+            device="ball bar",
+            seen=f"{len(fits)} spheres of {diameter_mm:g} mm found in {len(groups)} groups of points",
+            expected=str(spheres),
+            remedy="move the bar into the middle of the volume" + (f" ({cloud.reason})" if cloud.reason else ""),
         )
     centres = np.array([fit.centre_mm for fit in fits])
     # The certified spacing is that of the two outermost centres.
@@ -126,13 +128,15 @@ def measure_plate(cloud: PointCloud) -> PlateResult:
     """Fit a plane to the largest group of points.
 
     Raises:
-        UsageError: there is none, or it is no plane.
+        NotMeasured: there is none, or it is no plane.
     """
     groups = _groups(cloud)
     if not groups:
-        raise UsageError(
-            f"plate: no group of points in the cloud; expected one of at least {LEAST_POINTS} points; "
-            f"{cloud.reason or 'move the plate into the middle of the volume'}"
+        raise NotMeasured(
+            device="plate",
+            seen="no group of points in the cloud",
+            expected=f"one of at least {LEAST_POINTS} points",
+            remedy=str(cloud.reason or "move the plate into the middle of the volume"),
         )
     points = groups[0]
     centred = points - points.mean(axis=0)
@@ -144,9 +148,11 @@ def measure_plate(cloud: PointCloud) -> PlateResult:
     x, y, z = points.mean(axis=0)
     spread = spread_of(centred @ normal)
     if spread.rms_um > 1e3 * MOST_BOW_MM:
-        raise UsageError(
-            f"plate: the largest group of points is no plane (RMS {spread.rms_um / 1e3:.1f} mm, expected at most "
-            f"{MOST_BOW_MM:g}); take everything else out of the volume"
+        raise NotMeasured(
+            device="plate",
+            seen=f"the largest group of points is no plane (RMS {spread.rms_um / 1e3:.1f} mm)",
+            expected=f"at most {MOST_BOW_MM:g} mm",
+            remedy="take everything else out of the volume",
         )
     return PlateResult(
         spread, len(points), (float(x), float(y), float(z)), (float(normal[0]), float(normal[1]), float(normal[2]))

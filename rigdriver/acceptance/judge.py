@@ -14,7 +14,7 @@ import numpy as np
 
 from rigdriver.acceptance.artefacts import BallBarResult, PlateResult
 from rigdriver.config import AcceptanceConfig
-from rigdriver.errors import UsageError
+from rigdriver.errors import NotMeasured
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,14 @@ def judge(
     """Compare all positions with the limits.
 
     Raises:
-        UsageError: no position was measured.
+        NotMeasured: no position was measured.
     """
     if not bars and not plates:
-        raise UsageError(
-            "acceptance test: no position was measured; expected at least one; hold a ball bar or a plate in the volume"
+        raise NotMeasured(
+            device="acceptance test",
+            seen="no position was measured",
+            expected="at least one",
+            remedy="hold a ball bar or a plate in the volume",
         )
     # Of each characteristic the largest value over all positions is reported, its full range and RMS beside it.
     lines = []

@@ -55,6 +55,7 @@ class CameraCalibration:
     @property
     def centre_mm(self) -> Array:
         """Centre of projection in the world: (3,), millimetres."""
+        # X_cam = R X + t is zero at X = -R^T t.
         return np.asarray(-self.T_cam_world[:3, :3].T @ self.T_cam_world[:3, 3])
 
 

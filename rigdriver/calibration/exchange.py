@@ -18,12 +18,12 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import JsonValue
 
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.project import distort, distort_jacobian, inverse, pad_distortion, transform
 from rigdriver.errors import CalibrationMismatch, UsageError
+from rigdriver.json_values import JsonValue
 
 Array = npt.NDArray[np.float64]
 
@@ -134,6 +134,7 @@ def _camera(
     name: str, serial: str, size_px: tuple[int, int], K: Array, distortion: Array, T_cam_world: Array
 ) -> CameraCalibration:
     values = np.asarray(distortion, dtype=np.float64).ravel()
+    # OpenCV's models of 12 and 14 parameters, k1 k2 p1 p2 k3 k4 k5 k6 s1..s4 tx ty; zeros there change nothing.
     if len(values) > 8 and np.any(values[8:] != 0):
         raise CalibrationMismatch(
             f"camera {name}: has thin prism or tilt parameters; expected a lens model of 4, 5 or 8 parameters"
@@ -189,6 +190,7 @@ def export_kalibr(calibration: RigCalibration, path: Path) -> dict[str, float]:
             "cam_overlaps": [i for i in range(len(calibration.cameras)) if i != index],
         }
         if before is not None:
+            # Kalibr's T_cn_cnm1 takes points of the camera before (n - 1) to camera n; the first camera has none.
             T = camera.T_cam_world @ inverse(before.T_cam_world)
             T[:3, 3] /= 1000.0  # Kalibr counts metres
             entry["T_cn_cnm1"] = T.tolist()
@@ -214,6 +216,7 @@ def fit_radtan(camera: CameraCalibration) -> tuple[Array, Array, float]:
     rays = np.column_stack([(x.ravel() - K[0, 2]) / K[0, 0], (y.ravel() - K[1, 2]) / K[1, 1]])
     wanted = distort(rays, camera.distortion) * np.diag(K)[:2] + K[:2, 2]
     lens = np.r_[K[0, 0], K[1, 1], K[0, 2], K[1, 2], camera.distortion[:4]]
+    # Gauss-Newton over a lattice of the image; focal length and centre move too, and take up part of k3.
     for _ in range(10):
         bent, _, by_coefficient = distort_jacobian(rays, pad_distortion(lens[4:]))
         miss = wanted - (bent * lens[:2] + lens[2:4])
@@ -246,6 +249,7 @@ def import_kalibr(path: Path, names: Sequence[str], rig: str, serials: Mapping[s
     T = np.eye(4)
     for key, name in zip(keys, names, strict=True):
         camera, step = _from_camchain(chain[key], f"{path}: {key}", name, serials.get(name, ""), key == "cam0")
+        # The chain is multiplied out, as every camera here is relative to the first one.
         T = step @ T
         cameras[name] = replace(camera, T_cam_world=T.copy())
     return _imported(rig, cameras, "kalibr")

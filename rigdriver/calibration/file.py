@@ -154,6 +154,7 @@ def to_text(calibration: RigCalibration) -> str:
 
 def _digest(table: Mapping[str, object]) -> str:
     bare = {key: value for key, value in table.items() if key != "sha256"}
+    # Hashed in one canonical form, so that a file which was indented or sorted anew still counts as unchanged.
     text = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
@@ -189,6 +190,7 @@ def _accuracy_table(accuracy: Accuracy) -> dict[str, object]:
 
 
 def _covariance_table(covariance: Covariance) -> dict[str, object]:
+    # A covariance is symmetric: its upper triangle holds everything, in half of the size.
     upper = covariance.matrix[np.triu_indices(len(covariance.parameters))]
     return {"parameters": list(covariance.parameters), "upper": [float(f"{value:.9g}") for value in upper]}
 
@@ -231,6 +233,7 @@ def parse(text: str, origin: str) -> RigCalibration:
         raise CalibrationMismatch(f"{origin}: is no JSON: {exc}; name a calibration file") from exc
     if not isinstance(table, dict) or table.get("format") != FORMAT:
         raise CalibrationMismatch(f"{origin}: is no {FORMAT} file; import other programs' files first")
+    # Before the model sees it: a newer version would otherwise fail at its first unknown key, with the wrong remedy.
     if table.get("version") not in READ_VERSIONS:
         raise CalibrationMismatch(
             f"{origin}: has version {table.get('version')!r}, this program reads {READ_VERSIONS[0]} to {VERSION}; use "
@@ -238,6 +241,7 @@ def parse(text: str, origin: str) -> RigCalibration:
         )
     try:
         checked = _File.model_validate(table)
+        # Over the table as it was read, and not over the checked model, which may have turned 1 into 1.0.
         is_whole = _digest(table) == checked.sha256
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]

@@ -49,6 +49,8 @@ def distort(xy: Array, distortion: npt.ArrayLike) -> Array:
     k1, k2, p1, p2, k3, k4, k5, k6 = _split(distortion)
     x, y = xy[..., 0], xy[..., 1]
     r2 = x * x + y * y
+    # Brown, Close-Range Camera Calibration, 1971, for the polynomial and the tangential terms p1, p2; the denominator
+    # is OpenCV's rational model.
     radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
     two_xy = 2 * x * y
     return np.stack(
@@ -82,6 +84,7 @@ def distort_jacobian(xy: Array, distortion: npt.ArrayLike) -> tuple[Array, Array
         [x * radial + p1 * two_xy + p2 * (r2 + 2 * x * x), y * radial + p1 * (r2 + 2 * y * y) + p2 * two_xy], axis=-1
     )
     by_ray = np.empty((len(x), 2, 2))
+    # d (x * radial) / dx = radial + 2 x^2 * d radial / d r^2; the Jacobian of this model is symmetric.
     by_ray[:, 0, 0] = radial + 2 * x * x * slope + 2 * p1 * y + 6 * p2 * x
     by_ray[:, 0, 1] = two_xy * slope + 2 * p1 * x + 2 * p2 * y
     by_ray[:, 1, 0] = by_ray[:, 0, 1]
@@ -91,6 +94,7 @@ def distort_jacobian(xy: Array, distortion: npt.ArrayLike) -> tuple[Array, Array
     for row, ray in enumerate((x, y)):
         numerator = ray[:, None] * along
         by_coefficient[:, row, [0, 1, 4]] = numerator
+        # Quotient rule: d (top / bottom) / d k4 = -radial * r^2 / bottom, and so on with r^4 and r^6.
         by_coefficient[:, row, 5:] = -radial[:, None] * numerator
     by_coefficient[:, 0, 2], by_coefficient[:, 0, 3] = two_xy, r2 + 2 * x * x
     by_coefficient[:, 1, 2], by_coefficient[:, 1, 3] = r2 + 2 * y * y, two_xy
@@ -111,6 +115,7 @@ def undistort(xy_bent: Array, distortion: npt.ArrayLike) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
             step[:, 0] = (by_ray[:, 1, 1] * miss[:, 0] - by_ray[:, 0, 1] * miss[:, 1]) / determinant
             step[:, 1] = (by_ray[:, 0, 0] * miss[:, 1] - by_ray[:, 1, 0] * miss[:, 0]) / determinant
+        # A step of more than a focal length leaves the field in which the model can be inverted.
         step[~np.isfinite(step) | (np.abs(step) > 1)] = np.nan
         xy += step
         if not np.any(np.abs(step) > UNDISTORT_TOLERANCE):
@@ -161,6 +166,8 @@ def triangulate_rays(cameras: Sequence[Pinhole], rays: Array, steps: int = 2) ->
     focal = np.array([np.sqrt(c.K[0, 0] * c.K[1, 1]) for c in cameras])
     miss = np.zeros(rays.shape[1])
     for step in range(steps + 1):
+        # Gauss-Newton on the reprojection error (Hartley and Zisserman, 12.3), in straightened pixels: the lens is
+        # undone once per point, and not once per step.
         normal = np.zeros((rays.shape[1], 3, 3))
         right = np.zeros((rays.shape[1], 3))
         miss = np.zeros(rays.shape[1])
@@ -190,6 +197,7 @@ def _nearest_to_rays(cameras: Sequence[Pinhole], rays: Array, seen: npt.NDArray[
     for c, camera in enumerate(cameras):
         R, t = camera.T_cam_world[:3, :3], camera.T_cam_world[:3, 3]
         direction = np.column_stack([rays[c], np.ones(rays.shape[1])]) @ R
+        # Point of least squared distance to lines with unit direction d through c: sum (I - d d^T) (p - c) = 0.
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         across = np.eye(3) - direction[:, :, None] * direction[:, None, :]
         across = np.where(seen[c][:, None, None], across, 0.0)
@@ -201,6 +209,7 @@ def _nearest_to_rays(cameras: Sequence[Pinhole], rays: Array, seen: npt.NDArray[
 def _solve_each(normal: Array, right: Array) -> Array:
     """Solve (N, 3, 3) systems; singular ones (fewer than two rays) give NaN."""
     with np.errstate(invalid="ignore"):
+        # Relative to the trace, so that the test means the same for unit weights and for weights in pixels.
         well = np.abs(np.linalg.det(normal)) > 1e-12 * np.trace(normal, axis1=1, axis2=2) ** 3
     result = np.full(right.shape, np.nan)
     if well.any():
@@ -213,6 +222,7 @@ def rotation_matrix(rotation_vector: npt.ArrayLike) -> Array:
     w = np.asarray(rotation_vector, dtype=np.float64)
     angle = float(np.linalg.norm(w))
     cross = np.array([[0, -w[2], w[1]], [w[2], 0, -w[0]], [-w[1], w[0], 0]])
+    # Below that angle 1 - cos(a) has no digit left; the series needs no term beyond its second one.
     if angle < 1e-8:
         return np.asarray(np.eye(3) + cross + 0.5 * cross @ cross)
     return np.asarray(np.eye(3) + np.sin(angle) / angle * cross + (1 - np.cos(angle)) / angle**2 * cross @ cross)

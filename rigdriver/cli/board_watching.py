@@ -36,12 +36,13 @@ class _Bar(TerminalProgress):
         offer = told.offer
         if offer.is_taken:
             self._progress.console.print(str(told), markup=False)
+            # The person holds the board and looks at it, not at the screen.
             self._progress.console.bell()
         now = offer.advice if offer.is_taken else offer.reason
         self._progress.update(self._task, completed=100 * offer.progress, description=f"{told.views} views; {now}")
 
 
-class _Lines(TerminalProgress):
+class _PrintedViews(TerminalProgress):
     """Prints each view, and once a lasting reason why none is taken."""
 
     def __init__(self) -> None:
@@ -55,6 +56,7 @@ class _Lines(TerminalProgress):
             return
         self._seen = self._seen + 1 if told.offer.kind is self._kind else 1
         self._kind = told.offer.kind
+        # A log is read later: a reason that passes in a moment is not worth a line.
         if told.offer.is_taken or self._seen == LASTING:
             note(f"[{told.offer.progress:4.0%}] {told.views} views: {told}")
 
@@ -65,7 +67,7 @@ def watched_views() -> Iterator[TerminalProgress]:
     console = Console(stderr=True, highlight=False)
     columns = (BarColumn(20), TaskProgressColumn(), TextColumn("{task.description}", markup=False))
     if not console.is_terminal:
-        yield _Lines()
+        yield _PrintedViews()
         return
     with Progress(*columns, console=console, transient=True) as progress:
         yield _Bar(progress, progress.add_task("looking for the board", total=100))

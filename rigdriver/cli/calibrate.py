@@ -24,6 +24,7 @@ from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.errors import UsageError
+from rigdriver.json_values import JsonObject
 from rigdriver.procedures.calibrate import (
     SolveFolderOptions,
     check_folder,
@@ -101,7 +102,7 @@ def check(
     return GOOD if verdict.is_healthy else CHECK_FAILED
 
 
-def _facts(verdict: DriftVerdict) -> dict[str, object]:
+def _facts(verdict: DriftVerdict) -> JsonObject:
     turn = verdict.turn
     return {
         "passed": verdict.is_healthy,

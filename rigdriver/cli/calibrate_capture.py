@@ -19,6 +19,7 @@ from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaO
 from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
+from rigdriver.json_values import JsonObject
 from rigdriver.procedures.board_views import ViewWishes
 from rigdriver.procedures.calibrate_capture import BoardCaptured, BoardCaptureOptions, capture_board
 from rigdriver.recording.capture_folder import refuse_used
@@ -46,6 +47,7 @@ def capture(  # noqa: PLR0913, PLR0917  one argument per option
     json: JsonOption = False,
 ) -> int:
     """Take views of a board with a live rig, guided, until there are enough."""
+    # Before the rig is opened, so that a used folder costs no waiting.
     refuse_used(out)
     described = measured_board(board, square, square_sigma)
     options = BoardCaptureOptions(described, out, ViewWishes(views, patience), solve, rate_hz)
@@ -55,12 +57,13 @@ def capture(  # noqa: PLR0913, PLR0917  one argument per option
         show_json(_facts(done))
     else:
         _tell(done)
+    # After the results were shown: the status is still that of Ctrl-C, so that a script knows.
     if done.ending.was_stopped:
         raise KeyboardInterrupt
     return GOOD if done.has_passed else CHECK_FAILED
 
 
-def _facts(done: BoardCaptured) -> dict[str, object]:
+def _facts(done: BoardCaptured) -> JsonObject:
     return {
         "views": done.views,
         "enough": done.ending.is_enough,

@@ -18,6 +18,7 @@ from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOptio
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.images.image_writer import ImageFormat
+from rigdriver.json_values import JsonObject
 from rigdriver.procedures.capture import CaptureOptions
 from rigdriver.procedures.capture import capture as capture_frame_sets
 from rigdriver.recording.capture_folder import refuse_used
@@ -44,7 +45,9 @@ def capture(
     json: JsonOption = False,
 ) -> int:
     """Capture frame sets into image files with their proofs."""
+    # UTC: names sort by time, also when the clocks change.
     folder = out or Path(f"capture-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    # Before the rig is opened, so that a used folder costs no waiting.
     refuse_used(folder)
     options = CaptureOptions(frames, folder, rate_hz, image_format if images else None)
     done = capture_frame_sets(chosen_source(rig, sim, scenario), options, PROGRESS)
@@ -55,7 +58,7 @@ def capture(
     return GOOD if done.has_passed else CHECK_FAILED
 
 
-def facts(statistics: RunStatistics) -> dict[str, object]:
+def facts(statistics: RunStatistics) -> JsonObject:
     """Return what a run measured, for `--json`; what could not be measured is null."""
     return {
         "frame_sets": statistics.frame_sets,
@@ -90,4 +93,5 @@ def _at_most(what: str, value_us: float) -> str:
 
 
 def _or_none(value: float) -> float | None:
+    # JSON has no NaN (RFC 8259, section 6).
     return value if value == value else None

@@ -16,6 +16,7 @@ from rigdriver.cli.screen import complain, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import COULD_NOT_TELL, GOOD, verb
 from rigdriver.config import RigConfig
+from rigdriver.errors import ScheduleError
 from rigdriver.procedures.rig_file import check_rig_file
 
 
@@ -26,10 +27,13 @@ def config_check(
 ) -> int:
     """Check a rig file without touching a device."""
     checked = check_rig_file(file)
+    # A plan that breaks a limit names no file, a finding does.
+    sentences = [f"{file}: {found}" if isinstance(found, ScheduleError) else str(found) for found in checked.findings]
     if json:
-        show_json({"passed": not checked.findings, "file": str(file), "findings": list(checked.findings)})
-    for finding in checked.findings:
-        complain(finding)
+        show_json({"passed": not checked.findings, "file": str(file), "findings": sentences})
+    # On stderr with --json too: stdout holds one JSON object and nothing else.
+    for sentence in sentences:
+        complain(sentence)
     if checked.config is None:
         return COULD_NOT_TELL
     if not json:

@@ -21,7 +21,7 @@ from rigdriver.cli.verb import GOOD, verb
 from rigdriver.devices.box.serial_port import PortInfo
 from rigdriver.devices.camera_link.descriptions import DeviceInfo
 from rigdriver.errors import CameraMissing, UsageError
-from rigdriver.procedures.list_devices import STANDARD_PATH, Connected, installed_producers, list_connected
+from rigdriver.procedures.list_devices import Connected, installed_producers, list_connected
 from rigdriver.procedures.new_rig_file import (
     FoundBox,
     NewCamera,
@@ -32,13 +32,14 @@ from rigdriver.procedures.new_rig_file import (
     rig_file_text,
     write_new,
 )
+from rigdriver.procedures.producer_paths import STANDARD_PATH
 
 AUTO, NONE = "auto", "none"
 """Words that --box takes beside a port."""
 
 
 @verb
-def config_new(  # noqa: PLR0913, PLR0917
+def config_new(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Rig file to write; it must not exist.")],
     producer: Annotated[
         list[Path] | None, typer.Option("--producer", metavar="FILE", help="GenTL producer (.cti); may be repeated.")
@@ -106,10 +107,10 @@ def _wanted(found: Connected, asked: Sequence[str]) -> list[DeviceInfo]:
 
 
 def _named(cameras: tuple[NewCamera, ...], asked: Sequence[str]) -> tuple[NewCamera, ...]:
-    named = []
+    named: list[NewCamera] = []
     answers = {serial: words.split(":") for serial, _, words in (text.partition("=") for text in asked) if words}
     for camera in cameras:
-        name, role, pod, *_ = [*answers.get(camera.device.serial, ()), "", "", ""]
+        name, role, pod, *_ = (*answers.get(camera.device.serial, []), "", "", "")
         named.append(replace(camera, name=name or camera.name, role=role or camera.role, pod=pod or camera.pod))
     return tuple(named)
 

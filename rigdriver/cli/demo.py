@@ -51,9 +51,11 @@ def demo(
     note("starting the simulated rig: six GenICam cameras behind a GenTL producer, and a trigger box on a serial port")
     seen = scenario or _FACE
     with Rig.open(f"sim:{seen}") as rig:
+        # The board is rendered at the size of the face, since a calibration holds for one resolution.
         size_px = min(rig.sizes_px().values())
         report = tested(rig)
         tell(report)
+        # The self-test comes first: a capture by a rig that fails it would prove nothing.
         captured = capture_demo(rig, out, PROGRESS)
     _tell_what_was_proved(captured, rig.config, out)
     made = calibrate_simulated(rig.config, board_scenario(seen, size_px), out, PROGRESS)

@@ -22,6 +22,7 @@ from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import COULD_NOT_TELL, GOOD, verb
 from rigdriver.devices.box.serial_port import PortInfo
 from rigdriver.devices.camera_link.descriptions import InterfaceOutcome, InterfaceReport
+from rigdriver.json_values import JsonObject
 from rigdriver.procedures.list_devices import SEARCH_S, Connected, list_connected
 from rigdriver.procedures.producer_paths import (
     STANDARD_PATH,
@@ -59,6 +60,7 @@ def list_devices(
     else:
         _print_cameras(found)
         _print_ports(found.ports)
+    # After the list: what works is shown although a producer fails.
     for failure in found.failures.values():
         complain(str(failure))
     return COULD_NOT_TELL if found.failures else GOOD
@@ -70,7 +72,7 @@ def _installed(given: Sequence[Path] | None) -> InstalledProducers:
     return InstalledProducers(tuple(dict.fromkeys(find_producer(path, os.environ) for path in given)), ())
 
 
-def _plain(found: Connected, installed: InstalledProducers) -> dict[str, object]:
+def _plain(found: Connected, installed: InstalledProducers) -> JsonObject:
     return {
         "producers": [
             {

@@ -51,6 +51,7 @@ def measure(  # noqa: PLR0913, PLR0917
     with undisturbed():
         from rigdriver.procedures.measure import MeasureOptions, Place, measure_mesh  # noqa: PLC0415  slow to import
 
+    # One place has no distance, and which two of three are meant is not clear.
     if points and len(points) != 2:
         raise UsageError(f"--point was given {len(points)} times; expected twice")
     places = [cast("Place", _numbers(text, 3, "--point")) for text in points or ()]
@@ -85,6 +86,7 @@ def _numbers(text: str, count: int, option: str) -> tuple[float, ...]:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
         numbers = ()
+    # float() takes "nan" and "inf", which are no places.
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise UsageError(f"{option} {text}: expected {count} numbers separated by commas, millimetres")
     return numbers

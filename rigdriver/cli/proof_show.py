@@ -54,6 +54,7 @@ def _summary(proofs: Sequence[StoredProof], unproved: Sequence[StoredProof]) -> 
     everywhere = [text for text in proofs[0].reasons if all(text in p.reasons for p in proofs)] if proofs else []
     lines += [f"all frame sets: {text}" for text in everywhere]
     told = [(p.index, text) for p in unproved for text in p.reasons if text not in everywhere]
+    # A capture with a loose cable has thousands of such lines, all alike.
     lines += [f"frame set {index}: {text}" for index, text in told[:_MOST_LINES]]
     if len(told) > _MOST_LINES:
         lines.append(f"... and {len(told) - _MOST_LINES} more; --index N explains one")

@@ -31,6 +31,7 @@ from rigdriver.cli.source import (
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.errors import UsageError
+from rigdriver.json_values import JsonObject
 from rigdriver.recording.stored_formats import FormatAnswers
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     json: JsonOption = False,
 ) -> int:
     """Measure surfaces: point clouds with uncertainty, meshes, pictures."""
+    # Loading compiled code swallows what a signal raises, so that Ctrl-C would be lost.
     with undisturbed():
         from rigdriver.procedures.acceptance_lock import LockWish  # noqa: PLC0415  compiled code is slow to import
         from rigdriver.procedures.reconstruct import (  # noqa: PLC0415
@@ -85,6 +87,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     if source is not None and (live or rig or sim or scenario):
         raise UsageError(f"{source}: a folder is not live; give the folder, or a rig with --rig or --sim, not both")
     answers = FormatAnswers(tuple(pixel_format or ()), bits)
+    # An answer that is not used would look as if it were.
     if source is None and answers != FormatAnswers():
         raise UsageError("--pixel-format and --bits describe a folder of images; a rig's cameras say it themselves")
     folder = out or Path(f"reconstruction-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
@@ -101,12 +104,13 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
         show_json(_facts(done))
     else:
         _tell(done)
+    # A run can end early without an error, and the frame sets that came may all be good.
     if done.lacks_frame_sets:
         note(f"{done.came} of {done.asked} frame sets came; run `rigdriver selftest` to see why")
     return GOOD if done.has_passed else CHECK_FAILED
 
 
-def _facts(done: Reconstruction) -> dict[str, object]:
+def _facts(done: Reconstruction) -> JsonObject:
     table = asdict(done)
     return {name: table[name] for name in table if name not in {"asked", "came"}} | {"folder": str(done.folder)}
 

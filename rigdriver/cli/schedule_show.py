@@ -18,6 +18,7 @@ from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import GOOD, verb
 from rigdriver.clock import us_from_ticks
 from rigdriver.errors import UsageError
+from rigdriver.json_values import JsonObject
 from rigdriver.procedures.rig_file import LampLight, PlannedBench, PlannedRig, planned_rig
 from rigdriver.schedule.diagram import as_text, draw, rows
 
@@ -93,7 +94,7 @@ def _light_line(light: LampLight, rate_hz: float) -> str:
     return f"{light.lamp}: {light.width_us:.0f} us at {rate_hz:g} Hz, duty {light.duty:.2%}{energy}"
 
 
-def _facts(plan: PlannedRig) -> dict[str, object]:
+def _facts(plan: PlannedRig) -> JsonObject:
     schedule = plan.schedule
     return {
         "passed": True,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rigdriver.json_values import JsonObject
 
 
 class _Console(Console):
@@ -27,8 +29,9 @@ def show(what: RenderableType = "") -> None:
     _Console(highlight=False).print(what, soft_wrap=isinstance(what, str), markup=False)
 
 
-def show_json(value: Mapping[str, object]) -> None:
+def show_json(value: JsonObject) -> None:
     """Print one JSON object on stdout and flush it, so that a reader at a pipe has it at once."""
+    # Strict JSON: readers other than Python's stop at NaN.
     json.dump(value, sys.stdout, allow_nan=False)
     sys.stdout.write("\n")
     sys.stdout.flush()
@@ -43,6 +46,7 @@ def complain(text: str) -> None:
     """Print an error on stderr, one line per finding."""
     console = Console(stderr=True, highlight=False)
     console.print("error: ", style="bold red", end="")
+    # No markup: paths and device names may hold square brackets.
     console.print(text, markup=False, soft_wrap=True)
 
 
@@ -51,6 +55,7 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[[int], None]
     """Show a bar on stderr while the block runs, on a terminal only; yields what is called with the number done."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # Not in a log or a pipe, where a bar would be thousands of lines.
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)

@@ -40,8 +40,10 @@ def selftest(
     try:
         with Rig.open(source) as opened:
             report = tested(opened)
+    # A rig that cannot be opened still gets a report, with the checks that were not reached.
     except RigError as exc:
         error, report = exc, untested(str(source), exc)
+    # The page is written in every case, since it is sent when something is wrong.
     if html is not None:
         html.write_text(text.html(report), encoding="utf-8")
     if json:

@@ -19,6 +19,7 @@ from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import verb
 from rigdriver.errors import DeviceError
+from rigdriver.json_values import JsonValue
 from rigdriver.procedures.simulator import launch, pass_on
 
 _LOOK_S = 0.5
@@ -47,7 +48,7 @@ def sim(
 ) -> int:
     """Leave a simulated rig running until Ctrl-C and say how to reach it."""
     with launch(scenario) as rig:
-        reach: dict[str, object] = {
+        reach: dict[str, JsonValue] = {
             "rig_file": str(rig.rig_file),
             "producer": str(rig.producer),
             "port": rig.port,
@@ -60,7 +61,9 @@ def sim(
                 show(f"{what:9} {where}")
             note(f"\nTry:  rigdriver selftest --rig {rig.rig_file}\nCtrl-C ends the rig.")
         _wait_for_its_end(rig.pid)
-    raise DeviceError("the simulated rig ended by itself; start it again, and report what it printed")
+    raise DeviceError(
+        device="simulated rig", seen="it ended by itself", remedy="start it again, and report what it printed"
+    )
 
 
 @app.command("fault", context_settings=_PASSED_ON)

@@ -28,6 +28,7 @@ Arguments = ParamSpec("Arguments")
 GOOD = 0
 CHECK_FAILED = 1
 COULD_NOT_TELL = 2
+# Shells give 128 plus the signal's number for a process that a signal ended.
 _SIGNALLED = 128
 
 
@@ -86,9 +87,11 @@ def _guarded(act: Callable[[], int]) -> int:
         except KeyboardInterrupt:
             return _SIGNALLED + (received[0] if received else signal.SIGINT)
         except BrokenPipeError:
+            # Python flushes stdout at exit, and would fail there once more.
             _forget_stdout()
             return COULD_NOT_TELL
         except RigError as exc:
+            # A device that failed because the verb was being stopped is no finding.
             if received:
                 return _SIGNALLED + received[0]
             complain(str(exc))
@@ -108,6 +111,7 @@ def _stop_signals(received: list[int]) -> Iterator[None]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
+        # Later signals are kept and not raised: a second Ctrl-C in the middle of closing would leave outputs on.
         received.append(number)
         if len(received) == 1 and not _holds:
             raise _Stopped(number)

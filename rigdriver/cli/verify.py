@@ -19,6 +19,7 @@ from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import CalibrationOption, JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
 from rigdriver.cli.watching import PROGRESS
+from rigdriver.json_values import JsonObject
 from rigdriver.recording.stored_formats import FormatAnswers
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def verify(  # noqa: PLR0913, PLR0917
         out=out,
         answers=FormatAnswers(tuple(pixel_format or ()), bits),
     )  # fmt: skip
+    # Folders alone need no rig; one that is named still gives its limits and its calibration.
     needs_rig = options.take or rig or sim or scenario
     done = verify_rig(chosen_source(rig, sim, scenario) if needs_rig else None, options, PROGRESS)
     if json:
@@ -111,7 +113,7 @@ def verify(  # noqa: PLR0913, PLR0917
     return GOOD if done.acceptance.is_passed else CHECK_FAILED
 
 
-def _facts(done: Verified) -> dict[str, object]:
+def _facts(done: Verified) -> JsonObject:
     test = done.acceptance
     return {
         "passed": test.is_passed,

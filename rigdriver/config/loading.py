@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from rigdriver.config.keys import all_keys, fields_of, nearest
 from rigdriver.config.models import RigConfig, dotted
 from rigdriver.config.toml_lines import KeyPath, key_lines
-from rigdriver.errors import ConfigError
+from rigdriver.errors import ConfigError, RigFileFinding
 
 RENAMED_KEYS: Mapping[str, str] = MappingProxyType(
     {
@@ -52,17 +52,24 @@ def read_text(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except OSError as exc:
-        raise ConfigError(f"{path}: cannot be read: {exc.strerror}; name an existing rig file") from exc
+        raise ConfigError(
+            device=str(path), seen=f"cannot be read: {exc.strerror}", remedy="name an existing rig file"
+        ) from exc
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in raw[:_LOOK_FOR_NUL_BYTES]:
-        raise ConfigError(f"{path}: is not UTF-8 but UTF-16 text; save it as UTF-8")
+        raise ConfigError(device=str(path), seen="is not UTF-8 but UTF-16 text", remedy="save it as UTF-8")
     try:
         text = raw.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError as exc:
         line = raw.count(b"\n", 0, exc.start) + 1
-        raise ConfigError(f"{path} line {line}: is not UTF-8 text (byte {exc.start}); save it as UTF-8") from exc
+        raise ConfigError(
+            device=f"{path} line {line}", seen=f"is not UTF-8 text (byte {exc.start})", remedy="save it as UTF-8"
+        ) from exc
     if bare := _BARE_CR.search(text):
         line = text.count("\n", 0, bare.start()) + 1
-        raise ConfigError(f"{path} line {line}: a bare carriage return; save the file with LF or CR LF at line ends")
+        raise ConfigError(
+            device=f"{path} line {line}", seen="a bare carriage return",
+            remedy="save the file with LF or CR LF at line ends",
+        )  # fmt: skip
     return text
 
 
@@ -70,7 +77,7 @@ def parse(text: str, origin: str, folder: Path) -> RigConfig:
     """Check the text of a rig file; `folder` is where its relative paths start. ConfigError with every finding."""
     checked = check(text, origin, folder)
     if checked.findings:
-        raise ConfigError(*checked.findings)
+        raise ConfigError(findings=checked.findings)
     assert checked.usable is not None
     return checked.usable
 
@@ -79,8 +86,8 @@ def parse(text: str, origin: str, folder: Path) -> RigConfig:
 class CheckedText:
     """What is wrong with the text of a rig file, and what can be used of it."""
 
-    findings: tuple[str, ...]
-    """One sentence per finding; empty when the text is good."""
+    findings: tuple[RigFileFinding, ...]
+    """Keys that are wrong; empty when the text is good."""
     usable: RigConfig | None
     """The configuration without the keys that are wrong; None when too much is wrong to tell more."""
 
@@ -89,19 +96,20 @@ def check(text: str, origin: str, folder: Path) -> CheckedText:
     """Find everything that is wrong, also what only shows when the other findings are out of the way.
 
     Each round leaves out the keys that are wrong, and looks again; a key that is required, or that is wrong only beside
-    another, ends the rounds.
+    another, ends the rounds. All findings come at once, so that a technician mends a file in one go. ConfigError when
+    the text is no TOML.
     """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
-        return CheckedText((f"{origin}: is no TOML: {exc}",), None)
-    findings: list[str] = []
+        raise ConfigError(device=origin, seen=f"is no TOML: {exc}") from exc
+    findings: list[RigFileFinding] = []
     lines = key_lines(text)
     for _ in range(ROUNDS):
         try:
             return CheckedText(tuple(findings), _from_folder(RigConfig.model_validate(table), folder))
         except ValidationError as exc:
-            findings += [finding for finding in _explain(exc, origin, lines) if finding not in findings]
+            findings += [finding for finding in _findings(exc, origin, lines) if finding not in findings]
             if not _leave_out(table, exc):
                 break
     return CheckedText(tuple(findings), None)
@@ -127,6 +135,7 @@ def _leave_out(table: dict[str, Any], exc: ValidationError) -> bool:
 
 def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
     """Return the configuration with its relative paths made to start at the rig file's folder."""
+    # Not at the folder where the driver is started: a rig file means the same everywhere.
     producers = tuple((folder / p).resolve() for p in config.genicam.producers)
     log = None if config.light.log is None else (folder / config.light.log).resolve()
     calibration = None if config.calibration is None else (folder / config.calibration).resolve()
@@ -143,7 +152,7 @@ def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
     )
 
 
-def _explain(exc: ValidationError, origin: str, lines: Mapping[KeyPath, int]) -> list[str]:
+def _findings(exc: ValidationError, origin: str, lines: Mapping[KeyPath, int]) -> list[RigFileFinding]:
     return list(dict.fromkeys(_finding(error, origin, lines) for error in _own_errors(exc)))
 
 
@@ -154,18 +163,20 @@ def _own_errors(exc: ValidationError) -> list[Mapping[str, Any]]:
     return [error for error in errors if error["type"] != "too_short" or error["loc"] not in faulty]
 
 
-def _finding(error: Mapping[str, Any], origin: str, lines: Mapping[KeyPath, int]) -> str:
+def _finding(error: Mapping[str, Any], origin: str, lines: Mapping[KeyPath, int]) -> RigFileFinding:
     path: KeyPath = tuple(error["loc"])
     bounds: Mapping[str, Any] = error.get("ctx", {})
     seen = error.get("input")
     if error["type"] == "whole_file":
+        # Findings of the whole file come without a place; they bring the key that they are about.
         path, seen = bounds["path"], bounds["seen"]
     elif "features" in path:
         path = path[: path.index("features") + 2]  # what follows names the kinds of value that were tried
-    told = f" = {seen!r}" if isinstance(seen, bool | int | float | str) and error["type"] != "missing" else ""
+    told = repr(seen) if isinstance(seen, bool | int | float | str) and error["type"] != "missing" else ""
+    # A key that is missing has no line; that of the table around it is named.
     line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
     expected = _expected(error["type"], bounds, error["msg"], path, seen)
-    return f"{origin}{f' line {line}' if line else ''}: {dotted(path)}{told}: {expected}"
+    return RigFileFinding(origin, line, dotted(path), told, expected)
 
 
 def _expected(kind: str, bounds: Mapping[str, Any], message: str, path: KeyPath, seen: object) -> str:

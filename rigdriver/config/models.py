@@ -21,6 +21,8 @@ FeatureValue = bool | int | float | str
 
 
 class _Table(BaseModel):
+    # Strict, because a misspelt limit would otherwise be its default, and "10" a number. TOML knows inf and nan; a
+    # limit of inf would be none.
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
@@ -40,6 +42,7 @@ class BoxConfig(_Table):
 class GenicamConfig(_Table):
     """The GenTL producers, and the process that holds the cameras."""
 
+    # Not strict where TOML has no such type: it gives a text for a path and a list for a tuple.
     producers: Annotated[tuple[Annotated[Path, Field(strict=False)], ...], Field(min_length=1, strict=False)]
     """Paths of `.cti` files; relative ones start at the rig file's folder."""
     interfaces: Annotated[tuple[str, ...], Field(strict=False)] = ()
@@ -250,11 +253,13 @@ class RigConfig(_Table):
         _refuse_twice("serial", [(key, c.serial) for key, c in cameras if c.interface is None])
         on_interfaces = [(key, f"{c.serial} on {c.interface}") for key, c in cameras if c.interface is not None]
         _refuse_twice("serial", on_interfaces)
+        # Cameras and lamps share the box's outputs: one that is named twice would flash a lamp with every trigger.
         _refuse_twice("output", [(key, d.output) for key, d in devices])
         _refuse_twice("input", [(key, c.input) for key, c in cameras if c.input is not None])
         _refuse_twice("name", [(("links", n), link.name) for n, link in enumerate(self.links)])
         known = [link.name for link in self.links]
         for key, c in cameras:
+            # A misspelt link would leave the camera's data rate unchecked.
             if c.link is not None and c.link not in known:
                 expected = f"expected one of [[links]]: {', '.join(known) or 'none yet'}"
                 raise whole_file_finding((*key, "link"), c.link, expected)
@@ -263,7 +268,9 @@ class RigConfig(_Table):
     def required_box(self) -> BoxConfig:
         """Return the box's table. ConfigError on a bench without one."""
         if self.box is None:
-            raise ConfigError(f"rig {self.name}: has no trigger box (schedule.mode = {self.schedule.mode!r})")
+            raise ConfigError(
+                device=f"rig {self.name}", seen=f"has no trigger box (schedule.mode = {self.schedule.mode!r})"
+            )
         return self.box
 
     def camera(self, name: str) -> CameraConfig:

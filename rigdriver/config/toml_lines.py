@@ -38,6 +38,7 @@ def key_lines(text: str) -> dict[KeyPath, int]:
             if header[1] == "[[":
                 index = counts.get(table, -1) + 1
                 counts[table] = index
+                # The first place of a header or key counts; tomllib has refused doubles already.
                 lines.setdefault(table, number)
                 table = (*table, index)
             lines.setdefault(table, number)
@@ -67,5 +68,6 @@ def _resolve(path: KeyPath, counts: dict[KeyPath, int]) -> KeyPath:
 
 
 def _brackets(text: str) -> int:
+    # Brackets in texts and comments open nothing.
     bare = re.sub(r'"(?:\\.|[^"\\])*"|\'[^\']*\'', "", text).split("#", 1)[0]
     return sum(bare.count(c) for c in "[{") - sum(bare.count(c) for c in "]}")

@@ -40,7 +40,9 @@ def write(path: Path, changes: Mapping[str, Value | None]) -> str:
     """
     before = read_text(path)
     after = changed(before, changes, str(path))
+    # Checked by the library that reads rig files, so that an error of the one that writes cannot hide.
     parse(after, f"{path} as changed", path.parent)
+    # A file that would not change is left alone, with its date.
     if after != before:
         _replace(path, after)
     return "".join(difflib.unified_diff(before.splitlines(True), after.splitlines(True), path.name, path.name))
@@ -56,7 +58,7 @@ def changed(text: str, changes: Mapping[str, Value | None], origin: str) -> str:
     try:
         document = tomlkit.parse(text)
     except TOMLKitError as exc:
-        raise ConfigError(f"{origin}: is no TOML: {exc}") from exc
+        raise ConfigError(device=origin, seen=f"is no TOML: {exc}") from exc
     for key, value in changes.items():
         *folders, last = key.split(".")
         place: Any = document
@@ -82,6 +84,7 @@ def _is_array(place: Any) -> bool:
 
 def _index(array: Sequence[Mapping[str, Any]], part: str, key: str, is_new_allowed: bool = False) -> int:
     names = [str(element.get("name", n)) for n, element in enumerate(array)]
+    # Names come first, because a number changes when an element is removed.
     if part in names:
         return names.index(part)
     if part.isdecimal() and int(part) < len(array) + is_new_allowed:
@@ -134,9 +137,11 @@ def _replace(path: Path, text: str) -> None:
             known = target.stat()
             with suppress(PermissionError):  # only root may give a file away
                 os.fchown(stream.fileno(), known.st_uid, known.st_gid)
+            # mkstemp makes files that only their owner reads; the new file must be read by whom the old one was.
             os.fchmod(stream.fileno(), stat.S_IMODE(known.st_mode))
             stream.write(text.encode("utf-8"))
             stream.flush()
+            # Before the rename: after a power cut the name could otherwise stand for an empty file.
             os.fsync(stream.fileno())
         temporary.replace(target)
     except OSError as exc:
@@ -144,8 +149,9 @@ def _replace(path: Path, text: str) -> None:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
         raise ConfigError(
-            f"{path}: cannot be written: {exc.strerror}; the file is as it was; free space on the disk, or choose a "
-            "folder that you may write to"
+            device=str(path),
+            seen=f"cannot be written: {exc.strerror}; the file is as it was",
+            remedy="free space on the disk, or choose a folder that you may write to",
         ) from exc
     with suppress(OSError):  # some network folders cannot be synchronised; the file itself is
         _sync_folder(target.parent)

@@ -18,6 +18,8 @@ from rigdriver.images.raw_image import RawImage
 
 Bytes = npt.NDArray[np.uint8]
 
+# OpenCV's four-letter codes name the first two rows, as PFNC does. Its older two-letter codes name the second row: its
+# BayerBG2RGB is an RGGB sensor.
 _DEMOSAIC = MappingProxyType(
     {
         "RG": cv2.COLOR_BayerRGGB2RGB,

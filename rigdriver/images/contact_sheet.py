@@ -71,6 +71,7 @@ def _place(tile: Picture, frame_set: FrameSet, camera: str) -> None:
     else:
         shown = as_picture(frame)
         height = min(picture.shape[0], _tile_height(frame))
+        # By areas: other interpolations would show speckle as moire.
         picture[:height] = cv2.resize(shown, (_TILE_PX, height), interpolation=cv2.INTER_AREA)
     base = tile.shape[0] - _CAPTION_PX
     _write(tile, camera, (2, base + 24), 0.66, _INK)
@@ -120,12 +121,14 @@ def as_picture(frame: Frame | RawImage) -> Picture:
 def _balanced(picture: Picture) -> Picture:
     """Make the mean grey: good enough to look at."""
     means = picture.reshape(-1, 3).mean(axis=0)
+    # Grey-world assumption (Buchsbaum, 1980).
     gains = means.mean() / np.maximum(means, 1)
     return np.asarray(np.clip(picture * gains, 0, 255), np.uint8)
 
 
 def _stretched(picture: Picture) -> Picture:
     """Stretch the brightness so that dark frames show something."""
+    # Percentiles, because one hot pixel or one highlight would leave the rest dark.
     low, high = np.percentile(picture[::4, ::4], (0.5, 99.7))
     scaled = (picture.astype(np.float32) - low) * (240 / max(high - low, 24)) + 6
     return np.asarray(np.clip(scaled, 0, 255), np.uint8)

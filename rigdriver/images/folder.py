@@ -62,5 +62,6 @@ def read_image(path: Path) -> Pixels:
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"{path}: cannot be read as an image of 8 or 16 bit; make it a PNG or TIFF")
     if pixels.ndim == 3:
+        # OpenCV reads blue, green, red.
         pixels = np.ascontiguousarray(pixels[:, :, 2::-1])
     return np.asarray(pixels, np.uint8) if pixels.dtype == np.uint8 else np.asarray(pixels, np.uint16)

@@ -107,6 +107,7 @@ class PixelFormat:
 
 
 def _formats() -> list[PixelFormat]:
+    # A PFNC code holds 0x01 for one component or 0x02 for colour, the bits that a pixel occupies, and a running number.
     mono = {
         "Mono8": (0x01080001, Packing.BYTES),
         "Mono10": (0x01100003, Packing.WORDS),
@@ -123,6 +124,8 @@ def _formats() -> list[PixelFormat]:
         "10": ((0x0110000C, 0x0110000D, 0x0110000E, 0x0110000F), Packing.WORDS),
         "12": ((0x01100010, 0x01100011, 0x01100012, 0x01100013), Packing.WORDS),
         "16": ((0x0110002E, 0x0110002F, 0x01100030, 0x01100031), Packing.WORDS),
+        # PFNC numbers the p formats by alphabet (BG, GB, GR, RG), the others in the order GR, RG, GB, BG, which stands
+        # here.
         "10p": ((0x010A0056, 0x010A0058, 0x010A0054, 0x010A0052), Packing.LSB_10),
         "12p": ((0x010C0057, 0x010C0059, 0x010C0055, 0x010C0053), Packing.LSB_12),
         "10Packed": ((0x010C0026, 0x010C0027, 0x010C0028, 0x010C0029), Packing.GROUP_10),
@@ -220,6 +223,7 @@ def _unpack(
     step = max(1, _BLOCK_BYTES // row)
     rows = _rows(data, height_px, row, padding_bytes)
     for y in range(0, height_px, step):
+        # Groups fill these rows, so that rows without their padding join into one stream.
         block = np.ascontiguousarray(rows[y : y + step]).reshape(-1)
         _unpack_groups(block, packing, out[y * width_px : (y + step) * width_px])
 
@@ -243,6 +247,8 @@ def _unpack_stream(data: Bytes, packing: Packing, out: Words) -> None:
 def _unpack_groups(data: Bytes, packing: Packing, out: Words) -> None:
     """Unpack whole groups: `data` (n * bytes,) -> `out` (n * pixels,)."""
     pixels, size = _GROUPS[packing]
+    # 10p and 12p fill bytes from the least significant bit (PFNC). The 10Packed and 12Packed of GigE Vision hold the
+    # upper eight bits of both pixels in the outer bytes, and their lower bits in the middle one.
     b = data.reshape(-1, size).astype(np.uint16).T
     o = out.reshape(-1, pixels)
     if packing is Packing.LSB_12:

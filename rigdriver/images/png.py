@@ -33,6 +33,7 @@ def encode_png(pixels: Pixels, is_hurried: bool = False) -> bytes:
     height, width = pixels.shape[:2]
     depth = pixels.dtype.itemsize * 8
     header = struct.pack(">IIBBBBB", width, height, depth, _COLOUR_TYPES[channels], 0, 0, 0)
+    # PNG stores samples of 16 bits with the most significant byte first (section 7.1).
     big_endian = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder(">"), copy=False))
     rows = big_endian.view(np.uint8).reshape(height, -1)
     body = _stored(rows) if is_hurried else _compressed(rows, channels * pixels.dtype.itemsize)
@@ -40,6 +41,7 @@ def encode_png(pixels: Pixels, is_hurried: bool = False) -> bytes:
 
 
 def _stored(rows: npt.NDArray[np.uint8]) -> bytes:
+    # Level 0 makes stored blocks: a checksum and a copy are all that it costs.
     return zlib.compress(_lines(rows, _NO_FILTER).data, 0)
 
 

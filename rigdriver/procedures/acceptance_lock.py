@@ -36,6 +36,7 @@ def refuse_unless_accepted(wish: LockWish, config: RigConfig | None, known: RigC
         UsageError: it failed, is too old, was of another calibration, or there is none.
     """
     limits = config.acceptance if config else None
+    # The person's wish comes before the rig file, and 0 days is a wish.
     most_days = wish.days if wish.days is not None else limits.lock_days if limits else None
     history = wish.history
     if history is None and most_days is None:

@@ -39,7 +39,7 @@ class Certificate:
     spacing_mm: float = 150.0
 
     def measure(self, artefact: Artefact, cloud: PointCloud) -> BallBarResult | PlateResult:
-        """Measure one position. UsageError when the artefact is not there."""
+        """Measure one position. NotMeasured when the artefact is not there."""
         if artefact is Artefact.BALL_BAR:
             return measure_ball_bar(cloud, self.diameter_mm, self.spacing_mm)
         return measure_plate(cloud)
@@ -63,6 +63,7 @@ class Gallery:
         else:
             self.plates.append(result)
         mesh = make_mesh(surfaces, calibration)
+        # Of the mesh and not of the points that were fitted: outliers that the fit left out show in the picture.
         off_um = 1e3 * result.off_mm(mesh.vertices_mm)
         title = f"{artefact.value} {name}"
         limits = (-MAP_UM, MAP_UM)

@@ -69,9 +69,11 @@ def take_views(
         pool = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="detect"))
         capture = GuidedCapture(board, rig.sizes_px(), executor=pool)
         sink = stack.enter_context(CaptureFolder(folder, rig.config, regions=rig.regions()))
+        # Entered last, closed first: a solve that is under way ends before the images' folder is closed.
         question = stack.enter_context(_Question(board, options))
         try:
             return capture, _watch(rig, capture, wishes, question, sink, progress)
+        # The views so far are whole, with proofs; a person who has waited for them may still solve them.
         except KeyboardInterrupt:
             return capture, ViewsEnding(False, "stopped before it was enough", was_stopped=True)
 
@@ -97,6 +99,7 @@ def _watch(
 def _ending(
     capture: GuidedCapture, taken: int, waited_s: float, wishes: ViewWishes, question: _Question
 ) -> ViewsEnding | None:
+    # A number that was asked for comes before every judgement of the views.
     if wishes.views is not None and taken >= wishes.views:
         return ViewsEnding(True, "as many as were asked for")
     if wishes.views is None and capture.coverage.is_enough:
@@ -127,12 +130,14 @@ class _Question:
     def answer(self, capture: GuidedCapture, taken: int) -> str:
         """Reason why there are enough views; empty while there are not, or while that is not known."""
         if self._running is not None:
+            # Frame sets are not held up for the solver; the answer counts when it comes.
             if not self._running.done():
                 return ""
             told, self._running = self._running.result(), None
             return told
         if taken >= self._asked_at + SOLVE_EVERY and has_enough_views(capture.coverage):
             self._asked_at = taken
+            # On its own thread: a solve takes a second, in which the board would get no answer.
             self._running = self._thread.submit(self._solve, capture.observations())
         return ""
 

@@ -90,6 +90,7 @@ def import_calibration(source: Path, rig_file: Path, out: Path) -> RigCalibratio
         found = import_opencv(source, config.name, serials)
     else:
         found = import_kalibr(source, [c.name for c in config.cameras], config.name, serials)
+    # These formats hold no serial numbers: the check shows at least that all cameras of the rig are there.
     found.check_rig(config)
     save(found, out)
     return found
@@ -104,6 +105,7 @@ def stored_regions(folder: Path) -> Mapping[str, ImageRegion | None]:
 def find_board(folder: Path, board: Board, cameras: Sequence[str], progress: Progress) -> FoundCorners:
     """Search the board in all images of a folder."""
     sidecar = read_sidecar(folder)
+    # Without a sidecar the images themselves show whether they are mosaics.
     formats = {name: stored.pixel_format for name, stored in sidecar.cameras.items()} if sidecar else {}
     with progress.stage("searching the board", 100) as advance:
         return detect_folder(

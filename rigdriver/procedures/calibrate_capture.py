@@ -66,6 +66,7 @@ def capture_board(
     with ExitStack() as stack:
         config = resolve(source, stack)
         with Rig.open(_lit(config, options.rate_hz)) as rig:
+            # From the rig's own configuration: in white light every camera has the role of a texture camera.
             solving = SolveOptions(config.name, identities=identities(config, rig.regions()))
             progress.note(
                 f"hold board {options.board.name} before the cameras; a view is taken by itself when it rests; Ctrl-C "
@@ -73,6 +74,7 @@ def capture_board(
             )
             taken, ending = take_views(rig, options.board, options.folder, options.wishes, solving, progress)
     made = None
+    # After the rig is closed, so that its lamps and cameras do not wait for the solver.
     if options.is_solved and not ending.was_stopped and taken.views:
         file, report = options.folder / "calibration.json", options.folder / "report"
         made = calibrated(taken.observations(), options.board, solving, file, report, progress)

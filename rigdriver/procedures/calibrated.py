@@ -21,6 +21,7 @@ from rigdriver.calibration.views.coverage import assess
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.config import RigConfig
 from rigdriver.images.region import ImageRegion
+from rigdriver.json_values import JsonObject
 from rigdriver.progress import Progress
 
 
@@ -39,7 +40,7 @@ class Calibrated:
         """Whether the calibration can be used."""
         return all(finding.is_kept for finding in self.findings)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> JsonObject:
         """Return the object that `--json` prints."""
         return {
             **self.figures.to_json(),
@@ -63,6 +64,7 @@ def calibrated(
     """Solve, write the file and, where wished, the report."""
     with progress.stage("solving", 100) as advance:
         solution = solve_rig(observations, board, options, lambda share, _what: advance(round(100 * share)))
+    # Saved before the report is drawn: a folder that is full or a picture that fails costs no calibration.
     save(solution.calibration, out)
     page = None
     if report is not None:

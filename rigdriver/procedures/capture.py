@@ -74,6 +74,7 @@ def capture_run(
     """Run the rig, hand each frame set to the takers, and return what the run counted."""
     with progress.stage("capturing", frames) as advance, rig.run(frames=frames, rate_hz=rate_hz) as run:
         for done, frame_set in enumerate(run, start=1):
+            # Takers come before the notes: what is kept does not wait for a terminal.
             for take in takers:
                 take(frame_set)
             for gap in frame_set.gaps.values():
@@ -88,6 +89,7 @@ def _named_as(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
+        # Errors of devices are OSErrors too (LinkTimeout), and a pipe that closed is no matter of this folder.
         if isinstance(exc, RigError) or exc.filename is not None or exc.errno is None or exc.errno == errno.EPIPE:
             raise
         raise OSError(exc.errno, f"{exc.strerror}; make room or name another folder with --out", str(folder)) from exc

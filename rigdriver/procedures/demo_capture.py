@@ -70,6 +70,7 @@ def copied(frame_set: FrameSet) -> FrameSet:
 
 
 def _copied(frame: Frame) -> Frame:
+    # The pixels lie in memory that the cameras write into again and that goes with the rig.
     pixels = frame.pixels.copy()
     pixels.flags.writeable = False
     return replace(frame, pixels=pixels)

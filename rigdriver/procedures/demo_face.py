@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +96,7 @@ def _score(frame_set: FrameSet, scenario: str, out: Path, folder: Path) -> tuple
     there = folder / "error_um.npy"
     words = [scenario, "--points", str(folder / "cloud.ply"), "--pulse", str(frame_set.pulse_index)]
     words += ["--calibration", str(out / "calibration" / "calibration.json")]
-    told = answer_of("score", [*words, "--map", str(folder / "face.ply"), "--out", str(there)])
+    told: Any = answer_of("score", [*words, "--map", str(folder / "face.ply"), "--out", str(there)])
     score = Score(**{field.name: float(told[field.name]) for field in fields(Score)})
     return score, np.asarray(np.load(there), np.float32)
 

@@ -26,6 +26,7 @@ class FlashTrains:
         self._rig = rig
         self._frames = frames
         self._rate_hz = rate_hz
+        # Without lamps there is no dark pause to keep, and one run does it all.
         self._train = rig.config.light.max_train_flashes if rig.config.lamps else frames
         self.pulses = 0
         """Frame sets that the rig made, dropped ones included."""
@@ -60,10 +61,12 @@ class FlashTrains:
                     for frame_set in run:
                         newest = frame_set.pulse_index
                         yield indexed(first + newest, frame_set)
+                # Counted however the loop is left: an application may break out of it or raise.
                 finally:
                     self._add(run.statistics)
             # A train that was cut short by itself would never end the loop.
             first += wanted if wanted is not None else newest + 1
+            # A run without any frame set would be started again for ever.
             if newest < 0:
                 return
 

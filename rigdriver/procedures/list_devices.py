@@ -40,6 +40,7 @@ def list_connected(producers: Sequence[Path], search_s: float = SEARCH_S) -> Con
 
     def ask(path: Path) -> ProducerListing | RigError:
         try:
+            # A producer that cannot be loaded does not hide the cameras of the others.
             return list_producers([path], search_s)
         except RigError as exc:
             return exc

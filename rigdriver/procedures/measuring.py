@@ -50,6 +50,7 @@ def measure_live(trains: FlashTrains, frames: int, made: Reconstructor, results:
 def _note_once(reasons: Iterable[Reason], taken: Indexed, told: set[object], progress: Progress) -> None:
     """Note each kind of reason once; figures.json holds all of them."""
     gaps = taken.frame_set.gaps
+    # By camera and reason, not by sentence: figures in a sentence would make each one new.
     kinds: dict[object, str] = {(name, gap.reason): str(gap) for name, gap in gaps.items()}
     kinds |= {reason.key: str(reason) for reason in reasons if reason.gap is None}
     for kind, text in kinds.items():
@@ -85,6 +86,7 @@ def measure_folder(images: ImageFolder, made: Reconstructor, results: Results, p
 
 
 def _measured(made: Reconstructor, frame_set: FrameSet) -> tuple[PointCloud, tuple[Surface, ...]]:
+    # A registered reconstructor may give points only.
     if isinstance(made, SurfaceReconstructor):
         return made.reconstruct_surfaces(frame_set)
     return made.reconstruct(frame_set), ()

@@ -98,7 +98,7 @@ def proposed(devices: Sequence[DeviceInfo], box: FoundBox | None) -> tuple[NewCa
     """
     if len(devices) > MOST_CAMERAS:
         raise UsageError(
-            f"{len(devices)} cameras found; a rig has at most {MOST_CAMERAS}; name those that belong to it with --camera"
+            f"{len(devices)} cameras found; a rig has at most {MOST_CAMERAS}; name those of this rig with --camera"
         )
     for device in devices:
         if not device.serial:
@@ -134,7 +134,7 @@ def rig_file_text(rig: NewRig) -> str:
     text = "\n".join(parts).rstrip("\n") + "\n"
     checked = check(text, "the new rig file", Path.cwd())
     if checked.findings:
-        raise ConfigError(*checked.findings)
+        raise ConfigError(findings=checked.findings)
     return text
 
 

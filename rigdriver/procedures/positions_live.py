@@ -82,6 +82,7 @@ def take_live(
         f"hold the {artefact.value} before the cameras, still, in {wish.positions} positions all over the volume"
     )
     positions: Positions[BallBarResult | PlateResult] = Positions()
+    # By the rig's timebase: in the lockstep of tests the computer's clock would run out.
     newest_s = rig.timebase.now_s()
     before: _Look | None = None
     with (
@@ -97,6 +98,7 @@ def take_live(
                 gallery.add(artefact, f"{index:06d}", *look.position, made.calibration)
                 newest_s = rig.timebase.now_s()
                 advance(len(positions.taken))
+            # A terminal would scroll at the rig's rate; a reason is noted when it begins.
             if before is None or look.kind is not before.kind or look.position is not None:
                 progress.note(PositionNote(look.kind, look.reason, len(positions.taken), wish.positions))
             before = look
@@ -105,9 +107,10 @@ def take_live(
             if rig.timebase.now_s() - newest_s > wish.patience_s:
                 break
     raise NotMeasured(
-        f"{artefact.value}: {len(positions.taken)} of {wish.positions} positions, then no new one for "
-        f"{wish.patience_s:.0f} s ({before.reason if before else 'no frame set came'}); hold it still in the volume "
-        "that both pods see, or give more time with --patience"
+        device=artefact.value,
+        seen=f"{len(positions.taken)} of {wish.positions} positions, then no new one for {wish.patience_s:.0f} s "
+        f"({before.reason if before else 'no frame set came'})",
+        remedy="hold it still in the volume that both pods see, or give more time with --patience",
     )
 
 
@@ -122,7 +125,7 @@ def _look(
     cloud, surfaces = made.reconstruct_surfaces(frame_set)
     try:
         result = certificate.measure(artefact, cloud)
-    except UsageError as exc:
+    except NotMeasured as exc:
         positions.lose()
         return _Look(Missing.NOT_SEEN, str(exc))
     verdict = positions.offer(result)

@@ -94,6 +94,7 @@ def reconstruct_folder(
     refuse_measured(options.folder)
     with ExitStack() as stack:
         known = load(calibration_file(options.calibration, None))
+        # Before anything is opened or lit: a refusal costs nobody a sitting.
         refuse_unless_accepted(options.lock, None, known)
         results, made = _opened(options, known, None, stack)
         stack.callback(results.keep)  # from here on Ctrl-C, too, leaves a figures.json of what was measured
@@ -116,6 +117,7 @@ def reconstruct_rig(
         stack.callback(lambda: results.keep(trains.dropped if trains else 0))
         progress.go_on()
         with Rig.open(config) as rig:
+            # Only open cameras know their size; a calibration of another resolution would give a plausible wrong shape.
             refuse_other_images(known, rig, progress)
             trains = FlashTrains(rig, options.frames, options.rate_hz)
             sink = CaptureFolder(options.folder / "images", config, regions=rig.regions())
@@ -141,6 +143,7 @@ def reconstruct_live(
         if isinstance(made, SlowStarter):
             made.warm_up()  # compiling loops would cost the first frame sets
         progress.go_on()
+        # Opened last, closed first: the lamps are off before results are finished.
         rig = stack.enter_context(Rig.open(dropping(config)))
         refuse_other_images(known, rig, progress)
         trains = FlashTrains(rig, options.frames, options.rate_hz)
@@ -166,6 +169,7 @@ def _fitting(config: RigConfig, options: ReconstructOptions) -> RigCalibration:
 def _opened(
     options: ReconstructOptions, known: RigCalibration, live: StereoSettings | None, stack: ExitStack
 ) -> tuple[Results, Reconstructor]:
+    # Pictures take longer than a frame set may, so that live measuring draws none.
     has_pictures = options.has_pictures and live is None
     results = Results(options.folder, known, options.meshes, has_pictures, options.has_tracks)
     stack.enter_context(results)

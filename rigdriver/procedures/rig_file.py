@@ -12,7 +12,7 @@ from pathlib import Path
 from rigdriver.clock import us_from_ticks
 from rigdriver.config import RigConfig, load
 from rigdriver.config.loading import check, read_text
-from rigdriver.errors import ConfigError, ScheduleError
+from rigdriver.errors import ConfigError, RigFileFinding, ScheduleError
 from rigdriver.schedule.plan import compile_schedule, exposure_us
 from rigdriver.schedule.planned import Schedule
 
@@ -75,7 +75,11 @@ def planned_rig(file: Path, rate_hz: float | None = None) -> PlannedRig | Planne
         ConfigError: the file is wrong; every finding is named.
         ScheduleError: the plan breaks a limit.
     """
-    config = load(file)
+    return planned(load(file), rate_hz)
+
+
+def planned(config: RigConfig, rate_hz: float | None = None) -> PlannedRig | PlannedBench:
+    """Compile the schedule of a configuration. ScheduleError as in `planned_rig`."""
     if config.schedule.mode != "box":
         return _planned_bench(config, config.schedule.rate_hz if rate_hz is None else rate_hz)
     return PlannedRig(config, compile_schedule(config, USUAL_TICK_RATE_HZ, generation=1, rate_hz=rate_hz))
@@ -99,8 +103,8 @@ class CheckedRigFile:
     """What is wrong with a rig file."""
 
     file: Path
-    findings: tuple[str, ...]
-    """One sentence per finding; empty when the file is good."""
+    findings: tuple[RigFileFinding | ConfigError | ScheduleError, ...]
+    """Keys that are wrong, or the error that ended the check; empty when the file is good."""
     config: RigConfig | None = None
 
 
@@ -109,11 +113,12 @@ def check_rig_file(file: Path) -> CheckedRigFile:
     try:
         checked = check(read_text(file), str(file), file.parent)
     except ConfigError as exc:
-        return CheckedRigFile(file, exc.findings)
-    findings = list(checked.findings)
+        return CheckedRigFile(file, (exc,))
+    findings: list[RigFileFinding | ConfigError | ScheduleError] = [*checked.findings]
     if checked.usable is not None:
+        # A file can be well formed and still plan what breaks a limit; both are findings on the file.
         try:
-            compile_schedule(checked.usable, USUAL_TICK_RATE_HZ, generation=1)
+            planned(checked.usable)
         except ScheduleError as exc:
-            findings += [f"{file}: {finding}" for finding in exc.findings]
+            findings += [ScheduleError(finding) for finding in exc.findings]
     return CheckedRigFile(file, tuple(findings), None if findings else checked.usable)

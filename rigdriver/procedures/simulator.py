@@ -13,9 +13,10 @@ import sys
 from contextlib import AbstractContextManager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from rigdriver.errors import ConfigError, DeviceError, RigError, UsageError
+from rigdriver.json_values import JsonObject
 from rigdriver.sources import GROUP
 
 ANSWER_S = 600.0
@@ -42,18 +43,19 @@ def launch(scenario: str) -> AbstractContextManager[RunningRig]:
     except RigError:
         raise
     except ValueError as exc:
-        raise ConfigError(f"simulated rig: {exc}") from exc
+        raise ConfigError(device="simulated rig", seen=str(exc)) from exc
     except (OSError, RuntimeError) as exc:
-        raise DeviceError(f"simulated rig: cannot be started: {exc}") from exc
+        raise DeviceError(device="simulated rig", seen=f"cannot be started: {exc}") from exc
 
 
-def answer_of(act: str, words: list[str]) -> dict[str, Any]:
+def answer_of(act: str, words: list[str]) -> JsonObject:
     """Have the simulator do it, in a process of its own, and return the JSON object that it prints.
 
     Raises:
         DeviceError: it could not, and the reason stands on stderr; or it took too long.
     """
     package = _simulator().module.partition(".")[0]
+    # A process of its own, because the driver never imports the simulator, nor its truth.
     with subprocess.Popen([sys.executable, "-m", package, act, *words], stdout=subprocess.PIPE, text=True) as child:
         try:
             text, _ = child.communicate(timeout=ANSWER_S)
@@ -63,11 +65,15 @@ def answer_of(act: str, words: list[str]) -> dict[str, Any]:
         except subprocess.TimeoutExpired as exc:
             child.kill()
             raise DeviceError(
-                f"simulator: `{act}` gave no answer within {ANSWER_S:.0f} s; try a smaller scene"
+                device="simulator",
+                seen=f"`{act}` gave no answer within {ANSWER_S:.0f} s",
+                remedy="try a smaller scene",
             ) from exc
     if child.returncode != 0:
-        raise DeviceError(f"simulator: `{act}` ended with status {child.returncode}, for the reason above")
-    told: dict[str, Any] = json.loads(text)
+        raise DeviceError(
+            device="simulator", seen=f"`{act}` ended with status {child.returncode}, for the reason above"
+        )
+    told: JsonObject = json.loads(text)
     return told
 
 

@@ -19,7 +19,7 @@ from rigdriver.acceptance.lock import append_history, read_history
 from rigdriver.acceptance.page import report_html
 from rigdriver.calibration.file import load
 from rigdriver.config import AcceptanceConfig, RigConfig
-from rigdriver.errors import UsageError
+from rigdriver.errors import NotMeasured, UsageError
 from rigdriver.procedures.acceptance_lock import DEFAULT_FOLDER, HISTORY
 from rigdriver.procedures.artefacts import Artefact, Certificate, Gallery
 from rigdriver.procedures.calibration_source import calibration_file
@@ -55,6 +55,7 @@ class VerifyOptions:
         if both:
             raise UsageError(f"{both[0]}: a folder is given and --take, too; name one of them")
         for name, value in self.limits_um.items():
+            # `not >` and not `<=`, so that NaN is refused too.
             if value is not None and not value > 0:
                 raise UsageError(f"limit {name} = {value:g}: expected more than 0 um")
 
@@ -71,7 +72,7 @@ def verify(source: str | Path | RigConfig | None, options: VerifyOptions, progre
     """Test the rig with certified artefacts. `source` may be None when there are folders only.
 
     Raises:
-        UsageError: no position was measured, or an image shows no such artefact.
+        NotMeasured: no position was measured, or an image shows no such artefact.
         NotMeasured: an artefact was not held where it can be measured.
         RigError: what `Rig.open` and its runs raise.
     """
@@ -86,6 +87,7 @@ def verify(source: str | Path | RigConfig | None, options: VerifyOptions, progre
         if config is not None and options.take:
             known.check_rig(config)
             progress.go_on()
+            # After the folders: they need no lamp, and a mistake in them shows before somebody holds an artefact.
             rig = stack.enter_context(Rig.open(_attentive(config)))
             refuse_other_images(known, rig, progress)
             for artefact in options.take:
@@ -123,8 +125,9 @@ def _measure_folder(
             cloud, surfaces = made.reconstruct_surfaces(taken.frame_set)
             try:
                 result = options.certificate.measure(artefact, cloud)
-            except UsageError as exc:
-                raise UsageError(f"{folder}, index {taken.name}: {exc}") from exc
+            except NotMeasured as exc:
+                where = f"{folder}, index {taken.name}: {exc.device}"
+                raise NotMeasured(device=where, seen=exc.seen, expected=exc.expected, remedy=exc.remedy) from exc
             gallery.add(artefact, taken.name, result, surfaces, made.calibration)
             advance(done)
 

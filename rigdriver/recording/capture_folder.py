@@ -43,6 +43,7 @@ class CaptureFolder:
         self._stored: dict[str, StoredImages] = {}
         self._open = ExitStack()
         self._proofs = ProofFiles(folder, config.name)
+        # Closed in reverse: all images are written before proofs.json names them.
         self._open.push(self._proofs)
         self._images = ImageWriter(folder, image_format) if image_format else None
         if self._images is not None:
@@ -56,6 +57,7 @@ class CaptureFolder:
         """
         self._proofs.write(frame_set, index)
         if self._images is not None:
+            # The sidecar comes before the images, so that no image lies there that cannot be read.
             self._describe(frame_set)
             self._images.write(frame_set, index)
 

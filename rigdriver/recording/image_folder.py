@@ -74,6 +74,7 @@ class ImageFolder:
 
     def __iter__(self) -> Iterator[Indexed]:
         for place, name in enumerate(self.names):
+            # A capture's file names are its indices, and its proofs are found by them. Other names only give an order.
             index = int(name) if _is_index(name) else place
             yield Indexed(index, name, self._frame_set(name, index))
 
@@ -86,14 +87,18 @@ class ImageFolder:
         told = known.gaps if known else {}
         gaps = {c: told.get(c, Gap(c, GapReason.NOT_STORED)) for c in self._paths if c not in frames}
         if known is None:
+            # Zeros stand for times that nobody measured; the verdict and its reason say so.
             proof = Proof(index, 0, 0, 0, MappingProxyType({}), float("nan"), "unproved", (NO_PROOF,))
+            # A frame set from elsewhere keeps its place and nothing else.
             return FrameSet(index, 0, 0, MappingProxyType(frames), MappingProxyType(gaps), proof)
+        # The host's monotonic clock of that run means nothing here: 0. UTC is kept.
         return FrameSet(
             known.proof.pulse_index, 0, known.t_utc_ns, MappingProxyType(frames), MappingProxyType(gaps), known.proof
         )
 
     def _frame(self, camera: str, path: Path, index: int, known: StoredProof | None) -> Frame:
         pixels = read_image(path)
+        # Of each file, not of the first one alone: one number beyond full scale proves the answer wrong.
         refuse_unfit_file(path, pixels, self.pixel_formats[camera])
         pixels.flags.writeable = False
         arrival = known.arrivals.get(camera) if known else None

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from rigdriver.errors import UsageError
 from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.json_values import JsonObject
 
 CSV, JSON = "proofs.csv", "proofs.json"
 COLUMNS = (
@@ -67,6 +68,7 @@ class StoredProof:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why it is not proved: its gaps first."""
+        # Without doubles: a gap's sentence may stand among the reasons of the proof, too.
         return tuple(dict.fromkeys([*(str(gap) for gap in self.gaps.values()), *self.proof.reasons]))
 
 
@@ -76,7 +78,7 @@ class ProofFiles:
     def __init__(self, folder: Path, rig: str) -> None:
         self._folder = folder
         self._rig = rig
-        self._frame_sets: list[dict[str, object]] = []
+        self._frame_sets: list[JsonObject] = []
         self._open = ExitStack()
         self._is_closed = False
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +90,7 @@ class ProofFiles:
         """Add a frame set under that index, or under its pulse index."""
         index = frame_set.pulse_index if index is None else index
         self._rows.writerows(_rows(frame_set, index))
+        # A crash must not take what was proved until then.
         self._text.flush()
         self._frame_sets.append(
             {
@@ -104,10 +107,12 @@ class ProofFiles:
 
     def close(self) -> None:
         """Write the JSON and close the CSV; closing twice is harmless."""
+        # A second close would write the JSON anew.
         if self._is_closed:
             return
         self._is_closed = True
         self._open.close()
+        # JSON has no NaN (RFC 8259, section 6): `to_json` writes null, and a NaN that slipped through is an error here.
         whole = {"rig": self._rig, "frame_sets": self._frame_sets}
         (self._folder / JSON).write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -122,6 +127,7 @@ class ProofFiles:
 
 def _rows(frame_set: FrameSet, index: int) -> list[dict[str, object]]:
     proof = frame_set.proof
+    # NaN is the one number that differs from itself; the cell stays empty.
     skew = f"{proof.skew_us:.3f}" if proof.skew_us == proof.skew_us else ""
     common: dict[str, object] = {
         "index": index,

@@ -73,6 +73,7 @@ NO_ANSWERS = FormatAnswers()
 
 def stored_format(frame: Frame) -> str:
     """Return the pixel format of a frame's file: colours are stored as red, green, blue."""
+    # The writers put red first, whatever the camera sent.
     return frame.pixel_format.replace("BGR", "RGB")
 
 
@@ -84,6 +85,7 @@ def write_sidecar(folder: Path, sidecar: Sidecar) -> None:
         "cameras": {name: _stored_table(stored) for name, stored in sidecar.cameras.items()},
         "rig": sidecar.config.model_dump(mode="json") if sidecar.config else None,
     }
+    # Replacing is atomic in one folder (POSIX rename); a reader meets the old file or the new one.
     beside = folder / f".{SIDECAR}"
     beside.write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     beside.replace(folder / SIDECAR)
@@ -109,6 +111,7 @@ def read_sidecar(folder: Path) -> Sidecar | None:
         raise UsageError(f"{path}: cannot be read: {exc}; name a folder that you may read") from exc
     try:
         table = json.loads(text)
+        # A later version may mean other numbers by the same keys; a wrong full scale would be silent.
         if (table["format"], table["version"]) != (FORM, VERSION):
             raise ValueError(f"format {table['format']}, version {table['version']}; expected {FORM}, {VERSION}")
         cameras = {
@@ -141,6 +144,7 @@ def format_of(camera: str, role: str, pixels: Pixels, answers: FormatAnswers) ->
     Raises:
         UsageError: it is not clear, with the options that make it clear.
     """
+    # The last answer counts, as with any option that is given twice.
     for answer in reversed(answers.pixel_formats):
         who, _, name = answer.rpartition("=")
         if who == camera:
@@ -172,6 +176,7 @@ def refuse_unfit_file(path: Path, pixels: Pixels, pixel_format: str) -> None:
             f"{pixel_format}; leave that image out, or name another --pixel-format"
         )
     full = full_scale(pixel_format)
+    # Where the type itself ends at full scale no number can be beyond it, and the pass over all pixels is saved.
     if full < np.iinfo(pixels.dtype).max and (top := int(pixels.max(initial=0))) > full:
         raise UsageError(
             f"{path}: holds the value {top}, and {pixel_format} ends at {full}; give more --bits, or another "
@@ -189,6 +194,7 @@ def _is_meant(name: str, role: str, pixels: Pixels, answers: FormatAnswers) -> b
     """Return whether an answer for all cameras is meant for this one."""
     if not _fits(name, pixels):
         return False
+    # Geometry cameras of a rig are monochrome; a Bayer format is an answer for the colour cameras beside them.
     if role == "geometry":
         return not named(name).bayer_order
     is_colour_named = any(named(a.rpartition("=")[2]).name[:4] != "Mono" for a in answers.pixel_formats)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from threading import Lock
 
 from rigdriver.devices.box.events import BoxStatus, EventsLost
-from rigdriver.devices.box.refusals import explain_fault
+from rigdriver.devices.box.refusals import explained_fault
 from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import PulseReport
@@ -19,7 +19,6 @@ from rigdriver.run.states import STOPPED, RunAct, RunState, RunStates
 from rigdriver.timebase import held_up_s
 from rigdriver.wire.registers import BoxStates, Faults
 
-RESTARTED = "trigger box: it has restarted and forgotten its schedule; check its power and run again"
 SILENT_PERIODS = 3
 """Number of pulse periods that a running box may be silent beyond the gap timeout; after that it counts as lost."""
 
@@ -27,9 +26,15 @@ LIGHT_LIMIT = "light limit"
 """Reason of an end that a limit on light set: a flash train that is used up, or a fault of the box."""
 
 
+def _restarted() -> LinkLost:
+    return LinkLost(
+        device="trigger box", seen="it has restarted and forgotten its schedule", remedy="check its power and run again"
+    )
+
+
 def box_fault(status: BoxStatus) -> BoxFault:
     """Return the error of a run whose box has turned everything off: the cause and what to do."""
-    return BoxFault(explain_fault("trigger box", status.fault, "then clear the fault (box.clear_fault) and run again"))
+    return explained_fault("trigger box", status.fault, "then clear the fault (box.clear_fault) and run again")
 
 
 class Ending:
@@ -70,17 +75,19 @@ class Ending:
         self._heard_at = self._now_s()
         if status.state is BoxStates.FAULT:
             self.fail(box_fault(status), LIGHT_LIMIT if Faults.LIGHT_LIMIT in status.fault else None)
+        # The preamble has a generation of its own: its end is not the run's.
         elif status.previous_state is BoxStates.RUNNING and status.generation == generation:
             self._ended_at = self._ended_at or self._now_s()
 
     def events_lost(self, lost: EventsLost) -> None:
         """Note that reports of the box are missing; a restart of the box ends the run."""
         if lost.has_restarted:
-            self.fail(LinkLost(RESTARTED))
+            self.fail(_restarted())
 
     def camera_gone(self, lost: CameraLost, cameras: int) -> None:
         """Note that a camera is gone; the run goes on with gaps while others are left."""
         self._gone.add(lost.camera)
+        # With the camera process all cameras are gone, whichever is reported first.
         if len(self._gone) == cameras or isinstance(lost.error, CameraProcessLost):
             self.fail(lost.error)
 
@@ -118,6 +125,7 @@ class Ending:
         now = self._now_s()
         self._excuse(now)
         if self._ended_at is not None:
+            # After a stop nothing is left to wait for once no pulse is open; else frames may still be on their way.
             return (is_idle and self._states.state is RunState.STOPPING) or now - self._ended_at > self._grace_s
         if now - self._heard_at > self._silence_s:
             self.fail(self._explain_silence())
@@ -128,7 +136,13 @@ class Ending:
         try:
             status = self._ask_box()
         except RigError as exc:
-            return NoReply(f"trigger box: it reports nothing any more and does not answer ({exc}); check its cable")
+            return NoReply(
+                device="trigger box",
+                seen=f"it reports nothing any more and does not answer ({exc})",
+                remedy="check its cable",
+            )
         if status.generation == 0:
-            return LinkLost(RESTARTED)
-        return NoReply("trigger box: it runs but reports nothing any more; check its cable and run again")
+            return _restarted()
+        return NoReply(
+            device="trigger box", seen="it runs but reports nothing any more", remedy="check its cable and run again"
+        )

@@ -73,6 +73,7 @@ class FrameSets(ABC):
                 raise StateError(OVER)
             try:
                 self._begin()
+            # Whoever stops a run that starts gets an empty loop, not an error.
             except GivenUp:
                 self.close()
             except BaseException as exc:

@@ -134,7 +134,9 @@ class LightLog:
             self._file = self._path.open("a", encoding="utf-8")
         except OSError as exc:
             raise ConfigError(
-                f"light.log = {self._path}: cannot be written: {exc.strerror}; name another file"
+                device=f"light.log = {self._path}",
+                seen=f"cannot be written: {exc.strerror}",
+                remedy="name another file",
             ) from exc
 
     def hear(self, event: BoxEvent) -> None:
@@ -156,6 +158,7 @@ class LightLog:
 
     def close(self) -> None:
         """Write the rest and close the file. Closing twice is harmless."""
+        # Lamps whose fall was never reported have flashed all the same; only the width is unknown.
         self._heard.extend(self._lit.values())
         self._lit.clear()
         try:
@@ -187,6 +190,7 @@ class LightLog:
             pulse_index=e.pulse_index,
             lamp=e.lamp,
             width_us=width_us,
+            # W times us is uJ.
             energy_mj=None if power_w is None or width_us is None else power_w * width_us * 1e-3,
         )
 

@@ -96,6 +96,7 @@ class Outbox(Generic[T]):
         with self._changed:
             while len(self._items) >= self._limit and not self._is_dropping and not self._is_abandoned:
                 self._changed.wait(timeout=1.0)
+                # A slow consumer is no thread that hangs: modelled time must wait for it.
                 self._timebase.busy()
             if self._is_abandoned:
                 return
@@ -109,6 +110,7 @@ class Outbox(Generic[T]):
         """No more items will come; the consumer gets what is left, then the error if there is one."""
         with self._changed:
             if not self._is_ended:
+                # The first end counts: what fails afterwards is a consequence of it.
                 self._end, self._is_ended = error, True
             self._changed.notify_all()
 

@@ -134,6 +134,8 @@ class Run(FrameSets):
 
     def _finish(self, why: str) -> None:
         with contextlib.ExitStack() as last:
+            # Undone backwards: first the light goes off, then threads
+            # and cameras end; the light log hears the box to the last.
             last.callback(self._ending.settle, why)
             last.callback(self._light_log.close)
             last.callback(self._box.unsubscribe, self._light_log.hear)
@@ -152,6 +154,7 @@ class Run(FrameSets):
         if self.schedule.has_light:
             self._box.set_light_limits(light_limits(self._config, self.schedule.tick_rate_hz))
             await_light_budget(self._box, self._config, self.schedule, self._give_up_if_asked, self._timebase)
+        # Several, because the shortest round trips bound box time most.
         for _ in range(FIRST_PROBES):
             self._probe()
         self._cameras.start(self._reports.from_cameras)
@@ -178,6 +181,7 @@ class Run(FrameSets):
         self._box.start(generation)
 
     def _join(self) -> None:
+        # Threads that wait for room are let go first, or they could not be joined.
         self._reports.close()
         self._outbox.abandon()
         self._join_threads()
@@ -207,7 +211,7 @@ class Run(FrameSets):
 
     def _tie_clocks(self) -> None:
         """Play the dark preamble until every camera's clock is locked; a few times at most."""
-        unlocked: list[str] = []
+        unlocked: list[SyncLost] = []
         for _ in range(PREAMBLE_ATTEMPTS):
             preamble = Preamble(self._preamble, self._logs, self._tracks, self._tolerance)
             self._play(self._preamble)
@@ -217,8 +221,13 @@ class Run(FrameSets):
             unlocked = preamble.lock()
             if not unlocked:
                 return
-        told = [*unlocked, *_set_up(self._cameras.reports, unlocked)]
-        raise SyncLost("the cameras' clocks cannot be tied to the box's:\n  " + "\n  ".join(told))
+        told = [*map(str, unlocked), *_set_up(self._cameras.reports, unlocked)]
+        raise SyncLost(
+            "the cameras' clocks cannot be tied to the box's:\n  " + "\n  ".join(told),
+            device=", ".join(error.device for error in unlocked),
+            seen="; ".join(error.seen for error in unlocked),
+            remedy="; ".join(dict.fromkeys(error.remedy for error in unlocked)),
+        )
 
     def _hear_preamble(self, preamble: Preamble) -> None:
         period_s = self._preamble.box.pulse_period_ticks / self._preamble.tick_rate_hz
@@ -304,7 +313,7 @@ class Run(FrameSets):
         self._outbox.put(frame_set)
         if self._on_gap == "stop" and frame_set.gaps:
             gaps = "; ".join(str(gap) for gap in frame_set.gaps.values())
-            self._ending.fail(SyncError(f"pulse {frame_set.pulse_index}: {gaps} (run.on_gap = 'stop')"))
+            self._ending.fail(SyncError(device=f"pulse {frame_set.pulse_index}", seen=f"{gaps} (run.on_gap = 'stop')"))
         elif self._has_enough():
             self._ending.satisfy(self._done)
 
@@ -312,9 +321,9 @@ class Run(FrameSets):
         return self._wanted is not None and self._tally.frame_sets >= self._wanted
 
 
-def _set_up(reports: Mapping[str, CameraReport], unlocked: Sequence[str]) -> list[str]:
-    """Return how the cameras of those sentences were set up, as far as it was the driver that chose."""
-    named = [r for r in reports.values() if any(line.startswith(f"camera {r.name}:") for line in unlocked)]
+def _set_up(reports: Mapping[str, CameraReport], unlocked: Sequence[SyncLost]) -> list[str]:
+    """Return how the cameras of those errors were set up, as far as it was the driver that chose."""
+    named = [report for report in reports.values() if f"camera {report.name}" in {error.device for error in unlocked}]
     return [f"camera {report.name}: {note}" for report in named for note in report.notes]
 
 

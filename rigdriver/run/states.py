@@ -69,6 +69,7 @@ TRANSITIONS: Mapping[tuple[RunState, RunAct], RunState] = MappingProxyType(
     {
         (RunState.NEW, RunAct.START): RunState.STARTING,
         (RunState.NEW, RunAct.STOP): RunState.WITHDRAWN,
+        # Before a run begins there is nothing to turn off; from all other states the way leads through FINISH.
         (RunState.NEW, RunAct.CLOSE): RunState.CLOSED,
         (RunState.WITHDRAWN, RunAct.START): RunState.GIVING_UP,
         (RunState.WITHDRAWN, RunAct.CLOSE): RunState.CLOSED,
@@ -138,6 +139,7 @@ class RunStates:
                 self.halted.set()
             if to in STOPPED | HALTED:
                 self.unwanted.set()
+        # Outside the lock: a watcher may act on the run itself.
         for watcher in self._watchers:
             watcher(to)
         return before

@@ -85,6 +85,7 @@ class Tally:
             self._reasons[gap.reason.name] += 1
             self._cameras[gap.camera] += 1
         skew = frame_set.proof.skew_us
+        # NaN, where a frame set has no skew, is not equal to itself.
         if skew == skew:
             self._skews.append(skew)
             self._skew_max = skew if self._skew_max != self._skew_max else max(self._skew_max, skew)
@@ -121,4 +122,6 @@ class Tally:
     def _rate_hz(self) -> float:
         if self._first is None or self._last is None or self._last[0] == self._first[0]:
             return float("nan")
+        # By the pulses that the box counted, so that frame sets
+        # which were left out or dropped do not slow the rate.
         return (self._last[0] - self._first[0]) * 1e9 / max(1, self._last[1] - self._first[1])

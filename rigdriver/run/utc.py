@@ -11,4 +11,5 @@ import time
 
 def utc_ns(t_host_ns: int) -> int:
     """Return the time of day at a moment of host time."""
+    # The two clocks are read one after the other; what passes between the readings is the error.
     return time.time_ns() - time.monotonic_ns() + t_host_ns

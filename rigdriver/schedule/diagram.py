@@ -59,6 +59,7 @@ def as_text(schedule: Schedule, width: int = 100) -> str:
     lines = rows(schedule)
     label = max(len(row.name) for row in lines) + 2
     columns = max(20, width - label)
+    # A little more than the last event, so that its end can be seen.
     us_per_column = max(row.end_us for row in lines) * MARGIN / columns
     drawn = [f"{row.name:<{label}}{_draw(row, columns, us_per_column)}" for row in lines]
     ruler = _ruler(columns, us_per_column)
@@ -83,6 +84,7 @@ def _draw(row: Row, columns: int, us_per_column: float) -> str:
         fill(row.exposure_us, "=")
     if row.light_us is not None:
         fill(row.light_us, "#")
+    # Drawn last: an edge is one column wide and would vanish under an exposure that begins with it.
     if row.trigger_us is not None:
         cells[min(columns - 1, int(row.trigger_us / us_per_column))] = "|"
     return "".join(cells).rstrip()

@@ -38,6 +38,7 @@ def _long_pulses(config: RigConfig, schedule: Schedule) -> Iterator[str]:
     tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
     period = schedule.box.pulse_period_ticks
     for e in schedule.exposures.values():
+        # The worst case: as late as the jitter allows, and as late as a time stamp is still accepted.
         end = e.start_ticks + e.jitter_ticks + e.exposure_ticks + tolerance
         if end >= period:
             yield (
@@ -58,6 +59,7 @@ def _flashes_outside(schedule: Schedule) -> Iterator[str]:
     """Find flashes that are lit while one of their cameras does not expose, whatever its jitter."""
     for flash in schedule.flashes:
         for e in (schedule.exposures[name] for name in flash.cameras):
+            # The exposure may start late and end early by its jitter; the flash must fit between both.
             early = e.start_ticks + e.jitter_ticks - flash.delay_ticks
             late = flash.delay_ticks + flash.width_ticks - (e.start_ticks - e.jitter_ticks + e.exposure_ticks)
             outside = max(early, late)
@@ -72,6 +74,7 @@ def _foreign_light(schedule: Schedule) -> Iterator[str]:
     """Find exposures in the light of a lamp that is not meant for them, whatever their jitter."""
     for flash in schedule.flashes:
         for e in (e for name, e in schedule.exposures.items() if name not in flash.cameras):
+            # Here the other way round: an exposure may start early and end late, and must still be dark.
             begins = e.start_ticks - e.jitter_ticks
             ends = e.start_ticks + e.jitter_ticks + e.exposure_ticks
             if begins < flash.delay_ticks + flash.width_ticks and flash.delay_ticks < ends:
@@ -94,6 +97,7 @@ def _fast_cameras(config: RigConfig, schedule: Schedule, facts: Mapping[str, Cam
 
 
 def _full_links(config: RigConfig, schedule: Schedule, facts: Mapping[str, CameraFacts]) -> Iterator[str]:
+    # A camera that does not report its payload is not counted: the check can miss, and never accuses wrongly.
     sizes = {name: fact.payload_bytes for name, fact in facts.items() if fact.payload_bytes}
     for link in config.links:
         names = [c.name for c in config.cameras if c.link == link.name and c.name in sizes]
@@ -123,6 +127,7 @@ def _light(config: RigConfig, schedule: Schedule, limits: LightLimitsRecord) -> 
             f"({light.max_train_flashes / schedule.rate_hz:.1f} s at {schedule.rate_hz:g} Hz); ask for fewer pulses, "
             "or raise the limit if nobody photosensitive can be there"
         )
+    # In whole numbers, rate * period < 1: rounding could let through here what the box refuses.
     if limits.max_rate_millihertz * schedule.box.pulse_period_ticks < schedule.tick_rate_hz * 1000:
         yield (f"light at {schedule.rate_hz:g} Hz: light.max_rate_hz allows {light.max_rate_hz:g}; lower rate_hz")
     lamps = {lamp.name: lamp for lamp in config.lamps}
@@ -136,6 +141,7 @@ def _lamp(
 ) -> Iterator[str]:
     width_us = us_from_ticks(flash.width_ticks, schedule.tick_rate_hz)
     longest_us = min(config.light.max_flash_width_us, lamp.max_flash_width_us or config.light.max_flash_width_us)
+    # The plan rounds to whole ticks; one tick more is no broken limit.
     if width_us > longest_us + us_from_ticks(1, schedule.tick_rate_hz):
         yield (f"lamp {lamp.name}: lit for {width_us:.1f} us; {longest_us:g} us are allowed; shorten it")
     duty = flash.width_ticks / schedule.box.pulse_period_ticks
@@ -148,6 +154,7 @@ def _lamp(
             f"lamp {lamp.name}: lit {duty:.1%} of the time; {whose}.max_duty allows {allowed:.1%}; lower "
             "rate_hz, the exposure or light.max_flash_width_us"
         )
+    # W * us = uJ.
     energy_mj = (lamp.radiant_power_w or 0) * width_us * 1e-3
     if config.light.max_flash_energy_mj is not None and energy_mj > config.light.max_flash_energy_mj:
         yield (

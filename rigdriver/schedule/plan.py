@@ -95,6 +95,7 @@ def compile_preamble(config: RigConfig, tick_rate_hz: int, generation: int, unit
     )
     longest = max(e.start_ticks + e.exposure_ticks for e in exposures.values())
     period = GOLOMB_MARKS[-1] * unit + longest + unit
+    # The box has room for 32 steps, and each delay takes one per mark.
     if len(steps) > 32:
         raise ScheduleError(f"{len(by_delay)} different trigger delays: the preamble has room for 6")
     return Schedule(BoxSchedule.of(generation, period, 1, steps), tick_rate_hz, MappingProxyType(exposures), ())
@@ -104,6 +105,7 @@ def light_limits(config: RigConfig, tick_rate_hz: int) -> LightLimitsRecord:
     """Return the rig file's limits on light as the box holds them; what does not fit its units allows less light."""
     light = config.light
     return LightLimitsRecord(
+        # Limits on light are rounded down and the pause up: rounding never allows more light.
         max_flash_width_ticks=_at_most(light.max_flash_width_us * tick_rate_hz / 1e6),
         max_duty_permille=_at_most(light.max_duty * 1000),
         max_train_flashes=_at_most(light.max_train_flashes),
@@ -120,6 +122,7 @@ def _at_most(limit: float) -> int:
 
 def _plan_exposures(config: RigConfig, tick_rate_hz: int) -> dict[str, PlannedExposure]:
     """Place the exposures: each group begins together, when the group before has ended and the gap is over."""
+    # A trigger cannot come before the pulse start, so that the slowest camera sets when the first exposures begin.
     slowest_us = max(c.latency_us for c in config.cameras)
     planned: dict[str, PlannedExposure] = {}
     end_us = slowest_us
@@ -133,6 +136,7 @@ def _plan_exposures(config: RigConfig, tick_rate_hz: int) -> dict[str, PlannedEx
                 input=camera.input,
                 delay_ticks=ticks_from_us(start_us - camera.latency_us, tick_rate_hz),
                 latency_ticks=ticks_from_us(camera.latency_us, tick_rate_hz),
+                # Rounded up, because it is a bound.
                 jitter_ticks=math.ceil(camera.jitter_us * tick_rate_hz / 1e6),
                 exposure_ticks=ticks_from_us(exposure_us(config, camera), tick_rate_hz),
             )
@@ -178,6 +182,7 @@ def _plan_flash(
         )
     guard = ticks_from_us(config.schedule.guard_us, tick_rate_hz)
     lit = [exposures[name] for name in names]
+    # What all cameras expose in common: from the latest possible start to the earliest possible end.
     first = max(e.start_ticks + e.jitter_ticks for e in lit) + guard
     last = min(e.start_ticks - e.jitter_ticks + e.exposure_ticks for e in lit) - guard
     longest_us = min(config.light.max_flash_width_us, lamp.max_flash_width_us or config.light.max_flash_width_us)
@@ -219,6 +224,7 @@ def _steps(
 ) -> tuple[StageStepRecord, ...]:
     """Join outputs that rise and fall together into one step, in time order."""
     trigger_width = ticks_from_us(config.schedule.trigger_width_us, tick_rate_hz)
+    # One step per rise and width: outputs of one step change in one tick, and steps are few in the box.
     masks: dict[tuple[int, int], int] = {}
     for delay, mask in _outputs_by_delay(exposures.values()).items():
         masks[delay, trigger_width] = mask

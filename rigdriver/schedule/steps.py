@@ -72,6 +72,7 @@ class BoxSchedule:
 
     def crc32(self) -> int:
         """Return the CRC-32 that Commit carries (ISO-HDLC over header and steps as staged)."""
+        # The link's own checksum is one byte; a damaged schedule must not be armed.
         return zlib.crc32(STAGE_HEADER.pack(self.header) + b"".join(STAGE_STEP.pack(step) for step in self.steps))
 
     def commit_record(self) -> CommitRecord:

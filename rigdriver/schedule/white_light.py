@@ -20,6 +20,7 @@ def white_light(config: RigConfig) -> RigConfig:
     counts, so a slow consumer gets that and not the whole queue. Roles are the light's here: take who is geometry and
     who is texture from the rig's own configuration.
     """
+    # A person holds the board and looks at the lamps for minutes.
     rate_hz = min(config.schedule.rate_hz, MAX_RATE_HZ)
     return config.model_copy(
         update={

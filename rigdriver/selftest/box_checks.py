@@ -27,6 +27,7 @@ from rigdriver.wire.session import LinkCounters
 PROBES = 20
 LONGEST_ROUND_TRIP_MS = 50.0
 """Longest good round trip of a clock probe; USB serial takes 1 to 2 ms, a loaded computer 20."""
+# A number of its own: a report that comes late from another run cannot pass for one of this test.
 _GENERATION = 0x444F4758
 _BOX_ERRORS = ("events_dropped", "checksum_errors", "bytes_skipped", "inputs_ignored", "interlock_trips")
 _LINK_ERRORS = (
@@ -41,7 +42,7 @@ _LINK_ERRORS = (
 )
 
 
-class Box(Protocol):
+class CheckedBox(Protocol):
     """What this file needs of a trigger box."""
 
     @property
@@ -61,7 +62,7 @@ class Box(Protocol):
     def probe_clock(self) -> ClockProbe: ...
 
 
-def judge_box(box: Box, config: RigConfig) -> Iterator[CheckResult]:
+def judge_box(box: CheckedBox, config: RigConfig) -> Iterator[CheckResult]:
     """Judge what the box says of itself, while it is idle."""
     identity = box.identity
     told = f"{identity.device_name} {identity.serial_number}, firmware {identity.firmware}"
@@ -94,20 +95,23 @@ def _judge_lamp_outputs(identity: BoxIdentity, config: RigConfig) -> CheckResult
 
 def _judge_interlock(identity: BoxIdentity, config: RigConfig, status: BoxStatus) -> CheckResult:
     mask = identity.interlock_inputs
+    # Not failed: a box without interlock works, and the report says what is not guarded.
     if not mask and config.lamps:
         return unknown(
             "box.interlock", "closed", "the box has no interlock input, so nothing stops light but its limits"
         )
+    # A closed interlock drives its input high in the box's report; a bit that is missing is an open one.
     open_lines = mask & ~status.input_levels
     seen = "closed" if not open_lines else f"open at input {_lines(open_lines)}"
     remedy = "close the interlock: covers and door; until then the box refuses every schedule with light"
     return verdict(not open_lines, "box.interlock", seen, "closed", remedy=remedy)
 
 
-def _judge_clock(box: Box) -> CheckResult:
+def _judge_clock(box: CheckedBox) -> CheckResult:
     probes = [box.probe_clock() for _ in range(PROBES)]
     trips_ms = [(probe.t_received_ns - probe.t_sent_ns) / 1e6 for probe in probes]
     is_forward = all(a.t_box_ticks < b.t_box_ticks for a, b in pairwise(probes))
+    # The median, because one round trip that the operating system delayed says nothing about the link.
     typical = median(trips_ms)
     remedy = (
         "replies take long: connect the box without a hub, free the processor"
@@ -118,14 +122,16 @@ def _judge_clock(box: Box) -> CheckResult:
     return verdict(is_good, "box.clock_probe", round(typical, 3), f"<= {LONGEST_ROUND_TRIP_MS:g}", "ms", remedy)
 
 
-def judge_watchdog(box: Box, config: RigConfig, timebase: Timebase = WALL_TIME) -> Iterator[CheckResult]:
+def judge_watchdog(box: CheckedBox, config: RigConfig, timebase: Timebase = WALL_TIME) -> Iterator[CheckResult]:
     """Hold the cameras' trigger outputs high, stop feeding, and see that the box ends it in time."""
     ticks = box.identity.tick_rate_hz
     watchdog_us = config.required_box().watchdog_s * 1e6
     mask = sum(1 << camera.output for camera in config.cameras)
+    # Three times as long as the watchdog: the outputs must fall by the watchdog and not by the schedule.
     step = box_step(mask, 0, ticks_from_us(3 * watchdog_us, ticks))
     schedule = BoxSchedule.of(_GENERATION, ticks_from_us(4 * watchdog_us, ticks), 1, (step,))
     listener = _Listener(timebase)
+    # Before the start, so that no fault is missed.
     box.subscribe(listener.hear)
     try:
         box.commit(schedule)
@@ -133,9 +139,11 @@ def judge_watchdog(box: Box, config: RigConfig, timebase: Timebase = WALL_TIME) 
         box.start(_GENERATION)
         box.stop_feeding()
         fault = listener.wait_for_fault(timeout_s=3 * config.required_box().watchdog_s + 2)
+        # The levels are read as well: a box may report the fault and leave its outputs on.
         levels = box.status().output_levels
     finally:
         box.unsubscribe(listener.hear)
+        # However the check ends, the outputs are off and the fault is cleared, so that later checks find an idle box.
         box.stop(now=True)
         box.clear_fault()
     remedy = "do not use lamps with this box: its outputs stay on when the computer hangs; report its firmware"
@@ -156,6 +164,7 @@ class _Listener:
     def hear(self, event: BoxEvent) -> None:
         """Take an event."""
         if isinstance(event, BoxStatus) and event.state is BoxStates.FAULT:
+            # The first fault is the cause; later ones may follow from it.
             self._fault = self._fault or event
             self._has_faulted.set()
 
@@ -173,7 +182,7 @@ class Health:
     link: LinkCounters
 
     @classmethod
-    def of(cls, box: Box) -> Health:
+    def of(cls, box: CheckedBox) -> Health:
         """Read them."""
         return cls(box.counters(), box.link_counters)
 
@@ -186,6 +195,7 @@ def judge_health(before: Health, after: Health) -> Iterator[CheckResult]:
         ("box.link_counters", _LINK_ERRORS, cable),
     ):
         old, new = (before.box, after.box) if name == "box.counters" else (before.link, after.link)
+        # Differences: counters run since power-on, and what was before this test is not its finding.
         grown = {c: getattr(new, c) - getattr(old, c) for c in counters if getattr(new, c) != getattr(old, c)}
         told = ", ".join(f"{counter} {count}" for counter, count in grown.items())
         yield verdict(not grown, name, sum(grown.values()), 0, "errors", f"{told}: {remedy}")

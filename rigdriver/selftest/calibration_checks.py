@@ -61,6 +61,7 @@ def judge_health(
     except CalibrationMismatch as exc:
         return [unknown(HEALTH, HOLDS, str(exc))]
     found = check(known, [witness.observe(frame_set) for frame_set in frame_sets])
+    # Without evidence the monitor says healthy; here that would be a check that nobody made.
     if not found.frame_sets:
         return [unknown(HEALTH, HOLDS, NOTHING_SEEN)]
     measured = HOLDS if found.is_healthy or found.turn is None else f"{found.turn.camera} moved"
@@ -74,5 +75,6 @@ def told(known: RigCalibration, now: datetime) -> str:
         made = datetime.fromisoformat(known.created)
     except ValueError:
         return f"of unknown age{error}"
+    # Files that were imported or made by hand may give a date without a zone; UTC is what the format asks for.
     days = (now - (made if made.tzinfo else made.replace(tzinfo=UTC))).total_seconds() / 86_400
     return f"{max(days, 0):.0f} days old{error}"

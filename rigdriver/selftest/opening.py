@@ -60,6 +60,7 @@ def failed_opening(error: RigError) -> list[CheckResult]:
     for single in _each(error):
         name = next((name for kind, name in _KINDS if isinstance(single, kind)), OPENED)
         found.setdefault(name, []).append(single)
+    # Scripts find every check of a good opening in the report, also those that were not reached.
     order = (*_ORDER, OPENED) if OPENED in found else _ORDER
     return [_failed(name, found[name]) if name in found else _untold(name, found) for name in order]
 
@@ -107,6 +108,7 @@ def _failed(name: str, errors: Sequence[RigError]) -> CheckResult:
 
 
 def _untold(name: str, found: Mapping[str, object]) -> CheckResult:
+    # A device was reached, so that the rig file must have been good.
     if name == RIG_FILE:
         return verdict(True, name, "can be used", _EXPECTED[name])
     return unknown(name, _EXPECTED[name], f"not reached: {', '.join(found)} failed before")

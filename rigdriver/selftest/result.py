@@ -84,6 +84,7 @@ class Report:
     def has_passed(self) -> bool:
         """Whether every check for which the rig has the means is good, and there is one."""
         made = [check.status for check in self.checks if check.status is not Status.NOT_CHECKED]
+        # A report without checks has shown nothing, and `all` of nothing is true.
         return bool(made) and all(status is Status.GOOD for status in made)
 
     @property

@@ -58,6 +58,7 @@ def judge_run(observed: Observed, config: RigConfig) -> list[CheckResult]:
 
 def _judge_completeness(observed: Observed, config: RigConfig) -> CheckResult:
     complete = sum(len(proof.frames) == len(config.cameras) for proof in observed.proofs)
+    # Each kind of gap once and six at most: hundreds of frame sets can have the same one.
     kinds = dict.fromkeys(str(gap) for gap in observed.gaps)
     remedy = "; ".join(list(kinds)[:6]) or "fewer frame sets came than were asked for: see the log"
     is_good = complete == FRAME_SETS and not observed.gaps
@@ -69,6 +70,7 @@ def _judge_rate(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
     if len(proofs) < 2:
         return unknown("run.rate", expected, "fewer than two frame sets came", "Hz")
     first, last = proofs[0], proofs[-1]
+    # By the box's clock and the pulse indices: frame sets that are missing in between do not change the rate.
     seconds = (last.start_ticks - first.start_ticks) / first.tick_rate_hz
     rate = (last.pulse_index - first.pulse_index) / seconds if seconds > 0 else math.nan
     is_good = abs(rate - expected) <= RATE_TOLERANCE * expected
@@ -95,6 +97,7 @@ def _judge_residual(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
                 residuals[name] = max(residuals.get(name, 0.0), abs(frame.residual_us))
     if not residuals:
         return unknown("run.residual", f"<= {bound:g}", "no frame was proved by a time stamp", "us")
+    # One camera is named, the worst; its cable or clock is where to begin.
     worst = max(residuals, key=lambda name: residuals[name])
     remedy = f"camera {worst}: its time stamps wander; check its firmware, and cameras.jitter_us against its data sheet"
     measured = round(residuals[worst], 2)
@@ -122,6 +125,7 @@ def judge_losses(observed: Observed) -> list[CheckResult]:
 
     def grown(counter: str) -> dict[str, int]:
         names = observed.after
+        # Differences, because the cameras count since they were opened.
         differences = {n: getattr(names[n], counter) - getattr(observed.before[n], counter) for n in names}
         return {name: count for name, count in differences.items() if count}
 

@@ -35,6 +35,7 @@ def run_selftest(rig: Rig, tell: Tell) -> Report:
     checks: list[CheckResult] = []
     for name, what, stage in _stages(rig):
         tell(what)
+        # A stage that fails does not end the test: one report tells a technician everything that is wrong.
         checks += _carried_out(name, stage, rig)
     return Report(rig.config.name, tuple(checks), was_opened=True)
 
@@ -48,12 +49,14 @@ def _stages(rig: Rig) -> list[tuple[str, str, Stage]]:
     at_rate = f"{FRAME_SETS} frame sets at {rig.config.schedule.rate_hz:g} Hz"
     if rig.config.schedule.mode != "box":
         return [*opened, ("run", at_rate, _bench_run)]
+    # Before the first check, so that errors which the other checks cause on the link are counted.
     before = box_checks.Health.of(rig.box)
     return [
         *opened,
         ("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config)),
         ("wiring", "the wiring, camera by camera", _wiring),
         ("run", at_rate, _run),
+        # After the run: it trips a fault on purpose. The counters come last and see all stages.
         ("watchdog", "the watchdog", lambda r: box_checks.judge_watchdog(r.box, r.config, r.timebase)),
         ("counters", "the counters", lambda r: box_checks.judge_health(before, box_checks.Health.of(r.box))),
     ]

@@ -28,12 +28,13 @@ from rigdriver.timebase import WALL_TIME, Timebase, wait_for
 
 TRIGGERS = 3
 """Number of triggers per camera; a camera may miss the first one after a pause."""
+# A number of its own: a report that comes late from another run cannot pass for an answer.
 _GENERATION = 0x57495245
 _SPACING_US = 100_000.0
 _QUIET_S = 0.05
 
 
-class Box(Protocol):
+class ProbingBox(Protocol):
     """What this file needs of a trigger box."""
 
     def subscribe(self, sink: Callable[[BoxEvent], None]) -> None: ...
@@ -67,12 +68,13 @@ class WiringAnswer:
 
 
 def probe_wiring(
-    box: Box, cameras: CameraGroup, config: RigConfig, tick_rate_hz: int, timebase: Timebase = WALL_TIME
+    box: ProbingBox, cameras: CameraGroup, config: RigConfig, tick_rate_hz: int, timebase: Timebase = WALL_TIME
 ) -> list[WiringAnswer]:
     """Pulse each camera's output alone and collect what answers."""
     watch = _Watch(timebase)
     with ExitStack() as last:
         last.callback(box.unsubscribe, watch.hear_box)
+        # Closed in reverse: the outputs are off before the cameras stop, and nobody listens afterwards.
         box.subscribe(watch.hear_box)
         cameras.start(watch.hear_camera)
         last.callback(cameras.stop)
@@ -80,7 +82,8 @@ def probe_wiring(
         return [_probe(box, watch, config, camera, tick_rate_hz) for camera in config.cameras]
 
 
-def _probe(box: Box, watch: _Watch, config: RigConfig, camera: CameraConfig, tick_rate_hz: int) -> WiringAnswer:
+def _probe(box: ProbingBox, watch: _Watch, config: RigConfig, camera: CameraConfig, tick_rate_hz: int) -> WiringAnswer:
+    # The next trigger comes when this exposure is over, however long it is: a camera that exposes ignores triggers.
     longest_us = camera.latency_us + exposure_us(config, camera) + camera.jitter_us
     period_us = max(_SPACING_US, 2 * longest_us)
     width = ticks_from_us(config.schedule.trigger_width_us, tick_rate_hz)
@@ -91,6 +94,7 @@ def _probe(box: Box, watch: _Watch, config: RigConfig, camera: CameraConfig, tic
     box.start(_GENERATION)
     watch.wait_for_pulses(TRIGGERS, timeout_s=1 + 2 * TRIGGERS * period_us / 1e6)
     watch.wait_for_frames(camera.name, TRIGGERS, timeout_s=config.sync.gap_timeout_s)
+    # Frames of a swapped camera come without being waited for; they must not count for the next output.
     watch.wait_until_quiet(timeout_s=1.0)
     return watch.answer(camera, tick_rate_hz)
 
@@ -109,6 +113,7 @@ def judge_wiring(answers: Sequence[WiringAnswer], config: RigConfig) -> list[Che
 
 def _judge_frames(answer: WiringAnswer, camera: CameraConfig) -> CheckResult:
     others = [name for name in answer.frames if name != camera.name]
+    # One frame may lack: some cameras lose the first one after a pause, and that is no wrong cable.
     is_good = not others and answer.frames.get(camera.name, 0) >= TRIGGERS - 1
     seen = ", ".join(f"{count} from {name}" for name, count in answer.frames.items()) or "no frames"
     if others:
@@ -143,6 +148,7 @@ def _judge_line(
         )
         return [verdict(False, name, seen or "no edge", expected, remedy=remedy)]
     is_whole = len(answer.delays_us) >= TRIGGERS - 1
+    # Medians of three: one edge that was delayed decides nothing.
     delay, length = median(answer.delays_us), median(answer.lengths_us or (0.0,))
     room_us = camera.jitter_us + 1
     return [
@@ -158,6 +164,8 @@ def _judge_line(
             f"camera {camera.name}: mend cameras.latency_us in the rig file, or its TriggerDelay",
         ),
         verdict(
+            # One percent more, because delays of rising and falling edges differ in opto-couplers and cameras round
+            # exposures.
             abs(length - expected_us) <= room_us + 0.01 * expected_us,
             f"wiring.{camera.name}.exposure",
             round(length, 2),
@@ -248,6 +256,7 @@ def _first_after(causes: Sequence[int], effects: Sequence[int], tick_rate_hz: in
     """Return, for each cause that has one before the next cause, the time to its first effect in microseconds."""
     delays = []
     for cause, following in zip_longest(causes, causes[1:]):
+        # Only up to the next cause: a missing answer must not be taken from the next trigger.
         effect = next((t for t in effects if t >= cause and (following is None or t < following)), None)
         if effect is not None:
             delays.append(us_from_ticks(effect - cause, tick_rate_hz))

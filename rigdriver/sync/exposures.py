@@ -95,11 +95,13 @@ class ExposureLog:
                 triggers.append(edge.t_box_ticks)
                 self._trigger = edge.t_box_ticks
                 self.is_new_plan = False
+                # A new trigger while an exposure is awaited: the box may have missed that one.
                 self._doubts += self._is_awaited
                 self._is_awaited = self._planned.input is not None
                 if self._planned.input is None:
                     exposures.append(self._infer(edge.t_box_ticks, report))
         newest = report.edges[-1].t_box_ticks if report.edges else report.start_ticks
+        # A closed pulse is reported to its end, also where nothing has happened in it (PROTOCOL 6.5, 6.6).
         self.reported_ticks = max(newest, report.start_ticks + period_ticks if report.is_closed else 0)
         return triggers, exposures
 
@@ -109,6 +111,7 @@ class ExposureLog:
 
     def nearest(self, ticks: float, within_ticks: float) -> Exposure | None:
         """Return the exposure that starts nearest to `ticks`, if it is within reach."""
+        # Starts come in time order, so the nearest one stands on either side of where `ticks` would stand.
         at = bisect_left(self._starts, ticks)
         best = None
         for i in (at - 1, at):

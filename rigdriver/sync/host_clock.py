@@ -49,7 +49,7 @@ class RoundTrip:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lines:
+class _ClockLines:
     """All lines through the round trips: box ticks to host nanoseconds, both as differences to the newest trip."""
 
     x: _Floats
@@ -83,7 +83,7 @@ class HostClock:
     def __init__(self, tick_rate_hz: int) -> None:
         self._nominal = 1e9 / tick_rate_hz
         self._trips: list[RoundTrip] = []
-        self._known: tuple[_Lines, ClockFit] | None = None
+        self._known: tuple[_ClockLines, ClockFit] | None = None
         self._doubted: RoundTrip | None = None
         self.resets = 0
         """Number of times that a clock had stepped or begun anew."""
@@ -125,7 +125,7 @@ class HostClock:
             assert lines is not None, "the caller has looked"
             self._take(trips[n], lines)
 
-    def _take(self, trip: RoundTrip, lines: _Lines) -> None:
+    def _take(self, trip: RoundTrip, lines: _ClockLines) -> None:
         self._trips = [*self._best(trip), trip]
         self._known = lines, self._middle(lines)  # at once, for other threads read it
 
@@ -147,7 +147,7 @@ class HostClock:
         middle = fit.map(t_box_ticks) - lines.y0
         return max(highest - middle, middle - lowest)
 
-    def _lines_through(self, trips: list[RoundTrip]) -> _Lines | None:
+    def _lines_through(self, trips: list[RoundTrip]) -> _ClockLines | None:
         """Return the lines that pass through all trips; None when there is none."""
         newest = trips[-1]
         x = np.array([t.t_box_ticks - newest.t_box_ticks for t in trips], dtype=np.float64)
@@ -155,18 +155,20 @@ class HostClock:
         early = np.array([t.t_sent_ns - newest.t_sent_ns for t in trips], dtype=np.float64) - slack
         late = np.array([t.t_received_ns - newest.t_sent_ns for t in trips], dtype=np.float64) + slack
         low, high = self._nominal * (1 - RATE_BOUND), self._nominal * (1 + RATE_BOUND)
-        lines = _Lines(x, early, late, (low, high), newest.t_box_ticks, newest.t_sent_ns)
+        lines = _ClockLines(x, early, late, (low, high), newest.t_box_ticks, newest.t_sent_ns)
 
         def gap(rate: float) -> float:
             """Below 0 where lines of that rate pass; convex."""
             return lines.lowest(0.0, rate) - lines.highest(0.0, rate)
 
+        # Lines of a rate pass through all trips when the greatest of their lower bounds lies below the least of the
+        # upper ones. Both are extremes of linear functions of the rate, so the gap between them is convex.
         best = _least(gap, (low, high))
         if gap(best) > 0:
             return None
         return replace(lines, rates=(_edge(gap, best, low), _edge(gap, best, high)))
 
-    def _middle(self, lines: _Lines) -> ClockFit:
+    def _middle(self, lines: _ClockLines) -> ClockFit:
         """Return the line in the middle: of the rates that pass, and of the lines with that rate."""
         rate = sum(lines.rates) / 2
         low, high = lines.lowest(0.0, rate), lines.highest(0.0, rate)
@@ -187,6 +189,7 @@ class HostClock:
 
 def _least(convex: Callable[[float], float], within: tuple[float, float]) -> float:
     """Return where a convex function is least (golden section; flat parts are fine)."""
+    # Kiefer's search (1953): each step asks the function once and keeps 0.618 of the interval.
     low, high = within
     a, b = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_a, at_b = convex(a), convex(b)
@@ -204,6 +207,7 @@ def _least(convex: Callable[[float], float], within: tuple[float, float]) -> flo
 
 def _edge(gap: Callable[[float], float], inside: float, limit: float) -> float:
     """Return the last rate on the way from one that passes to the limit where lines still pass."""
+    # The gap is convex in the rate, so the rates that pass are one interval, and halving finds its end.
     if gap(limit) <= 0:
         return limit
     outside = limit

@@ -43,6 +43,7 @@ def pair_preamble(
     found: dict[tuple[tuple[int, int], ...], tuple[Pair, ...]] = {}
     for frame in frames:
         for exposure in exposures:
+            # The right assignment is found from each of its pairs; by this key it counts once.
             pairs = _pairs_if(frame, exposure, frames, exposures, times_ns, ticks_per_ns, tolerance_ticks)
             found[tuple((p.frame.frame_id, p.exposure.ordinal) for p in pairs)] = pairs
     ranked = sorted(found.values(), key=len, reverse=True)
@@ -65,6 +66,7 @@ def _pairs_if(
     """Pair all frames as they would be if `frame` came from `exposure`; frame ids must count the exposures too."""
     pairs = []
     for other in frames:
+        # Until the rate is fitted, the two clocks may drift apart by this much over the time between the frames.
         elapsed = (times_ns[id(other)] - times_ns[id(frame)]) * ticks_per_ns
         reach = tolerance_ticks + DRIFT_BOUND * abs(elapsed)
         for e in exposures:

@@ -112,6 +112,7 @@ class Matcher:
         if report.generation == self._schedule.box.generation:
             self._note_report(report, exposures)
         for name, held in self._held.items():
+            # A frame may be held again, behind the others, so each is taken once.
             for _ in range(len(held)):
                 self._judge(name, held.popleft())
         return self._settle()

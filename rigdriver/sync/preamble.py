@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rigdriver.errors import SyncLost
 from rigdriver.frames import Frame, PulseReport
 from rigdriver.schedule.plan import GOLOMB_MARKS
 from rigdriver.schedule.planned import Schedule
@@ -37,6 +38,7 @@ class Preamble:
         """Take a part of a pulse of any generation."""
         for log in self._logs.values():
             log.feed(part, self._schedule.box.pulse_period_ticks)
+        # The whole preamble is one pulse of the box, with a step per mark.
         if part.generation == self._schedule.box.generation and part.is_closed:
             self.is_over = True
 
@@ -50,8 +52,8 @@ class Preamble:
         marks = len(GOLOMB_MARKS)
         return all(len(self._frames[name]) >= marks <= len(self._exposures(name)) for name in self._logs)
 
-    def lock(self) -> list[str]:
-        """Lock every track that can be; return a sentence for each camera that cannot."""
+    def lock(self) -> list[SyncLost]:
+        """Lock every track that can be; return an error for each camera that cannot."""
         return [why for name in self._logs if (why := self._lock_camera(name)) is not None]
 
     @property
@@ -64,7 +66,7 @@ class Preamble:
         exposures = self._logs[name].since(self._schedule.box.generation)
         return [e for e in exposures if e.ordinal >= self._first_ordinals[name]]
 
-    def _lock_camera(self, name: str) -> str | None:
+    def _lock_camera(self, name: str) -> SyncLost | None:
         frames, exposures = self._frames[name], self._exposures(name)
         tolerance = self._tolerance if has_stamps(frames) else ARRIVAL_SHARE * self._unit_ticks
         pairs = pair_preamble(frames, exposures, self._schedule.tick_rate_hz / 1e9, tolerance)
@@ -72,13 +74,16 @@ class Preamble:
             self._tracks[name].lock(pairs)
             return None
         marks = len(GOLOMB_MARKS)
-        seen = f"camera {name}: {len(exposures)} of {marks} exposures and {len(frames)} of {marks} frames"
+        seen = f"{len(exposures)} of {marks} exposures and {len(frames)} of {marks} frames"
+        remedy = "check its cables and its maximum rate"
         if not exposures:
-            return f"{seen}; check its trigger cable, its exposure line and TriggerSource"
-        if not frames:
-            return f"{seen}; check its link and TriggerMode"
-        if frames and not has_stamps(frames):
-            return f"{seen}, without time stamps, and their arrivals do not show which is which; free the processor"
-        if len(exposures) >= 3 and len(frames) >= 3:
-            return f"{seen}, but their times do not fit; check that its cables are not swapped with another camera's"
-        return f"{seen}; check its cables and its maximum rate"
+            remedy = "check its trigger cable, its exposure line and TriggerSource"
+        elif not frames:
+            remedy = "check its link and TriggerMode"
+        elif not has_stamps(frames):
+            seen += ", without time stamps, and their arrivals do not show which is which"
+            remedy = "end other programs on this computer"
+        elif len(exposures) >= 3 and len(frames) >= 3:
+            seen += ", but their times do not fit"
+            remedy = "check that its cables are not swapped with another camera's"
+        return SyncLost(device=f"camera {name}", seen=seen, remedy=remedy)

@@ -46,6 +46,7 @@ class Prover:
         late = {name: self._lateness_us(start_ticks, e) for name, e in evidence.items()}
         refused: dict[str, Gap] = {}
         while late and max(late.values()) - min(late.values()) > self._max_skew_us:
+            # Found anew each time: the worst camera has moved the middle too.
             middle = median(late.values())
             worst = max(late, key=lambda name: abs(late[name] - middle))
             detail = f"{late[worst] - middle:+.1f} us from the others; limit {self._max_skew_us:g} us"

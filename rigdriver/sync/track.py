@@ -293,6 +293,7 @@ class Track:
 
     def _error_ns(self, heard: Sequence[int]) -> float:
         """Return by how much the median of these arrivals may differ from the usual one by chance."""
+        # The standard error of a difference is s sqrt(1/n + 1/m).
         usual = self._latencies_ns
         return SURE * max(_scatter(usual), _scatter(heard)) * sqrt(1 / len(heard) + 1 / len(usual))
 
@@ -376,5 +377,6 @@ def _scatter(latencies_ns: Sequence[int]) -> float:
     ordered = sorted(latencies_ns)
     if len(ordered) < FEW:
         return float(ordered[-1] - ordered[0])
+    # Between the tenths of a normal distribution lie 2.56 standard deviations.
     tenth = len(ordered) // 10
     return (ordered[-1 - tenth] - ordered[tenth]) / 2.5

@@ -120,9 +120,15 @@ def decode(data: bytes) -> Message:
         BadReply: the bytes are not exactly one sound message.
     """
     if len(data) < HEADER_BYTES + 1 or len(data) != data[1] + 2:
-        raise BadReply(f"message of {len(data)} bytes: {data[:8].hex(' ')}; its length byte says otherwise")
+        raise BadReply(
+            device=f"message of {len(data)} bytes", seen=f"{data[:8].hex(' ')}; its length byte says otherwise"
+        )
     if sum(data[:-1]) & 0xFF != data[-1]:
-        raise BadReply(f"message {data[:8].hex(' ')}: checksum {data[-1]:#04x}; expected {sum(data[:-1]) & 0xFF:#04x}")
+        raise BadReply(
+            device=f"message {data[:8].hex(' ')}",
+            seen=f"checksum {data[-1]:#04x}",
+            expected=f"{sum(data[:-1]) & 0xFF:#04x}",
+        )
     kind, _, address, port, type_byte = data[:HEADER_BYTES]
     has_stamp = bool(type_byte & HAS_STAMP)
     start = HEADER_BYTES + (STAMP.size if has_stamp else 0)
@@ -132,9 +138,11 @@ def decode(data: bytes) -> Message:
         payload_type = PayloadType(type_byte & ~HAS_STAMP)
         message_type = MessageType(kind & ~ERROR)
     except ValueError as exc:
-        raise BadReply(f"message {data[:8].hex(' ')}: {exc}; expected a Harp message") from exc
+        raise BadReply(device=f"message {data[:8].hex(' ')}", seen=str(exc), expected="a Harp message") from exc
     if len(data) <= start or (len(data) - 1 - start) % payload_type.element_bytes:
-        raise BadReply(f"message {data[:8].hex(' ')}: {len(data)} bytes hold no whole {payload_type.name} payload")
+        raise BadReply(
+            device=f"message {data[:8].hex(' ')}", seen=f"{len(data)} bytes hold no whole {payload_type.name} payload"
+        )
     stamp = Stamp(*STAMP.unpack_from(data, HEADER_BYTES)) if has_stamp else None
     return Message(message_type, address, payload_type, data[start:-1], bool(kind & ERROR), stamp)
 
@@ -148,6 +156,7 @@ def headers_from_box(registers: Iterable[Register[Any]]) -> frozenset[bytes]:
 
 
 def _headers(registers: Iterable[Register[Any]]) -> Iterator[bytes]:
+    # The box stamps all that it sends (PROTOCOL 1.2), so a header without a time stamp is damage.
     bare = 4 + STAMP.size
     for register in registers:
         full = bare + register.payload_bytes
@@ -158,6 +167,8 @@ def _headers(registers: Iterable[Register[Any]]) -> Iterator[bytes]:
         for kind in kinds:
             yield bytes((kind, full, register.address, PORT, own))
         for kind in (MessageType.READ, MessageType.WRITE):
+            # An error reply repeats the payload type of the request, which may be what was wrong with it; its
+            # payload is empty or has the register's size (PROTOCOL 2.3).
             for length in (bare, full):
                 for payload_type in PayloadType:
                     if (length - bare) % payload_type.element_bytes == 0:
@@ -172,6 +183,8 @@ class Decoder:
     """
 
     def __init__(self, headers: frozenset[bytes]) -> None:
+        # Prefixes, not whole headers: a header is rejected at its first impossible byte, before its last one has
+        # come (PROTOCOL 1.4).
         self._prefixes = frozenset(header[:n] for header in headers for n in range(1, HEADER_BYTES + 1))
         self._buffer = bytearray()
         self._is_skipping = False
@@ -194,6 +207,7 @@ class Decoder:
         while self._buffer:
             head_bytes, fault = self._header_fault()
             if fault is None:
+                # The length byte counts what follows it, so type and length itself come on top (PROTOCOL 1.1).
                 end = self._buffer[1] + 2 if len(self._buffer) > 1 else HEADER_BYTES + 1
                 if len(self._buffer) < max(end, HEADER_BYTES + 1):
                     break
@@ -235,9 +249,12 @@ class Decoder:
             self._counts["checksum_errors"] += 1
         elif fault is Fault.UNFINISHED:
             self._counts["unfinished"] += 1
+        # A stretch of garbage is one fault, however many tries it takes to find the message behind it.
         if not self._is_skipping:
             self._counts["header_errors"] += fault not in (Fault.CHECKSUM, Fault.UNFINISHED)
             found.append(Corrupt(fault, bytes(self._buffer[:head_bytes])))
         self._is_skipping = True
         self._counts["bytes_skipped"] += 1
+        # One byte only: the length may be what is damaged, and then a sound message begins inside the bytes that it
+        # claims (PROTOCOL 1.3).
         del self._buffer[0]

@@ -34,6 +34,7 @@ class PayloadType(IntEnum):
     @property
     def element_bytes(self) -> int:
         """Size of one element."""
+        # Harp's BinaryProtocol keeps the element's size in the low four bits, sign and kind in the high ones.
         return self.value & 0x0F
 
 
@@ -89,6 +90,8 @@ class Register(Generic[V]):
         """
         if self.fields:
             parts = [getattr(value, field.attribute) for field in self.fields]
+            # The interface's bounds are narrower than the types, and the box clamps nothing: it would answer with
+            # an error that does not name the field (PROTOCOL 2.2, 2.3).
             for field, part in zip(self.fields, parts, strict=True):
                 _check(f"{self.name}.{field.attribute}", part, field.minimum, field.maximum)
         else:
@@ -108,14 +111,18 @@ class Register(Generic[V]):
             BadReply: the payload has another size, or a number that its enumeration lacks.
         """
         if len(payload) != self.payload_bytes:
-            raise BadReply(f"register {self.name}: {len(payload)} bytes of payload; expected {self.payload_bytes}")
+            raise BadReply(
+                device=f"register {self.name}",
+                seen=f"{len(payload)} bytes of payload",
+                expected=str(self.payload_bytes),
+            )
         parts = struct.unpack(self.format, payload)
         try:
             if self.fields:
                 parts = tuple(f.convert(p) if f.convert else p for f, p in zip(self.fields, parts, strict=True))
             return self.make(*parts)
         except ValueError as exc:
-            raise BadReply(f"register {self.name}: {exc}; expected a value of the interface") from exc
+            raise BadReply(device=f"register {self.name}", seen=str(exc), expected="a value of the interface") from exc
 
 
 def _check(name: str, value: object, minimum: int | None, maximum: int | None) -> None:

@@ -12,6 +12,8 @@ import zlib
 from rigdriver.wire import registers
 
 CRC_BYTES = 4
+# A write is compared with its reply and a read is asked twice; these three have neither protection (PROTOCOL 2,
+# "CRC-32 in payloads").
 _CRC_OFFSETS = tuple(
     (register.address, field.offset)
     for register in (registers.CLOCK_PROBE, registers.EDGE_EVENT, registers.STATUS_EVENT)
@@ -25,6 +27,7 @@ def is_intact(address: int, payload: bytes) -> bool:
     for guarded, offset in _CRC_OFFSETS:
         if guarded == address:
             end = offset + CRC_BYTES
+            # A probe's CRC stands between the nonce and the ticks, so the sum goes on behind it.
             crc = zlib.crc32(payload[end:], zlib.crc32(payload[:offset]))
             return payload[offset:end] == crc.to_bytes(CRC_BYTES, "little")
     return True

@@ -46,6 +46,7 @@ class Reply:
     def has_difference(self) -> bool:
         """Whether the box holds another value than the request asked for."""
         return (
+            # The box clamps nothing (PROTOCOL 2.2): another value means that the request or the reply was damaged.
             self.request.is_echoed
             and not self.message.is_error
             and self.message.payload != self.request.message.payload
@@ -55,6 +56,8 @@ class Reply:
     def is_damaged(self) -> bool:
         """Whether the CRC-32 in the payload is wrong although the checksum is right."""
         message = self.message
+        # Only the reply to a write is sealed: a read of the probe's register repeats the last one, and the payload
+        # of an error reply means nothing (PROTOCOL 2.3).
         is_sealed = message.type is MessageType.WRITE and not message.is_error
         return is_sealed and not is_intact(message.address, message.payload)
 
@@ -167,6 +170,7 @@ class Session:
 
     def fence(self, nonce: int) -> bytes:
         """Ask for the sign that no stale reply can come any more; return the probe's bytes."""
+        # Four bytes of the reply must match, the nonce: the rest is the box's tick and the CRC.
         probe = write_request(registers.CLOCK_PROBE, registers.ClockProbeRecord(nonce, 0, 0, 0), 4, is_echoed=False)
         return self._begin(probe, SessionAct.FENCE)
 
@@ -247,6 +251,8 @@ class Session:
         kind = StrayKind.UNSOLICITED
         if any(_fits(request, message) for request in self._answered):
             kind = StrayKind.DOUBLED
+        # The box answers each request once (PROTOCOL 2.1), so
+        # an abandoned request is forgotten with its late reply.
         for request in self._abandoned:
             if _fits(request, message):
                 self._abandoned.remove(request)
@@ -260,4 +266,5 @@ def _fits(request: Request, reply: Message) -> bool:
     asked = request.message
     if (reply.type, reply.address, reply.payload_type) != (asked.type, asked.address, asked.payload_type):
         return False
+    # The payload of an error reply means nothing and cannot repeat the key (PROTOCOL 2.3).
     return reply.is_error or reply.payload[: request.key_bytes] == asked.payload[: request.key_bytes]

@@ -43,6 +43,8 @@ TRANSITIONS: Mapping[tuple[SessionState, SessionAct], SessionState] = MappingPro
         (SessionState.IDLE, SessionAct.FENCE): SessionState.FENCING,
         (SessionState.WAITING, SessionAct.REPLY): SessionState.IDLE,
         (SessionState.WAITING, SessionAct.GIVE_UP): SessionState.UNSURE,
+        # No REQUEST while unsure: the late reply to the last request could be taken for the answer to the next one
+        # (PROTOCOL 2, "Lost and late replies").
         (SessionState.UNSURE, SessionAct.FENCE): SessionState.FENCING,
         (SessionState.UNSURE, SessionAct.TRUST): SessionState.IDLE,
         (SessionState.FENCING, SessionAct.REPLY): SessionState.IDLE,

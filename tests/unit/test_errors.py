@@ -5,16 +5,33 @@ In: errors.py. Out: agreement of drawing and classes; messages that are made of 
 
 from __future__ import annotations
 
+import ast
 import inspect
 import pickle
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from rigdriver import errors
-from rigdriver.errors import DevicesFailed, RigError, gather
+from rigdriver.errors import (
+    ConfigError,
+    DeviceError,
+    DevicesFailed,
+    NotMeasured,
+    RigError,
+    RigFileFinding,
+    SyncError,
+    gather,
+)
 
 CLASSES = {name: c for name, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, RigError)}
+WITH_PARTS = {n for n, c in CLASSES.items() if issubclass(c, DeviceError | SyncError | ConfigError | NotMeasured)}
+WHOLE_SENTENCES = {
+    "sources.py": {"ConfigError"},
+}
+"""Errors that take over the sentence of a simulator's ValueError, whose parts nobody knows."""
 PLAIN = [c for c in CLASSES.values() if c is not DevicesFailed]
 
 
@@ -74,3 +91,43 @@ def test_several_errors_are_told_together_and_one_alone() -> None:
     assert str(both) == "rig: 2 failed\n  one\n  two"
     assert isinstance(both, DevicesFailed)
     assert both.errors == (one, two)
+
+
+def _errors_without_parts(source: str) -> Iterator[str]:
+    """Return each error that a source makes without saying which device and what was seen or expected."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name | ast.Attribute):
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        given = {keyword.arg for keyword in node.keywords}
+        has_parts = "findings" in given or ("device" in given and given & {"seen", "expected"})
+        if name in WITH_PARTS and name != "DevicesFailed" and not has_parts:
+            yield name
+
+
+def test_an_error_without_parts_is_found() -> None:
+    source = 'raise LinkLost("box: gone")\nraise LinkLost(device="box", seen="gone")\nraise errors.BoxFault(seen="off")'
+    assert list(_errors_without_parts(source)) == ["LinkLost", "BoxFault"]
+
+
+def test_every_error_of_a_device_of_times_and_of_a_rig_file_carries_its_parts() -> None:
+    root = Path(errors.__file__).parent
+    found = {
+        path.relative_to(root).as_posix(): set(_errors_without_parts(path.read_text(encoding="utf-8")))
+        for path in root.rglob("*.py")
+        if path.name != "errors.py"
+    }
+    assert {file: names for file, names in found.items() if names} == WHOLE_SENTENCES
+
+
+def test_a_config_error_says_a_line_for_each_finding_and_carries_them_through_a_pipe() -> None:
+    findings = (
+        RigFileFinding("rig.toml", 12, "schedule.rate_hz", "0", "expected greater than 0"),
+        RigFileFinding("rig.toml", None, "box", "", "is missing; add it"),
+    )
+    error = pickle.loads(pickle.dumps(ConfigError(findings=findings)))
+    assert error.findings == findings
+    assert str(error) == (
+        "rig.toml line 12: schedule.rate_hz = 0: expected greater than 0\nrig.toml: box: is missing; add it"
+    )
+    assert ConfigError(device="rig.toml", seen="cannot be read").findings == ()

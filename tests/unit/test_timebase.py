@@ -189,6 +189,19 @@ def test_a_part_ends_also_when_its_work_fails(page: TimebasePage, driver: Modell
 # -- who is waited for -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_that_ends_its_parents_part_leaves_it_alone(page: TimebasePage, path: Path) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(ModelledTime(path).take_part("parent"))
+        pid = os.fork()
+        if pid == 0:
+            stack.close()
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert page.horizon_ns() is not None, "time still waits for the parent"
+    assert page.horizon_ns() is None
+
+
 def test_thirty_two_threads_take_part_and_one_more_is_refused(page: TimebasePage, path: Path) -> None:
     # The part belongs to the thread, so each driver of this one stands for a thread of its own.
     with ExitStack() as stack:

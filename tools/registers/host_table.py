@@ -48,6 +48,7 @@ def _records(registers: tuple[Register, ...]) -> Iterator[str]:
         yield f"\n@dataclass(frozen=True, slots=True)\nclass {register.name}Record:"
         yield _docstring(register.description)
         for field in register.fields:
+            # Reserved words are written and answered as 0 (PROTOCOL 2.2), so records do not show them.
             if field.is_reserved:
                 continue
             kind = "bytes" if field.length > 1 else field.mask or "int"

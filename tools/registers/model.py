@@ -107,6 +107,7 @@ def read_model(device: Path, core: Path) -> Model:
     """Read both files; the core registers come first, as every Harp device has them."""
     source = device.read_bytes()
     tables = yaml.safe_load(core.read_bytes()), yaml.safe_load(source)
+    # Harp's Version register holds the SHA-1 of device.yml.
     digest = hashlib.sha1(source, usedforsecurity=False).hexdigest()
     return Model(read_registers(*tables), read_masks(*tables), digest)
 
@@ -125,6 +126,7 @@ def screaming(name: str) -> str:
 
 def unit_of(description: str) -> str:
     """Return the unit that a description names as `, in UNIT`; empty when it names none."""
+    # Harp's generators reject a key `unit`, so units stand in the descriptions.
     found = re.search(r", in (ticks|Hz|mHz|permille)\b", description)
     return found[1] if found else ""
 
@@ -163,6 +165,7 @@ WIDE_FIELDS = {2: "U16", 4: "U32", 8: "U64"}
 def _field(register_type: str, name: str, spec: dict[str, Any]) -> Field:
     """Read one field; in a packed U8 record, lengths of 2, 4 and 8 bytes are integers."""
     length = spec.get("length", 1)
+    # A Harp register has one type, so records with fields of several widths are packed into U8.
     wide = WIDE_FIELDS.get(length) if register_type == "U8" else None
     return Field(
         name=name,

@@ -52,6 +52,7 @@ def _part(value: int | str) -> int | bytes:
 
 def _message(vector: dict[str, Any]) -> bytes:
     """Return the whole message, checksum included."""
+    # The layout of PROTOCOL 1 once more, on purpose: bytes made by a codec could not show that codec's mistakes.
     stamp = vector["stamp"]
     stamped = struct.pack("<IH", stamp["seconds"], stamp["ticks_32us"]) if stamp else b""
     rest = stamped + bytes.fromhex(vector["payload"])

@@ -91,6 +91,7 @@ class Board:
         return replace(
             self,
             square_mm=square_mm,
+            # A printer scales the whole sheet.
             marker_mm=self.marker_mm * scale,
             nominal_square_mm=self.nominal_square_mm or self.square_mm,
             square_sigma_mm=sigma_mm,
@@ -103,6 +104,7 @@ def _problem(board: Board) -> str:
     if not (0.1 <= board.square_mm <= 10_000) or board.square_sigma_mm < 0:
         return f"square_mm = {board.square_mm:g} +- {board.square_sigma_mm:g}: expected 0.1 to 10000"
     if board.kind == "chessboard":
+        # Turned by 180 degrees, such a board has black where black was, and the corners' numbers would be ambiguous.
         if (board.columns + board.rows) % 2 == 0:
             return (
                 f"{board.columns} x {board.rows} squares look the same upside down; make one count odd, the other even"

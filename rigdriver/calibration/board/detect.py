@@ -82,6 +82,7 @@ def _reduced(grey: Grey) -> tuple[Grey, float]:
     if scale == 1:
         return grey, 1.0
     height, width = grey.shape[0] // scale * scale, grey.shape[1] // scale * scale
+    # By a whole number and by areas: each reduced pixel is the mean of whole pixels, and its centre is known exactly.
     small = cv2.resize(grey[:height, :width], (width // scale, height // scale), interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.uint8), float(scale)
 
@@ -102,6 +103,7 @@ def _charuco(board: Board, grey: Grey) -> tuple[npt.NDArray[np.int32], Array]:
             best_points = np.asarray(corners, dtype=np.float64).reshape(-1, 2)
         if len(best_ids) >= 0.4 * board.corner_count or len(marker_corners) == 0:
             break
+    # The centre of a block of s pixels lies at (s - 1) / 2 when the centres of pixels lie at integers.
     return best_ids, best_points * scale + (scale - 1) / 2
 
 
@@ -153,6 +155,7 @@ def _refine(board: Board, grey: Grey, ids: npt.NDArray[np.int32], points: Array)
     """Refine corners to sub-pixel saddle points; drop those near the edge and those that moved too far."""
     spacing = _spacing_px(board, ids, points)
     quiet = (board.square_mm - board.marker_mm) / 2 / board.square_mm if board.kind == "charuco" else 0.4
+    # The window must end before the markers: their edges would pull the saddle point.
     half_window = int(np.clip(spacing * min(quiet, 0.4) * 0.75, 3, 13))
     margin = half_window + 2
     height, width = grey.shape

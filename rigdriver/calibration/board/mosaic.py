@@ -51,6 +51,7 @@ def _phase_levels(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> tup
     """Return the dark and the bright level of each phase, on a coarse sample."""
     dark, bright = [], []
     for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        # Percentiles, because a specular spot or a dead pixel would set the extremes.
         low, high = np.percentile(pixels[y::16, x::16], [5, 96])
         dark.append(float(low))
         bright.append(float(high))

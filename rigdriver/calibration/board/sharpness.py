@@ -89,6 +89,7 @@ def _edge_variance(
     flat = at.reshape(len(starts), -1, 2).astype(np.float32)
     sampled = cv2.remap(grey, flat[..., 0], flat[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     profile = sampled.reshape(len(starts), len(places), len(steps)).astype(np.float64).mean(axis=1)
+    # Edges from bright to dark are turned round, so that all of them rise.
     profile *= np.sign(profile[:, -3:].mean(axis=1) - profile[:, :3].mean(axis=1))[:, None]
     contrast = profile[:, -3:].mean(axis=1) - profile[:, :3].mean(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -121,6 +122,7 @@ def _directional(variance: Array, across: Array, is_row: npt.NDArray[np.bool_], 
     direction = np.median(smeared, axis=0)
     return Blur(
         edge_sigma_px=float(np.sqrt(min(rows, columns))),
+        # A smear of length L is a box of variance L^2 / 12, and variances of blurs add up.
         motion_px=float(np.sqrt(12 * abs(rows - columns))),
         motion_direction_deg=float(np.degrees(np.arctan2(direction[1], direction[0]))) % 180.0,
         contrast=float(np.median(contrast)),

@@ -81,6 +81,7 @@ def write_pdf(board: Board, path: Path, paper: str = "") -> str:
         _annotate(axes, board, left, top + board.size_mm[1], paper)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.set_canvas(FigureCanvasPdf(figure))
+        # No date, so that the same board gives the same file.
         figure.savefig(path, format="pdf", metadata={"Title": board.name, "CreationDate": None})
     return paper
 

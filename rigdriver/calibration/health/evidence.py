@@ -129,10 +129,13 @@ def weigh(residual: Array, J: Array, floor: float, systematic: float) -> tuple[A
     if good.sum() < FEWEST_MATCHES:
         return None
     centre = float(np.median(residual[good]))
+    # 1.4826 times the median absolute deviation is the standard deviation of a Gaussian.
     sigma = max(1.4826 * float(np.median(np.abs(residual[good] - centre))), floor)
     good &= np.abs(residual - centre) < GATE_SIGMAS * sigma
     if good.sum() < FEWEST_MATCHES:
         return None
+    # n matches in each of F frame sets then sum up to 1 / (s^2 + sigma^2 / (n F)): an error s that all have in common
+    # is not averaged out.
     variance = sigma**2 + FRAME_SETS * good.sum() * systematic**2
     rows = J[good]
     return rows.T @ rows / variance, -rows.T @ residual[good] / variance
@@ -179,6 +182,7 @@ def ray_by_lens(camera: CameraCalibration, rays: Array) -> Array:
     image[:, 0, 0], image[:, 1, 1] = bent[:, 0], bent[:, 1]
     image[:, 0, 2] = image[:, 1, 3] = 1.0
     image[:, :, 4:] = by_coefficient * focal[None, :, None]
+    # image(ray, lens) stays: d ray = -(d image / d ray)^-1 (d image / d lens) d lens, the implicit function theorem.
     return np.asarray(-np.linalg.solve(by_ray * focal[None, :, None], image))
 
 
@@ -207,6 +211,7 @@ def _step(calibration: RigCalibration, steps: SurfaceSteps) -> tuple[Array, Arra
     def miss(at_cameras: Sequence[Lens], at: Sequence[Array]) -> Array:
         first = triangulate_rays(at_cameras[:2], np.stack(at[:2]), steps=1)[0]
         second = triangulate_rays(at_cameras[2:], np.stack(at[2:]), steps=1)[0]
+        # Both points lie on one surface, but are not the same point: along the surface their distance means nothing.
         return np.asarray(((first - second) * normals).sum(axis=1))
 
     return miss(lenses, rays), _differentiate(cameras, lenses, rays, miss), _columns(calibration, names)

@@ -83,6 +83,8 @@ def judge(calibration: RigCalibration, normal: Array, gradient: Array) -> list[T
     names = list(calibration.cameras)
     root = prior_root(calibration)
     seen = normal @ root
+    # Nuisance parameters with covariance C = L L^T are marginalised: (N^-1 + C)^-1 = N - N L (I + L^T N L)^-1 L^T N, by
+    # the Woodbury identity, which needs neither N^-1 nor C^-1; both matrices may be singular.
     inner = np.linalg.solve(np.eye(root.shape[1]) + root.T @ seen, np.column_stack([seen.T, root.T @ gradient]))
     information, pull = normal - seen @ inner[:, :-1], gradient - seen @ inner[:, -1]
     turns = []
@@ -90,6 +92,7 @@ def judge(calibration: RigCalibration, normal: Array, gradient: Array) -> list[T
         at = slice(c * WIDTH + POSE.start, c * WIDTH + POSE.stop)
         turning = _turning(calibration[name].T_cam_world[:3, 3])
         matrix = turning.T @ information[at, at] @ turning + np.eye(3) / PRIOR_TURN_RAD**2
+        # Rounding makes it slightly unsymmetric.
         matrix = (matrix + matrix.T) / 2
         mine = turning.T @ pull[at]
         covariance = np.linalg.inv(matrix)
@@ -97,12 +100,14 @@ def judge(calibration: RigCalibration, normal: Array, gradient: Array) -> list[T
         largest = int(np.argmax(np.abs(omega)))
         pitch, yaw, roll = (float(w) * 1e6 for w in omega)
         sigma = float(np.sqrt(covariance[largest, largest])) * 1e6
+        # Generalised likelihood ratio g^T M^-1 g (Basseville and Nikiforov, Detection of Abrupt Changes, 1993).
         turns.append(Turn(name, pitch, yaw, roll, sigma, ratio=float(mine @ omega)))
     return sorted(turns, key=lambda turn: -turn.ratio)
 
 
 def _turning(t: Array) -> Array:
     """Return (6, 3) the derivative of the pose parameters by a turn about the camera's centre; t turns too."""
+    # A turn w about the centre takes X_cam = R X + t to exp([w]) (R X + t), so that d t = w x t.
     return np.vstack([np.eye(3), [[0, t[2], -t[1]], [-t[2], 0, t[0]], [t[1], -t[0], 0]]])
 
 
@@ -151,6 +156,7 @@ class HealthMonitor:
         gradient = np.sum([e.gradient for e in self._window], axis=0)
         turns = judge(self._calibration, normal, gradient)
         best = turns[0]
+        # Both: with enough frame sets a turn that does no harm is significant too.
         is_alarming = best.ratio > THRESHOLD and best.size_urad > SMALLEST_URAD
         before = self._streak
         self._streak = (best.camera, before[1] + 1 if before[0] == best.camera else 1) if is_alarming else ("", 0)
@@ -163,6 +169,7 @@ def check(calibration: RigCalibration, frame_sets: Sequence[Sequence[Observation
     monitor = HealthMonitor(calibration, window=max(len(frame_sets), 1))
     evidence = [gather(calibration, observations) for observations in frame_sets]
     verdict = monitor.add(DriftEvidence(np.zeros((0, 0)), np.zeros(0), {}, 0))
+    # Few frame sets are given again, so that the streak can reach CONFIRM; the window holds each of them once.
     for _ in range(max(1, 1 + CONFIRM - len(evidence)) if evidence else 0):
         for one in evidence:
             verdict = monitor.add(one)

@@ -145,6 +145,7 @@ def draw_histogram(solution: Solution, path: Path) -> Path:
             np.clip(mine, 0, edges[-1] * 0.999), edges.tolist(), histtype="step", density=True, label=name, linewidth=1
         )
     middle = (edges[1:] + edges[:-1]) / 2
+    # Rayleigh density r / s^2 exp(-r^2 / (2 s^2)): lengths of Gaussian noise of s per axis.
     axes.plot(middle, middle / noise**2 * np.exp(-(middle**2) / (2 * noise**2)), "k--", label="pure noise", linewidth=1)
     axes.axvline(4 * noise, color=OFF, linewidth=1)
     axes.text(4.05 * noise, axes.get_ylim()[1] * 0.6, "left out beyond\n(last bin: all farther)", fontsize=7, color=OFF)

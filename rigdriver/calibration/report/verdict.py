@@ -11,13 +11,12 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-from pydantic import JsonValue
-
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import Accuracy, CameraCalibration
 from rigdriver.calibration.solve.all_cameras import Solution
 from rigdriver.calibration.solve.notes import SolveNote
 from rigdriver.calibration.views.coverage import ENOUGH_VIEWS, Coverage, CoverageHint, assess
+from rigdriver.json_values import JsonValue
 
 WELL_RMS_PX = 0.10
 """Largest reprojection RMS of a good calibration, in pixels."""

@@ -102,6 +102,7 @@ def bow_basis(board_mm: Array) -> Array:
     half = np.abs(board_mm[:, :2]).max(axis=0)
     u, v = board_mm[:, 0] / half[0], board_mm[:, 1] / half[1]
     shapes = np.stack([u * u, u * v, v * v], axis=1)
+    # A mean would be a shift of the board, which its pose describes already; u * v has none on a symmetric grid.
     return np.asarray(shapes - shapes.mean(axis=0) * np.array([1.0, 0.0, 1.0]))
 
 
@@ -120,10 +121,13 @@ def predict(problem: Problem, state: RigEstimate) -> tuple[Array, Array, Array, 
     z = X[:, 2]
     xy = X[:, :2] / z[:, None]
     lens = state.intrinsics[camera]
+    # Collinearity equations: image = focal * distort(X / z, Y / z) + centre (Luhmann et al., Close-Range
+    # Photogrammetry).
     bent, by_ray, by_coefficient = distort_jacobian(xy, lens[:, 4:])
     focal = lens[:, :2]
     points = bent * focal + lens[:, 2:4]
     by_ray = by_ray * (focal / z[:, None])[:, :, None]
+    # Chain rule through x = X / z: d x / d X = 1 / z and d x / d z = -x / z.
     by_point = np.empty((len(z), 2, 3))
     by_point[:, :, :2] = by_ray
     by_point[:, :, 2] = -np.einsum("nij,nj->ni", by_ray, xy)
@@ -135,12 +139,14 @@ def predict(problem: Problem, state: RigEstimate) -> tuple[Array, Array, Array, 
     by_camera[:, :, 12:15] = _cross(in_cam, by_point)
     by_camera[:, :, 15:18] = by_point
     by_view = np.concatenate([_cross(turned, by_world), by_world], axis=2)
+    # A bow moves a corner along the board's normal, which is the third column of the board's rotation.
     by_bow = np.einsum("nij,nj->ni", by_world, R_view[:, :, 2])[:, :, None] * shapes[:, None, :]
     return points, by_camera, by_view, by_bow
 
 
 def _cross(points: Array, rows: Array) -> Array:
     """Return the derivative of rows (N, 2, 3) by a small turn of their points (N, 3): point x row."""
+    # d (exp([w]) p) = w x p, hence row . (w x p) = w . (p x row).
     p = points[:, None, :]
     return np.stack(
         [
@@ -159,6 +165,8 @@ def residuals(problem: Problem, state: RigEstimate) -> Array:
 
 def adjust(problem: Problem, state: RigEstimate, loss_px: float = 0.0, iterations: int = 30) -> Adjusted:
     """Minimise the residuals; with `loss_px` > 0 by the Cauchy loss of that width, else by least squares."""
+    # Levenberg-Marquardt with Marquardt's scaling (1963): the diagonal is multiplied by 1 + damping, so that the units
+    # of the parameters play no part (Hartley and Zisserman, Multiple View Geometry, 2nd edition, A6.2).
     damping = 1e-4
     points, *blocks = predict(problem, state)
     miss = problem.observations.points_px - points
@@ -187,8 +195,10 @@ def adjust(problem: Problem, state: RigEstimate, loss_px: float = 0.0, iteration
 
 def _cost(problem: Problem, state: RigEstimate, miss: Array, loss_px: float) -> float:
     square = (_weighted(problem, miss) ** 2).sum(axis=1)
+    # A trial step can put a board behind a camera; infinite cost makes the loop reject it and damp more.
     if not np.isfinite(square).all():
         return float("inf")
+    # Cauchy loss c^2 log(1 + r^2 / c^2), on the length of the residual and not on each axis.
     data = loss_px**2 * np.log1p(square / loss_px**2) if loss_px else square
     pull, weight = _prior(problem, state)
     return float(data.sum() + (weight * pull**2).sum())
@@ -205,6 +215,8 @@ def _prior(problem: Problem, state: RigEstimate) -> tuple[Array, Array]:
     weight = np.zeros((cameras, WIDTH))
     value[:, 4:12] = state.intrinsics[:, 4:12]
     for c, (width, height) in enumerate(problem.observations.sizes_px):
+        # A term k * r^n shifts the corner by the share k * r^n, r being the corner's ray: the share limits k to share /
+        # r^n.
         r2 = (width**2 + height**2) / 4 / float(state.intrinsics[c, 0]) ** 2
         powers = np.array([1, 2, 0.5, 0.5, 3, 1, 2, 3])
         sigma = np.maximum(PRIOR_SHARES / r2**powers, PRIOR_SIGMAS)
@@ -234,9 +246,11 @@ def _assemble(problem: Problem, state: RigEstimate, miss: Array, blocks: list[Ar
     rows = np.concatenate([*blocks, miss[:, :, None]], axis=2)
     if problem.weights is not None:
         rows *= problem.weights[:, None, None]
+    # Iteratively reweighted least squares: the Cauchy loss weighs a square by 1 / (1 + r^2 / c^2).
     if loss_px:
         rows *= (1 / np.sqrt(1 + (_weighted(problem, miss) ** 2).sum(axis=1) / loss_px**2))[:, None, None]
     bow = slice(count - BOWS, count)
+    # One corner depends on one camera, one view and the bow only, so that all other blocks of J^T J stay zero.
     for view, camera, part in table.groups():
         J = rows[part].reshape(-1, rows.shape[2])
         product = J.T @ J
@@ -251,6 +265,7 @@ def _assemble(problem: Problem, state: RigEstimate, miss: Array, blocks: list[Ar
         right[here] += product[:18, 27]
         right[bow] += product[24:27, 27]
         right_views[view] += product[18:24, 27]
+    # A prior is one more observation, "the parameter is 0", with weight (px / sigma)^2.
     pull, weight = _prior(problem, state)
     matrix[np.diag_indices(count)] += weight
     right -= weight * pull
@@ -272,10 +287,12 @@ def _reduce(problem: Problem, system: _System, damping: float) -> tuple[Array, A
     views = system.views.copy()
     diagonal = np.arange(6)
     views[:, diagonal, diagonal] *= 1 + damping
+    # A view that lost all its corners has a zero block; with the unit matrix in its place it does not move.
     empty = views[:, 0, 0] == 0
     views[empty] = np.eye(6)
     inverse = np.linalg.inv(views)
     coupling = system.coupling[:, columns]
+    # Reduced system: S = A - B C^-1 B^T and right side a - B C^-1 b (Triggs et al., 6.1; Hartley and Zisserman, A6.3).
     carried = coupling @ inverse
     matrix -= np.tensordot(carried, coupling, axes=([0, 2], [0, 2]))
     right = right - np.einsum("vij,vj->i", carried, system.right_views)
@@ -287,16 +304,20 @@ def _step(problem: Problem, state: RigEstimate, system: _System, damping: float)
     matrix, right, inverse, coupling = _reduce(problem, system, damping)
     delta = np.zeros(len(state.intrinsics) * WIDTH + BOWS)
     if len(columns):
+        # Parameters run from thousands of pixels to 1e-3 of a coefficient. Scaled to a unit diagonal, `rcond` cuts
+        # directions that the views do not determine, and not those whose unit is small.
         scale = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
         delta[columns] = scale * np.linalg.lstsq(matrix * scale[:, None] * scale, scale * right, rcond=1e-14)[0]
     if not problem.is_view_free:
         return _moved(state, delta, np.zeros((len(state.R_view), 6)))
+    # Back-substitution of the eliminated poses: C^-1 (b - B^T delta).
     view_right = system.right_views - np.einsum("vij,i->vj", coupling, delta[columns])
     return _moved(state, delta, np.einsum("vij,vj->vi", inverse, view_right))
 
 
 def _moved(state: RigEstimate, delta: Array, view_delta: Array) -> RigEstimate:
     by_camera = delta[:-BOWS].reshape(-1, WIDTH)
+    # Rotations move by a small turn on the left, R' = exp([w]) R: such a step has no singular place.
     turn = np.stack([rotation_matrix(d[12:15]) for d in by_camera])
     view_turn = np.stack([rotation_matrix(d[:3]) for d in view_delta])
     return replace(
@@ -314,5 +335,6 @@ def normal_equations(problem: Problem, state: RigEstimate) -> Normal:
     """Return the information that the observations hold on the free parameters, in 1 / px^2 of noise."""
     points, *blocks = predict(problem, state)
     system = _assemble(problem, state, problem.observations.points_px - points, blocks, 0.0)
+    # Least squares and no loss: a covariance is stated for the corners that were kept, all with Gaussian noise.
     matrix, *_ = _reduce(problem, system, 0.0)
     return Normal(matrix, _columns(problem))

@@ -153,13 +153,17 @@ def solve(
 
 def _problem(observations: Observations, board: Board, options: SolveOptions) -> Problem:
     free = np.ones((len(observations.cameras), WIDTH), dtype=bool)
+    # Parameters stand in OpenCV's order, so that the first 5 or 8 distortion terms are the model of that size.
     free[:, 4 + options.coefficients : POSE.start] = False
+    # Gauge: a motion of all cameras and boards together changes no image, and N would be singular (Triggs et al., 9).
     free[0, POSE] = False
     return Problem(observations, board.corners_mm(), free, options.is_bow_free)
 
 
 def _adjust_robustly(problem: Problem, state: RigEstimate) -> tuple[Problem, Adjusted, Judged]:
     """Adjust with a loss that outliers hardly move, and drop images that contradict the rest."""
+    # One pixel first: the guess is good to a few pixels only. The width follows the noise as soon as that can be
+    # measured.
     adjusted = adjust(problem, state, loss_px=1.0)
     whole = problem.observations
     _refuse_far_fit(problem, adjusted)
@@ -170,6 +174,8 @@ def _adjust_robustly(problem: Problem, state: RigEstimate) -> tuple[Problem, Adj
         _refuse_lost_camera(whole, problem.observations, judged)
         loss = float(np.clip(3 * noise_px(residuals(problem, adjusted.state)), 0.05, 1.0))
         adjusted = adjust(problem, adjusted.state, loss_px=loss, iterations=15)
+        # A bad image pulls the fit and hides others; each pass judges all images anew, by a state that rests on good
+        # ones.
         again = judge_images(whole, residuals(replace(problem, observations=whole), adjusted.state))
         if (again.keep == judged.keep).all():
             break
@@ -226,6 +232,7 @@ def _adjust_finally(problem: Problem, adjusted: Adjusted) -> tuple[Problem, Adju
         weights = weigh_images(whole, miss)[kept]
         problem = replace(problem, observations=whole.keep(kept), weights=weights)
         adjusted = adjust(problem, adjusted.state, iterations=15)
+        # Without weights: corners are judged in pixels, and a weight would make a noisy image look quiet.
         miss = residuals(replace(problem, observations=whole, weights=None), adjusted.state)
     return problem, adjusted
 
@@ -259,6 +266,7 @@ def _conclude(
     used, state = problem.observations, adjusted.state
     normal = normal_equations(problem, state)
     views = int((used.counts().sum(axis=1) > 0).sum())
+    # Redundancy: two coordinates per corner, less the free parameters and six per board pose that was eliminated.
     freedom = max(2 * len(used) - len(normal.columns) - 6 * views, 1)
     weights = np.ones(len(used)) if problem.weights is None else problem.weights
     noise = float(np.sqrt(((adjusted.residuals_px * weights[:, None]) ** 2).sum() / freedom))
@@ -282,6 +290,7 @@ def _conclude(
     )  # fmt: skip
     miss = residuals(replace(problem, observations=found, weights=None), state)
     posed = used.counts().sum(axis=1) > 0
+    # A dropped view has no pose in the state, so that its residuals would be figures without a meaning.
     miss[~posed[found.view]] = np.nan
     sigma = (float(bow_sigma[0]), float(bow_sigma[1]), float(bow_sigma[2]))
     return Solution(calibration, found, miss, kept, state, sigma, noise, all_notes)
@@ -307,6 +316,7 @@ def _cameras(used: Observations, adjusted: Adjusted, options: SolveOptions) -> d
 
 def _rows_in(found: Observations, used: Observations) -> npt.NDArray[np.bool_]:
     def key(o: Observations) -> npt.NDArray[np.int64]:
+        # A board has at most 100 x 100 squares, so that no corner's id reaches a million.
         return o.group_ids() * 1_000_000 + o.corner
 
     return np.isin(key(found), key(used))
@@ -319,6 +329,7 @@ def _remarks(
     notes = [SolveNote(NoteKind.FEW_VIEWS, camera=c.name, seen=c.views) for c in few]
     if board.square_sigma_mm == 0:
         notes.append(SolveNote(NoteKind.NOT_MEASURED, seen=board.square_mm))
+    # The pixels of the cameras are square. A stretch that all cameras show alike is the print's.
     stretch = np.array([c.K[0, 0] / c.K[1, 1] - 1 for c in cameras.values()])
     if len(stretch) > 1 and (np.abs(stretch) > STRETCH).all() and abs(np.sign(stretch).sum()) == len(stretch):
         notes.append(SolveNote(NoteKind.STRETCHED, seen=1e2 * float(np.median(stretch))))

@@ -90,6 +90,7 @@ def resolve_camera(
         )
     table = screened.keep(shared[screened.view])
     problem, state = _start(calibration, table, board, moved)
+    # The start can be off by pixels everywhere, so that the width of the loss follows the residuals of the start.
     adjusted = adjust(problem, state, loss_px=max(3 * noise_px(residuals(problem, state)), 0.1))
     for _ in range(3):
         keep = judge_corners(table, residuals(replace(problem, observations=table), adjusted.state))
@@ -110,8 +111,11 @@ def _start(calibration: RigCalibration, table: Observations, board: Board, moved
     poses = {key: board_poses(table, flat, part, intrinsics[key[1]]) for key, part in groups.items()}
     others = {key: part for key, part in groups.items() if key[1] != moved}
     T_world_board = stand_boards(table, flat, others, poses, intrinsics, T_cam_world)
+    # Each view gives one guess, and a view with the wrong one of two plane poses gives a wrong guess. The guess with
+    # the smallest median distance to all others is robust against those.
     guesses = [T @ inverse(T_world_board[v]) for (v, c), found in poses.items() if c == moved for T in found[:1]]
     T_cam_world[moved] = min(guesses, key=lambda T: float(np.median([np.linalg.norm(T[:3] - G[:3]) for G in guesses])))
+    # Everything but the pose stays: few views would determine a lens worse than the calibration did.
     free = np.zeros((len(cameras), WIDTH), dtype=bool)
     free[moved, POSE] = True
     state = RigEstimate(
@@ -148,6 +152,7 @@ def _conclude(
     rms = float(np.sqrt((miss[mine] ** 2).sum(axis=1).mean()))
     T_new = transform(state.R_cam[moved], state.t_cam[moved])
     camera = replace(old, T_cam_world=T_new, rms_px=rms)
+    # `with_camera` drops the joint covariance; it is rebuilt from the old one and from what the new views say.
     mended = calibration.with_camera(camera)
     if calibration.covariance is not None:
         mended = _with_uncertainty(calibration.covariance, calibration, mended, pose, follows, rest)
@@ -166,11 +171,14 @@ def _pose_covariance(
     calibration: RigCalibration, problem: Problem, state: RigEstimate, moved: int, noise: float
 ) -> tuple[Covariance, Array, tuple[str, ...]]:
     """Return the new pose's own covariance, how it follows the other parameters' errors (6, P), and their names."""
+    # All parameters count as free here, so that the coupling of the pose to the ones that were held is known.
     everything = replace(problem, free=np.ones_like(problem.free))
     normal = normal_equations(everything, state)
     names = [f"{name}.{p}" for name in calibration.cameras for p in PARAMETERS]
     own = np.arange(moved * WIDTH + POSE.start, moved * WIDTH + POSE.stop)
     other = np.setdiff1d(np.arange(len(names)), own)
+    # With the others held at x, the pose minimises at p = -N_pp^-1 N_px x: an error of x moves the pose by that, and
+    # the pose's own noise is s^2 N_pp^-1.
     block = np.asarray(np.linalg.inv(normal.matrix[np.ix_(own, own)]), dtype=np.float64)
     follows = -block @ normal.matrix[np.ix_(own, other)]
     return (
@@ -188,6 +196,7 @@ def _with_uncertainty(
     names = tuple(known.parameters[i] for i in kept)
     inherit = follows[:, [rest.index(name) for name in names]]
     before = known.matrix[np.ix_(kept, kept)]
+    # Law of propagation (JCGM 100:2008, 5.2): p = F x + e gives cov(p, x) = F C and cov(p) = F C F^T + cov(e).
     across = inherit @ before
     matrix = np.block([[before, across.T], [across, across @ inherit.T + pose.matrix]])
     covariance = Covariance((*names, *pose.parameters), matrix)

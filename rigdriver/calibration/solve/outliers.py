@@ -52,6 +52,7 @@ def judge_images(observations: Observations, residuals_px: Array) -> Judged:
     """Find images, and whole views, that contradict the others."""
     distance = np.linalg.norm(residuals_px, axis=1)
     medians = {(v, c): float(np.median(distance[part])) for v, c, part in observations.groups()}
+    # The median over images, not over corners: images with many corners would hide that most images contradict.
     typical = float(np.median(list(medians.values())))
     limit = max(GROUP_TIMES * typical, SMALLEST_PX)
     keep = np.ones(len(distance), dtype=bool)
@@ -64,6 +65,8 @@ def judge_images(observations: Observations, residuals_px: Array) -> Judged:
         if not bad:
             continue
         name = observations.views[view]
+        # When half of the cameras contradict, the board moved between the exposures; when fewer do, the cameras are at
+        # fault.
         if 2 * len(bad) >= len(mine) and len(mine) > 1:
             keep[observations.view == view] = False
             dropped_views.append(view)
@@ -88,6 +91,8 @@ def refuse_contradiction(observations: Observations, judged: Judged) -> None:
         bad[view, camera] = 1
     alone = bad.sum(axis=0)
     for c, name in enumerate(observations.cameras):
+        # A moved camera spoils the fit of its neighbours too. It is named only when it stands out from all others
+        # together.
         others = alone.sum() - alone[c]
         if alone[c] >= 3 and alone[c] > MOVED_CAMERA_SHARE * counts[:, c].sum() and alone[c] > 3 * others:
             views = np.flatnonzero(bad[:, c])
@@ -126,5 +131,7 @@ def judge_corners(observations: Observations, residuals_px: Array) -> Mask:
     keep = np.ones(len(distance), dtype=bool)
     for _, _, part in observations.groups():
         own = float(np.median(distance[part])) / RAYLEIGH_MEDIAN
+        # Oblique or smeared images may be noisier than the others, up to three times; beyond that the noise is no
+        # excuse.
         keep[part] = distance[part] < CORNER_SIGMAS * np.clip(own, typical, 3 * typical)
     return keep

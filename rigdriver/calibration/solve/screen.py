@@ -88,6 +88,7 @@ def fit_plane(board_mm: Array, points_px: Array) -> tuple[Mask, bool]:
     if count < SMALLEST_GROUP or np.linalg.matrix_rank(board_mm - board_mm.mean(axis=0), tol=1e-6) < 2:
         return none, False
     size = float(np.linalg.norm(np.ptp(points_px, axis=0)))
+    # A homography holds no distortion. The tolerance is as wide as a lens bends; the cubic fit below judges finely.
     tolerance = max(3.0, LENS_SHARE * size / 2)
     H, inlier = cv2.findHomography(board_mm, points_px, cv2.RANSAC, tolerance, maxIters=500, confidence=0.999)
     H = np.asarray(H, dtype=np.float64)
@@ -96,7 +97,9 @@ def fit_plane(board_mm: Array, points_px: Array) -> tuple[Mask, bool]:
     fits = np.asarray(inlier).ravel().astype(bool)
     if fits.sum() < SMALLEST_GROUP:
         return none, False
+    # A homography's Jacobian at a point has the determinant det(H) / w^3; it is negative where the plane is mirrored.
     is_mirrored = bool(np.linalg.det(H) * np.sign(H[2] @ np.r_[board_mm.mean(axis=0), 1]) < 0)
+    # A cubic has ten coefficients per coordinate; fewer than twice as many corners would let it follow the outliers.
     if fits.sum() >= 20:
         fits = _fit_smooth(board_mm, points_px, np.asarray(H, dtype=np.float64), fits, max(2.0, 0.01 * size))
     return fits, is_mirrored
@@ -115,5 +118,6 @@ def _fit_smooth(board_mm: Array, points_px: Array, H: Array, fits: Mask, largest
         fit = np.linalg.lstsq(design * weight[:, None], rest * weight[:, None], rcond=1e-9)[0]
         miss = np.linalg.norm(rest - design @ fit, axis=1)
         width = max(float(np.median(miss[fits])), 0.05)
+        # Cauchy weights: the rows are scaled by the root of 1 / (1 + r^2 / c^2).
         weight = fits / np.sqrt(1 + (miss / (2 * width)) ** 2)
     return fits & np.asarray(miss < np.clip(12 * float(np.median(miss[fits])), 1.5, largest), dtype=np.bool_)

@@ -88,6 +88,7 @@ def _lenses(
     if trusted.any() and not focal_share:
         widths = np.array([w for w, _ in observations.sizes_px], dtype=float)
         share = float(np.median(lenses[trusted, 0] / widths[trusted]))
+        # In image widths, because the cameras of a rig may differ in resolution while their lenses are alike.
         lenses[~trusted, 0] = lenses[~trusted, 1] = share * widths[~trusted]
     return lenses
 
@@ -101,10 +102,13 @@ def _one_lens(observations: Observations, flat: Array, parts: Sequence[slice], s
             return lens
         on_board = [flat[observations.corner[p]].astype(np.float32) for p in chosen]
         seen = [observations.points_px[p].astype(np.float32).reshape(-1, 1, 2) for p in chosen]
+        # The centre, tangential terms and k3 are what few views of a plane determine worst; the adjustment frees them.
         flags = (
             cv2.CALIB_FIX_PRINCIPAL_POINT | cv2.CALIB_ZERO_TANGENT_DIST | cv2.CALIB_FIX_K3 | cv2.CALIB_FIX_ASPECT_RATIO
         )
         flags |= cv2.CALIB_USE_INTRINSIC_GUESS
+        # Closed form from homographies (Zhang, A Flexible New Technique for Camera Calibration, 2000). It has no
+        # solution when all boards stand parallel to the image; then a usual focal length has to do.
         guess = cv2.initCameraMatrix2D([o.reshape(-1, 1, 3) for o in on_board], seen, size, 1.0)
         if not np.isfinite(guess).all() or not _is_lens(guess[0, 0], size[0]):
             f = USUAL_FOCAL_WIDTHS * size[0]
@@ -137,6 +141,7 @@ def _spread(observations: Observations, parts: Sequence[slice]) -> list[slice]:
         second = np.cov(points.T).ravel()[[0, 1, 3]]
         shape.append(np.r_[points.mean(axis=0), np.sqrt(np.abs(second)) * np.sign(second)])
     features = np.array(shape)
+    # Farthest-point selection: each next view is the one that differs most from all that were chosen.
     chosen = [int(np.argmax([p.stop - p.start for p in parts]))]
     nearest = np.full(len(parts), np.inf)
     while len(chosen) < MOST_VIEWS:
@@ -151,6 +156,7 @@ def board_poses(observations: Observations, flat: Array, part: slice, lens: Arra
     on_board = flat[observations.corner[part]]
     seen = observations.points_px[part].reshape(-1, 1, 2)
     try:
+        # A plane seen from afar fits two tilts nearly as well; IPPE (Collins and Bartoli, 2014) returns both.
         _, turns, shifts, _ = cv2.solvePnPGeneric(on_board, seen, K, lens[4:9], flags=cv2.SOLVEPNP_IPPE)
     except cv2.error:  # corners in one line hold no pose
         return []
@@ -166,6 +172,7 @@ def board_poses(observations: Observations, flat: Array, part: slice, lens: Arra
 def _gap(T_second_first: Array, others: Array) -> Array:
     """Return how far poses (N, 4, 4) are from this one; at 1 they are as far apart as guesses that agree may be."""
     turn, shift = T_second_first[:3, :3], T_second_first[:3, 3]
+    # The angle of a rotation: cos = (trace - 1) / 2.
     R = others[:, :3, :3] @ turn.T
     angle = np.arccos(np.clip((np.trace(R, axis1=1, axis2=2) - 1) / 2, -1, 1))
     size = max(float(np.linalg.norm(shift)), 1.0)
@@ -176,6 +183,7 @@ def _relative(first: list[list[Array]], second: list[list[Array]]) -> tuple[Arra
     """Return T_second_first by consensus of the shared views, and how many views agree."""
     candidates, owner = [], []
     for view, (poses_first, poses_second) in enumerate(zip(first, second, strict=True)):
+        # All combinations of both tilts are candidates. The right ones agree over the views, the wrong ones scatter.
         for T_first in poses_first:
             for T_second in poses_second:
                 candidates.append(T_second @ inverse(T_first))
@@ -187,6 +195,8 @@ def _relative(first: list[list[Array]], second: list[list[Array]]) -> tuple[Arra
     near = np.stack([_gap(T, stack) for T in stack])
     support = np.array([len(set(views[row < 1])) - 1e-3 * row[row < 1].mean() for row in near])
     best = near[int(np.argmax(support))] < 1
+    # Chordal mean of rotations: the sum, projected onto the rotations (Hartley et al., Rotation Averaging, 2013). They
+    # agree within AGREE_RAD, so that the projection is never a reflection.
     U, _, Vt = np.linalg.svd(stack[best][:, :3, :3].sum(axis=0))
     T = np.eye(4)
     T[:3, :3], T[:3, 3] = U @ Vt, np.median(stack[best][:, :3, 3], axis=0)
@@ -209,6 +219,8 @@ def _chain(observations: Observations, poses: dict[tuple[int, int], list[Array]]
         open_links = [(links[a, b][1], a, b) for a in done for b in range(count) if b not in done and (a, b) in links]
         if not open_links:
             _refuse_parted(observations, done)
+        # Prim's algorithm for the spanning tree of the best supported links: a weak link is used only where no other
+        # exists.
         _, a, b = max(open_links)
         T_cam_world[b] = links[a, b][0] @ T_cam_world[a]
         done.add(b)
@@ -248,6 +260,7 @@ def stand_boards(
                     flat[observations.corner[part]].reshape(-1, 1, 3), turn, T_cam_board[:3, 3], K, lens[4:9]
                 )[0]
                 miss = np.linalg.norm(predicted.reshape(-1, 2) - observations.points_px[part], axis=1)
+                # Capped, so that one outlier or one camera whose pose is wrong cannot decide for all.
                 cost += float(np.minimum(np.nan_to_num(miss, nan=50.0), 50.0).sum())
             costs.append(cost)
         T_world_board[view] = guesses[int(np.argmin(costs))]

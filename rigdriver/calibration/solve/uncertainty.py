@@ -52,6 +52,8 @@ class Lens:
 
 def invert(normal: Normal, cameras: Sequence[str], noise_px: float) -> tuple[Covariance, Array]:
     """Return the covariance of the cameras' parameters, and (3,) standard uncertainties of the bow (0 where fixed)."""
+    # Covariance = s0^2 N^-1, with s0 the standard deviation of unit weight (Luhmann et al., on adjustment). N is scaled
+    # to a unit diagonal first, so that the pseudo-inverse compares directions and not units.
     scale = 1 / np.sqrt(np.maximum(np.diag(normal.matrix), 1e-300))
     scaled = normal.matrix * scale[:, None] * scale
     matrix = np.linalg.pinv(scaled, rcond=1e-13, hermitian=True) * scale[:, None] * scale * noise_px**2
@@ -87,6 +89,7 @@ def nudge(camera: CameraCalibration | Lens, delta: Array) -> Lens:
 
 def aim(cameras: Sequence[CameraCalibration]) -> Array:
     """Return the point (3,) nearest to all optical axes; for parallel ones, a point 3 baselines away."""
+    # Sum over all axes a through c: (I - a a^T) p = (I - a a^T) c, the point of least squared distance to the lines.
     normal, right = np.zeros((3, 3)), np.zeros(3)
     for camera in cameras:
         axis = camera.T_cam_world[2, :3]
@@ -122,6 +125,7 @@ def expect_accuracy(
     distance = min(float(np.linalg.norm(cameras[name].centre_mm - centre)) for pod in pods for name in pod)
     diameter_mm = min(diameter_mm, LARGEST_SHARE * distance)
     points = ball(centre, diameter_mm)
+    # All pods are judged on the same points; otherwise a step between the pods would have no meaning.
     for pod in pods:
         for name in pod:
             points = points[_is_near_image(cameras[name], points)]
@@ -134,14 +138,20 @@ def expect_accuracy(
     centred = points[seen] - points[seen].mean(axis=0)
     stacked = np.concatenate([m[seen] for m in moves]).reshape(-1, moves[0].shape[2])
     size = np.tile(centred, (len(pods), 1))
+    # Six directions in the space of all errors are a motion of the whole cloud. They are projected out.
     rigid = np.linalg.qr(_rigid_motions(size))[0]
     free = stacked - rigid @ (rigid.T @ stacked)
+    # Draws of a multivariate Gaussian from a root of its covariance (JCGM 101:2008, 6.4.8). The 95 % bound is that of a
+    # root mean square over correlated points, which no chi-square gives in closed form. A fixed seed: one rig, one
+    # answer.
     root = _root(covariance.matrix)
     draw = np.random.default_rng(0).standard_normal((root.shape[1], SAMPLES))
     radius2 = float((size**2).sum(axis=1).mean())
     own_scale = np.random.default_rng(1).standard_normal(SAMPLES) * square_share
+    # The print's own scale error is added after the projection; a pure scale about the middle holds no rigid motion.
     errors = free @ (root @ draw) + size.reshape(-1, 1) * own_scale
     point = np.sqrt((errors**2).reshape(-1, 3, SAMPLES).sum(axis=1).mean(axis=0))
+    # Least-squares scale of the errors: <x, e> / <x, x>.
     scale = (size.reshape(-1) @ errors) / (radius2 * len(size))
     step = np.full(SAMPLES, np.nan)
     if len(pods) > 1:
@@ -169,6 +179,7 @@ def _rms(values: Array) -> float:
 
 def _root(matrix: Array) -> Array:
     scale = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    # By eigenvalues and not by Cholesky: rounding can leave a covariance with an eigenvalue just below zero.
     value, vector = np.linalg.eigh(matrix / scale[:, None] / scale)
     return np.asarray(scale[:, None] * vector * np.sqrt(np.maximum(value, 0)))
 
@@ -199,11 +210,13 @@ def _moves(
             continue
         at, j = list(pod).index(owner), PARAMETERS.index(parameter)
         sides = []
+        # Central differences; the linear law of propagation (JCGM 100:2008, 5.2) needs no better derivative.
         for sign in (1, -1):
             delta = np.zeros(WIDTH)
             delta[j] = sign * STEPS[j]
             moved_lenses, moved_rays = list(lenses), list(rays)
             moved_lenses[at] = nudge(lenses[at], delta)
+            # Only a lens parameter changes which ray belongs to an image point; a pose moves the ray as a whole.
             if j < POSE.start:
                 moved_rays[at] = _rays(moved_lenses[at], images[at])
             sides.append(triangulate_rays(moved_lenses, np.stack(moved_rays))[0])

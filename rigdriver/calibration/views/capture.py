@@ -182,6 +182,8 @@ class GuidedCapture:
         self._before = found
         if not found:
             return self._outcome(OfferKind.NO_BOARD)
+        # Rest is judged before sharpness: a short exposure can be sharp while the board moves, and the cameras of a rig
+        # whose exposures are apart would see it in two places.
         if self._still < self._rest_frame_sets:
             if motion_px < FARTHEST_MOTION_PX:
                 return self._outcome(OfferKind.MOVES, motion_px=motion_px)
@@ -223,6 +225,7 @@ def _motion_px(before: Mapping[str, Detection], now: Mapping[str, Detection]) ->
         if name not in before:
             continue
         _, old, new = np.intersect1d(before[name].ids, detection.ids, return_indices=True)
+        # Fewer common corners would let one wrong one be the median.
         if len(old) >= 4:
             step = detection.points_px[new] - before[name].points_px[old]
             shifts.append(float(np.median(np.linalg.norm(step, axis=1))))

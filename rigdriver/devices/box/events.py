@@ -105,22 +105,30 @@ class EventReader:
         expected, self._next = self._next, (counter + 1) % _COUNTERS
         if expected is None or counter == expected:
             return []
+        # The counter wraps (PROTOCOL 6.1), so a step back is a
+        # step forward by nearly 2^32: only a restart makes that.
         missing = (counter - expected) % _COUNTERS
         return [EventsLost(missing if missing < _COUNTERS // 2 else 0, expected, counter, t_host_ns)]
 
 
 def _pulse_report(event: registers.EdgeEventRecord, t_host_ns: int) -> PulseReport:
     if event.record_count * RECORD.size > len(event.records):
-        raise BadReply(f"edge event {event.event_counter}: {event.record_count} records; expected at most 16")
+        raise BadReply(
+            device=f"edge event {event.event_counter}", seen=f"{event.record_count} records", expected="at most 16"
+        )
+    # What is rejected here, PROTOCOL 6.8 lists: with a sound
+    # checksum it is damage all the same, or a firmware's mistake.
     used = event.records[: event.record_count * RECORD.size]
     if any(event.records[len(used) :]):
-        raise BadReply(f"edge event {event.event_counter}: bytes after its {event.record_count} records are not 0")
+        raise BadReply(
+            device=f"edge event {event.event_counter}", seen=f"bytes after its {event.record_count} records are not 0"
+        )
     edges = tuple(_edge(*record) for record in RECORD.iter_unpack(used))
     if any(later.t_box_ticks < earlier.t_box_ticks for earlier, later in pairwise(edges)):
-        raise BadReply(f"edge event {event.event_counter}: its ticks go back; expected time order")
+        raise BadReply(device=f"edge event {event.event_counter}", seen="its ticks go back", expected="time order")
     is_outside = event.pulse_index == _NONE_RUNS
     if event.generation == 0 and not is_outside:
-        raise BadReply(f"edge event {event.event_counter}: generation 0 with pulse {event.pulse_index}")
+        raise BadReply(device=f"edge event {event.event_counter}", seen=f"generation 0 with pulse {event.pulse_index}")
     return PulseReport(
         pulse_index=NO_PULSE if is_outside else event.pulse_index,
         generation=0 if is_outside else event.generation,
@@ -132,9 +140,14 @@ def _pulse_report(event: registers.EdgeEventRecord, t_host_ns: int) -> PulseRepo
 
 
 def _edge(word: int, mask: int, levels: int) -> Edge:
+    # A record's tick has 60 bits, three bits are 0, and there are eight inputs at most (PROTOCOL, EdgeEvent).
     is_input = bool(word & IS_INPUT)
     if word & ~(IS_INPUT | TICK_MASK) or not mask or (is_input and (mask | levels) > 0xFF):
-        raise BadReply(f"edge record {word:#018x} {mask:#06x} {levels:#06x}: expected a tick and lines that changed")
+        raise BadReply(
+            device="edge record",
+            seen=f"{word:#018x} {mask:#06x} {levels:#06x}",
+            expected="a tick and lines that changed",
+        )
     return Edge(word & TICK_MASK, is_input, mask, levels)
 
 

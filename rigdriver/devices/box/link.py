@@ -85,11 +85,13 @@ class BoxLink:
         self._timebase = timebase
         self._session = Session()
         self._requests = threading.RLock()
+        # Feeds are sent beside requests, from another thread: the bytes of two messages must not mix.
         self._writes = threading.Lock()
         self._arrived = threading.Condition()
         self._reply: tuple[Reply, int] | None = None
         self._failure: Exception | None = None
         self._pump_thread: threading.Thread | None = None
+        # Not from 0: a reply to a probe of the program before may still be on its way.
         self._nonce = secrets.randbits(32)
         self._feeds = 0
         self.unanswered_feeds = 0
@@ -134,7 +136,7 @@ class BoxLink:
 
     def close(self) -> None:
         """Close the port; requests fail from now on."""
-        self.fail(StateError(f"{self.name}: is closed; open it again"))
+        self.fail(StateError(device=self.name, seen="is closed", remedy="open it again"))
         self._port.close()
 
     def close_port(self) -> None:
@@ -175,8 +177,12 @@ class BoxLink:
             if payload[:compared_bytes] == before[:compared_bytes]:
                 return register.unpack(payload)
         raise BadReply(
-            f"{self.name}: read of {register.name}: no two of {ANSWERS_TO_AGREE} answers in a row agree, the last is "
-            f"{payload.hex()}; check the cable"
+            device=self.name,
+            seen=(
+                f"read of {register.name}: no two of {ANSWERS_TO_AGREE} answers in a row agree, the last is "
+                f"{payload.hex()}"
+            ),
+            remedy="check the cable",
         )
 
     def write(
@@ -218,27 +224,34 @@ class BoxLink:
     def _exchange(self, request: Request, what: str, attempts: int) -> Answer:
         if threading.current_thread() is self._pump_thread:
             raise StateError(
-                f"{self.name}: {what} from inside an event would wait for itself; hand it to another thread"
+                device=self.name,
+                seen=f"{what} from inside an event would wait for itself",
+                remedy="hand it to another thread",
             )
         self.owner.expect_here(self.name)
+        # Each attempt of another request may need as many fences before it.
         self._wait_for_turn(what, (attempts + 1) * (ATTEMPTS + 1) * self._timeout_ns / 1e9 + 1)
         try:
             answer = self._try(request, what, attempts)
         finally:
             self._requests.release()
         if answer.message.is_error:
-            raise BoxRefused(f"{self.name}: refused the {what}; its state or its limits do not allow it")
+            raise BoxRefused(device=self.name, seen=f"refused the {what}; its state or its limits do not allow it")
         return answer
 
     def _wait_for_turn(self, what: str, timeout_s: float) -> None:
         limit = TimeLimit(self._timebase, timeout_s)
         while not self._requests.acquire(timeout=self._timebase.slice_s(limit.look_s())):
             if limit.left_s() <= 0:
-                raise NoReply(f"{self.name}: {what} found no turn; other requests get no reply, check the cable")
+                raise NoReply(
+                    device=self.name,
+                    seen=f"{what} found no turn; other requests get no reply",
+                    remedy="check the cable",
+                )
             self._timebase.idle()  # the reply that the other request waits for needs time to pass
 
     def _try(self, request: Request, what: str, attempts: int) -> Answer:
-        complaint = ""
+        seen = remedy = ""
         for _ in range(attempts):
             self._check_reopened()
             if not self._is_clear():
@@ -248,17 +261,21 @@ class BoxLink:
                 continue
             got = answer.message.payload.hex()
             if answer.is_damaged:
-                complaint = f"the reply {got} has another CRC-32 than its bytes; check the cable"
+                seen, remedy = f"the reply {got} has another CRC-32 than its bytes", "check the cable"
             elif answer.has_difference:
                 # A request corrupted on its way can pass the box's checksum too: ask again.
                 asked = request.message.payload.hex()
-                complaint = f"holds {got}, asked for {asked}; check the cable, or the box clamps the value"
+                seen, remedy = f"holds {got}, asked for {asked}", "check the cable, or the box clamps the value"
             else:
                 return answer
-        if complaint:
-            raise BadReply(f"{self.name}: {what}: {complaint}")
+        if seen:
+            raise BadReply(device=self.name, seen=f"{what}: {seen}", remedy=remedy)
         waited_s = attempts * self._timeout_ns / 1e9
-        raise NoReply(f"{self.name}: no reply to the {what} within {waited_s:g} s; check cable, power and box.url")
+        raise NoReply(
+            device=self.name,
+            seen=f"no reply to the {what} within {waited_s:g} s",
+            remedy="check cable, power and box.url",
+        )
 
     def _is_clear(self) -> bool:
         """Make sure that no reply to an earlier request can come any more."""
@@ -266,6 +283,8 @@ class BoxLink:
             if self._session.state is SessionState.IDLE:
                 return True
             if not self.is_fenced:
+                # Until the interface is known, 49 may be no clock probe (PROTOCOL: use nothing from register 32
+                # on). What is read by then never changes.
                 self._session.trust()
             else:
                 self._once(lambda: self._session.fence(self.new_nonce()))
@@ -278,6 +297,7 @@ class BoxLink:
                     self._raise_failure()
                     self._reply = None
                     data = begin()
+                # Before the write, so that the box's tick lies between the two host times (PROTOCOL 9).
                 t_sent_ns = self._timebase.now_ns()
                 limit = TimeLimit(self._timebase, self._timeout_ns / 1e9)
                 self._write(data)
@@ -346,6 +366,7 @@ class BoxLink:
         with self._arrived:
             if data:
                 self.last_byte_ns, self.received_bytes = now_ns, self.received_bytes + len(data)
+                # Any byte shows that the other side lives.
                 if len(self.first_bytes) < FIRST_BYTES:
                     self.first_bytes += data[:FIRST_BYTES]
                 self.unanswered_feeds = 0
@@ -359,6 +380,7 @@ class BoxLink:
                     self._reply = (item, now_ns)
                     self._arrived.notify_all()
         for item in items:
+            # Outside the lock: a subscriber must not hold up whoever waits for a reply.
             if isinstance(item, Event) and self.on_event is not None:
                 self.on_event(item.message, now_ns)
 

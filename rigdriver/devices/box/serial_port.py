@@ -9,8 +9,10 @@ does so once. Not here: what the bytes mean (see wire/codec.py).
 from __future__ import annotations
 
 import errno
+import fcntl
 import logging
 import os
+import select
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -21,12 +23,14 @@ from serial import rfc2217
 from serial.tools import list_ports
 
 from rigdriver.errors import LinkLost, PortUnavailable
+from rigdriver.timebase import WALL_TIME, TimeLimit
 
 _logger = logging.getLogger(__name__)
 BAUD_RATE = 1_000_000
 """USB boxes ignore it; a box on a real UART runs at this rate."""
 POLL_S = 0.02
 WRITE_TIMEOUT_S = 1.0
+"""Longest time in which a port may take no byte, in s."""
 MAX_READ_BYTES = 4096
 """A port that never falls silent must not keep its reader from its other duties."""
 
@@ -86,6 +90,12 @@ class SerialPort:
         except Exception as exc:  # pyserial's handlers of URLs raise what they like: re.error, KeyError, TypeError
             seen, remedy = _why(exc)
             raise PortUnavailable(device=f"trigger box port {url}", seen=seen, remedy=remedy) from exc
+        self._room: select.poll | None = None
+        with suppress(OSError):  # io.UnsupportedOperation: a port without a descriptor, such as loop://
+            self._room = select.poll()
+            self._room.register(self._serial.fileno(), select.POLLOUT)
+            # From here on a write takes what there is room for, and `write` itself waits for room.
+            self._serial.write_timeout = 0
         _watch_forks()
         _open_ports.add(self)
 
@@ -102,8 +112,15 @@ class SerialPort:
 
     def write(self, data: bytes) -> None:
         """Write all of `data`. LinkLost when the port is gone or takes nothing."""
+        # pyserial's own time limit also fails a write that is done, when the computer stood still meanwhile.
+        left, limit = memoryview(data), TimeLimit(WALL_TIME, WRITE_TIMEOUT_S)
         try:
-            self._serial.write(data)
+            while left:
+                if self._room is None or self._room.poll(limit.look_s() * 1000):
+                    left = left[self._serial.write(left) :]
+                    limit = TimeLimit(WALL_TIME, WRITE_TIMEOUT_S)
+                elif limit.left_s() <= 0:
+                    raise TimeoutError(f"it has taken no byte for {WRITE_TIMEOUT_S:g} s")
         except (OSError, TypeError) as exc:
             raise self._lost(exc) from exc
 
@@ -116,6 +133,9 @@ class SerialPort:
 
     def close(self) -> None:
         """Close the port. Closing twice is harmless."""
+        # The lock belongs to the open file, which a child that is being forked shares until it has let go of it.
+        with suppress(OSError, ValueError, serial.SerialException):
+            fcntl.flock(self._serial.fileno(), fcntl.LOCK_UN)
         link = getattr(self._serial, "_socket", None)
         self._serial.close()
         if link is not None:  # pyserial leaves a socket open whose other end went first
@@ -128,7 +148,9 @@ class SerialPort:
 
     def _lost(self, exc: Exception) -> LinkLost:
         return LinkLost(
-            f"trigger box on {self.url}: the port is gone ({exc}); check its cable and power, open it again"
+            device=f"trigger box on {self.url}",
+            seen=f"the port is gone ({exc})",
+            remedy="check its cable and power, open it again",
         )
 
 

@@ -19,18 +19,9 @@ from rigdriver.config import BoxConfig
 from rigdriver.devices.box.events import BoxEvent, BoxLost, BoxStatus, EventReader
 from rigdriver.devices.box.identity import ACTIVE, STANDBY, identify
 from rigdriver.devices.box.link import ATTEMPTS, BoxLink, BytePort
-from rigdriver.devices.box.refusals import explain_fault, explain_refusal
+from rigdriver.devices.box.refusals import explained_fault, explained_refusal
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
-from rigdriver.errors import (
-    BadReply,
-    BoxFault,
-    BoxRefused,
-    DeviceError,
-    LinkLost,
-    NoReply,
-    PortUnavailable,
-    RigError,
-)
+from rigdriver.errors import BadReply, BoxRefused, DeviceError, LinkLost, NoReply, PortUnavailable, RigError
 from rigdriver.schedule.steps import BoxSchedule
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 from rigdriver.wire import registers
@@ -44,6 +35,7 @@ BoxCounters = registers.CountersRecord
 EventSink = Callable[[BoxEvent], None]
 
 _logger = logging.getLogger(__name__)
+# PROTOCOL 8.2: four feeds per timeout, from the thread that also reads events, so that a deaf host falls silent.
 FEEDS_A_TIMEOUT = 4
 SILENT_FEEDS = 12
 SILENT_NS = 1_000_000_000
@@ -184,8 +176,11 @@ class TriggerBox:
             self._link.write(registers.LIGHT_LIMITS, limits)
         except BoxRefused as exc:
             raise BoxRefused(
-                f"{self._link.name}: refused {limits}; its hard limits are {self.identity.hard_light}, and they can be "
-                f"set only while it is not armed"
+                device=self._link.name,
+                seen=(
+                    f"refused {limits}; its hard limits are {self.identity.hard_light}, and they can be set only "
+                    "while it is not armed"
+                ),
             ) from exc
 
     def light_session(self) -> registers.LightSessionRecord:
@@ -216,17 +211,23 @@ class TriggerBox:
         committed = link.read_twice(registers.COMMITTED_GENERATION)
         if committed != schedule.generation:
             raise BadReply(
-                f"{link.name}: committed generation {committed}; expected {schedule.generation}; commit again"
+                device=link.name,
+                seen=f"committed generation {committed}",
+                expected=str(schedule.generation),
+                remedy="commit again",
             )
 
     def _stage(self, schedule: BoxSchedule) -> None:
         self._link.write(registers.STAGE_CLEAR, 1)
         self._link.write(registers.STAGE_HEADER, schedule.header)
         for step in schedule.steps:
+            # The index is the key: without it the late reply to
+            # another step could pass for this one's (PROTOCOL 2).
             self._link.write(registers.STAGE_STEP, step, key_bytes=4)
 
     def arm(self, generation: int) -> None:
         """Make the committed schedule ready to start. BoxRefused says why not; BoxFault when the box is in fault."""
+        # Arm is refused unless the watchdog has been fed (PROTOCOL 5.5).
         self._link.feed()
         self._is_fed = True
         try:
@@ -334,14 +335,18 @@ class TriggerBox:
                     return
                 if state is not waiting:
                     raise self._refusal(register.name.lower()) from None
-        raise NoReply(f"{self._link.name}: no reply to {register.name}, {ATTEMPTS} times; check its cable and power")
+        raise NoReply(
+            device=self._link.name,
+            seen=f"no reply to {register.name}, {ATTEMPTS} times",
+            remedy="check its cable and power",
+        )
 
     def _refusal(self, what: str) -> DeviceError:
         state = self._link.read_twice(registers.BOX_STATE)
         if state is BoxStates.FAULT:
-            return BoxFault(explain_fault(self._link.name, self._link.read_twice(registers.FAULT)))
+            return explained_fault(self._link.name, self._link.read_twice(registers.FAULT))
         refusal = self._link.read_twice(registers.COMMIT_REFUSAL)
-        return BoxRefused(explain_refusal(self._link.name, what, state, refusal))
+        return explained_refusal(self._link.name, what, state, refusal)
 
     def _take_event(self, message: Message, t_host_ns: int) -> None:
         for event in self._events.read(message, t_host_ns):
@@ -360,7 +365,9 @@ class TriggerBox:
             self._end(exc)
         except Exception as exc:  # noqa: BLE001 - whoever calls the box next gets it
             detail = exc if isinstance(exc, RigError) else repr(exc)
-            error = DeviceError(f"{self._link.name}: a subscriber failed: {detail}; the box is no longer fed and stops")
+            error = DeviceError(
+                device=self._link.name, seen=f"a subscriber failed: {detail}; the box is no longer fed and stops"
+            )
             error.__cause__ = exc
             self._link.fail(error)
 
@@ -378,7 +385,9 @@ class TriggerBox:
         silent_ns = now_ns - self._link.last_byte_ns
         if self._link.unanswered_feeds > SILENT_FEEDS and silent_ns > SILENT_NS:
             raise LinkLost(
-                f"{self._link.name}: silent for {silent_ns / 1e9:.1f} s; check cable and power, open it again"
+                device=self._link.name,
+                seen=f"silent for {silent_ns / 1e9:.1f} s",
+                remedy="check cable and power, open it again",
             )
         self._link.feed()
 

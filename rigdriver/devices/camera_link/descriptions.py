@@ -6,10 +6,9 @@ are found out (see features.py and matching.py in devices/camera_process).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
@@ -132,15 +131,6 @@ class SetupNote:
             f"has {self.feature} = {self.value}, which this rig file does not ask for and an earlier program may have "
             "left; name it in its features"
         )
-
-    def to_json(self) -> dict[str, object]:
-        """Return plain values."""
-        return {"kind": self.kind.name, "feature": self.feature, "value": self.value, "others": list(self.others)}
-
-    @classmethod
-    def from_json(cls, table: Mapping[str, Any]) -> SetupNote:
-        """Read plain values again."""
-        return cls(NoteKind[table["kind"]], table["feature"], table["value"], tuple(table["others"]))
 
     @property
     def is_warning(self) -> bool:

@@ -5,20 +5,23 @@ on the answer to `prepare`. `events`: child to parent only; frames as a fixed st
 
     [length u32][kind u8][body: length bytes]          little endian
 
-In: bytes or values. Out: values or bytes. Not here: sockets (see devices/camera_process/loop.py), cameras, and what a
-command means (see devices/camera_process/commands.py).
+In: bytes or values. Out: values or bytes. Not here: sockets (see devices/camera_process/loop.py), cameras, and the
+values of requests and replies (see requests.py).
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 from rigdriver import errors
 from rigdriver.errors import BadReply, DevicesFailed, RigError
+from rigdriver.frames import GapReason
+from rigdriver.json_values import JsonObject
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 _HEAD = struct.Struct("<IB")
@@ -77,17 +80,82 @@ class FrameNote:
         return cls(camera, slot, frame_id, stamp, t_host_ns, width_px, height_px, code, chunks)
 
 
-def encode(kind: Kind, body: Mapping[str, object]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class LossNote:
+    """Frames of one camera that were lost for one reason."""
+
+    camera: int
+    reason: GapReason
+    count: int
+    frame_id: int | None
+    """Frame id of the newest one, where it is known."""
+    t_host_ns: int
+
+    def encode(self) -> bytes:
+        """Return the message."""
+        table: JsonObject = {
+            "camera": self.camera,
+            "reason": self.reason.name,
+            "count": self.count,
+            "frame_id": self.frame_id,
+            "t_host_ns": self.t_host_ns,
+        }
+        return encode(Kind.LOST, table)
+
+    @classmethod
+    def decode(cls, body: bytes) -> LossNote:
+        """Read the body of a LOST message."""
+        table: Any = decode_json(body)
+        return cls(table["camera"], GapReason[table["reason"]], table["count"], table["frame_id"], table["t_host_ns"])
+
+
+@dataclass(frozen=True, slots=True)
+class CameraLostNote:
+    """A camera that has failed and sends no more."""
+
+    camera: int
+    error: RigError
+
+    def encode(self) -> bytes:
+        """Return the message."""
+        return encode(Kind.CAMERA_LOST, {"camera": self.camera, "error": error_to_json(self.error)})
+
+    @classmethod
+    def decode(cls, body: bytes) -> CameraLostNote:
+        """Read the body of a CAMERA_LOST message."""
+        table: Any = decode_json(body)
+        return cls(table["camera"], error_from_json(table["error"]))
+
+
+@dataclass(frozen=True, slots=True)
+class BeatNote:
+    """A sign that the loop of the camera process turns."""
+
+    underrun: Sequence[int]
+    """Number of frames that the producer dropped, by camera."""
+
+    def encode(self) -> bytes:
+        """Return the message."""
+        return encode(Kind.BEAT, {"underrun": list(self.underrun)})
+
+    @classmethod
+    def decode(cls, body: bytes) -> BeatNote:
+        """Read the body of a BEAT message."""
+        table: Any = decode_json(body)
+        return cls(tuple(table["underrun"]))
+
+
+def encode(kind: Kind, body: JsonObject) -> bytes:
     """Return a JSON message."""
     raw = json.dumps(body, separators=(",", ":")).encode()
     return _HEAD.pack(len(raw), kind) + raw
 
 
-def decode_json(body: bytes) -> dict[str, object]:
+def decode_json(body: bytes) -> JsonObject:
     """Read a JSON body."""
     value = json.loads(body)
     if not isinstance(value, dict):
-        raise BadReply(f"message of the camera process: expected an object, seen {type(value).__name__}")
+        raise BadReply(device="message of the camera process", seen=type(value).__name__, expected="an object")
     return value
 
 
@@ -108,7 +176,9 @@ class MessageReader:
             length, kind = _HEAD.unpack_from(self._buffer)
             if length > MAX_BODY_BYTES or kind not in Kind.__members__.values():
                 raise BadReply(
-                    f"message of the camera process: {length} bytes of kind {kind}; the stream is out of step"
+                    device="message of the camera process",
+                    seen=f"{length} bytes of kind {kind}; the stream is out of step",
+                    expected=f"at most {MAX_BODY_BYTES} bytes of a kind up to {max(Kind)}",
                 )
             end = _HEAD.size + length
             if len(self._buffer) < end:
@@ -122,7 +192,7 @@ _PARTS = ("device", "seen", "expected", "remedy")
 """Values that an error carries beside its sentence."""
 
 
-def error_to_json(error: RigError) -> dict[str, object]:
+def error_to_json(error: RigError) -> JsonObject:
     """Return an error as plain values."""
     if isinstance(error, DevicesFailed):
         return {
@@ -136,7 +206,7 @@ def error_to_json(error: RigError) -> dict[str, object]:
 def error_from_json(value: object) -> RigError:
     """Return the error that `error_to_json` wrote; an unknown type is a DeviceError."""
     if not isinstance(value, dict):
-        return errors.DeviceError(f"camera process: unreadable error {value!r}")
+        return errors.DeviceError(device="camera process", seen=f"unreadable error {value!r}")
     inner = value.get("errors")
     if isinstance(inner, list):
         return DevicesFailed(str(value.get("message")), [error_from_json(e) for e in inner])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
@@ -45,26 +45,6 @@ class CameraSettings:
     exposure_us: float | None = None
     """Planned exposure, written under the name that the camera has for it; None leaves it as it is."""
     reset: Reset = Reset.KEEP
-
-    def to_json(self) -> dict[str, object]:
-        """Return plain values."""
-        return {
-            "demands": dict(self.demands),
-            "trigger": None if self.trigger is None else self.trigger.value,
-            "exposure_us": self.exposure_us,
-            "reset": self.reset.value,
-        }
-
-    @classmethod
-    def from_json(cls, table: Mapping[str, Any]) -> CameraSettings:
-        """Read plain values again."""
-        trigger = table["trigger"]
-        return cls(
-            table["demands"],
-            None if trigger is None else TriggerBy(trigger),
-            table["exposure_us"],
-            Reset(table["reset"]),
-        )
 
 
 def settings_of(asked: CameraSettings | Mapping[str, FeatureValue]) -> CameraSettings:

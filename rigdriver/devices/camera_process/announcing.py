@@ -44,6 +44,7 @@ class Announcing:
 
     def _announce(self, *, data_stream: Any, _buffer_tokens: Sequence[Any]) -> list[Any]:
         buffers: list[Any] = []
+        # harvesters asks for as many buffers as the producer needs at least.
         if len(self._places) >= len(_buffer_tokens) and self._alignment_bytes(data_stream) <= mmap.PAGESIZE:
             try:
                 for number, place in enumerate(self._places):

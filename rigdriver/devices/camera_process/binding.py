@@ -131,7 +131,8 @@ class Producers:
         why = "; ".join(self._notes.lines[:3])
         return [
             ProducerError(
-                f"GenTL producer {path}: loaded, but failed while it was opened: {why}; it may be no GenTL producer"
+                device=f"GenTL producer {path}",
+                seen=f"loaded, but failed while it was opened: {why}; it may be no GenTL producer",
             )
             for path in paths
             if str(path) not in seen
@@ -145,6 +146,7 @@ class Producers:
         """
         info = self._harvester.device_info_list[self.devices.index(device)]
         config = ParameterSet(
+            # Automatic chunk updates touch the node map inside fetch; `_chunks` asks for them when they are wanted.
             {ParameterKey.ENABLE_AUTO_CHUNK_DATA_UPDATE: False, ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: buffers}
         )
         with _translated(f"{label}: cannot be opened", "check whether another program uses it"):
@@ -177,7 +179,7 @@ class Camera:
         self._monitor: Any = next(iter(monitors.values()), None)
         if self._monitor is None:
             self.close()
-            raise CameraError(f"{label}: offers no data stream; it cannot deliver images")
+            raise CameraError(device=label, seen="offers no data stream; it cannot deliver images")
         self._buffer: Any = None
         self._miscounts = 0
         self._announcing = Announcing(label, _PEER_ERRORS, gentl.BufferToken)
@@ -232,7 +234,11 @@ class Camera:
             limit = TimeLimit(WALL_TIME, timeout_s)
             while not node.is_done():
                 if limit.left_s() <= 0:
-                    raise CameraError(f"{self._label}: {name} is not done after {timeout_s} s; restart the camera")
+                    raise CameraError(
+                        device=self._label,
+                        seen=f"{name} is not done after {timeout_s} s",
+                        remedy="restart the camera",
+                    )
                 WALL_TIME.sleep(_COMMAND_POLL_S)
             if name == _LOAD:
                 self._node_map._invalidate_nodes()  # noqa: SLF001, few descriptions say that a load changes all values
@@ -242,6 +248,8 @@ class Camera:
     def payload_bytes(self) -> int:
         """Return the largest buffer that the camera may send with its present features."""
         with _translated(f"{self._label}: its payload size cannot be read"):
+            # GenTL: a stream either defines the payload size itself
+            # (STREAM_INFO_DEFINES_PAYLOADSIZE) or leaves it to the camera.
             if self._stream.defines_payload_size():
                 return int(self._stream.payload_size)
             return int(self._node_map.PayloadSize.value)
@@ -333,7 +341,7 @@ class Camera:
         except _PEER_ERRORS as exc:
             self._buffer = None
             raise CameraError(
-                f"{self._label}: its stream failed: {_first_line(exc)}; check its cable and power"
+                device=self._label, seen=f"its stream failed: {_first_line(exc)}", remedy="check its cable and power"
             ) from exc
 
     def give_back(self) -> None:
@@ -354,7 +362,9 @@ class Camera:
         try:
             stream.queue_buffer(buffer, False)  # True, the default, would blank all its bytes first
         except _PEER_ERRORS as exc:
-            raise CameraError(f"{self._label}: a buffer cannot be queued: {_first_line(exc)}; open it again") from exc
+            raise CameraError(
+                device=self._label, seen=f"a buffer cannot be queued: {_first_line(exc)}", remedy="open it again"
+            ) from exc
 
     def check(self) -> None:
         """Read a register that every camera has: the start of its own description.
@@ -405,6 +415,7 @@ class Camera:
             frequency = float(self._acquirer.device.timestamp_frequency)
         except (*_PEER_ERRORS, AttributeError):
             frequency = 0.0
+        # Some producers hand raw stamps on; SFNC 1 names their frequency in the camera.
         return 1e9 / frequency if 0 < frequency <= _FASTEST_TICKS_HZ else self._gev_tick()
 
     def _gev_tick(self) -> float:
@@ -417,6 +428,7 @@ class Camera:
         try:
             port = self._acquirer.remote_device.port
             scheme, _, rest = port.url_info_list[0].url.partition(":")
+            # GenTL's URL of a description in the device: local:NAME;ADDRESS;LENGTH, both hexadecimal.
             # A description that lies elsewhere says nothing; GigE and USB3 Vision keep their version at address 0.
             address = int(rest.split(";")[1], 16) if scheme.lower() == "local" else 0
             port.read(address, 4)
@@ -447,6 +459,6 @@ def _translated(what: str, remedy: str = "") -> Iterator[None]:
     try:
         yield
     except _PEER_ERRORS as exc:
-        raise CameraError(f"{what}: {_first_line(exc)}" + (f"; {remedy}" if remedy else "")) from exc
+        raise CameraError(device=what, seen=_first_line(exc), remedy=remedy) from exc
     except (AttributeError, AssertionError) as exc:  # harvesters on a device that lacks a mandatory node or module
-        raise CameraError(f"{what}: it lacks {exc}; it is no complete GenTL camera") from exc
+        raise CameraError(device=what, seen=f"it lacks {exc}; it is no complete GenTL camera") from exc

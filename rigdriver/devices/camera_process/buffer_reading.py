@@ -75,6 +75,7 @@ class BufferReader:
             code = self._optional(buffer, "pixel_format") or self._defaults.pixel_format_code
             offset = self._optional(buffer, "image_offset") or 0
             size = len(raw) - offset
+        # The camera's own, in ns since SFNC 2; a buffer's stamp may be the producer's.
         stamp = chunks.get("Timestamp")
         frame_id = self._optional(buffer, "frame_id")
         return Image(
@@ -114,4 +115,5 @@ class BufferReader:
         if stamp:
             return stamp
         ticks, tick_ns = self._optional(buffer, "timestamp"), self._defaults.tick_ns
+        # A camera without a clock gives 0, and raw ticks of unknown length are no time either.
         return round(ticks * tick_ns) or None if ticks and tick_ns else None

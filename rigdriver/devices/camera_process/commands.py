@@ -1,38 +1,56 @@
-"""What the parent may ask of the camera process: list, open, prepare, start, stop, get, set, execute, close.
+"""How the camera process obeys each request of its parent.
 
-In: a command's name and plain values. Out: plain values and descriptors, or a RigError; failures of several cameras
-come together. Not here: sockets (see loop.py), and how a frame is read (see stream.py).
+In: requests. Out: replies and descriptors, or a RigError; failures of several cameras come together. Not here: sockets
+(see loop.py), and how a frame is read (see stream.py).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from rigdriver.devices.camera_link.descriptions import DeviceInfo
 from rigdriver.devices.camera_link.messages import Kind, encode
-from rigdriver.devices.camera_link.settings import CameraSettings
+from rigdriver.devices.camera_link.requests import (
+    CameraReply,
+    CameraRequest,
+    CloseCameras,
+    DeviceList,
+    ExecuteFeature,
+    FeatureRead,
+    FeatureWritten,
+    ListDevices,
+    OpenCameras,
+    OpenedCamera,
+    OpenedCameras,
+    PrepareSlots,
+    ReadFeature,
+    RequestDone,
+    SlotSegment,
+    SlotSegments,
+    StartCameras,
+    StopCameras,
+    WantedCamera,
+    WriteFeature,
+)
 from rigdriver.devices.camera_process import matching
 from rigdriver.devices.camera_process.binding import Producers
 from rigdriver.devices.camera_process.discovery import Search
 from rigdriver.devices.camera_process.feature_plan import split_key
 from rigdriver.devices.camera_process.feature_write import FeatureWrite
-from rigdriver.devices.camera_process.features import SetupOutcome, set_up
+from rigdriver.devices.camera_process.features import set_up
 from rigdriver.devices.camera_process.matching import Sought
 from rigdriver.devices.camera_process.one_feature import Nodes, read_one, write_and_report, write_one
 from rigdriver.devices.camera_process.stream import EventOutbox, Stream
-from rigdriver.errors import RigError, StateError, gather
+from rigdriver.errors import RigError, gather
 from rigdriver.timebase import WALL_TIME, Timebase
 
 if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
     from rigdriver.config import FeatureValue
 
-Request = Mapping[str, Any]
 _T = TypeVar("_T")
-_COMMANDS = ("list", "open", "prepare", "start", "stop", "get", "set", "execute", "close")
 _logger = logging.getLogger(__name__)
 
 
@@ -40,14 +58,14 @@ _logger = logging.getLogger(__name__)
 class CommandAnswer:
     """What goes back."""
 
-    body: dict[str, object]
+    reply: CameraReply
     fds: list[int] = field(default_factory=list)
     sent: Sequence[Callable[[], None]] = ()
     """To be called when the descriptors have been sent."""
 
 
 class Commands:
-    """The camera process's state, and one method per command."""
+    """The camera process's state, and what each request does to it."""
 
     def __init__(self, outbox: EventOutbox, timebase: Timebase = WALL_TIME) -> None:
         self.streams: list[Stream] = []
@@ -55,17 +73,33 @@ class Commands:
         self._outbox, self._timebase = outbox, timebase
         self._producers: Producers | None = None
 
-    def serve(self, command: str, request: Request) -> CommandAnswer:
-        """Do a command.
+    def serve(self, request: CameraRequest) -> CommandAnswer:
+        """Obey a request.
 
         Raises:
             RigError: it failed; the cameras are as they were, as far as they allow.
         """
-        act = getattr(self, f"_do_{command}", None)
-        if command not in _COMMANDS or act is None:
-            raise StateError(f"camera process: unknown command {command!r}")
-        answer: CommandAnswer = act(request)
-        return answer
+        match request:
+            case ListDevices():
+                producers = self._load(request, Search(request.search_s, lambda _: False))
+                return CommandAnswer(DeviceList(producers.devices, producers.interfaces))
+            case OpenCameras():
+                return CommandAnswer(self._open(request))
+            case PrepareSlots():
+                return self._prepare(request)
+            case StartCameras():
+                self._start()
+            case StopCameras():
+                self._stop()
+            case ReadFeature():
+                return CommandAnswer(FeatureRead(read_one(*self._named(request, value=False))))
+            case WriteFeature():
+                return CommandAnswer(FeatureWritten(write_and_report(*self._named(request, request.value))))
+            case ExecuteFeature():
+                write_one(*self._named(request, value=True))
+            case CloseCameras():
+                self.close()
+        return CommandAnswer(RequestDone())
 
     def close(self) -> None:
         """Stop and close everything, whatever fails on the way. Twice is harmless."""
@@ -81,33 +115,24 @@ class Commands:
             self._producers.close()
             self._producers = None
 
-    def _load(self, request: Request, sought: Sequence[Sought]) -> Producers:
+    def _load(self, request: ListDevices | OpenCameras, search: Search) -> Producers:
         if self._producers is None:
-            search = Search(
-                time_s=float(request["search_s"]),
-                is_enough=lambda devices: bool(sought) and all(matching.is_listed(s, devices) for s in sought),
-                interfaces=request.get("interfaces", ()),
-            )
-            self._producers = Producers([Path(p) for p in request["producers"]], search)
+            self._producers = Producers([Path(p) for p in request.producers], search)
         return self._producers
 
-    def _do_list(self, request: Request) -> CommandAnswer:
-        producers = self._load(request, ())
-        return CommandAnswer(
-            {
-                "devices": [asdict(device) for device in producers.devices],
-                "interfaces": [asdict(interface) for interface in producers.interfaces],
-            }
+    def _open(self, request: OpenCameras) -> OpenedCameras:
+        sought = [Sought(c.name, c.serial, c.interface or "") for c in request.cameras]
+        search = Search(
+            request.search_s,
+            lambda devices: bool(sought) and all(matching.is_listed(s, devices) for s in sought),
+            tuple(request.interfaces),
         )
-
-    def _do_open(self, request: Request) -> CommandAnswer:
-        sought = [Sought(str(c["name"]), str(c["serial"]), str(c.get("interface") or "")) for c in request["cameras"]]
-        producers = self._load(request, sought)
+        producers = self._load(request, search)
         failures: list[RigError] = []
-        reports: list[object] = []
-        for camera, wanted in zip(sought, request["cameras"], strict=True):
+        opened: list[OpenedCamera] = []
+        for camera, wanted in zip(sought, request.cameras, strict=True):
             try:
-                reports.append(self._open_one(producers, camera, wanted, request))
+                opened.append(self._open_one(producers, camera, wanted, request))
             except ExceptionGroup as group:
                 failures.extend(e for e in group.exceptions if isinstance(e, RigError))
             except RigError as exc:
@@ -115,17 +140,19 @@ class Commands:
         if failures:
             self.close()
             raise gather("opening cameras", failures)
-        return CommandAnswer({"reports": reports})
+        return OpenedCameras(tuple(opened))
 
-    def _open_one(self, producers: Producers, sought: Sought, wanted: Request, request: Request) -> dict[str, object]:
-        paths = [str(p) for p in request["producers"]]
-        device = matching.find(sought, producers.devices, paths, producers.interfaces)
+    def _open_one(
+        self, producers: Producers, sought: Sought, wanted: WantedCamera, request: OpenCameras
+    ) -> OpenedCamera:
+        device = matching.find(sought, producers.devices, request.producers, producers.interfaces)
         label = sought.label_of(device)
-        settings = CameraSettings.from_json(wanted["settings"])
+        settings = wanted.settings
         for key in settings.demands:
             split_key(key)  # what is no name is refused before the camera is touched
-        camera = producers.open(device, label, int(request["buffers"]))
-        stream = Stream(len(self.streams), label, camera, self._outbox, int(request["buffers"]), self._timebase)
+        camera = producers.open(device, label, request.buffers)
+        stream = Stream(len(self.streams), label, camera, self._outbox, request.buffers, self._timebase)
+        # Before its features are written: when one is refused, this camera is closed with the others.
         self.streams.append(stream)
         self._nodes.append(camera)
         outcome = set_up(label, camera, settings)
@@ -133,48 +160,30 @@ class Commands:
             raise ExceptionGroup(label, list(outcome.refusals))
         camera.chunk_names = _chunk_names(settings.demands)
         stream.check_format()
-        return _report(device, outcome)
+        return OpenedCamera(device, tuple(outcome.reports), tuple(outcome.notes))
 
-    def _do_prepare(self, request: Request) -> CommandAnswer:
-        made = self._all("preparing cameras", lambda stream: stream.prepare(int(request["slots"])))
+    def _prepare(self, request: PrepareSlots) -> CommandAnswer:
+        made = self._all("preparing cameras", lambda stream: stream.prepare(request.slots))
         new = [(index, slots) for index, slots in enumerate(made) if slots is not None]
         return CommandAnswer(
-            {"segments": [{"camera": i, "slot_bytes": s.slot_bytes, "slots": s.slots} for i, s in new]},
+            SlotSegments(tuple(SlotSegment(i, s.slot_bytes, s.slots) for i, s in new)),
             [s.fd for _, s in new],
             [s.close for _, s in new],
         )
 
-    def _do_start(self, request: Request) -> CommandAnswer:
+    def _start(self) -> None:
         try:
             self._all("starting cameras", lambda stream: stream.start())
         except RigError:
-            self._do_stop(request)
+            self._stop()
             raise
-        return CommandAnswer({})
 
-    def _do_stop(self, _request: Request) -> CommandAnswer:
+    def _stop(self) -> None:
         try:
             self._all("stopping cameras", lambda stream: stream.stop())
         finally:
+            # Behind the last frame in the same stream, so that the parent knows that none follows.
             self._outbox.put(encode(Kind.STOPPED, {}))
-        return CommandAnswer({})
-
-    def _do_get(self, request: Request) -> CommandAnswer:
-        label, nodes, write = self._named(request)
-        return CommandAnswer({"value": read_one(label, nodes, write)})
-
-    def _do_set(self, request: Request) -> CommandAnswer:
-        label, nodes, write = self._named(request)
-        return CommandAnswer({"report": asdict(write_and_report(label, nodes, write))})
-
-    def _do_execute(self, request: Request) -> CommandAnswer:
-        label, nodes, write = self._named({**request, "value": True})
-        write_one(label, nodes, write)
-        return CommandAnswer({})
-
-    def _do_close(self, _request: Request) -> CommandAnswer:
-        self.close()
-        return CommandAnswer({})
 
     def _all(self, what: str, act: Callable[[Stream], _T]) -> list[_T]:
         """Do the same to every camera, and tell all failures together."""
@@ -189,23 +198,12 @@ class Commands:
             raise gather(what, failures)
         return results
 
-    def _named(self, request: Request) -> tuple[str, Nodes, FeatureWrite]:
-        name, selector = split_key(str(request["feature"]))
-        value: FeatureValue = request.get("value", False)
-        index = int(request["camera"])
-        return (
-            self.streams[index].label,
-            self._nodes[index],
-            FeatureWrite(str(request["feature"]), name, value, selector),
-        )
-
-
-def _report(device: DeviceInfo, outcome: SetupOutcome) -> dict[str, object]:
-    return {
-        "device": asdict(device),
-        "features": [asdict(report) for report in outcome.reports],
-        "notes": [note.to_json() for note in outcome.notes],
-    }
+    def _named(
+        self, request: ReadFeature | WriteFeature | ExecuteFeature, value: FeatureValue
+    ) -> tuple[str, Nodes, FeatureWrite]:
+        name, selector = split_key(request.feature)
+        write = FeatureWrite(request.feature, name, value, selector)
+        return self.streams[request.camera].label, self._nodes[request.camera], write
 
 
 def _chunk_names(features: Mapping[str, FeatureValue]) -> tuple[str, ...]:

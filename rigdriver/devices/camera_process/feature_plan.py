@@ -73,9 +73,8 @@ def split_key(key: str) -> tuple[str, tuple[str, str] | None]:
     """
     match = _KEY.fullmatch(key)
     if match is None:
-        raise ConfigError(
-            f"feature {key!r}: expected an SFNC name like `Gain` or `ChunkEnable[ChunkSelector=Timestamp]`"
-        )
+        expected = "an SFNC name like `Gain` or `ChunkEnable[ChunkSelector=Timestamp]`"
+        raise ConfigError(device="feature", seen=repr(key), expected=expected)
     name, selector, entry = match.groups()
     return name, (selector, entry) if selector else None
 

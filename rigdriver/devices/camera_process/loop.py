@@ -12,7 +12,8 @@ import select
 import socket
 import time
 
-from rigdriver.devices.camera_link.messages import Kind, MessageReader, decode_json, encode, error_to_json
+from rigdriver.devices.camera_link.messages import BeatNote, MessageReader
+from rigdriver.devices.camera_link.requests import CloseCameras, RequestFailed, decode_request, encode_reply
 from rigdriver.devices.camera_process.commands import CommandAnswer, Commands
 from rigdriver.devices.camera_process.pace import Pace
 from rigdriver.errors import RigError
@@ -119,8 +120,7 @@ class CameraLoop:
     def _beat(self) -> bool:
         """Tell that the loop turns; return False when the parent is no longer the one that started it."""
         if not self._outbox.is_full:
-            body: dict[str, object] = {"underrun": [s.underrun() for s in self._commands.streams]}
-            self._outbox.put(encode(Kind.BEAT, body))
+            self._outbox.put(BeatNote([s.underrun() for s in self._commands.streams]).encode())
         return os.getppid() == self._parent_pid
 
     def _serve(self) -> bool:
@@ -129,18 +129,21 @@ class CameraLoop:
         if not data:
             return False
         for _, body in self._reader.feed(data):
-            request = decode_json(body)
+            is_last = False
             try:
-                answer = self._commands.serve(str(request["command"]), request)
+                request = decode_request(body)
+                is_last = isinstance(request, CloseCameras)
+                answer = self._commands.serve(request)
             except RigError as exc:
-                answer = CommandAnswer({"error": error_to_json(exc)})
+                answer = CommandAnswer(RequestFailed(exc))
             self._answer(answer)
-            if request["command"] == "close":
+            if is_last:
                 return False
         return True
 
     def _answer(self, answer: CommandAnswer) -> None:
-        message = encode(Kind.REPLY, answer.body)
+        message = encode_reply(answer.reply)
+        # The kernel may take a part only; descriptors go with the first byte (unix(7)), the rest needs none.
         sent = socket.send_fds(self._link, [message], answer.fds) if answer.fds else 0
         self._link.sendall(message[sent:])
         for release in answer.sent:

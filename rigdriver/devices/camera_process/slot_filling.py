@@ -95,7 +95,9 @@ class AnnouncedSlots:
         """Leave the pixels where they are; only when they do not begin the slot, or have gaps, they move up."""
         slot = image.place
         if slot is None or slot not in self._queued:
-            raise CameraError(f"{self._label}: delivers buffer {slot}, which was not queued; its producer is at fault")
+            raise CameraError(
+                device=self._label, seen=f"delivers buffer {slot}, which was not queued; its producer is at fault"
+            )
         if image.offset_bytes or image.padding_bytes or pixel_format.is_packed:
             _copy(image, pixel_format, self._slots, slot)
         self._camera.keep()

@@ -7,11 +7,11 @@ application.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from rigdriver.devices.camera_link.messages import FrameNote, Kind, encode, error_to_json
+from rigdriver.devices.camera_link.messages import CameraLostNote, FrameNote, LossNote
 from rigdriver.devices.camera_link.slots import SlotWriter
 from rigdriver.devices.camera_process.borrowed_bytes import BorrowedBytes
 from rigdriver.devices.camera_process.images import Image, Incomplete
@@ -93,14 +93,7 @@ class LossLedger:
             return
         self._told_ns = now_ns
         for reason, (count, frame_id, t_host_ns) in self._waiting.items():
-            body: Mapping[str, object] = {
-                "camera": self._camera,
-                "reason": reason.name,
-                "count": count,
-                "frame_id": frame_id,
-                "t_host_ns": t_host_ns,
-            }
-            self._outbox.put(encode(Kind.LOST, body))
+            self._outbox.put(LossNote(self._camera, reason, count, frame_id, t_host_ns).encode())
         self._waiting.clear()
 
 
@@ -154,8 +147,9 @@ class Stream:
         pixel_format = BY_CODE.get(code)
         if pixel_format is None:
             raise CameraError(
-                f"{self.label}: pixel format 0x{code:08X} cannot be read; set PixelFormat to Mono8, Mono10p, Mono12p, "
-                "Mono12Packed, Mono16, BayerRG8 or the like"
+                device=self.label,
+                seen=f"pixel format 0x{code:08X} cannot be read",
+                remedy="set PixelFormat to Mono8, Mono10p, Mono12p, Mono12Packed, Mono16, BayerRG8 or the like",
             )
         return pixel_format
 
@@ -165,6 +159,7 @@ class Stream:
         width, height = self.camera.read_size()
         # The camera's own payload stands for what the region does not show; untouched memory costs nothing.
         needed = max(pixel_format.image_bytes(width, height), self.camera.payload_bytes())
+        # Packed pixels are unpacked into slots, so their slots are not the producer's buffers and need none on top.
         count = slots if pixel_format.is_packed else slots + self._depth()
         if self.slots is not None and self.slots.slot_bytes >= needed and self.slots.slots == count:
             return None
@@ -191,7 +186,9 @@ class Stream:
             CameraError: the camera does not start.
         """
         if after(self._state, StreamAct.START) is None:
-            raise StateError(f"{self.label}: its stream is {self._state.value}; open the camera again")
+            raise StateError(
+                device=self.label, seen=f"its stream is {self._state.value}", remedy="open the camera again"
+            )
         assert self.slots is not None
         slots, depth = self.slots, self._depth()
         if not self.check_format().is_packed and self._places is None:
@@ -210,6 +207,7 @@ class Stream:
         """Stop the acquisition and tell the last losses."""
         if self._go(StreamAct.STOP):
             self.camera.stop()
+        # Beyond the pause between two messages: the last losses belong to this run.
         self._losses.tell(self._timebase.now_ns() + 1_000_000_000)
 
     def close(self) -> None:
@@ -259,6 +257,8 @@ class Stream:
             self._checked_ns = now_ns
         elif is_due and has_room:
             self._checked_ns = now_ns
+            # A camera without triggers and one without power look alike:
+            # both send nothing. Only a register tells them apart.
             self.camera.check()
         self._losses.tell(now_ns)
         return taken > 0
@@ -282,26 +282,32 @@ class Stream:
         pixel_format = BY_CODE.get(image.pixel_format_code)
         if pixel_format is None:
             raise CameraError(
-                f"{self.label}: delivers pixel format 0x{image.pixel_format_code:08X}, which cannot be read"
+                device=self.label, seen=f"delivers pixel format 0x{image.pixel_format_code:08X}, which cannot be read"
             )
-        what = f"{self.label}: delivers {image.width_px}x{image.height_px} {pixel_format.name}"
+        what = f"delivers {image.width_px}x{image.height_px} {pixel_format.name}"
         size = pixel_format.image_bytes(image.width_px, image.height_px)
         if size > self.slots.slot_bytes:
             raise CameraError(
-                f"{what}, {size} bytes, expected at most {self.slots.slot_bytes} bytes; its region changed while it "
-                "streamed: stop the run, and start it again"
+                device=self.label,
+                seen=f"{what}, {size} bytes; its region changed while it streamed",
+                expected=f"at most {self.slots.slot_bytes} bytes",
+                remedy="stop the run, and start it again",
             )
         needed = pixel_format.sent_bytes(image.width_px, image.height_px, image.padding_bytes)
         if needed > len(image.data):
             raise CameraError(
-                f"{what} in a buffer of {len(image.data)} bytes, expected at least {needed} bytes; its region changed "
-                "while it streamed, or its producer tells another size or padding than it delivers"
+                device=self.label,
+                seen=(
+                    f"{what} in a buffer of {len(image.data)} bytes; its region changed while it streamed, or its "
+                    "producer tells another size or padding than it delivers"
+                ),
+                expected=f"at least {needed} bytes",
             )
         return pixel_format
 
     def _fail(self, error: RigError) -> None:
         """Give this camera up; the others go on."""
         self._go(StreamAct.FAIL)
-        self._outbox.put(encode(Kind.CAMERA_LOST, {"camera": self._index, "error": error_to_json(error)}))
+        self._outbox.put(CameraLostNote(self._index, error).encode())
         with suppress(CameraError):  # it is lost already, and told
             self.camera.stop()

@@ -15,18 +15,36 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 
 from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
 from rigdriver.devices.camera_link.descriptions import (
     CameraReport,
     DeviceInfo,
     FeatureReport,
-    InterfaceOutcome,
     InterfaceReport,
-    SetupNote,
 )
-from rigdriver.devices.camera_link.messages import FrameNote, Kind, decode_json, error_from_json
+from rigdriver.devices.camera_link.messages import BeatNote, CameraLostNote, FrameNote, Kind, LossNote
+from rigdriver.devices.camera_link.requests import (
+    CameraReply,
+    CameraRequest,
+    DeviceList,
+    ExecuteFeature,
+    FeatureRead,
+    FeatureWritten,
+    ListDevices,
+    OpenCameras,
+    OpenedCamera,
+    OpenedCameras,
+    PrepareSlots,
+    ReadFeature,
+    RequestDone,
+    SlotSegments,
+    StartCameras,
+    StopCameras,
+    WantedCamera,
+    WriteFeature,
+)
 from rigdriver.devices.camera_link.settings import CameraSettings, settings_of
 from rigdriver.devices.camera_link.slots import SlotReader
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, CameraStatistics, FrameLost
@@ -43,6 +61,7 @@ _SEARCH_SHARE = 0.5
 """Share of the time for opening in which the cameras must be found; the rest is for opening them."""
 _LOADING_S = 20.0
 """Time for loading and closing producers, beside the search."""
+_Reply = TypeVar("_Reply", bound=CameraReply)
 
 CameraSink = Callable[[CameraEvent], None]
 
@@ -104,30 +123,25 @@ class Cameras:
         """
         self = cls(genicam, [c.name for c in cameras], page)
         try:
-            reply = self._ask(
-                "open",
-                {
-                    "producers": [str(p.absolute()) for p in genicam.producers],
-                    "interfaces": list(genicam.interfaces),
-                    "search_s": genicam.open_timeout_s * _SEARCH_SHARE,
-                    "buffers": genicam.buffers,
-                    "cameras": [
-                        {
-                            "name": c.name,
-                            "serial": c.serial,
-                            "interface": c.interface,
-                            "settings": settings_of(features.get(c.name, {})).to_json(),
-                        }
+            opened = self._ask(
+                OpenCameras(
+                    producers=[str(p.absolute()) for p in genicam.producers],
+                    interfaces=list(genicam.interfaces),
+                    search_s=genicam.open_timeout_s * _SEARCH_SHARE,
+                    buffers=genicam.buffers,
+                    cameras=[
+                        WantedCamera(c.name, c.serial, c.interface, settings_of(features.get(c.name, {})))
                         for c in cameras
                     ],
-                },
+                ),
+                OpenedCameras,
                 genicam.open_timeout_s,
             )
         except BaseException:
             self.close()
             raise
-        reports: Any = reply["reports"]
-        self.reports = MappingProxyType({c.name: _camera_report(c, r) for c, r in zip(cameras, reports, strict=True)})
+        both = zip(cameras, opened.cameras, strict=True)
+        self.reports = MappingProxyType({camera.name: _camera_report(camera, found) for camera, found in both})
         return self
 
     @property
@@ -144,11 +158,12 @@ class Cameras:
         """
         with self._lock:
             self._expect_ready()
-            self._map_slots(*self._process.request("prepare", {"slots": self._genicam.frame_slots}, self._timeout_s))
+            wanted = PrepareSlots(self._genicam.frame_slots)
+            self._map_slots(*self._process.request(wanted, SlotSegments, self._timeout_s))
             self._has_stopped.clear()
             self._sink = sink
             try:
-                self._ask("start", {}, self._genicam.open_timeout_s)
+                self._ask(StartCameras(), RequestDone, self._genicam.open_timeout_s)
             except BaseException:
                 self._sink = None
                 raise
@@ -168,7 +183,7 @@ class Cameras:
                 return
             self._state = _State.READY
             try:
-                self._ask("stop", {}, self._genicam.open_timeout_s)
+                self._ask(StopCameras(), RequestDone, self._genicam.open_timeout_s)
                 if not self._timebase.wait(self._has_stopped, self._timeout_s):
                     _logger.warning("cameras: the sink has not taken the last frames within %g s", self._timeout_s)
             finally:
@@ -195,17 +210,15 @@ class Cameras:
 
     def get(self, camera: str, feature: str) -> FeatureValue:
         """Return a feature's value. CameraError when the camera has no such feature."""
-        value: Any = self._ask("get", {"camera": self._index(camera), "feature": feature})["value"]
-        return value  # type: ignore[no-any-return]
+        return self._ask(ReadFeature(self._index(camera), feature), FeatureRead).value
 
     def set(self, camera: str, feature: str, value: FeatureValue) -> FeatureReport:
         """Write one feature and return what the camera made of it. CameraError when it refuses."""
-        reply: Any = self._ask("set", {"camera": self._index(camera), "feature": feature, "value": value})
-        return FeatureReport(**reply["report"])
+        return self._ask(WriteFeature(self._index(camera), feature, value), FeatureWritten).report
 
     def execute(self, camera: str, command: str) -> None:
         """Execute a command feature (`TriggerSoftware`) and wait until it is done."""
-        self._ask("execute", {"camera": self._index(camera), "feature": command})
+        self._ask(ExecuteFeature(self._index(camera), command), RequestDone)
 
     def statistics(self) -> Mapping[str, CameraStatistics]:
         """Return the counters of every camera since opening; also when the cameras are lost or closed."""
@@ -220,36 +233,37 @@ class Cameras:
     def _timeout_s(self) -> float:
         return self._genicam.command_timeout_s
 
-    def _ask(self, command: str, body: Mapping[str, object], timeout_s: float | None = None) -> dict[str, object]:
+    def _ask(self, request: CameraRequest, expected: type[_Reply], timeout_s: float | None = None) -> _Reply:
         if self._state is _State.CLOSED:
-            raise StateError("cameras: closed; open them again")
-        return self._process.request(command, body, timeout_s or self._timeout_s)[0]
+            raise StateError(device="cameras", seen="closed", remedy="open them again")
+        return self._process.request(request, expected, timeout_s or self._timeout_s)[0]
 
     def _expect_ready(self) -> None:
         self._raise_sink_error()
         if self._state is not _State.READY:
             remedy = "stop them first" if self._state is _State.STREAMING else "open them again"
-            raise StateError(f"cameras: {self._state.value}, expected {_State.READY.value}; {remedy}")
+            raise StateError(device="cameras", seen=self._state.value, expected=_State.READY.value, remedy=remedy)
 
     def _index(self, camera: str) -> int:
         if camera not in self._names:
-            raise StateError(f"camera {camera}: not opened; there are {', '.join(self._names)}")
+            raise StateError(device=f"camera {camera}", seen="not opened", expected=f"one of {', '.join(self._names)}")
         return self._names.index(camera)
 
-    def _map_slots(self, reply: Mapping[str, Any], fds: Sequence[int]) -> None:
+    def _map_slots(self, made: SlotSegments, fds: Sequence[int]) -> None:
         try:
-            for segment, fd in zip(reply["segments"], fds, strict=True):
-                self._slots[segment["camera"]] = SlotReader(
-                    fd, segment["slot_bytes"], segment["slots"], self._genicam.frame_slots
+            for segment, fd in zip(made.segments, fds, strict=True):
+                self._slots[segment.camera] = SlotReader(
+                    fd, segment.slot_bytes, segment.slots, self._genicam.frame_slots
                 )
         finally:
+            # The mapping holds the memory by itself; descriptors would pile up from start to start.
             for fd in fds:
                 os.close(fd)
 
     def _raise_sink_error(self) -> None:
         error, self._sink_error = self._sink_error, None
         if error is not None:
-            raise DeviceError(f"cameras: the sink of their events failed: {error!r}") from error
+            raise DeviceError(device="cameras", seen=f"the sink of their events failed: {error!r}") from error
 
     # ---- the thread "cameras" ----
 
@@ -258,13 +272,13 @@ class Cameras:
             case Kind.FRAME:
                 self._on_frame(FrameNote.decode(body))
             case Kind.LOST:
-                self._on_frame_lost(decode_json(body))
+                self._on_frame_lost(LossNote.decode(body))
             case Kind.CAMERA_LOST:
-                event: Any = decode_json(body)
-                self._deliver(CameraLost(self._names[event["camera"]], error_from_json(event["error"])))
+                lost = CameraLostNote.decode(body)
+                self._deliver(CameraLost(self._names[lost.camera], lost.error))
             case Kind.BEAT:
-                beat: Any = decode_json(body)
-                for counts, underrun in zip(self._counts, beat["underrun"], strict=False):
+                # Beats come while cameras are opened one by one, so there may be fewer counts than cameras.
+                for counts, underrun in zip(self._counts, BeatNote.decode(body).underrun, strict=False):
                     counts.underrun = underrun
             case Kind.STOPPED:
                 self._has_stopped.set()
@@ -291,15 +305,14 @@ class Cameras:
             )
         )
 
-    def _on_frame_lost(self, event: Mapping[str, Any]) -> None:
-        reason = GapReason[event["reason"]]
-        counts = self._counts[event["camera"]]
-        if reason is GapReason.NO_SLOT:
-            counts.no_slot += event["count"]
+    def _on_frame_lost(self, lost: LossNote) -> None:
+        counts = self._counts[lost.camera]
+        if lost.reason is GapReason.NO_SLOT:
+            counts.no_slot += lost.count
         else:
-            counts.incomplete += event["count"]
-        name = self._names[event["camera"]]
-        self._deliver(FrameLost(name, event["frame_id"], reason, event["count"], event["t_host_ns"]))
+            counts.incomplete += lost.count
+        name = self._names[lost.camera]
+        self._deliver(FrameLost(name, lost.frame_id, lost.reason, lost.count, lost.t_host_ns))
 
     def _on_lost(self, error: CameraProcessLost) -> None:
         for name in self._names:
@@ -336,12 +349,11 @@ def list_producers(producers: Sequence[Path], search_s: float) -> ProducerListin
     timeout_s = search_s + _LOADING_S
     process = CameraProcess(lambda _kind, _body: None, lambda _error: None, timeout_s)
     try:
-        body = {"producers": [str(p.absolute()) for p in producers], "search_s": search_s}
-        reply: Any = process.request("list", body, timeout_s)[0]
+        request = ListDevices([str(p.absolute()) for p in producers], search_s)
+        found = process.request(request, DeviceList, timeout_s)[0]
     finally:
         process.close(min(_CLOSE_TIMEOUT_S, timeout_s))
-    reports = [InterfaceReport(**{**r, "outcome": InterfaceOutcome(r["outcome"])}) for r in reply["interfaces"]]
-    return ProducerListing([DeviceInfo(**d) for d in reply["devices"]], reports)
+    return ProducerListing(found.devices, found.interfaces)
 
 
 def list_producer_devices(producers: Sequence[Path], timeout_s: float) -> list[DeviceInfo]:
@@ -349,14 +361,14 @@ def list_producer_devices(producers: Sequence[Path], timeout_s: float) -> list[D
     return list(list_producers(producers, timeout_s).devices)
 
 
-def _camera_report(camera: CameraConfig, reply: Mapping[str, Any]) -> CameraReport:
-    device = reply["device"]
+def _camera_report(camera: CameraConfig, opened: OpenedCamera) -> CameraReport:
+    device = opened.device
     return CameraReport(
         name=camera.name,
-        serial=device["serial"] or camera.serial,
-        vendor=device["vendor"],
-        model=device["model"],
-        producer=device["producer"],
-        features=tuple(FeatureReport(**f) for f in reply["features"]),
-        notes=tuple(SetupNote.from_json(n) for n in reply["notes"]),
+        serial=device.serial or camera.serial,
+        vendor=device.vendor,
+        model=device.model,
+        producer=device.producer,
+        features=opened.features,
+        notes=opened.notes,
     )

@@ -1,6 +1,6 @@
 """The parent's side of the camera process: start it, send commands, take reports, and end it.
 
-In: requests as plain values. Out: answers, and events on the thread "cameras". The child runs in an interpreter of its
+In: requests. Out: answers, and events on the thread "cameras". The child runs in an interpreter of its
 own, so a user's script needs no `__main__` guard; a child that crashes or hangs is killed and reported as
 CameraProcessLost. Not here: cameras (see cameras.py) and what the messages mean (see
 devices/camera_process/commands.py).
@@ -17,11 +17,21 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from rigdriver.devices.camera_link.messages import Kind, MessageReader, decode_json, encode, error_from_json
-from rigdriver.errors import CameraProcessLost, StateError
+from rigdriver.devices.camera_link.messages import Kind, MessageReader
+from rigdriver.devices.camera_link.requests import (
+    CameraReply,
+    CameraRequest,
+    CloseCameras,
+    RequestDone,
+    RequestFailed,
+    decode_reply,
+    encode_request,
+)
+from rigdriver.errors import BadReply, CameraProcessLost, StateError
 from rigdriver.ownership import Owner
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, held_up_s
 
@@ -35,6 +45,7 @@ _LOG_LINE_CHARACTERS = 500
 _READ_BYTES = 65536
 _MOST_DESCRIPTORS = 32
 _LOOK_S = 0.2
+_Reply = TypeVar("_Reply", bound=CameraReply)
 
 
 class CameraProcess:
@@ -88,37 +99,44 @@ class CameraProcess:
         """Why the child is gone; None while it lives."""
         return self._lost
 
-    def request(
-        self, command: str, body: Mapping[str, object], timeout_s: float
-    ) -> tuple[dict[str, object], list[int]]:
+    def request(self, request: CameraRequest, expected: type[_Reply], timeout_s: float) -> tuple[_Reply, list[int]]:
         """Ask and wait for the answer. Return it with the descriptors that came along; the caller closes those.
 
         Raises:
+            BadReply: another reply than `expected` came.
             CameraProcessLost: the child ended, or was killed because it did not answer in time.
             RigError: what the child says.
         """
         if threading.current_thread() is self._thread:
-            raise StateError("cameras: a sink must not ask its cameras; hand the event to another thread first")
+            raise StateError(
+                device="cameras",
+                seen="a sink must not ask its cameras",
+                remedy="hand the event to another thread first",
+            )
         self._owner.expect_here("cameras")
         with self._request_lock:
             if self._is_closing or self._lost is not None:
-                raise self._lost or StateError("cameras: closed; open them again")
+                raise self._lost or StateError(device="cameras", seen="closed", remedy="open them again")
             if not self._is_up.wait(_START_TIMEOUT_S):
                 self._kill(f"did not start within {_START_TIMEOUT_S:g} s; the computer is overloaded")
                 raise self._ending()
             self._is_asked = True
             try:
-                reply, fds = self._exchange(command, body, timeout_s)
+                reply, fds = self._exchange(request, timeout_s)
             except TimeoutError:
-                self._kill(f"did not answer `{command}` within {timeout_s:g} s; a GenTL producer hangs")
+                self._kill(f"did not answer `{request.command}` within {timeout_s:g} s; a GenTL producer hangs")
                 raise self._ending() from None
             except OSError as exc:
                 raise self._ending() from exc
             finally:
                 self._heard_s = self._timebase.now_s()
                 self._is_asked = False
-        if "error" in reply:
-            raise error_from_json(reply["error"])
+        if isinstance(reply, RequestFailed):
+            raise reply.error
+        if not isinstance(reply, expected):
+            for fd in fds:
+                os.close(fd)
+            raise BadReply(device="camera process", seen=type(reply).__name__, expected=expected.__name__)
         return reply, fds
 
     def close(self, timeout_s: float) -> None:
@@ -130,7 +148,7 @@ class CameraProcess:
             return
         if not self._is_closing:
             try:
-                self.request("close", {}, timeout_s)
+                self.request(CloseCameras(), RequestDone, timeout_s)
             except (CameraProcessLost, StateError) as exc:
                 _logger.debug("closing the camera process: %s", exc)
             self._is_closing = True
@@ -142,11 +160,9 @@ class CameraProcess:
 
     # ---- the caller's side of a request ----
 
-    def _exchange(
-        self, command: str, body: Mapping[str, object], timeout_s: float
-    ) -> tuple[dict[str, object], list[int]]:
+    def _exchange(self, request: CameraRequest, timeout_s: float) -> tuple[CameraReply, list[int]]:
         self._commands.settimeout(max(0.001, timeout_s))
-        self._commands.sendall(encode(Kind.REQUEST, {**body, "command": command}))
+        self._commands.sendall(encode_request(request))
         fds: list[int] = []
         limit = TimeLimit(self._timebase, timeout_s)
         while True:
@@ -165,13 +181,13 @@ class CameraProcess:
                     os.close(fd)
                 raise ConnectionResetError("the camera process closed its socket")
             for _, raw in self._reader.feed(data):
-                return decode_json(raw), fds
+                return decode_reply(raw), fds
 
     def _ending(self) -> CameraProcessLost:
         """Return why the child is gone, once the thread knows."""
         self._has_ended.wait(_END_TIMEOUT_S)
         return self._lost or CameraProcessLost(
-            "camera process: gone, and its end could not be seen; open the cameras again"
+            device="camera process", seen="gone, and its end could not be seen", remedy="open the cameras again"
         )
 
     def _kill(self, verdict: str) -> None:
@@ -278,7 +294,9 @@ class CameraProcess:
         # Of a trace the line that names the error says most; the whole of it is in the log.
         telling = [line for line in self._last_lines if "rror" in line] or list(self._last_lines)
         said = f"; it last said: {telling[-1]}" if telling else ""
-        self._lost = CameraProcessLost(f"camera process: {self._verdict}{said}; open the cameras again")
+        self._lost = CameraProcessLost(
+            device="camera process", seen=f"{self._verdict}{said}", remedy="open the cameras again"
+        )
         self._is_up.set()  # whoever waits for its start need wait no longer
         self._has_ended.set()
         if not self._is_closing:

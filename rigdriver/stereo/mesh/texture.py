@@ -8,7 +8,7 @@ images/colours.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -18,8 +18,8 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.project import project
 
 
-def texture_cameras(calibration: RigCalibration, pods: Sequence[str], images: Mapping[str, object]) -> dict[str, str]:
-    """Return the colour camera of each pod: its own when that has an image, else another pod's; empty when none has."""
+def texture_cameras(calibration: RigCalibration, pods: Sequence[str], images: Collection[str]) -> dict[str, str]:
+    """Return the colour camera of each pod: its own when `images` has it, else another pod's; empty without any."""
     there = {pod: names[0] for pod, names in calibration.pods("texture").items() if names and names[0] in images}
     if not there:
         return {}

@@ -166,6 +166,7 @@ int32_t link_request(struct link *link, uint32_t op, uint32_t camera, uint64_t a
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
+    /* Twice as long as the request under way may take, so that a stopped simulator holds nobody for ever. */
     until.tv_sec += 2 * REQUEST_TIMEOUT_MS / 1000;
     if (pthread_mutex_timedlock(&link->lock, &until))
         return fail(GC_ERR_BUSY, "another request to this camera is still under way");
@@ -261,6 +262,7 @@ void bell_ring(_Atomic uint32_t *bell)
 void bell_wait(_Atomic uint32_t *bell, uint32_t seen, int64_t timeout_ms)
 {
     struct timespec timeout = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
+    /* The kernel compares with `seen` itself: a ring between the caller's look and this wait is not missed. */
     syscall(SYS_futex, bell, FUTEX_WAIT, seen, &timeout, NULL, 0);
 }
 
@@ -311,6 +313,7 @@ void rigsim_ring(struct rigsim_camera *camera)
 
 void rigsim_publish_frame(struct rigsim_camera *camera)
 {
+    /* Released after the pixels: who reads this number sees what was written before it. */
     atomic_fetch_add_explicit(&camera->frames_written, 1, memory_order_release);
     bell_ring(&camera->doorbell);
 }

@@ -11,7 +11,8 @@
  *                   pixels and chunks at RIGSIM_SLOT_DATA
  *
  * Who writes what: the simulator writes everything but `frames_read`, `events_read` and `is_streaming`, which the
- * producer that opened the camera writes, and `planted`, which a producer clears when it does what is asked. `doorbell` is bumped by both and is the futex on which the producer waits.
+ * producer that opened the camera writes, and `planted`, which a producer clears when it does what is asked. `doorbell`
+ * is bumped by both and is the futex on which the producer waits.
  * Registers stand under a sequence lock (`register_sequence`, odd while they change). What a consumer writes to a
  * register goes through the socket as a request, so that the simulator decides; the answer comes after the registers
  * have changed. Not here: what any register means, but for the six that GenTL itself reports.

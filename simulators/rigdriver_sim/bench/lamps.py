@@ -38,6 +38,7 @@ class LampLog:
         found = []
         if (since_ns := self._on_since_ns.get(output)) is not None and since_ns < end_ns:
             found.append((since_ns, max(since_ns + 1, end_ns)))
+        # Kept in the order in which they ended, so the first one that ended before the span ends the search.
         for on_ns, off_ns in reversed(self._flashes.get(output, ())):
             if off_ns <= start_ns:
                 break

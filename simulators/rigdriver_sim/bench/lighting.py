@@ -60,5 +60,6 @@ class Lighting:
     def _output_of(self, lamp: LampTable) -> int:
         swap = self.faults.swap_projectors
         if lamp.name in swap:
+            # The cables are exchanged, not the lamps: each lamp keeps its place, kind and brightness.
             return self._lamps[swap[1 - swap.index(lamp.name)]].output
         return lamp.output

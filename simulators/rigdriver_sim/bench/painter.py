@@ -60,6 +60,7 @@ class TextureView:
         Raises:
             ValueError: always, unless nothing is asked for.
         """
+        # A fault that shows in no pixel must not be taken as planted.
         if bumped or defocus_px:
             raise ValueError("faults.bump_camera and faults.defocus_px: expected a scenario with a [scene], as smile")
 

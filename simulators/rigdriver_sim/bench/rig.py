@@ -46,7 +46,7 @@ TRUTH = "truth.jsonl"
 _FLUSH_NS = 500_000_000
 
 
-class Camera(Protocol):
+class BenchCamera(Protocol):
     """What the rig needs of a simulated camera."""
 
     on_exposure: Callable[[Exposure], None]
@@ -73,7 +73,7 @@ class Guard(Protocol):
     is_hung: bool
 
 
-class View(Protocol):
+class Scenery(Protocol):
     """What the cameras look at."""
 
     def painter(self, table: CameraTable, number: int, spec: CameraSpec, lighting: Lighting) -> FramePainter: ...
@@ -90,7 +90,7 @@ class View(Protocol):
 class CameraBank:
     """All cameras of a rig, in the order of their specs, and what ends them."""
 
-    cameras: Sequence[Camera]
+    cameras: Sequence[BenchCamera]
     close: Callable[[], None]
     frames_dropped: Callable[[], Sequence[int]]
     """How many frames of each camera found no room, because nobody took the ones before."""
@@ -113,13 +113,13 @@ class SimulatedRig:
         engine: EventEngine,
         folder: Path,
         make_cameras: MakeCameras,
-        view: View | None = None,
+        view: Scenery | None = None,
     ) -> None:
         """`view` is closed with the rig; None: a flat texture."""
         self.scenario = scenario
         self._engine = engine
         self._stack = ExitStack()
-        self._view: View = view or TextureView()
+        self._view: Scenery = view or TextureView()
         specs = [camera_spec(scenario, table) for table in scenario.cameras]
         names = [table.name for table in scenario.cameras]
         with ExitStack() as undo:
@@ -134,8 +134,10 @@ class SimulatedRig:
             undo.callback(bank.close)
             self._disk = FaultyDisk(names, engine)
             undo.callback(self._disk.clear)
+            # Until here what was opened is closed again when a later
+            # part cannot be made; from here on `close` does it.
             self._stack = undo.pop_all()
-        self.cameras: Mapping[str, Camera] = dict(zip(names, bank.cameras, strict=True))
+        self.cameras: Mapping[str, BenchCamera] = dict(zip(names, bank.cameras, strict=True))
         self._guards: Mapping[str, Guard] = dict(zip(names, bank.guards, strict=False))
         self._frames_dropped = bank.frames_dropped
         self.plant_in_producer = bank.plant
@@ -155,6 +157,7 @@ class SimulatedRig:
         Raises:
             ValueError: this rig cannot do one of them; nothing has changed then.
         """
+        # First what can refuse: nothing must have changed then.
         self._view.change(faults.bump_camera, faults.defocus_px)
         self._disk.plant(faults)
         self.wires.faults = self._incidents.faults = self.lighting.faults = faults
@@ -176,6 +179,7 @@ class SimulatedRig:
             ScenarioError: no such key, or an impossible value.
         """
         try:
+            # The whole scenario is checked anew, because only it knows the cameras and lamps that a fault may name.
             changed = Scenario.model_validate(
                 {**self.scenario.model_dump(), "faults": {**self.wires.faults.model_dump(), key: value}}
             )
@@ -228,9 +232,11 @@ class SimulatedRig:
             camera.on_exposure = self.wires.exposed
             camera.on_published = self.wires.published
             camera.painter = self._painter(table, number, spec)
+            # A frame that is painted while a lamp shines would lack the light that is still to come.
             camera.is_light_known = lambda exposure: self.wires.lamps.is_settled(exposure.end_ns)
             camera.shared_link = links.get(table.link) if table.link else None
             self._engine.add_gate(camera.has_room)
+        # In the background: at pace 0 time must not leap from one flush to the next.
         self._engine.at(self._engine.now_ns + _FLUSH_NS, self._flush_truth, is_background=True)
 
     def _painter(

@@ -67,6 +67,7 @@ class SceneView:
                 for shone in lighting.flashes(exposure.start_ns, exposure.end_ns)
             ]
             bits = PIXEL_FORMATS[exposure.pixel_format].bits
+            # The bank holds whole sensors; a region of interest is cut out of them.
             is_whole = out.shape == whole.shape
             target = out if is_whole else whole
             painter.paint(
@@ -116,6 +117,7 @@ def _draw_of(exposure: Exposure, pulse: int | None) -> int:
 def _changes(
     as_built: Mapping[str, CameraChange], bumped: Mapping[str, Bump], defocus_px: Mapping[str, float]
 ) -> Mapping[str, CameraChange]:
+    # A fault table holds all that has moved, so it is applied to the cameras as built, not to what was shown last.
     changes = dict(as_built)
     for camera, bump in bumped.items():
         before = changes.get(camera, CameraChange())

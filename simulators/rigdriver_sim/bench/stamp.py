@@ -63,6 +63,7 @@ def read(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Stamp | None
     if pixels.ndim != 2 or pixels.shape[0] < HEIGHT_PX or pixels.shape[1] < WIDTH_PX:
         return None
     middles = pixels[BLOCK_PX // 2 : HEIGHT_PX : BLOCK_PX, BLOCK_PX // 2 : WIDTH_PX : BLOCK_PX].astype(np.int64)
+    # The sync byte has light and dark blocks, so the brightest block is a light one under any light.
     bits = (2 * middles > middles.max()).astype(np.uint8)
     word = int.from_bytes(np.packbits(bits.reshape(-1)).tobytes(), "big")
     word, check = word >> 8, word & 0xFF

@@ -23,7 +23,7 @@ from rigdriver_sim.trigger_box.behaviour import OutputChange
 _PULSES_KEPT = 256
 
 
-class Camera(Protocol):
+class CabledCamera(Protocol):
     """The end of a trigger cable."""
 
     def trigger(self, t_ns: int) -> Exposure | None:
@@ -81,14 +81,14 @@ class Wires:
         self._engine = engine
         self._truth = truth
         self._seed = seed
-        self._cameras: Mapping[str, Camera] = {}
+        self._cameras: Mapping[str, CabledCamera] = {}
         self._box: BoxInputs | None = None
         self._generation: Callable[[], int] = lambda: 0
         self._pulse_on_wire: dict[str, int | None] = {}
         self._pulse_of: dict[str, dict[int, int | None]] = {camera.name: {} for camera in cameras}
         self._line_levels: dict[str, int] = {}
 
-    def connect(self, box: BoxInputs, cameras: Mapping[str, Camera], generation: Callable[[], int]) -> None:
+    def connect(self, box: BoxInputs, cameras: Mapping[str, CabledCamera], generation: Callable[[], int]) -> None:
         """Plug in; `generation` tells the box's committed generation, for the truth log."""
         self._box, self._cameras, self._generation = box, cameras, generation
 
@@ -142,6 +142,7 @@ class Wires:
         return swap[1 - swap.index(name)] if name in swap else name
 
     def _edge_leaves(self, name: str, t_ns: int, pulse: int | None) -> None:
+        # Faults are planned by pulse; an edge outside every pulse has nothing to plan them by.
         if pulse is None:
             self._edge_arrives(name, t_ns, pulse)
             return
@@ -160,6 +161,7 @@ class Wires:
             self._plan_noise(name, pulse, t_ns)
 
     def _edge_arrives(self, name: str, t_ns: int, pulse: int | None) -> None:
+        # Camera and planted faults ask for the pulse while the edge is handled; afterwards none is on the wire.
         self._pulse_on_wire[name] = pulse
         try:
             if name in self.hung or self._cameras[name].trigger(t_ns) is None:
@@ -176,6 +178,7 @@ class Wires:
         self._engine.at(until_ns, lambda: self._drive(name, self._line_levels.get(name, 0)))
 
     def _set_line(self, name: str, level: int) -> None:
+        # Kept apart from what is driven: this is the level to which a spike returns.
         self._line_levels[name] = level
         self._drive(name, level)
 
@@ -185,6 +188,7 @@ class Wires:
 
     def _remember(self, exposure: Exposure, pulse: int | None) -> None:
         pulses = self._pulse_of[exposure.camera]
+        # Ordinals begin anew with each AcquisitionStart.
         if exposure.ordinal == 0:
             pulses.clear()
         pulses[exposure.ordinal] = pulse

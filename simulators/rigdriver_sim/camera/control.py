@@ -154,6 +154,7 @@ class CameraControl:
         registers = self.registers
         image_bytes = self.pixel_format.padded_bytes(*self.size_px, spec.make.row_align)
         chunks = trailing_bytes(self.enabled_chunks) if registers["ChunkModeActive"] else 0
+        # Before the rates: the time that a frame takes on the link follows from PayloadSize.
         registers.put("PayloadSize", image_bytes + chunks)
         allowed_hz = self.allowed_rate_hz
         low, _, step = registers.bounds("AcquisitionFrameRate")
@@ -164,6 +165,7 @@ class CameraControl:
         for name in AUTOS:
             if registers[name] == ONCE:  # done at once: the simulated light is always right
                 registers.put(name, OFF)
+        # Its lie: the registers show both lines at rest; an exposure shows on the wire only.
         for feature in self._lockable:
             registers.set_locked(feature.name, self._lock_reason(feature))
         line1 = bool(registers.of("LineInverter", LINE1))
@@ -197,6 +199,7 @@ class CameraControl:
 
     def _settle_region(self, size: str, offset: str, full: int, smallest: int, step: int, offset_step: int) -> None:
         registers = self.registers
+        # SFNC: region and offset together stay within the sensor, so each bounds the other.
         room = full - registers.integer(size)
         if self._spec.make.is_offset_moved:
             registers.put(offset, min(registers.integer(offset), room // offset_step * offset_step))

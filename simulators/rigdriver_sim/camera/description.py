@@ -54,6 +54,7 @@ def _write_chunk(xml: XmlWriter, name: str, spec: CameraSpec) -> None:
     children = [("ImposedAccessMode", "RO"), ("pValue", register), ("Unit", unit)]
     xml.node("Float" if is_real else "Integer", f"Chunk{name}", children)
     xml.register(register, 0, tag="FloatReg" if is_real else "IntReg", port=f"Chunk{name}Port")
+    # GenApi wants ChunkID and EventID as hexadecimal digits without a prefix.
     xml.port(f"Chunk{name}Port", [("ChunkID", f"{CHUNK_IDS[name]:x}")])
 
 
@@ -77,7 +78,10 @@ class _Info:
     base: int = INFO
 
 
+# The places in this list are the numbers of GenTL's DEVICE_ACCESS_STATUS.
 _STATUS = ("Unknown", "ReadWrite", "ReadOnly", "NoAccess", "Busy", "OpenReadWrite", "OpenReadOnly")
+# The numbers are the commands of TLGetInfo, IFGetInfo, DevGetInfo and DSGetInfo (GenTL 1.5, *_INFO_CMD), which the
+# producer answers on these ports.
 _MODULES: tuple[tuple[str, str, tuple[_Info, ...]], ...] = (
     (
         *("TLPort", "SystemInformation"),

@@ -84,6 +84,8 @@ def _device(spec: CameraSpec) -> tuple[Feature, ...]:
     choice = partial(Feature, kind=Kind.ENUMERATION, category="DeviceControl")
     command = partial(Feature, kind=Kind.COMMAND, category="DeviceControl", is_writable=True)
     return (
+        # Written by the consumer's software, not by people: it
+        # locks what must not change while a stream runs (SFNC).
         Feature("TLParamsLocked", Kind.INTEGER, "TransportLayerControl", 0, True, bounds=(0, 1, 1)),
         Feature("DeviceManufacturerInfo", Kind.STRING, "DeviceControl", "simulated camera"),
         number("DeviceSFNCVersionMajor", default=2),

@@ -55,6 +55,7 @@ def write_frame(
     slot.data_bytes = image_bytes + len(tail)
     slot.is_incomplete = int(frame.is_incomplete)
     if frame.is_incomplete:
+        # The chunks stand behind the image, so they are missing too when its lower half is.
         slot.filled_bytes, slot.delivered_height, slot.chunk_count = image_bytes // 2, exposure.height // 2, 0
         return
     slot.filled_bytes, slot.delivered_height, slot.chunk_count = slot.data_bytes, exposure.height, len(placed)

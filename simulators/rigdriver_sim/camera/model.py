@@ -189,6 +189,8 @@ class SimulatedCamera:
             return None
         self._control.count("FrameTrigger")
         delay_ns = round(float(self._control.registers.of("TriggerDelay", FRAME_START)) * 1000)
+        # A real camera ignores triggers above its ResultingFrameRate without a word. One nanosecond is left for
+        # rounding: a trigger at exactly that rate is obeyed.
         is_early = t_ns - run.last_trigger_ns < 1e9 / self._control.allowed_rate_hz - 1
         if is_early or t_ns + delay_ns + self._latency_ns(run) < run.last_end_ns:
             self._miss(run, t_ns)
@@ -211,6 +213,7 @@ class SimulatedCamera:
             return
         now_ns = self._engine.now_ns
         self._expose(run, now_ns, 0)
+        # The exposure may have been the last one of SingleFrame or MultiFrame, which ends the run.
         if self._run is run:
             self._engine.at(now_ns + round(1e9 / self._control.free_rate_hz), lambda: self._step_free_run(run))
 

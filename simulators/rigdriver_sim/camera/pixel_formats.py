@@ -46,6 +46,7 @@ class PixelFormat:
 
     def image_bytes(self, width: int, height: int) -> int:
         """Return the bytes of an image without padding."""
+        # PFNC: a packed image is one stream of bits; rows are not rounded up to whole bytes.
         return (width * height * self.bits_on_link + 7) // 8
 
     def x_padding(self, width: int, row_align: int) -> int:

@@ -78,6 +78,7 @@ class RegisterFile:
         feature = self.features[name]
         self._values[name, self._setting(feature) if setting is None else setting] = value
         self._show(feature)
+        # Another selection shows other values in the registers of all that it selects.
         for selected in self._selected[name]:
             self._show(selected)
 
@@ -103,6 +104,8 @@ class RegisterFile:
     def save(self) -> Snapshot:
         """Return all writable settings."""
         kept = {f.name for f in self.features.values() if f.is_writable and f.kind is not Kind.COMMAND}
+        # None of these is a setting of the camera: a set that
+        # held the selectors would change which set is selected.
         kept -= {"DeviceUserID", "TLParamsLocked", "UserSetSelector", "UserSetDefault"}
         return Snapshot({key: value for key, value in self._values.items() if key[0] in kept})
 
@@ -178,6 +181,7 @@ class RegisterFile:
         if self._page[address:end] == data:
             return
         self._page[address:end] = data
+        # One range from the first change to the last: the consumer sees all of a change or nothing.
         start, last = self._dirty or (address, end)
         self._dirty = (min(start, address), max(last, end))
 

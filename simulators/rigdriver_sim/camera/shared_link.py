@@ -20,6 +20,7 @@ class SharedLink:
 
     def carry(self, camera: str, ready_ns: int, size_bytes: int) -> int | None:
         """Reserve the link; return the time of the last byte, or None when the camera cannot keep the frame so long."""
+        # Frames whose last byte has left by then do not fill the camera's memory any more.
         waiting = [done_ns for done_ns in self._waiting.get(camera, ()) if done_ns > ready_ns]
         self._waiting[camera] = waiting
         if len(waiting) >= self._buffer_frames:

@@ -39,6 +39,8 @@ def allowed_rate_hz(
 
 def uniform(seed: int, camera: str, purpose: str, index: int) -> float:
     """Return a number in (0, 1) that depends on the arguments only."""
+    # Not hash(): Python salts it anew in each process. The half
+    # keeps 0 out, whose logarithm `gauss` could not take.
     digest = hashlib.blake2b(f"{seed}/{camera}/{purpose}/{index}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "little") + 0.5) / 2.0**64
 

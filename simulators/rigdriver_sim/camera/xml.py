@@ -116,6 +116,7 @@ def _write_feature(
             children += [("OnValue", 1), ("OffValue", 0)]
         if is_bounded:
             children += [("pMin", f"{name}_Min"), ("pMax", f"{name}_Max")]
+            # A float has none: the camera rounds it to its step itself.
             children.append(("pInc", f"{name}_Inc" if feature.kind is Kind.INTEGER else ""))
         if feature.is_numeric:
             children.append(("Unit", feature.unit))
@@ -139,4 +140,5 @@ def _write_registers(xml: XmlWriter, feature: Feature, address: int, shown: Mapp
                 xml.register(f"{name}_{suffix}", address + place, tag=tag, invalidated_by=depends_on)
     if feature.can_be_locked:
         keys = [shown[other] for other, _ in feature.locked_while if other in shown]
+        # The consumer writes TLParamsLocked when it starts and stops a stream (SFNC), and the locks follow it.
         xml.register(f"{name}_Lock", address + LOCK, invalidated_by=["TLParamsLocked", *keys])

@@ -101,6 +101,7 @@ class _SlowPipe:
         os.mkfifo(path)
         self._path = path
         self._bytes_a_turn = bytes_a_turn
+        # Opened otherwise, a pipe waits for its writer (fifo(7)), and the simulation's loop would wait with it.
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         self._taken = bytearray()
 
@@ -112,6 +113,8 @@ class _SlowPipe:
             data = os.read(self._fd, self._bytes_a_turn)
         except BlockingIOError:
             return True
+        # An empty read means that nobody holds the pipe for writing: before the first byte the writer has not come
+        # yet, after it the image is whole.
         if data or not self._taken:
             self._taken += data
             return True
@@ -132,6 +135,7 @@ class _SlowPipe:
             self._stop()
 
     def _become_a_file(self) -> None:
+        # Written beside the pipe and put in its place at once: the name never leads to half an image.
         whole = self._path.with_name(f".{self._path.name}.whole")
         with contextlib.suppress(OSError):  # the folder was removed meanwhile: nobody misses the image
             whole.write_bytes(self._taken)

@@ -59,11 +59,13 @@ class Incidents:
         if number in faults.reset_box and self._is_new("reset_box", "", number):
             self._soon(partial(reach.box, "reset"))
         if number in faults.crash_producer and self._is_new("crash_producer", "", number):
+            # At once, not soon: this only sets a mark that the producer reads in its next call.
             reach.producer(PLANT_CRASH)
         if number in faults.hang_producer and self._is_new("hang_producer", "", number):
             reach.producer(PLANT_HANG)
 
     def _is_new(self, what: str, camera: str, number: int) -> bool:
+        # One pulse triggers several cameras, and each of its edges is told here.
         key = (self._run, what, camera, number)
         if key in self._done:
             return False

@@ -51,6 +51,7 @@ class CameraPlanter:
     def plant(self, switches: CameraFaults, faults: FaultTable) -> None:
         """Set the switches; what has already happened to the clock stays."""
         if faults.warm_up_ppm != self._faults.warm_up_ppm:
+            # What a clock ran ahead while it was cold stays: only its rate comes back to normal.
             self._cooled_ns = self._warmth_ns
             self._warm_since_ns = self._now_ns() if faults.warm_up_ppm else None
         self._faults = faults
@@ -99,6 +100,7 @@ class CameraPlanter:
         if is_step:
             change += round(self._faults.clock_step_us * 1e3)
         if is_reset:
+            # The camera adds its offset and drift to this shift, so both are taken off: the clock shows 0 now.
             change = -camera_time_ns(self._place.spec, self._now_ns()) - self._shift_ns
         self._shift_ns += change
         return change
@@ -109,4 +111,5 @@ class CameraPlanter:
             return self._warmth_ns
         tau_ns = self._faults.warm_up_s * 1e9
         gone = (self._now_ns() - self._warm_since_ns) / tau_ns
+        # The drift d fades as d exp(-t / tau); its integral from 0 to t is d tau (1 - exp(-t / tau)).
         return self._cooled_ns + round(self._faults.warm_up_ppm * 1e-6 * tau_ns * (1 - math.exp(-gone)))

@@ -149,6 +149,7 @@ class CameraFeed:
 
     def next_slot(self) -> tuple[layout.Slot, npt.NDArray[np.uint8]]:
         """Return header and data bytes of the slot that the next `publish` hands over. Only while `has_room`."""
+        # Before the slot is painted anew: a consumer may be copying the frame that lay there ahead of its arrival.
         self._block.frame_ahead = 0
         start = self._next_start()
         room = self._block.slot_stride - layout.SLOT_DATA

@@ -60,6 +60,7 @@ def _build(recipe: Path) -> None:
     partial = PACKAGED.with_name(f"rigsim.{os.getpid()}.cti")
     try:
         module.build(partial)
+        # Replaced as a whole: a rig that starts may just be copying the old one.
         partial.replace(PACKAGED)
     except RuntimeError as exc:
         raise ProducerMissing(f"the simulated cameras cannot be compiled: {exc}") from exc

@@ -170,6 +170,7 @@ class FeedServer:
             raise Refused(GC_ERR_IO, "the camera is unplugged")
         held = self._strongest(camera)
         is_writing = asked != Access.READONLY
+        # GenTL's DEVICE_ACCESS_FLAGS: CONTROL leaves others to read, EXCLUSIVE leaves others nothing.
         if held is Access.EXCLUSIVE or (is_writing and held is Access.CONTROL) or (asked == Access.EXCLUSIVE and held):
             raise Refused(GC_ERR_ACCESS_DENIED, "another program has opened the camera; close it there")
         connection.camera, connection.access = camera, Access(asked)
@@ -187,6 +188,7 @@ class FeedServer:
 def _listen(folder: Path) -> socket.socket:
     """Listen in the folder."""
     (folder / SOCKET_NAME).unlink(missing_ok=True)
+    # The kernel keeps packets apart, so that no request can be cut or joined to the next one.
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         with address_in(folder, SOCKET_NAME) as address:

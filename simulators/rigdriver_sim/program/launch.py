@@ -90,6 +90,7 @@ def launch(spec: str = "") -> RunningRig:
         ProducerMissing: the simulated cameras were not compiled.
         LaunchError: the rig's process did not come up.
     """
+    # Both are checked in this process first: their errors need no child, and nothing has to be cleaned up yet.
     load(spec)
     producer()
     folder, lock = make_folder()

@@ -48,6 +48,7 @@ def main(arguments: Sequence[str]) -> int:
             _write_sheet(options.sheet, scenario, spec)
             return 0
         plan = RenderPlan(
+            # One period by default: after it the motion repeats.
             frames=options.frames or max(1, round(spec.period_s * scenario.rate_hz)),
             rate_hz=scenario.rate_hz,
             width=scenario.width,

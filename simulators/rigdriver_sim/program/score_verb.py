@@ -75,6 +75,7 @@ def read_points(path: Path) -> Floats:
     """
     if not path.is_file():
         raise ValueError(f"{path}: no such file; name a PLY or .npy of points")
+    # Unprocessed: trimesh would merge vertices, and the map needs one value per vertex of the file.
     found = np.load(path) if path.suffix == ".npy" else getattr(trimesh.load(path, process=False), "vertices", ())
     points = np.asarray(found, np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or not len(points):

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from rigdriver_sim.bench.camera_bank import make_cameras, ports_of
-from rigdriver_sim.bench.rig import SimulatedRig, View
+from rigdriver_sim.bench.rig import Scenery, SimulatedRig
 from rigdriver_sim.engine import EventEngine
 from rigdriver_sim.feed.feed import PRODUCER_NAME
 from rigdriver_sim.folder import make_folder
@@ -63,6 +63,7 @@ def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngin
     scenario = load(spec)
     if folder is None:
         folder, lock = make_folder()
+        # Closed after the folder is removed: a folder without a living lock may be swept up by other rigs.
         stack.callback(os.close, lock)
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     page = TimebasePage(folder / TIMEBASE) if scenario.lockstep else None
@@ -91,7 +92,7 @@ def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngin
     }
 
 
-def _view(scenario: Scenario) -> View | None:
+def _view(scenario: Scenario) -> Scenery | None:
     if not scenario.scene:
         return None
     from rigdriver_sim.bench.scene_view import SceneView  # noqa: PLC0415 - the compiler behind it takes a second to load
@@ -99,6 +100,7 @@ def _view(scenario: Scenario) -> View | None:
     parent = os.getppid()
 
     def tell(done: int, wanted: int) -> None:
+        # The end of stdin is seen by the loop, which does not run while the scene is rendered.
         if os.getppid() != parent:
             raise RuntimeError("whoever started this rig is gone")
         _say({"progress": done, "of": wanted})
@@ -146,6 +148,7 @@ def _end_with_stdin(engine: EventEngine) -> None:
         if not os.read(0, 4096):
             engine.stop()
 
+    # The end of /dev/null or of a file says nothing about whoever started this rig.
     if stat.S_ISFIFO(os.fstat(0).st_mode) or stat.S_ISSOCK(os.fstat(0).st_mode):
         engine.add_reader(0, read)
 

@@ -122,6 +122,7 @@ def _pulse_sync(rig: SimulatedRig, engine: EventEngine) -> None:
 
 
 def _camera(rig: SimulatedRig, name: object) -> str:
+    # Names come from people and sockets, so they are checked here and nowhere below.
     if not isinstance(name, str) or name not in rig.cameras:
         raise ValueError(f"no camera {name!r}; there are {', '.join(rig.cameras)}")
     return name

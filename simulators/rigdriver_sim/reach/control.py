@@ -52,6 +52,8 @@ class ControlServer:
 
     def _accept(self) -> None:
         client, _ = self._server.accept()
+        # The simulation stands still while an answer is sent: a
+        # client that does not read may not hold it up for longer.
         client.settimeout(1.0)
         fd = client.fileno()
         self._clients[fd] = (client, bytearray())

@@ -59,6 +59,8 @@ class TimebasePage:
     def delivered(self, t_ns: int) -> None:
         """Note that the driver has something to find that was not there before."""
         self._last_delivery_ns = t_ns
+        # The first one bounds time: deliveries that follow each
+        # other closely must not push the bound ahead of themselves.
         if self._first_unseen_ns is None:
             self._first_unseen_ns = t_ns
 
@@ -74,6 +76,7 @@ class TimebasePage:
             return None
         slowest_ns = min(seen) - self._origin_ns
         if self._first_unseen_ns is not None:
+            # A thread that has looked since the last delivery has found all of them.
             if slowest_ns < self._last_delivery_ns:
                 return min(slowest_ns + LEAD_NS, self._first_unseen_ns + CLOSE_NS)
             self._first_unseen_ns = None
@@ -98,8 +101,10 @@ class TimebasePage:
             if not pid:
                 self._turns.pop(number, None)
                 self._given_up.discard(number)
+            # A killed process cannot give its record back, and time would wait for it for ever.
             elif not _is_alive(pid):
                 self._words[word] = 0
+            # A record may pass to another process, so its turns are compared together with the process.
             elif self._turns.get(number, (0, 0, 0.0))[:2] != (pid, turns):
                 self._turns[number] = (pid, turns, now_s)
                 self._given_up.discard(number)

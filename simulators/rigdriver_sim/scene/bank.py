@@ -90,6 +90,7 @@ class Bank:
         self._renderer = Renderer(spec, width, height)
         self._changes: dict[str, CameraChange] = dict(spec.cameras)
         self._maps: dict[Path, Codes] = {}
+        # Longer than the places at which a row may begin: the last of them still has a whole row behind it.
         self._tile = np.empty(TILE_COUNT + 2 * max(width, 4096), np.int8)
         fill_normal_codes(np.uint64(key_of("tile", spec.seed)), normal_table(), self._tile)
 
@@ -110,6 +111,7 @@ class Bank:
         needs = live_needs(spec) if needs is None else needs
         folder = root / bank_key(spec, width, height)
         folder.mkdir(parents=True, exist_ok=True)
+        # Banks are thrown away by their age, so each use makes this one young again.
         os.utime(folder)
         _prune(root, keep=folder)
         bank = cls(spec, width, height, folder)
@@ -141,6 +143,7 @@ class Bank:
         for index in range(self.views):
             maps |= self._render(changed, camera, index, change, lamps)
         self._maps |= maps
+        # The maps come first: another thread paints meanwhile, and must find them as soon as the change is named.
         self._renderer = changed
         self._changes = {**self._changes, camera: change}
 
@@ -149,6 +152,7 @@ class Bank:
     ) -> None:
         """Fill `out`, (H, W) uint8 or uint16, with the pixel values of a view under that light."""
         sensor, full_scale = self.spec.sensor, (1 << bits) - 1
+        # In one order always: a sum of floats depends on it, and the same light must give the same pixels.
         lit = {lamp: us for lamp, us in sorted(light_us.items()) if np.any(us)}
         maps = self._provide(camera, index % self.views, tuple(lit))
         shares = [np.asarray(us, np.float32) / np.float32(self.spec.light.nominal_us) for us in lit.values()]

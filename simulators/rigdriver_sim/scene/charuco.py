@@ -64,6 +64,7 @@ def bowed(corners_mm: Floats, board: BoardSpec) -> Floats:
     middle = np.array([board.squares_x, board.squares_y]) * board.square_mm * scale / 2
     half = middle + 0.6 * board.square_mm
     away2 = ((corners_mm[:, :2] - middle) ** 2).sum(axis=1)
+    # A paraboloid: bow_mm towards the viewer in the middle, level with the flat board at the sheet's corners.
     lifted = corners_mm.copy()
     lifted[:, 2] -= board.bow_mm * (1 - away2 / float(half @ half))
     return lifted
@@ -110,6 +111,7 @@ def _average(
             if right < 0 or below < 0 or not (seen[row, right] and seen[below, column]):
                 shade[row, column] = WHITE
                 continue
+            # The footprint is the parallelogram that the steps to the next pixels span on the board.
             x, y = float(material[row, column, 0]), float(material[row, column, 1])
             ax = (material[row, right, 0] - x) * (right - column)
             ay = (material[row, right, 1] - y) * (right - column)

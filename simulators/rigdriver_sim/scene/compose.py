@@ -104,5 +104,7 @@ def _digitise(total: Floats32, noise: npt.NDArray[np.int8], numbers: Floats32, o
     for column in range(total.size):
         code = np.uint16(min(total[column] + half, most))
         mean = min(np.float32(code) * scale, well)
+        # EMVA 1288: the variance of shot noise is its mean in
+        # electrons, hence mean * per_e in squared pixel values.
         value = mean + np.sqrt(mean * per_e + read2) * (np.float32(noise[column]) * unit) + black
         out[column] = np.uint16(np.int32(min(max(value, zero), top)))

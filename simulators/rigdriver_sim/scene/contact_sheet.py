@@ -41,6 +41,7 @@ def contact_sheet(renderer: Renderer, t_s: float) -> Picture:
 def _shown(values: Picture, black: int, is_colour: bool) -> Picture:
     code = cv2.COLOR_BayerRGGB2BGR if is_colour else cv2.COLOR_GRAY2BGR
     linear = np.clip((np.arange(256) - black) / (255 - black), 0, 1)
+    # Pixel values are linear in light, screens expect them with a gamma of 2.2.
     table = np.round(255 * linear ** (1 / 2.2)).astype(np.uint8)
     return table[np.asarray(cv2.cvtColor(values, code), np.uint8)]
 

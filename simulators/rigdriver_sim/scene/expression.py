@@ -79,12 +79,14 @@ class Expression:
 
 @kernel
 def _bump(r2: float) -> float:
+    # (1 - r^2)^3 meets 0 at its rim with two continuous derivatives, so that a pull leaves no crease.
     inside = max(1.0 - r2, 0.0)
     return inside * inside * inside
 
 
 @kernel
 def _ease(s: float) -> float:
+    # 6 s^5 - 15 s^4 + 10 s^3 (Perlin 2002): its first two derivatives are 0 at both ends.
     s = min(max(s, 0.0), 1.0)
     return s * s * s * (10.0 + s * (6.0 * s - 15.0))
 

@@ -52,6 +52,7 @@ def expression_at(motion: MotionSpec, t_s: float) -> Expression:
 def pose_at(motion: MotionSpec, t_s: float) -> Floats:
     """Return T_world_body, (4, 4), at a time."""
     phase = 2 * math.pi * t_s / motion.period_s
+    # The nose is fastest at phase 0, where it moves by NOSE_MM * amplitude * 2 pi / period per second.
     turn = min(motion.turn_mm_s * motion.period_s / (2 * math.pi * NOSE_MM), 0.6) * math.sin(phase)
     sway = motion.sway_mm * np.array([math.sin(phase), 0.3 * math.sin(2 * phase), 0.5 * (1 - math.cos(phase))])
     return rigid(rotation([0.0, turn, 0.0]), np.array(BASE_MM) + sway)
@@ -84,6 +85,7 @@ class Head:
         radii = np.empty(a.size)
         resample(self._rest, ma.ravel(), mb.ravel(), radii)
         control = radii.reshape(a.shape) + swell
+        # Sampled anew: a B-spline does not pass through its control values.
         resample(control, a.ravel(), b.ravel(), radii)
         return HeadStill(
             control=control,
@@ -147,6 +149,8 @@ class HeadStill:
     def material_points_mm(self, material: Floats) -> Floats:
         """Return where skin points, (N, 2) chart coordinates at rest, now are in the world, (N, 3) mm."""
         a, b = material[:, 0].copy(), material[:, 1].copy()
+        # `material_of` goes from the skin that is now at a place back to its place at rest; a damped fixed point
+        # inverts it.
         for _ in range(100):
             ma, mb, _swell = self.expression.material_of(a, b)
             a += 0.7 * (material[:, 0] - ma)
@@ -169,6 +173,7 @@ def _refine(
 ) -> None:
     height, width = guess.shape
     R, W = T_cam_head, T_world_body
+    # The camera's centre in the head's frame: -R^T t.
     origin = np.empty(3)
     for k in range(3):
         origin[k] = -(R[0, k] * R[0, 3] + R[1, k] * R[1, 3] + R[2, k] * R[2, 3])

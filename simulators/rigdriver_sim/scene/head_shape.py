@@ -164,6 +164,7 @@ def _body_distance(row: Floats, x: float, y: float, z: float) -> float:
     qy = row[12] * px + row[13] * py + row[14] * pz
     qz = row[15] * px + row[16] * py + row[17] * pz
     ux, uy, uz = qx / row[6], qy / row[7], qz / row[8]
+    # Quilez's estimate of the distance to an ellipsoid: k0 (k0 - 1) / k1 with k0 = |q / r| and k1 = |q / r^2|.
     k0 = np.sqrt(ux * ux + uy * uy + uz * uz)
     ux, uy, uz = ux / row[6], uy / row[7], uz / row[8]
     k1 = np.sqrt(ux * ux + uy * uy + uz * uz)
@@ -183,6 +184,7 @@ def _blended(rows: Floats, x: float, y: float, z: float) -> float:
             continue
         e = _body_distance(row, x, y, z)
         h = max(k - abs(d - row[0] * e), 0.0)
+        # Quilez's quadratic smooth minimum: min(d, e) - max(k - |d - e|, 0)^2 / (4 k).
         fillet = h * h / (4.0 * k)
         if row[0] > 0.0:
             d = min(d, e) - fillet
@@ -200,6 +202,7 @@ def _march(rows: Floats, x: float, y: float, z: float, start: float) -> float:
         d = _blended(rows, t * x, t * y, t * z)
         if d < 0.05:
             return t - d
+        # Sphere tracing (Hart 1996), by a little less than the distance, which blends and ellipsoids only estimate.
         t -= 0.95 * d
     return t
 

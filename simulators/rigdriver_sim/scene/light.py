@@ -58,6 +58,7 @@ def slide_value(grains: npt.NDArray[np.int8], u: float, v: float) -> float:
     s, t = u - fu, v - fv
     i, j = int(fu) - 1, int(fv) - 1
     s1, t1 = 1.0 - s, 1.0 - t
+    # Weights of the uniform cubic B-spline: (1 - s)^3, 4 - 6 s^2 + 3 s^3, its mirror image, and s^3, over 6.
     w0, w3 = s1 * s1 * s1 / 6.0, s * s * s / 6.0
     w1, w2 = (4.0 - 3.0 * s * s * (2.0 - s)) / 6.0, (4.0 - 3.0 * s1 * s1 * (2.0 - s1)) / 6.0
     value = 0.0
@@ -74,6 +75,7 @@ def slide_value(grains: npt.NDArray[np.int8], u: float, v: float) -> float:
             weight = t * t * t / 6.0
         value += weight * along
     value *= 3.2 / 127.0
+    # A smooth squash to -1..1: clipping would put edges into a slide that is band-limited.
     return float(value / np.sqrt(1.0 + value * value))
 
 
@@ -145,6 +147,7 @@ def _shade(
     shadow_focal, grains_per_slope, contrast, full = numbers[0], numbers[1], numbers[2], numbers[3]
     height, width = depth.shape
     size = shadow.shape[0]
+    # The lamp's place in the world: -R^T t of T_lamp_world.
     lx = -(L[0, 0] * L[0, 3] + L[1, 0] * L[1, 3] + L[2, 0] * L[2, 3])
     ly = -(L[0, 1] * L[0, 3] + L[1, 1] * L[1, 3] + L[2, 1] * L[2, 3])
     lz = -(L[0, 2] * L[0, 3] + L[1, 2] * L[1, 3] + L[2, 2] * L[2, 3])
@@ -162,6 +165,7 @@ def _shade(
             d2 = ex * ex + ey * ey + ez * ez
             d = np.sqrt(d2)
             n = normal[row, column]
+            # A point of light on a Lambertian surface: E = I cos / d^2. `full` makes E 1 at the working distance.
             cosine = (n[0] * ex + n[1] * ey + n[2] * ez) / d
             if cosine <= 0.0:
                 continue
@@ -172,6 +176,8 @@ def _shade(
             v /= w
             lit = 1.0
             if size > 1:
+                # A slope must not shadow itself where the buffer resolves it coarsely: the slack grows with its
+                # tangent.
                 slack = 0.5 + 0.4 * min(8.0, np.sqrt(max(0.0, 1.0 - cosine * cosine)) / cosine)
                 lit = _lit_share(
                     shadow, u * shadow_focal + 0.5 * (size - 1), v * shadow_focal + 0.5 * (size - 1), w - slack
@@ -182,6 +188,7 @@ def _shade(
             if grains.shape[0] > 1:
                 mean = 0.5 * (1.0 + contrast * slide_value(grains, u * grains_per_slope, v * grains_per_slope))
                 through = 0.03 + 0.97 * mean
+            # The fall-off towards the corners goes with the square of the distance from the principal point.
             rx, ry = column - numbers[4], row - numbers[5]
             seen = 1.0 - numbers[6] * (rx * rx + ry * ry)
             out[row, column] = full * lit * through * cosine / d2 * seen
@@ -193,6 +200,8 @@ def _lit_share(shadow: Floats32, u: float, v: float, w: float) -> float:
     size = shadow.shape[0]
     if not (0.0 <= u < size - 1.0 and 0.0 <= v < size - 1.0):
         return 1.0
+    # Percentage-closer filtering (Reeves, Salesin and Cook 1987): depths are compared first and the answers
+    # averaged, because a mean depth lies on no surface.
     i, j = int(u), int(v)
     s, t = u - i, v - j
     lit = 0.0

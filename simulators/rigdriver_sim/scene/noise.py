@@ -15,6 +15,7 @@ import numpy.typing as npt
 from rigdriver_sim.scene.kernel import kernel
 
 NORMAL_BITS = 14
+# SplitMix64's constants (Steele, Lea and Flood 2014).
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -44,6 +45,7 @@ def mix(key: np.uint64, index: np.uint64) -> np.uint64:
 @kernel
 def uniform(bits: np.uint64) -> float:
     """Return a number in [0, 1) from 64 bits."""
+    # The 53 bits that a double holds, times 2^-53.
     return float(bits >> _S11) * 1.1102230246251565e-16
 
 
@@ -51,6 +53,8 @@ def normal_table() -> npt.NDArray[np.float32]:
     """Return the quantiles of the standard normal distribution, (2**NORMAL_BITS,) float32, of unit variance."""
     count = 1 << NORMAL_BITS
     dist = NormalDist()
+    # Quantiles at the middles of equal shares lack the outermost tails, so the table is scaled to unit variance
+    # below.
     half = np.array([dist.inv_cdf((i + 0.5) / count) for i in range(count // 2)])
     table = np.concatenate([half, -half[::-1]])
     # Rounded so that a last-digit difference between two maths libraries cannot show.

@@ -80,6 +80,7 @@ def render_image(
     spec = renderer.spec
     lamps = LIGHTS[light_of(spec, plan, camera)]
     nominal = spec.light.nominal_us
+    # Centred on the frame's time, for which the truth is written down: mid-exposure.
     moments = index / plan.rate_hz + (np.arange(plan.exposure_samples) - (plan.exposure_samples - 1) / 2) * (
         1e-6 * plan.exposure_us / plan.exposure_samples
     )

@@ -86,6 +86,7 @@ def undistort(lens: Floats, u: float, v: float) -> tuple[float, float]:
         slope = (d_top * low - top * d_low) / (low * low)
         error_x = x * radial + 2.0 * lens[6] * x * y + lens[7] * (r2 + 2.0 * x * x) - goal_x
         error_y = y * radial + lens[6] * (r2 + 2.0 * y * y) + 2.0 * lens[7] * x * y - goal_y
+        # The Jacobian of the distorted slopes, with d(r2)/dx = 2 x: it is symmetric, so three numbers are enough.
         xx = radial + 2.0 * x * x * slope + 2.0 * lens[6] * y + 6.0 * lens[7] * x
         xy = 2.0 * x * y * slope + 2.0 * lens[6] * x + 2.0 * lens[7] * y
         yy = radial + 2.0 * y * y * slope + 6.0 * lens[6] * y + 2.0 * lens[7] * x
@@ -129,6 +130,7 @@ def transform(T_b_a: Floats, points_a_mm: Floats) -> Floats:
 
 def inverse(T_b_a: Floats) -> Floats:
     """Return T_a_b of a rigid transform, (4, 4)."""
+    # A rigid T = (R, t) has the inverse (R^T, -R^T t), free of the rounding of a general inverse.
     T_a_b = np.eye(4)
     T_a_b[:3, :3] = T_b_a[:3, :3].T
     T_a_b[:3, 3] = -T_b_a[:3, :3].T @ T_b_a[:3, 3]

@@ -43,6 +43,7 @@ class ScenePainter:
         """Return lamp -> microseconds that fell into the exposure, by row when the shutter rolls."""
         row_time_us = self._bank.spec.sensor.row_time_us
         room = max(0, end_ns - start_ns) / 1000
+        # Room light shines all the time, so its share is the exposure itself.
         light: dict[str, float | npt.NDArray[np.float64]] = {AMBIENT: room}
         for flash in flashes:
             if flash.lamp not in LAMPS:

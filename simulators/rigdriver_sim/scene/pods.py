@@ -133,6 +133,7 @@ def _lens(spec: SceneSpec, change: CameraChange, width: int, height: int, draw: 
         cy_px=float(centre[1]),
         distortion=tuple(float(k) for k in bend),
         corner_falloff=optics.corner_falloff,
+        # Variances of Gaussian blurs add up.
         psf_px=math.hypot(psf, change.defocus_px),
     )
 

@@ -39,5 +39,6 @@ def blur(image: Floats32, sigma_px: float) -> Floats32:
         reach = max(1, int(np.ceil(3.5 * sigma_px)))
         weights = np.exp(-0.5 * (np.arange(reach + 1) / sigma_px) ** 2)
         weights /= weights[0] + 2 * weights[1:].sum()
+        # Rounded so that a last-digit difference between two maths libraries cannot show.
         _blur(image, np.round(weights, 7).astype(np.float32), np.empty_like(image))
     return image

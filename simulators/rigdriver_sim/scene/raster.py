@@ -23,6 +23,7 @@ def _triangle(depth: npt.NDArray[np.float32], p: Floats, q: Floats, r: Floats) -
     x1 = min(width - 1, int(np.floor(max(p[0], q[0], r[0]))))
     y0 = max(0, int(np.ceil(min(p[1], q[1], r[1]))))
     y1 = min(height - 1, int(np.floor(max(p[1], q[1], r[1]))))
+    # A pixel on an edge belongs to both triangles: rounding must not let it fall between them.
     slack = -1e-9
     for y in range(y0, y1 + 1):
         for x in range(x0, x1 + 1):
@@ -50,6 +51,7 @@ def fill_depth(
                 m = k + (n & 1) + (columns if n > 1 else 0)
                 corner[n, 0] = pixels[m, 0]
                 corner[n, 1] = pixels[m, 1]
+                # Over a triangle's picture 1/z is linear, z is not (perspective).
                 corner[n, 2] = 1.0 / points[m, 2]
             a, b, c, d = corner[0], corner[1], corner[2], corner[3]
             one = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])

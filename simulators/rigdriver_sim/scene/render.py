@@ -97,6 +97,7 @@ class Renderer:
             even, colour = lamp_map(hits, model, lamp, shadow, spec.light, full_e, spec.seed), lamp.colour
         if not model.is_colour:
             return blur(even * hits.albedo[0], model.lens.psf_px)
+        # Blurred before the mosaic is cut: the lens lies in front of the colour filters.
         red, mosaic, blue = (blur(even * hits.albedo[c] * np.float32(colour[c]), model.lens.psf_px) for c in range(3))
         mosaic[0::2, 0::2] = red[0::2, 0::2]
         mosaic[1::2, 1::2] = blue[1::2, 1::2]

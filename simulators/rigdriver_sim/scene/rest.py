@@ -16,6 +16,7 @@ from rigdriver_sim.scene.optics import Floats, inverse, look_at
 
 def pose_number(t_s: float, dwell_s: float, poses: int) -> int:
     """Return which pose holds at a time."""
+    # Times are whole numbers of dwells up to rounding, which must not show the pose before.
     return math.floor(t_s / dwell_s + 1e-9) % poses
 
 

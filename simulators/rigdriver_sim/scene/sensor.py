@@ -100,8 +100,10 @@ def _digitise(
                 got = _poisson(mean, uniform(bits & ~low_mask)) if mean > 0.0 else 0.0
             else:
                 z = float(table[bits >> high])
+                # Cornish and Fisher (1938): Poisson's skewness, 1 / sqrt(mean), adds (z^2 - 1) / 6.
                 got = mean + np.sqrt(mean) * z + (z * z - 1.0) / 6.0
             got = min(got, full_well)
+            # Other bits than the shot noise had, so that the two do not depend on each other.
             got += read_noise * float(table[bits & low_mask])
             value = np.floor(got * values_per_e + black + 0.5)
             out[row, column] = np.uint16(min(max(value, 0.0), top))

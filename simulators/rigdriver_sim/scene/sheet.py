@@ -161,6 +161,7 @@ def _meet(
             for _ in range(10):
                 px, py = ox + t * vx - mx, oy + t * vy - my
                 sx, sy = 2.0 * bow * px / spread, 2.0 * bow * py / spread
+                # Newton on the height over the bowed sheet, z + bow (1 - r^2 / spread), along the ray.
                 high = oz + t * vz + bow * (1.0 - (px * px + py * py) / spread)
                 step = high / (vz - sx * vx - sy * vy)
                 t -= step

@@ -23,6 +23,7 @@ def chart_axis(count: int) -> Floats:
 
 def direction_of(a: Floats, b: Floats) -> Floats:
     """Return the unit vectors, (..., 3) float64, of chart coordinates."""
+    # The inverse of the stereographic chart: (2a, 2b, 1 - a^2 - b^2) / (1 + a^2 + b^2).
     low = 1.0 + a * a + b * b
     return np.stack([2 * a / low, 2 * b / low, (2.0 - low) / low], axis=-1)
 
@@ -40,6 +41,7 @@ def radius(control: Floats, a: float, b: float) -> tuple[float, float, float]:
     t = v - j
     s1 = 1.0 - s
     t1 = 1.0 - t
+    # Weights of the uniform cubic B-spline and, below, their derivatives.
     w0, w1 = s1 * s1 * s1 / 6.0, (4.0 - 3.0 * s * s * (2.0 - s)) / 6.0
     w2, w3 = (4.0 - 3.0 * s1 * s1 * (2.0 - s1)) / 6.0, s * s * s / 6.0
     d0, d1 = -0.5 * s1 * s1, s * (1.5 * s - 2.0)
@@ -88,6 +90,8 @@ def refine_on_ray(control: Floats, o: Floats, vx: float, vy: float, vz: float, s
     for _ in range(14):
         f, gx, gy, gz, _a, _b = field(control, o[0] + t * vx, o[1] + t * vy, o[2] + t * vz)
         slope = gx * vx + gy * vy + gz * vz
+        # The field falls along a ray that enters the head; where it hardly does, the ray grazes and Newton's step
+        # means nothing.
         if slope > -0.02:
             return np.nan
         step = min(max(f / slope, -1.5), 1.5)
@@ -143,6 +147,7 @@ def _nearest_start(control: Floats, p: Floats, reach: float) -> tuple[float, flo
     s = np.sqrt(p[0] * p[0] + p[1] * p[1] + p[2] * p[2])
     low = 1.0 / max(s + p[2], 1e-9)
     a0, b0 = p[0] * low, p[1] * low
+    # A chart unit is 2 s / (1 + a^2 + b^2) mm long at the radius s.
     span = reach * (1.0 + a0 * a0 + b0 * b0) / (2.0 * s)
     best = np.inf
     bx, by, bz = p[0], p[1], p[2]
@@ -173,6 +178,7 @@ def foot_point(control: Floats, p: Floats, foot: Floats) -> float:
     d2 = (x - p[0]) ** 2 + (y - p[1]) ** 2 + (z - p[2]) ** 2
     damp = 1.0
     for _ in range(60):
+        # At the foot p - foot is normal to the surface, so the walk follows its tangential part until that is gone.
         ex, ey, ez = p[0] - x, p[1] - y, p[2] - z
         out = ex * nx + ey * ny + ez * nz
         tx, ty, tz = ex - out * nx, ey - out * ny, ez - out * nz

@@ -127,6 +127,7 @@ def _triangulate(cameras: Mapping[str, CalibratedCamera], pods: Pods, names: tup
         T = camera.T_cam_rig
         for axis in range(2):
             # slope * z = x, in the frame of the rig: one plane an axis, scaled to mm at the working distance.
+            # From x = slope z with (x, y, z, 1) = T_cam_rig p: (slope T_2 - T_axis) p = T_axis3 - slope T_23.
             row = slopes[:, axis, None] * T[2, :3] - T[axis, :3]
             offset = T[axis, 3] - slopes[:, axis] * T[2, 3]
             normal += row[:, :, None] * row[:, None, :]

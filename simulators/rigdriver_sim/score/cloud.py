@@ -119,9 +119,12 @@ def _fit(points: Floats, still: Still, start: Floats) -> Floats:
     for _ in range(20):
         at = transform(T, some)
         away = still.signed_distance_mm(at)
+        # Point to plane (Chen and Medioni 1991): with p' = p + w x (p - c) + t
+        # the distance changes by w . ((p - c) x n) + t . n.
         normal = np.stack([_slope(still, at, axis) for axis in range(3)], axis=1)
         middle = at.mean(axis=0)
         jacobian = np.concatenate([np.cross(at - middle, normal), normal], axis=1)
+        # Huber's weights (1964): outliers pull with a constant force, so that a few of them cannot turn the cloud.
         weight = np.minimum(1.0, _FIT_WIDTH_MM / np.maximum(np.abs(away), 1e-12))
         usable = np.isfinite(jacobian).all(axis=1) & np.isfinite(away)
         weighted = jacobian[usable] * weight[usable, None]
@@ -137,6 +140,7 @@ def _fit(points: Floats, still: Still, start: Floats) -> Floats:
 def _slope(still: Still, at: Floats, axis: int) -> Floats:
     step = np.zeros(3)
     step[axis] = 5e-3
+    # The central difference has an error of second order in its step, here 5 um.
     slope: Floats = (still.signed_distance_mm(at + step) - still.signed_distance_mm(at - step)) / 1e-2
     return slope
 
@@ -188,6 +192,8 @@ def _seen_from(camera: CameraModel, hits: Hits, stride: int, other: CameraModel,
     cosine = _cosine(points, normal, camera)
     length = np.sqrt((rays**2).sum(axis=1))
     # A pixel's share of the surface: its solid angle, spread by distance and obliqueness.
+    # With the ray r = (x, y, 1) a pixel's solid angle is 1 / (fx fy |r|^3), and it meets the surface at the
+    # distance depth |r| under the cosine c: area = depth^2 / (fx fy |r| c).
     area = stride**2 * depth**2 / (camera.lens.fx_px * camera.lens.fy_px * length * np.maximum(cosine, 1e-3))
     both = _is_seen(points, other, other_hits)
     steeper = np.minimum(cosine, _cosine(points, normal, other))

@@ -15,6 +15,7 @@ def rigid_between(source_mm: Floats, target_mm: Floats) -> tuple[Floats, float]:
     source_mean, target_mean = source_mm.mean(axis=0), target_mm.mean(axis=0)
     a, b = source_mm - source_mean, target_mm - target_mean
     u, singular, vt = np.linalg.svd(b.T @ a)
+    # Without the sign a mirror image could fit better than any rotation (Umeyama 1991).
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     turn: Floats = (u * sign) @ vt
     scale = float((singular * sign).sum() / (a**2).sum())

@@ -111,6 +111,7 @@ def score_frames(true: TrueRun, claims: Sequence[FrameSetClaim]) -> FramesScore:
         for camera in claim.gaps:
             key = (claim.pulse, camera)
             gaps_seen.add(key)
+            # A pulse that exposed the camera twice or not at all has no frame that could be proved.
             is_rightful = key in true.faulted or len(true.exposures.get(key, ())) != 1
             rightful += is_rightful
             false += not is_rightful

@@ -148,6 +148,7 @@ class Behaviour:
 
     def stop(self, mode: int, t_ticks: int) -> None:
         """End the run, now or after the pulse under way; nothing to do when none runs."""
+        # A run that waits for an external edge has no pulse under way: it ends at once.
         if mode == r.STOP_MODES_AFTER_PULSE and self._run and self._run.pulse_end_ticks is not None:
             self._run.is_last_pulse = True
         elif self.state in (BoxState.ARMED, BoxState.RUNNING):
@@ -157,6 +158,7 @@ class Behaviour:
         """Leave state Fault and forget the commit; harmless in other states."""
         if self.state is BoxState.FAULT:
             self.program = None
+            # The commit was forgotten with the fault, so that no single command makes light again (PROTOCOL 8.4).
             self.fault = Fault.NONE
             self._enter(Act.CLEAR, t_ticks)
 
@@ -188,14 +190,18 @@ class Behaviour:
             return
         self.advance(t_ticks)
         self.input_levels ^= bit
+        # Before the edge is recorded, so that the edge which starts a pulse is reported within it.
         self._begin_external_pulse(bit if level else 0, t_ticks)
         last = self._input_edge_ticks.get(line)
         self._input_edge_ticks[line] = t_ticks
         if last is not None and t_ticks - last < self.facts.min_edge_gap_ticks:
+            # The new level was taken above: later records show the
+            # outcome of edges that were too fast to stamp (PROTOCOL 6.7).
             self.counts.inputs_ignored += 1
         else:
             self.counts.input_edges += 1
             self._batcher.record(t_ticks, bit, self.input_levels, is_input=True)
+        # After the record: the edge that opened the interlock must be reported before the fault (PROTOCOL 4.1).
         if bit & self.facts.interlock_inputs and not level:
             self._interlock_opened(t_ticks)
         self._trip_when_events_were_lost(t_ticks)
@@ -302,6 +308,8 @@ class Behaviour:
 
     def _begin_pulse(self, run: Run, t_ticks: int) -> None:
         if run.program.makes_light(self.facts.lamp_outputs):
+            # With the box's own clock the rate was checked at Commit;
+            # only edges from outside can come too soon (PROTOCOL 7).
             is_late_enough = not run.program.is_external or self.light.is_rate_held(t_ticks, self.limits)
             if not is_late_enough or not self.light.admit(t_ticks, self.limits):
                 self._trip(Fault.LIGHT_LIMIT, t_ticks)
@@ -327,6 +335,7 @@ class Behaviour:
         changed = self.output_levels ^ levels
         if not changed:
             return
+        # Dark time is what ends a train, and nothing else does (PROTOCOL 7.3).
         if self.output_levels & self.facts.lamp_outputs and not levels & self.facts.lamp_outputs:
             self.light.went_dark(t_ticks)
         self.output_levels = levels

@@ -141,6 +141,8 @@ class SimulatedBox:
     def _boot(self) -> Machine:
         machine = Machine(self._setup.facts, self._input_levels, self._memory)
         machine.behaviour.may_expire = self._is_host_silent
+        # A probe is stamped by a clock that is never late (PROTOCOL 9):
+        # simulated time waits for overdue actions, a crystal does not.
         machine.read_clock_by(lambda t_ticks: max(t_ticks, self.clock.ticks(self._engine.clock_ns)))
         return machine
 

@@ -19,6 +19,7 @@ FIRMWARE_VERSION = (1, 0, 0)
 HARDWARE_VERSION = (1, 0, 0)
 CORE_ID = b"SIM"
 
+# Harp Device 1.13 gives OperationControl this value at boot: standby, heartbeat, both indicators.
 _BOOT_OPERATION = 0xE4
 _MODE_MASK = 0x03
 _HEADER_TICK = 320
@@ -56,6 +57,7 @@ class CoreRegisters:
             r.REG_TIMESTAMP_SECONDS: lambda t: (self.harp_ticks(t) // TICKS_PER_S & 0xFFFFFFFF,),
             r.REG_TIMESTAMP_TICKS: lambda t: (self.harp_ticks(t) % TICKS_PER_S // _HEADER_TICK,),
             r.REG_OPERATION_CONTROL: lambda _: (self._operation,),
+            # Read, this register says what the device booted from (Harp Device 1.13).
             r.REG_RESET_DEVICE: lambda _: (self._booted_from,),
             r.REG_DEVICE_NAME: lambda _: tuple(memory.name.encode("ascii")[:25].ljust(25, b"\0")),
             r.REG_SERIAL_NUMBER: lambda _: (memory.serial_number,),
@@ -122,12 +124,14 @@ class CoreRegisters:
     def _set_seconds(self, seconds: int, t_ticks: int) -> bool:
         if self._is_clock_locked:
             return False
+        # Only the stamps of headers move; ticks in payloads must not (PROTOCOL 3.5).
         self._second_offset = seconds - t_ticks // TICKS_PER_S
         return True
 
     def _set_operation(self, value: int) -> bool:
         if value & _MODE_MASK > 1:
             return False
+        # The dump is an act, not a setting: it is done after the reply (see machine.py).
         self._operation = value & ~r.OPERATION_BITS_DUMP_REGISTERS
         return True
 

@@ -49,6 +49,8 @@ def check_light(program: Program, lamp_outputs: int, limits: LightLimits) -> Ref
         if not lamp_outputs >> output & 1:
             continue
         high_ticks = sum(s.width_ticks for s in program.steps if s.output_mask >> output & 1)
+        # Duty and rate as PROTOCOL 7 writes them: products of integers,
+        # so that no rounding decides whether there is light.
         if high_ticks * 1000 > limits.max_duty_permille * program.pulse_period_ticks:
             return Refusal(r.REFUSAL_REASONS_LAMP_DUTY_TOO_LARGE, output)
     if (
@@ -99,4 +101,5 @@ class LightLedger:
 
     def begin_session(self) -> None:
         """Forget the light session's count; the train goes on."""
+        # The train is left alone: a new light session must not shorten its pause (PROTOCOL 7.3).
         self.session_flashes = 0

@@ -39,6 +39,8 @@ class LineNoise:
     def carry(self, data: bytes) -> bytes:
         """Return what of these bytes arrives."""
         if not self.damage.is_any:
+            # Counted without damage too: which byte is hit depends on
+            # its place alone, not on when the damage was planted.
             self._count += len(data)
             return data
         arrived = bytearray()

@@ -45,6 +45,7 @@ class PtyLink:
         self._on_room = on_room
         # The host's end is held open here too: without it every read between two hosts fails.
         self._master, self._slave = os.openpty()
+        # Otherwise the terminal would echo the box's bytes back to it and translate line ends.
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         path.unlink(missing_ok=True)
@@ -59,6 +60,7 @@ class PtyLink:
     def write(self, data: bytes) -> int:
         """Send what the pty takes now."""
         try:
+            # What is sent into a pulled plug is lost: it must not wait for the next host.
             taken = os.write(self._master, data) if self.is_open else len(data)
         except BlockingIOError:
             taken = 0
@@ -141,6 +143,7 @@ class TcpLink:
             client.close()
             return
         client.setblocking(False)
+        # Nagle's algorithm (RFC 896) would hold small replies back for the acknowledgement of the ones before.
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._client = client
         self._engine.add_reader(client.fileno(), self._read)

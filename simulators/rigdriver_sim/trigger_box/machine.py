@@ -141,6 +141,7 @@ class Machine:
 
     def _send_event(self, address: int, body: bytes, t_ticks: int) -> bool:
         """Number, seal and send the event; its number is spent even without room, so that the host sees a gap."""
+        # In standby nothing is reported and the counter stands still (PROTOCOL 3.2), so this is no lost event.
         if not self._core.is_active:
             return True
         numbered = struct.pack("<I", self._event_counter) + body
@@ -153,6 +154,7 @@ class Machine:
         return is_sent
 
     def _send_heartbeat(self, t_ticks: int) -> None:
+        # A heartbeat has no EventCounter (PROTOCOL 3.3): one that does not fit is not missed.
         address = self._core.heartbeat_address
         if address is not None:
             register = REGISTERS[address]

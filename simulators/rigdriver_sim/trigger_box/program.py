@@ -55,6 +55,7 @@ class Staging:
 
     def __init__(self) -> None:
         self._header = bytes(16)
+        # Kept as bytes, because the CRC-32 of Commit covers them as they were staged (PROTOCOL 5.2).
         self._steps: dict[int, bytes] = {}
 
     def clear(self) -> None:

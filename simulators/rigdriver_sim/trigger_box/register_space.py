@@ -43,6 +43,7 @@ class Registers:
             return False
         if not request.is_write:
             return True
+        # PROTOCOL 2.3 lists what is refused; nothing may have changed by then but counters and CommitRefusal.
         if not register.is_writable or len(request.payload) != register.size:
             return False
         values = register.unpack(request.payload)
@@ -119,6 +120,7 @@ class Registers:
 
     def _clear_staging(self) -> None:
         self._box.staging.clear()
+        # A read gives the value last written (PROTOCOL 2.4), and StageClear makes header and steps zero.
         self._written.pop(r.REG_STAGE_HEADER, None)
         self._written.pop(r.REG_STAGE_STEP, None)
 

@@ -50,6 +50,7 @@ TRANSITIONS: Mapping[tuple[BoxState, Act], BoxState] = MappingProxyType(
         (BoxState.RUNNING, Act.FINISH): BoxState.COMMITTED,
         (BoxState.ARMED, Act.TRIP): BoxState.FAULT,
         (BoxState.RUNNING, Act.TRIP): BoxState.FAULT,
+        # Stop does not leave Fault (PROTOCOL 4.2): the host has to acknowledge it.
         (BoxState.FAULT, Act.CLEAR): BoxState.IDLE,
     }
 )

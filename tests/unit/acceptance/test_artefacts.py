@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rigdriver.acceptance.artefacts import measure_ball_bar, measure_plate
-from rigdriver.errors import UsageError
+from rigdriver.errors import NotMeasured
 from rigdriver.stereo.reconstruct import reconstruct
 from tests.artefact_points import cloud_of, half_balls
 
@@ -23,7 +23,7 @@ def test_known_spacing_and_size_errors_are_found():
 
 def test_a_missing_sphere_is_told():
     points = half_balls(np.random.default_rng(2))
-    with pytest.raises(UsageError, match=r"1 spheres of 40 mm found.*expected 2"):
+    with pytest.raises(NotMeasured, match=r"1 spheres of 40 mm found.*expected 2"):
         measure_ball_bar(cloud_of(points[:6000]), 40.0, 150.0)
 
 

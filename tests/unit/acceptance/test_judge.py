@@ -8,7 +8,7 @@ import pytest
 
 from rigdriver.acceptance.judge import judge
 from rigdriver.config import AcceptanceConfig
-from rigdriver.errors import UsageError
+from rigdriver.errors import NotMeasured
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -20,5 +20,5 @@ def test_one_characteristic_beyond_its_limit_fails_the_test(passed, failed):
 
 
 def test_nothing_measured_is_no_pass():
-    with pytest.raises(UsageError, match="no position"):
+    with pytest.raises(NotMeasured, match="no position"):
         judge("rig", "x", [], [], AcceptanceConfig(), NOW)

@@ -5,6 +5,7 @@ trigger box is there.
 """
 
 import errno
+import itertools
 import os
 import socket
 import subprocess
@@ -56,6 +57,28 @@ def test_bytes_pass_both_ways_unchanged(pty: Pty) -> None:
     port.close()
 
 
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_a_computer_that_stood_still_while_it_wrote_has_lost_no_link(
+    pty: Pty, is_remote: bool, mocker: MockerFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}" if is_remote else pty.url)
+        reader = server.accept()[0] if is_remote else None
+        mocker.patch("serial.serialutil.Timeout.TIME", side_effect=itertools.count(0.0, 10.0))
+        port.write(b"hello")
+        assert (reader.recv(100) if reader else os.read(pty.master, 100)) == b"hello"
+        port.close()
+        if reader:
+            reader.close()
+
+
+def test_a_port_that_takes_nothing_is_a_lost_link(pty: Pty) -> None:
+    port = SerialPort(pty.url)
+    with pytest.raises(LinkLost, match="taken no byte for 1 s"):
+        port.write(bytes(1_000_000))
+    port.close()
+
+
 def test_reading_nothing_returns_nothing(pty: Pty) -> None:
     port = SerialPort(pty.url, poll_s=0.001)
     assert port.read() == b""
@@ -76,6 +99,16 @@ def test_port_that_is_open_is_in_use_for_everybody_else(pty: Pty) -> None:
         SerialPort(pty.url)
     port.close()
     SerialPort(pty.url).close()
+
+
+def test_a_closed_port_is_free_even_while_a_child_that_is_being_forked_still_shares_its_file(pty: Pty) -> None:
+    port = SerialPort(pty.url)
+    shared = os.dup(port._serial.fileno())  # what a child has before it runs its first line
+    try:
+        port.close()
+        SerialPort(pty.url).close()
+    finally:
+        os.close(shared)
 
 
 def test_unplugged_port_is_a_lost_link_for_reader_and_writer(pty: Pty) -> None:

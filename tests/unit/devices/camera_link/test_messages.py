@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rigdriver.devices.camera_link.messages import (
+    BeatNote,
+    CameraLostNote,
     FrameNote,
     Kind,
+    LossNote,
     MessageReader,
     decode_json,
     encode,
@@ -21,6 +24,7 @@ from rigdriver.devices.camera_link.messages import (
     error_to_json,
 )
 from rigdriver.errors import BadReply, CameraError, CameraMissing, DevicesFailed, ProducerError, RigError
+from rigdriver.frames import GapReason
 
 NOTE = FrameNote(3, 15, 2**40, -5, 10**18, 2048, 1536, 0x01080001, {"ExposureTime": 2000.5, "FrameID": 7})
 
@@ -35,6 +39,21 @@ def test_messages_are_found_in_whatever_pieces_they_come(cuts: list[int]) -> Non
     assert [k for k, _ in seen] == [Kind.FRAME, Kind.BEAT, Kind.STOPPED, Kind.FRAME]
     assert FrameNote.decode(seen[0][1]) == NOTE
     assert decode_json(seen[1][1]) == {"underrun": [1]}
+
+
+def body_of(message: bytes) -> bytes:
+    ((_, body),) = MessageReader().feed(message)
+    return body
+
+
+@pytest.mark.parametrize("frame_id", [None, 2**40])
+def test_events_come_out_of_their_bytes_as_they_went_in(frame_id: int | None) -> None:
+    loss = LossNote(3, GapReason.NO_SLOT, 7, frame_id, 10**18)
+    assert LossNote.decode(body_of(loss.encode())) == loss
+    beat = BeatNote((0, 5))
+    assert BeatNote.decode(body_of(beat.encode())) == beat
+    lost = CameraLostNote.decode(body_of(CameraLostNote(2, CameraError(device="camera a", seen="gone")).encode()))
+    assert (lost.camera, type(lost.error), lost.error.seen) == (2, CameraError, "gone")
 
 
 @pytest.mark.parametrize("garbage", [b"\xff\xff\xff\xff\x01", b"\x00\x00\x00\x00\x63"])

@@ -46,7 +46,7 @@ def test_ticks_are_turned_into_nanoseconds_where_their_length_is_known() -> None
     ids=["ticks of no known length", "ticks of 0", "nothing", "nanoseconds of 0", "a frequency that cannot be"],
 )
 def test_what_is_no_time_stamp_is_none_and_not_0(tick_ns: float, properties: dict[str, int]) -> None:
-    assert stamp(Defaults(tick_ns=tick_ns), **properties) is None
+    assert stamp(Defaults(tick_ns=tick_ns), None, **properties) is None
 
 
 @pytest.mark.parametrize(("tick_ns", "expected"), [(1.0, 700), (8.0, 5600)])

@@ -173,10 +173,10 @@ def test_all_refusals_of_a_camera_come_together_and_say_what_is_possible() -> No
     assert len(refusals) == 5
     assert all(str(r).startswith(LABEL) for r in refusals)
     assert "has no feature Gian" in text
-    assert "PixelFormat = 'Mono16' refused: available are Mono8, Mono12p" in text
+    assert "PixelFormat = 'Mono16' refused; expected one of Mono8, Mono12p" in text
     assert "DeviceTemperature = 20.0 refused: it is 40.0 and cannot be written now" in text
-    assert "Gain = 'high' refused: expected a number" in text
-    assert "Width = True refused: expected an integer" in text
+    assert "Gain = 'high' refused; expected a number" in text
+    assert "Width = True refused; expected an integer" in text
 
 
 def test_a_read_only_feature_that_has_the_asked_value_already_is_no_refusal() -> None:
@@ -205,7 +205,7 @@ def test_a_feature_behind_a_selector_is_written_and_read_back_behind_it() -> Non
 
 def test_an_unknown_selector_entry_is_refused_and_names_the_feature_that_wanted_it() -> None:
     write = plan({"ChunkEnable[ChunkSelector=Nothing]": True})[0]
-    with pytest.raises(CameraError, match=r"ChunkSelector \(for ChunkEnable.*available are FrameID, ExposureTime"):
+    with pytest.raises(CameraError, match=r"ChunkSelector \(for ChunkEnable.*expected one of FrameID, ExposureTime"):
         write_and_report(LABEL, StrictCamera(), write)
 
 

@@ -435,12 +435,3 @@ def test_a_refusal_without_a_told_lock_is_a_guess_and_says_so() -> None:
 def test_a_trigger_that_the_camera_has_but_refuses_is_no_free_run() -> None:
     camera = Make(rule=lambda _m, n: n != "TriggerMode")
     assert "TriggerMode = 'On' refused: it is 'Off' and cannot be written now" in refusal_of(camera, triggered())
-
-
-def test_settings_are_the_same_in_both_processes() -> None:
-    for settings in (
-        triggered({"Gain": 1.0}),
-        CameraSettings({}),
-        triggered(trigger=TriggerBy.ITSELF, exposure_us=None),
-    ):
-        assert CameraSettings.from_json(settings.to_json()) == settings

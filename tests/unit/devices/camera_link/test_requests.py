@@ -1,0 +1,116 @@
+"""Requests and replies of the camera process come out of their bytes as the values that went in.
+
+In: one value of each kind. Out: the same value, or an error of ours for bytes that name no known kind.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+
+from rigdriver.devices.camera_link.descriptions import (
+    DeviceInfo,
+    FeatureReport,
+    InterfaceOutcome,
+    InterfaceReport,
+    NoteKind,
+    SetupNote,
+)
+from rigdriver.devices.camera_link.messages import Kind, MessageReader
+from rigdriver.devices.camera_link.requests import (
+    CameraReply,
+    CameraRequest,
+    CloseCameras,
+    DeviceList,
+    ExecuteFeature,
+    FeatureRead,
+    FeatureWritten,
+    ListDevices,
+    OpenCameras,
+    OpenedCamera,
+    OpenedCameras,
+    PrepareSlots,
+    ReadFeature,
+    RequestDone,
+    RequestFailed,
+    SlotSegment,
+    SlotSegments,
+    StartCameras,
+    StopCameras,
+    WantedCamera,
+    WriteFeature,
+    decode_reply,
+    decode_request,
+    encode_reply,
+    encode_request,
+)
+from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
+from rigdriver.errors import BadReply, CameraError, StateError
+
+DEVICE = DeviceInfo("sim.cti", "id", "vendor", "model", "SN 1", "left", "Custom")
+REPORT = FeatureReport("Gain", 99.0, 24.0, is_clamped=True)
+INTERFACE = InterfaceReport("sim.cti", "if0", "eth0", "GEV", InterfaceOutcome.TIME_USED, 1.5, 2)
+NOTE = SetupNote(NoteKind.CHOSEN_LINE, "TriggerSource", "Line1", ("Line1", "Line2"))
+FEATURES: dict[str, bool | float | str] = {"Gain": 2.0, "ChunkModeActive": True, "PixelFormat": "Mono8"}
+WANTED = (
+    WantedCamera("left", "SN 1", None, CameraSettings(FEATURES, TriggerBy.LINE, 2000.0, Reset.FACTORY)),
+    WantedCamera("right", "SN 2", "eth0", CameraSettings({})),
+)
+REQUESTS: list[CameraRequest] = [
+    ListDevices(["a.cti"], 5.0),
+    OpenCameras(["a.cti"], ["eth0"], 5.0, 8, WANTED),
+    PrepareSlots(16),
+    StartCameras(),
+    StopCameras(),
+    ReadFeature(1, "Gain"),
+    WriteFeature(1, "Gain", 3.5),
+    ExecuteFeature(0, "TriggerSoftware"),
+    CloseCameras(),
+]
+REPLIES: list[CameraReply] = [
+    DeviceList((DEVICE,), (INTERFACE,)),
+    OpenedCameras((OpenedCamera(DEVICE, (REPORT,), (NOTE,)),)),
+    SlotSegments((SlotSegment(0, 4096, 16),)),
+    FeatureRead("Mono8"),
+    FeatureWritten(REPORT),
+    RequestDone(),
+]
+
+
+def body(message: bytes, kind: Kind) -> bytes:
+    """Return the body of the one message in these bytes."""
+    ((seen, found),) = MessageReader().feed(message)
+    assert seen is kind
+    return found
+
+
+def test_every_kind_is_tried() -> None:
+    assert {type(request) for request in REQUESTS} == set(get_args(CameraRequest))
+    assert {type(reply) for reply in REPLIES} | {RequestFailed} == set(get_args(CameraReply))
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda r: type(r).__name__)
+def test_a_request_comes_back_as_it_was(request_: CameraRequest) -> None:
+    assert decode_request(body(encode_request(request_), Kind.REQUEST)) == request_
+
+
+@pytest.mark.parametrize("reply", REPLIES, ids=lambda r: type(r).__name__)
+def test_a_reply_comes_back_as_it_was(reply: CameraReply) -> None:
+    assert decode_reply(body(encode_reply(reply), Kind.REPLY)) == reply
+
+
+def test_a_failure_comes_back_with_its_error_and_the_parts_of_it() -> None:
+    error = CameraError(device="camera left", seen="Gain = 99 refused", expected="0 to 24 dB", remedy="lower gain_db")
+    reply = decode_reply(body(encode_reply(RequestFailed(error)), Kind.REPLY))
+    assert isinstance(reply, RequestFailed)
+    assert type(reply.error) is CameraError
+    assert (reply.error.seen, reply.error.remedy) == (error.seen, error.remedy)
+
+
+def test_what_is_no_request_or_reply_is_refused_by_name() -> None:
+    with pytest.raises(StateError, match="unknown command 'explode'"):
+        decode_request(json.dumps({"command": "explode"}).encode())
+    with pytest.raises(BadReply, match="unknown reply None"):
+        decode_reply(b"{}")
