@@ -27,6 +27,7 @@
         |-- BoardMismatch                    what the cameras saw is not the board that was described
         |-- ViewsInsufficient                too few views, or cameras without a common one
         |-- ViewsInconsistent                the board, a camera or the timing moved between the cameras' images
+        |-- NotAccepted                      the last acceptance test does not allow measuring
         `-- CalibrationMismatch(ValueError)  a file of another rig, camera or resolution, or no calibration at all
 
 A missing frame is no error: it is a `Gap` in its `FrameSet`. The docstring of each class ends with a message as an
@@ -82,7 +83,7 @@ class RigFileFinding:
     seen: str
     """The value as Python writes it; empty when it is missing or is no single value."""
     expected: str
-    """What would be right, or what to do."""
+    """Phrase that says what would be right, or what to do."""
 
     def __str__(self) -> str:
         line = f" line {self.line}" if self.line else ""
@@ -285,6 +286,13 @@ class ViewsInconsistent(CalibrationError):
     """The cameras contradict each other: the board, a camera or the timing moved.
 
     `camera left_lower: contradicts the other cameras in 12 of 36 views; fix it and capture again`
+    """
+
+
+class NotAccepted(CalibrationError):
+    """The rig is locked: its last acceptance test failed, is too old or was of another calibration, or there is none.
+
+    `last acceptance test (2026-03-04): is 8 days old; expected at most 7 days; run `rigdriver verify` again`
     """
 
 

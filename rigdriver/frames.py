@@ -12,12 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
-import numpy as np
-import numpy.typing as npt
-
+from rigdriver.arrays import Pixels
 from rigdriver.json_values import JsonObject
-
-Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)

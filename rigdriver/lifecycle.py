@@ -52,6 +52,11 @@ class Lifecycle:
         with self._lock:
             # Asked and changed under one lock: two threads that start a run must not both be allowed to.
             if to not in TRANSITIONS[self._state]:
-                allowed = ", ".join(sorted(s.value for s in TRANSITIONS[self._state])) or "nothing: open it again"
-                raise StateError(f"rig is {self._state.value}: cannot become {to.value}; allowed: {allowed}")
+                allowed = sorted(s.value for s in TRANSITIONS[self._state])
+                raise StateError(
+                    device="rig",
+                    seen=f"cannot become {to.value} while it is {self._state.value}",
+                    expected=" or ".join(allowed),
+                    remedy="" if allowed else "open it again",
+                )
             self._state = to

@@ -116,7 +116,9 @@ class Rig:
         """The trigger box. StateError on a bench that has none (schedule.mode)."""
         if self._box is None:
             raise StateError(
-                f"rig {self.config.name}: has no trigger box (schedule.mode = {self.config.schedule.mode!r})"
+                device=f"rig {self.config.name}",
+                seen=f"has no trigger box (schedule.mode = {self.config.schedule.mode!r})",
+                expected="schedule.mode = 'box'",
             )
         return self._box
 
@@ -133,7 +135,12 @@ class Rig:
         frames = None if frames is None else operator.index(frames)  # TypeError for 1.5 frames
         self._owner.expect_here(f"rig {self.config.name}")
         if self.state is not RigState.OPEN:
-            raise StateError(f"rig {self.config.name} is {self.state.value}: end that run first, or open the rig again")
+            raise StateError(
+                device=f"rig {self.config.name}",
+                seen=f"is {self.state.value}",
+                expected=RigState.OPEN.value,
+                remedy="end that run first, or open the rig again",
+            )
         if self.config.schedule.mode != "box":
             rate = _checked_rate(self.config, frames, rate_hz)
             return self._kept(BenchRun(self.config, self.cameras, self._lifecycle, frames, rate, self.timebase))

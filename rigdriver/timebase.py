@@ -29,9 +29,9 @@ MAGIC = b"RIGTIME1"
 PARTS = 32
 RECORD_BYTES = 64
 LOOK_S = 0.5
-"""Largest time between two looks of a thread that runs; after a longer time the computer has held the thread up."""
+"""Longest time, in s, between two looks of a thread that runs; after a longer one the computer has held it up."""
 SLICE_S = 0.001
-"""Longest real wait between two looks at modelled time."""
+"""Longest real wait between two looks at modelled time, in s."""
 
 
 class Timebase(Protocol):

@@ -1,7 +1,8 @@
 """What every test may use, and what every test must leave behind: nothing.
 
-In: `--rig FILE` (run tests/rig on that rig instead of the simulated one) and `--slow`. Out: simulated rigs, and a
-failure for a test that leaks a thread, a child process, or an open serial port or socket. Not here: what is tested.
+In: `--rig FILE` (run tests/rig on that rig instead of the simulated one), `--box PORT` (run the box's suite on the box
+at that port) and `--slow`. Out: simulated rigs, and a failure for a test that leaks a thread, a child process, or an
+open serial port or socket, or after which the box has counted errors. Not here: what is tested.
 """
 
 from __future__ import annotations
@@ -27,10 +28,20 @@ REAL_TIME: dict[str, object] = {"lockstep": "false", "pace": 1}
 LaunchRig = Callable[..., Any]
 
 
+@dataclass(frozen=True, slots=True)
+class SharedRig:
+    """The rig of a module's tests."""
+
+    file: Path
+    box_errors: Callable[[], dict[str, int]]
+    """Function that returns the error counters of its box that are not zero."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rig", metavar="FILE", help="run tests/rig on the rig of this rig file, not on the simulated one"
     )
+    parser.addoption("--box", metavar="PORT", help="run the box's suite on the box at this port, not on the model")
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
 
 
@@ -78,25 +89,66 @@ def scenario(name: str = "default", **overrides: object) -> str:
 
 
 @pytest.fixture
-def launch_rig() -> Iterator[LaunchRig]:
-    """Launch simulated rigs: `launch_rig(pace=0, seed=3)`; they end with the test."""
+def launch_rig(request: pytest.FixtureRequest) -> Iterator[LaunchRig]:
+    """Launch simulated rigs: `launch_rig(pace=0, seed=3)`; they end with the test, and their boxes without errors."""
     from rigdriver_sim.program.launch import launch
 
+    sound: list[Any] = []
     with ExitStack() as stack:
-        yield lambda name="default", **overrides: stack.enter_context(launch(scenario(name, **overrides)))
+
+        def launch_one(name: str = "default", **overrides: object) -> Any:
+            running = stack.enter_context(launch(scenario(name, **overrides)))
+            if not _plants_faults(request.node, overrides):
+                sound.append(running)
+            return running
+
+        yield launch_one
+        for running in sound:
+            from tests.box_errors import errors_of_simulated
+
+            errors = errors_of_simulated(running)
+            assert not errors, f"the box counted {errors}; a test that means it is marked plants_faults"
+
+
+def _plants_faults(test: Any, overrides: dict[str, object]) -> bool:
+    """Whether the box of a rig that a test launches may count errors."""
+    return test.get_closest_marker("plants_faults") is not None or any(key.startswith("faults.") for key in overrides)
 
 
 @pytest.fixture(scope="module")
-def rig_file(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """The rig to test: of `--rig FILE`, or a small simulated one in real time, one for each module."""
+def shared_rig(request: pytest.FixtureRequest) -> Iterator[SharedRig]:
+    """The rig to test: of `--rig FILE`, or a small simulated one, one for each module; and how its box is asked."""
+    from tests.box_errors import errors_of_simulated, errors_on_metal
+
     named = request.config.getoption("--rig")
     if named is not None:
-        yield Path(named)
+        yield SharedRig(Path(named), lambda: errors_on_metal(Path(named)))
         return
     from rigdriver_sim.program.launch import launch
 
     with launch(scenario()) as running:
-        yield Path(running.rig_file)
+        yield SharedRig(Path(running.rig_file), lambda: errors_of_simulated(running))
+
+
+@pytest.fixture(scope="module")
+def rig_file(shared_rig: SharedRig) -> Path:
+    """The file of the rig that the module's tests share."""
+    return shared_rig.file
+
+
+@pytest.fixture(autouse=True)
+def shared_box_counts_no_errors(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compare the error counters of the module's rig before and after each test that uses it."""
+    if "shared_rig" not in request.fixturenames or request.node.get_closest_marker("plants_faults"):
+        yield
+        return
+    from tests.box_errors import grown
+
+    shared: SharedRig = request.getfixturevalue("shared_rig")
+    before = shared.box_errors()
+    yield
+    errors = grown(before, shared.box_errors())
+    assert not errors, f"the box counted {errors}; a test that means it is marked plants_faults"
 
 
 # ---------------------------------------------------------------- nothing may be left behind

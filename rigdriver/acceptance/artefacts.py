@@ -18,13 +18,13 @@ from rigdriver.errors import NotMeasured
 from rigdriver.stereo.cloud import PointCloud
 
 VOXEL_MM = 3.0
-"""Side of the voxels whose neighbours make one group of points."""
+"""Side, in mm, of the voxels whose neighbours make one group of points."""
 LEAST_POINTS = 200
 """Least number of points of a group."""
 MOST_BOW_MM = 2.0
-"""Largest root mean square distance from a plane of points that are a plate."""
+"""Largest root mean square distance from a plane of points that are a plate, in mm."""
 NORMAL_MM = 80.0
-"""Distance along a plate's normal of its second mark, which moves when the plate turns."""
+"""Distance, in mm, along a plate's normal of its second mark, which moves when the plate turns."""
 NEAR_SHARE = 0.12
 """Largest distance of a point from the certified sphere it belongs to, as a share of its radius."""
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rigdriver.acceptance.judge import Acceptance, Characteristic
-from rigdriver.errors import UsageError
+from rigdriver.errors import NotAccepted, UsageError
 
 
 def append_history(path: Path, done: Acceptance) -> None:
@@ -40,8 +40,10 @@ def read_history(path: Path) -> list[Acceptance]:
             found.append(Acceptance(**table, characteristics=lines))
         except (ValueError, TypeError, KeyError) as exc:
             raise UsageError(
-                f"{path} line {number}: cannot be read as an acceptance test ({exc}); expected a line that "
-                "`rigdriver verify` wrote; move the file away, and verify again"
+                device=f"{path} line {number}",
+                seen=f"cannot be read as an acceptance test ({exc})",
+                expected="a line that `rigdriver verify` wrote",
+                remedy="move the file away, and verify again",
             ) from exc
     return found
 
@@ -52,27 +54,33 @@ def check_lock(path: Path, now: datetime, most_days: float, calibration: str = "
     `calibration`: date of the one in use; a test of another calibration does not count.
 
     Raises:
-        UsageError: it names what to do.
+        NotAccepted: it names what to do.
+        UsageError: a line of the history cannot be read.
     """
     history = read_history(path)
     if not history:
-        raise UsageError(f"{path}: no acceptance test yet; run `rigdriver verify` first")
+        raise NotAccepted(device=str(path), seen="holds no acceptance test yet", remedy="run `rigdriver verify` first")
     # Only the newest test counts: a rig that failed since it passed must not measure.
     last = history[-1]
     if not last.is_passed:
         names = ", ".join(c.name for c in last.characteristics if not c.is_passed)
-        raise UsageError(
-            f"the last acceptance test ({last.created}) failed: {names}; calibrate the rig, then run "
-            "`rigdriver verify` again"
+        raise NotAccepted(
+            device=f"last acceptance test ({last.created})",
+            seen=f"failed: {names}",
+            remedy="calibrate the rig, then run `rigdriver verify` again",
         )
     if calibration and last.calibration != calibration:
-        raise UsageError(
-            f"the last acceptance test ({last.created}) was of the calibration of {last.calibration}, this one is of "
-            f"{calibration}; run `rigdriver verify` with it"
+        raise NotAccepted(
+            device=f"last acceptance test ({last.created})",
+            seen=f"was of the calibration of {last.calibration}",
+            expected=f"of the one in use, of {calibration}",
+            remedy="run `rigdriver verify` with it",
         )
     age = now.astimezone(UTC) - datetime.fromisoformat(last.created)
     if age > timedelta(days=most_days):
-        raise UsageError(
-            f"the last acceptance test is {age.days} days old; expected at most {most_days:g} days; run `rigdriver "
-            "verify` again"
+        raise NotAccepted(
+            device=f"last acceptance test ({last.created})",
+            seen=f"is {age.days} days old",
+            expected=f"at most {most_days:g} days",
+            remedy="run `rigdriver verify` again",
         )

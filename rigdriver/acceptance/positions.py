@@ -20,7 +20,7 @@ REST_MM = 0.3
 slowly moves 2 um during an exposure of 2 ms. At a third of the full resolution the rig's own noise is 0.1 mm at a
 plate's marks."""
 NEW_MM = 10.0
-"""Least distance that some mark must have from every position taken."""
+"""Least distance that some mark must have from every position taken, in mm."""
 
 
 class Placed(Protocol):

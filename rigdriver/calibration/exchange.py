@@ -17,15 +17,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.project import distort, distort_jacobian, inverse, pad_distortion, transform
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.json_values import JsonValue
-
-Array = npt.NDArray[np.float64]
 
 UNKNOWN_BOARD = Board("chessboard", 10, 7, 1.0)
 """Board of an imported calibration, whose file names none."""

@@ -19,7 +19,6 @@ from types import MappingProxyType
 from typing import Annotated, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rigdriver.calibration.board.boards import Board
@@ -27,8 +26,6 @@ from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covar
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.images.region import ImageRegion
-
-Array = npt.NDArray[np.float64]
 
 FORMAT = "rigdriver-calibration"
 VERSION = 2
@@ -126,7 +123,9 @@ def save(calibration: RigCalibration, path: Path) -> None:
             stream.write(text)
         Path(name).replace(path)
     except OSError as exc:
-        raise UsageError(f"{path}: cannot be written: {exc.strerror}; name a folder that you may write to") from exc
+        raise UsageError(
+            device=str(path), seen=f"cannot be written: {exc.strerror}", remedy="name a folder that you may write to"
+        ) from exc
 
 
 def to_text(calibration: RigCalibration) -> str:

@@ -33,7 +33,7 @@ class FoundCorners:
 
     observations: Observations
     detections: dict[str, dict[str, Detection]]
-    """By view, then camera; only found boards."""
+    """Detections of boards per view, then per camera; only found boards."""
     notes: tuple[str, ...]
     images: int
 

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from rigdriver.arrays import Array, Mask
 
 UNDISTORT_STEPS = 20
 """Largest number of Newton steps; four are enough for a lens that a rig would use."""
@@ -190,7 +190,7 @@ def triangulate_rays(cameras: Sequence[Pinhole], rays: Array, steps: int = 2) ->
     return points, rms
 
 
-def _nearest_to_rays(cameras: Sequence[Pinhole], rays: Array, seen: npt.NDArray[np.bool_]) -> Array:
+def _nearest_to_rays(cameras: Sequence[Pinhole], rays: Array, seen: Mask) -> Array:
     """Return the points nearest to all rays in space: the start of the refinement."""
     normal = np.zeros((rays.shape[1], 3, 3))
     right = np.zeros((rays.shape[1], 3))

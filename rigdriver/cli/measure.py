@@ -53,7 +53,7 @@ def measure(  # noqa: PLR0913, PLR0917
 
     # One place has no distance, and which two of three are meant is not clear.
     if points and len(points) != 2:
-        raise UsageError(f"--point was given {len(points)} times; expected twice")
+        raise UsageError(device="--point", seen=f"was given {len(points)} times", expected="twice")
     places = [cast("Place", _numbers(text, 3, "--point")) for text in points or ()]
     ball = _numbers(within, 4, "--within") if within else ()
     plane = _numbers(section, 6, "--section") if section else ()

@@ -85,7 +85,11 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
         )
 
     if source is not None and (live or rig or sim or scenario):
-        raise UsageError(f"{source}: a folder is not live; give the folder, or a rig with --rig or --sim, not both")
+        raise UsageError(
+            device=str(source),
+            seen="a folder is not live",
+            remedy="give the folder, or a rig with --rig or --sim, not both",
+        )
     answers = FormatAnswers(tuple(pixel_format or ()), bits)
     # An answer that is not used would look as if it were.
     if source is None and answers != FormatAnswers():

@@ -74,7 +74,7 @@ def _enter(place: Any, part: str, key: str) -> Any:
         return place[_index(place, part, key)]
     found = place.setdefault(part, tomlkit.table())
     if not isinstance(found, MutableMapping) and not _is_array(found):
-        raise UsageError(f"{key}: holds {found!r}; expected a table; name a key of the rig file")
+        raise UsageError(device=key, seen=f"holds {found!r}", expected="a table", remedy="name a key of the rig file")
     return found
 
 
@@ -89,7 +89,9 @@ def _index(array: Sequence[Mapping[str, Any]], part: str, key: str, is_new_allow
         return names.index(part)
     if part.isdecimal() and int(part) < len(array) + is_new_allowed:
         return int(part)
-    raise UsageError(f"{key}: no such element; expected a number below {len(array)} or one of {', '.join(names)}")
+    raise UsageError(
+        device=key, seen="no such element", expected=f"a number below {len(array)} or one of {', '.join(names)}"
+    )
 
 
 def _set(place: Any, last: str, value: Value | None, key: str) -> None:

@@ -10,13 +10,11 @@ from types import MappingProxyType
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from rigdriver.frames import Frame, Pixels
+from rigdriver.arrays import Bytes, Pixels
+from rigdriver.frames import Frame
 from rigdriver.images.pixel_formats import named
 from rigdriver.images.raw_image import RawImage
-
-Bytes = npt.NDArray[np.uint8]
 
 # OpenCV's four-letter codes name the first two rows, as PFNC does. Its older two-letter codes name the second row: its
 # BayerBG2RGB is an RGGB sensor.

@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rigdriver.arrays import Pixels
 from rigdriver.errors import UsageError
-from rigdriver.frames import Pixels
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 REPORT = "index.html"
@@ -28,18 +28,20 @@ def list_images(folder: Path, cameras: Sequence[str] = ()) -> dict[str, dict[str
         UsageError: no such folder, or a camera without images.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder; expected DIR/<camera>/<index>.png")
+        raise UsageError(device=str(folder), seen="is no folder", expected="DIR/<camera>/<index>.png")
     # A report that lies among the cameras' folders holds pictures, too.
     names = list(cameras) or sorted(p.name for p in folder.iterdir() if p.is_dir() and not (p / REPORT).exists())
     found = {}
     for name in names:
         paths = sorted(p for p in (folder / name).glob("*") if p.suffix.lower() in SUFFIXES)
         if not paths and cameras:
-            raise UsageError(f"{folder / name}: holds no image; expected <index>.png or .tiff for camera {name}")
+            raise UsageError(
+                device=str(folder / name), seen="holds no image", expected=f"<index>.png or .tiff for camera {name}"
+            )
         if paths:
             found[name] = {path.stem: path for path in paths}
     if not found:
-        raise UsageError(f"{folder}: holds no images; expected DIR/<camera>/<index>.png or .tiff")
+        raise UsageError(device=str(folder), seen="holds no images", expected="DIR/<camera>/<index>.png or .tiff")
     return found
 
 
@@ -60,7 +62,9 @@ def read_image(path: Path) -> Pixels:
     """
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
-        raise UsageError(f"{path}: cannot be read as an image of 8 or 16 bit; make it a PNG or TIFF")
+        raise UsageError(
+            device=str(path), seen="cannot be read as an image of 8 or 16 bit", remedy="make it a PNG or TIFF"
+        )
     if pixels.ndim == 3:
         # OpenCV reads blue, green, red.
         pixels = np.ascontiguousarray(pixels[:, :, 2::-1])

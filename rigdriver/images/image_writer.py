@@ -21,7 +21,8 @@ from typing import Self, cast
 
 import numpy as np
 
-from rigdriver.frames import Frame, FrameSet, Pixels
+from rigdriver.arrays import Pixels
+from rigdriver.frames import Frame, FrameSet
 from rigdriver.images.png import encode_png
 
 _WAIT_S = 60.0

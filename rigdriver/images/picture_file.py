@@ -27,5 +27,7 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
     except cv2.error:
         is_encoded, data = False, np.zeros(0, np.uint8)
     if not is_encoded:
-        raise UsageError(f"{path}: cannot be written as a picture; expected a name that ends in .png or .jpg")
+        raise UsageError(
+            device=str(path), seen="cannot be written as a picture", expected="a name that ends in .png or .jpg"
+        )
     path.write_bytes(data.tobytes())

@@ -17,12 +17,12 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.arrays import Bytes
 from rigdriver.errors import UsageError
 
-Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint16]
 _BLOCK_BYTES = 192 * 1024
-"""Size of the blocks that are unpacked at a time; they stay in a core's own cache, whole images would not."""
+"""Size of the blocks that are unpacked at a time, in bytes; they stay in a core's own cache, whole images would not."""
 
 
 class Packing(Enum):
@@ -161,7 +161,9 @@ def named(name: str) -> PixelFormat:
     try:
         return BY_NAME[name]
     except KeyError:
-        raise UsageError(f"pixel format {name}: is not known; expected one of {', '.join(sorted(BY_NAME))}") from None
+        raise UsageError(
+            device=f"pixel format {name}", seen="is not known", expected=f"one of {', '.join(sorted(BY_NAME))}"
+        ) from None
 
 
 def full_scale(name: str) -> int:

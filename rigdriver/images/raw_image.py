@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rigdriver.arrays import Pixels
 from rigdriver.errors import UsageError
-from rigdriver.frames import Frame, Pixels
+from rigdriver.frames import Frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +45,8 @@ def with_format(image: AnyImage, assumed: str, what: str) -> Frame | RawImage:
         return image
     if image.dtype != np.uint8:
         raise UsageError(
-            f"{what}: {image.dtype} pixels without a pixel format, which may be of 10, 12, 14 or 16 bits; hand them "
-            'over as RawImage(pixels, "Mono12")'
+            device=what,
+            seen=f"{image.dtype} pixels without a pixel format, which may be of 10, 12, 14 or 16 bits",
+            remedy='hand them over as RawImage(pixels, "Mono12")',
         )
     return RawImage(image, assumed if image.ndim == 2 else "RGB8" if image.shape[2] == 3 else "RGBa8")

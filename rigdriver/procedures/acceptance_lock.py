@@ -14,7 +14,7 @@ from pathlib import Path
 from rigdriver.acceptance.lock import check_lock
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.config import RigConfig
-from rigdriver.errors import UsageError
+from rigdriver.errors import NotAccepted
 
 DEFAULT_FOLDER = Path("acceptance")
 HISTORY = "history.jsonl"
@@ -33,7 +33,7 @@ def refuse_unless_accepted(wish: LockWish, config: RigConfig | None, known: RigC
     """Look at the last acceptance test, where the wish or the rig file asks for it.
 
     Raises:
-        UsageError: it failed, is too old, was of another calibration, or there is none.
+        NotAccepted: it failed, is too old, was of another calibration, or there is none.
     """
     limits = config.acceptance if config else None
     # The person's wish comes before the rig file, and 0 days is a wish.
@@ -46,5 +46,7 @@ def refuse_unless_accepted(wish: LockWish, config: RigConfig | None, known: RigC
     if history.is_dir():
         history /= HISTORY
     if not history.exists():
-        raise UsageError(f"{history}: no acceptance test yet; run `rigdriver verify` first")
+        raise NotAccepted(
+            device=str(history), seen="holds no acceptance test yet", remedy="run `rigdriver verify` first"
+        )
     check_lock(history, datetime.now(UTC), DEFAULT_DAYS if most_days is None else most_days, known.created)

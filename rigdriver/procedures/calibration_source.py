@@ -21,5 +21,8 @@ def calibration_file(named: Path | None, config: RigConfig | None) -> Path:
     found = named or (config.calibration if config else None)
     if found is not None:
         return found
-    where = f"rig {config.name}: its rig file names no calibration" if config else "a folder of images names none"
-    raise UsageError(f"no calibration: {where}; give one with --calibration FILE (`rigdriver calibrate` makes it)")
+    raise UsageError(
+        device=f"rig {config.name}" if config else "folder of images",
+        seen="names no calibration",
+        remedy="give one with --calibration FILE (`rigdriver calibrate` makes it)",
+    )

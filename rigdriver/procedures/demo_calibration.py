@@ -22,7 +22,7 @@ from rigdriver.progress import Progress
 VIEWS = 12
 SIZE_PX = (1024, 768)
 LEAST_WIDTH_PX = 640
-"""Least width of an image; smaller ones show too little of the board's markers."""
+"""Least width of an image, in px; smaller ones show too little of the board's markers."""
 _SAME_RIG = ("scene.seed=", "scene.optics.", "scene.sensor.")
 """Keys that must be the same in two scenarios, so that their cameras are."""
 

@@ -31,7 +31,7 @@ from rigdriver.stereo.reconstruct import CellReconstructor
 
 _HEIGHT_PX = 640
 WELL_RMS_UM = 200.0
-"""Error that the rig promises (0.2 mm); the demo stays well below it."""
+"""Error that the rig promises, in um; the demo stays well below it."""
 
 
 @dataclass(frozen=True, slots=True)

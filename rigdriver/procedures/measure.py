@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array
 from rigdriver.errors import UsageError
 from rigdriver.images.picture_file import write_picture
 from rigdriver.stereo.measure import (
@@ -31,7 +31,6 @@ from rigdriver.stereo.mesh.files import read_mesh
 from rigdriver.stereo.mesh.pictures import draw_map
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
-Array = npt.NDArray[np.float64]
 Place = tuple[float, float, float]
 
 
@@ -105,7 +104,12 @@ def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dic
     known = np.isfinite(off)
     share = float(known.mean())
     if not known.any():
-        raise UsageError("the meshes lie nowhere within 5 mm of each other; are they of one calibration?")
+        raise UsageError(
+            device="meshes",
+            seen="lie nowhere within 5 mm of each other",
+            expected="two meshes in one calibration's world",
+            remedy="make both with the same calibration",
+        )
     typical = float(np.nanmedian(sigma[known])) if np.isfinite(sigma[known]).any() else float("nan")
     if picture:
         reach = max(float(np.percentile(np.abs(off[known]), 98)), 1e-3)

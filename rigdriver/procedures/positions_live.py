@@ -76,7 +76,9 @@ def take_live(
     """
     if (folder / CSV).exists():
         raise UsageError(
-            f"{folder}: holds positions already; measure them with --{artefact.value} {folder}, or name another --out"
+            device=str(folder),
+            seen="holds positions already",
+            remedy=f"measure them with --{artefact.value} {folder}, or name another --out",
         )
     progress.note(
         f"hold the {artefact.value} before the cameras, still, in {wish.positions} positions all over the volume"

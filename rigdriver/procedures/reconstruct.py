@@ -31,7 +31,7 @@ from rigdriver.stereo.reconstructors import BUILT_IN, SlowStarter, SurfaceRecons
 from rigdriver.stereo.results import Results
 
 LIVE_POINT_MM = 1.0
-"""Distance between points with --live; files of two million points would take too long to write."""
+"""Distance between points with --live, in mm; files of two million points would take too long to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +154,11 @@ def reconstruct_live(
 def refuse_measured(folder: Path) -> None:
     """Raise UsageError when a folder cannot take a new reconstruction."""
     if (folder / "figures.json").exists():
-        raise UsageError(f"{folder}: holds a reconstruction already; name another folder with --out")
+        raise UsageError(
+            device=str(folder), seen="holds a reconstruction already", remedy="name another folder with --out"
+        )
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder; name another with --out")
+        raise UsageError(device=str(folder), seen="is no folder", remedy="name another with --out")
 
 
 def _fitting(config: RigConfig, options: ReconstructOptions) -> RigCalibration:
@@ -176,8 +178,9 @@ def _opened(
     made = stack.enter_context(closing(open_reconstructor(known, options.reconstructor, live)))
     if (options.meshes or options.has_tracks) and not isinstance(made, SurfaceReconstructor):
         raise UsageError(
-            f"reconstructor {options.reconstructor}: gives points and no surfaces; leave --mesh and --tracks out, or "
-            f"take --reconstructor {BUILT_IN}"
+            device=f"reconstructor {options.reconstructor}",
+            seen="gives points and no surfaces",
+            remedy=f"leave --mesh and --tracks out, or take --reconstructor {BUILT_IN}",
         )
     return results, made
 

@@ -19,7 +19,7 @@ from rigdriver.schedule.planned import Schedule
 FASTEST_HZ = 1000.0
 """Largest rate of a rig."""
 USUAL_TICK_RATE_HZ = 10_000_000
-"""Tick rate of the box that a schedule is compiled for when there is no box to ask."""
+"""Tick rate, in Hz, of the box that a schedule is compiled for when there is no box to ask."""
 
 
 @dataclass(frozen=True, slots=True)

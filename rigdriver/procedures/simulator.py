@@ -91,5 +91,9 @@ def pass_on(act: str, words: list[str]) -> int:
 def _simulator() -> EntryPoint:
     found = next(iter(entry_points(group=GROUP, name="sim")), None)
     if found is None:
-        raise UsageError(f"no simulated rig: the entry point sim of {GROUP} is missing; install rigdriver again")
+        raise UsageError(
+            device="simulated rig",
+            seen=f"the entry point sim of {GROUP} is missing",
+            remedy="install rigdriver again",
+        )
     return found

@@ -90,6 +90,6 @@ class CaptureFolder:
 def refuse_used(folder: Path, what: str = "a capture") -> None:
     """Raise UsageError when a folder cannot take a new capture."""
     if (folder / CSV).exists():
-        raise UsageError(f"{folder}: holds {what} already; name another folder with --out")
+        raise UsageError(device=str(folder), seen=f"holds {what} already", remedy="name another folder with --out")
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder; name another with --out")
+        raise UsageError(device=str(folder), seen="is no folder", remedy="name another with --out")

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from rigdriver.arrays import Pixels
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
-from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Pixels, Proof
+from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Proof
 from rigdriver.images.folder import in_counting_order, list_images, read_image
 from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_source import Indexed
@@ -37,7 +38,9 @@ class ImageFolder:
         self._paths = {name: found[name] for name in roles if name in found}
         if not self._paths:
             raise UsageError(
-                f"{folder}: holds folders {', '.join(found)}, but the calibration's cameras are {', '.join(roles)}"
+                device=str(folder),
+                seen=f"holds folders {', '.join(found)}",
+                expected=f"one per camera of the calibration: {', '.join(roles)}",
             )
         self.names = in_counting_order({index for paths in self._paths.values() for index in paths})
         sidecar = read_sidecar(folder)

@@ -183,7 +183,9 @@ def read_proofs(path: Path) -> tuple[StoredProof, ...]:
         content = json.loads(file.read_text(encoding="utf-8"))
         return tuple(_stored(table) for table in content["frame_sets"])
     except OSError as exc:
-        raise UsageError(f"{file}: cannot be read: {exc.strerror}; name a capture's folder or its {JSON}") from exc
+        raise UsageError(
+            device=str(file), seen=f"cannot be read: {exc.strerror}", remedy=f"name a capture's folder or its {JSON}"
+        ) from exc
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise UsageError(f"{file}: is no proof of a capture ({type(exc).__name__}: {exc})") from exc
 

@@ -17,9 +17,10 @@ from types import MappingProxyType
 import numpy as np
 from pydantic import ValidationError
 
+from rigdriver.arrays import Pixels
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
-from rigdriver.frames import Frame, Pixels
+from rigdriver.frames import Frame
 from rigdriver.images.pixel_formats import BY_NAME, full_scale, named
 from rigdriver.images.region import ImageRegion, region_from_json
 
@@ -108,7 +109,9 @@ def read_sidecar(folder: Path) -> Sidecar | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as exc:
-        raise UsageError(f"{path}: cannot be read: {exc}; name a folder that you may read") from exc
+        raise UsageError(
+            device=str(path), seen=f"cannot be read: {exc}", remedy="name a folder that you may read"
+        ) from exc
     try:
         table = json.loads(text)
         # A later version may mean other numbers by the same keys; a wrong full scale would be silent.
@@ -125,7 +128,9 @@ def read_sidecar(folder: Path) -> Sidecar | None:
         rig = table.get("rig")
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as exc:
         raise UsageError(
-            f"{path}: does not say what the images are ({exc}); remove it and give --pixel-format, or capture again"
+            device=str(path),
+            seen=f"does not say what the images are ({exc})",
+            remedy="remove it and give --pixel-format, or capture again",
         ) from exc
     return Sidecar(MappingProxyType(cameras), _rig(rig))
 
@@ -163,8 +168,9 @@ def format_of(camera: str, role: str, pixels: Pixels, answers: FormatAnswers) ->
         return named(f"{family}{answers.bits}").name
     known = [str(bits) for bits in DEEP_BITS if f"{family}{bits}" in BY_NAME]
     raise UsageError(
-        f"camera {camera}: its files have 16 bits per sample, and nothing says how many of them the camera used; give "
-        f"--bits ({_choice(known)}), or --pixel-format (such as {family}12)"
+        device=f"camera {camera}",
+        seen="its files have 16 bits per sample, and nothing says how many of them the camera used",
+        remedy=f"give --bits ({_choice(known)}), or --pixel-format (such as {family}12)",
     )
 
 
@@ -172,15 +178,18 @@ def refuse_unfit_file(path: Path, pixels: Pixels, pixel_format: str) -> None:
     """Raise UsageError when a file is not of that format: by its type, or by a number beyond full scale."""
     if not _fits(pixel_format, pixels):
         raise UsageError(
-            f"{path}: holds {8 * pixels.dtype.itemsize} bits per sample and {_channels(pixels)} channels, which are no "
-            f"{pixel_format}; leave that image out, or name another --pixel-format"
+            device=str(path),
+            seen=f"holds {8 * pixels.dtype.itemsize} bits per sample and {_channels(pixels)} channels, which are no "
+            f"{pixel_format}",
+            remedy="leave that image out, or name another --pixel-format",
         )
     full = full_scale(pixel_format)
     # Where the type itself ends at full scale no number can be beyond it, and the pass over all pixels is saved.
     if full < np.iinfo(pixels.dtype).max and (top := int(pixels.max(initial=0))) > full:
         raise UsageError(
-            f"{path}: holds the value {top}, and {pixel_format} ends at {full}; give more --bits, or another "
-            "--pixel-format"
+            device=str(path),
+            seen=f"holds the value {top}, and {pixel_format} ends at {full}",
+            remedy="give more --bits, or another --pixel-format",
         )
 
 
@@ -209,8 +218,9 @@ def _fits(name: str, pixels: Pixels) -> bool:
 def _refuse_unfit(camera: str, name: str, pixels: Pixels) -> None:
     if not _fits(name, pixels):
         raise UsageError(
-            f"--pixel-format {camera}={name}: its files hold {8 * pixels.dtype.itemsize} bits per sample and "
-            f"{_channels(pixels)} channels; name the format that they are of"
+            device=f"--pixel-format {camera}={name}",
+            seen=f"its files hold {8 * pixels.dtype.itemsize} bits per sample and {_channels(pixels)} channels",
+            remedy="name the format that they are of",
         )
 
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rigdriver.frames import Frame, Pixels
+from rigdriver.arrays import Pixels
+from rigdriver.frames import Frame
 from rigdriver.images.pixel_formats import full_scale
 
 USUAL = 31
@@ -40,7 +41,7 @@ class Brightness:
         self._measured: dict[str, deque[tuple[int, int | None, float]]] = {
             name: deque(maxlen=MEASURED) for name in lamps_of
         }
-        """By camera: frame id, time stamp, and level of the newest frames."""
+        """Frame id, time stamp and level of the newest frames, per camera."""
 
     def measure(self, frame: Frame) -> None:
         """Measure a frame when it comes, so that less is to be done when the last one of its pulse has come."""

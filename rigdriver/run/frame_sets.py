@@ -22,10 +22,9 @@ from rigdriver.run.statistics import RunStatistics
 from rigdriver.timebase import WALL_TIME, Timebase
 
 TURN_S = 0.05
-"""Longest sleep of a waiting consumer or thread; bounds how late a timeout is noticed."""
+"""Longest sleep of a waiting consumer or thread, in s; it bounds how late a timeout is noticed."""
 
 NOT_BEGUN = (RunState.NEW, RunState.WITHDRAWN)
-OVER = "this run is over; ask the rig for a new one"
 
 
 class GivenUp(Exception):
@@ -64,13 +63,13 @@ class FrameSets(ABC):
         self._owner.expect_here("this run")
         with self._gate:
             if self._states.state is RunState.CLOSED:
-                raise StateError(OVER)
+                raise _over()
             if self._states.state not in NOT_BEGUN:
                 return
             self._lifecycle.go(RigState.STARTING)
             if self._states.go(RunAct.START) is None:  # another thread has closed it just now
                 self._lifecycle.go(RigState.OPEN)
-                raise StateError(OVER)
+                raise _over()
             try:
                 self._begin()
             # Whoever stops a run that starts gets an empty loop, not an error.
@@ -168,3 +167,7 @@ class FrameSets(ABC):
             self._close_after(exc)
         else:
             self.close()
+
+
+def _over() -> StateError:
+    return StateError(device="this run", seen="is over", remedy="ask the rig for a new one")

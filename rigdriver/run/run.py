@@ -49,7 +49,7 @@ FIRST_PROBES = 8
 PROBE_EVERY_S = 1.0
 PROBE_SOON_S = 0.2
 VAGUE_NS = 100_000
-"""While box time is known no better than this, it is asked for more often."""
+"""Uncertainty of box time, in ns, above which it is asked for more often."""
 PREAMBLE_ATTEMPTS = 3
 
 

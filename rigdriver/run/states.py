@@ -119,9 +119,9 @@ class RunStates:
         self._lock = Lock()
         self._watchers: tuple[Watcher, ...] = ()
         self.halted = Event()
-        """Set from the first state of HALTED on."""
+        """Event that is set from the first state of HALTED on."""
         self.unwanted = Event()
-        """Set from the first state of STOPPED or HALTED on: nobody wants the run to go on."""
+        """Event that is set from the first state of STOPPED or HALTED on: nobody wants the run to go on."""
 
     @property
     def state(self) -> RunState:

@@ -32,14 +32,14 @@ class RunStatistics:
     """Frame sets a second on this computer's clock."""
     skew_us_max: float
     skew_us_median: float
-    """Of the newest thousand frame sets."""
+    """Median of the newest thousand frame sets, in us."""
     residual_us_max: float
     gap_reasons: Mapping[str, int]
     gaps_by_camera: Mapping[str, int]
     expected: int | None
     """Frame sets asked for; None when it runs until stopped."""
     stopped_by: str | None
-    """Why the run ended, once it has: `done`, `stopped`, `closed early`, `light limit` or an error's text."""
+    """Reason why the run ended, once it has: `done`, `stopped`, `closed early`, `light limit` or an error's text."""
 
 
 class Tally:

@@ -76,7 +76,7 @@ class PointCloud:
     colour: Bytes | None = None
     """(N, 3) uint8, red green blue; None without colour cameras."""
     reasons: tuple[Reason, ...] = ()
-    """Why there is no point; none when there are some."""
+    """Reasons why there is no point; none when there are some."""
     figures: Figures = field(default_factory=Figures)
 
     def __post_init__(self) -> None:

@@ -39,7 +39,7 @@ class RectifiedPair:
     dark: float
     """Value below which a pixel is background or shadow."""
     problem: Reason | None = None
-    """Why nothing can be measured; None when it can."""
+    """Reason why nothing can be measured; None when it can."""
 
 
 class PairImages:

@@ -23,7 +23,7 @@ from rigdriver.errors import UsageError
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 NEAR_MM = 20.0
-"""Largest distance of a place from the surface it is meant to lie on."""
+"""Largest distance of a place from the surface it is meant to lie on, in mm."""
 CORRELATED_VERTICES = 9.0
 """Number of neighbouring vertices that count as one independent point: they share their windows' pixels."""
 
@@ -65,10 +65,11 @@ def _vertices_near(tree: cKDTree, a_mm: Array, b_mm: Array) -> tuple[int, int]:
     gaps, found = tree.query(np.stack([a_mm, b_mm]))
     for place, gap in zip((a_mm, b_mm), gaps, strict=True):
         if not gap <= NEAR_MM:
-            where = ",".join(f"{v:g}" for v in place)
             raise UsageError(
-                f"place {where}: the surface is {gap:.0f} mm away; expected at most {NEAR_MM:g} mm; give coordinates "
-                "in mm in the calibration's world, as they stand in the mesh file"
+                device=f"place {_written(place)}",
+                seen=f"the surface is {gap:.0f} mm away",
+                expected=f"at most {NEAR_MM:g} mm",
+                remedy="give coordinates in mm in the calibration's world, as they stand in the mesh file",
             )
     return int(found[0]), int(found[1])
 
@@ -121,8 +122,9 @@ def _edge_path(mesh: SurfaceMesh, start: int, end: int) -> list[int]:
     )
     if not np.isfinite(away[end]):
         raise UsageError(
-            "no way over the surface between these points: they lie on separate parts of the mesh; give two points of "
-            "one part"
+            device="way between two points",
+            seen="they lie on separate parts of the mesh",
+            remedy="give two points of one part",
         )
     path = [end]
     while path[-1] != start:
@@ -146,8 +148,9 @@ def faces_within(mesh: SurfaceMesh, centre_mm: npt.ArrayLike, radius_mm: float) 
     found = np.asarray(np.linalg.norm(middles - np.asarray(centre_mm, np.float64), axis=1) <= radius_mm)
     if not found.any():
         raise UsageError(
-            f"no surface within {radius_mm:g} mm of that place; expected some; give coordinates in mm, as they stand "
-            "in the mesh file"
+            device=f"place {_written(centre_mm)}",
+            seen=f"there is no surface within {radius_mm:g} mm",
+            remedy="give coordinates in mm, as they stand in the mesh file",
         )
     return found
 
@@ -175,7 +178,9 @@ def volume_of(mesh: SurfaceMesh, scale_ppm: float = 0.0) -> Quantity:
     body = trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False)
     if not body.is_watertight:
         raise UsageError(
-            "the mesh is open, so it has no volume; expected a closed one, such as a .stl of `rigdriver reconstruct`"
+            device="mesh",
+            seen="is open, so it has no volume",
+            expected="a closed one, such as a .stl of `rigdriver reconstruct`",
         )
     measured = np.isfinite(mesh.sigma_mm)
     sigma = _typical_sigma(mesh)
@@ -200,14 +205,16 @@ def section_of(
         UsageError: the normal is no direction, or the plane misses the mesh.
     """
     if not float(np.linalg.norm(np.asarray(normal, np.float64))) > 1e-9:
-        raise UsageError("section: its normal is 0,0,0; expected a direction, such as 0,1,0")
+        raise UsageError(device="section", seen="its normal is 0,0,0", expected="a direction, such as 0,1,0")
     body = trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False)
     found = trimesh.intersections.mesh_plane(body, np.asarray(normal, np.float64), np.asarray(point_mm, np.float64))  # type: ignore[no-untyped-call]
     pieces = np.asarray(found, np.float64).reshape(-1, 2, 3)
     if not len(pieces):
         raise UsageError(
-            "section: the plane does not meet the mesh; expected a place on it; give coordinates in mm, as they stand "
-            "in the mesh file"
+            device="section",
+            seen="the plane does not meet the mesh",
+            expected="a place on it",
+            remedy="give coordinates in mm, as they stand in the mesh file",
         )
     length = float(np.linalg.norm(pieces[:, 1] - pieces[:, 0], axis=1).sum())
     # Both ends of the cut move along the surface; noise between them only shifts the cut.
@@ -256,3 +263,8 @@ def _pairs_of(mesh: SurfaceMesh, near: npt.NDArray[np.intp]) -> tuple[npt.NDArra
     wish = np.repeat(np.arange(len(near)), counts)
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     return wish, order[np.repeat(first, counts) + within] // 3
+
+
+def _written(place_mm: npt.ArrayLike) -> str:
+    """Return a place as the command line takes it."""
+    return ",".join(f"{v:g}" for v in np.asarray(place_mm, np.float64))

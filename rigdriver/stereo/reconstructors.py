@@ -52,9 +52,14 @@ def open_reconstructor(
         return CellReconstructor(calibration, settings=settings)
     others = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in others:
-        raise UsageError(f"no reconstructor {name!r}; there are {', '.join(sorted({BUILT_IN, *others}))}")
+        known = ", ".join(sorted({BUILT_IN, *others}))
+        raise UsageError(device=f"reconstructor {name!r}", seen="no package registers it", expected=f"one of {known}")
     made: Reconstructor = others[name].load()(calibration)
     missing = [method for method in ("reconstruct", "close") if not callable(getattr(made, method, None))]
     if missing:
-        raise UsageError(f"reconstructor {name}: what {others[name].value} builds has no method `{missing[0]}`")
+        raise UsageError(
+            device=f"reconstructor {name}",
+            seen=f"what {others[name].value} builds has no method `{missing[0]}`",
+            expected="the methods of `Reconstructor`",
+        )
     return made

@@ -56,7 +56,7 @@ class FrameSetRow:
     index: str
     points: int
     reason: str
-    """Why there are no points, as a sentence; empty when there are some."""
+    """Sentence that says why there are no points; empty when there are some."""
     figures: Figures
     tracks: TrackFigures | None = None
 
@@ -72,7 +72,7 @@ class Summary:
     time_ms_median: float | None
     time_ms_95: float | None
     warnings: Mapping[str, int]
-    """How often each warning came; the sentence is that of its first time."""
+    """Number of times that each warning came; the sentence is that of its first time."""
 
 
 class Results:
@@ -91,7 +91,7 @@ class Results:
         unknown = [suffix for suffix in self._suffixes if suffix not in MESH_SUFFIXES]
         if unknown:
             names = ", ".join(suffix.lstrip(".") for suffix in MESH_SUFFIXES)
-            raise UsageError(f"mesh format {unknown[0].lstrip('.')}: unknown; expected one of {names}")
+            raise UsageError(device=f"mesh format {unknown[0].lstrip('.')}", seen="unknown", expected=f"one of {names}")
         self._folder, self._calibration, self._has_pictures = folder, calibration, has_pictures
         self._has_tracks = has_tracks
         self._sequence: PointSequence | None = None
@@ -167,7 +167,11 @@ class Results:
             self._sequence = PointSequence(self._calibration)
         tracked = self._sequence.follow(mesh, images)
         if tracked is None:
-            raise UsageError(f"frame set {index}: no colour image, so no point can be followed; leave --tracks out")
+            raise UsageError(
+                device=f"frame set {index}",
+                seen="no colour image, so no point can be followed",
+                remedy="leave --tracks out",
+            )
         write_tracks(tracked, self._folder / f"{index}-tracks.ply")
         far = np.linalg.norm(tracked.moved_mm, axis=1)
         known = np.isfinite(far)
@@ -195,7 +199,7 @@ class Results:
         path = self._folder / "pictures" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-            raise UsageError(f"{path}: cannot be written; make room or name another folder")
+            raise UsageError(device=str(path), seen="cannot be written", remedy="make room or name another folder")
 
     def keep(self, dropped: int = 0) -> None:
         """Write figures.json when there is a frame set to report; for a reconstruction that is cut short."""

@@ -30,7 +30,7 @@ from rigdriver.stereo.reconstruct import StereoSettings
 STRIDE_CELLS = 5
 """Distance of the cells that are compared between pods: neighbouring ones share pixels and errors."""
 LARGEST_STEP_MM = 3.0
-"""Largest distance of two measurements of one surface by two pods."""
+"""Largest distance of two measurements of one surface by two pods, in mm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,7 +26,7 @@ class PlaceState(Enum):
     MATCHED = "matched"
     """A frame has come that belongs to the exposure."""
     GAP = "gap"
-    """It is certain that no good frame comes."""
+    """State in which it is certain that no good frame comes."""
 
 
 class PlaceAct(Enum):
@@ -77,7 +77,7 @@ class Place:
     gap: Gap | None = None
     """The gap, since GAP."""
     suspicion: Gap | None = None
-    """Why a frame that came was not accepted: the gap's reason, should no other frame come."""
+    """Reason why a frame that came was not accepted; it is the gap's, should no other frame come."""
     is_triggered: bool = False
     """Whether the box has reported a trigger of the camera."""
 

@@ -104,8 +104,9 @@ def encode(message: Message) -> bytes:
     length = 4 + len(stamp) + len(message.payload)
     if length > MAX_LENGTH or len(message.payload) % message.payload_type.element_bytes:
         raise UsageError(
-            f"a message to register {message.address} cannot carry {len(message.payload)} bytes of "
-            f"{message.payload_type.name}; expected whole elements and at most {MAX_LENGTH - 4 - len(stamp)} bytes"
+            device=f"message to register {message.address}",
+            seen=f"cannot carry {len(message.payload)} bytes of {message.payload_type.name}",
+            expected=f"whole elements and at most {MAX_LENGTH - 4 - len(stamp)} bytes",
         )
     kind = message.type | (ERROR if message.is_error else 0)
     payload_type = message.payload_type | (HAS_STAMP if stamp else 0)

@@ -101,7 +101,9 @@ class Register(Generic[V]):
             return struct.pack(self.format, *parts)
         except struct.error as exc:
             raise UsageError(
-                f"register {self.name} cannot carry {value!r}: {exc}; its layout is {self.format}"
+                device=f"register {self.name}",
+                seen=f"cannot carry {value!r} ({exc})",
+                expected=f"layout {self.format}",
             ) from exc
 
     def unpack(self, payload: bytes) -> V:

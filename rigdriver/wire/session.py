@@ -181,7 +181,11 @@ class Session:
     def abandon(self) -> None:
         """Give up the outstanding request: its reply did not come in time."""
         if self._outstanding is None:
-            raise StateError(f"the session is {self._state.value}: no request to give up")
+            raise StateError(
+                device="session with the box",
+                seen=f"is {self._state.value} and has no request to give up",
+                expected="an outstanding request",
+            )
         self._give_up("abandoned", self._outstanding)
 
     def abandon_any(self) -> None:
@@ -208,7 +212,12 @@ class Session:
     def _begin(self, request: Request, act: SessionAct) -> bytes:
         state = after(self._state, act)
         if state is None:
-            raise StateError(f"the session is {self._state.value}: a request now would mix up the replies")
+            raise StateError(
+                device="session with the box",
+                seen=f"is {self._state.value}, so a request now would mix up the replies",
+                expected=SessionState.IDLE.value,
+                remedy="wait for the reply, or ask for a fence after a request was given up",
+            )
         self._state, self._outstanding = state, request
         self._counts["requests"] += 1
         return encode(request.message)

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 MAX_WAIT_S = 0.05
-"""Longest sleep: bounds how late `stop` from a signal handler is noticed."""
+"""Longest sleep, in s; it bounds how late `stop` from a signal handler is noticed."""
 GATE_POLL_S = 0.001
-"""Gates watch shared memory, which cannot wake a selector."""
+"""Time between two looks at the gates, in s: they watch shared memory, which cannot wake a selector."""
 STEP_NS = 1_000_000
-"""Longest leap between two looks at the descriptors while a driver follows."""
+"""Longest leap between two looks at the descriptors while a driver follows, in ns."""
 STEP_POLL_S = 0.0002
-"""Real time between two looks at how far the driver has followed."""
+"""Real time between two looks at how far the driver has followed, in s."""
 LATE_NS = 5_000_000
-"""An action that runs later than this in wall time counts as late."""
+"""Delay in wall time, in ns, from which an action counts as late."""
 
 Action = Callable[[], None]
 

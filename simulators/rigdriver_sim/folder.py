@@ -18,7 +18,7 @@ from pathlib import Path
 PREFIX = "rigsim-"
 LOCK = "alive.lock"
 _GRACE_S = 60.0
-"""A folder without a lock file may just be in the making."""
+"""Age, in s, up to which a folder without a lock file may be in the making."""
 
 
 def make_folder() -> tuple[Path, int]:

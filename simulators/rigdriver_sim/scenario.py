@@ -52,7 +52,7 @@ class BoxTable(Table):
     device_name: str = Field(default="TriggerBox", max_length=25, pattern=r"^[ -~]*$")
     serial_number: int = Field(default=1, ge=0, le=65_535)
     drift_ppm: float = Field(default=12.0, ge=-500, le=500)
-    """How much faster than true time its clock runs."""
+    """Excess of its clock's rate over true time."""
     booted_ago_s: float = Field(default=123.4, ge=0, le=1e7)
     tcp: bool = False
     """Serve the box on a TCP socket of 127.0.0.1 as well, and name that one in the rig file."""
@@ -89,7 +89,7 @@ class CameraTable(Table):
     stamp_jitter_us: float = Field(default=1.5, ge=0, le=10_000)
     """One sigma of its time stamps against its exposure starts."""
     line_delay_us: float = Field(default=2.0, ge=0, le=10_000)
-    """From the camera's exposure to the level at the box's input."""
+    """Delay from the camera's exposure to the level at the box's input."""
     readout_us: float = Field(default=1500.0, ge=0, le=1_000_000)
     max_rate_hz: float = Field(default=120.0, gt=0, le=10_000)
     link_bytes_per_s: float = Field(default=400e6, gt=0, le=1e11)
@@ -162,7 +162,7 @@ class Scenario(Table):
     lamps: tuple[LampTable, ...] = Field(default=(), max_length=8)
     faults: FaultTable = FaultTable()
     scene: Mapping[str, Any] = Field(default_factory=dict)
-    """What the cameras see (scene/spec.py); without it a flat texture."""
+    """Scene that the cameras see (scene/spec.py); without it a flat texture."""
     stamps: bool | None = None
     """Draw each image's origin (bench/stamp.py) over its upper left corner; by default where there is no scene."""
 

@@ -1,8 +1,8 @@
-"""A simulated box in a thread of this process, in lockstep with the test, and a link that damages bytes.
+"""The simulated box in a thread of this process, in lockstep with the test, and a link that damages bytes.
 
-In: how the box is made, or a seed and how often to damage. Out: URLs to open, the time that box, link and watchdog go
-by, and a port between host and box. What the simulation is asked to do runs in its own loop. The test's own thread
-takes part in that time (`Host`): it must wait by it, or say `idle` where it waits for bytes by itself.
+In: how the box is made, or a seed and how often to damage. Out: a made box (see box_makers.py) whose link, watchdog and
+host go by one time, and a port between host and box. What the simulation is asked to do runs in its own loop. The
+test's own thread takes part in that time (`Host`): it must wait by it, or call `idle` where it waits for bytes.
 """
 
 import queue
@@ -14,43 +14,39 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rigdriver.config import BoxConfig
-from rigdriver.devices.box.link import BoxLink, BytePort
-from rigdriver.devices.box.serial_port import POLL_S, SerialPort
-from rigdriver.devices.box.trigger_box import TriggerBox
+from rigdriver.devices.box.serial_port import SerialPort
 from rigdriver.timebase import Timebase, open_timebase
 from rigdriver_sim.engine import EventEngine
 from rigdriver_sim.reach.timebase_page import TimebasePage
 from rigdriver_sim.trigger_box.box import BoxSetup, SimulatedBox
 from rigdriver_sim.trigger_box.facts import BoxFacts
-
-WAIT_S = 60.0
+from tests.conformance.box_makers import WAIT_S, Host, MadeBox
 
 
 @dataclass(frozen=True)
-class Host:
-    """A computer with a box on one of its ports, and the time that both go by."""
+class PythonModel:
+    """The maker of the simulated box, reached over a pty or a socket."""
 
-    url: str
-    timebase: Timebase
+    link: str
 
-    def open(self, **settings: float) -> TriggerBox:
-        """Open the box as the driver does."""
-        return TriggerBox.open(BoxConfig.model_validate({"url": self.url, **settings}), self.timebase)
+    @property
+    def name(self) -> str:
+        return self.link
 
-    def port(self) -> SerialPort:
-        """Open the bare port."""
-        return SerialPort(self.url, self.timebase.slice_s(POLL_S))
+    @property
+    def has_outside(self) -> bool:
+        # The model's plug is that of its pty; nobody pulls a TCP connection.
+        return self.link == "pty"
 
-    def identified(self, port: BytePort, **settings: float) -> TriggerBox:
-        """Return the box on an opened port; nobody listens to it and nobody feeds it."""
-        config = BoxConfig.model_validate({"url": self.url, **settings})
-        return TriggerBox(BoxLink(port, config.reply_timeout_s, self.timebase), config, self.timebase)
+    @contextmanager
+    def make(self, folder: Path, facts: BoxFacts | None = None) -> Iterator[MadeBox]:
+        with simulated_box(folder, facts or BoxFacts()) as world, world.timebase.take_part("test"):
+            yield MadeBox(Host(world.urls[self.link], world.timebase), world if self.has_outside else None)
 
 
 @dataclass(frozen=True)
 class BoxWorld:
-    """One box in its loop; `do` runs an act there and waits for it."""
+    """One box in its loop; `do` runs an act there and waits for it. It is what a test may do to the model's outside."""
 
     box: SimulatedBox
     urls: dict[str, str]
@@ -58,9 +54,14 @@ class BoxWorld:
     now_ns: Callable[[], int]
     timebase: Timebase
 
-    def host(self, kind: str = "pty") -> Host:
-        """Return the computer at this end of the pty or of the socket."""
-        return Host(self.urls[kind], self.timebase)
+    def set_input(self, line: int, level: int) -> None:
+        self.do(lambda: self.box.input_edge(line, level, self.now_ns()))
+
+    def unplug(self) -> None:
+        self.do(self.box.unplug)
+
+    def replug(self) -> None:
+        self.do(self.box.replug)
 
 
 @contextmanager

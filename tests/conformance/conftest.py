@@ -1,7 +1,8 @@
-"""The producers that the cameras' tests run on, launched once a file.
+"""The boxes and the producers that the tests run on; a box is made per test, a producer is launched once per file.
 
-In: nothing but the names in camera_worlds.py. Out: the fixture `backend`, which is each of them in turn, and `viky`,
-`tlsimu` and `sim` for what only one can show. A producer that is not installed is skipped, with its path.
+In: the makers of box_makers.py, the names in camera_worlds.py. Out: the fixtures `made` and `host`, a box of each maker
+in turn, and `outside` for what only some boxes allow; `backend`, each producer in turn, and `viky`, `tlsimu` and `sim`
+for what only one can show. A producer that is not installed is skipped, with its path.
 """
 
 from __future__ import annotations
@@ -12,7 +13,40 @@ from typing import Any
 
 import pytest
 
+from tests.box_errors import grown
+from tests.conformance.box_makers import BoxMaker, Host, MadeBox, Outside, makers
 from tests.conformance.camera_worlds import BACKENDS, TLSIMU, Backend, launched, simulated
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "maker" in metafunc.fixturenames:
+        needs_outside = "outside" in metafunc.fixturenames
+        fitting = [maker for maker in makers(metafunc.config) if maker.has_outside or not needs_outside]
+        metafunc.parametrize("maker", fitting, ids=lambda maker: maker.name)
+
+
+@pytest.fixture
+def made(request: pytest.FixtureRequest, maker: BoxMaker, tmp_path: Path) -> Iterator[MadeBox]:
+    """A box of the maker's kind, whose error counters the test may not raise unless it is marked plants_faults."""
+    with maker.make(tmp_path) as made:
+        before = made.host.box_errors()
+        yield made
+        if request.node.get_closest_marker("plants_faults") is None:
+            errors = grown(before, made.host.box_errors())
+            assert not errors, f"the box counted {errors}; a test that means it is marked plants_faults"
+
+
+@pytest.fixture
+def host(made: MadeBox) -> Host:
+    """The computer that the box is plugged into."""
+    return made.host
+
+
+@pytest.fixture
+def outside(made: MadeBox) -> Outside:
+    """What can be done to the box beside talking to it; only makers that have it are taken."""
+    assert made.outside is not None
+    return made.outside
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What the host does when the box misbehaves or goes away: on the simulated box, which can be made to.
+"""What the host does when the box misbehaves or goes away: on boxes whose inputs and plug the test can reach.
 
 In: an interlock that opens, a cable that is pulled, a port that is taken, other devices on it. Out: the error that fits
 each, told once, and outputs that are low.
@@ -17,7 +17,7 @@ from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.wire import registers
 from rigdriver.wire.registers import BoxStates, Faults
 from rigdriver_sim.trigger_box.facts import BoxFacts
-from tests.conformance.box_worlds import WAIT_S, BoxWorld, simulated_box
+from tests.conformance.box_makers import WAIT_S, BoxMaker, Host, Outside
 
 pytestmark = pytest.mark.sim
 INTERLOCK = 6
@@ -25,22 +25,15 @@ LAMP = BoxSchedule.of(1, 2_000_000, 0, (box_step(0x40, 100, 1000),))
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[BoxWorld]:
-    with simulated_box(tmp_path) as world, world.timebase.take_part("test"):
-        yield world
-
-
-@pytest.fixture
-def box(world: BoxWorld) -> Iterator[TriggerBox]:
-    with world.host().open() as box:
+def box(host: Host) -> Iterator[TriggerBox]:
+    with host.open() as box:
         yield box
 
 
-def set_interlock(world: BoxWorld, level: int) -> None:
-    world.do(lambda: world.box.input_edge(INTERLOCK, level, world.now_ns()))
-
-
-def test_unplugged_box_is_told_once_and_every_later_call_says_lost(world: BoxWorld, box: TriggerBox) -> None:
+@pytest.mark.plants_faults
+def test_unplugged_box_is_told_once_and_every_later_call_says_lost(
+    host: Host, outside: Outside, box: TriggerBox
+) -> None:
     told = threading.Event()
     events: list[BoxEvent] = []
 
@@ -51,28 +44,30 @@ def test_unplugged_box_is_told_once_and_every_later_call_says_lost(world: BoxWor
 
     box.subscribe(take)
     box.commit(LAMP)
-    world.do(world.box.unplug)
-    assert world.timebase.wait(told, WAIT_S)
+    outside.unplug()
+    assert host.timebase.wait(told, WAIT_S)
     for _ in range(2):
         with pytest.raises(LinkLost, match="the port is gone"):
             box.status()
     assert sum(isinstance(event, BoxLost) for event in events) == 1
     box.close()
-    world.do(world.box.replug)
-    with world.host().open() as again:
+    outside.replug()
+    with host.open() as again:
         assert again.status().state in (BoxStates.IDLE, BoxStates.COMMITTED)
 
 
-def test_open_interlock_keeps_light_from_being_armed(world: BoxWorld, box: TriggerBox) -> None:
+@pytest.mark.plants_faults
+def test_open_interlock_keeps_light_from_being_armed(outside: Outside, box: TriggerBox) -> None:
     box.commit(LAMP)
-    set_interlock(world, 0)
+    outside.set_input(INTERLOCK, 0)
     with pytest.raises(BoxRefused, match=r"the interlock is open \(input 6\); close it"):
         box.arm(1)
-    set_interlock(world, 1)
+    outside.set_input(INTERLOCK, 1)
     box.arm(1)
 
 
-def test_interlock_that_opens_turns_a_run_with_light_off(world: BoxWorld, box: TriggerBox) -> None:
+@pytest.mark.plants_faults
+def test_interlock_that_opens_turns_a_run_with_light_off(host: Host, outside: Outside, box: TriggerBox) -> None:
     off = threading.Event()
     faults: list[BoxStatus] = []
 
@@ -85,23 +80,26 @@ def test_interlock_that_opens_turns_a_run_with_light_off(world: BoxWorld, box: T
     box.commit(LAMP)
     box.arm(1)
     box.start(1)
-    set_interlock(world, 0)
-    assert world.timebase.wait(off, WAIT_S)
+    outside.set_input(INTERLOCK, 0)
+    assert host.timebase.wait(off, WAIT_S)
     assert faults[0].fault == Faults.INTERLOCK_OPEN
     assert faults[0].output_levels == 0
     with pytest.raises(BoxFault, match="the interlock opened; close it"):
         box.arm(1)
 
 
-def test_interlock_fault_stays_until_somebody_clears_it_also_when_the_box_is_opened_again(world: BoxWorld) -> None:
-    with world.host().open() as box:
+@pytest.mark.plants_faults
+def test_interlock_fault_stays_until_somebody_clears_it_also_when_the_box_is_opened_again(
+    host: Host, outside: Outside
+) -> None:
+    with host.open() as box:
         box.commit(LAMP)
         box.arm(1)
         box.start(1)
-        set_interlock(world, 0)
+        outside.set_input(INTERLOCK, 0)
         assert box.status().state is BoxStates.FAULT
-        set_interlock(world, 1)
-    with world.host().open() as again:
+        outside.set_input(INTERLOCK, 1)
+    with host.open() as again:
         status = again.status()
         assert (status.state, status.fault) == (BoxStates.FAULT, Faults.INTERLOCK_OPEN)
         with pytest.raises(BoxFault, match="the interlock opened; close it"):
@@ -111,21 +109,23 @@ def test_interlock_fault_stays_until_somebody_clears_it_also_when_the_box_is_ope
         again.arm(1)
 
 
-def test_box_with_another_interface_is_a_mismatch(tmp_path: Path) -> None:
-    with simulated_box(tmp_path, BoxFacts(interface_hash="ab" * 20)) as world:
+def test_box_with_another_interface_is_a_mismatch(maker: BoxMaker, tmp_path: Path) -> None:
+    with maker.make(tmp_path, BoxFacts(interface_hash="ab" * 20)) as made:
         with pytest.raises(InterfaceMismatch) as caught:
-            world.host().open()
+            made.host.open()
         assert "ab" * 20 in str(caught.value)
         assert registers.INTERFACE_HASH.hex() in str(caught.value)
 
 
-def test_other_harp_device_is_no_trigger_box(tmp_path: Path) -> None:
+def test_other_harp_device_is_no_trigger_box(maker: BoxMaker, tmp_path: Path) -> None:
     facts = BoxFacts(interface_hash="00" * 20, device_name="Behavior", who_am_i=1216)
-    with simulated_box(tmp_path, facts) as world, pytest.raises(NotATriggerBox, match="Behavior"):
-        world.host().open()
+    with maker.make(tmp_path, facts) as made, pytest.raises(NotATriggerBox, match="Behavior"):
+        made.host.open()
 
 
-def test_port_that_is_open_elsewhere_is_unavailable(world: BoxWorld, box: TriggerBox) -> None:
+# A TCP port is no serial port: it is not locked against a second program.
+@pytest.mark.usefixtures("outside")
+def test_port_that_is_open_elsewhere_is_unavailable(host: Host, box: TriggerBox) -> None:
     with pytest.raises(PortUnavailable, match="in use by another program"):
-        world.host().open()
+        host.open()
     assert box.status().state is BoxStates.IDLE

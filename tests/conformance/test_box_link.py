@@ -1,30 +1,30 @@
-"""What every trigger box does: the simulated one over a pty and a socket, or one on metal with `--rig FILE`.
+"""What every trigger box does: the simulated one over a pty and a socket, or one on metal with `--box PORT`.
 
 In: commands, light limits and schedules. Out: edges, states and clock probes as PROTOCOL.md wants them; then the same
-over a link that damages bytes. Not here: which box it is (see box_worlds.py).
+over a link that damages bytes. Not here: which box it is (see box_makers.py).
 """
 
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from harp.protocol import HarpMessage, MessageType, PayloadType
 
-from rigdriver import config
 from rigdriver.devices.box.events import BoxEvent, BoxLost, BoxStatus, EventsLost
 from rigdriver.devices.box.serial_port import SerialPort
 from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, BoxRefused, DeviceError, LinkLost, NoReply, StateError
 from rigdriver.frames import PulseReport
 from rigdriver.schedule.steps import BoxSchedule, box_step
-from rigdriver.timebase import WALL_TIME, wait_for
+from rigdriver.timebase import wait_for
 from rigdriver.wire import registers
 from rigdriver.wire.registers import BoxStates, Faults, LightLimitsRecord, StageStepRecord
 from rigdriver.wire.session import LinkCounters
-from tests.conformance.box_worlds import WAIT_S, DamagingPort, Host, simulated_box
+from tests.box_errors import grown
+from tests.conformance.box_makers import WAIT_S, Host
+from tests.conformance.box_worlds import DamagingPort
 
 PERIOD = 100_000
 """10 ms."""
@@ -66,18 +66,6 @@ class Log:
     @property
     def states(self) -> list[BoxStates]:
         return [event.state for event in self.events if isinstance(event, BoxStatus)]
-
-
-@pytest.fixture(params=["pty", "socket"])
-def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
-    on_metal = request.config.getoption("--rig")
-    if on_metal is not None:
-        if request.param == "socket":
-            pytest.skip("a box on metal is tested once, over the port of its rig file")
-        yield Host(config.load(Path(on_metal)).required_box().url, WALL_TIME)
-        return
-    with simulated_box(tmp_path) as world, world.timebase.take_part("test"):
-        yield world.host(request.param)
 
 
 @pytest.fixture
@@ -186,6 +174,7 @@ def test_clock_probes_agree_with_each_other_and_lie_between_the_host_times(box: 
     assert [p.t_box_ticks for p in probes] == sorted({p.t_box_ticks for p in probes})
 
 
+@pytest.mark.plants_faults
 def test_box_refuses_what_breaks_its_rules_and_says_why(box: TriggerBox) -> None:
     lamp = box.identity.lamp_outputs & -box.identity.lamp_outputs
     hard = box.identity.hard_light
@@ -202,6 +191,7 @@ def test_box_refuses_what_breaks_its_rules_and_says_why(box: TriggerBox) -> None
         box.set_light_limits(LightLimitsRecord(hard.max_flash_width_ticks + 1, 1, 1, 2**32 - 1, 1, 1))
 
 
+@pytest.mark.plants_faults
 def test_commands_in_the_wrong_state_or_of_another_generation_are_refused(box: TriggerBox) -> None:
     with pytest.raises(BoxRefused, match="refused to arm in state Idle"):
         box.arm(3)
@@ -215,6 +205,7 @@ def test_commands_in_the_wrong_state_or_of_another_generation_are_refused(box: T
         box.commit(schedule(4))
 
 
+@pytest.mark.plants_faults
 def test_host_that_falls_silent_turns_the_box_off(host: Host) -> None:
     silent = host.identified(host.port(), watchdog_s=0.1)  # nobody listens, nobody feeds
     try:
@@ -233,6 +224,7 @@ def test_host_that_falls_silent_turns_the_box_off(host: Host) -> None:
         silent.close()
 
 
+@pytest.mark.plants_faults
 def test_box_whose_computer_fell_silent_is_ready_when_it_is_opened_again(host: Host) -> None:
     port = host.port()
     silent = host.identified(port, watchdog_s=0.1)
@@ -369,9 +361,18 @@ def test_published_client_reads_every_register_of_the_box(host: Host) -> None:
         port.close()
 
 
+@pytest.mark.plants_faults
+def test_box_counts_a_refused_request_among_its_errors(host: Host) -> None:
+    before = host.box_errors()
+    with host.open() as box, pytest.raises(BoxRefused):
+        box.arm(3)
+    assert grown(before, host.box_errors()) == {"requests_refused": 1}
+
+
 # -- a damaged link --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.plants_faults
 @pytest.mark.parametrize("seed", [1, 2])
 def test_damaged_bytes_never_become_wrong_values_and_the_link_recovers(host: Host, seed: int) -> None:
     port = DamagingPort(host.port(), one_in=250, seed=seed)
@@ -408,6 +409,7 @@ def test_damaged_bytes_never_become_wrong_values_and_the_link_recovers(host: Hos
         box.close()
 
 
+@pytest.mark.plants_faults
 @pytest.mark.parametrize("seed", [3, 4])
 def test_events_on_a_damaged_link_are_true_or_counted_as_lost(host: Host, seed: int) -> None:
     port = DamagingPort(host.port(), one_in=1500, seed=seed)

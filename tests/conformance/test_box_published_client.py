@@ -17,7 +17,7 @@ from harp.device.schema import create_device_module
 
 from rigdriver.devices.box.serial_port import SerialPort
 from rigdriver.schedule.steps import BoxSchedule, box_step
-from tests.conformance.box_worlds import WAIT_S, Host, simulated_box
+from tests.conformance.box_makers import WAIT_S, Host
 
 DEVICE = Path(__file__).parents[2] / "firmware-protocol" / "device.yml"
 SCHEDULE = BoxSchedule.of(9, 100_000, 5, (box_step(0x3F, 0, 1000),))
@@ -57,12 +57,6 @@ class PatientDevice(Device[Any]):
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    with simulated_box(tmp_path) as world, world.timebase.take_part("test"):
-        yield world.host()
-
-
-@pytest.fixture
 def device(host: Host) -> Iterator[Device[Any]]:
     box: Any = create_device_module(DEVICE.read_text())
     with PatientDevice(Transport(host), box) as device:
@@ -75,6 +69,7 @@ def test_published_client_reads_what_the_box_has(device: Device[Any]) -> None:
     assert int(device.read(device.module.TickRate).payload) == 10_000_000
 
 
+@pytest.mark.plants_faults
 def test_published_client_is_refused_what_breaks_the_rules(device: Device[Any]) -> None:
     with pytest.raises(DeviceError):
         device.write(device.module.Arm, 5)

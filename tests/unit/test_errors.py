@@ -19,15 +19,18 @@ from rigdriver.errors import (
     ConfigError,
     DeviceError,
     DevicesFailed,
+    NotAccepted,
     NotMeasured,
     RigError,
     RigFileFinding,
+    StateError,
     SyncError,
     gather,
 )
 
 CLASSES = {name: c for name, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, RigError)}
-WITH_PARTS = {n for n, c in CLASSES.items() if issubclass(c, DeviceError | SyncError | ConfigError | NotMeasured)}
+PARTED = DeviceError | SyncError | ConfigError | StateError | NotMeasured | NotAccepted
+WITH_PARTS = {n for n, c in CLASSES.items() if issubclass(c, PARTED)}
 WHOLE_SENTENCES = {
     "sources.py": {"ConfigError"},
 }

@@ -29,6 +29,6 @@ def test_every_step_outside_the_table_is_refused_with_what_is_allowed(start: Rig
         lifecycle.go(to)
         assert lifecycle.state is to
     else:
-        with pytest.raises(StateError, match=f"rig is {start.value}: cannot become {to.value}; allowed: "):
+        with pytest.raises(StateError, match=f"rig: cannot become {to.value} while it is {start.value}; "):
             lifecycle.go(to)
         assert lifecycle.state is start

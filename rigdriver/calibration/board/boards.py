@@ -15,11 +15,9 @@ from typing import Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Bytes
 from rigdriver.errors import UsageError
-
-Array = npt.NDArray[np.float64]
 
 DICTIONARIES: Mapping[str, int] = MappingProxyType(
     {
@@ -171,7 +169,7 @@ def opencv_board(board: Board) -> cv2.aruco.CharucoBoard:
     return made
 
 
-def paint(board: Board, square_px: int) -> npt.NDArray[np.uint8]:
+def paint(board: Board, square_px: int) -> Bytes:
     """Draw the board without margin: (rows * square_px, columns * square_px) uint8, 0 and 255."""
     size = (board.columns * square_px, board.rows * square_px)
     if board.kind == "charuco":

@@ -13,21 +13,18 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Bytes, Ints32, Pixels
 from rigdriver.calibration.board.boards import DICTIONARIES, Board, opencv_board
 from rigdriver.calibration.board.mosaic import to_grey
 from rigdriver.calibration.board.sharpness import Blur, measure_blur
 
-Array = npt.NDArray[np.float64]
-Grey = npt.NDArray[np.uint8]
-
 SEARCH_WIDTH_PX = 1280
-"""Largest width of the image in which markers are searched."""
+"""Largest width, in px, of the image in which markers are searched."""
 FEWEST_CORNERS = 6
 """Fewest corners that determine the pose of a board."""
 THRESHOLD_WINDOWS_PX = ((7, 21), (5, 35))
-"""Adaptive threshold windows of the first search, and of the second one, which follows when the first finds little."""
+"""Adaptive threshold windows, in px, of the first search and of the second, made when the first finds little."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +35,7 @@ class Detection:
     integers.
     """
 
-    ids: npt.NDArray[np.int32]
+    ids: Ints32
     points_px: Array
     blur: Blur
     size_px: tuple[int, int]
@@ -50,7 +47,7 @@ class Detection:
         return len(self.ids) >= FEWEST_CORNERS
 
 
-def detect(board: Board, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], pixel_format: str = "") -> Detection:
+def detect(board: Board, pixels: Pixels, pixel_format: str = "") -> Detection:
     """Find the board in one image.
 
     `pixels`: (H, W) or (H, W, 3), uint8 or uint16; a Bayer mosaic is used as it is, not interpolated.
@@ -77,7 +74,7 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def _reduced(grey: Grey) -> tuple[Grey, float]:
+def _reduced(grey: Bytes) -> tuple[Bytes, float]:
     scale = max(1, round(grey.shape[1] / SEARCH_WIDTH_PX))
     if scale == 1:
         return grey, 1.0
@@ -87,7 +84,7 @@ def _reduced(grey: Grey) -> tuple[Grey, float]:
     return np.asarray(small, dtype=np.uint8), float(scale)
 
 
-def _charuco(board: Board, grey: Grey) -> tuple[npt.NDArray[np.int32], Array]:
+def _charuco(board: Board, grey: Bytes) -> tuple[Ints32, Array]:
     small, scale = _reduced(grey)
     made = opencv_board(board)
     best_ids, best_points = np.zeros(0, np.int32), np.zeros((0, 2))
@@ -107,12 +104,12 @@ def _charuco(board: Board, grey: Grey) -> tuple[npt.NDArray[np.int32], Array]:
     return best_ids, best_points * scale + (scale - 1) / 2
 
 
-def _flat_ids(found: object) -> npt.NDArray[np.int32]:
+def _flat_ids(found: object) -> Ints32:
     """OpenCV gives None for nothing, (N, 1) in version 4 and (N,) in 5."""
     return np.zeros(0, np.int32) if found is None else np.asarray(found, dtype=np.int32).ravel()
 
 
-def _chessboard(board: Board, grey: Grey) -> tuple[npt.NDArray[np.int32], Array]:
+def _chessboard(board: Board, grey: Bytes) -> tuple[Ints32, Array]:
     small, scale = _reduced(grey)
     flags = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE
     if grey.shape[1] > 1000:  # the quick check saves a second on a large empty image, but misses some small boards
@@ -126,7 +123,7 @@ def _chessboard(board: Board, grey: Grey) -> tuple[npt.NDArray[np.int32], Array]
     return np.arange(board.corner_count, dtype=np.int32), grid.reshape(-1, 2) * scale + (scale - 1) / 2
 
 
-def _upright(grey: Grey, grid: Array) -> Array:
+def _upright(grey: Bytes, grid: Array) -> Array:
     """Order a chessboard's corners so that the board is seen from its front and its upper left square is black."""
     right, down = grid[0, -1] - grid[0, 0], grid[-1, 0] - grid[0, 0]
     if right[0] * down[1] - right[1] * down[0] < 0:
@@ -141,7 +138,7 @@ def _upright(grey: Grey, grid: Array) -> Array:
     return np.asarray(grid)
 
 
-def _spacing_px(board: Board, ids: npt.NDArray[np.int32], points: Array) -> float:
+def _spacing_px(board: Board, ids: Ints32, points: Array) -> float:
     """Return the median distance of neighbouring corners along x or y, the smaller of the two."""
     across = board.corner_grid[0]
     place = {int(i): p for i, p in zip(ids, points, strict=True)}
@@ -151,7 +148,7 @@ def _spacing_px(board: Board, ids: npt.NDArray[np.int32], points: Array) -> floa
     return min(medians) if medians else 10.0
 
 
-def _refine(board: Board, grey: Grey, ids: npt.NDArray[np.int32], points: Array) -> tuple[npt.NDArray[np.int32], Array]:
+def _refine(board: Board, grey: Bytes, ids: Ints32, points: Array) -> tuple[Ints32, Array]:
     """Refine corners to sub-pixel saddle points; drop those near the edge and those that moved too far."""
     spacing = _spacing_px(board, ids, points)
     quiet = (board.square_mm - board.marker_mm) / 2 / board.square_mm if board.kind == "charuco" else 0.4
@@ -171,7 +168,7 @@ def _refine(board: Board, grey: Grey, ids: npt.NDArray[np.int32], points: Array)
     return ids[keep].copy(), refined[keep].copy()
 
 
-def guess_dictionaries(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> dict[str, int]:
+def guess_dictionaries(pixels: Pixels) -> dict[str, int]:
     """Count the markers of each known dictionary in an image, for the message that a board is not the described one."""
     small, _ = _reduced(to_grey(pixels))
     counts: dict[str, int] = {}

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Grey = npt.NDArray[np.uint8]
+from rigdriver.arrays import Bytes, Pixels
 
 MOSAIC_RATIO = 1.12
 """Ratio of contrast between phases from which an image file counts as a mosaic."""
@@ -19,7 +18,7 @@ SMALLEST_CONTRAST = 8.0
 """Smallest contrast, in digital numbers, from which a mosaic can be recognised."""
 
 
-def to_grey(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], pixel_format: str = "") -> Grey:
+def to_grey(pixels: Pixels, pixel_format: str = "") -> Bytes:
     """Return (H, W) uint8 for detection.
 
     `pixels`: (H, W) or (H, W, 3 or 4), uint8 or uint16. With no `pixel_format` (an image file), a mosaic is
@@ -32,22 +31,20 @@ def to_grey(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], pixel_format
     return _to_eight_bit(pixels)
 
 
-def _mean_of_colours(
-    pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16],
-) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+def _mean_of_colours(pixels: Pixels) -> Pixels:
     code = cv2.COLOR_BGRA2GRAY if pixels.shape[2] == 4 else cv2.COLOR_BGR2GRAY
     grey = cv2.cvtColor(pixels, code)
     return grey.astype(np.uint16) if grey.dtype == np.uint16 else grey.astype(np.uint8)
 
 
-def _to_eight_bit(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Grey:
+def _to_eight_bit(pixels: Pixels) -> Bytes:
     if pixels.dtype == np.uint8:
         return np.ascontiguousarray(pixels, dtype=np.uint8)
     top = max(float(np.percentile(pixels[::4, ::4], 99.5)), 1.0)
     return np.asarray(cv2.convertScaleAbs(pixels, alpha=250.0 / top), dtype=np.uint8)
 
 
-def _phase_levels(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> tuple[list[float], list[float]]:
+def _phase_levels(pixels: Pixels) -> tuple[list[float], list[float]]:
     """Return the dark and the bright level of each phase, on a coarse sample."""
     dark, bright = [], []
     for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -58,7 +55,7 @@ def _phase_levels(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> tup
     return dark, bright
 
 
-def is_mosaic(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bool:
+def is_mosaic(pixels: Pixels) -> bool:
     """Return whether the phases of a 2x2 cell have unequal gain."""
     if pixels.ndim != 2 or min(pixels.shape) < 64:
         return False
@@ -67,7 +64,7 @@ def is_mosaic(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bool:
     return max(contrast) > SMALLEST_CONTRAST and max(contrast) > MOSAIC_RATIO * min(contrast)
 
 
-def flatten_mosaic(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Grey:
+def flatten_mosaic(pixels: Pixels) -> Bytes:
     """Give the four phases one dark and one bright level: (H, W) uint8."""
     dark, bright = _phase_levels(pixels)
     to_dark, to_bright = 16.0, 235.0

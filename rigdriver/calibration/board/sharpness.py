@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Bytes, Ints32, Mask
 from rigdriver.calibration.board.boards import Board
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ UNKNOWN = Blur(float("nan"), float("nan"), float("nan"), float("nan"))
 """Blur of an image in which nothing could be measured."""
 
 
-def measure_blur(board: Board, grey: npt.NDArray[np.uint8], ids: npt.NDArray[np.int32], points: Array) -> Blur:
+def measure_blur(board: Board, grey: Bytes, ids: Ints32, points: Array) -> Blur:
     """Measure the edges between neighbouring corners.
 
     `grey`: (H, W) uint8. `ids`: (N,) int32. `points`: (N, 2) float64, pixels.
@@ -66,7 +64,7 @@ def _room(sides: Array, normals: Array) -> float:
     return float(abs(side @ normal))
 
 
-def _neighbours(board: Board, ids: npt.NDArray[np.int32], points: Array) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+def _neighbours(board: Board, ids: Ints32, points: Array) -> tuple[Array, Array, Mask]:
     """Return both ends of each edge, and whether it runs along a row."""
     across, down = board.corner_grid
     grid = np.full((down, across, 2), np.nan)
@@ -78,9 +76,7 @@ def _neighbours(board: Board, ids: npt.NDArray[np.int32], points: Array) -> tupl
     return starts[seen], ends[seen], is_row[seen]
 
 
-def _edge_variance(
-    grey: npt.NDArray[np.uint8], starts: Array, along: Array, across: Array, reach: int
-) -> tuple[Array, Array]:
+def _edge_variance(grey: Bytes, starts: Array, along: Array, across: Array, reach: int) -> tuple[Array, Array]:
     """Return the variance of each edge's spread, from profiles across it; NaN where the profile is no clean edge."""
     steps = np.arange(-reach, reach + 0.25, 0.5)
     places = np.array([0.35, 0.425, 0.5, 0.575, 0.65])
@@ -113,7 +109,7 @@ def _crossing(profile: Array, contrast: Array, steps: Array) -> Array:
     return np.asarray((at_high - at_low) * (steps[1] - steps[0]))
 
 
-def _directional(variance: Array, across: Array, is_row: npt.NDArray[np.bool_], contrast: Array) -> Blur:
+def _directional(variance: Array, across: Array, is_row: Mask, contrast: Array) -> Blur:
     """Compare the edges along the board's two directions; a smear diagonal to both shows in `edge_sigma_px` alone."""
     if is_row.sum() < 4 or (~is_row).sum() < 4:
         return UNKNOWN

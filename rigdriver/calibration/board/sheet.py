@@ -12,17 +12,15 @@ from types import MappingProxyType
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from rigdriver.arrays import Array, Mask
 from rigdriver.calibration.board.boards import DICTIONARIES, Board, opencv_board
 from rigdriver.errors import UsageError
-
-Array = npt.NDArray[np.float64]
 
 PAPERS_MM: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
@@ -30,11 +28,11 @@ PAPERS_MM: Mapping[str, tuple[float, float]] = MappingProxyType(
         "letter": (279.4, 215.9), "tabloid": (431.8, 279.4),
     }
 )  # fmt: skip
-"""Width and height of each paper, landscape."""
+"""Width and height of each paper, landscape, in mm."""
 EDGE_MM = 6.0
-"""Width of the edge that printers leave blank."""
+"""Width of the edge that printers leave blank, in mm."""
 TEXT_MM = 14.0
-"""Height of the strip with text and ruler below the board."""
+"""Height of the strip with text and ruler below the board, in mm."""
 
 
 def smallest_paper(board: Board) -> str:
@@ -46,7 +44,11 @@ def smallest_paper(board: Board) -> str:
     for name, (width, height) in sorted(PAPERS_MM.items(), key=lambda item: item[1][0] * item[1][1]):
         if _fits(board, width, height):
             return name
-    raise UsageError(f"board {board.name}: {board.size_mm[0]:g} x {board.size_mm[1]:g} mm fits on no paper up to A0")
+    raise UsageError(
+        device=f"board {board.name}",
+        seen=f"{board.size_mm[0]:g} x {board.size_mm[1]:g} mm fits on no paper",
+        expected="at most A0 with margins and ruler",
+    )
 
 
 def _fits(board: Board, width_mm: float, height_mm: float) -> bool:
@@ -66,8 +68,10 @@ def write_pdf(board: Board, path: Path, paper: str = "") -> str:
     width, height = PAPERS_MM[paper]
     if not _fits(board, width, height):
         raise UsageError(
-            f"board {board.name}: {board.size_mm[0]:g} x {board.size_mm[1]:g} mm with its margins and ruler "
-            f"does not fit on {paper} ({width:g} x {height:g} mm); smallest that holds it: {smallest_paper(board)}"
+            device=f"board {board.name}",
+            seen=f"{board.size_mm[0]:g} x {board.size_mm[1]:g} mm with its margins and ruler "
+            f"does not fit on {paper} ({width:g} x {height:g} mm)",
+            remedy=f"smallest that holds it: {smallest_paper(board)}",
         )
     with rc_context({"pdf.compression": 6, "path.simplify": False}):
         figure = Figure(figsize=(width / 25.4, height / 25.4))
@@ -117,7 +121,7 @@ def _square(x: float, y: float, width: float, height: float) -> Array:
     return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
 
 
-def _runs(bits: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _runs(bits: Mask) -> list[tuple[int, int]]:
     """Return first and past-the-last index of each run of white cells: fewer shapes, no hairlines between them."""
     edges = np.flatnonzero(np.diff(np.r_[0, bits.astype(np.int8), 0]))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

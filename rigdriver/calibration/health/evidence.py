@@ -11,15 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Ints64
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.project import distort_jacobian, inverse, pad_distortion, to_rays, triangulate_rays
 from rigdriver.calibration.solve.adjust import WIDTH
 from rigdriver.calibration.solve.uncertainty import Lens, nudge
 from rigdriver.calibration.views.observations import Observations
-
-Array = npt.NDArray[np.float64]
 
 MOST_MATCHES = 600
 """Most matches that are used per pair and frame set; errors of neighbours are alike, so more add nothing."""
@@ -28,11 +26,11 @@ FEWEST_MATCHES = 20
 GATE_SIGMAS = 4.0
 """Distance from the median beyond which a match is an outlier, in standard deviations."""
 SMALLEST_SIGMA_PX = 0.02
-"""Smallest standard deviation that matches are credited with."""
+"""Smallest standard deviation, in px, that matches are credited with."""
 SYSTEMATIC_PX = 0.003
-"""Coherent error of a matcher over the image that no number of frame sets averages out."""
+"""Coherent error of a matcher over the image, in px, that no number of frame sets averages out."""
 SYSTEMATIC_UM = 3.0
-"""Coherent error of a measured surface that no number of frame sets averages out."""
+"""Coherent error of a measured surface, in um, that no number of frame sets averages out."""
 FRAME_SETS = 20
 """Number of frame sets over which the systematic error counts as constant."""
 _RAY_STEP = 1e-6
@@ -160,12 +158,12 @@ def _index(calibration: RigCalibration, camera: str) -> int:
     return list(calibration.cameras).index(camera)
 
 
-def _columns(calibration: RigCalibration, cameras: Sequence[str]) -> npt.NDArray[np.int64]:
+def _columns(calibration: RigCalibration, cameras: Sequence[str]) -> Ints64:
     starts = [_index(calibration, name) * WIDTH for name in cameras]
     return np.concatenate([np.arange(start, start + WIDTH) for start in starts])
 
 
-def _thin(count: int) -> npt.NDArray[np.int64]:
+def _thin(count: int) -> Ints64:
     return (
         np.unique(np.linspace(0, count - 1, min(count, MOST_MATCHES)).astype(np.int64))
         if count
@@ -186,7 +184,7 @@ def ray_by_lens(camera: CameraCalibration, rays: Array) -> Array:
     return np.asarray(-np.linalg.solve(by_ray * focal[None, :, None], image))
 
 
-def _pair(calibration: RigCalibration, matches: PairMatches) -> tuple[Array, Array, npt.NDArray[np.int64]]:
+def _pair(calibration: RigCalibration, matches: PairMatches) -> tuple[Array, Array, Ints64]:
     a, b = calibration[matches.camera_a], calibration[matches.camera_b]
     chosen = _thin(len(matches.points_a_px))
     rays = [to_rays(a, matches.points_a_px[chosen]), to_rays(b, matches.points_b_px[chosen])]
@@ -199,7 +197,7 @@ def _pair(calibration: RigCalibration, matches: PairMatches) -> tuple[Array, Arr
     return miss(lenses, rays), _differentiate((a, b), lenses, rays, miss), _columns(calibration, (a.name, b.name))
 
 
-def _step(calibration: RigCalibration, steps: SurfaceSteps) -> tuple[Array, Array, npt.NDArray[np.int64]]:
+def _step(calibration: RigCalibration, steps: SurfaceSteps) -> tuple[Array, Array, Ints64]:
     names = (*steps.cameras_a, *steps.cameras_b)
     cameras = [calibration[name] for name in names]
     chosen = _thin(len(steps.normals))

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.health.evidence import FRAME_SETS, DriftEvidence, Observation, gather
 from rigdriver.calibration.solve.adjust import PARAMETERS, POSE, WIDTH
-
-Array = npt.NDArray[np.float64]
 
 THRESHOLD = 45.0
 """Likelihood ratio of an alarm, chi-square with 3 degrees of freedom: by chance once in a thousand million tests."""

@@ -10,16 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from rigdriver.arrays import Array
 from rigdriver.calibration.solve.all_cameras import Solution
 from rigdriver.calibration.views.coverage import ENOUGH_CELLS, Coverage, count_cells
 from rigdriver.calibration.views.observations import Observations
-
-Array = npt.NDArray[np.float64]
 
 GOOD, POOR, OFF = "#1b7837", "#b2182b", "#d95f02"
 """Colours of good results, of poor ones, and of what is left out."""

@@ -11,13 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Ints64, Mask
 from rigdriver.calibration.project import distort_jacobian, rotation_matrix
 from rigdriver.calibration.views.observations import Observations
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 # fmt: off
 PARAMETERS = (
@@ -38,9 +35,9 @@ beyond the views."""
 PRIOR_SIGMAS = np.array([1.0, 1.0, 0.05, 0.05, 1.0, 1.0, 1.0, 1.0])
 """Tightest prior of each distortion term; wide lenses have coefficients of this size."""
 PRIOR_PX = 0.05
-"""Residual that weighs as much as one sigma of a prior."""
+"""Residual that weighs as much as one sigma of a prior, in px."""
 BOW_PRIOR_MM = 1.0
-"""Prior of the board's bow (one sigma)."""
+"""Prior of the board's bow (one sigma), in mm."""
 SMALLEST_DAMPING = 1e-13
 """Smallest damping of the Levenberg-Marquardt steps."""
 
@@ -83,7 +80,7 @@ class Normal:
     """Normal equations of the free camera parameters and the bow; the board poses are eliminated."""
 
     matrix: Array
-    columns: npt.NDArray[np.int64]
+    columns: Ints64
     """Index of each row among the C * 18 + 3 parameters."""
 
 
@@ -272,7 +269,7 @@ def _assemble(problem: Problem, state: RigEstimate, miss: Array, blocks: list[Ar
     return _System(matrix, coupling, views, right, right_views)
 
 
-def _columns(problem: Problem) -> npt.NDArray[np.int64]:
+def _columns(problem: Problem) -> Ints64:
     return np.flatnonzero(np.r_[problem.free.ravel(), np.full(BOWS, problem.is_bow_free)])
 
 

@@ -15,8 +15,8 @@ from enum import Enum
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Ints64, Mask
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.project import transform
@@ -45,8 +45,6 @@ from rigdriver.calibration.solve.uncertainty import VOLUME_DIAMETER_MM, expect_a
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import BoardMismatch, UsageError, ViewsInconsistent
 from rigdriver.images.region import ImageRegion
-
-Array = npt.NDArray[np.float64]
 
 FEW_VIEWS = 8
 """Views of a camera below which it gets a note."""
@@ -108,14 +106,14 @@ class Solution:
     """Corners that were found, all of them."""
     residuals_px: Array
     """(N, 2) float64, pixels, seen minus predicted; NaN in views without a pose."""
-    kept: npt.NDArray[np.bool_]
+    kept: Mask
     """(N,) whether the result rests on the corner."""
     state: RigEstimate
     bow_sigma_mm: tuple[float, float, float]
     noise_px: float
     """Standard deviation of a kept corner, per axis."""
     notes: tuple[SolveNote, ...] = ()
-    """What was left out or is odd; the calibration holds the same in words."""
+    """Findings on what was left out or is odd; the calibration holds the same in words."""
 
 
 def solve(
@@ -314,8 +312,8 @@ def _cameras(used: Observations, adjusted: Adjusted, options: SolveOptions) -> d
     return cameras
 
 
-def _rows_in(found: Observations, used: Observations) -> npt.NDArray[np.bool_]:
-    def key(o: Observations) -> npt.NDArray[np.int64]:
+def _rows_in(found: Observations, used: Observations) -> Mask:
+    def key(o: Observations) -> Ints64:
         # A board has at most 100 x 100 squares, so that no corner's id reaches a million.
         return o.group_ids() * 1_000_000 + o.corner
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import Covariance, RigCalibration
 from rigdriver.calibration.project import inverse, pad_distortion, rotation_vector, transform
@@ -33,8 +33,6 @@ from rigdriver.calibration.solve.start import board_poses, stand_boards
 from rigdriver.calibration.solve.uncertainty import VOLUME_DIAMETER_MM, expect_accuracy, sigmas_of
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import UsageError, ViewsInconsistent, ViewsInsufficient
-
-Array = npt.NDArray[np.float64]
 
 FEWEST_VIEWS = 3
 LARGEST_TIMES = 3.0

@@ -9,14 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Mask
 from rigdriver.calibration.solve.notes import NoteKind, SolveNote
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import ViewsInconsistent
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 RAYLEIGH_MEDIAN = 1.1774
 """Median distance of a two-dimensional Gaussian, in standard deviations per axis."""

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Mask
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.solve.notes import NoteKind, SolveNote
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import BoardMismatch, ViewsInsufficient
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 SMALLEST_GROUP = 6
 """Fewest corners that an image must keep to stay."""

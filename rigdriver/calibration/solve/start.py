@@ -11,15 +11,13 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.project import inverse, rotation_vector
 from rigdriver.calibration.solve.adjust import BOWS, RigEstimate
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import ViewsInsufficient
-
-Array = npt.NDArray[np.float64]
 
 FEWEST_VIEWS = 3
 """Fewest views of a camera from which its lens and pose can be guessed."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Mask
 from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance
 from rigdriver.calibration.project import (
     distort,
@@ -25,10 +25,8 @@ from rigdriver.calibration.project import (
 )  # fmt: skip
 from rigdriver.calibration.solve.adjust import PARAMETERS, POSE, WIDTH, Normal
 
-Array = npt.NDArray[np.float64]
-
 VOLUME_DIAMETER_MM = 300.0
-"""Diameter of the ball in which accuracy is stated by default: a head and its surroundings."""
+"""Diameter of the ball in which accuracy is stated by default, in mm: a head and its surroundings."""
 SAMPLES = 400
 """Random draws for the 95 % bounds."""
 BEYOND = 1.4
@@ -165,7 +163,7 @@ def expect_accuracy(
     )  # fmt: skip
 
 
-def _is_near_image(camera: CameraCalibration, points: Array) -> npt.NDArray[np.bool_]:
+def _is_near_image(camera: CameraCalibration, points: Array) -> Mask:
     X = points @ camera.T_cam_world[:3, :3].T + camera.T_cam_world[:3, 3]
     half = np.array(camera.size_px) / 2
     with np.errstate(invalid="ignore", divide="ignore"):

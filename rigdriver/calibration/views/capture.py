@@ -72,7 +72,7 @@ class Offer:
     progress: float
     """Progress from 0 to 1; 1 is enough."""
     hint: CoverageHint | None
-    """What to do next; None when there is enough."""
+    """Sentence that says what to do next; None when there is enough."""
     view: str = ""
     """Name of the view that was taken, or of the one in which the board stood at the same place."""
     cameras: int = 0

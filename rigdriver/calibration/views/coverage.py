@@ -13,12 +13,10 @@ from enum import Enum
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
+from rigdriver.arrays import Array, Ints64
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.views.observations import Observations
-
-Array = npt.NDArray[np.float64]
 
 CELLS = (6, 8)
 """Numbers of rows and columns of cells into which the field of view is divided."""
@@ -69,7 +67,7 @@ class CameraCoverage:
 
     camera: str
     views: int
-    cells: npt.NDArray[np.int64]
+    cells: Ints64
     """(6, 8) int64, corners in each cell of the image."""
     tilted: Mapping[str, int]
     """Number of views in which the board faces left, right, up or down in the image by 12 degrees or more."""
@@ -88,12 +86,12 @@ class Coverage:
     """Coverage of all cameras."""
 
     cameras: Mapping[str, CameraCoverage]
-    shared: npt.NDArray[np.int64]
+    shared: Ints64
     """(C, C) int64, views that two cameras share."""
     progress: float
     """Progress from 0 to 1; 1 is enough."""
     hints: tuple[CoverageHint, ...]
-    """What is missing, the most useful hint first; empty when it is enough."""
+    """Sentences that say what is missing, the most useful one first; empty when it is enough."""
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -139,7 +137,7 @@ def assess(observations: Observations, board: Board) -> Coverage:
     return Coverage(MappingProxyType(cameras), shared, progress, tuple(dict.fromkeys(w.hint for w in open_wishes)))
 
 
-def count_cells(points_px: Array, size_px: tuple[int, int]) -> npt.NDArray[np.int64]:
+def count_cells(points_px: Array, size_px: tuple[int, int]) -> Ints64:
     """Count the points in each cell of the image: (6, 8)."""
     rows, columns = CELLS
     counts, _, _ = np.histogram2d(
@@ -169,9 +167,7 @@ def tilt_and_distance(board_mm: Array, points_px: Array, size_px: tuple[int, int
     return -inward / np.linalg.norm(inward), float(np.linalg.norm(H[:, 2]) / size)
 
 
-def _judge_camera(
-    name: str, cells: npt.NDArray[np.int64], facts: list[tuple[Array, float]]
-) -> tuple[list[_Wish], CameraCoverage]:
+def _judge_camera(name: str, cells: Ints64, facts: list[tuple[Array, float]]) -> tuple[list[_Wish], CameraCoverage]:
     sine = np.sin(np.radians(TILT_DEG))
     faces = np.array([face for face, _ in facts]).reshape(-1, 3)
     tilted = {
@@ -198,7 +194,7 @@ def _judge_camera(
     return wishes, CameraCoverage(name, len(facts), cells, MappingProxyType(tilted), spread, progress)
 
 
-def _empty_side(cells: npt.NDArray[np.int64]) -> str:
+def _empty_side(cells: Ints64) -> str:
     """Name the part of the image in which the smallest share of cells holds corners."""
     rows, columns = np.array_split(np.arange(CELLS[0]), 3), np.array_split(np.arange(CELLS[1]), 3)
     names = (("upper left", "top", "upper right"), ("left", "middle", "right"), ("lower left", "bottom", "lower right"))
@@ -207,7 +203,7 @@ def _empty_side(cells: npt.NDArray[np.int64]) -> str:
     return names[int(row)][int(column)]
 
 
-def _links(names: tuple[str, ...], shared: npt.NDArray[np.int64]) -> list[_Wish]:
+def _links(names: tuple[str, ...], shared: Ints64) -> list[_Wish]:
     """Return one wish per branch of the tree that ties all cameras by the most shared views."""
     wishes, done = [], {0}
     while len(done) < len(names):

@@ -12,11 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver.arrays import Array, Ints32, Ints64, Mask
 from rigdriver.calibration.board.detect import Detection
-
-Array = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int32]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,9 +24,9 @@ class Observations:
     views: tuple[str, ...]
     sizes_px: tuple[tuple[int, int], ...]
     """Width and height of the images, per camera."""
-    camera: Indices
-    view: Indices
-    corner: Indices
+    camera: Ints32
+    view: Ints32
+    corner: Ints32
     points_px: Array
     """(N, 2) float64, pixels, full image."""
 
@@ -43,7 +40,7 @@ class Observations:
             self.camera[mask], self.view[mask], self.corner[mask], self.points_px[mask],
         )  # fmt: skip
 
-    def group_ids(self) -> npt.NDArray[np.int64]:
+    def group_ids(self) -> Ints64:
         """Return (N,) the number of each row's group; a group is one view in one camera."""
         return self.view.astype(np.int64) * len(self.cameras) + self.camera
 
@@ -56,7 +53,7 @@ class Observations:
         for start, end in zip(starts, np.r_[starts[1:], len(ids)], strict=True):
             yield int(self.view[start]), int(self.camera[start]), slice(int(start), int(end))
 
-    def counts(self) -> npt.NDArray[np.int64]:
+    def counts(self) -> Ints64:
         """Count the corners of each view in each camera: (V, C)."""
         counts = np.bincount(self.group_ids(), minlength=len(self.views) * len(self.cameras))
         return counts.reshape(len(self.views), len(self.cameras)).astype(np.int64)
@@ -82,9 +79,9 @@ def from_detections(
     """
     cameras = tuple(sizes_px)
     views = tuple(detections)
-    camera: list[Indices] = []
-    view: list[Indices] = []
-    corner: list[Indices] = []
+    camera: list[Ints32] = []
+    view: list[Ints32] = []
+    corner: list[Ints32] = []
     points: list[Array] = [np.zeros((0, 2))]
     for v, name in enumerate(views):
         for c, camera_name in enumerate(cameras):

@@ -34,7 +34,7 @@ class BoxStatus:
     state: registers.BoxStates
     fault: registers.Faults
     generation: int
-    """Of the schedule that runs; when asked for, of the committed one. 0 when there is none."""
+    """Generation of the schedule that runs; in an answer, of the committed one. 0 when there is none."""
     output_levels: int
     input_levels: int
     t_host_ns: int

@@ -37,7 +37,7 @@ FIRST_BYTES = 48
 NOISE = ("abandoned", "bytes_skipped", "checksum_errors", "header_errors", "unfinished", "unsolicited")
 """Counters that a board's greeting text, and its deafness before, move."""
 UNFINISHED_NS = 100_000_000
-"""A message whose bytes stop coming for so long is given up."""
+"""Longest silence within a message, in ns; after it the message is given up."""
 
 
 class BytePort(Protocol):
@@ -69,7 +69,7 @@ class BoxLink:
         self.name = f"trigger box on {port.url}"
         self.owner = Owner()
         self.on_event: Callable[[Message, int], None] | None = None
-        """Called with each event message and the host time at which it was read."""
+        """Callback that gets each event message and the host time at which it was read."""
         self.is_fenced = False
         """Whether the other side is known to answer clock probes; before, only constants may be asked twice."""
         self.received_bytes = 0

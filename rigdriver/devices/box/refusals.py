@@ -32,7 +32,7 @@ _REASONS: Final[Mapping[RefusalReasons, tuple[str, str]]] = MappingProxyType(
         RefusalReasons.NO_SYNC_INPUT: ("it has no sync input to start pulses from outside", "use the box clock"),
     }
 )
-"""What was seen, and what to do."""
+"""Two phrases per reason: what was seen, and what to do."""
 _FAULTS: Final[Mapping[Faults, tuple[str, str]]] = MappingProxyType(
     {
         Faults.WATCHDOG_EXPIRED: ("this computer was silent for longer than box.watchdog_s", "check cable and load"),
@@ -42,7 +42,7 @@ _FAULTS: Final[Mapping[Faults, tuple[str, str]]] = MappingProxyType(
         Faults.INTERNAL: ("a check inside the firmware failed", "power it off and on"),
     }
 )
-"""What happened, and what to do."""
+"""Two phrases per fault: what happened, and what to do."""
 
 
 def explained_refusal(name: str, what: str, state: BoxStates, refusal: CommitRefusalRecord) -> BoxRefused:

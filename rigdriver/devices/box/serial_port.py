@@ -32,7 +32,7 @@ POLL_S = 0.02
 WRITE_TIMEOUT_S = 1.0
 """Longest time in which a port may take no byte, in s."""
 MAX_READ_BYTES = 4096
-"""A port that never falls silent must not keep its reader from its other duties."""
+"""Largest number of bytes per read: a port that never falls silent must not keep its reader from its other duties."""
 
 
 _REMOTE = "rfc2217://"

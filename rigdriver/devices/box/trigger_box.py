@@ -57,7 +57,7 @@ class ClockProbe:
     t_sent_ns: int
     t_received_ns: int
     t_box_ticks: int
-    """When the last byte of the request reached the box."""
+    """Box time at which the last byte of the request arrived, in ticks."""
 
 
 class TriggerBox:

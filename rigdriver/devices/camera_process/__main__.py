@@ -16,7 +16,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_TIMERSLACK = 1, 29  # linux/prctl.h
 TIMER_SLACK_NS = 1000
-"""The loop sleeps for 50 us at a time while frames are expected; the kernel's usual slack would double that."""
+"""Slack of the loop's sleeps, in ns: they last 50 us while frames are expected; the usual slack would double that."""
 
 
 def _die_with_parent(parent_pid: int) -> None:

@@ -36,9 +36,9 @@ class Defaults:
     size_px: tuple[int, int] = (0, 0)
     pixel_format_code: int = 0
     tick_ns: float = 0.0
-    """Unit of its time stamps; 0 when it does not tell: they cannot be read then."""
+    """Tick of its time stamps, in ns; 0 when it does not report one: they cannot be read then."""
     chunk_tick_ns: float = 1.0
-    """Unit of the chunk Timestamp: nanoseconds (SFNC 2), or the tick of a camera that tells its tick frequency."""
+    """Unit of the chunk Timestamp, in ns: 1 (SFNC 2), or the tick of a camera that reports its tick frequency."""
 
 
 class BufferReader:

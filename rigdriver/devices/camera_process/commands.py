@@ -61,7 +61,7 @@ class CommandAnswer:
     reply: CameraReply
     fds: list[int] = field(default_factory=list)
     sent: Sequence[Callable[[], None]] = ()
-    """To be called when the descriptors have been sent."""
+    """Callback for the moment when the descriptors have been sent."""
 
 
 class Commands:

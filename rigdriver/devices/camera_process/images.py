@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rigdriver.images.pixel_formats import Bytes
+from rigdriver.arrays import Bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Image:
     """(N,) uint8, from the first pixel on."""
     chunks: dict[str, int | float]
     place: int | None = None
-    """Which of the places that were announced it lies in; None: in memory of the binding's own."""
+    """Number of the announced place that it lies in; None: in memory of the binding's own."""
     offset_bytes: int = 0
-    """From the start of that place to the first pixel."""
+    """Distance from the start of that place to the first pixel, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ QUIET_S = 0.002
 QUIET_AFTER_TURNS = 20
 EXPECTING_S = 0.00005
 TOGETHER_NS = 10_000_000
-"""Longest time after the first frame of a pulse in which the others are awaited closely; later ones may run freely."""
+"""Longest time, in ns, after a pulse's first frame that the others are awaited closely; later ones may run freely."""
 EARLY_NS, LATE_NS = 2_000_000, 6_000_000
 """Times before and after the due time of a delivery, in ns, in which the loop turns fast; each at most 1/8 period."""
 LONGEST_PERIOD_NS = 2_000_000_000

@@ -98,7 +98,7 @@ class Cameras:
         self._counts = [_Counts() for _ in names]
         self._copied = [0 for _ in names]
         self.reports: Mapping[str, CameraReport] = MappingProxyType({})
-        """What each camera is, and what it made of its features."""
+        """Reports of the cameras: what each one is, and what became of its features."""
         self._process = CameraProcess(self._on_event, self._on_lost, genicam.command_timeout_s, self._timebase, page)
 
     @classmethod

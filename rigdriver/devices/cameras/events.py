@@ -18,7 +18,7 @@ class FrameLost:
 
     camera: str
     frame_id: int | None
-    """Of the last of them; None when the buffer did not say."""
+    """Frame id of the last of them; None when the buffer did not hold one."""
     reason: GapReason
     """INCOMPLETE or NO_SLOT."""
     count: int

@@ -23,9 +23,9 @@ from rigdriver.stereo.geometry.resample import NODE_PX
 BLOCK_PX = 32
 """Unit of rectified sizes: a cell of the coarsest pyramid level, in full pixels."""
 LEAST_BASELINE_MM = 1.0
-"""Least distance of the two cameras of a pair."""
+"""Least distance of the two cameras of a pair, in mm."""
 EDGE_PX = 3
-"""Width of the margin in which a raw image counts as unseen."""
+"""Width of the margin, in px, in which a raw image counts as unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class PairGeometry:
     disparities_px: tuple[float, float]
     """Least and largest disparity, x_left - x_right, of the working volume."""
     nodes: tuple[Floats32, Floats32] = field(repr=False)
-    """Where every NODE_PX-th rectified pixel falls in the turned raw image of the left and the right camera."""
+    """Places in the turned raw image of the left and the right camera, in px, of every NODE_PX-th rectified pixel."""
     turns: tuple[int, int]
     """Quarter turns that the raw images are given first, so that resampling reads memory in order."""
 

@@ -23,7 +23,7 @@ than less noise."""
 P_SMALL, P_LARGE = 4, 24
 """Penalties P1 and P2: for a change of disparity between neighbours by one pixel, and by more."""
 SPECKLE_PX = 40
-"""Size of coarse islands below which they are noise."""
+"""Size of coarse islands, in px, below which they are noise."""
 _MULTIPLE = 16
 """OpenCV searches a multiple of 16 disparities, and returns them in sixteenths of a pixel."""
 

@@ -19,7 +19,7 @@ from rigdriver.stereo.kernel import kernel
 STEEPEST = 2.5
 """Largest slope, pixels per pixel, that a start from rough disparities may have."""
 ALIKE_PX = 1.6
-"""Largest distance of a rough disparity from its cell's median; beyond, it belongs to another surface."""
+"""Largest distance, in px, of a rough disparity from its cell's median; beyond, it belongs to another surface."""
 LEAST_MIDDLE_PIXELS = 4
 """Least number of known pixels, of the 4 x 4 about a cell, that a median is taken of."""
 LEAST_PIXELS = 8.0
@@ -29,13 +29,13 @@ LEAST_ROUGH_SPREAD = 0.05
 PARENTS_PX = 0.5
 """Largest disagreement of parents that are blended, in pixels of their level."""
 NEIGHBOURS_PX = np.float32(1)
-"""Largest disagreement of a neighbour's plane with a cell; beyond, it stands on another surface."""
+"""Largest disagreement, in px, of a neighbour's plane with a cell; beyond, it stands on another surface."""
 SHARE = np.float32(0.8)
 """Factor by which the weight of a neighbour falls per row and per column of its distance from the cell."""
 LEAST_SPREAD = np.float32(0.2)
 """Least determinant of the moments of cells about a cell, as a share of the diagonal's product."""
 MOST_BENT_PX = np.float32(0.5)
-"""Largest part of a correction that can be smoothing."""
+"""Largest part of a correction that can be smoothing, in px."""
 TAKEN_BACK = np.float32(0.8)
 """Share that is given back of what the fit found to be smoothed away. All of it would be 1.06 (a cell's own pixels are
 spread, too) and cost noise: on simulated spheres and faces 0.8 leaves the sizes true to some 10 um, and the median

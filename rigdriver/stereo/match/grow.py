@@ -22,9 +22,9 @@ from rigdriver.stereo.match.windows import FIRST_ORDER, REACH, WINDOW, WINDOWS, 
 MOST_TRIES = 3
 """Number of rounds in which a cell may fail: each time it has more neighbours to start from."""
 LONGEST_LAST_PX = 0.6
-"""Longest last correction of a plane that has settled."""
+"""Longest last correction of a plane that has settled, in px."""
 FARTHEST_PX = np.float32(2)
-"""Largest distance of a cell's disparity from a neighbour's plane; beyond, it is on another surface."""
+"""Largest distance, in px, of a cell's disparity from a neighbour's plane; beyond, it is on another surface."""
 _STEPS = 2
 _QUEUED = 128
 """Bit of `tries` that marks a cell of the present front; the bits below count its failures."""

@@ -46,14 +46,17 @@ def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in MESH_SUFFIXES:
         raise UsageError(
-            f"{path}: a mesh cannot be written as {suffix or 'a file without suffix'}; expected one of "
-            f"{', '.join(MESH_SUFFIXES)}"
+            device=str(path),
+            seen=f"a mesh cannot be written as {suffix or 'a file without suffix'}",
+            expected=f"one of {', '.join(MESH_SUFFIXES)}",
         )
     body = to_trimesh(mesh, is_textured=suffix in (".obj", ".glb", ".gltf"), name=path.stem)
     if suffix == ".stl" and not body.is_watertight:
         raise UsageError(
-            f"{path}: the mesh is open; expected a closed one, as printers need it; close it for printing first, or "
-            "write a .ply"
+            device=str(path),
+            seen="the mesh is open",
+            expected="a closed one, as printers need it",
+            remedy="close it for printing first, or write a .ply",
         )
     # glTF is in metres by its specification (Khronos, glTF 2.0, 3.4).
     if suffix in (".glb", ".gltf"):
@@ -89,21 +92,31 @@ def read_mesh(path: Path) -> SurfaceMesh:
         UsageError: no such file, or no triangles in it.
     """
     if path.suffix.lower() not in MESH_SUFFIXES:
-        raise UsageError(f"{path}: is no mesh by its name; expected one of {', '.join(MESH_SUFFIXES)}")
+        raise UsageError(device=str(path), seen="is no mesh by its name", expected=f"one of {', '.join(MESH_SUFFIXES)}")
     if not path.is_file():
-        raise UsageError(f"{path}: no such file; name a mesh ({', '.join(MESH_SUFFIXES)})")
+        raise UsageError(device=str(path), seen="no such file", remedy=f"name a mesh ({', '.join(MESH_SUFFIXES)})")
     try:
         body = trimesh.load(path, process=False, force="mesh")
     except (OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as exc:
-        raise UsageError(f"{path}: cannot be read as a mesh: {exc}; name a PLY, OBJ, glTF or STL file") from exc
+        raise UsageError(
+            device=str(path), seen=f"cannot be read as a mesh: {exc}", remedy="name a PLY, OBJ, glTF or STL file"
+        ) from exc
     if not isinstance(body, trimesh.Trimesh) or not len(body.faces):
         raise UsageError(
-            f"{path}: holds no triangles; expected a mesh; write one with `rigdriver reconstruct --mesh ply`"
+            device=str(path),
+            seen="holds no triangles",
+            expected="a mesh",
+            remedy="write one with `rigdriver reconstruct --mesh ply`",
         )
     if path.suffix.lower() in (".glb", ".gltf"):
         body.apply_scale(1e3)  # type: ignore[no-untyped-call]
     if not np.isfinite(body.vertices).all():
-        raise UsageError(f"{path}: holds vertices that are not finite; expected mm; mend the mesh, or write it again")
+        raise UsageError(
+            device=str(path),
+            seen="holds vertices that are not finite",
+            expected="mm",
+            remedy="mend the mesh, or write it again",
+        )
     # STL repeats each vertex in each of its triangles.
     if path.suffix.lower() == ".stl":
         body.merge_vertices()

@@ -25,9 +25,9 @@ from rigdriver.stereo.kernel import kernel
 RAMP_CELLS = 8.0
 """Distance from the border at which a cell has its full weight."""
 GATE_MM = 0.5
-"""Largest distance of surfaces that are drawn together."""
+"""Largest distance of surfaces that are drawn together, in mm."""
 SEARCH_MM = 8.0
-"""Largest distance of surfaces, facing alike, that counts as a step between the pods."""
+"""Largest distance, in mm, of surfaces, facing alike, that counts as a step between the pods."""
 ALIKE_FACING = 0.7
 """Least cosine between the normals of two surfaces that can be the same one."""
 LEAST_SHARE = 0.2

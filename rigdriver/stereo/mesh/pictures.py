@@ -21,7 +21,7 @@ PAPER = 250
 """Grey value of the background."""
 MARGIN_PX = 12
 BAR_PX = 92
-"""Width of the colour bar with its numbers."""
+"""Width of the colour bar with its numbers, in px."""
 TITLE_PX = 34
 MOST_ASPECT = 2.5
 """Largest width of a picture, as a multiple of its height."""

@@ -23,7 +23,7 @@ from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 from rigdriver.stereo.mesh.track import track
 
 STEP_MM = 2.0
-"""Distance of the points that are followed."""
+"""Distance of the points that are followed, in mm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from rigdriver.errors import UsageError
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 BEHIND_MM = 75.0
-"""Distance of the centre of the directions behind the surface's middle."""
+"""Distance of the centre of the directions behind the surface's middle, in mm."""
 
 
 def close_for_printing(mesh: SurfaceMesh, step_mm: float = 1.0, behind_mm: float = BEHIND_MM) -> SurfaceMesh:
@@ -27,7 +27,7 @@ def close_for_printing(mesh: SurfaceMesh, step_mm: float = 1.0, behind_mm: float
         UsageError: the surface is empty, or too large for the step.
     """
     if not len(mesh.faces):
-        raise UsageError("the mesh holds no triangles to close; expected a surface; reconstruct one first")
+        raise UsageError(device="mesh", seen="holds no triangles to close", remedy="reconstruct a surface first")
     # The surface faces along the mean normal; the centre lies behind its middle.
     axis = mesh.normals.mean(axis=0).astype(np.float64)
     axis /= max(float(np.linalg.norm(axis)), 1e-9)
@@ -44,8 +44,10 @@ def close_for_printing(mesh: SurfaceMesh, step_mm: float = 1.0, behind_mm: float
     body = trimesh.Trimesh(vertices, _grid_faces(rows, columns), process=False)
     if not body.is_watertight or body.volume <= 0:
         raise UsageError(
-            f"the surface cannot be closed from {behind_mm:g} mm behind its middle; expected a point that all of it "
-            "faces away from; choose another `behind_mm`"
+            device="mesh",
+            seen=f"cannot be closed from {behind_mm:g} mm behind its middle",
+            expected="a point that all of the surface faces away from",
+            remedy="choose another `behind_mm`",
         )
     return SurfaceMesh(
         vertices, np.asarray(body.faces, np.int32), np.array(body.vertex_normals, np.float32), sigma.astype(np.float32)

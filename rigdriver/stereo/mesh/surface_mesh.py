@@ -62,7 +62,10 @@ def make_mesh(
     """
     if not surfaces:
         raise UsageError(
-            "no surface to mesh: the reconstruction is empty; expected points; its `reason` says why there are none"
+            device="mesh",
+            seen="there is no surface: the reconstruction is empty",
+            expected="points",
+            remedy="its `reason` says why there are none",
         )
     weights = [pod_weights(surface) for surface in surfaces]
     vertices, normals, sigmas, faces, count = [], [], [], [], 0

@@ -19,7 +19,7 @@ from rigdriver.calibration.calibration import CameraCalibration
 from rigdriver.calibration.project import project, to_rays
 
 ROUND_TRIP_PX = 0.7
-"""Largest distance between a point and where the flow there and back takes it; beyond, it is lost."""
+"""Largest distance between a point and where the flow there and back takes it, in px; beyond, it is lost."""
 LEAST_VERTICES = 10
 """Least number of vertices of a surface on which a point is looked for."""
 

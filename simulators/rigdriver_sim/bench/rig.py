@@ -93,15 +93,15 @@ class CameraBank:
     cameras: Sequence[BenchCamera]
     close: Callable[[], None]
     frames_dropped: Callable[[], Sequence[int]]
-    """How many frames of each camera found no room, because nobody took the ones before."""
+    """Number of frames per camera that found no room, because nobody took the ones before."""
     guards: Sequence[Guard] = ()
-    """In the same order."""
+    """Guards of the cameras, in the same order."""
     plant: Callable[[int], None] = lambda _what: None
-    """Has the producer crash or hang in its next call (`feed_layout.PLANT_...`)."""
+    """Act that makes the producer crash or hang in its next call (`feed_layout.PLANT_...`)."""
 
 
 MakeCameras = Callable[[Sequence[CameraSpec], Path, EventEngine, int], CameraBank]
-"""Takes specs, the rig's folder, the engine and the seed."""
+"""Function of specs, the rig's folder, the engine and the seed."""
 
 
 class SimulatedRig:
@@ -208,6 +208,7 @@ class SimulatedRig:
             "pulse": self.wires.last_pulse,
             "pacing": asdict(self._engine.pacing),
             "box_state": self.box.state.name,
+            "box_counters": list(self.box.counters),
             "output_levels": self.box.output_levels,
             "is_scene_changing": self._view.is_changing,
             "bytes_damaged": self.box.bytes_damaged,

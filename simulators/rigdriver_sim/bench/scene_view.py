@@ -30,7 +30,7 @@ from rigdriver_sim.scene.spec import CameraChange, SceneSpec
 _logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
-"""Called with the views at hand and the views wanted."""
+"""Callback that gets the number of views at hand and the number wanted."""
 
 
 MILLISECOND_NS = 1_000_000

@@ -35,7 +35,7 @@ class Feature:
     is_writable: bool = False
     unit: str = ""
     entries: tuple[tuple[str, int], ...] = ()
-    """Of an enumeration: symbol and number."""
+    """Symbols and numbers of an enumeration."""
     bounds: tuple[float, float, float] | None = None
     """Smallest, largest, step; the model may move them. A float is rounded to its step; step 0 takes any value."""
     is_locked_in_stream: bool = False

@@ -28,12 +28,12 @@ from rigdriver_sim.engine import Engine
 from rigdriver_sim.feed.feed import CameraFeed
 
 RESET_NS = 500_000_000
-"""How long a camera that reboots is away."""
+"""Time that a camera which reboots is away, in ns."""
 ENDLESS = -1
 PAINTED_BEFORE = 1.0
-"""How much of the link's time is left when a frame is painted."""
+"""Share of the link's time that is left when a frame is painted."""
 NEVER_NS = 2**62
-"""Delivery time of a frame that the link never carries."""
+"""Delivery time of a frame that the link never carries, in ns."""
 
 
 @dataclass(slots=True)

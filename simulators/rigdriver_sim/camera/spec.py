@@ -103,7 +103,7 @@ class Exposure:
     start_ns: int
     end_ns: int
     deliver_ns: int
-    """When the frame reaches the consumer."""
+    """Time at which the frame reaches the consumer, in ns."""
     exposure_us: float
     trigger_ns: int
     """The trigger edge; in free run, when the camera decided to expose."""

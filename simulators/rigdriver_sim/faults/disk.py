@@ -17,7 +17,7 @@ from rigdriver_sim.faults.table import DiskFaults
 
 SUFFIXES = (".png", ".tiff")
 FULL_IMAGES = 200
-"""So many images of each camera find the disk full."""
+"""Number of images per camera that find the disk full."""
 TURN_NS = 50_000_000
 
 

@@ -43,7 +43,7 @@ class CameraPlanter:
         self._place, self._pulse, self._now_ns, self._note = place, pulse, now_ns, note
         self._faults = FaultTable()
         self._shift_ns = 0
-        """What the camera's clock is off by, as this file has told the camera so far."""
+        """Offset of the camera's clock, in ns, that this file has given to the camera so far."""
         self._warmth_ns = 0
         self._warm_since_ns: int | None = None
         self._cooled_ns = 0

@@ -42,7 +42,7 @@ class Bump(Table):
     roll_urad: float = Field(default=0.0, ge=-50_000, le=50_000)
     shift_mm: float = Field(default=0.0, ge=-50, le=50)
     focal_ppm: float = Field(default=0.0, ge=-50_000, le=50_000)
-    """What warmth does to a lens."""
+    """Change of the focal length, such as warmth brings about."""
 
 
 class CableFaults(Table):
@@ -74,7 +74,7 @@ class CameraFaultKeys(Table):
     late_exposure_every: Every = 0
     """One random camera exposes late_exposure_us late."""
     late_exposure: Plan = Field(default_factory=dict)
-    """This camera exposes late_exposure_us late."""
+    """The exposure of this camera begins late_exposure_us late."""
     late_exposure_us: float = Field(default=500, ge=0, le=1_000_000)
     lose_frame_every: Every = 0
     """A frame of one random camera is lost; its frame id is used up."""
@@ -96,7 +96,7 @@ class CameraFaultKeys(Table):
     reset_frame_id: Plan = Field(default_factory=dict)
     """The camera's frame ids begin anew at 0."""
     stamp_jump: Plan = Field(default_factory=dict)
-    """This one frame's time stamp is stamp_jump_us off."""
+    """The time stamp of this one frame is stamp_jump_us off."""
     stamp_jump_us: Number = 5_000
     clock_step: Plan = Field(default_factory=dict)
     """The camera's clock steps by clock_step_us and stays there."""
@@ -104,7 +104,7 @@ class CameraFaultKeys(Table):
     stamp_reset: Plan = Field(default_factory=dict)
     """The camera's clock begins anew at 0."""
     warm_up_ppm: float = Field(default=0.0, ge=-200, le=200)
-    """So much faster do the cameras' clocks run at first; it goes away with the time constant warm_up_s."""
+    """Excess of the cameras' clock rates at first; it goes away with the time constant warm_up_s."""
     warm_up_s: float = Field(default=300, gt=0, le=100_000)
     unplug_camera: Plan = Field(default_factory=dict)
     """The camera's cable is pulled at this pulse, and put back replug_camera_after_s later (0: never)."""
@@ -136,7 +136,7 @@ class BoxFaultKeys(Table):
     insert_byte_every: Every = 0
     """A byte that nobody sent appears, once in so many."""
     serial_side: Literal["both", "to_box", "to_host"] = "both"
-    """Which direction of the serial line is damaged."""
+    """Direction of the serial line that is damaged."""
 
 
 class LightFaults(Table):
@@ -163,7 +163,7 @@ class DiskFaults(Table):
     """Images from this index on are written at slow_disk_bytes_per_s; -1: none is."""
     slow_disk_bytes_per_s: float = Field(default=1e6, ge=1000, le=1e12)
     slow_disk_images: int = Field(default=5, ge=1, le=50)
-    """How many of each camera."""
+    """Number of slow images per camera."""
 
 
 class FaultTable(CableFaults, CameraFaultKeys, BoxFaultKeys, LightFaults, DiskFaults):

@@ -28,7 +28,7 @@ PAGE = 4096
 PRODUCER_NAME = "rigsim.cti"
 
 WriteHandler = Callable[[int, bytes], None]
-"""Takes address and bytes of a register write; raises `Refused`."""
+"""Function of address and bytes of a register write; it raises `Refused`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class CameraFeed:
         self._paintings = 0
         self.on_write: WriteHandler = _refuse_write
         self.on_release: Callable[[], None] = _nothing
-        """Called when the consumer that controlled the camera is gone."""
+        """Callback for the moment when the consumer that controlled the camera is gone."""
         self.hang_up: Callable[[], None] = _nothing
         """Ends all connections to this camera; set by the rig's feed."""
 

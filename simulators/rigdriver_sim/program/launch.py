@@ -27,7 +27,7 @@ from rigdriver_sim.scenario import ScenarioError, load
 START_TIMEOUT_S = 60.0
 """Longest silence of a rig that comes up; it says every few seconds that it lives."""
 START_LIMIT_S = 3600.0
-"""Longest start; rendering the largest scene on one busy core stays far below it."""
+"""Longest start, in s; rendering the largest scene on one busy core stays far below it."""
 END_TIMEOUT_S = 5.0
 
 
@@ -47,7 +47,7 @@ class RunningRig:
         self.port: str = ready["port"]
         """The box's pty."""
         self.box_url: str = ready["box_url"]
-        """What the rig file names: the pty, or a socket:// URL when the scenario has `box.tcp`."""
+        """URL in the rig file: the pty, or a socket:// URL when the scenario has `box.tcp`."""
         self.pid: int = ready["pid"]
         self.truth_file = folder / "truth.jsonl"
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 QUIET_S = 2.0
-"""What is over so soon needs no word."""
+"""Longest wait, in s, that needs no word."""
 TEXT = "preparing what the simulated cameras see (rendered once, then read from disk)"
 
 

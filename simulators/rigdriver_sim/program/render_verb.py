@@ -23,7 +23,7 @@ from rigdriver_sim.scene.render import Renderer
 from rigdriver_sim.scene.spec import CameraChange, SceneSpec
 
 SHEET_VIEW_PX = 480
-"""Width of each view in a picture of all."""
+"""Width of each view in a picture of all, in px."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -33,7 +33,7 @@ ACTS: Mapping[str, str] = {
     "interlock.close": "Close it.",
     "sync.pulse": "A pulse on the box's external sync input.",
 }
-"""What can be done at once: name and what it does."""
+"""Acts that can be done at once: name and what it does."""
 
 
 def handle(rig: SimulatedRig, engine: EventEngine, request: dict[str, Any]) -> Any:

@@ -25,7 +25,7 @@ SOCKET = "control.sock"
 MAX_LINE = 65_536
 
 Handler = Callable[[dict[str, Any]], Any]
-"""Takes a request, returns the answer's value; raises ValueError with a sentence when it cannot be done."""
+"""Function of a request that returns the answer's value, or raises ValueError with a sentence for the client."""
 
 
 class ControlServer:

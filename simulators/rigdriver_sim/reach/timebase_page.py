@@ -19,13 +19,13 @@ MAGIC = b"RIGTIME1"
 PARTS = 32
 RECORD_BYTES = 64
 LEAD_NS = 50_000_000
-"""How far time may run ahead of the thread that is furthest behind."""
+"""Longest time that the clock may run ahead of the thread that is furthest behind, in ns."""
 CLOSE_NS = 2_000_000
-"""How far time goes on after a delivery before every thread has had its turn: a frame arrives when it is delivered."""
+"""Longest time, in ns, from a delivery until every thread has had its turn: a frame arrives when it is delivered."""
 LOOK_S = 0.05
-"""Real time between two looks whether the threads that time waits for still live."""
+"""Real time between two looks whether the threads that time waits for still live, in s."""
 GIVEN_UP_S = 30.0
-"""Real time after which a thread that never turns (a hung producer) holds time up no longer."""
+"""Real time, in s, after which a thread that never turns (a hung producer) holds time up no longer."""
 
 
 class TimebasePage:

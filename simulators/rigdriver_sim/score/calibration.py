@@ -46,12 +46,12 @@ class CalibrationScore:
     point_p95_um: float
     point_max_um: float
     scale_ppm: float
-    """How much too large the calibration measures."""
+    """Scale error of the calibration; positive where it measures too large."""
     pod_step_rms_um: float
-    """Between the two pods' measurements of one point; before any fit."""
+    """Distance between the two pods' measurements of one point, before any fit."""
     pod_step_max_um: float
     colour_rms_px: float
-    """Where the colour cameras put the measured points, against where they are; NaN without them."""
+    """Distance from where the colour cameras put the measured points to where they are; NaN without cameras."""
     T_world_rig: Floats
     points: int
 

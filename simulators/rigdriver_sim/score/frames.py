@@ -63,7 +63,7 @@ class ClockScore:
 
     samples: int
     rate_ppm: float
-    """How much faster than true time the readings run."""
+    """Excess of the readings' rate over true time."""
     residual_rms_us: float
     residual_max_us: float
 

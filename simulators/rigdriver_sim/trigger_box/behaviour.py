@@ -21,7 +21,7 @@ from rigdriver_sim.trigger_box.program import Program, Refusal, Staging, check_p
 from rigdriver_sim.trigger_box.states import Act, BoxState, Fault, after
 
 START_DELAY_TICKS = 50_000
-"""5 ms from Start to pulse 0."""
+"""Delay from Start to pulse 0, in ticks (5 ms)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Behaviour:
         self.light = LightLedger()
         self.watchdog_timeout_ticks = 5_000_000
         self.feeds = 0
-        """How often the host has fed the watchdog."""
+        """Number of times that the host has fed the watchdog."""
         self.output_levels = 0
         self.input_levels = input_levels
         self.counts = BoxCounts()

@@ -23,7 +23,7 @@ from rigdriver_sim.trigger_box.non_volatile import NonVolatile
 from rigdriver_sim.trigger_box.states import BoxState
 
 LINK_NS = 200_000
-"""What the link takes from the box to the host, where time is modelled for both."""
+"""Time that the link takes from the box to the host, in ns, where time is modelled for both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,14 @@ class BoxSetup:
 
     facts: BoxFacts
     port: Path
-    """Where the link to the pty is to stand."""
+    """Place of the link to the pty."""
     booted_ago_ns: int = 0
     drift_ppb: int = 0
     has_tcp: bool = False
     input_levels: int = 0x40
     """Levels at boot: the interlock is closed (high)."""
     seed: int = 0
-    """Of the damage on the serial line."""
+    """Seed of the damage on the serial line."""
 
 
 class SimulatedBox:
@@ -58,7 +58,7 @@ class SimulatedBox:
         self._on_the_line = bytearray()
         """Sent, and damaged where it was to be, but not yet taken by the port."""
         self._under_way: deque[tuple[int, bytes]] = deque()
-        """In lockstep: what the link carries, with the time at which it arrives."""
+        """Bytes that the link carries in lockstep, with the time at which they arrive."""
         self._pty = self._plug_in()
         self._tcp = TcpLink(engine, self._receive, self._pump, self._link_lost) if setup.has_tcp else None
         self.clock = BoxClock(engine.now_ns - setup.booted_ago_ns, setup.drift_ppb)
@@ -79,6 +79,11 @@ class SimulatedBox:
     def output_levels(self) -> int:
         """Levels of the outputs now."""
         return self._machine.behaviour.output_levels
+
+    @property
+    def counters(self) -> tuple[int, ...]:
+        """What the register `Counters` holds, in its order."""
+        return self._machine.counters()
 
     @property
     def tcp_port(self) -> int | None:

@@ -16,7 +16,7 @@ from rigdriver_sim.trigger_box.program import Program
 
 MAX_RECORDS = 16
 FLUSH_TICKS = 20_000
-"""2 ms: longest time that a record waits."""
+"""Longest time that a record waits, in ticks (2 ms)."""
 NO_PULSE = 0xFFFFFFFFFFFFFFFF
 
 _INPUT_BIT = 1 << 63

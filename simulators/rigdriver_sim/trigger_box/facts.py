@@ -24,7 +24,7 @@ BOOT_LIGHT = LightLimits(
     max_session_flashes=3000,
     max_rate_millihertz=15_000,
 )
-"""In force after boot, until the host writes LightLimits: 2 ms, 5 %, 100 flashes, 5 s, 3000 flashes, 15 Hz."""
+"""Limits after boot, until the host writes LightLimits: 2 ms, 5 %, 100 flashes, 5 s, 3000 flashes, 15 Hz."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Machine:
         self._events_dropped = 0
         self._refused = 0
         self._heartbeat_ticks: int | None = None
-        self._space = Registers(self.behaviour, self._core, self._counters)
+        self._space = Registers(self.behaviour, self._core, self.counters)
 
     # ---------------------------------------------------------------- the world outside
 
@@ -89,6 +89,25 @@ class Machine:
         changes, self.behaviour.changes = self.behaviour.changes, []
         return changes
 
+    def counters(self) -> Values:
+        """Return what the register `Counters` holds, in its order."""
+        counts = self.behaviour.counts
+        values = (
+            self._event_counter,
+            self._events_dropped,
+            counts.pulses_started,
+            counts.output_edges,
+            counts.input_edges,
+            self._parser.checksum_errors,
+            self._parser.bytes_skipped,
+            self._refused,
+            counts.watchdog_trips,
+            counts.interlock_trips,
+            self.behaviour.light.total_flashes,
+            counts.inputs_ignored,
+        )
+        return tuple(value & 0xFFFFFFFF for value in values)
+
     # ---------------------------------------------------------------- requests
 
     def _answer(self, request: Request, t_ticks: int) -> None:
@@ -109,24 +128,6 @@ class Machine:
         if request.is_write and request.address <= LAST_CORE_REGISTER:
             self._plan_heartbeat(t_ticks)
         return True
-
-    def _counters(self) -> Values:
-        counts = self.behaviour.counts
-        values = (
-            self._event_counter,
-            self._events_dropped,
-            counts.pulses_started,
-            counts.output_edges,
-            counts.input_edges,
-            self._parser.checksum_errors,
-            self._parser.bytes_skipped,
-            self._refused,
-            counts.watchdog_trips,
-            counts.interlock_trips,
-            self.behaviour.light.total_flashes,
-            counts.inputs_ignored,
-        )
-        return tuple(value & 0xFFFFFFFF for value in values)
 
     # ---------------------------------------------------------------- to the host
 

@@ -12,9 +12,9 @@ from rigdriver_sim.trigger_box.contract import TICKS_PER_S
 from rigdriver_sim.trigger_box.parser import PORT, TIMESTAMP_BIT
 
 EVENT_BYTES = 65_536
-"""Events wait up to here; later ones are dropped and counted."""
+"""Room for events that wait, in bytes; later ones are dropped and counted."""
 REPLY_BYTES = 81_920
-"""Replies may wait up to here: they matter more than events."""
+"""Room for events and replies that wait, in bytes: it exceeds EVENT_BYTES because replies matter more than events."""
 
 _HEADER_TICK = 320
 """Box ticks in one 32 us step of a header."""

@@ -15,7 +15,7 @@ READ, WRITE, EVENT, ERROR_BIT = 1, 2, 3, 0x08
 PORT = 0xFF
 TIMESTAMP_BIT = 0x10
 STALL_TICKS = 500_000
-"""50 ms; at 115200 baud the longest message takes 23 ms."""
+"""Longest silence within a message, in ticks (50 ms); at 115200 baud the longest message takes 23 ms."""
 
 _HEADER = 5
 _SHORTEST, _LONGEST = 4, 254
@@ -31,7 +31,7 @@ class Request:
     is_write: bool
     address: int
     payload_type: int
-    """Without the time stamp bit."""
+    """Payload type without the time stamp bit."""
     payload: bytes
 
 

@@ -20,7 +20,7 @@ from rigdriver_sim.trigger_box.parser import Request
 LAST_CORE_REGISTER = 19
 
 _TELLS_WHY = frozenset((r.REG_COMMIT, r.REG_ARM))
-"""They check their ranges themselves, so that CommitRefusal has the reason."""
+"""Registers that check their ranges themselves, so that CommitRefusal has the reason."""
 
 
 class Registers:
@@ -30,7 +30,7 @@ class Registers:
         self.last_event: dict[int, bytes] = {}
         """Payload of the last event of each register."""
         self.probe_ticks: Callable[[int], int] = lambda t_ticks: t_ticks
-        """What the clock shows when a probe is answered, given the tick of the request."""
+        """Function that returns the clock's answer to a probe, given the tick of the request."""
         self._box = behaviour
         self._core = core
         self._written: dict[int, Values] = {}

@@ -9,7 +9,7 @@ import pytest
 
 from rigdriver.acceptance.lock import append_history, check_lock, read_history
 from rigdriver.acceptance.page import report_html
-from rigdriver.errors import UsageError
+from rigdriver.errors import NotAccepted, UsageError
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -28,14 +28,14 @@ def test_history_comes_back_and_the_report_shows_it(passed, failed, tmp_path):
 
 def test_lock_refuses_without_after_a_failed_and_after_an_old_test(passed, failed, tmp_path):
     path = tmp_path / "history.jsonl"
-    with pytest.raises(UsageError, match="no acceptance test yet"):
+    with pytest.raises(NotAccepted, match="no acceptance test yet"):
         check_lock(path, NOW, 7)
     append_history(path, failed)
-    with pytest.raises(UsageError, match="failed: sphere-spacing error"):
+    with pytest.raises(NotAccepted, match="failed: sphere-spacing error"):
         check_lock(path, NOW, 7)
     append_history(path, passed)
     check_lock(path, NOW + timedelta(days=6), 7)
-    with pytest.raises(UsageError, match="8 days old"):
+    with pytest.raises(NotAccepted, match="8 days old"):
         check_lock(path, NOW + timedelta(days=8), 7)
 
 
@@ -43,7 +43,9 @@ def test_lock_refuses_another_calibration_than_the_one_that_was_tested(passed, t
     path = tmp_path / "history.jsonl"
     append_history(path, passed)
     check_lock(path, NOW, 7, "2026-01-01")
-    with pytest.raises(UsageError, match=r"of the calibration of 2026-01-01, this one is of 2026-02-02"):
+    with pytest.raises(
+        NotAccepted, match=r"of the calibration of 2026-01-01; expected of the one in use, of 2026-02-02"
+    ):
         check_lock(path, NOW, 7, "2026-02-02")
 
 
@@ -51,7 +53,7 @@ def test_the_newest_test_decides(passed, failed, tmp_path):
     path = tmp_path / "history.jsonl"
     for done in (passed, failed):
         append_history(path, done)
-    with pytest.raises(UsageError, match="failed: sphere-spacing error"):
+    with pytest.raises(NotAccepted, match="failed: sphere-spacing error"):
         check_lock(path, NOW, 7)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.config import AcceptanceConfig, RigConfig
-from rigdriver.errors import UsageError
+from rigdriver.errors import NotAccepted
 from rigdriver.procedures.acceptance_lock import DEFAULT_DAYS, LockWish, refuse_unless_accepted
 
 KNOWN = cast("RigCalibration", SimpleNamespace(created="2026-01-01"))
@@ -65,6 +65,6 @@ def test_a_history_alone_locks_for_the_usual_time_and_may_be_named_by_its_folder
 
 
 def test_without_a_history_it_refuses_and_says_what_to_do(asked, tmp_path):
-    with pytest.raises(UsageError, match="no acceptance test yet; run `rigdriver verify` first"):
+    with pytest.raises(NotAccepted, match="no acceptance test yet; run `rigdriver verify` first"):
         refuse_unless_accepted(LockWish(), config_of(history=tmp_path / "none.jsonl", lock_days=3), KNOWN)
     assert asked == []

@@ -90,7 +90,9 @@ def test_a_reconstructor_without_surfaces_is_told_before_any_work(theirs, folder
 
 
 def test_an_unknown_reconstructor_is_refused_with_the_known_ones(theirs, folder, calibration, tmp_path):
-    with pytest.raises(UsageError, match="no reconstructor 'magic'; there are cells, theirs"):
+    with pytest.raises(
+        UsageError, match="reconstructor 'magic': no package registers it; expected one of cells, theirs"
+    ):
         reconstruct_folder(folder, ReconstructOptions(tmp_path / "out", calibration, "magic"), FormatAnswers(bits=12))
 
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from rigdriver.frames import Frame, Pixels
+from rigdriver.arrays import Pixels
+from rigdriver.frames import Frame
 from rigdriver.run.brightness import Brightness
 
 LAMPS = {"left": ("left_pattern", "right_pattern"), "bare": ()}

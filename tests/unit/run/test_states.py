@@ -126,7 +126,7 @@ def test_a_run_begins_once_and_is_finished_once_however_often_it_is_started_and_
     run.close()
     run.close()
     assert (run.begun, run.finished, lifecycle.state) == (1, ["closed early"], RigState.OPEN)
-    with pytest.raises(StateError, match="this run is over"):
+    with pytest.raises(StateError, match="this run: is over; ask the rig for a new one"):
         run.start()
 
 
@@ -135,7 +135,7 @@ def test_a_run_that_never_began_is_closed_without_being_finished() -> None:
     run = Counted(lifecycle)
     run.close()
     assert (run.begun, run.finished, lifecycle.state) == (0, [], RigState.OPEN)
-    with pytest.raises(StateError, match="this run is over"):
+    with pytest.raises(StateError, match="this run: is over; ask the rig for a new one"):
         frames_of(run)
 
 
@@ -181,6 +181,6 @@ def test_a_run_that_another_thread_closes_just_before_its_start_leaves_the_rig_o
         go(to)
 
     lifecycle.go = close_first  # type: ignore[method-assign]
-    with pytest.raises(StateError, match="this run is over"):
+    with pytest.raises(StateError, match="this run: is over; ask the rig for a new one"):
         run.start()
     assert (run.begun, run.finished, lifecycle.state) == (0, [], RigState.OPEN)

@@ -66,7 +66,7 @@ def test_a_second_frame_set_gets_a_map_of_its_distance_to_the_first(head, tmp_pa
 
 
 def test_a_folder_of_other_cameras_is_refused_with_both_names(folder):
-    with pytest.raises(UsageError, match=r"left_lower.*cameras are top, bottom"):
+    with pytest.raises(UsageError, match=r"left_lower.*one per camera of the calibration: top, bottom"):
         ImageFolder(folder, {"top": "geometry", "bottom": "geometry"})
 
 
@@ -85,7 +85,7 @@ def test_the_built_in_reconstructor_is_the_default_and_unknown_names_are_refused
     made = open_reconstructor(head.calibration)
     made.close()
     assert isinstance(made, CellReconstructor)
-    with pytest.raises(UsageError, match=r"no reconstructor 'magic'; there are .*cells"):
+    with pytest.raises(UsageError, match=r"reconstructor 'magic': no package registers it; expected one of .*cells"):
         open_reconstructor(head.calibration, "magic")
 
 
