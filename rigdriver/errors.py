@@ -118,9 +118,9 @@ class ScheduleError(UsageError):
     `lamp left_white: lit 12.0% of the time; light.max_duty allows 5.0%; lower rate_hz`
     """
 
-    def __init__(self, *findings: str) -> None:
-        super().__init__("\n".join(findings))
-        self.findings = findings
+    def __init__(self, *findings: str, device: str = "", seen: str = "", expected: str = "", remedy: str = "") -> None:
+        super().__init__("\n".join(findings), device=device, seen=seen, expected=expected, remedy=remedy)
+        self.findings = findings or (str(self),)
 
 
 class StateError(UsageError, RuntimeError):

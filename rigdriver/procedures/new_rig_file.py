@@ -146,7 +146,9 @@ def write_new(path: Path, text: str) -> None:
     except FileExistsError as exc:
         raise UsageError(f"{path}: is there already and is never overwritten; choose another name") from exc
     except OSError as exc:
-        raise ConfigError(f"{path}: cannot be written: {exc.strerror}; choose a folder that you may write to") from exc
+        raise ConfigError(
+            device=str(path), seen=f"cannot be written: {exc.strerror}", remedy="choose a folder that you may write to"
+        ) from exc
 
 
 def _camera(camera: NewCamera) -> Iterator[str]:

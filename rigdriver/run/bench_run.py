@@ -228,7 +228,9 @@ class BenchRun(FrameSets):
         self._tally.add(frame_set, grouped.t_host_ns)
         self._outbox.put(frame_set)
         if on_gap == "stop" and frame_set.gaps and not self._states.unwanted.is_set():
-            raise SyncError(f"frame set {frame_set.pulse_index}: {_gaps(frame_set)} (run.on_gap = 'stop')")
+            raise SyncError(
+                device=f"frame set {frame_set.pulse_index}", seen=f"{_gaps(frame_set)} (run.on_gap = 'stop')"
+            )
 
     def _leave_out(self, frame_set: FrameSet) -> None:
         """Count a frame set with gaps, and give up when as many are left out as a run with a box may leave out."""
@@ -236,8 +238,11 @@ class BenchRun(FrameSets):
         left_out = self._tally.left_out
         if self._frames is not None and left_out > max(SPARE_FRAME_SETS, self._frames):
             raise SyncError(
-                f"frame set {frame_set.pulse_index}: {left_out} frame sets with gaps were left out, more than the "
-                f"{self._frames} that were asked for (run.on_gap = 'retry'); the last one: {_gaps(frame_set)}"
+                device=f"frame set {frame_set.pulse_index}",
+                seen=(
+                    f"{left_out} frame sets with gaps were left out, more than the {self._frames} that were asked for "
+                    f"(run.on_gap = 'retry'); the last one: {_gaps(frame_set)}"
+                ),
             )
 
 

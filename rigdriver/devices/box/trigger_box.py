@@ -132,14 +132,19 @@ class TriggerBox:
         """Make sure that the box is as it was left; let it report events again."""
         link, uid = self._link, self._link.read_twice(registers.UID).hex()
         if uid != self.identity.uid:
-            raise LinkLost(f"{link.name}: the link was cut, and another box answers now (UID {uid}); open it again")
+            raise LinkLost(
+                device=link.name,
+                seen=f"the link was cut, and another box answers now (UID {uid})",
+                remedy="open it again",
+            )
         mark, probe = self._mark, self.probe_clock()
         host_s = (probe.t_received_ns - mark.t_sent_ns) / 1e9
         box_s = (probe.t_box_ticks - mark.t_box_ticks) / self.identity.tick_rate_hz
         if box_s < host_s * CLOCK_SHARE - CLOCK_SLACK_S:
             raise LinkLost(
-                f"{link.name}: the link was cut, and the box has restarted: its schedule and limits are gone; open it "
-                f"again"
+                device=link.name,
+                seen="the link was cut, and the box has restarted: its schedule and limits are gone",
+                remedy="open it again",
             )
         link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False)
         self._events.expect(link.read_twice(registers.COUNTERS, compared_bytes=4).events_sent)

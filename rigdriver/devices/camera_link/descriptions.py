@@ -90,7 +90,7 @@ class FeatureReport:
         return f"{text} (clamped; the camera allows {self.low:.10g} to {self.high:.10g} now)"
 
 
-class NoteKind(Enum):
+class SetupNoteKind(Enum):
     """Kinds of things that are worth knowing of a camera that was opened."""
 
     LACKS = "lacks a feature that the rig's mode needs"
@@ -110,7 +110,7 @@ _LACKING = {
 class SetupNote:
     """One thing that is worth knowing of a camera that was opened."""
 
-    kind: NoteKind
+    kind: SetupNoteKind
     feature: str
     value: str = ""
     others: tuple[str, ...] = ()
@@ -118,14 +118,14 @@ class SetupNote:
 
     def __str__(self) -> str:
         match self.kind:
-            case NoteKind.LACKS:
+            case SetupNoteKind.LACKS:
                 tried = f" (nor {', '.join(self.others)})" if self.others else ""
                 return f"has no feature {self.feature}{tried}: {_LACKING.get(self.feature, 'it is left out')}"
-            case NoteKind.CHOSEN_LINE:
+            case SetupNoteKind.CHOSEN_LINE:
                 among = f", chosen among {', '.join(self.others)}" if len(self.others) > 1 else ""
                 remedy = f'if its cable is on another line, write {self.feature} = "..." into its features'
                 return f"is triggered by {self.value}{among}; {remedy}"
-            case NoteKind.NOT_LOADED:
+            case SetupNoteKind.NOT_LOADED:
                 return f"cannot load its user set Default: {self.value}; its features were set one by one"
         return (
             f"has {self.feature} = {self.value}, which this rig file does not ask for and an earlier program may have "
@@ -135,7 +135,7 @@ class SetupNote:
     @property
     def is_warning(self) -> bool:
         """Whether it may spoil a run."""
-        return self.kind is not NoteKind.CHOSEN_LINE
+        return self.kind is not SetupNoteKind.CHOSEN_LINE
 
 
 @dataclass(frozen=True, slots=True)

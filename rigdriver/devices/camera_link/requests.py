@@ -18,8 +18,8 @@ from rigdriver.devices.camera_link.descriptions import (
     FeatureReport,
     InterfaceOutcome,
     InterfaceReport,
-    NoteKind,
     SetupNote,
+    SetupNoteKind,
 )
 from rigdriver.devices.camera_link.messages import Kind, decode_json, encode, error_from_json, error_to_json
 from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
@@ -267,7 +267,7 @@ def _wanted(table: Mapping[str, Any]) -> WantedCamera:
 
 
 def _opened(table: Mapping[str, Any]) -> OpenedCamera:
-    notes = (SetupNote(NoteKind(n["kind"]), n["feature"], n["value"], tuple(n["others"])) for n in table["notes"])
+    notes = (SetupNote(SetupNoteKind(n["kind"]), n["feature"], n["value"], tuple(n["others"])) for n in table["notes"])
     features = tuple(FeatureReport(**f) for f in table["features"])
     return OpenedCamera(DeviceInfo(**table["device"]), features, tuple(notes))
 

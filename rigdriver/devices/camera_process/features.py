@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rigdriver.devices.camera_link.descriptions import FeatureReport, NoteKind, SetupNote
+from rigdriver.devices.camera_link.descriptions import FeatureReport, SetupNote, SetupNoteKind
 from rigdriver.devices.camera_link.settings import CameraSettings
 from rigdriver.devices.camera_process import one_feature
 from rigdriver.devices.camera_process.feature_names import ALIASES
@@ -182,7 +182,7 @@ class _Setup:
                     kept[name] = self._nodes.read(name)
         self._has_loaded = self._write(attempt)
         if attempt.refusal is not None:
-            self._notes.append(SetupNote(NoteKind.NOT_LOADED, LOAD, str(attempt.refusal)))
+            self._notes.append(SetupNote(SetupNoteKind.NOT_LOADED, LOAD, str(attempt.refusal)))
         for name, value in kept.items():
             with suppress(CameraError):
                 write_one(self._camera, self._nodes, FeatureWrite(name, name, value, None, Origin.PREPARATION))
@@ -228,7 +228,7 @@ class _Setup:
             if attempt.written.among:
                 self._notes.append(
                     SetupNote(
-                        NoteKind.CHOSEN_LINE, attempt.write.name, str(attempt.written.value), attempt.written.among
+                        SetupNoteKind.CHOSEN_LINE, attempt.write.name, str(attempt.written.value), attempt.written.among
                     )
                 )
         return reports, refusals
@@ -241,7 +241,7 @@ class _Setup:
             return
         if write.name not in _WITHOUT_WORDS and write.value != "Off":
             tried = tuple(alias.name for alias in ALIASES.get(write.name, ()))
-            self._notes.append(SetupNote(NoteKind.LACKS, write.name, others=tried))
+            self._notes.append(SetupNote(SetupNoteKind.LACKS, write.name, others=tried))
 
     def _lacks_choice(self, write: FeatureWrite) -> bool:
         """Return whether a camera has none of the entries that the driver knows for a feature that it may lack."""
@@ -264,7 +264,7 @@ class _Setup:
             with suppress(CameraError):
                 value = self._nodes.read(name)
                 if name in _SHOWN_WITHOUT_USER_SET or value != neutral_value(name):
-                    self._notes.append(SetupNote(NoteKind.CARRIED, name, str(value)))
+                    self._notes.append(SetupNote(SetupNoteKind.CARRIED, name, str(value)))
 
     def _refused_preparations(self) -> list[str]:
         names = [t.write.name for t in self._tries if t.write.is_preparation and t.written is None]

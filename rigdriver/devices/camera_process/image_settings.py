@@ -44,8 +44,12 @@ def _refusal(camera: str, nodes: Nodes, report: FeatureReport, demanded: Collect
     causes = list(_causes(nodes, report, facts, demanded)) if facts is not None else []
     why = "; ".join(causes) or "the camera changed it and does not say why; ask for what it gives"
     return CameraError(
-        f"{camera}: {report.name} = {report.asked!r} refused: the camera made {report.got!r} of it, and its images "
-        f"would be others than was asked; {why}"
+        device=camera,
+        seen=(
+            f"{report.name} = {report.asked!r} refused: the camera made {report.got!r} of it, and its images would be "
+            "others than was asked"
+        ),
+        remedy=why,
     )
 
 

@@ -24,19 +24,24 @@ class ProducerLibrary:
     def __init__(self, path: Path) -> None:
         """Load it. ProducerError when there is no such file, or when it is no GenTL producer."""
         if not path.is_file():
-            raise ProducerError(f"GenTL producer {path}: no such file; name a .cti file of the camera's maker")
+            raise ProducerError(
+                device=f"GenTL producer {path}", seen="no such file", remedy="name a .cti file of the camera's maker"
+            )
         try:
             # Without a slash the loader would look in its own folders only.
             self._library = ctypes.CDLL(str(path.absolute()))
         except OSError as exc:
             raise ProducerError(
-                f"GenTL producer {path}: cannot be loaded: {str(exc).strip().splitlines()[0]}; expected a GenTL "
-                f"producer for {os.uname().machine} whose libraries are installed"
+                device=f"GenTL producer {path}",
+                seen=f"cannot be loaded: {str(exc).strip().splitlines()[0]}",
+                expected=f"a GenTL producer for {os.uname().machine} whose libraries are installed",
             ) from exc
         # The binding calls what it does not find, and the process is gone.
         if lacking := [name for name in _NEEDED if not hasattr(self._library, name)]:
             raise ProducerError(
-                f"GenTL producer {path}: is a library but no GenTL producer: it lacks {lacking[0]}; name a .cti file"
+                device=f"GenTL producer {path}",
+                seen=f"is a library but no GenTL producer: it lacks {lacking[0]}",
+                remedy="name a .cti file",
             )
 
     def update_interfaces(self, system: int, timeout_ms: int) -> int:

@@ -71,7 +71,7 @@ class Nodes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FeaturePlace:
     """The node that a write goes to."""
 
     name: str
@@ -84,19 +84,19 @@ class Place:
 class Written:
     """What was written where."""
 
-    place: Place
+    place: FeaturePlace
     value: FeatureValue
     """In the unit of the write."""
     among: tuple[str, ...] = ()
     """Entries that could have been taken, when the driver chose one."""
 
 
-def find_place(nodes: Nodes, write: FeatureWrite) -> Place | None:
+def find_place(nodes: Nodes, write: FeatureWrite) -> FeaturePlace | None:
     """Return the node for a write: of that very name for a demand, else also of an older name; None without one."""
     facts = nodes.facts(write.name)
     if facts is not None:
         in_other_unit = write.origin is not Origin.DEMAND and write.name in IN_US
-        return Place(write.name, facts, US_PER_UNIT.get(facts.unit, 1.0) if in_other_unit else 1.0)
+        return FeaturePlace(write.name, facts, US_PER_UNIT.get(facts.unit, 1.0) if in_other_unit else 1.0)
     if write.origin is Origin.DEMAND:
         return None
     for alias in ALIASES.get(write.name, ()):
@@ -104,7 +104,7 @@ def find_place(nodes: Nodes, write: FeatureWrite) -> Place | None:
         if facts is not None:
             base = nodes.facts(alias.base) if alias.base else None
             count = nodes.read(alias.base) if base is not None and base.is_readable else 1.0
-            return Place(alias.name, facts, float(count) or 1.0)
+            return FeaturePlace(alias.name, facts, float(count) or 1.0)
     return None
 
 
@@ -135,7 +135,7 @@ def read_one(camera: str, nodes: Nodes, write: FeatureWrite) -> FeatureValue:
     if place is None:
         raise refusals.unknown(camera, nodes, write)
     if not place.facts.is_readable:
-        raise CameraError(f"{camera}: {write.key} cannot be read now; it may depend on another feature")
+        raise CameraError(device=camera, seen=f"{write.key} cannot be read now; it may depend on another feature")
     return in_unit(nodes.read(place.name), place)
 
 
@@ -159,19 +159,19 @@ def report(camera: str, nodes: Nodes, write: FeatureWrite, written: Written) -> 
     return FeatureReport(write.key, written.value, got, is_changed, other_name, low, high)
 
 
-def in_unit(value: FeatureValue, place: Place) -> FeatureValue:
+def in_unit(value: FeatureValue, place: FeaturePlace) -> FeatureValue:
     """Return a node's value in the unit of the write."""
     if place.scale == 1.0 or isinstance(value, bool | str):
         return value
     return value * place.scale
 
 
-def step_of(place: Place) -> float:
+def step_of(place: FeaturePlace) -> float:
     """Return the node's step in the unit of the write."""
     return float(place.facts.step or 0) * place.scale
 
 
-def fitted(camera: str, write: FeatureWrite, place: Place) -> FeatureValue:
+def fitted(camera: str, write: FeatureWrite, place: FeaturePlace) -> FeatureValue:
     """Return the value in the node's own type, unit and bounds; refuse one of another kind."""
     value, facts = write.value, place.facts
     if write.origin is not Origin.DEMAND and not isinstance(value, bool | str):
@@ -183,7 +183,9 @@ def fitted(camera: str, write: FeatureWrite, place: Place) -> FeatureValue:
         case NodeKind.ENUMERATION, str():
             if value in facts.entries:
                 return value
-            raise CameraError(f"{camera}: {write.key} = {value!r} refused: available are {', '.join(facts.entries)}")
+            raise CameraError(
+                device=camera, seen=f"{write.key} = {value!r} refused", expected=f"one of {', '.join(facts.entries)}"
+            )
         case NodeKind.INTEGER, int() | float() if _is_whole(value):
             if facts.low is None or facts.high is None:
                 return int(value)
@@ -192,10 +194,10 @@ def fitted(camera: str, write: FeatureWrite, place: Place) -> FeatureValue:
             low = -float("inf") if facts.low is None else float(facts.low)
             high = float("inf") if facts.high is None else float(facts.high)
             return min(max(float(value), low), high)
-    raise CameraError(f"{camera}: {write.key} = {write.value!r} refused: expected {facts.kind.value}")
+    raise CameraError(device=camera, seen=f"{write.key} = {write.value!r} refused", expected=facts.kind.value)
 
 
-def _write_value(camera: str, nodes: Nodes, write: FeatureWrite, place: Place) -> Written:
+def _write_value(camera: str, nodes: Nodes, write: FeatureWrite, place: FeaturePlace) -> Written:
     value, facts = fitted(camera, write, place), place.facts
     if not facts.is_writable:
         if facts.is_readable and not is_clamped(value, nodes.read(place.name)):
@@ -208,7 +210,7 @@ def _write_value(camera: str, nodes: Nodes, write: FeatureWrite, place: Place) -
     return Written(place, write.value)
 
 
-def _write_best_entry(camera: str, nodes: Nodes, write: FeatureWrite, place: Place) -> Written:
+def _write_best_entry(camera: str, nodes: Nodes, write: FeatureWrite, place: FeaturePlace) -> Written:
     """Write the first entry that the camera has and takes."""
     choice = _lines(camera, nodes, place) if write.is_any_line else _known(write, place)
     if not choice:
@@ -225,11 +227,11 @@ def _write_best_entry(camera: str, nodes: Nodes, write: FeatureWrite, place: Pla
     raise refusal
 
 
-def _known(write: FeatureWrite, place: Place) -> tuple[str, ...]:
+def _known(write: FeatureWrite, place: FeaturePlace) -> tuple[str, ...]:
     return tuple(str(e) for e in (write.value, *write.others) if e in place.facts.entries)
 
 
-def _lines(camera: str, nodes: Nodes, place: Place) -> tuple[str, ...]:
+def _lines(camera: str, nodes: Nodes, place: FeaturePlace) -> tuple[str, ...]:
     """Return the entries that may be the wired line, those that are no output, or all when none is known to be free."""
     lines = lines_first(place.facts.entries)
     if len(lines) < 2:
@@ -249,7 +251,7 @@ def _can_be_input(camera: str, nodes: Nodes, line: str) -> bool:
     return True
 
 
-def _bounds(nodes: Nodes, place: Place) -> tuple[float | None, float | None]:
+def _bounds(nodes: Nodes, place: FeaturePlace) -> tuple[float | None, float | None]:
     facts = nodes.facts(place.name)
     if facts is None or facts.low is None or facts.high is None:
         return None, None

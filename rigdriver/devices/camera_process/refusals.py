@@ -47,24 +47,26 @@ _SUSPECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def unknown(camera: str, nodes: Nodes, write: FeatureWrite) -> CameraError:
     """Return the refusal of a feature that the camera does not have; a name that nobody wrote has no spelling."""
     if write.origin is not Origin.DEMAND:
-        return CameraError(f"{camera}: has no feature {write.name}")
+        return CameraError(device=camera, seen=f"has no feature {write.name}")
     named = [name for name in sorted(same_feature(write.name) - {write.name}) if nodes.facts(name) is not None]
     if named:
         return CameraError(
-            f"{camera}: has no feature {write.name}; this camera names it {' or '.join(named)}; mind the unit, which "
-            "may be another one"
+            device=camera,
+            seen=f"has no feature {write.name}",
+            remedy=f"this camera names it {' or '.join(named)}; mind the unit, which may be another one",
         )
     alike = nearest(write.name, nodes.names())
     hint = f"nearest are {', '.join(alike)}" if alike else "check its spelling in the camera's documentation"
-    return CameraError(f"{camera}: has no feature {write.name}; {hint}")
+    return CameraError(device=camera, seen=f"has no feature {write.name}", remedy=hint)
 
 
 def no_entry(camera: str, write: FeatureWrite, name: str, entries: Sequence[str]) -> CameraError:
     """Return the refusal of a camera whose feature has none of the entries that would do."""
     wanted = "none is a line that a trigger can come on" if write.is_any_line else f"none is {write.value}"
     return CameraError(
-        f"{camera}: {name} has the entries {', '.join(entries) or '(none)'}: {wanted}; write the right one into its "
-        f'features: {name} = "..."'
+        device=camera,
+        seen=f"{name} has the entries {', '.join(entries) or '(none)'}: {wanted}",
+        remedy=f'write the right one into its features: {name} = "..."',
     )
 
 
@@ -74,7 +76,8 @@ def locked(
     """Return the refusal of a feature that cannot be written now, with what it depends on."""
     state = f"is {nodes.read(name)!r} and " if is_readable else ""
     return CameraError(
-        f"{camera}: {asked(write, name)} refused: it {state}cannot be written now; {why_locked(nodes, name, locked_by)}"
+        device=camera,
+        seen=f"{asked(write, name)} refused: it {state}cannot be written now; {why_locked(nodes, name, locked_by)}",
     )
 
 

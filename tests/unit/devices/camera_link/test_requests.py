@@ -15,8 +15,8 @@ from rigdriver.devices.camera_link.descriptions import (
     FeatureReport,
     InterfaceOutcome,
     InterfaceReport,
-    NoteKind,
     SetupNote,
+    SetupNoteKind,
 )
 from rigdriver.devices.camera_link.messages import Kind, MessageReader
 from rigdriver.devices.camera_link.requests import (
@@ -52,7 +52,7 @@ from rigdriver.errors import BadReply, CameraError, StateError
 DEVICE = DeviceInfo("sim.cti", "id", "vendor", "model", "SN 1", "left", "Custom")
 REPORT = FeatureReport("Gain", 99.0, 24.0, is_clamped=True)
 INTERFACE = InterfaceReport("sim.cti", "if0", "eth0", "GEV", InterfaceOutcome.TIME_USED, 1.5, 2)
-NOTE = SetupNote(NoteKind.CHOSEN_LINE, "TriggerSource", "Line1", ("Line1", "Line2"))
+NOTE = SetupNote(SetupNoteKind.CHOSEN_LINE, "TriggerSource", "Line1", ("Line1", "Line2"))
 FEATURES: dict[str, bool | float | str] = {"Gain": 2.0, "ChunkModeActive": True, "PixelFormat": "Mono8"}
 WANTED = (
     WantedCamera("left", "SN 1", None, CameraSettings(FEATURES, TriggerBy.LINE, 2000.0, Reset.FACTORY)),

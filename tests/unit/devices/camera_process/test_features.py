@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rigdriver.config import FeatureValue
-from rigdriver.devices.camera_link.descriptions import NoteKind
+from rigdriver.devices.camera_link.descriptions import SetupNoteKind
 from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
 from rigdriver.devices.camera_process.feature_names import lines_first
 from rigdriver.devices.camera_process.features import NodeFacts, NodeKind, set_up
@@ -172,7 +172,7 @@ def test_a_camera_without_a_choice_that_the_driver_would_make_is_used_as_it_is(n
 def test_what_a_camera_lacks_under_every_name_is_noted_and_blames_no_spelling(name: str) -> None:
     outcome = set_up(LABEL, Make({name: None}), triggered())
     assert outcome.refusals == ()
-    (note,) = [n for n in outcome.notes if n.kind is NoteKind.LACKS]
+    (note,) = [n for n in outcome.notes if n.kind is SetupNoteKind.LACKS]
     assert f"has no feature {name}" in str(note)
     assert "spelling" not in str(note)
     assert note.is_warning
@@ -201,7 +201,7 @@ def test_the_trigger_line_is_chosen_among_those_that_the_camera_has(entries: tup
     camera = Make(entries={"TriggerSource": entries})
     outcome = set_up(LABEL, camera, triggered())
     assert (outcome.refusals, camera.values["TriggerSource"]) == ((), chosen)
-    (note,) = [n for n in outcome.notes if n.kind is NoteKind.CHOSEN_LINE]
+    (note,) = [n for n in outcome.notes if n.kind is SetupNoteKind.CHOSEN_LINE]
     assert note.value == chosen
     assert not note.is_warning
 
@@ -296,7 +296,7 @@ def test_a_camera_that_keeps_its_state_is_left_alone_and_says_what_it_carries() 
     camera = Make({**LEFT, "AcquisitionStop": False})
     outcome = set_up(LABEL, camera, triggered(reset=Reset.KEEP))
     assert (camera.values["OffsetX"], camera.values["Gain"], camera.values["ReverseX"]) == (160, 12.0, True)
-    assert {n.feature for n in outcome.notes if n.kind is NoteKind.CARRIED} == {"OffsetX", "GainAuto", "ReverseX"}
+    assert {n.feature for n in outcome.notes if n.kind is SetupNoteKind.CARRIED} == {"OffsetX", "GainAuto", "ReverseX"}
 
 
 def test_a_user_set_that_the_rig_file_names_is_kept() -> None:
@@ -323,7 +323,7 @@ def test_a_user_set_that_cannot_be_loaded_is_noted_and_the_state_is_made_known_o
     camera = Make({**LEFT, **sets}, lambda _m, n: n != "UserSetLoad")
     outcome = set_up(LABEL, camera, triggered())
     assert outcome.refusals == ()
-    assert [n.kind for n in outcome.notes if n.feature == "UserSetLoad"] == [NoteKind.NOT_LOADED]
+    assert [n.kind for n in outcome.notes if n.feature == "UserSetLoad"] == [SetupNoteKind.NOT_LOADED]
     assert (camera.values["Width"], camera.values["Gain"]) == (640, 0.0)
 
 
