@@ -113,10 +113,14 @@ class ConfigError(UsageError):
 
 
 class ScheduleError(UsageError):
-    """A plan would break a limit of a camera, a lamp or the box.
+    """A plan would break a limit of a camera, a lamp or the box; `findings` names each one.
 
     `lamp left_white: lit 12.0% of the time; light.max_duty allows 5.0%; lower rate_hz`
     """
+
+    def __init__(self, *findings: str, device: str = "", seen: str = "", expected: str = "", remedy: str = "") -> None:
+        super().__init__("\n".join(findings), device=device, seen=seen, expected=expected, remedy=remedy)
+        self.findings = findings or (str(self),)
 
 
 class StateError(UsageError, RuntimeError):

@@ -68,8 +68,8 @@ class Frame:
     camera: str
     frame_id: int
     """GenTL frame id; counts as the camera counts, from 0 or 1."""
-    t_camera_ns: int
-    """The camera's own time stamp, in nanoseconds of its clock."""
+    t_camera_ns: int | None
+    """The camera's own time stamp, in nanoseconds of its clock; None when it gives none, or of no known unit."""
     t_host_ns: int
     """Time at which the camera process took the buffer (time.monotonic_ns)."""
     pixel_format: str
@@ -83,7 +83,8 @@ class GapReason(Enum):
 
     NOT_TRIGGERED = "the box sent no trigger edge to this camera"
     NOT_EXPOSED = "triggered, but the camera showed no exposure; check its trigger cable and its maximum rate"
-    NOT_DELIVERED = "exposed, but no frame arrived; check cable, link throughput and host load"
+    NOT_DELIVERED = "no frame arrived; check cable, link throughput and host load"
+    LOST_ON_THE_WAY = "the frame was lost on its way; check cable, packet size (MTU) and link throughput"
     INCOMPLETE = "the frame arrived with bytes missing; check cable and link throughput"
     NO_SLOT = "the frame was dropped here because the consumer holds too many frames"
     TIME_STAMP = "a frame arrived whose time stamp fits no exposure of this camera"
@@ -119,8 +120,8 @@ class FrameProof:
     exposure_start_ticks: int
     exposure_end_ticks: int
     """Falling edge of the camera's exposure-active line; the start is its rising edge, both as the box stamped them."""
-    residual_us: float
-    """Difference: camera time stamp, mapped to the box clock, minus exposure start."""
+    residual_us: float | None
+    """Difference: camera time stamp, mapped to the box clock, minus exposure start; None without a time stamp."""
     tolerance_us: float
     """Largest residual that was accepted."""
     frame_id: int

@@ -12,20 +12,24 @@ sync/matcher.py).
 from __future__ import annotations
 
 import atexit
+import logging
 import operator
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import RLock
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
 from weakref import WeakSet
 
-from rigdriver.config import CameraConfig, FeatureValue, RigConfig
+from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.devices.box.trigger_box import TriggerBox
+from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.errors import CameraError, RigError, ScheduleError, StateError, gather
+from rigdriver.images.region import ImageRegion, region_of
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.ownership import Owner
 from rigdriver.run.bench_run import BenchRun
@@ -41,7 +45,13 @@ PREAMBLE_MARGIN = 1.25
 SHORTEST_UNIT_US = 5000
 SPARE_PULSES = 10
 """Least number of extra pulses that a run with `on_gap = "retry"` may use to replace frame sets with gaps."""
-RATE_FEATURES = ("ResultingFrameRate", "AcquisitionResultingFrameRate", "AcquisitionFrameRateMax")
+# SFNC has no name for it. In this order: Basler, its SFNC 1.x models, FLIR, others, Allied Vision's older models.
+RATE_FEATURES = (
+    "ResultingFrameRate", "ResultingFrameRateAbs", "AcquisitionResultingFrameRate", "AcquisitionFrameRateMax",
+    "AcquisitionFrameRateLimit",
+)  # fmt: skip
+_TRIGGERS: Mapping[str, TriggerBy] = MappingProxyType({"free": TriggerBy.ITSELF, "software": TriggerBy.SOFTWARE})
+_logger = logging.getLogger(__name__)
 
 
 T = TypeVar("T")
@@ -72,6 +82,9 @@ class Rig:
     def open(cls, source: str | Path | RigConfig) -> Rig:
         """Open a rig: connect its box and cameras, write and read back every camera feature. Nothing is triggered yet.
 
+        What a camera changed or lacks is logged as a warning, which Python prints on stderr when nobody handles it;
+        `rig.cameras.reports` holds the values. A changed image size, place or format is an error.
+
         `source`: a rig file, a configuration, or the name of a rig such as `sim` or `sim:default?rate_hz=60`.
 
         Raises:
@@ -87,6 +100,9 @@ class Rig:
             cameras = _collect(errors, lambda: stack.enter_context(_open_cameras(config)))
             if errors or cameras is None:
                 raise gather(f"rig {config.name}", errors)
+            for report in cameras.reports.values():
+                for remark in report.remarks:
+                    _logger.warning("%s", remark)
             # From here on the rig closes what was opened.
             return cls(config, box, cameras, stack.pop_all(), timebase)
 
@@ -155,6 +171,10 @@ class Rig:
             sizes[camera.name] = (int(width), int(height))
         return sizes
 
+    def regions(self) -> dict[str, ImageRegion]:
+        """Return each camera's place on its sensor, as the cameras are set; calibrations hold for one place only."""
+        return {camera.name: region_of(partial(self._setting, camera.name)) for camera in self.config.cameras}
+
     def close(self) -> None:
         """Turn all outputs off and give the devices back. Closing twice is harmless.
 
@@ -209,13 +229,18 @@ class Rig:
         payload = self._number(camera, "PayloadSize")
         return CameraFacts(max_rate_hz=rate_hz, payload_bytes=None if payload is None else int(payload))
 
-    def _number(self, camera: str, feature: str) -> float | None:
-        """Return a feature that is a positive number; None where the camera has no such feature."""
+    def _setting(self, camera: str, feature: str) -> float | None:
+        """Return a feature that is a number or a switch; None where the camera has no such feature."""
         try:
             value = self.cameras.get(camera, feature)
         except CameraError:
             return None
-        return float(value) if isinstance(value, int | float) and value > 0 else None
+        return float(value) if isinstance(value, int | float) else None
+
+    def _number(self, camera: str, feature: str) -> float | None:
+        """Return a feature that is a positive number; None where the camera has no such feature."""
+        value = self._setting(camera, feature)
+        return value if value is not None and value > 0 else None
 
 
 def _preamble_unit_us(facts: Iterable[CameraFacts], period_us: float) -> float:
@@ -224,24 +249,16 @@ def _preamble_unit_us(facts: Iterable[CameraFacts], period_us: float) -> float:
     return max(SHORTEST_UNIT_US, PREAMBLE_MARGIN * slowest_us)
 
 
-def trigger_features(config: RigConfig, camera: CameraConfig) -> dict[str, FeatureValue]:
-    """Return what a camera is set to: triggered as the rig's mode says, exposed as planned, and what the file adds."""
+def trigger_features(config: RigConfig, camera: CameraConfig) -> CameraSettings:
+    """Return what a camera is set to: triggered as the rig's mode says, exposed as planned, and what the file demands.
+
+    Only what the rig file names under `features` is a demand. The rest is written under the names that the camera has.
+    """
     mode = config.schedule.mode
-    if mode == "free":  # the simplest cameras have no trigger and no exposure time; what is wished stands in the file
-        asked = {} if camera.exposure_us is None else {"ExposureTime": camera.exposure_us}
-        return {**asked, **camera.features}
-    source = "Software" if mode == "software" else "Line0"
-    line: dict[str, FeatureValue] = {} if mode == "software" else {"TriggerActivation": "RisingEdge"}
-    return {
-        "AcquisitionMode": "Continuous",
-        "TriggerSelector": "FrameStart",
-        "TriggerMode": "On",
-        "TriggerSource": source,
-        **line,
-        "ExposureTime": exposure_us(config, camera),
-        # The rig file's features come last and win, for cameras that need another line or mode.
-        **camera.features,
-    }
+    trigger = _TRIGGERS.get(mode, TriggerBy.LINE)
+    # The simplest cameras run freely and have no exposure time.
+    planned_us = camera.exposure_us if mode == "free" else exposure_us(config, camera)
+    return CameraSettings(camera.features, trigger, planned_us, Reset(camera.reset))
 
 
 def _open_box(config: RigConfig, stack: ExitStack, timebase: Timebase) -> TriggerBox | None:

@@ -226,7 +226,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "an open group of a bench never closes",
         "rigdriver/sync/grouping.py",
-        "or t_host_ns - group.t_host_ns > self._period_ns",
+        "        if t_host_ns - group.t_host_ns > self._hold_ns:\n            return True\n",
         "",
         (SYNC, POLICIES),
     ),

@@ -75,7 +75,7 @@ class _MemoryFeed:
 
     def publish(self) -> None:
         slot = self._slot
-        told = (slot.frame_id, slot.t_camera_ns, slot.is_incomplete, slot.filled_bytes)
+        told = (slot.frame_id, slot.stamp, slot.is_incomplete, slot.filled_bytes)
         self._digest.update(json.dumps(told).encode())
         self._digest.update(self._data.tobytes())
 

@@ -1,7 +1,8 @@
 """The result: each camera's lens and pose, and their uncertainty.
 
 In: numbers of the solver, an importer or a file. Out: frozen `CameraCalibration` and `RigCalibration`. A calibration
-belongs to one rig, its cameras' serial numbers and one resolution; a user calls `check_rig` and `check_sizes` first.
+belongs to one rig, its cameras' serial numbers, one resolution and one place on the sensor; a user calls `check_rig`,
+`check_sizes` and `check_regions` first.
 Not here: formats of files (see file.py and exchange.py) and the solver (see rigdriver.calibration.solve).
 """
 
@@ -17,6 +18,7 @@ from rigdriver.arrays import Array
 from rigdriver.calibration.board.boards import Board
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
+from rigdriver.images.region import ImageRegion
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +43,8 @@ class CameraCalibration:
     role: str = "geometry"
     views: int = 0
     corners: int = 0
+    region: ImageRegion | None = None
+    """Place on the sensor of the images that this calibration is for; None where that is not known."""
 
     def __post_init__(self) -> None:
         for array in (self.K, self.distortion, self.T_cam_world):
@@ -167,6 +171,28 @@ class RigCalibration:
                     f"{known.size_px[0]}x{known.size_px[1]}"
                 )
         _refuse(findings, "set the resolution that was calibrated, or calibrate at this one")
+
+    def check_regions(self, regions: Mapping[str, ImageRegion | None]) -> tuple[str, ...]:
+        """Refuse images of another place on the sensor than the calibration's; return notes on what is not known.
+
+        Raises:
+            CalibrationMismatch: another offset, binning, decimation or flip; names all.
+        """
+        findings, unknown = [], []
+        for name, region in regions.items():
+            known = self.cameras.get(name)
+            if known is None:
+                continue
+            if known.region is None or region is None:
+                unknown.append((name, known.region is None))
+            elif known.region != region:
+                findings.append(f"camera {name}: images have {region}, calibrated was {known.region}")
+        _refuse(findings, "set the region that was calibrated, or calibrate with this one")
+        return tuple(
+            f"camera {name}: {'the calibration does' if is_calibration else 'the images do'} not say which region of "
+            "the sensor was used; only the size was checked"
+            for name, is_calibration in unknown
+        )
 
 
 def _refuse(findings: list[str], remedy: str) -> None:

@@ -25,9 +25,12 @@ from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance, RigCalibration
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch, UsageError
+from rigdriver.images.region import ImageRegion
 
 FORMAT = "rigdriver-calibration"
-VERSION = 1
+VERSION = 2
+READ_VERSIONS = (1, VERSION)
+"""Versions that can be read; 1 has no `region`."""
 Number = float | None
 Row3 = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
 Row4 = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
@@ -49,6 +52,13 @@ class _Board(_FilePart):
     square_sigma_mm: float
 
 
+class _Region(_FilePart):
+    offset_px: tuple[int, int]
+    binning: tuple[int, int]
+    decimation: tuple[int, int]
+    is_reversed: tuple[bool, bool]
+
+
 class _Camera(_FilePart):
     serial: str
     pod: str
@@ -61,6 +71,7 @@ class _Camera(_FilePart):
     views: int
     corners: int
     sigmas: dict[str, float]
+    region: _Region | None = None
 
 
 class _Accuracy(_FilePart):
@@ -164,6 +175,7 @@ def _camera_table(camera: CameraCalibration) -> dict[str, object]:
         "views": camera.views,
         "corners": camera.corners,
         "sigmas": {name: float(value) for name, value in camera.sigmas.items()},
+        "region": None if camera.region is None else camera.region.to_json(),
     }
 
 
@@ -183,12 +195,15 @@ def _covariance_table(covariance: Covariance) -> dict[str, object]:
 
 
 def load(
-    path: Path, rig: RigConfig | None = None, sizes_px: Mapping[str, tuple[int, int]] | None = None
+    path: Path,
+    rig: RigConfig | None = None,
+    sizes_px: Mapping[str, tuple[int, int]] | None = None,
+    regions: Mapping[str, ImageRegion | None] | None = None,
 ) -> RigCalibration:
-    """Read and check a file; with `rig` and `sizes_px`, also check that it belongs to this rig and these images.
+    """Read and check a file; with `rig`, `sizes_px`, `regions`, also check that it belongs to this rig and its images.
 
     Raises:
-        CalibrationMismatch: no calibration, damaged, a newer version, another rig, serial number or resolution.
+        CalibrationMismatch: no calibration, damaged, a newer version, another rig, serial number, resolution or region.
     """
     try:
         text = path.read_bytes().decode("utf-8")
@@ -202,6 +217,8 @@ def load(
             calibration.check_rig(rig)
         if sizes_px is not None:
             calibration.check_sizes(sizes_px)
+        if regions is not None:
+            calibration.check_regions(regions)
     except CalibrationMismatch as exc:
         raise CalibrationMismatch(f"{path}: {exc}") from None
     return calibration
@@ -216,10 +233,10 @@ def parse(text: str, origin: str) -> RigCalibration:
     if not isinstance(table, dict) or table.get("format") != FORMAT:
         raise CalibrationMismatch(f"{origin}: is no {FORMAT} file; import other programs' files first")
     # Before the model sees it: a newer version would otherwise fail at its first unknown key, with the wrong remedy.
-    if table.get("version") != VERSION:
+    if table.get("version") not in READ_VERSIONS:
         raise CalibrationMismatch(
-            f"{origin}: has version {table.get('version')!r}, this program reads {VERSION}; use the program that wrote "
-            "it, or calibrate again"
+            f"{origin}: has version {table.get('version')!r}, this program reads {READ_VERSIONS[0]} to {VERSION}; use "
+            "the program that wrote it, or calibrate again"
         )
     try:
         checked = _File.model_validate(table)
@@ -250,6 +267,7 @@ def _build(table: _File, origin: str) -> RigCalibration:
             distortion=np.array(camera.distortion), T_cam_world=np.array(camera.T_cam_world),
             rms_px=_nan(camera.rms_px), sigmas=MappingProxyType(dict(camera.sigmas)), pod=camera.pod, role=camera.role,
             views=camera.views, corners=camera.corners,
+            region=None if camera.region is None else ImageRegion(**camera.region.model_dump()),
         )  # fmt: skip
     accuracy = None
     if table.accuracy is not None:

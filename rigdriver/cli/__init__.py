@@ -17,6 +17,8 @@ from rigdriver.cli import (
     calibrate,
     capture,
     config_check,
+    config_keys,
+    config_new,
     demo,
     list_devices,
     measure,
@@ -38,6 +40,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Work on rig files.", no_args_is_help=True)
 config_app.command("check")(config_check.config_check)
+config_app.command("keys")(config_keys.config_keys)
+config_app.command("new")(config_new.config_new)
 app.add_typer(config_app, name="config")
 schedule_app = typer.Typer(help="Look at what a rig file has the box do.", no_args_is_help=True)
 schedule_app.command("show")(schedule_show.schedule_show)

@@ -45,5 +45,5 @@ def _summary(config: RigConfig) -> str:
     plan = config.schedule
     return (
         f"rig {config.name}, {len(config.cameras)} cameras, {len(config.lamps)} lamps, {plan.rate_hz:g} Hz, "
-        f"box at {(config.box.url if config.box else 'none')}"
+        f"{f'box at {config.box.url}' if config.box else 'no trigger box'}"
     )

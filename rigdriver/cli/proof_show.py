@@ -51,19 +51,24 @@ def _summary(proofs: Sequence[StoredProof], unproved: Sequence[StoredProof]) -> 
     lines = [f"{len(proofs)} frame sets, {len(proofs) - len(unproved)} proved, {len(unproved)} not"]
     if skews:
         lines.append(f"skew: at most {max(skews):.1f} us, median {sorted(skews)[len(skews) // 2]:.1f} us")
+    everywhere = [text for text in proofs[0].reasons if all(text in p.reasons for p in proofs)] if proofs else []
+    lines += [f"all frame sets: {text}" for text in everywhere]
+    told = [(p.index, text) for p in unproved for text in p.reasons if text not in everywhere]
     # A capture with a loose cable has thousands of such lines, all alike.
-    for p in unproved[:_MOST_LINES]:
-        lines += [f"frame set {p.index}: {text}" for text in p.reasons]
-    if len(unproved) > _MOST_LINES:
-        lines.append(f"... and {len(unproved) - _MOST_LINES} more; --index N explains one")
+    lines += [f"frame set {index}: {text}" for index, text in told[:_MOST_LINES]]
+    if len(told) > _MOST_LINES:
+        lines.append(f"... and {len(told) - _MOST_LINES} more; --index N explains one")
     weaker = dict.fromkeys(text for p in proofs for text in p.proof.unchecked)
-    return [*lines, *(f"could not be checked: {text}" for text in weaker)]
+    prefix = "could not be checked" if any(p.proof.tick_rate_hz for p in proofs) else "not checked"
+    return [*lines, *(f"{prefix}: {text}" for text in weaker)]
 
 
 def _explain(stored: StoredProof) -> list[str]:
     """Return one frame set's proof in sentences."""
     proof = stored.proof
     us = 1e6 / proof.tick_rate_hz if proof.tick_rate_hz else 0.0
+    if not proof.tick_rate_hz:
+        return _explain_unproved(stored)
     pulse = f"pulse {proof.pulse_index} of generation {proof.generation}"
     lines = [f"frame set {stored.index} ({pulse}): {proof.verdict}"]
     for p in proof.frames.values():
@@ -74,15 +79,31 @@ def _explain(stored: StoredProof) -> list[str]:
     return lines
 
 
+def _explain_unproved(stored: StoredProof) -> list[str]:
+    """Return what is known of a frame set that no trigger box has seen."""
+    lines = [f"frame set {stored.index}: {stored.proof.verdict}"]
+    for name, arrival in stored.arrivals.items():
+        stamp = "no time stamp" if arrival.t_camera_ns is None else f"time stamp {arrival.t_camera_ns} ns"
+        lines.append(f"camera {name}: frame {arrival.frame_id}, {stamp}, arrived at {arrival.t_host_ns} ns")
+    lines += stored.reasons
+    return [*lines, *(f"not checked: {text}" for text in stored.proof.unchecked)]
+
+
 def _explain_frame(p: FrameProof, start_ticks: int, us: float) -> list[str]:
     stamped = (p.trigger_ticks, p.exposure_start_ticks, p.exposure_end_ticks)
     trigger, begin, end = ((ticks - start_ticks) * us for ticks in stamped)
-    residual = f"{p.residual_us:+.2f} us from that start (allowed: {p.tolerance_us:g} us)."
+    if p.residual_us is None:
+        stamp = " carries no time stamp; its frame id and its arrival say that it belongs here."
+    else:
+        stamp = (
+            f"'s time stamp, mapped to the box's clock, is {p.residual_us:+.2f} us from that start "
+            f"(allowed: {p.tolerance_us:g} us)."
+        )
     return [
         f"camera {p.camera}:",
         f"  the box sent its trigger {trigger:.1f} us after the pulse began,",
         f"  and saw it expose from {begin:.1f} to {end:.1f} us;",
-        f"  frame {p.frame_id}'s time stamp, mapped to the box's clock, is {residual}",
+        f"  frame {p.frame_id}{stamp}",
         *([] if p.counter is None else [f"  the camera's own counter stood at {p.counter}."]),
         *(f"  {share:.0%} of {lamp}'s flash lies in this exposure." for lamp, share in p.flash_shares.items()),
         *(f"  note: {text}" for text in p.notes),

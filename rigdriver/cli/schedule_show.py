@@ -1,7 +1,7 @@
 """`rigdriver schedule show FILE`: the timing diagram of a rig file, on the terminal and as a picture.
 
-In: a rig file. Out: the diagram, what the schedule emits and demands, and exit status 0; 2 with the reason when the
-plan breaks a limit. No device is touched.
+In: a rig file. Out: the diagram, what the schedule emits and demands, and exit status 0; of a bench without a trigger
+box, its rate and exposures. Exit status 2 with the reason when the plan breaks a limit. No device is touched.
 Not here: the plan (see procedures/rig_file.py) and the diagram (see schedule/diagram.py).
 """
 
@@ -19,10 +19,18 @@ from rigdriver.cli.verb import GOOD, verb
 from rigdriver.clock import us_from_ticks
 from rigdriver.errors import UsageError
 from rigdriver.json_values import JsonObject
-from rigdriver.procedures.rig_file import LampLight, PlannedRig, planned_rig
+from rigdriver.procedures.rig_file import LampLight, PlannedBench, PlannedRig, planned_rig
 from rigdriver.schedule.diagram import as_text, draw, rows
 
 _SUFFIXES = (".svg", ".png")
+_MODES = {
+    "software": "this computer triggers one camera after the other",
+    "free": "the cameras run by themselves",
+    "external": "somebody else triggers the cameras",
+}
+NO_BOX = "no trigger box"
+NOT_PLANNED = ("order of the exposures", "light", "limits of box and lamps")
+"""Parts of a plan that only a trigger box carries out."""
 
 
 @verb
@@ -40,6 +48,8 @@ def schedule_show(
     if out is not None and out.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"{out}: expected a name that ends in {' or '.join(_SUFFIXES)}")
     plan = planned_rig(file, rate_hz)
+    if isinstance(plan, PlannedBench):
+        return _show_bench(plan, out, json)
     if out is not None:
         draw(plan.schedule, out)
     if json:
@@ -49,6 +59,33 @@ def schedule_show(
         show("\n".join(_light_line(light, plan.schedule.rate_hz) for light in plan.lights))
         if out is not None:
             show(f"picture: {out}")
+    return GOOD
+
+
+def _show_bench(plan: PlannedBench, out: Path | None, json: bool) -> int:
+    """Show what is planned without a trigger box: there is no diagram, for nothing times the cameras to each other."""
+    mode = plan.config.schedule.mode
+    if out is not None:
+        raise UsageError(
+            f"{out}: there is no diagram without a trigger box (schedule.mode = {mode!r}); leave --out out"
+        )
+    if json:
+        show_json(
+            {
+                "passed": True,
+                "rig": plan.config.name,
+                "mode": mode,
+                "rate_hz": plan.rate_hz,
+                "period_us": 1e6 / plan.rate_hz,
+                "rows": [{"name": name, "exposure_us": length} for name, length in plan.exposures_us.items()],
+                "not_checked": dict.fromkeys(NOT_PLANNED, NO_BOX),
+            }
+        )
+        return GOOD
+    show(f"no trigger box (schedule.mode = {mode!r}): {_MODES[mode]}, {plan.rate_hz:g} Hz")
+    for name, length in plan.exposures_us.items():
+        show(f"{name}: exposes for {'its own time' if length is None else f'{length:g} us'}")
+    show("\n".join(f"{name}: not checked: {NO_BOX}" for name in NOT_PLANNED))
     return GOOD
 
 

@@ -6,7 +6,7 @@ can show. Not here: reading files (see loading.py), and what the devices can rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -23,15 +23,18 @@ FeatureValue = bool | int | float | str
 class _Table(BaseModel):
     # Strict, because a misspelt limit would otherwise be its default, and "10" a number. TOML knows inf and nan; a
     # limit of inf would be none.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class BoxConfig(_Table):
     """The serial trigger box."""
 
     url: str = Field(min_length=1)
-    """pyserial URL or device: `/dev/ttyACM0`, `COM3`, `socket://host:port`, `spy:///dev/ttyACM0`."""
+    """pyserial URL or device: `/dev/ttyACM0`, `COM3`, `socket://host:port`, `rfc2217://host:port`."""
     reply_timeout_s: float = Field(default=0.5, gt=0, le=10)
+    """Longest wait for one reply of the box."""
     watchdog_s: float = Field(default=0.5, ge=0.01, le=2)
     """Silence of this computer after which the box turns light and triggers off."""
 
@@ -42,7 +45,11 @@ class GenicamConfig(_Table):
     # Not strict where TOML has no such type: it gives a text for a path and a list for a tuple.
     producers: Annotated[tuple[Annotated[Path, Field(strict=False)], ...], Field(min_length=1, strict=False)]
     """Paths of `.cti` files; relative ones start at the rig file's folder."""
+    interfaces: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Interfaces (network ports, host controllers) to ask for cameras, by id or name as `rigdriver list` shows them;
+    all when left out."""
     open_timeout_s: float = Field(default=30, gt=0, le=300)
+    """Time in which all cameras must be found and opened; half of it is for finding them."""
     command_timeout_s: float = Field(default=5, gt=0, le=60)
     """Longest time that one command of a producer may take; after it, the producer counts as hung."""
     buffers: int = Field(default=8, ge=3, le=256)
@@ -55,9 +62,16 @@ class CameraConfig(_Table):
     """One camera, known by `name` everywhere and by `serial` on the bus."""
 
     name: Name
+    """Name of the camera in frame sets, files and messages: `left_upper`."""
     serial: str = Field(min_length=1, max_length=64)
+    """Serial number in quotes, `serial = "23145678"`; else the GenTL id, user-defined name, MAC or IP address that
+    `rigdriver list` shows."""
+    interface: str | None = Field(default=None, min_length=1)
+    """Id or name of the interface that the camera hangs on; needed only when a producer lists it on several."""
     role: Literal["geometry", "texture"] = "geometry"
+    """`geometry`: exposes under pattern light, for stereo; `texture`: exposes under white light, for colour."""
     pod: Name = "main"
+    """Name of the unit of cameras and lamps that the camera belongs to; stereo pairs are formed within a pod."""
     output: int = Field(ge=0, le=15)
     """Box output that triggers the camera."""
     input: int | None = Field(default=None, ge=0, le=7)
@@ -72,14 +86,20 @@ class CameraConfig(_Table):
     """Fastest rate that the camera follows; when left out, the camera's own ResultingFrameRate."""
     link: Name | None = None
     """Name of the host controller that the camera shares with others, one of `[[links]]`."""
+    reset: Literal["factory", "known", "keep"] = "factory"
+    """State to which the camera is brought before anything is written. `factory`: its user set Default, where it has
+    one, then as `known`; `known`: full region, no binning, no flips, no auto functions, no test pattern, no chunks;
+    `keep`: as an earlier program left it."""
     features: Mapping[str, FeatureValue] = Field(default_factory=dict)
-    """SFNC features to write and read back: `PixelFormat = "Mono8"`, `Gain = 3.0`."""
+    """Features to write and read back, by the camera's own names: `PixelFormat = "Mono8"`, `Gain = 3.0`. A camera that
+    cannot do one is refused."""
 
 
 class LinkConfig(_Table):
     """A host controller or network port, and what it carries."""
 
     name: Name
+    """Name by which cameras name it as their `link`."""
     megabytes_per_s: float = Field(gt=0, le=100_000)
     """Sustained rate, as measured: 380 for one USB3 controller, 115 for gigabit Ethernet."""
 
@@ -88,12 +108,17 @@ class LampConfig(_Table):
     """One lamp: a pattern projector or a white flash lamp."""
 
     name: Name
+    """Name of the lamp in proofs, logs and messages."""
     kind: Literal["pattern", "white"]
+    """`pattern`: lights the geometry cameras' exposures; `white`: lights the texture cameras' exposures."""
     pod: Name = "main"
+    """Name of the unit that the lamp belongs to."""
     output: int = Field(ge=0, le=15)
+    """Box output that drives the lamp."""
     max_flash_width_us: float | None = Field(default=None, gt=0, le=1_000_000)
     """Longest flash that the lamp itself stands; the light limits hold too."""
     max_duty: float | None = Field(default=None, gt=0, le=1)
+    """Largest share of the time that the lamp itself may be lit; the light limits hold too."""
     radiant_power_w: float | None = Field(default=None, gt=0, le=10_000)
     """Emitted power while it is lit; with it, energy and dose are checked and logged."""
 
@@ -105,13 +130,17 @@ class ScheduleConfig(_Table):
     """`box`: the trigger box owns all timing, frame sets are proved. For benches without a box, all unproved:
     `software` (this computer commands each exposure), `free` (cameras run by themselves), `external` (their lines)."""
     rate_hz: float = Field(default=10, gt=0, le=1000)
+    """Number of frame sets per second."""
     geometry_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
+    """Exposure of the geometry cameras that name none of their own."""
     texture_exposure_us: float = Field(default=2000, gt=0, le=1_000_000)
+    """Exposure of the texture cameras that name none of their own."""
     texture_gap_us: float = Field(default=500, ge=0, le=1_000_000)
     """Dark time between the last geometry exposure and the first texture exposure."""
     interleave_pods: bool = False
     """Give each pod its own pattern light in turn, so that no pod sees the other's pattern."""
     trigger_width_us: float = Field(default=100, ge=1, le=100_000)
+    """Width of the camera triggers."""
     guard_us: float = Field(default=50, ge=0, le=10_000)
     """Time by which a flash starts after the last exposure has started, and ends before the first exposure ends."""
     disk_megabytes_per_s: float | None = Field(default=None, gt=0, le=100_000)
@@ -124,10 +153,15 @@ class LightConfig(_Table):
     max_train_flashes: int = Field(default=100, ge=1)
     """Flashes in a row; 100 is ten seconds at 10 Hz."""
     min_train_pause_s: float = Field(default=5, ge=0, le=400)
+    """Shortest dark time between two trains of flashes."""
     max_session_flashes: int = Field(default=3000, ge=1)
+    """Flashes until somebody begins a new light session, with another person before the rig."""
     max_flash_width_us: float = Field(default=2000, gt=0)
+    """Longest flash."""
     max_duty: float = Field(default=0.05, gt=0, le=1)
+    """Largest share of the time that a lamp may be lit."""
     max_rate_hz: float = Field(default=15, gt=0, le=1000)
+    """Largest number of pulses with light per second."""
     max_flash_energy_mj: float | None = Field(default=None, gt=0)
     """Largest emitted energy of one flash; checked for lamps with radiant_power_w."""
     max_run_energy_j: float | None = Field(default=None, gt=0)
@@ -145,6 +179,10 @@ class SyncConfig(_Table):
     """Largest spread of the exposure starts (each minus its planned trigger)."""
     gap_timeout_s: float = Field(default=1.0, gt=0, le=60)
     """Time after its pulse at which a missing frame becomes a gap."""
+    silence_timeout_s: float | None = Field(default=None, gt=0, le=86_400)
+    """Time without a whole frame after which a bench without a trigger box reports a camera, and ends the run when no
+    camera delivers; when left out, three exposures and periods, at least 1 s and at most 2 s. Raise it in mode
+    `external` for a trigger that pauses."""
     wait_for_close: bool = False
     """Whether every frame set is held until its period is over: an unexpected edge that comes after the frames is then
     reported in its own frame set; this costs up to one period of latency."""
@@ -154,6 +192,7 @@ class RunConfig(_Table):
     """Behaviour of a run towards its consumer."""
 
     queue_frame_sets: int = Field(default=8, ge=1, le=1024)
+    """Number of frame sets that wait for a slow consumer."""
     on_gap: Literal["continue", "retry", "stop"] = "continue"
     """`continue`: hand frame sets with gaps out too; `retry`: leave them out and pulse on until as many complete ones
     have come as were asked for; `stop`: end the run with an error after the first one."""
@@ -166,9 +205,13 @@ class AcceptanceConfig(_Table):
     """Largest permissible values of the acceptance test (`rigdriver verify`), and whether measuring waits for it."""
 
     probing_form_um: float = Field(default=80, gt=0)
+    """Probing error (form) of a sphere, VDI/VDE 2634."""
     probing_size_um: float = Field(default=40, gt=0)
+    """Probing error (size) of a sphere, VDI/VDE 2634."""
     spacing_um: float = Field(default=20, gt=0)
+    """Sphere spacing error of a ball bar, VDI/VDE 2634."""
     flatness_um: float = Field(default=100, gt=0)
+    """Flatness measurement error of a plane, VDI/VDE 2634."""
     history: Annotated[Path | None, Field(strict=False)] = None
     """File of the tests so far, relative to the rig file's folder; when left out, `acceptance/history.jsonl` where the
     driver is started."""
@@ -180,6 +223,7 @@ class RigConfig(_Table):
     """The whole rig file."""
 
     name: Name
+    """Name of the rig; a calibration names it, too, and fits no other."""
     box: BoxConfig | None = None
     """Table of the trigger box; needed unless schedule.mode is one without a box."""
     genicam: GenicamConfig
@@ -206,7 +250,9 @@ class RigConfig(_Table):
             expected = "is missing; add a [box] with its url, or set schedule.mode for a bench without"
             raise whole_file_finding(("box",), None, expected)
         _refuse_twice("name", [(key, d.name) for key, d in devices])
-        _refuse_twice("serial", [(key, c.serial) for key, c in cameras])
+        _refuse_twice("serial", [(key, c.serial) for key, c in cameras if c.interface is None])
+        on_interfaces = [(key, f"{c.serial} on {c.interface}") for key, c in cameras if c.interface is not None]
+        _refuse_twice("serial", on_interfaces)
         # Cameras and lamps share the box's outputs: one that is named twice would flash a lamp with every trigger.
         _refuse_twice("output", [(key, d.output) for key, d in devices])
         _refuse_twice("input", [(key, c.input) for key, c in cameras if c.input is not None])
@@ -235,7 +281,7 @@ class RigConfig(_Table):
         raise KeyError(name)
 
 
-def _refuse_twice(field: str, values: list[tuple[KeyPath, str | int]]) -> None:
+def _refuse_twice(field: str, values: Sequence[tuple[KeyPath, str | int]]) -> None:
     seen: dict[str | int, KeyPath] = {}
     for key, value in values:
         if value in seen:

@@ -24,7 +24,8 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     table: KeyPath = ()
     open_until: str | None = None
     depth = 0
-    for number, line in enumerate(text.splitlines(), start=1):
+    # TOML has two line ends; `splitlines` would count form feeds and others, too.
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         if open_until is not None:
             if open_until in line:
                 open_until = None

@@ -77,15 +77,20 @@ def _place(tile: Picture, frame_set: FrameSet, camera: str) -> None:
     _write(tile, camera, (2, base + 24), 0.66, _INK)
     proof = frame_set.proof.frames.get(camera)
     if proof is not None and frame is not None:
-        detail = (
-            f"frame {frame.frame_id}   exposed {_exposure(frame_set, proof)}   residual {proof.residual_us:+.2f} us"
-        )
+        detail = f"frame {frame.frame_id}   exposed {_exposure(frame_set, proof)}   {_residual(proof)}"
         _write(tile, detail, (2, base + 47), 0.47, _PALE)
         _write_right(tile, "proved", base + 24, 0.6, _GREEN)
+    elif frame is not None:
+        _write(tile, f"frame {frame.frame_id}", (2, base + 47), 0.47, _PALE)
+        _write_right(tile, "unproved", base + 24, 0.6, _RED)
     else:
         gap = frame_set.gaps.get(camera)
         _write(tile, gap.reason.value if gap else "no proof", (2, base + 47), 0.42, _PALE)
         _write_right(tile, "gap", base + 24, 0.6, _RED)
+
+
+def _residual(proof: FrameProof) -> str:
+    return "no time stamp" if proof.residual_us is None else f"residual {proof.residual_us:+.2f} us"
 
 
 def _exposure(frame_set: FrameSet, proof: FrameProof) -> str:
@@ -101,7 +106,8 @@ def _write_head(sheet: Picture, frame_set: FrameSet, rig: str, cameras: int) -> 
     proof = frame_set.proof
     _write(sheet, f"{rig}: pulse {frame_set.pulse_index}", (_MARGIN_PX, 36), 0.95, _INK)
     skew = "unknown" if math.isnan(proof.skew_us) else f"{proof.skew_us:.1f} us"
-    facts = f"box tick {proof.start_ticks}   {len(frame_set.frames)} of {cameras} frames   skew {skew}"
+    box = f"box tick {proof.start_ticks}" if proof.tick_rate_hz else "no trigger box"
+    facts = f"{box}   {len(frame_set.frames)} of {cameras} frames   skew {skew}"
     _write(sheet, facts, (_MARGIN_PX, 66), 0.55, _PALE)
     _write_right(sheet, proof.verdict, 42, 1.0, _GREEN if proof.verdict == "proved" else _RED, _MARGIN_PX)
 

@@ -2,7 +2,8 @@
 
 In: a PFNC name or code, and the rows as the camera sent them. Out: bits, full scale and Bayer order; digital numbers,
 uint8 or uint16, without row padding; the packed formats of 10 and 12 bits are unpacked. Names and codes are those of
-the GenICam Pixel Format Naming Convention 2.x (EMVA). Nobody else in this package says what full scale is.
+the GenICam Pixel Format Naming Convention 2.x (EMVA). Nobody else in this package says what full scale is, or how many
+bytes an image takes.
 Not here: GenTL (see devices/camera_process); demosaicing (see colours.py).
 """
 
@@ -84,11 +85,21 @@ class PixelFormat:
         """Return the shape of the unpacked array: (H, W) or (H, W, C)."""
         return (height_px, width_px) if self.channels == 1 else (height_px, width_px, self.channels)
 
+    def sent_bytes(self, width_px: int, height_px: int, padding_bytes: int = 0) -> int:
+        """Return the bytes of an image as the camera sends it; the last row's padding, which may lack, is left out.
+
+        PFNC packs an image without padding as one stream: a row may end within a byte, and only the last byte of the
+        image is filled up. A padded row begins at a byte of its own.
+        """
+        pixels, size = _GROUPS.get(self.packing, (1, self.channels * self.bytes_a_sample))
+        if padding_bytes == 0:
+            return -(-width_px * height_px * size // pixels)
+        row = -(-width_px * size // pixels)
+        return max(0, (row + padding_bytes) * height_px - padding_bytes)
+
     def row_bytes(self, width_px: int) -> int:
-        """Return the bytes of one row as the camera sends it, without padding; a last part of a byte counts whole."""
-        if group := _GROUPS.get(self.packing):
-            return -(-width_px * group[1] // group[0])
-        return width_px * self.channels * self.bytes_a_sample
+        """Return the bytes of one row that begins at a byte of its own, without padding."""
+        return self.sent_bytes(width_px, 1)
 
     def image_bytes(self, width_px: int, height_px: int) -> int:
         """Return the bytes of an unpacked image."""
@@ -169,14 +180,15 @@ def copy_pixels(
 ) -> None:
     """Copy an image out of a buffer: padding removed, packed samples unpacked.
 
-    `data`: (N,) uint8, the image as sent, N >= height * (row + padding) (the last row's padding may lack).
+    `data`: (N,) uint8, the image as sent, N >= pixel_format.sent_bytes.
     `out`: (pixel_format.image_bytes,) uint8, where the samples go.
     """
     row = pixel_format.row_bytes(width_px)
+    data = data[: pixel_format.sent_bytes(width_px, height_px, padding_bytes)]
     if pixel_format.packing in _GROUPS:
         _unpack(data, pixel_format.packing, width_px, height_px, row, padding_bytes, out.view(np.uint16))
     elif padding_bytes == 0:
-        np.copyto(out, data[: row * height_px])
+        np.copyto(out, data)
     else:
         np.copyto(out.reshape(height_px, row), _rows(data, height_px, row, padding_bytes))
 
@@ -184,7 +196,7 @@ def copy_pixels(
 def _rows(data: Bytes, height_px: int, row: int, padding_bytes: int) -> Bytes:
     """View the rows of an image without their padding: (H, row) uint8."""
     return np.lib.stride_tricks.as_strided(
-        data[: (height_px - 1) * (row + padding_bytes) + row],
+        data,
         (height_px, row),
         (row + padding_bytes, 1),
         writeable=False,
@@ -200,12 +212,12 @@ def _unpack(
     padding_bytes: int,
     out: Words,
 ) -> None:
-    pixels, size = _GROUPS[packing]
+    pixels = _GROUPS[packing][0]
     if padding_bytes == 0 or width_px % pixels:
         # PFNC packs an unpadded image as one stream, so a group may go over the end of a row; a padded row with a
         # group that is not full starts at its own byte.
         if padding_bytes == 0:
-            _unpack_stream(data[: -(-width_px * height_px * size // pixels)], packing, out)
+            _unpack_stream(data, packing, out)
             return
         for y, line in enumerate(_rows(data, height_px, row, padding_bytes)):
             _unpack_stream(line, packing, out[y * width_px : (y + 1) * width_px])

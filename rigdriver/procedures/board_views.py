@@ -68,7 +68,7 @@ def take_views(
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="detect"))
         capture = GuidedCapture(board, rig.sizes_px(), executor=pool)
-        sink = stack.enter_context(CaptureFolder(folder, rig.config))
+        sink = stack.enter_context(CaptureFolder(folder, rig.config, regions=rig.regions()))
         # Entered last, closed first: a solve that is under way ends before the images' folder is closed.
         question = stack.enter_context(_Question(board, options))
         try:

@@ -7,7 +7,7 @@ Not here: taking the images (see calibrate_capture.py); the solving (see rigdriv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from rigdriver.calibration.health.monitor import check as check_health
 from rigdriver.calibration.solve.all_cameras import CameraIdentity, SolveOptions
 from rigdriver.calibration.solve.one_camera import ResolvedCamera, resolve_camera
 from rigdriver.config import load as load_rig
+from rigdriver.images.region import ImageRegion
 from rigdriver.procedures.calibrated import Calibrated, calibrated, identities
 from rigdriver.progress import SILENT, Progress
 from rigdriver.recording.stored_formats import read_sidecar
@@ -50,7 +51,12 @@ def solve_folder(folder: Path, options: SolveFolderOptions, progress: Progress =
     config = load_rig(options.rig_file) if options.rig_file else None
     names = tuple(c.name for c in config.cameras) if config else ()
     found = _noted(find_board(folder, options.board, names, progress), progress)
-    who = identities(config) if config else {name: CameraIdentity() for name in found.observations.cameras}
+    regions = stored_regions(folder)
+    who = (
+        identities(config, regions)
+        if config
+        else {name: CameraIdentity(region=regions.get(name)) for name in found.observations.cameras}
+    )
     solving = SolveOptions(
         config.name if config else "unnamed", options.lens_coefficients, identities=MappingProxyType(dict(who))
     )
@@ -62,6 +68,7 @@ def check_folder(folder: Path, file: Path, rig_file: Path | None = None, progres
     known = load(file, load_rig(rig_file) if rig_file else None)
     found = _noted(find_board(folder, known.board, tuple(known.cameras), progress), progress)
     known.check_sizes(dict(zip(found.observations.cameras, found.observations.sizes_px, strict=True)))
+    known.check_regions(stored_regions(folder))
     return check_health(known, board_matches(found.observations))
 
 
@@ -69,6 +76,7 @@ def resolve_folder(folder: Path, camera: str, file: Path, out: Path, progress: P
     """Solve the pose of one moved camera again, and write the calibration with it."""
     known = load(file)
     found = _noted(find_board(folder, known.board, tuple(known.cameras), progress), progress)
+    known.check_regions(stored_regions(folder))
     resolved = resolve_camera(known, found.observations, known.board, camera)
     save(resolved.calibration, out)
     return resolved
@@ -86,6 +94,12 @@ def import_calibration(source: Path, rig_file: Path, out: Path) -> RigCalibratio
     found.check_rig(config)
     save(found, out)
     return found
+
+
+def stored_regions(folder: Path) -> Mapping[str, ImageRegion | None]:
+    """Return the place on the sensor of each camera's images, as far as the folder says it."""
+    sidecar = read_sidecar(folder)
+    return {name: stored.region for name, stored in sidecar.cameras.items()} if sidecar else {}
 
 
 def find_board(folder: Path, board: Board, cameras: Sequence[str], progress: Progress) -> FoundCorners:

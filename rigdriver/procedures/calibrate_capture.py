@@ -65,9 +65,9 @@ def capture_board(
     refuse_used(options.folder)
     with ExitStack() as stack:
         config = resolve(source, stack)
-        # From the rig's own configuration: in white light every camera has the role of a texture camera.
-        solving = SolveOptions(config.name, identities=identities(config))
         with Rig.open(_lit(config, options.rate_hz)) as rig:
+            # From the rig's own configuration: in white light every camera has the role of a texture camera.
+            solving = SolveOptions(config.name, identities=identities(config, rig.regions()))
             progress.note(
                 f"hold board {options.board.name} before the cameras; a view is taken by itself when it rests; Ctrl-C "
                 "ends"

@@ -20,6 +20,7 @@ from rigdriver.calibration.solve.all_cameras import solve as solve_rig
 from rigdriver.calibration.views.coverage import assess
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.config import RigConfig
+from rigdriver.images.region import ImageRegion
 from rigdriver.json_values import JsonObject
 from rigdriver.progress import Progress
 
@@ -48,9 +49,13 @@ class Calibrated:
         }
 
 
-def identities(config: RigConfig) -> Mapping[str, CameraIdentity]:
-    """Return who the rig's cameras are."""
-    return MappingProxyType({c.name: CameraIdentity(c.serial, c.pod, c.role) for c in config.cameras})
+def identities(
+    config: RigConfig, regions: Mapping[str, ImageRegion | None] = MappingProxyType({})
+) -> Mapping[str, CameraIdentity]:
+    """Return who the rig's cameras are, and which place of its sensor each one used."""
+    return MappingProxyType(
+        {c.name: CameraIdentity(c.serial, c.pod, c.role, regions.get(c.name)) for c in config.cameras}
+    )
 
 
 def calibrated(

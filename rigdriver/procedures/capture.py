@@ -62,7 +62,7 @@ def capture(source: str | Path | RigConfig, options: CaptureOptions, progress: P
     with (
         _named_as(options.folder),
         Rig.open(source) as rig,
-        CaptureFolder(options.folder, rig.config, options.image_format) as sink,
+        CaptureFolder(options.folder, rig.config, options.image_format, rig.regions()) as sink,
     ):
         statistics = capture_run(rig, options.frames, options.rate_hz, [sink.write], progress)
     return Captured(options.folder, options.frames, statistics)

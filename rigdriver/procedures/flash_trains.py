@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 
 from rigdriver.config import RigConfig
+from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_source import Indexed, indexed
 from rigdriver.rig import Rig
 from rigdriver.run.statistics import RunStatistics
@@ -44,6 +45,10 @@ class FlashTrains:
     def sizes_px(self) -> Mapping[str, tuple[int, int]]:
         """Return width and height of each camera's images, as the cameras are set."""
         return self._rig.sizes_px()
+
+    def regions(self) -> Mapping[str, ImageRegion]:
+        """Return each camera's place on its sensor, as the cameras are set."""
+        return self._rig.regions()
 
     def __iter__(self) -> Generator[Indexed, None, None]:
         first = 0

@@ -1,25 +1,26 @@
-"""What is connected: GenTL producers, their cameras, serial ports.
+"""What is connected: GenTL producers, their interfaces and cameras, serial ports.
 
-In: paths of producers. Out: cameras by producer, serial ports, and the producers that cannot be used. Nothing is opened
-for use.
-Not here: rig files.
+In: paths of producers. Out: interfaces and cameras by producer, serial ports, and the producers that cannot be used.
+Nothing is opened for use.
+Not here: rig files, and where producers lie (see producer_paths.py).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from rigdriver.devices.box.serial_port import PortInfo, list_serial_ports
-from rigdriver.devices.camera_link.descriptions import DeviceInfo
-from rigdriver.devices.cameras.cameras import list_producer_devices
+from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceReport
+from rigdriver.devices.cameras.cameras import ProducerListing, list_producers
 from rigdriver.errors import RigError
+from rigdriver.procedures.producer_paths import search_standard_path
 
-STANDARD_PATH = "GENICAM_GENTL64_PATH"
-"""Variable in which the GenTL standard has producers' folders."""
-_TIMEOUT_S = 30.0
+SEARCH_S = 10.0
+"""Time for which interfaces are asked; a producer that waits for its whole time-out uses all of it."""
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +29,34 @@ class Connected:
 
     producers: tuple[Path, ...]
     cameras: Mapping[Path, Sequence[DeviceInfo]]
+    interfaces: Mapping[Path, Sequence[InterfaceReport]]
     failures: Mapping[Path, RigError]
     """Errors of the producers that cannot be used."""
     ports: Sequence[PortInfo]
 
 
-def list_connected(producers: Sequence[Path]) -> Connected:
-    """Ask producers for their cameras, and the computer for its serial ports."""
-    cameras: dict[Path, Sequence[DeviceInfo]] = {}
-    failures: dict[Path, RigError] = {}
-    for path in producers:
+def list_connected(producers: Sequence[Path], search_s: float = SEARCH_S) -> Connected:
+    """Ask producers for their cameras, side by side and each in a process of its own; and list the serial ports."""
+
+    def ask(path: Path) -> ProducerListing | RigError:
         try:
-            cameras[path] = list_producer_devices([path], _TIMEOUT_S)
-        # A producer that cannot be loaded does not hide the cameras of the others.
+            # A producer that cannot be loaded does not hide the cameras of the others.
+            return list_producers([path], search_s)
         except RigError as exc:
-            failures[path] = exc
-    return Connected(tuple(producers), cameras, failures, list_serial_ports())
+            return exc
+
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="list") as pool:
+        answers = dict(zip(producers, pool.map(ask, producers), strict=True))
+    listings = {path: answer for path, answer in answers.items() if isinstance(answer, ProducerListing)}
+    return Connected(
+        producers=tuple(producers),
+        cameras={path: listing.devices for path, listing in listings.items()},
+        interfaces={path: listing.interfaces for path, listing in listings.items()},
+        failures={path: answer for path, answer in answers.items() if isinstance(answer, RigError)},
+        ports=list_serial_ports(),
+    )
 
 
 def installed_producers(environment: Mapping[str, str]) -> list[Path]:
-    """Return the producers in the folders that the GenTL standard's variable names."""
-    # The GenTL standard separates folders as PATH does; empty parts would name the present folder.
-    folders = [Path(folder) for folder in environment.get(STANDARD_PATH, "").split(os.pathsep) if folder]
-    return [path for folder in folders for path in sorted(folder.glob("*.cti"))]
+    """Return the producers that the GenTL standard's variable gives."""
+    return list(search_standard_path(environment).paths)

@@ -89,7 +89,7 @@ def take_live(
     before: _Look | None = None
     with (
         progress.stage(f"taking the {artefact.value}", wish.positions) as advance,
-        CaptureFolder(folder, rig.config) as sink,
+        CaptureFolder(folder, rig.config, regions=rig.regions()) as sink,
         closing(iter(FlashTrains(rig))) as frame_sets,
     ):
         for frame_set in (taken.frame_set for taken in frame_sets):

@@ -17,6 +17,7 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.procedures.acceptance_lock import LockWish, refuse_unless_accepted
 from rigdriver.procedures.calibration_source import calibration_file
+from rigdriver.procedures.fitting_images import refuse_other_images, refuse_other_regions
 from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver.procedures.measuring import dropping, keep_all, measure_folder, measure_live
 from rigdriver.progress import SILENT, Progress
@@ -98,6 +99,7 @@ def reconstruct_folder(
         results, made = _opened(options, known, None, stack)
         stack.callback(results.keep)  # from here on Ctrl-C, too, leaves a figures.json of what was measured
         images = ImageFolder(source, {camera.name: camera.role for camera in known}, answers)
+        refuse_other_regions(known, images, progress)
         measure_folder(images, made, results, progress)
     return _summed_up(results, options, None)
 
@@ -116,9 +118,10 @@ def reconstruct_rig(
         progress.go_on()
         with Rig.open(config) as rig:
             # Only open cameras know their size; a calibration of another resolution would give a plausible wrong shape.
-            known.check_sizes(rig.sizes_px())
+            refuse_other_images(known, rig, progress)
             trains = FlashTrains(rig, options.frames, options.rate_hz)
-            keep_all(trains, options.frames, CaptureFolder(options.folder / "images", config), progress)
+            sink = CaptureFolder(options.folder / "images", config, regions=rig.regions())
+            keep_all(trains, options.frames, sink, progress)
         images = ImageFolder(options.folder / "images", {camera.name: camera.role for camera in known})
         measure_folder(images, made, results, progress)
     return _summed_up(results, options, trains)
@@ -142,7 +145,7 @@ def reconstruct_live(
         progress.go_on()
         # Opened last, closed first: the lamps are off before results are finished.
         rig = stack.enter_context(Rig.open(dropping(config)))
-        known.check_sizes(rig.sizes_px())
+        refuse_other_images(known, rig, progress)
         trains = FlashTrains(rig, options.frames, options.rate_hz)
         measure_live(trains, options.frames, made, results, progress)
     return _summed_up(results, options, trains)

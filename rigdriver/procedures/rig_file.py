@@ -11,10 +11,13 @@ from pathlib import Path
 
 from rigdriver.clock import us_from_ticks
 from rigdriver.config import RigConfig, load
+from rigdriver.config.loading import check, read_text
 from rigdriver.errors import ConfigError, RigFileFinding, ScheduleError
-from rigdriver.schedule.plan import compile_schedule
+from rigdriver.schedule.plan import compile_schedule, exposure_us
 from rigdriver.schedule.planned import Schedule
 
+FASTEST_HZ = 1000.0
+"""Largest rate of a rig."""
 USUAL_TICK_RATE_HZ = 10_000_000
 """Tick rate, in Hz, of the box that a schedule is compiled for when there is no box to ask."""
 
@@ -51,15 +54,48 @@ class PlannedRig:
         return tuple(lights)
 
 
-def planned_rig(file: Path, rate_hz: float | None = None) -> PlannedRig:
-    """Read a rig file and compile its schedule.
+@dataclass(frozen=True, slots=True)
+class PlannedBench:
+    """A rig file of a bench without a trigger box: nothing times its exposures to each other, and no lamp is lit."""
+
+    config: RigConfig
+    rate_hz: float
+
+    @property
+    def exposures_us(self) -> dict[str, float | None]:
+        """Exposure by camera; None where a free-running camera keeps its own."""
+        is_free = self.config.schedule.mode == "free"
+        return {c.name: c.exposure_us if is_free else exposure_us(self.config, c) for c in self.config.cameras}
+
+
+def planned_rig(file: Path, rate_hz: float | None = None) -> PlannedRig | PlannedBench:
+    """Read a rig file and compile its schedule; without a trigger box there is none.
 
     Raises:
         ConfigError: the file is wrong; every finding is named.
         ScheduleError: the plan breaks a limit.
     """
-    config = load(file)
+    return planned(load(file), rate_hz)
+
+
+def planned(config: RigConfig, rate_hz: float | None = None) -> PlannedRig | PlannedBench:
+    """Compile the schedule of a configuration. ScheduleError as in `planned_rig`."""
+    if config.schedule.mode != "box":
+        return _planned_bench(config, config.schedule.rate_hz if rate_hz is None else rate_hz)
     return PlannedRig(config, compile_schedule(config, USUAL_TICK_RATE_HZ, generation=1, rate_hz=rate_hz))
+
+
+def _planned_bench(config: RigConfig, rate_hz: float) -> PlannedBench:
+    if not 0 < rate_hz <= FASTEST_HZ:
+        raise ScheduleError(f"rate_hz = {rate_hz:g}: expected more than 0 and at most {FASTEST_HZ:g} Hz")
+    planned = PlannedBench(config, rate_hz)
+    for name, length_us in planned.exposures_us.items():
+        if length_us is not None and length_us >= 1e6 / rate_hz:
+            raise ScheduleError(
+                f"camera {name}: exposes for {length_us:g} us, but a period at {rate_hz:g} Hz lasts "
+                f"{1e6 / rate_hz:g} us; shorten the exposure or lower rate_hz"
+            )
+    return planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +109,16 @@ class CheckedRigFile:
 
 
 def check_rig_file(file: Path) -> CheckedRigFile:
-    """Return everything that is wrong with a rig file."""
+    """Return everything that is wrong with a rig file, its schedule's findings beside those of its keys."""
     try:
-        return CheckedRigFile(file, (), planned_rig(file).config)
-    # A file can be well formed and still plan what breaks a limit; both are findings on the file.
-    except ScheduleError as exc:
-        return CheckedRigFile(file, (exc,))
+        checked = check(read_text(file), str(file), file.parent)
     except ConfigError as exc:
-        return CheckedRigFile(file, exc.findings or (exc,))
+        return CheckedRigFile(file, (exc,))
+    findings: list[RigFileFinding | ConfigError | ScheduleError] = [*checked.findings]
+    if checked.usable is not None:
+        # A file can be well formed and still plan what breaks a limit; both are findings on the file.
+        try:
+            planned(checked.usable)
+        except ScheduleError as exc:
+            findings += [ScheduleError(finding) for finding in exc.findings]
+    return CheckedRigFile(file, tuple(findings), None if findings else checked.usable)

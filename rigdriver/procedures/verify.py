@@ -23,6 +23,7 @@ from rigdriver.errors import NotMeasured, UsageError
 from rigdriver.procedures.acceptance_lock import DEFAULT_FOLDER, HISTORY
 from rigdriver.procedures.artefacts import Artefact, Certificate, Gallery
 from rigdriver.procedures.calibration_source import calibration_file
+from rigdriver.procedures.fitting_images import refuse_other_images, refuse_other_regions
 from rigdriver.procedures.positions_live import PositionWishes, take_live
 from rigdriver.progress import SILENT, Progress
 from rigdriver.recording.image_folder import ImageFolder
@@ -88,7 +89,7 @@ def verify(source: str | Path | RigConfig | None, options: VerifyOptions, progre
             progress.go_on()
             # After the folders: they need no lamp, and a mistake in them shows before somebody holds an artefact.
             rig = stack.enter_context(Rig.open(_attentive(config)))
-            known.check_sizes(rig.sizes_px())
+            refuse_other_images(known, rig, progress)
             for artefact in options.take:
                 folder = options.out / artefact.value
                 take_live(rig, artefact, options.wishes, folder, made, options.certificate, gallery, progress)
@@ -118,6 +119,7 @@ def _measure_folder(
     progress: Progress,
 ) -> None:  # fmt: skip
     images = ImageFolder(folder, {camera.name: camera.role for camera in made.calibration}, options.answers)
+    refuse_other_regions(made.calibration, images, progress)
     with progress.stage(f"measuring {folder.name}", len(images)) as advance:
         for done, taken in enumerate(images, start=1):
             cloud, surfaces = made.reconstruct_surfaces(taken.frame_set)

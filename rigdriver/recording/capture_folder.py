@@ -7,6 +7,7 @@ Not here: how an image is encoded (see images/image_writer.py); reading it back 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -16,6 +17,7 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.images.image_writer import ImageFormat, ImageWriter
+from rigdriver.images.region import ImageRegion
 from rigdriver.recording.proof_files import CSV, ProofFiles
 from rigdriver.recording.stored_formats import Sidecar, StoredImages, stored_format, write_sidecar
 
@@ -23,14 +25,21 @@ from rigdriver.recording.stored_formats import Sidecar, StoredImages, stored_for
 class CaptureFolder:
     """Writes the frame sets of one capture; a `FrameSetSink`."""
 
-    def __init__(self, folder: Path, config: RigConfig, image_format: ImageFormat | None = ImageFormat.PNG) -> None:
-        """`image_format` None writes the proofs alone.
+    def __init__(
+        self,
+        folder: Path,
+        config: RigConfig,
+        image_format: ImageFormat | None = ImageFormat.PNG,
+        regions: Mapping[str, ImageRegion] = MappingProxyType({}),
+    ) -> None:
+        """`image_format` None writes the proofs alone. `regions`: place on the sensor by camera, kept with the images.
 
         Raises:
             OSError: the folder cannot be written to.
         """
         self._folder = folder
         self._config = config
+        self._regions = regions
         self._stored: dict[str, StoredImages] = {}
         self._open = ExitStack()
         self._proofs = ProofFiles(folder, config.name)
@@ -67,7 +76,9 @@ class CaptureFolder:
     def _describe(self, frame_set: FrameSet) -> None:
         """Write the sidecar anew when a camera's first frame came."""
         new = {
-            frame.camera: StoredImages(stored_format(frame), (frame.pixels.shape[1], frame.pixels.shape[0]))
+            frame.camera: StoredImages(
+                stored_format(frame), (frame.pixels.shape[1], frame.pixels.shape[0]), self._regions.get(frame.camera)
+            )
             for frame in frame_set
             if frame.camera not in self._stored
         }

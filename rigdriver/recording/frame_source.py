@@ -14,6 +14,7 @@ from typing import Protocol, Self
 
 from rigdriver.config import RigConfig
 from rigdriver.frames import FrameSet
+from rigdriver.images.region import ImageRegion
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +46,10 @@ class FrameSource(Protocol):
 
     def sizes_px(self) -> Mapping[str, tuple[int, int]]:
         """Return width and height of each camera's images."""
+        ...
+
+    def regions(self) -> Mapping[str, ImageRegion | None]:
+        """Return each camera's place on the sensor; None where it is not known."""
         ...
 
     def __iter__(self) -> Iterator[Indexed]:

@@ -17,8 +17,9 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Proof
 from rigdriver.images.folder import in_counting_order, list_images, read_image
+from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_source import Indexed
-from rigdriver.recording.proof_files import StoredProof, has_proofs, read_proofs
+from rigdriver.recording.proof_files import Arrival, StoredProof, has_proofs, read_proofs
 from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers, format_of, read_sidecar, refuse_unfit_file
 
 NO_PROOF = "the folder holds no proof of these images"
@@ -45,9 +46,11 @@ class ImageFolder:
         sidecar = read_sidecar(folder)
         self._config = sidecar.config if sidecar else None
         self._sizes: dict[str, tuple[int, int]] = {}
+        self._regions: dict[str, ImageRegion | None] = {}
         self.pixel_formats: dict[str, str] = {}
         for name, paths in self._paths.items():
             stored = sidecar.cameras.get(name) if sidecar else None
+            self._regions[name] = stored.region if stored else None
             if stored is not None:
                 self._sizes[name], self.pixel_formats[name] = stored.size_px, stored.pixel_format
                 continue
@@ -64,6 +67,10 @@ class ImageFolder:
     def sizes_px(self) -> Mapping[str, tuple[int, int]]:
         """Return width and height of each camera's images."""
         return MappingProxyType(self._sizes)
+
+    def regions(self) -> Mapping[str, ImageRegion | None]:
+        """Return each camera's place on the sensor; None where the folder does not say it."""
+        return MappingProxyType(self._regions)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -97,8 +104,13 @@ class ImageFolder:
         # Of each file, not of the first one alone: one number beyond full scale proves the answer wrong.
         refuse_unfit_file(path, pixels, self.pixel_formats[camera])
         pixels.flags.writeable = False
-        proved = known.proof.frames.get(camera) if known else None
-        return Frame(camera, proved.frame_id if proved else index, 0, 0, self.pixel_formats[camera], pixels)
+        arrival = known.arrivals.get(camera) if known else None
+        if arrival is None:  # a folder from elsewhere, or of an earlier version
+            proved = known.proof.frames.get(camera) if known else None
+            arrival = Arrival(proved.frame_id if proved else index, None, 0)
+        return Frame(
+            camera, arrival.frame_id, arrival.t_camera_ns, arrival.t_host_ns, self.pixel_formats[camera], pixels
+        )
 
 
 def _is_index(name: str) -> bool:

@@ -1,5 +1,6 @@
 """The proofs of a capture as files: proofs.csv, a row for each camera and frame set, and proofs.json with all of it.
 
+Frames that nothing proves (a bench without a trigger box) have a row, too, with their id and their times.
 In: frame sets. Out: the CSV grows while the capture runs, so a crash leaves what was proved until then; the JSON is
 written at the end, and `read_proofs` gives proofs and gaps back as they were.
 Not here: images (see capture_folder.py); the sentences that explain a proof (see cli/proof_show.py).
@@ -11,13 +12,13 @@ import csv
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from rigdriver.errors import UsageError
-from rigdriver.frames import Flash, FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof
 from rigdriver.json_values import JsonObject
 
 CSV, JSON = "proofs.csv", "proofs.json"
@@ -28,6 +29,8 @@ COLUMNS = (
     "verdict",
     "gap",
     "frame_id",
+    "t_camera_ns",
+    "t_host_ns",
     "t_utc_ns",
     "pulse_start_ticks",
     "trigger_ticks",
@@ -40,6 +43,17 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a frame said of itself when it arrived."""
+
+    frame_id: int
+    t_camera_ns: int | None
+    """Time stamp on the camera's clock; None where the camera gives none."""
+    t_host_ns: int
+    """Time of arrival on the clock of the computer that captured it."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredProof:
     """What a capture says of one frame set."""
 
@@ -48,6 +62,8 @@ class StoredProof:
     t_utc_ns: int
     gaps: Mapping[str, Gap]
     proof: Proof
+    arrivals: Mapping[str, Arrival] = field(default_factory=lambda: MappingProxyType({}))
+    """Camera -> its frame as it arrived; empty in captures of earlier versions."""
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -85,6 +101,7 @@ class ProofFiles:
                     for name, gap in frame_set.gaps.items()
                 },
                 "proof": frame_set.proof.to_json(),
+                "arrivals": {name: asdict(_arrival(frame)) for name, frame in frame_set.frames.items()},
             }
         )
 
@@ -116,25 +133,38 @@ def _rows(frame_set: FrameSet, index: int) -> list[dict[str, object]]:
         "index": index,
         "pulse_index": frame_set.pulse_index,
         "t_utc_ns": frame_set.t_utc_ns,
-        "pulse_start_ticks": proof.start_ticks,
+        "pulse_start_ticks": proof.start_ticks if proof.tick_rate_hz else "",
         "skew_us": skew,
+    }
+    arrived = {
+        name: {
+            **common,
+            "camera": name,
+            "frame_id": f.frame_id,
+            "t_camera_ns": "" if f.t_camera_ns is None else f.t_camera_ns,
+            "t_host_ns": f.t_host_ns,
+        }
+        for name, f in frame_set.frames.items()
     }
     rows = [
         {
-            **common,
-            "camera": name,
+            **arrived.get(name, {**common, "camera": name, "frame_id": p.frame_id}),
             "verdict": "proved",
-            "frame_id": p.frame_id,
             "trigger_ticks": p.trigger_ticks,
             "exposure_start_ticks": p.exposure_start_ticks,
             "exposure_end_ticks": p.exposure_end_ticks,
-            "residual_us": f"{p.residual_us:.3f}",
+            "residual_us": "" if p.residual_us is None else f"{p.residual_us:.3f}",
             "tolerance_us": f"{p.tolerance_us:.3f}",
         }
         for name, p in proof.frames.items()
     ]
     gaps = [{**common, "camera": name, "verdict": "gap", "gap": g.reason.name} for name, g in frame_set.gaps.items()]
-    return rows + gaps
+    unproved = [{**row, "verdict": proof.verdict} for name, row in arrived.items() if name not in proof.frames]
+    return rows + unproved + gaps
+
+
+def _arrival(frame: Frame) -> Arrival:
+    return Arrival(frame.frame_id, frame.t_camera_ns, frame.t_host_ns)
 
 
 def has_proofs(folder: Path) -> bool:
@@ -162,7 +192,9 @@ def read_proofs(path: Path) -> tuple[StoredProof, ...]:
 
 def _stored(table: dict[str, Any]) -> StoredProof:
     gaps = {name: Gap(name, GapReason[gap["reason"]], gap.get("detail", "")) for name, gap in table["gaps"].items()}
-    return StoredProof(table["index"], table["t_utc_ns"], MappingProxyType(gaps), _proof(table["proof"]))
+    arrivals = {name: Arrival(**arrival) for name, arrival in table.get("arrivals", {}).items()}
+    proof = _proof(table["proof"])
+    return StoredProof(table["index"], table["t_utc_ns"], MappingProxyType(gaps), proof, MappingProxyType(arrivals))
 
 
 def _proof(table: dict[str, Any]) -> Proof:

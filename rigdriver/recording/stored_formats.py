@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,6 +22,7 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.frames import Frame
 from rigdriver.images.pixel_formats import BY_NAME, full_scale, named
+from rigdriver.images.region import ImageRegion, region_from_json
 
 SIDECAR = "images.json"
 FORM = "rigdriver-images"
@@ -38,6 +39,8 @@ class StoredImages:
     pixel_format: str
     """PFNC name; the samples of packed formats are unpacked, colours are in the order red, green, blue."""
     size_px: tuple[int, int]
+    region: ImageRegion | None = None
+    """Place on the sensor; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,18 @@ def write_sidecar(folder: Path, sidecar: Sidecar) -> None:
     table = {
         "format": FORM,
         "version": VERSION,
-        "cameras": {name: asdict(stored) for name, stored in sidecar.cameras.items()},
+        "cameras": {name: _stored_table(stored) for name, stored in sidecar.cameras.items()},
         "rig": sidecar.config.model_dump(mode="json") if sidecar.config else None,
     }
     # Replacing is atomic in one folder (POSIX rename); a reader meets the old file or the new one.
     beside = folder / f".{SIDECAR}"
     beside.write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     beside.replace(folder / SIDECAR)
+
+
+def _stored_table(stored: StoredImages) -> dict[str, object]:
+    region = {} if stored.region is None else {"region": stored.region.to_json()}
+    return {"pixel_format": stored.pixel_format, "size_px": list(stored.size_px), **region}
 
 
 def read_sidecar(folder: Path) -> Sidecar | None:
@@ -111,7 +119,9 @@ def read_sidecar(folder: Path) -> Sidecar | None:
             raise ValueError(f"format {table['format']}, version {table['version']}; expected {FORM}, {VERSION}")
         cameras = {
             name: StoredImages(
-                named(stored["pixel_format"]).name, (int(stored["size_px"][0]), int(stored["size_px"][1]))
+                named(stored["pixel_format"]).name,
+                (int(stored["size_px"][0]), int(stored["size_px"][1])),
+                region_from_json(stored.get("region")),
             )
             for name, stored in table["cameras"].items()
         }

@@ -38,7 +38,9 @@ class Brightness:
         """`lamps_of`: camera -> lamps that the plan lights in its exposure; cameras without lamps are not watched."""
         self._lamps_of = lamps_of
         self._levels: dict[str, deque[float]] = {name: deque(maxlen=USUAL) for name in lamps_of}
-        self._measured: dict[str, deque[tuple[int, int, float]]] = {name: deque(maxlen=MEASURED) for name in lamps_of}
+        self._measured: dict[str, deque[tuple[int, int | None, float]]] = {
+            name: deque(maxlen=MEASURED) for name in lamps_of
+        }
         """Frame id, time stamp and level of the newest frames, per camera."""
 
     def measure(self, frame: Frame) -> None:

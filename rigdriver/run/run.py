@@ -12,7 +12,7 @@ serial ports (see devices/box/serial_port.py) and node maps (see devices/cameras
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -20,6 +20,7 @@ from rigdriver.clock import ClockFit, ticks_from_us
 from rigdriver.config import RigConfig
 from rigdriver.devices.box.events import BoxLost, BoxStatus, EventsLost
 from rigdriver.devices.box.trigger_box import TriggerBox
+from rigdriver.devices.camera_link.descriptions import CameraReport
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.events import CameraLost, FrameLost
 from rigdriver.errors import RigError, SyncError, SyncLost
@@ -220,8 +221,9 @@ class Run(FrameSets):
             unlocked = preamble.lock()
             if not unlocked:
                 return
+        told = [*map(str, unlocked), *_set_up(self._cameras.reports, unlocked)]
         raise SyncLost(
-            "the cameras' clocks cannot be tied to the box's:\n  " + "\n  ".join(map(str, unlocked)),
+            "the cameras' clocks cannot be tied to the box's:\n  " + "\n  ".join(told),
             device=", ".join(error.device for error in unlocked),
             seen="; ".join(error.seen for error in unlocked),
             remedy="; ".join(dict.fromkeys(error.remedy for error in unlocked)),
@@ -317,6 +319,12 @@ class Run(FrameSets):
 
     def _has_enough(self) -> bool:
         return self._wanted is not None and self._tally.frame_sets >= self._wanted
+
+
+def _set_up(reports: Mapping[str, CameraReport], unlocked: Sequence[SyncLost]) -> list[str]:
+    """Return how the cameras of those errors were set up, as far as it was the driver that chose."""
+    named = [report for report in reports.values() if f"camera {report.name}" in {error.device for error in unlocked}]
+    return [f"camera {report.name}: {note}" for report in named for note in report.notes]
 
 
 def _raise_if_fatal(report: Report) -> None:

@@ -64,6 +64,11 @@ class Tally:
         """Frame sets counted so far."""
         return self._frame_sets
 
+    @property
+    def left_out(self) -> int:
+        """Frame sets left out so far."""
+        return self._left_out
+
     def leave_out(self, frame_set: FrameSet) -> None:
         """Count a frame set that is not handed out; its reasons count, for they are what to mend."""
         self._left_out += 1
@@ -85,6 +90,8 @@ class Tally:
             self._skews.append(skew)
             self._skew_max = skew if self._skew_max != self._skew_max else max(self._skew_max, skew)
         for proof in frame_set.proof.frames.values():
+            if proof.residual_us is None:
+                continue
             residual = abs(proof.residual_us)
             self._residual_max = (
                 residual if self._residual_max != self._residual_max else max(self._residual_max, residual)

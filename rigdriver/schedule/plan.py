@@ -155,7 +155,16 @@ def _groups(config: RigConfig) -> list[list[CameraConfig]]:
 def _plan_flashes(
     config: RigConfig, exposures: Mapping[str, PlannedExposure], tick_rate_hz: int
 ) -> tuple[PlannedFlash, ...]:
-    return tuple(_plan_flash(config, lamp, exposures, tick_rate_hz) for lamp in config.lamps)
+    planned: list[PlannedFlash] = []
+    findings: list[str] = []
+    for lamp in config.lamps:
+        try:
+            planned.append(_plan_flash(config, lamp, exposures, tick_rate_hz))
+        except ScheduleError as exc:
+            findings += exc.findings
+    if findings:
+        raise ScheduleError(*findings)
+    return tuple(planned)
 
 
 def _plan_flash(
@@ -166,7 +175,11 @@ def _plan_flash(
     is_apart = config.schedule.interleave_pods and lamp.kind == "pattern"
     names = tuple(c.name for c in config.cameras if c.role == role and (c.pod == lamp.pod or not is_apart))
     if not names:
-        raise ScheduleError(f"lamp {lamp.name} ({lamp.kind}): no {role} camera would see it; remove it or add a camera")
+        where = f" of pod {lamp.pod}" if is_apart else ""
+        raise ScheduleError(
+            f"lamp {lamp.name} ({lamp.kind}): no camera{where} would see it: a {lamp.kind} lamp lights cameras with "
+            f'role = "{role}"; give a camera that role, or remove the lamp'
+        )
     guard = ticks_from_us(config.schedule.guard_us, tick_rate_hz)
     lit = [exposures[name] for name in names]
     # What all cameras expose in common: from the latest possible start to the earliest possible end.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load
@@ -16,6 +17,7 @@ from rigdriver.calibration.health.monitor import check
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
+from rigdriver.images.region import ImageRegion
 from rigdriver.selftest.result import CheckResult, Status, unknown, verdict
 
 NAME = "calibration.file"
@@ -28,15 +30,21 @@ NOTHING_SEEN = (
 EXPECTED = "this rig's"
 
 
-def judge_calibration(config: RigConfig, sizes_px: Mapping[str, tuple[int, int]], now: datetime) -> list[CheckResult]:
-    """Load the calibration and compare rig, serial numbers and image sizes; `now` in UTC."""
+def judge_calibration(
+    config: RigConfig,
+    sizes_px: Mapping[str, tuple[int, int]],
+    now: datetime,
+    regions: Mapping[str, ImageRegion] = MappingProxyType({}),
+) -> list[CheckResult]:
+    """Load the calibration and compare rig, serial numbers, image sizes and places on the sensor; `now` in UTC."""
     if config.calibration is None:
         return []
     try:
-        known = load(config.calibration, config, sizes_px)
+        known = load(config.calibration, config, sizes_px, regions)
     except CalibrationMismatch as exc:
         return [CheckResult(NAME, Status.FAILED, "refused", EXPECTED, remedy=str(exc))]
-    return [verdict(True, NAME, told(known, now), EXPECTED)]
+    by_size = f", of {len(unsaid)} cameras only the size is checked" if (unsaid := known.check_regions(regions)) else ""
+    return [verdict(True, NAME, told(known, now) + by_size, EXPECTED)]
 
 
 def judge_health(

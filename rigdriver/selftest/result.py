@@ -21,6 +21,8 @@ class Status(Enum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     """Status of a check that could not be carried out."""
+    NOT_CHECKED = "not checked"
+    """Status of a check that this rig has no means for; it is neither good nor bad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,10 @@ class Report:
 
     @property
     def has_passed(self) -> bool:
-        """Whether every check is good."""
+        """Whether every check for which the rig has the means is good, and there is one."""
+        made = [check.status for check in self.checks if check.status is not Status.NOT_CHECKED]
         # A report without checks has shown nothing, and `all` of nothing is true.
-        return bool(self.checks) and all(check.status is Status.GOOD for check in self.checks)
+        return bool(made) and all(status is Status.GOOD for status in made)
 
     @property
     def exit_status(self) -> int:
@@ -111,6 +114,11 @@ def verdict(
 def unknown(name: str, expected: Value, why: str, unit: str = "") -> CheckResult:
     """Return a result for a check that could not be carried out."""
     return CheckResult(name, Status.UNKNOWN, None, expected, unit, why)
+
+
+def not_checked(name: str, why: str) -> CheckResult:
+    """Return a result for a check that this rig has no means for."""
+    return CheckResult(name, Status.NOT_CHECKED, None, None, "", why)
 
 
 def counts(checks: Iterable[CheckResult]) -> dict[Status, int]:

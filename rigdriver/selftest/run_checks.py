@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from rigdriver.config import RigConfig
 from rigdriver.devices.cameras.events import CameraStatistics
 from rigdriver.frames import FrameSet, Gap, Proof
-from rigdriver.selftest.result import CheckResult, unknown, verdict
+from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
+from rigdriver.sync.proof import NO_STAMP
 
 FRAME_SETS = 30
 RATE_TOLERANCE = 0.001
@@ -49,8 +50,9 @@ def judge_run(observed: Observed, config: RigConfig) -> list[CheckResult]:
         _judge_rate(proofs, config),
         _judge_skew(proofs, config),
         _judge_residual(proofs, config),
+        *_judge_stamps(proofs),
         _judge_edges(proofs, config),
-        *_judge_losses(observed),
+        *judge_losses(observed),
     ]
 
 
@@ -88,12 +90,13 @@ def _judge_skew(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
 
 def _judge_residual(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
     bound = config.sync.tolerance_us
-    residuals = {name: abs(p.residual_us) for proof in proofs for name, p in proof.frames.items()}
+    residuals: dict[str, float] = {}
     for proof in proofs:
         for name, frame in proof.frames.items():
-            residuals[name] = max(residuals[name], abs(frame.residual_us))
+            if frame.residual_us is not None:
+                residuals[name] = max(residuals.get(name, 0.0), abs(frame.residual_us))
     if not residuals:
-        return unknown("run.residual", f"<= {bound:g}", "no frame was proved", "us")
+        return unknown("run.residual", f"<= {bound:g}", "no frame was proved by a time stamp", "us")
     # One camera is named, the worst; its cable or clock is where to begin.
     worst = max(residuals, key=lambda name: residuals[name])
     remedy = f"camera {worst}: its time stamps wander; check its firmware, and cameras.jitter_us against its data sheet"
@@ -101,16 +104,25 @@ def _judge_residual(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
     return verdict(residuals[worst] <= bound, "run.residual", measured, f"<= {bound:g}", "us", remedy)
 
 
+def _judge_stamps(proofs: Sequence[Proof]) -> list[CheckResult]:
+    """Name the cameras whose frames were proved without time stamps; a rig without such cameras gets no line."""
+    unstamped = {n: True for proof in proofs for n, frame in proof.frames.items() if frame.residual_us is None}
+    why = "the camera gives no time stamps; its frames were matched by frame id and arrival alone (weaker proof)"
+    return [not_checked(f"run.time_stamps.{name}", why) for name in unstamped]
+
+
 def _judge_edges(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
     """Every camera whose exposure line is wired must have been proved by its edges, not by its time stamps alone."""
     wired = {camera.name for camera in config.cameras if camera.input is not None}
-    seen = sum(not p.unchecked for proof in proofs for name, p in proof.frames.items() if name in wired)
+    seen = sum(set(p.unchecked) <= {NO_STAMP} for proof in proofs for name, p in proof.frames.items() if name in wired)
     expected = FRAME_SETS * len(wired)
     remedy = "exposure edges are missing; the checks wiring.*.exposure_line say whose"
     return verdict(seen == expected, "run.exposure_edges", seen, expected, "exposures", remedy)
 
 
-def _judge_losses(observed: Observed) -> list[CheckResult]:
+def judge_losses(observed: Observed) -> list[CheckResult]:
+    """Judge what cameras, producers and this computer have lost meanwhile."""
+
     def grown(counter: str) -> dict[str, int]:
         names = observed.after
         # Differences, because the cameras count since they were opened.

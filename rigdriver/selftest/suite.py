@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from rigdriver.errors import RigError
 from rigdriver.rig import Rig
 from rigdriver.selftest import box_checks, opening
+from rigdriver.selftest.bench_checks import judge_bench_run
 from rigdriver.selftest.calibration_checks import judge_calibration, judge_health
 from rigdriver.selftest.result import CheckResult, Report, unknown
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
@@ -31,24 +32,34 @@ def run_selftest(rig: Rig, tell: Tell) -> Report:
     Raises:
         KeyboardInterrupt: as everywhere; the outputs are off then, too.
     """
-    # Before the first check, so that errors which the other checks cause on the link are counted.
-    before = box_checks.Health.of(rig.box)
-    stages: list[tuple[str, str, Stage]] = [
-        ("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
-        ("calibration", "the calibration file", _calibration),
-        ("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config)),
-        ("wiring", "the wiring, camera by camera", _wiring),
-        ("run", f"{FRAME_SETS} frame sets at {rig.config.schedule.rate_hz:g} Hz", _run),
-        # After the run: it trips a fault on purpose. The counters come last and see all stages.
-        ("watchdog", "the watchdog", lambda r: box_checks.judge_watchdog(r.box, r.config, r.timebase)),
-        ("counters", "the counters", lambda r: box_checks.judge_health(before, box_checks.Health.of(r.box))),
-    ]
     checks: list[CheckResult] = []
-    for name, what, stage in stages:
+    for name, what, stage in _stages(rig):
         tell(what)
         # A stage that fails does not end the test: one report tells a technician everything that is wrong.
         checks += _carried_out(name, stage, rig)
     return Report(rig.config.name, tuple(checks), was_opened=True)
+
+
+def _stages(rig: Rig) -> list[tuple[str, str, Stage]]:
+    """Return what is to be done, each with its name and with what a person is told meanwhile."""
+    opened: list[tuple[str, str, Stage]] = [
+        ("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
+        ("calibration", "the calibration file", _calibration),
+    ]
+    at_rate = f"{FRAME_SETS} frame sets at {rig.config.schedule.rate_hz:g} Hz"
+    if rig.config.schedule.mode != "box":
+        return [*opened, ("run", at_rate, _bench_run)]
+    # Before the first check, so that errors which the other checks cause on the link are counted.
+    before = box_checks.Health.of(rig.box)
+    return [
+        *opened,
+        ("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config)),
+        ("wiring", "the wiring, camera by camera", _wiring),
+        ("run", at_rate, _run),
+        # After the run: it trips a fault on purpose. The counters come last and see all stages.
+        ("watchdog", "the watchdog", lambda r: box_checks.judge_watchdog(r.box, r.config, r.timebase)),
+        ("counters", "the counters", lambda r: box_checks.judge_health(before, box_checks.Health.of(r.box))),
+    ]
 
 
 def untested(rig: str, error: RigError) -> Report:
@@ -65,13 +76,28 @@ def _carried_out(name: str, stage: Stage, rig: Rig) -> Iterator[CheckResult]:
 
 
 def _calibration(rig: Rig) -> list[CheckResult]:
-    return judge_calibration(rig.config, rig.sizes_px(), datetime.now(UTC)) if rig.config.calibration else []
+    if rig.config.calibration is None:
+        return []
+    return judge_calibration(rig.config, rig.sizes_px(), datetime.now(UTC), rig.regions())
 
 
 def _wiring(rig: Rig) -> list[CheckResult]:
     return judge_wiring(
         probe_wiring(rig.box, rig.cameras, rig.config, rig.box.identity.tick_rate_hz, rig.timebase), rig.config
     )
+
+
+def _bench_run(rig: Rig) -> list[CheckResult]:
+    before = rig.cameras.statistics()
+    samples = Samples(LOOKED_AT if rig.config.calibration else 0)
+    with rig.run(frames=FRAME_SETS) as run:
+        proofs, gaps = keep(samples.watch(run))
+    figures = run.statistics
+    observed = Observed(proofs, gaps, figures.dropped_frame_sets, before, rig.cameras.statistics())
+    checks = judge_bench_run(observed, figures.complete, figures.rate_hz, rig.config)
+    if rig.config.calibration is not None:
+        checks += judge_health(rig.config, rig.sizes_px(), samples.frame_sets)
+    return checks
 
 
 def _run(rig: Rig) -> list[CheckResult]:

@@ -16,13 +16,15 @@ from rich.text import Text
 
 from rigdriver.selftest.result import CheckResult, Report, Status, Value, counts
 
-_COLOURS = {Status.GOOD: "green", Status.FAILED: "bold red", Status.UNKNOWN: "yellow"}
+_COLOURS = {
+    Status.GOOD: "green", Status.FAILED: "bold red", Status.UNKNOWN: "yellow", Status.NOT_CHECKED: "yellow",
+}  # fmt: skip
 
 _STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 60em; color: #222 }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3em .8em .3em 0; border-bottom: 1px solid #ddd; vertical-align: top }
-.good { color: #176d2c } .failed { color: #b00020; font-weight: bold } .unknown { color: #8a5a00 }
+.good { color: #176d2c } .failed { color: #b00020; font-weight: bold } .unknown, .not-checked { color: #8a5a00 }
 """
 
 
@@ -64,7 +66,8 @@ def summary(report: Report) -> str:
     """Return the verdict in one line."""
     number = counts(report.checks)
     if report.has_passed:
-        return f"passed: {number[Status.GOOD]} checks good"
+        rest = number[Status.NOT_CHECKED]
+        return f"passed: {number[Status.GOOD]} checks good" + (f", {rest} not checked" if rest else "")
     told = ", ".join(f"{number[status]} {status.value}" for status in Status if number[status])
     return f"{'failed' if report.exit_status == 1 else 'not tested'}: {told}"
 
@@ -82,6 +85,8 @@ def html(report: Report) -> str:
 
 
 def _complaint(check: CheckResult) -> str:
+    if check.status is Status.NOT_CHECKED:
+        return f"{check.name}: not checked: {check.remedy}"
     if check.status is Status.UNKNOWN:
         return f"{check.name}: not tested: {check.remedy}"
     seen = _with_unit(check.measured, check.unit) or "nothing"
@@ -90,11 +95,11 @@ def _complaint(check: CheckResult) -> str:
 
 
 def _html_row(check: CheckResult) -> str:
-    status = check.status.value
+    status, style = check.status.value, check.status.value.replace(" ", "-")
     cells = [check.name, _with_unit(check.measured, check.unit), _with_unit(check.expected, check.unit), check.remedy]
     name, measured, expected, remedy = map(escape, cells)
     return (
-        f'<tr><td>{name}</td><td class="{status}">{status}</td><td>{measured}</td><td>{expected}</td>'
+        f'<tr><td>{name}</td><td class="{style}">{status}</td><td>{measured}</td><td>{expected}</td>'
         f"<td>{remedy}</td></tr>"
     )
 

@@ -1,30 +1,44 @@
 """Frame sets on a bench without a trigger box: frames that arrive together, marked as unproved.
 
-In: frames in the order of arrival, the trigger period. Out: groups with at most one frame per camera, marked as
-unproved. They are good for focusing and aiming, not for measurements. Not here: how cameras are triggered (see
-run/bench_run.py).
+In: frames, losses and triggers in the order in which this computer hears of them, and its time. Out: groups in which
+each camera has a frame or a gap with its reason. A missing frame id shows a frame that was lost on its way, also when
+all cameras lost theirs; where this computer triggers, a trigger that nothing answers becomes a group of gaps. Groups
+are good for focusing and aiming, not for measurements. Not here: how cameras are triggered (see run/bench_run.py).
 """
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rigdriver.frames import Frame, Gap, GapReason, Proof
+from rigdriver.sync.frame_ids import UNKNOWN, FrameIds
 
 WARNING = (
     "grouped by time of arrival alone: without a trigger box nothing proves that these exposures were simultaneous"
 )
+NO_BOX = "simultaneity, exposure edges and flashes: no trigger box"
+NO_STAMPS = "time stamps: none from {}"
 TOGETHER = 0.5
 """Share of a trigger period within which the frames of one trigger arrive."""
 ANY_PHASE = 1.0
 """The same share for cameras that run by themselves: each delivers one frame per period, at a time of its own."""
+MOST_UNNAMED = 256
+"""Largest number of losses per camera that are remembered without their frame ids."""
 
 
 @dataclass(slots=True)
 class _Open:
     t_host_ns: int
     frames: dict[str, Frame] = field(default_factory=dict)
+    gaps: dict[str, Gap] = field(default_factory=dict)
+    missing_ids: dict[str, int] = field(default_factory=dict)
+    """Frame ids of the gaps that a belated frame may still fill."""
+
+    def has(self, camera: str) -> bool:
+        """Return whether the camera's place is settled."""
+        return camera in self.frames or camera in self.gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +55,67 @@ class Grouped:
 class ArrivalGroups:
     """Groups the frames of several cameras by their arrival."""
 
-    def __init__(self, names: Sequence[str], period_ns: int, window: float = TOGETHER) -> None:
-        """`window`: share of the period within which the frames of one group arrive."""
+    def __init__(
+        self, names: Sequence[str], period_ns: int, window: float = TOGETHER, unanswered_ns: int | None = None
+    ) -> None:
+        """`window`: share of the period within which the frames of one group arrive.
+
+        `unanswered_ns`: time after which a trigger that no group answers becomes a group of gaps.
+        """
         self._names = tuple(names)
         self._window_ns = window * period_ns
+        self._is_any_phase = window >= ANY_PHASE
         self._period_ns = period_ns
+        self._hold_ns = self._window_ns + period_ns
+        """Time for which a group waits: the next frame of a camera shows what became of the one before."""
+        self._unanswered_ns = max(unanswered_ns or 0, round(self._hold_ns))
         self._open: list[_Open] = []
         self._next_index = 0
+        self._closed_t_ns = 0
+        self._reached = dict.fromkeys(self._names, -1)
+        """Index of the newest group in which a camera's place was settled by what arrived."""
+        self._ids = {name: FrameIds() for name in self._names}
+        self._unnamed: dict[str, Counter[GapReason]] = {name: Counter() for name in self._names}
+        self._absent: dict[str, Gap] = {}
+        self._triggers: deque[int] = deque()
+        self._overdue_triggers = 0
+        self.late_frames = 0
+        """Frames whose group had left already."""
 
     def take(self, frame: Frame) -> list[Grouped]:
         """Take a frame; return the groups that it completes or that it shows to be over."""
-        for group in self._open:
-            if frame.camera not in group.frames and frame.t_host_ns - group.t_host_ns < self._window_ns:
-                group.frames[frame.camera] = frame
-                break
-        else:
-            self._open.append(_Open(frame.t_host_ns, {frame.camera: frame}))
+        self._returned(frame.camera)
+        self._arrive(frame.camera, frame.frame_id, frame.t_host_ns, frame)
         return self.tick(frame.t_host_ns)
+
+    def take_loss(
+        self, camera: str, frame_id: int | None, reason: GapReason, count: int, t_host_ns: int
+    ) -> list[Grouped]:
+        """Take a report of lost frames, `frame_id` the last: damaged ones stand where whole ones would stand."""
+        if reason is GapReason.INCOMPLETE:
+            self._returned(camera)
+            for before in reversed(range(count)):
+                number = UNKNOWN if frame_id is None else frame_id - before
+                self._arrive(camera, number, t_host_ns, Gap(camera, reason))
+        elif self._unnamed[camera].total() < MOST_UNNAMED:
+            self._unnamed[camera][reason] += count
+        return self.tick(t_host_ns)
+
+    def take_trigger(self, t_host_ns: int) -> None:
+        """Note that this computer has triggered all cameras."""
+        self._triggers.append(t_host_ns)
+
+    def take_absence(self, gap: Gap) -> None:
+        """A camera is gone or silent: this is its gap in each group from now on, until something comes from it."""
+        self._absent[gap.camera] = gap
 
     def tick(self, t_host_ns: int) -> list[Grouped]:
         """Let time pass; return the groups that are complete or over, in order."""
+        while self._triggers and t_host_ns - self._triggers[0] > self._unanswered_ns:
+            triggered_ns = self._triggers.popleft()
+            self._overdue_triggers += 1
+            if self._overdue_triggers > self._next_index + len(self._open):
+                self._open.append(_Open(triggered_ns))
         done = []
         while self._open and self._is_done(self._open[0], t_host_ns):
             done.append(self._close(self._open.pop(0)))
@@ -72,12 +127,94 @@ class ArrivalGroups:
         self._open.clear()
         return done
 
+    def _returned(self, camera: str) -> None:
+        if (absent := self._absent.get(camera)) is not None and absent.reason is not GapReason.CAMERA_LOST:
+            del self._absent[camera]
+
+    def _arrive(self, camera: str, frame_id: int, t_host_ns: int, what: Frame | Gap) -> None:
+        counted = self._ids[camera].count(frame_id)
+        if counted.is_belated:
+            self._fill(camera, frame_id, what)
+            return
+        missing = counted.missing
+        at = self._place_of(camera, t_host_ns, len(missing))
+        if at == len(self._open):
+            self._open.append(_Open(t_host_ns))
+        passed = self._next_index + at - self._reached[camera] - 1
+        at += self._insert(at, len(missing) - passed)
+        for before, number in enumerate(reversed(missing), start=1):
+            if at - before >= 0 and not self._open[at - before].has(camera):
+                self._open[at - before].gaps[camera] = self._lost(camera, number)
+                self._open[at - before].missing_ids[camera] = number
+        self._settle(self._open[at], camera, what)
+        self._reached[camera] = self._next_index + at
+
+    def _place_of(self, camera: str, t_host_ns: int, missing: int) -> int:
+        """Return the place among the open groups at which what has arrived belongs; their number: a new group."""
+        first = max(0, self._reached[camera] + 1 - self._next_index)
+        due = self._reached[camera] + 1 + missing - self._next_index
+        candidates = [at for at in range(first, len(self._open)) if not self._open[at].has(camera)]
+        if self._is_any_phase and self._reached[camera] >= 0:
+            if due in candidates:
+                return due
+            if missing:
+                return len(self._open)
+        together = [at for at in candidates if t_host_ns - self._open[at].t_host_ns < self._window_ns]
+        return due if due in together else next(iter(together), len(self._open))
+
+    def _insert(self, at: int, count: int) -> int:
+        """Insert groups of which nothing arrived before the one at that place; return how many."""
+        if count <= 0:
+            return 0
+        until_ns = self._open[at].t_host_ns
+        since_ns = self._open[at - 1].t_host_ns if at else self._closed_t_ns
+        step_ns = (until_ns - since_ns) // (count + 1)
+        self._open[at:at] = [_Open(since_ns + step_ns * n) for n in range(1, count + 1)]
+        for name, reached in self._reached.items():
+            if reached >= self._next_index + at:
+                self._reached[name] = reached + count
+        return count
+
+    def _lost(self, camera: str, frame_id: int) -> Gap:
+        """Return the gap of a missing frame id, with the reason that the camera process gave for such a loss."""
+        unnamed = +self._unnamed[camera]
+        reason = next(iter(unnamed), GapReason.LOST_ON_THE_WAY)
+        self._unnamed[camera] = unnamed - Counter([reason])
+        return Gap(camera, reason, f"frame id {frame_id}")
+
+    def _fill(self, camera: str, frame_id: int, what: Frame | Gap) -> None:
+        for group in self._open:
+            if group.missing_ids.get(camera) == frame_id:
+                del group.missing_ids[camera], group.gaps[camera]
+                self._settle(group, camera, what)
+                return
+        self.late_frames += 1
+
+    @staticmethod
+    def _settle(group: _Open, camera: str, what: Frame | Gap) -> None:
+        if isinstance(what, Frame):
+            group.frames[camera] = what
+        else:
+            group.gaps[camera] = what
+
     def _is_done(self, group: _Open, t_host_ns: int) -> bool:
-        return len(group.frames) == len(self._names) or t_host_ns - group.t_host_ns > self._period_ns
+        if t_host_ns - group.t_host_ns > self._hold_ns:
+            return True
+        return all(
+            group.has(name) or name in self._absent or self._reached[name] > self._next_index for name in self._names
+        )
 
     def _close(self, group: _Open) -> Grouped:
-        gaps = {n: Gap(n, GapReason.NOT_DELIVERED) for n in self._names if n not in group.frames}
-        nan = float("nan")
-        proof = Proof(self._next_index, 0, 0, 0, {}, nan, "unproved", (WARNING, *(str(g) for g in gaps.values())))
+        gaps = dict(group.gaps)
+        for name in self._names:
+            if not group.has(name):
+                gaps[name] = self._absent.get(name, Gap(name, GapReason.NOT_DELIVERED))
+        unstamped = [name for name, frame in group.frames.items() if frame.t_camera_ns is None]
+        unchecked = (NO_BOX, NO_STAMPS.format(", ".join(unstamped))) if unstamped else (NO_BOX,)
+        reasons = (WARNING, *(str(gap) for gap in gaps.values()))
+        proof = Proof(
+            self._next_index, 0, 0, 0, {}, float("nan"), "unproved", reasons, unchecked=unchecked
+        )  # fmt: skip
         self._next_index += 1
+        self._closed_t_ns = group.t_host_ns
         return Grouped(self._next_index - 1, group.t_host_ns, group.frames, gaps, proof)

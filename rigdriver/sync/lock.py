@@ -2,12 +2,12 @@
 
 In: the frames and the exposures of one preamble, whose spacings are all different (Golomb ruler). Out: pairs of frame
 and exposure, or None when the marks cannot be identified. Frames are not counted: two suffice in principle, three are
-required.
+required. Frames without time stamps are paired by their arrival on this computer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rigdriver.frames import Frame
@@ -26,15 +26,25 @@ class Pair:
     exposure: Exposure
 
 
+def has_stamps(frames: Sequence[Frame]) -> bool:
+    """Return whether every frame carries a time stamp of its camera."""
+    return all(frame.t_camera_ns is not None for frame in frames)
+
+
 def pair_preamble(
     frames: Sequence[Frame], exposures: Sequence[Exposure], ticks_per_ns: float, tolerance_ticks: float
 ) -> tuple[Pair, ...] | None:
-    """Return the one assignment that explains most frames, or None when too few agree or two assignments tie."""
+    """Return the one assignment that explains most frames, or None when too few agree or two assignments tie.
+
+    `tolerance_ticks` is that of the time stamps; of the arrivals where a frame has no time stamp.
+    """
+    by_arrival = not has_stamps(frames)
+    times_ns = {id(f): f.t_host_ns if by_arrival or f.t_camera_ns is None else f.t_camera_ns for f in frames}
     found: dict[tuple[tuple[int, int], ...], tuple[Pair, ...]] = {}
     for frame in frames:
         for exposure in exposures:
-            pairs = _pairs_if(frame, exposure, frames, exposures, ticks_per_ns, tolerance_ticks)
             # The right assignment is found from each of its pairs; by this key it counts once.
+            pairs = _pairs_if(frame, exposure, frames, exposures, times_ns, ticks_per_ns, tolerance_ticks)
             found[tuple((p.frame.frame_id, p.exposure.ordinal) for p in pairs)] = pairs
     ranked = sorted(found.values(), key=len, reverse=True)
     if not ranked or len(ranked[0]) < LEAST_PAIRS:
@@ -49,14 +59,15 @@ def _pairs_if(
     exposure: Exposure,
     frames: Sequence[Frame],
     exposures: Sequence[Exposure],
+    times_ns: Mapping[int, int],
     ticks_per_ns: float,
     tolerance_ticks: float,
 ) -> tuple[Pair, ...]:
     """Pair all frames as they would be if `frame` came from `exposure`; frame ids must count the exposures too."""
     pairs = []
     for other in frames:
-        elapsed = (other.t_camera_ns - frame.t_camera_ns) * ticks_per_ns
         # Until the rate is fitted, the two clocks may drift apart by this much over the time between the frames.
+        elapsed = (times_ns[id(other)] - times_ns[id(frame)]) * ticks_per_ns
         reach = tolerance_ticks + DRIFT_BOUND * abs(elapsed)
         for e in exposures:
             steps_agree = other.frame_id - frame.frame_id == e.ordinal - exposure.ordinal

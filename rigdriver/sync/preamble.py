@@ -14,8 +14,8 @@ from rigdriver.frames import Frame, PulseReport
 from rigdriver.schedule.plan import GOLOMB_MARKS
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure, ExposureLog
-from rigdriver.sync.lock import pair_preamble
-from rigdriver.sync.track import Track
+from rigdriver.sync.lock import has_stamps, pair_preamble
+from rigdriver.sync.track import ARRIVAL_SHARE, Track
 
 
 class Preamble:
@@ -28,6 +28,8 @@ class Preamble:
         self._logs = logs
         self._tracks = tracks
         self._tolerance = tolerance_ticks
+        # An attempt that failed has the same generation; its exposures would make every mark of this one doubtful.
+        self._first_ordinals = {name: log.next_ordinal for name, log in logs.items()}
         self._frames: dict[str, list[Frame]] = {name: [] for name in logs}
         self.is_over = False
         """Whether the box has ended the preamble; frames may still be on their way."""
@@ -54,12 +56,20 @@ class Preamble:
         """Lock every track that can be; return an error for each camera that cannot."""
         return [why for name in self._logs if (why := self._lock_camera(name)) is not None]
 
+    @property
+    def _unit_ticks(self) -> float:
+        """Distance of two neighbouring marks of the ruler; compile_preamble adds one unit and the longest exposure."""
+        longest = max(e.start_ticks + e.exposure_ticks for e in self._schedule.exposures.values())
+        return (self._schedule.box.pulse_period_ticks - longest) / (GOLOMB_MARKS[-1] + 1)
+
     def _exposures(self, name: str) -> list[Exposure]:
-        return self._logs[name].since(self._schedule.box.generation)
+        exposures = self._logs[name].since(self._schedule.box.generation)
+        return [e for e in exposures if e.ordinal >= self._first_ordinals[name]]
 
     def _lock_camera(self, name: str) -> SyncLost | None:
         frames, exposures = self._frames[name], self._exposures(name)
-        pairs = pair_preamble(frames, exposures, self._schedule.tick_rate_hz / 1e9, self._tolerance)
+        tolerance = self._tolerance if has_stamps(frames) else ARRIVAL_SHARE * self._unit_ticks
+        pairs = pair_preamble(frames, exposures, self._schedule.tick_rate_hz / 1e9, tolerance)
         if pairs is not None:
             self._tracks[name].lock(pairs)
             return None
@@ -70,6 +80,9 @@ class Preamble:
             remedy = "check its trigger cable, its exposure line and TriggerSource"
         elif not frames:
             remedy = "check its link and TriggerMode"
+        elif not has_stamps(frames):
+            seen += ", without time stamps, and their arrivals do not show which is which"
+            remedy = "end other programs on this computer"
         elif len(exposures) >= 3 and len(frames) >= 3:
             seen += ", but their times do not fit"
             remedy = "check that its cables are not swapped with another camera's"

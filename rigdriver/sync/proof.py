@@ -17,6 +17,7 @@ from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
 
 NOT_WIRED = "exposure edges: no input is wired; inferred from the trigger"
+NO_STAMP = "time stamp: the camera gives none; matched by frame id and arrival alone"
 WHOLE_FLASH = 0.99
 """Least share of a flash inside an exposure with which its lamp counts as seen by it."""
 
@@ -27,7 +28,7 @@ class Evidence:
 
     frame: Frame
     exposure: Exposure
-    residual_ticks: float
+    residual_ticks: float | None
     notes: tuple[str, ...]
 
 
@@ -92,13 +93,13 @@ class Prover:
             trigger_ticks=e.exposure.trigger_ticks if e.exposure.trigger_ticks is not None else -1,
             exposure_start_ticks=e.exposure.start_ticks,
             exposure_end_ticks=e.exposure.end_ticks,
-            residual_us=us_from_ticks(e.residual_ticks, self._rate),
+            residual_us=None if e.residual_ticks is None else us_from_ticks(e.residual_ticks, self._rate),
             tolerance_us=self._tolerance_us,
             frame_id=e.frame.frame_id,
             flash_shares=MappingProxyType({p.lamp: _share(p, e.exposure) for p in lamps if p.lamp in lit}),
             notes=e.notes,
             counter=None if counter is None else int(counter),
-            unchecked=(NOT_WIRED,) if e.exposure.is_inferred else (),
+            unchecked=_unchecked_frame(e),
         )
 
     def _complaints(self, proofs: Mapping[str, FrameProof], lamps: Sequence[Flash]) -> list[str]:
@@ -119,13 +120,21 @@ def _share(lamp: Flash, exposure: Exposure) -> float:
     return max(0.0, inside / max(1, lamp.fall_ticks - lamp.rise_ticks))
 
 
+def _unchecked_frame(e: Evidence) -> tuple[str, ...]:
+    """Return the witnesses that one frame lacks."""
+    return (*((NOT_WIRED,) if e.exposure.is_inferred else ()), *((NO_STAMP,) if e.residual_ticks is None else ()))
+
+
 def _unchecked(proofs: Mapping[str, FrameProof]) -> tuple[str, ...]:
     """Gather what could not be checked, with the cameras that it concerns."""
-    blind = [name for name, proof in proofs.items() if proof.unchecked]
+    blind = [name for name, proof in proofs.items() if NOT_WIRED in proof.unchecked]
+    unstamped = [name for name, proof in proofs.items() if NO_STAMP in proof.unchecked]
     uncounted = [name for name, proof in proofs.items() if proof.counter is None]
     said = []
     if blind:
         said.append(f"{NOT_WIRED}: {', '.join(blind)}")
+    if unstamped:
+        said.append(f"{NO_STAMP}: {', '.join(unstamped)}")
     if uncounted:
         said.append(f"hardware counter: no chunk CounterValue from {', '.join(uncounted)}")
     return tuple(said)

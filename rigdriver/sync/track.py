@@ -17,7 +17,8 @@ exposure, held until the box has reported further, or rejected with a reason.
                 gap is better than a wrong frame. One case is not detected: between two frames on which all three
                 witnesses agree, the clock steps by exactly as many pulse periods as the frame counter leaves out.
 
-Not here: frame sets and other cameras (see matcher.py).
+A camera without time stamps lacks witness 1: its frames are matched where count and arrival agree, and a disagreement
+is never settled, for there is no third. Not here: frame sets and other cameras (see matcher.py).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from statistics import median
 from rigdriver.clock import ClockEstimator, ClockFit
 from rigdriver.frames import Frame, GapReason
 from rigdriver.sync.exposures import Exposure, ExposureLog
-from rigdriver.sync.lock import Pair
+from rigdriver.sync.frame_ids import SHORT_COUNTER
+from rigdriver.sync.lock import Pair, has_stamps
 
 USUAL = 65
 """Number of arrivals from whose latencies the median is taken as the usual one."""
@@ -51,8 +53,6 @@ LOST_AFTER = 20
 """Number of rejections in a row after which only a new preamble is likely to help."""
 FORGET_AFTER = 4
 """Number of contradicting frames after which a hypothesis is dropped."""
-SHORT_COUNTER = 1 << 16
-"""Size of the counter of older GigE Vision cameras: 16 bit; it begins again at 1 (the standard) or at 0."""
 MOST_HYPOTHESES = 8
 MOST_HEARD = 256
 
@@ -62,7 +62,8 @@ class Matched:
     """The frame was made by this exposure."""
 
     exposure: Exposure
-    residual_ticks: float
+    residual_ticks: float | None
+    """Difference of mapped time stamp and exposure start; None when the camera gives no time stamp."""
     notes: tuple[str, ...] = ()
 
 
@@ -117,11 +118,13 @@ class Track:
         self._rejected_in_a_row = 0
         self._doubts = 0
         self._period_ticks = 0
+        self._is_stamped = True
+        """Whether the camera gives time stamps; if not, the line is fitted to the arrivals of its frames."""
 
     @property
     def clock(self) -> ClockFit | None:
         """The camera's clock as it is known now: camera nanoseconds to box ticks of the exposure start."""
-        return self._fit
+        return self._fit if self._is_stamped else None
 
     def lock(self, pairs: tuple[Pair, ...]) -> None:
         """Begin from the preamble's pairs; everything known before is forgotten."""
@@ -129,6 +132,7 @@ class Track:
         self._latencies_ns.clear()
         self._hypotheses.clear()
         self._anchor = None
+        self._is_stamped = has_stamps([pair.frame for pair in pairs])
         for pair in pairs:
             self._learn(pair.frame, pair.exposure)
 
@@ -137,6 +141,10 @@ class Track:
         if self._fit is None or self._anchor is None:
             return Rejected(GapReason.TIME_STAMP, "the camera's clock is not locked")
         self._period_ticks = period_ticks
+        if not self._is_stamped:
+            return self._offer_by_arrival(frame, self._fit.map(frame.t_host_ns), self._anchor)
+        if frame.t_camera_ns is None:
+            return Rejected(GapReason.TIME_STAMP, "it has none", self._log.by_ordinal(self._count(frame, self._anchor)))
         start = self._fit.map(frame.t_camera_ns)
         by_clock = self._log.nearest(start, self._tolerance)
         ordinal = self._count(frame, self._anchor)
@@ -150,6 +158,26 @@ class Track:
         if (settled := self._settle(frame, start)) is not None:
             return settled
         return self._reject(frame, start, by_clock, by_count)
+
+    def _offer_by_arrival(self, frame: Frame, start: float, anchor: tuple[int, int]) -> Matched | Held | Rejected:
+        """Judge a frame of a camera without time stamps: `start` is what its arrival says, witnesses 2 and 3 count."""
+        reach = ARRIVAL_SHARE * self._period_ticks
+        by_arrival = self._log.nearest(start, reach)
+        ordinal = self._count(frame, anchor)
+        by_count = self._log.by_ordinal(ordinal)
+        is_ahead = 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD
+        if is_ahead and start + reach >= self._log.reported_ticks:
+            return Held()
+        has_wrapped = by_arrival is not None and by_arrival.ordinal - anchor[1] in self._wrapped(frame, anchor)
+        if by_arrival is not None and (by_arrival is by_count or has_wrapped):
+            return self._match(frame, by_arrival, None)
+        self._rejected_in_a_row += 1
+        counted = "an exposure long gone or yet to come" if by_count is None else f"exposure {ordinal}"
+        arrived = "none" if by_arrival is None else f"exposure {by_arrival.ordinal}"
+        detail = f"it gives no time stamps; its frame id counts {counted}, its arrival says {arrived}"
+        if self._rejected_in_a_row > 1:
+            detail += "; start a new run to count anew"
+        return Rejected(GapReason.AMBIGUOUS, detail, by_arrival or by_count)
 
     def doubt(self) -> None:
         """Note that reports of the box are missing: exposures may have happened that were not counted."""
@@ -196,7 +224,7 @@ class Track:
         return anchor[1] + frame.frame_id - anchor[0]
 
     def _match(
-        self, frame: Frame, exposure: Exposure, residual: float, notes: tuple[str, ...] = ()
+        self, frame: Frame, exposure: Exposure, residual: float | None, notes: tuple[str, ...] = ()
     ) -> Matched | Rejected:
         if exposure.ordinal in self._used:
             return Rejected(GapReason.AMBIGUOUS, "a second frame for an exposure that has one")
@@ -213,7 +241,8 @@ class Track:
             self._anchor = (frame.frame_id, exposure.ordinal)
             self._doubts = exposure.doubts
         self._latencies_ns.append(frame.t_host_ns - exposure.t_host_ns)
-        self._clock.add(frame.t_camera_ns, exposure.start_ticks)
+        stamp_ns = frame.t_camera_ns if self._is_stamped else None
+        self._clock.add(frame.t_host_ns if stamp_ns is None else stamp_ns, exposure.start_ticks)
         self._unfitted += 1
         if self._unfitted >= REFIT_EVERY or len(self._clock) <= REFIT_EVERY * 4:
             self._fit = self._clock.fit()
@@ -221,10 +250,15 @@ class Track:
 
     def _has_wrapped(self, frame: Frame, by_clock: Exposure, anchor: tuple[int, int]) -> bool:
         """Whether a 16-bit counter has begun again, and clock and arrival name the exposure that it then counts."""
+        is_counted = by_clock.ordinal - anchor[1] in self._wrapped(frame, anchor)
+        return is_counted and self._arrives_surely(frame, by_clock)
+
+    @staticmethod
+    def _wrapped(frame: Frame, anchor: tuple[int, int]) -> tuple[int, ...]:
+        """Return by how many exposures the frame is ahead of the anchor if a 16-bit counter has begun again."""
         if not frame.frame_id < MOST_AHEAD < SHORT_COUNTER - anchor[0] + MOST_AHEAD <= 2 * MOST_AHEAD:
-            return False
-        advances = [frame.frame_id + SHORT_COUNTER - first - anchor[0] for first in (0, 1)]
-        return by_clock.ordinal - anchor[1] in advances and self._arrives_surely(frame, by_clock)
+            return ()
+        return tuple(frame.frame_id + SHORT_COUNTER - first - anchor[0] for first in (0, 1))
 
     def _may_trust(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether two witnesses that agree are enough.

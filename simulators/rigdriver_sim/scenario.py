@@ -14,23 +14,32 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from rigdriver_sim.camera.makes import Make, make_named
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
-from rigdriver_sim.camera.spec import HEIGHT_STEP_PX, WIDTH_STEP_PX
 from rigdriver_sim.faults.table import FaultTable, Name, Table, misplaced
+from rigdriver_sim.feed.layout import MAX_INTERFACES
 from rigdriver_sim.scene.spec import SceneError, SceneSpec, parse_scene
 from rigdriver_sim.scene.spec_lines import KeyPath, find_key_lines
 
 PACKAGED = Path(__file__).parent / "scenarios"
 
 
-WidthPx = Annotated[int, Field(ge=16, le=16_384, multiple_of=WIDTH_STEP_PX)]
-HeightPx = Annotated[int, Field(ge=16, le=16_384, multiple_of=HEIGHT_STEP_PX)]
+SizePx = Annotated[int, Field(ge=16, le=16_384)]
 
 
 def _known_format(name: str) -> str:
     if name not in PIXEL_FORMATS:
         raise ValueError(f"expected one of {', '.join(PIXEL_FORMATS)}")
     return name
+
+
+def _known_make(name: str) -> str:
+    make_named(name)
+    return name
+
+
+MakeName = Annotated[str, Field(max_length=200), AfterValidator(_known_make)]
+"""Name of a row of camera/makes.py, or several joined by `+`."""
 
 
 class ScenarioError(ValueError):
@@ -63,8 +72,14 @@ class CameraTable(Table):
     input: int = Field(ge=0, le=7)
     pixel_formats: tuple[Annotated[str, AfterValidator(_known_format)], ...] = Field(default=("Mono8",), min_length=1)
     """The first one is set in the rig file."""
-    width: WidthPx | None = None
-    height: HeightPx | None = None
+    width: SizePx | None = None
+    height: SizePx | None = None
+    make: MakeName | None = None
+    """Whose camera it behaves like; by default the scenario's `make`."""
+    interfaces: tuple[Annotated[int, Field(ge=0, lt=MAX_INTERFACES)], ...] | None = Field(default=None, min_length=1)
+    """Numbers of the interfaces that see it, two where it is listed twice; by default as `producer.cameras` says."""
+    first_frame_id: int | None = Field(default=None, ge=0, le=2**62)
+    """Frame id of the first frame of each run, to let the ids of a make wrap early."""
     latency_us: float = Field(default=20.0, ge=0, le=100_000)
     """Trigger edge to exposure start."""
     jitter_us: float = Field(default=2.0, ge=0, le=10_000)
@@ -87,6 +102,23 @@ class LinkTable(Table):
 
     name: Name
     bytes_per_s: float = Field(gt=0, le=1e11)
+
+
+class ProducerTable(Table):
+    """The interfaces of the GenTL producer; real ones have one per network port."""
+
+    interfaces: int = Field(default=1, ge=1, le=MAX_INTERFACES)
+    cameras: Literal["first", "last", "spread", "all"] = "first"
+    """Which interfaces see the cameras that name none: the first one, the last one, one after the other, or all."""
+    update_s: float = Field(default=0.0, ge=0, le=3600)
+    """Duration of IFUpdateDeviceList on every interface, of the wall's time; a shorter time-out ends in an error."""
+    slow_interfaces: tuple[Annotated[int, Field(ge=0, lt=MAX_INTERFACES)], ...] = ()
+    """Numbers of the interfaces on which it takes slow_s."""
+    slow_s: float = Field(default=5.0, ge=0, le=3600)
+    uses_whole_timeout: bool = False
+    """IFUpdateDeviceList takes as long as it is allowed, on every interface, as with some GigE Vision producers."""
+    search_s: float = Field(default=0.0, ge=0, le=3600)
+    """Duration of TLUpdateInterfaceList."""
 
 
 class LampTable(Table):
@@ -116,12 +148,15 @@ class Scenario(Table):
     """The rig waits for the driver: it publishes the host's time (reach/timebase_page.py), and time never runs further
     ahead of the driver than a lead, so that a busy computer changes nothing. With pace 0 a run takes as little time as
     it can."""
-    width: WidthPx = 2048
-    height: HeightPx = 1536
+    width: SizePx = 2048
+    height: SizePx = 1536
+    make: MakeName = "plain"
+    """Whose cameras all cameras behave like that name no make of their own."""
     rate_hz: float = Field(default=10.0, gt=0, le=1000)
     """Frame rate that the rig file asks for."""
     schedule: ScheduleTable = ScheduleTable()
     box: BoxTable = BoxTable()
+    producer: ProducerTable = ProducerTable()
     cameras: tuple[CameraTable, ...] = Field(min_length=1, max_length=12)
     links: tuple[LinkTable, ...] = Field(default=(), max_length=12)
     lamps: tuple[LampTable, ...] = Field(default=(), max_length=8)
@@ -140,6 +175,32 @@ class Scenario(Table):
     def scene_spec(self) -> SceneSpec | None:
         """The scene, checked when the scenario was read; None when there is none."""
         return parse_scene(self.scene, self.name) if self.scene else None
+
+    def make_of(self, camera: CameraTable) -> Make:
+        """Return what the camera behaves like."""
+        return make_named(camera.make or self.make)
+
+    @model_validator(mode="after")
+    def _sizes_fit_the_makes(self) -> Self:
+        for number, camera in enumerate(self.cameras):
+            make = self.make_of(camera)
+            for key, step in (("width", make.width_step_px), ("height", make.height_step_px)):
+                own = getattr(camera, key)
+                path: KeyPath = (key,) if own is None else ("cameras", number, key)
+                value = getattr(self, key) if own is None else own
+                if value % step:
+                    raise misplaced(path, value, f"expected a multiple of {step}")
+        return self
+
+    @model_validator(mode="after")
+    def _interfaces_exist(self) -> Self:
+        count = self.producer.interfaces
+        named: list[tuple[KeyPath, Sequence[int]]] = [(("producer", "slow_interfaces"), self.producer.slow_interfaces)]
+        named += [(("cameras", n, "interfaces"), camera.interfaces or ()) for n, camera in enumerate(self.cameras)]
+        for path, numbers in named:
+            if unknown := [number for number in numbers if number >= count]:
+                raise misplaced(path, unknown[0], f"expected less than producer.interfaces = {count}")
+        return self
 
     @model_validator(mode="after")
     def _lines_and_names_are_unique(self) -> Self:

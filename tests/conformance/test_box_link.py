@@ -4,6 +4,7 @@ In: commands, light limits and schedules. Out: edges, states and clock probes as
 over a link that damages bytes. Not here: which box it is (see box_makers.py).
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +12,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from harp.protocol import HarpMessage, MessageType, PayloadType
 
-from rigdriver.devices.box.events import BoxEvent, BoxStatus, EventsLost
+from rigdriver.devices.box.events import BoxEvent, BoxLost, BoxStatus, EventsLost
+from rigdriver.devices.box.serial_port import SerialPort
 from rigdriver.devices.box.trigger_box import TriggerBox
-from rigdriver.errors import BoxFault, BoxRefused, DeviceError, NoReply, StateError
+from rigdriver.errors import BoxFault, BoxRefused, DeviceError, LinkLost, NoReply, StateError
 from rigdriver.frames import PulseReport
 from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.timebase import wait_for
@@ -272,6 +274,40 @@ def test_closed_box_is_left_stopped_and_can_be_opened_again(host: Host) -> None:
         box.status()
     with host.open() as again:
         assert again.status().state is BoxStates.COMMITTED
+
+
+def cut(box: TriggerBox) -> None:
+    """Put nothing in the place of the open port, as when its cable is out."""
+    port = box._link._port
+    assert isinstance(port, SerialPort)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    port.replace_by(nothing)
+    os.close(nothing)
+
+
+def test_link_that_is_cut_between_runs_is_opened_again_and_the_next_run_has_every_edge(
+    host: Host, box: TriggerBox
+) -> None:
+    first = Log(host, box)
+    run(box, schedule(51, pulses=3))
+    first.wait_for_end()
+    box.stop()
+    cut(box)
+    log = Log(host, box)
+    run(box, schedule(52, pulses=3))
+    log.wait_for_end()
+    assert [e for e in log.events if isinstance(e, EventsLost | BoxLost)] == []
+    assert merged(log.pulses) == {index: list(EDGES) for index in range(3)}
+
+
+def test_link_that_is_cut_during_a_run_is_lost(host: Host, box: TriggerBox) -> None:
+    log = Log(host, box)
+    run(box, schedule(53))
+    log.wait_for(lambda _: len(log.pulses) > 1)
+    cut(box)
+    log.wait_for(lambda events: any(isinstance(e, BoxLost) for e in events))
+    with pytest.raises(LinkLost):
+        box.status()
 
 
 def test_requests_from_many_threads_each_get_their_own_reply(host: Host, box: TriggerBox) -> None:

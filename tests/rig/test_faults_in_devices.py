@@ -247,3 +247,14 @@ def test_every_fault_in_the_list_is_planted_by_some_test() -> None:
 
 def test_a_rig_file_of_a_running_rig_is_what_the_driver_accepts(running: RunningRig) -> None:
     assert load(running.rig_file).name == "default"
+
+
+def test_a_camera_whose_clock_cannot_be_tied_is_named_alone_after_all_attempts(launch_rig):
+    running = launch_rig(width=160, height=120, rate_hz=20)
+    config = dark(load(Path(running.rig_file)))
+    deaf = config.cameras[0].model_copy(update={"features": {"TriggerSource": "Software"}})
+    changed = config.model_copy(update={"cameras": (deaf, *config.cameras[1:])})
+    with Rig.open(changed) as rig, pytest.raises(SyncLost) as caught:
+        list(rig.run(frames=3))
+    assert f"camera {deaf.name}: 0 of 5 exposures" in str(caught.value)
+    assert not any(f"camera {camera.name}:" in str(caught.value) for camera in config.cameras[1:])

@@ -24,7 +24,7 @@ SEARCH_WIDTH_PX = 1280
 FEWEST_CORNERS = 6
 """Fewest corners that determine the pose of a board."""
 THRESHOLD_WINDOWS_PX = ((7, 21), (5, 35))
-"""Adaptive threshold windows, in px, of the first and the second search; the second follows when the first finds little."""
+"""Adaptive threshold windows, in px, of the first search and of the second, made when the first finds little."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

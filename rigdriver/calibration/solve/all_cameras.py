@@ -44,6 +44,7 @@ from rigdriver.calibration.solve.start import FEWEST_VIEWS, first_guess
 from rigdriver.calibration.solve.uncertainty import VOLUME_DIAMETER_MM, expect_accuracy, invert, sigmas_of
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import BoardMismatch, UsageError, ViewsInconsistent
+from rigdriver.images.region import ImageRegion
 
 FEW_VIEWS = 8
 """Views of a camera below which it gets a note."""
@@ -75,6 +76,7 @@ class CameraIdentity:
     serial: str = ""
     pod: str = "main"
     role: str = "geometry"
+    region: ImageRegion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +307,7 @@ def _cameras(used: Observations, adjusted: Adjusted, options: SolveOptions) -> d
             distortion=lens[4 : 4 + options.coefficients].copy(),
             T_cam_world=transform(state.R_cam[c], state.t_cam[c]),
             rms_px=rms_px(adjusted.residuals_px[mine]), pod=who.pod, role=who.role,
-            views=int(seen[c]), corners=int(mine.sum()),
+            views=int(seen[c]), corners=int(mine.sum()), region=who.region,
         )  # fmt: skip
     return cameras
 

@@ -80,6 +80,10 @@ class EventReader:
         self.implausible = 0
         """Events refused because their CRC-32 is wrong or their numbers contradict each other."""
 
+    def expect(self, next_counter: int) -> None:
+        """Take `next_counter` as that of the next event: the box was asked for it while it reported none."""
+        self._next = next_counter
+
     def read(self, message: Message, t_host_ns: int) -> list[BoxEvent]:
         """Return what the message says; nothing for events that concern nobody here."""
         if not is_intact(message.address, message.payload):

@@ -11,10 +11,18 @@ import logging
 from dataclasses import dataclass
 
 from rigdriver.devices.box.link import BoxLink
+from rigdriver.devices.box.serial_port import BAUD_RATE
 from rigdriver.errors import BadReply, BoxRefused, InterfaceMismatch, NoReply, NotATriggerBox
 from rigdriver.wire import registers
 
 _logger = logging.getLogger(__name__)
+BOOT_S = 3.0
+"""Time after the first attempts in which a board may restart: its port was opened, and it is deaf and prints a text."""
+QUIET_S = 0.3
+"""Silence after which such a text counts as over."""
+TEXT_BYTES = frozenset(b"\t\n\r") | frozenset(range(0x20, 0x7F))
+TEXT_SHARE = 0.8
+"""Share of text characters from which on bytes are shown as text; a wrong baud rate gives far fewer."""
 DEVICE_NAME = "TriggerBox"
 LEDS = registers.OperationBits.VISUAL_INDICATORS | registers.OperationBits.OPERATION_LED
 STANDBY = LEDS
@@ -79,24 +87,62 @@ def identify(link: BoxLink) -> tuple[BoxIdentity, int]:
 
 
 def _greet(link: BoxLink) -> None:
+    """Bring the device to standby; wait for a board that restarts when its port is opened."""
     try:
-        link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False)
+        _ask_for_standby(link)
     except NoReply as exc:
-        if link.received_bytes:
-            raise NotATriggerBox(
+        # Asking goes on for a while by itself; what is left is for listening, since some bootloaders take every byte.
+        is_quiet = link.hear_out(QUIET_S, BOOT_S)
+        if not link.received_bytes:
+            raise NoReply(
                 device=link.name,
-                seen=f"{link.received_bytes} bytes came, but no answer of a Harp device",
-                remedy="check box.url",
+                seen="nothing answers",
+                remedy="check that the box has power and that box.url names its port",
             ) from exc
-        raise NoReply(
-            device=link.name,
-            seen="nothing answers",
-            remedy="check that the box has power and that box.url names its port",
-        ) from exc
+        if not is_quiet:
+            raise _stranger(link, ", and they do not end") from exc
+        _ask_again(link)
     except BoxRefused as exc:
         raise NotATriggerBox(
             device=link.name, seen="a Harp device that refuses standby is no trigger box", remedy="check box.url"
         ) from exc
+    if skipped := link.counters.bytes_skipped:
+        _logger.warning(
+            "%s: sent %s before its first answer; boards that restart when their port is opened do so",
+            link.name,
+            _quoted(link.first_bytes[:skipped]),
+        )
+        link.forgive()
+
+
+def _ask_again(link: BoxLink) -> None:
+    try:
+        _ask_for_standby(link)
+    except NoReply as exc:
+        raise _stranger(link) from exc
+
+
+def _ask_for_standby(link: BoxLink) -> None:
+    link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False)
+
+
+def _stranger(link: BoxLink, more: str = "") -> NotATriggerBox:
+    is_text = _is_text(link.first_bytes)
+    hint = "" if is_text else f"; they are no text: check that both ends run at {BAUD_RATE} baud"
+    return NotATriggerBox(
+        device=link.name,
+        seen=f"{link.received_bytes} bytes came, but no answer of a Harp device{more}; the first are "
+        f"{_quoted(link.first_bytes)}",
+        remedy=f"check box.url{hint}",
+    )
+
+
+def _quoted(raw: bytes) -> str:
+    return repr(raw.decode("ascii", "backslashreplace")) if _is_text(raw) else raw.hex(" ")
+
+
+def _is_text(raw: bytes) -> bool:
+    return sum(byte in TEXT_BYTES for byte in raw) >= TEXT_SHARE * len(raw)
 
 
 def _compare_interface(link: BoxLink, who: int, name: str, version: registers.VersionRecord) -> None:

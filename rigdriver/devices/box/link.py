@@ -11,10 +11,10 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, StateError
+from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, RigError, StateError
 from rigdriver.ownership import Owner
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 from rigdriver.wire.codec import Message
@@ -32,6 +32,10 @@ from rigdriver.wire.session_states import SessionState
 
 ATTEMPTS = 4
 ANSWERS_TO_AGREE = 8
+FIRST_BYTES = 48
+"""Bytes kept for a message that quotes what a stranger sent."""
+NOISE = ("abandoned", "bytes_skipped", "checksum_errors", "header_errors", "unfinished", "unsolicited")
+"""Counters that a board's greeting text, and its deafness before, move."""
 UNFINISHED_NS = 100_000_000
 """Longest silence within a message, in ns; after it the message is given up."""
 
@@ -69,12 +73,18 @@ class BoxLink:
         self.is_fenced = False
         """Whether the other side is known to answer clock probes; before, only constants may be asked twice."""
         self.received_bytes = 0
+        self.first_bytes = b""
+        """The first bytes since the last flush, for messages."""
+        self.reopen: Callable[[], BytePort | None] | None = None
+        """Opens the port again, or returns None when that may not be; called where the link is lost."""
+        self.check_reopened: Callable[[], None] | None = None
+        """Makes sure, before anything else is asked, that the box behind the reopened port is as it was left."""
         self.last_byte_ns = timebase.now_ns()
         self._port = port
         self._timeout_ns = int(reply_timeout_s * 1e9)
         self._timebase = timebase
         self._session = Session()
-        self._requests = threading.Lock()
+        self._requests = threading.RLock()
         # Feeds are sent beside requests, from another thread: the bytes of two messages must not mix.
         self._writes = threading.Lock()
         self._arrived = threading.Condition()
@@ -85,12 +95,21 @@ class BoxLink:
         self._nonce = secrets.randbits(32)
         self._feeds = 0
         self.unanswered_feeds = 0
+        self._is_unchecked = False
+        self._forgiven: dict[str, int] = {}
 
     @property
     def counters(self) -> LinkCounters:
         """What this link has seen."""
         with self._arrived:
-            return self._session.counters
+            seen = self._session.counters
+            return replace(seen, **{name: getattr(seen, name) - n for name, n in self._forgiven.items()})
+
+    def forgive(self) -> None:
+        """Count what was wrong with the bytes so far as none: a board that restarts sends what is no message."""
+        with self._arrived:
+            seen = self._session.counters
+            self._forgiven = {name: getattr(seen, name) for name in NOISE}
 
     def pumped_by(self, thread: threading.Thread | None) -> None:
         """From now on that thread calls `pump`; None: whoever waits does."""
@@ -101,10 +120,27 @@ class BoxLink:
         self._port.flush_input()
         with self._arrived:
             self._session.clear()
+            self.first_bytes = b""
+
+    def hear_out(self, quiet_s: float, time_s: float) -> bool:
+        """Listen until nothing has come for `quiet_s` after the last byte; return whether it was so within `time_s`.
+
+        False also when no byte has come at all. For a link that nobody else pumps.
+        """
+        limit = TimeLimit(self._timebase, time_s)
+        while limit.left_s() > 0:
+            self.pump()
+            if self.received_bytes and self._timebase.now_ns() - self.last_byte_ns >= quiet_s * 1e9:
+                return True
+        return False
 
     def close(self) -> None:
         """Close the port; requests fail from now on."""
         self.fail(StateError(device=self.name, seen="is closed", remedy="open it again"))
+        self._port.close()
+
+    def close_port(self) -> None:
+        """Close the port that is lost, so that it can be opened again."""
         self._port.close()
 
     def fail(self, error: Exception) -> None:
@@ -217,6 +253,7 @@ class BoxLink:
     def _try(self, request: Request, what: str, attempts: int) -> Answer:
         seen = remedy = ""
         for _ in range(attempts):
+            self._check_reopened()
             if not self._is_clear():
                 break
             answer = self._once(lambda: self._session.request(request))
@@ -263,7 +300,7 @@ class BoxLink:
                 # Before the write, so that the box's tick lies between the two host times (PROTOCOL 9).
                 t_sent_ns = self._timebase.now_ns()
                 limit = TimeLimit(self._timebase, self._timeout_ns / 1e9)
-                self._port.write(data)
+                self._write(data)
             arrived = self._wait(limit)
         except LinkLost as exc:
             self.fail(exc)
@@ -276,6 +313,23 @@ class BoxLink:
             return None
         reply, t_received_ns = arrived
         return Answer(reply.message, reply.has_difference, reply.is_damaged, t_sent_ns, t_received_ns)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+        except LinkLost:
+            if self.reopen is None:
+                raise
+            # Whoever reads sees it, too, and opens the port again or lets all requests fail.
+
+    def _check_reopened(self) -> None:
+        if self._is_unchecked and self.check_reopened is not None:
+            self._is_unchecked = False
+            try:
+                self.check_reopened()
+            except RigError as exc:
+                self.fail(exc)
+                raise
 
     def _wait(self, limit: TimeLimit) -> tuple[Reply, int] | None:
         while True:
@@ -301,7 +355,11 @@ class BoxLink:
 
     def pump(self) -> None:
         """Read what has come, once, and hand it on. Waits no longer than the port's poll time."""
-        data = self._port.read()
+        try:
+            data = self._port.read()
+        except LinkLost as lost:
+            self._replace_port(lost)
+            return
         if not data:
             self._timebase.idle()
         now_ns = self._timebase.now_ns()
@@ -309,6 +367,8 @@ class BoxLink:
             if data:
                 self.last_byte_ns, self.received_bytes = now_ns, self.received_bytes + len(data)
                 # Any byte shows that the other side lives.
+                if len(self.first_bytes) < FIRST_BYTES:
+                    self.first_bytes += data[:FIRST_BYTES]
                 self.unanswered_feeds = 0
                 items = self._session.receive(data)
             elif self._session.pending_bytes and now_ns - self.last_byte_ns > UNFINISHED_NS:
@@ -323,3 +383,13 @@ class BoxLink:
             # Outside the lock: a subscriber must not hold up whoever waits for a reply.
             if isinstance(item, Event) and self.on_event is not None:
                 self.on_event(item.message, now_ns)
+
+    def _replace_port(self, lost: LinkLost) -> None:
+        """Go on with the port opened again; raise `lost` when that may not be."""
+        port = self.reopen() if self.reopen is not None else None
+        if port is None:
+            raise lost
+        with self._writes, self._arrived:
+            self._port, self._is_unchecked = port, True
+            self._session.clear()
+            self.last_byte_ns, self.unanswered_feeds = self._timebase.now_ns(), 0

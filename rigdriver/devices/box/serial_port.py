@@ -1,31 +1,52 @@
 """The serial port, and the only file that knows pyserial.
 
-In: a pyserial URL (`/dev/ttyACM0`, `COM3`, `socket://host:port`, `spy:///dev/ttyACM0`). Out: bytes, each wait bounded,
-and two errors: `PortUnavailable` while opening, `LinkLost` afterwards. Not here: what the bytes mean (see
-wire/codec.py).
+In: a pyserial URL (`/dev/ttyACM0`, `COM3`, `socket://host:port`, `rfc2217://host:port`, `spy:///dev/ttyACM0`). Out:
+bytes, each wait bounded, and two errors: `PortUnavailable` while opening, `LinkLost` afterwards. DTR and RTS are raised
+once, while opening, where the port has them, and left alone until it is closed: a board that restarts at their edge
+does so once. Not here: what the bytes mean (see wire/codec.py).
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
+import select
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from weakref import WeakSet
 
 import serial
+from serial import rfc2217
 from serial.tools import list_ports
 
 from rigdriver.errors import LinkLost, PortUnavailable
+from rigdriver.timebase import WALL_TIME, TimeLimit
 
+_logger = logging.getLogger(__name__)
 BAUD_RATE = 1_000_000
 """USB boxes ignore it; a box on a real UART runs at this rate."""
 POLL_S = 0.02
 WRITE_TIMEOUT_S = 1.0
+"""Longest time in which a port may take no byte, in s."""
 MAX_READ_BYTES = 4096
 """Largest number of bytes per read: a port that never falls silent must not keep its reader from its other duties."""
+
+
+_REMOTE = "rfc2217://"
+_REMOTE_TROUBLE = (
+    ("efused", "nobody listens there", "check box.url and start the serial server"),
+    ("timed out", "does not answer", "check box.url and the network"),
+    ("nodename", "no such host", "check box.url"),
+    ("ame or service", "no such host", "check box.url"),
+    ("name resolution", "no such host", "check box.url"),
+    ("expected a string in the form", "is no URL of that kind", "check box.url; it needs a host and a port number"),
+    ("support RFC2217", "a server that does not speak RFC 2217", "write socket:// in box.url for a raw serial server"),
+    ("parameter change", f"its server refuses {BAUD_RATE} baud, 8N1", "use a serial server that can do that rate"),
+)
+"""Words in pyserial's texts on remote ports, with what they mean and what to do. The texts carry no error number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +86,16 @@ class SerialPort:
         """
         self.url = url
         try:
-            self._serial = serial.serial_for_url(
-                url, baudrate=BAUD_RATE, timeout=poll_s, write_timeout=WRITE_TIMEOUT_S, exclusive=True
-            )
-        except (OSError, ValueError) as exc:
+            self._serial = _open(url, poll_s)
+        except Exception as exc:  # pyserial's handlers of URLs raise what they like: re.error, KeyError, TypeError
             seen, remedy = _why(exc)
             raise PortUnavailable(device=f"trigger box port {url}", seen=seen, remedy=remedy) from exc
+        self._room: select.poll | None = None
+        with suppress(OSError):  # io.UnsupportedOperation: a port without a descriptor, such as loop://
+            self._room = select.poll()
+            self._room.register(self._serial.fileno(), select.POLLOUT)
+            # From here on a write takes what there is room for, and `write` itself waits for room.
+            self._serial.write_timeout = 0
         _watch_forks()
         _open_ports.add(self)
 
@@ -87,8 +112,15 @@ class SerialPort:
 
     def write(self, data: bytes) -> None:
         """Write all of `data`. LinkLost when the port is gone or takes nothing."""
+        # pyserial's own time limit also fails a write that is done, when the computer stood still meanwhile.
+        left, limit = memoryview(data), TimeLimit(WALL_TIME, WRITE_TIMEOUT_S)
         try:
-            self._serial.write(data)
+            while left:
+                if self._room is None or self._room.poll(limit.look_s() * 1000):
+                    left = left[self._serial.write(left) :]
+                    limit = TimeLimit(WALL_TIME, WRITE_TIMEOUT_S)
+                elif limit.left_s() <= 0:
+                    raise TimeoutError(f"it has taken no byte for {WRITE_TIMEOUT_S:g} s")
         except (OSError, TypeError) as exc:
             raise self._lost(exc) from exc
 
@@ -104,11 +136,15 @@ class SerialPort:
         # The lock belongs to the open file, which a child that is being forked shares until it has let go of it.
         with suppress(OSError, ValueError, serial.SerialException):
             fcntl.flock(self._serial.fileno(), fcntl.LOCK_UN)
+        link = getattr(self._serial, "_socket", None)
         self._serial.close()
+        if link is not None:  # pyserial leaves a socket open whose other end went first
+            link.close()
 
     def replace_by(self, descriptor: int) -> None:
         """Let the port be what `descriptor` is, in this process alone; OSError when it is closed."""
-        os.dup2(descriptor, self._serial.fileno(), inheritable=False)
+        link = getattr(self._serial, "_socket", None) or self._serial  # RFC 2217 ports have a descriptor, but no fileno
+        os.dup2(descriptor, link.fileno(), inheritable=False)
 
     def _lost(self, exc: Exception) -> LinkLost:
         return LinkLost(
@@ -116,6 +152,42 @@ class SerialPort:
             seen=f"the port is gone ({exc})",
             remedy="check its cable and power, open it again",
         )
+
+
+class _RemotePort(rfc2217.Serial):
+    """A remote port that leaves no socket behind when its server goes first."""
+
+    def close(self) -> None:
+        link = getattr(self, "_socket", None)
+        super().close()
+        if link is not None:
+            link.close()
+
+
+class _PortWithoutLines(_RemotePort):
+    """A remote port whose server has no DTR and RTS to set, such as one before a pseudo terminal."""
+
+    def _update_dtr_state(self) -> None:
+        pass
+
+    def _update_rts_state(self) -> None:
+        pass
+
+
+def _open(url: str, poll_s: float) -> serial.Serial | rfc2217.Serial:
+    if not url.lower().startswith(_REMOTE):
+        return serial.serial_for_url(
+            url, baudrate=BAUD_RATE, timeout=poll_s, write_timeout=WRITE_TIMEOUT_S, exclusive=True
+        )
+    # The remote port takes neither a write time-out nor a lock; its socket gives up a write after 5 s.
+    try:
+        return _RemotePort(url, baudrate=BAUD_RATE, timeout=poll_s)
+    except OSError as exc:  # pyserial's own exception is one, too
+        if any(word in str(exc) for word, _, _ in _REMOTE_TROUBLE):
+            raise
+        # Control lines come last, and some servers drop the link when their port has none.
+        _logger.warning("trigger box port %s: its server cannot set DTR and RTS (%s); opened without", url, exc)
+        return _PortWithoutLines(url, baudrate=BAUD_RATE, timeout=poll_s)
 
 
 _open_ports: WeakSet[SerialPort] = WeakSet()
@@ -152,4 +224,7 @@ def _why(exc: Exception) -> tuple[str, str]:
     if code == errno.ENOENT or "FileNotFoundError" in str(exc):
         names = ", ".join(port.device for port in list_serial_ports()) or "none"
         return f"no such port; ports of this computer: {names}", "check the cable and box.url"
+    for word, seen, remedy in _REMOTE_TROUBLE:
+        if word in str(exc):
+            return f"{seen} ({exc})", remedy
     return f"cannot be opened ({exc})", "check box.url"

@@ -8,35 +8,43 @@ why a schedule looks as it does (see schedule/plan.py).
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from rigdriver.config import BoxConfig
 from rigdriver.devices.box.events import BoxEvent, BoxLost, BoxStatus, EventReader
-from rigdriver.devices.box.identity import STANDBY, identify
-from rigdriver.devices.box.link import ATTEMPTS, BoxLink
+from rigdriver.devices.box.identity import ACTIVE, STANDBY, identify
+from rigdriver.devices.box.link import ATTEMPTS, BoxLink, BytePort
 from rigdriver.devices.box.refusals import explained_fault, explained_refusal
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
-from rigdriver.errors import BadReply, BoxRefused, DeviceError, LinkLost, NoReply, RigError
+from rigdriver.errors import BadReply, BoxRefused, DeviceError, LinkLost, NoReply, PortUnavailable, RigError
 from rigdriver.schedule.steps import BoxSchedule
-from rigdriver.timebase import WALL_TIME, Timebase
+from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register
 from rigdriver.wire.registers import BoxStates, RefusalReasons, StopModes
 from rigdriver.wire.session import LinkCounters
 
+Port = TypeVar("Port", bound=BytePort)
 BoxCounters = registers.CountersRecord
 EventSink = Callable[[BoxEvent], None]
 
+_logger = logging.getLogger(__name__)
 # PROTOCOL 8.2: four feeds per timeout, from the thread that also reads events, so that a deaf host falls silent.
 FEEDS_A_TIMEOUT = 4
 SILENT_FEEDS = 12
 SILENT_NS = 1_000_000_000
 JOIN_S = 3.0
+REOPEN_S = 3.0
+"""Time for which a lost port is tried again while nothing is armed."""
+REOPEN_PAUSE_S = 0.1
+CLOCK_SHARE, CLOCK_SLACK_S = 0.99, 0.1
+"""Least share of the host's time that a box's clock counts when it has not restarted, and the slack of one probe."""
 DAMAGED_ON_THE_WAY = (RefusalReasons.STEP_COUNT_DIFFERS, RefusalReasons.CRC_DIFFERS)
 """Refusals that say that another schedule arrived than was sent; sending it again may help."""
 
@@ -80,14 +88,68 @@ class TriggerBox:
             NotATriggerBox: something else answers.
             InterfaceMismatch: the box has another interface than this driver.
         """
-        port = SerialPort(config.url, timebase.slice_s(min(POLL_S, config.watchdog_s / (2 * FEEDS_A_TIMEOUT))))
+        poll_s = timebase.slice_s(min(POLL_S, config.watchdog_s / (2 * FEEDS_A_TIMEOUT)))
+
+        def opened() -> SerialPort:
+            return SerialPort(config.url, poll_s)
+
         try:
-            box = cls(BoxLink(port, config.reply_timeout_s, timebase), config, timebase)
+            box = cls._over(opened(), config, timebase)
+        except LinkLost as exc:  # a board that restarts when it is opened may leave its bus for a moment
+            port = retry_opening(opened, timebase, REOPEN_S)
+            if port is None:
+                raise
+            _logger.warning("%s; opened again", exc)
+            box = cls._over(port, config, timebase)
+        box.mend_with(opened)
+        box.listen()
+        return box
+
+    @classmethod
+    def _over(cls, port: SerialPort, config: BoxConfig, timebase: Timebase) -> TriggerBox:
+        try:
+            return cls(BoxLink(port, config.reply_timeout_s, timebase), config, timebase)
         except BaseException:
             port.close()
             raise
-        box.listen()
-        return box
+
+    def mend_with(self, opened: Callable[[], BytePort]) -> None:
+        """From now on open the port again when it is lost while nothing is armed: no edge can be missed then.
+
+        Before the next request the box must show that it is the same one and has not restarted.
+        """
+        self._mark = self.probe_clock()
+
+        def reopen() -> BytePort | None:
+            if self._is_fed or self._closing.is_set():
+                return None
+            self._link.close_port()
+            return retry_opening(opened, self._timebase, REOPEN_S)
+
+        self._link.reopen, self._link.check_reopened = reopen, self._check_reopened
+
+    def _check_reopened(self) -> None:
+        """Make sure that the box is as it was left; let it report events again."""
+        link, uid = self._link, self._link.read_twice(registers.UID).hex()
+        if uid != self.identity.uid:
+            raise LinkLost(
+                device=link.name,
+                seen=f"the link was cut, and another box answers now (UID {uid})",
+                remedy="open it again",
+            )
+        mark, probe = self._mark, self.probe_clock()
+        host_s = (probe.t_received_ns - mark.t_sent_ns) / 1e9
+        box_s = (probe.t_box_ticks - mark.t_box_ticks) / self.identity.tick_rate_hz
+        if box_s < host_s * CLOCK_SHARE - CLOCK_SLACK_S:
+            raise LinkLost(
+                device=link.name,
+                seen="the link was cut, and the box has restarted: its schedule and limits are gone",
+                remedy="open it again",
+            )
+        link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False)
+        self._events.expect(link.read_twice(registers.COUNTERS, compared_bytes=4).events_sent)
+        link.write(registers.OPERATION_CONTROL, ACTIVE, is_echoed=False)
+        _logger.warning("%s: the link was cut while nothing was armed; opened again, nothing is lost", link.name)
 
     def listen(self) -> None:
         """Start the thread that reads the port, calls the subscribers and feeds the watchdog."""
@@ -333,3 +395,15 @@ class TriggerBox:
                 remedy="check cable and power, open it again",
             )
         self._link.feed()
+
+
+def retry_opening(opened: Callable[[], Port], timebase: Timebase, time_s: float) -> Port | None:
+    """Try to open a port until it works; None when it never does within `time_s`."""
+    limit = TimeLimit(timebase, time_s)
+    while True:
+        try:
+            return opened()
+        except PortUnavailable:
+            if limit.left_s() <= 0:
+                return None
+        timebase.sleep(REOPEN_PAUSE_S)

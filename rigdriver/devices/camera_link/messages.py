@@ -26,6 +26,8 @@ from rigdriver.json_values import JsonObject
 MAX_BODY_BYTES = 4 * 1024 * 1024
 _HEAD = struct.Struct("<IB")
 _FRAME = struct.Struct("<HHqqqIII")
+_NO_STAMP = -(1 << 63)
+"""Number that stands for a time stamp which the camera does not give."""
 
 
 class Kind(IntEnum):
@@ -51,7 +53,7 @@ class FrameNote:
     """Index in the order of opening."""
     slot: int
     frame_id: int
-    t_camera_ns: int
+    t_camera_ns: int | None
     t_host_ns: int
     width_px: int
     height_px: int
@@ -62,7 +64,8 @@ class FrameNote:
         """Return the message."""
         tail = json.dumps(dict(self.chunks)).encode() if self.chunks else b""
         fixed = _FRAME.pack(
-            self.camera, self.slot, self.frame_id, self.t_camera_ns, self.t_host_ns,
+            self.camera, self.slot, self.frame_id,
+            _NO_STAMP if self.t_camera_ns is None else self.t_camera_ns, self.t_host_ns,
             self.width_px, self.height_px, self.pixel_format_code,
         )  # fmt: skip
         return _HEAD.pack(len(fixed) + len(tail), Kind.FRAME) + fixed + tail
@@ -73,7 +76,8 @@ class FrameNote:
         camera, slot, frame_id, t_camera_ns, t_host_ns, width_px, height_px, code = _FRAME.unpack_from(body)
         tail = body[_FRAME.size :]
         chunks = json.loads(tail) if tail else {}
-        return cls(camera, slot, frame_id, t_camera_ns, t_host_ns, width_px, height_px, code, chunks)
+        stamp = None if t_camera_ns == _NO_STAMP else t_camera_ns
+        return cls(camera, slot, frame_id, stamp, t_host_ns, width_px, height_px, code, chunks)
 
 
 @dataclass(frozen=True, slots=True)

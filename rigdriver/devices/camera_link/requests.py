@@ -9,11 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from rigdriver.devices.camera_link.descriptions import DeviceInfo, FeatureReport
+from rigdriver.devices.camera_link.descriptions import (
+    DeviceInfo,
+    FeatureReport,
+    InterfaceOutcome,
+    InterfaceReport,
+    SetupNote,
+    SetupNoteKind,
+)
 from rigdriver.devices.camera_link.messages import Kind, decode_json, encode, error_from_json, error_to_json
+from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
 from rigdriver.errors import BadReply, RigError, StateError
 
 if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
@@ -29,7 +38,8 @@ class ListDevices:
     command: ClassVar[str] = "list"
     producers: Sequence[str]
     """Paths of the .cti files."""
-    timeout_s: float
+    search_s: float
+    """Longest time for the search on all interfaces, in s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,9 @@ class WantedCamera:
 
     name: str
     serial: str
-    features: Mapping[str, FeatureValue]
+    interface: str | None
+    """Interface that the camera hangs on; None when it does not matter."""
+    settings: CameraSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,9 @@ class OpenCameras:
 
     command: ClassVar[str] = "open"
     producers: Sequence[str]
-    timeout_s: float
+    interfaces: Sequence[str]
+    """Interfaces that are asked for cameras; without any, all are asked."""
+    search_s: float
     buffers: int
     """Number of buffers per camera."""
     cameras: Sequence[WantedCamera]
@@ -132,6 +146,7 @@ class DeviceList:
     """What the producers list."""
 
     devices: tuple[DeviceInfo, ...]
+    interfaces: tuple[InterfaceReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +155,7 @@ class OpenedCamera:
 
     device: DeviceInfo
     features: tuple[FeatureReport, ...]
+    notes: tuple[SetupNote, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +216,7 @@ CameraReply: TypeAlias = (
 
 def encode_request(request: CameraRequest) -> bytes:
     """Return the REQUEST message."""
-    return encode(Kind.REQUEST, {"command": request.command, **asdict(request)})
+    return encode(Kind.REQUEST, {"command": request.command, **_plain(request)})
 
 
 def decode_request(body: bytes) -> CameraRequest:
@@ -220,7 +236,7 @@ def decode_request(body: bytes) -> CameraRequest:
 
 def encode_reply(reply: CameraReply) -> bytes:
     """Return the REPLY message."""
-    table = {"error": error_to_json(reply.error)} if isinstance(reply, RequestFailed) else asdict(reply)
+    table = {"error": error_to_json(reply.error)} if isinstance(reply, RequestFailed) else _plain(reply)
     return encode(Kind.REPLY, {"reply": type(reply).__name__, **table})
 
 
@@ -239,13 +255,30 @@ def decode_reply(body: bytes) -> CameraReply:
     return _REPLIES[name](table)
 
 
+def _plain(value: CameraRequest | CameraReply) -> dict[str, Any]:
+    return asdict(value, dict_factory=lambda items: {k: v.value if isinstance(v, Enum) else v for k, v in items})
+
+
+def _wanted(table: Mapping[str, Any]) -> WantedCamera:
+    settings = table["settings"]
+    trigger = None if settings["trigger"] is None else TriggerBy(settings["trigger"])
+    reset = Reset(settings["reset"])
+    return WantedCamera(**{**table, "settings": CameraSettings(**{**settings, "trigger": trigger, "reset": reset})})
+
+
 def _opened(table: Mapping[str, Any]) -> OpenedCamera:
-    return OpenedCamera(DeviceInfo(**table["device"]), tuple(FeatureReport(**f) for f in table["features"]))
+    notes = (SetupNote(SetupNoteKind(n["kind"]), n["feature"], n["value"], tuple(n["others"])) for n in table["notes"])
+    features = tuple(FeatureReport(**f) for f in table["features"])
+    return OpenedCamera(DeviceInfo(**table["device"]), features, tuple(notes))
+
+
+def _interface(table: Mapping[str, Any]) -> InterfaceReport:
+    return InterfaceReport(**{**table, "outcome": InterfaceOutcome(table["outcome"])})
 
 
 _REQUESTS: Mapping[str, Callable[[dict[str, Any]], CameraRequest]] = MappingProxyType({
     ListDevices.command: lambda t: ListDevices(**t),
-    OpenCameras.command: lambda t: OpenCameras(**{**t, "cameras": tuple(WantedCamera(**c) for c in t["cameras"])}),
+    OpenCameras.command: lambda t: OpenCameras(**{**t, "cameras": tuple(map(_wanted, t["cameras"]))}),
     PrepareSlots.command: lambda t: PrepareSlots(**t),
     StartCameras.command: lambda t: StartCameras(**t),
     StopCameras.command: lambda t: StopCameras(**t),
@@ -255,7 +288,9 @@ _REQUESTS: Mapping[str, Callable[[dict[str, Any]], CameraRequest]] = MappingProx
     CloseCameras.command: lambda t: CloseCameras(**t),
 })  # fmt: skip
 _REPLIES: Mapping[str, Callable[[dict[str, Any]], CameraReply]] = MappingProxyType({
-    "DeviceList": lambda t: DeviceList(tuple(DeviceInfo(**d) for d in t["devices"])),
+    "DeviceList": lambda t: DeviceList(
+        tuple(DeviceInfo(**d) for d in t["devices"]), tuple(map(_interface, t["interfaces"]))
+    ),
     "OpenedCameras": lambda t: OpenedCameras(tuple(_opened(c) for c in t["cameras"])),
     "SlotSegments": lambda t: SlotSegments(tuple(SlotSegment(**s) for s in t["segments"])),
     "FeatureRead": lambda t: FeatureRead(**t),

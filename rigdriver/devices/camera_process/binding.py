@@ -5,7 +5,7 @@ until it is given back. Their exceptions end here, as ProducerError or CameraErr
 slot_filling.py), messages (see devices/camera_link/messages.py) and policies (see commands.py). Notes on the peers that
 a reader needs, all of harvesters 1.4.3:
 
-* `Harvester.update` logs what fails and goes on, so failures are taken from its logger.
+* What fails while producers are opened is logged and passed over, so failures are taken from its logger.
 * `try_fetch` polls for a whole period and tells nothing about an incomplete buffer, so the new-buffer event is read
   here. Asking for the number of waiting events costs 0.2 us, an empty read 95 us (it throws), hence `fetch`'s order.
 * A destroyed acquirer stays in the Harvester's list and must be taken out of it.
@@ -14,23 +14,25 @@ a reader needs, all of harvesters 1.4.3:
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genicam import genapi, gentl
-from harvesters.core import Harvester, ImageAcquirer, ParameterKey, ParameterSet
+from harvesters.core import DeviceInfo as ListedDevice
+from harvesters.core import Harvester, ImageAcquirer, Interface, ParameterKey, ParameterSet
 
-from rigdriver.devices.camera_link.descriptions import DeviceInfo
+from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceReport
 from rigdriver.devices.camera_process.announcing import Announcing
 from rigdriver.devices.camera_process.buffer_reading import BufferReader, Defaults, Peer
-from rigdriver.devices.camera_process.features import NodeFacts, NodeKind
+from rigdriver.devices.camera_process.discovery import Discovery, DiscoveryPeer, Search
 from rigdriver.devices.camera_process.images import Image, Incomplete
+from rigdriver.devices.camera_process.libraries import ProducerLibrary
+from rigdriver.devices.camera_process.locks import locking_features
+from rigdriver.devices.camera_process.one_feature import NodeFacts, NodeKind
 from rigdriver.errors import CameraError, ProducerError, RigError, gather
 from rigdriver.timebase import WALL_TIME, TimeLimit
 
@@ -45,10 +47,15 @@ _PEER = Peer(
     image_part=gentl.PARTDATATYPE_IDS.PART_DATATYPE_2D_IMAGE,
 )
 _COMMAND_TIMEOUT_S = 1.0
+_LOAD_TIMEOUT_S = 5.0
+_LOAD = "UserSetLoad"
 _COMMAND_POLL_S = 0.001
 _NOTES_KEPT = 20
-_GENTL_FUNCTIONS = ("GCInitLib", "TLOpen", "IFOpenDevice", "DevOpenDataStream", "DSAnnounceBuffer", "EventGetData")
+_SETTLE_S = 1.0
+"""Time that calls to interfaces get to come back before the producers are closed."""
 _MISCOUNTS_TO_DISTRUST = 3
+_FASTEST_TICKS_HZ = 1e12
+"""Largest tick frequency that is believed; GenTL's mark for an unknown number is far above."""
 _NODE_KINDS = (
     ("IBoolean", NodeKind.BOOLEAN),
     ("IInteger", NodeKind.INTEGER),
@@ -67,15 +74,19 @@ class _Notes(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        self.add(record.getMessage())
+
+    def add(self, line: str) -> None:
+        """Keep one more, if there is room."""
         if len(self.lines) < _NOTES_KEPT:
-            self.lines.append(_first_line(record.getMessage()))
+            self.lines.append(_first_line(line))
 
 
 class Producers:
     """The GenTL producers of one process, loaded together: a producer is never loaded twice."""
 
-    def __init__(self, paths: Sequence[Path], timeout_s: float) -> None:
-        """Load them and list their devices.
+    def __init__(self, paths: Sequence[Path], search: Search) -> None:
+        """Load them and look for their devices.
 
         Raises:
             ProducerError: one is missing or cannot be loaded; `DevicesFailed` when several are.
@@ -84,51 +95,37 @@ class Producers:
         logger = logging.getLogger("rigdriver.camera_process.harvesters")
         logger.handlers = [self._notes]
         logger.propagate = False
-        self._harvester = Harvester(
-            config=ParameterSet(
-                {
-                    ParameterKey.LOGGER: logger,
-                    # A quarter of the time: a GigE Vision producer waits
-                    # all that it is given, on each network interface.
-                    ParameterKey.TIMEOUT_PERIOD_ON_MODULE_ENUMERATION: max(100, int(timeout_s * 250)),
-                }
-            )
-        )
-        failures: list[RigError] = [e for e in (self._add(path) for path in paths) if e is not None]
-        if not failures:
-            self._harvester.update()
-            failures = self._silent_failures(paths)
-        if failures:
-            self.close()
-            raise gather("GenTL producers", failures)
-        self.devices: tuple[DeviceInfo, ...] = tuple(_device(info) for info in self._harvester.device_info_list)
-
-    def _add(self, path: Path) -> ProducerError | None:
-        if not path.is_file():
-            return ProducerError(
-                device=f"GenTL producer {path}", seen="no such file", remedy="name a .cti file of the camera's maker"
-            )
+        self._harvester = Harvester(config=ParameterSet({ParameterKey.LOGGER: logger}))
+        libraries, failures = _load(paths)
+        self._discovery = Discovery(DiscoveryPeer(_PEER_ERRORS, Interface, ListedDevice), libraries, self._notes.add)
         try:
-            library = ctypes.CDLL(str(path))
-        except OSError as exc:
-            return ProducerError(
-                device=f"GenTL producer {path}",
-                seen=f"cannot be loaded: {_first_line(exc)}",
-                expected=f"a GenTL producer for {os.uname().machine} whose libraries are installed",
-            )
-        # The binding calls what it does not find, and the process is gone.
-        if lacking := [name for name in _GENTL_FUNCTIONS if not hasattr(library, name)]:
-            return ProducerError(
-                device=f"GenTL producer {path}",
-                seen=f"is a library but no GenTL producer: it lacks {lacking[0]}",
-                remedy="name a .cti file",
-            )
-        self._harvester.add_file(str(path))
-        return None
+            if not failures:
+                self._look(libraries, search)
+                failures = self._silent_failures(paths)
+            if failures:
+                raise gather("GenTL producers", failures)
+        except BaseException:
+            self.close()
+            raise
+        self.devices: tuple[DeviceInfo, ...] = tuple(device for device, _ in self._discovery.devices)
+        self.interfaces: tuple[InterfaceReport, ...] = tuple(self._discovery.reports())
+
+    def _look(self, libraries: Mapping[str, ProducerLibrary], search: Search) -> None:
+        """Do what `Harvester.update` does, but ask all interfaces side by side: it asks one after the other."""
+        harvester = self._harvester
+        for path in libraries:
+            harvester.add_file(path)
+        harvester._open_gentl_producers()  # noqa: SLF001, see the head of this file
+        harvester._open_systems()  # noqa: SLF001
+        try:
+            self._discovery.run(harvester._systems, search)  # noqa: SLF001
+        finally:
+            harvester._ifaces.extend(self._discovery.interfaces)  # noqa: SLF001
+        harvester.device_info_list[:] = [info for _, info in self._discovery.devices]
 
     def _silent_failures(self, paths: Sequence[Path]) -> list[RigError]:
-        """Return an error for each producer that shows no device while harvesters logged a failure."""
-        seen = {_producer_of(info) for info in self._harvester.device_info_list}
+        """Return an error for each producer that shows no device while a failure was noted."""
+        seen = {device.producer for device, _ in self._discovery.devices}
         if not self._notes.lines:
             return []
         why = "; ".join(self._notes.lines[:3])
@@ -160,6 +157,9 @@ class Producers:
 
     def close(self) -> None:
         """Release everything, as far as the producers let it be released."""
+        if not self._discovery.settle(_SETTLE_S):
+            _logger.warning("closing the producers: an interface has not come back; they are left as they are")
+            return  # an interface that is closed under its own call can crash the process
         try:
             self._harvester.reset()
         except _PEER_ERRORS as exc:
@@ -189,7 +189,13 @@ class Camera:
         """Chunk data to read with each frame, without `Chunk`."""
         self._heartbeat_address = self._find_heartbeat_address()
 
-    # ---- features: the `Nodes` of features.py ----
+    # ---- features: the `Nodes` of one_feature.py ----
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all features."""
+        with _translated(f"{self._label}: its features cannot be listed"):
+            nodes = [node.node for node in self._node_map.nodes]
+            return tuple(node.name for node in nodes if node.is_feature())
 
     def facts(self, name: str) -> NodeFacts | None:
         """Return what is known about a feature now."""
@@ -201,11 +207,12 @@ class Camera:
             mode = node.get_access_mode()
             readable = mode in (genapi.EAccessMode.RO, genapi.EAccessMode.RW)
             writable = mode in (genapi.EAccessMode.WO, genapi.EAccessMode.RW)
+            locks = () if writable else locking_features(node.node, self._node_map.get_node, _PEER_ERRORS)
             if kind in (NodeKind.INTEGER, NodeKind.FLOAT) and (readable or writable):
                 step = node.inc if kind is NodeKind.INTEGER or node.has_inc() else None
-                return NodeFacts(kind, readable, writable, node.min, node.max, step, unit=node.unit)
+                return NodeFacts(kind, readable, writable, node.min, node.max, step, unit=node.unit, locked_by=locks)
             entries = tuple(node.symbolics) if kind is NodeKind.ENUMERATION else ()
-            return NodeFacts(kind, readable, writable, entries=entries)
+            return NodeFacts(kind, readable, writable, entries=entries, locked_by=locks)
 
     def read(self, name: str) -> FeatureValue:
         """Return a feature's value."""
@@ -223,15 +230,18 @@ class Camera:
         with _translated(f"{self._label}: {name} refused"):
             node = self._node_map.get_node(name)
             node.execute()
-            limit = TimeLimit(WALL_TIME, _COMMAND_TIMEOUT_S)
+            timeout_s = _LOAD_TIMEOUT_S if name == _LOAD else _COMMAND_TIMEOUT_S
+            limit = TimeLimit(WALL_TIME, timeout_s)
             while not node.is_done():
                 if limit.left_s() <= 0:
                     raise CameraError(
                         device=self._label,
-                        seen=f"{name} is not done after {_COMMAND_TIMEOUT_S} s",
+                        seen=f"{name} is not done after {timeout_s} s",
                         remedy="restart the camera",
                     )
                 WALL_TIME.sleep(_COMMAND_POLL_S)
+            if name == _LOAD:
+                self._node_map._invalidate_nodes()  # noqa: SLF001, few descriptions say that a load changes all values
 
     # ---- streaming ----
 
@@ -268,7 +278,7 @@ class Camera:
         `queued`: of the places, those that may be filled from the start; the others wait for `queue`. When the producer
         refuses `places`, or there are none, the binding's own memory is announced, and all of it is queued.
         """
-        self._reader.begin(Defaults(self.read_size(), self.read_format(), self._tick()))
+        self._reader.begin(Defaults(self.read_size(), self.read_format(), self._tick(), self._gev_tick() or 1.0))
         self._announcing.offer(places, queued)
         try:
             with _translated(f"{self._label}: cannot start"):
@@ -392,55 +402,51 @@ class Camera:
     # ---- facts at the start ----
 
     def _integer(self, name: str) -> int:
+        if not self._node_map.has_node(name):
+            return 0
         try:
             return int(self._node_map.get_node(name).value)
         except _PEER_ERRORS:
             return 0
 
     def _tick(self) -> float:
+        """Return the length of a tick of the buffers' time stamps in ns; 0 when neither producer nor camera tells."""
         try:
-            return 1e9 / float(self._acquirer.device.timestamp_frequency)
-        except (*_PEER_ERRORS, ZeroDivisionError, AttributeError):
-            # Some producers hand raw stamps on; SFNC 1 names their
-            # frequency here. Without it the tick is unknown, which 0 says.
-            frequency = self._integer("GevTimestampTickFrequency")
-            return 1e9 / frequency if frequency else 0.0
+            frequency = float(self._acquirer.device.timestamp_frequency)
+        except (*_PEER_ERRORS, AttributeError):
+            frequency = 0.0
+        # Some producers hand raw stamps on; SFNC 1 names their frequency in the camera.
+        return 1e9 / frequency if 0 < frequency <= _FASTEST_TICKS_HZ else self._gev_tick()
+
+    def _gev_tick(self) -> float:
+        """Return the length of a GigE Vision camera's tick in ns; 0 when it does not tell."""
+        frequency = self._integer("GevTimestampTickFrequency")
+        return 1e9 / frequency if frequency > 0 else 0.0
 
     def _find_heartbeat_address(self) -> int | None:
         """Return where the camera keeps its description, if it can be read there now."""
         try:
             port = self._acquirer.remote_device.port
             scheme, _, rest = port.url_info_list[0].url.partition(":")
-            if scheme.lower() != "local":
-                return None
             # GenTL's URL of a description in the device: local:NAME;ADDRESS;LENGTH, both hexadecimal.
-            address = int(rest.split(";")[1], 16)
+            # A description that lies elsewhere says nothing; GigE and USB3 Vision keep their version at address 0.
+            address = int(rest.split(";")[1], 16) if scheme.lower() == "local" else 0
             port.read(address, 4)
         except (*_PEER_ERRORS, IndexError, ValueError):
             return None
         return address
 
 
-def _producer_of(info: Any) -> str:
-    return str(info.parent.parent.parent.path_name)
-
-
-def _device(info: Any) -> DeviceInfo:
-    def text(name: str) -> str:
+def _load(paths: Sequence[Path]) -> tuple[dict[str, ProducerLibrary], list[RigError]]:
+    """Load each file that is a producer; return the libraries by path, and an error for each other file."""
+    libraries: dict[str, ProducerLibrary] = {}
+    failures: list[RigError] = []
+    for path in paths:
         try:
-            return str(getattr(info, name) or "")
-        except _PEER_ERRORS:
-            return ""
-
-    return DeviceInfo(
-        producer=_producer_of(info),
-        id=text("id_"),
-        vendor=text("vendor"),
-        model=text("model"),
-        serial=text("serial_number"),
-        user_id=text("user_defined_name"),
-        tl_type=text("tl_type"),
-    )
+            libraries[str(path)] = ProducerLibrary(path)
+        except ProducerError as exc:
+            failures.append(exc)
+    return libraries, failures
 
 
 def _first_line(value: object) -> str:

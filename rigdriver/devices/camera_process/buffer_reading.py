@@ -36,7 +36,9 @@ class Defaults:
     size_px: tuple[int, int] = (0, 0)
     pixel_format_code: int = 0
     tick_ns: float = 0.0
-    """Tick of its time stamp, in ns; 0 when it does not report one."""
+    """Tick of its time stamps, in ns; 0 when it does not report one: they cannot be read then."""
+    chunk_tick_ns: float = 1.0
+    """Unit of the chunk Timestamp, in ns: 1 (SFNC 2), or the tick of a camera that reports its tick frequency."""
 
 
 class BufferReader:
@@ -78,7 +80,7 @@ class BufferReader:
         frame_id = self._optional(buffer, "frame_id")
         return Image(
             frame_id=-1 if frame_id is None else frame_id,
-            t_camera_ns=int(stamp) if stamp is not None else self._time_stamp_ns(buffer),
+            t_camera_ns=self._time_stamp_ns(buffer) if stamp is None else round(stamp * self._defaults.chunk_tick_ns),
             width_px=width,
             height_px=height,
             padding_bytes=padding,
@@ -107,10 +109,11 @@ class BufferReader:
             return None
         return value if value < _UNKNOWN else None
 
-    def _time_stamp_ns(self, buffer: Any) -> int:
+    def _time_stamp_ns(self, buffer: Any) -> int | None:
+        """Return the buffer's time stamp; None for 0, which producers give when the camera has none."""
         stamp = self._optional(buffer, "timestamp_ns")
-        if stamp is not None:
+        if stamp:
             return stamp
         ticks, tick_ns = self._optional(buffer, "timestamp"), self._defaults.tick_ns
         # A camera without a clock gives 0, and raw ticks of unknown length are no time either.
-        return round(ticks * tick_ns) if ticks and tick_ns else 0
+        return round(ticks * tick_ns) or None if ticks and tick_ns else None

@@ -1,7 +1,7 @@
 """How the camera process obeys each request of its parent.
 
-In: requests. Out: replies and descriptors, or a RigError; failures of several cameras
-come together. Not here: sockets (see loop.py), and how a frame is read (see stream.py).
+In: requests. Out: replies and descriptors, or a RigError; failures of several cameras come together. Not here: sockets
+(see loop.py), and how a frame is read (see stream.py).
 """
 
 from __future__ import annotations
@@ -37,8 +37,12 @@ from rigdriver.devices.camera_link.requests import (
 )
 from rigdriver.devices.camera_process import matching
 from rigdriver.devices.camera_process.binding import Producers
-from rigdriver.devices.camera_process.feature_plan import FeatureWrite, plan, split_key
-from rigdriver.devices.camera_process.features import Nodes, read_one, write_all, write_and_report, write_one
+from rigdriver.devices.camera_process.discovery import Search
+from rigdriver.devices.camera_process.feature_plan import split_key
+from rigdriver.devices.camera_process.feature_write import FeatureWrite
+from rigdriver.devices.camera_process.features import set_up
+from rigdriver.devices.camera_process.matching import Sought
+from rigdriver.devices.camera_process.one_feature import Nodes, read_one, write_and_report, write_one
 from rigdriver.devices.camera_process.stream import EventOutbox, Stream
 from rigdriver.errors import RigError, gather
 from rigdriver.timebase import WALL_TIME, Timebase
@@ -77,7 +81,8 @@ class Commands:
         """
         match request:
             case ListDevices():
-                return CommandAnswer(DeviceList(tuple(self._load(request).devices)))
+                producers = self._load(request, Search(request.search_s, lambda _: False))
+                return CommandAnswer(DeviceList(producers.devices, producers.interfaces))
             case OpenCameras():
                 return CommandAnswer(self._open(request))
             case PrepareSlots():
@@ -110,18 +115,24 @@ class Commands:
             self._producers.close()
             self._producers = None
 
-    def _load(self, request: ListDevices | OpenCameras) -> Producers:
+    def _load(self, request: ListDevices | OpenCameras, search: Search) -> Producers:
         if self._producers is None:
-            self._producers = Producers([Path(p) for p in request.producers], request.timeout_s)
+            self._producers = Producers([Path(p) for p in request.producers], search)
         return self._producers
 
     def _open(self, request: OpenCameras) -> OpenedCameras:
-        producers = self._load(request)
+        sought = [Sought(c.name, c.serial, c.interface or "") for c in request.cameras]
+        search = Search(
+            request.search_s,
+            lambda devices: bool(sought) and all(matching.is_listed(s, devices) for s in sought),
+            tuple(request.interfaces),
+        )
+        producers = self._load(request, search)
         failures: list[RigError] = []
         opened: list[OpenedCamera] = []
-        for wanted in request.cameras:
+        for camera, wanted in zip(sought, request.cameras, strict=True):
             try:
-                opened.append(self._open_one(producers, wanted, request))
+                opened.append(self._open_one(producers, camera, wanted, request))
             except ExceptionGroup as group:
                 failures.extend(e for e in group.exceptions if isinstance(e, RigError))
             except RigError as exc:
@@ -131,21 +142,25 @@ class Commands:
             raise gather("opening cameras", failures)
         return OpenedCameras(tuple(opened))
 
-    def _open_one(self, producers: Producers, wanted: WantedCamera, request: OpenCameras) -> OpenedCamera:
-        label = f"camera {wanted.name} (SN {wanted.serial})"
-        device = matching.find(wanted.name, wanted.serial, producers.devices, request.producers)
-        writes = plan(wanted.features)
+    def _open_one(
+        self, producers: Producers, sought: Sought, wanted: WantedCamera, request: OpenCameras
+    ) -> OpenedCamera:
+        device = matching.find(sought, producers.devices, request.producers, producers.interfaces)
+        label = sought.label_of(device)
+        settings = wanted.settings
+        for key in settings.demands:
+            split_key(key)  # what is no name is refused before the camera is touched
         camera = producers.open(device, label, request.buffers)
         stream = Stream(len(self.streams), label, camera, self._outbox, request.buffers, self._timebase)
         # Before its features are written: when one is refused, this camera is closed with the others.
         self.streams.append(stream)
         self._nodes.append(camera)
-        reports, refusals = write_all(label, camera, writes)
-        if refusals:
-            raise ExceptionGroup(label, refusals)
-        camera.chunk_names = _chunk_names(wanted.features)
+        outcome = set_up(label, camera, settings)
+        if outcome.refusals:
+            raise ExceptionGroup(label, list(outcome.refusals))
+        camera.chunk_names = _chunk_names(settings.demands)
         stream.check_format()
-        return OpenedCamera(device, tuple(reports))
+        return OpenedCamera(device, tuple(outcome.reports), tuple(outcome.notes))
 
     def _prepare(self, request: PrepareSlots) -> CommandAnswer:
         made = self._all("preparing cameras", lambda stream: stream.prepare(request.slots))

@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from rigdriver.devices.camera_link.settings import CameraSettings, TriggerBy, settings_of
+from rigdriver.devices.camera_process.feature_names import FRAME_TRIGGERS, SOFTWARE_SOURCES, canonical, same_feature
+from rigdriver.devices.camera_process.feature_write import FeatureWrite, Origin
+from rigdriver.devices.camera_process.known_state import known_state
 from rigdriver.errors import ConfigError
 
 if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
@@ -51,21 +54,15 @@ _PREPARATIONS: Mapping[str, tuple[tuple[str, FeatureValue], ...]] = {
     "TriggerMode": (("TriggerSelector", "FrameStart"),),
     "TriggerSource": (("TriggerSelector", "FrameStart"),),
 }
+# Feature -> a feature that locks it with some makes, and the value that opens it. It is written first only where the
+# caller gives that feature a value, too: that one is then written in its own place.
+_KEYS: tuple[tuple[str, str, FeatureValue], ...] = (
+    ("TriggerSource", "TriggerMode", "Off"),
+    ("PixelFormat", "ChunkModeActive", False),
+    ("Width", "OffsetX", 0),  # a region can only grow when it starts at 0
+    ("Height", "OffsetY", 0),
+)
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(?:\[([A-Za-z][A-Za-z0-9_]*)=([A-Za-z0-9_]+)\])?")
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureWrite:
-    """One write to one camera."""
-
-    key: str
-    """Name as the caller wrote it, selector included."""
-    name: str
-    value: FeatureValue
-    selector: tuple[str, str] | None = None
-    """Selector feature and its entry, set first."""
-    is_preparation: bool = False
-    """Whether nobody asked for it: a camera may then refuse it, and it is not reported."""
 
 
 def split_key(key: str) -> tuple[str, tuple[str, str] | None]:
@@ -82,16 +79,45 @@ def split_key(key: str) -> tuple[str, tuple[str, str] | None]:
     return name, (selector, entry) if selector else None
 
 
-def plan(features: Mapping[str, FeatureValue]) -> tuple[FeatureWrite, ...]:
-    """Return the writes for `features` in an order in which no write refuses a later one.
+def plan(asked: CameraSettings | Mapping[str, FeatureValue]) -> tuple[FeatureWrite, ...]:
+    """Return the writes for a camera in an order in which no write refuses a later one.
+
+    The known state comes first. Then what the mode needs and what is demanded, each feature in its place; what the mode
+    needs is left out where the same feature is demanded, under whatever name.
 
     Raises:
         ConfigError: a key is no feature name.
     """
-    asked = [FeatureWrite(key, *_split_value(key, value)) for key, value in features.items()]
-    names = {w.name for w in asked}
-    writes = [*_preparations(names), *asked]
-    return tuple(sorted(writes, key=lambda w: (_rank(w), not w.is_preparation)))
+    settings = settings_of(asked)
+    demands = [FeatureWrite(key, *_split_value(key, value)) for key, value in settings.demands.items()]
+    demanded = {w.name for w in demands}
+    plain = {w.name for w in demands if w.selector is None}
+    wishes = [w for w in _wishes(settings) if same_feature(w.name).isdisjoint(plain)]
+    names = {canonical(w.name) for w in (*demands, *wishes)}
+    writes = [*_preparations(names), *wishes, *demands]
+    ordered = sorted(writes, key=lambda w: (_rank(w), not w.is_preparation))
+    return (*known_state(settings, demanded), *ordered)
+
+
+def _wishes(settings: CameraSettings) -> list[FeatureWrite]:
+    """Return what the driver itself wants of a camera, under its SFNC 2 names."""
+    wishes: list[FeatureWrite] = []
+    if settings.trigger is not None:
+        wishes.append(_wish("AcquisitionMode", "Continuous"))
+        mode = "Off" if settings.trigger is TriggerBy.ITSELF else "On"
+        wishes += [_wish("TriggerSelector", *FRAME_TRIGGERS), _wish("TriggerMode", mode)]
+    if settings.trigger is TriggerBy.SOFTWARE:
+        wishes.append(_wish("TriggerSource", *SOFTWARE_SOURCES))
+    if settings.trigger is TriggerBy.LINE:
+        wishes.append(FeatureWrite("TriggerSource", "TriggerSource", "Line0", None, Origin.WISH, is_any_line=True))
+        wishes.append(_wish("TriggerActivation", "RisingEdge", "LevelHigh"))
+    if settings.exposure_us is not None:
+        wishes.append(_wish("ExposureTime", settings.exposure_us))
+    return wishes
+
+
+def _wish(name: str, value: FeatureValue, *others: str) -> FeatureWrite:
+    return FeatureWrite(name, name, value, None, Origin.WISH, others)
 
 
 def _split_value(key: str, value: FeatureValue) -> tuple[str, FeatureValue, tuple[str, str] | None]:
@@ -100,22 +126,22 @@ def _split_value(key: str, value: FeatureValue) -> tuple[str, FeatureValue, tupl
 
 
 def _rank(write: FeatureWrite) -> float:
-    if write.is_preparation and write.name in ("OffsetX", "OffsetY"):
-        return _RANK["Width"] - 0.5  # a region can only grow when it starts at 0
-    return _RANK.get(write.name, len(_ORDER))
+    if write.is_preparation:
+        for name, key, _ in _KEYS:
+            if write.name == key:
+                return _RANK[name] - 0.5
+    return _RANK.get(canonical(write.name), len(_ORDER))
 
 
 def _preparations(names: set[str]) -> list[FeatureWrite]:
     wanted: dict[str, FeatureValue] = {}
     for name in names:
         wanted.update(_PREPARATIONS.get(name, ()))
-    for size, offset in (("Width", "OffsetX"), ("Height", "OffsetY")):
-        if size in names and offset in names:
-            wanted[offset] = 0
+    wanted = {name: value for name, value in wanted.items() if name not in names}
+    wanted |= {key: value for name, key, value in _KEYS if name in names and key in names}
     return [
-        FeatureWrite(name, name, value, is_preparation=True)
+        FeatureWrite(name, name, value, None, Origin.PREPARATION, FRAME_TRIGGERS if name == "TriggerSelector" else ())
         for name, value in sorted(wanted.items())
-        if name not in names or name in ("OffsetX", "OffsetY")
     ]
 
 

@@ -17,8 +17,8 @@ class Image:
 
     frame_id: int
     """-1 when the producer gives none."""
-    t_camera_ns: int
-    """0 when the camera gives none."""
+    t_camera_ns: int | None
+    """None when the camera gives no time stamp, or one of no known unit."""
     width_px: int
     height_px: int
     padding_bytes: int

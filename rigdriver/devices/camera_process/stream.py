@@ -284,17 +284,24 @@ class Stream:
             raise CameraError(
                 device=self.label, seen=f"delivers pixel format 0x{image.pixel_format_code:08X}, which cannot be read"
             )
-        row = pixel_format.row_bytes(image.width_px)
-        needed = (row + image.padding_bytes) * image.height_px - image.padding_bytes
+        what = f"delivers {image.width_px}x{image.height_px} {pixel_format.name}"
         size = pixel_format.image_bytes(image.width_px, image.height_px)
-        if size > self.slots.slot_bytes or needed > len(image.data):
+        if size > self.slots.slot_bytes:
+            raise CameraError(
+                device=self.label,
+                seen=f"{what}, {size} bytes; its region changed while it streamed",
+                expected=f"at most {self.slots.slot_bytes} bytes",
+                remedy="stop the run, and start it again",
+            )
+        needed = pixel_format.sent_bytes(image.width_px, image.height_px, image.padding_bytes)
+        if needed > len(image.data):
             raise CameraError(
                 device=self.label,
                 seen=(
-                    f"delivers {image.width_px}x{image.height_px} {pixel_format.name}; its region changed while "
-                    "it streamed"
+                    f"{what} in a buffer of {len(image.data)} bytes; its region changed while it streamed, or its "
+                    "producer tells another size or padding than it delivers"
                 ),
-                expected=f"at most {min(self.slots.slot_bytes, len(image.data))} bytes",
+                expected=f"at least {needed} bytes",
             )
         return pixel_format
 

@@ -11,13 +11,19 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
 
 from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
-from rigdriver.devices.camera_link.descriptions import CameraReport, DeviceInfo, FeatureReport
+from rigdriver.devices.camera_link.descriptions import (
+    CameraReport,
+    DeviceInfo,
+    FeatureReport,
+    InterfaceReport,
+)
 from rigdriver.devices.camera_link.messages import BeatNote, CameraLostNote, FrameNote, Kind, LossNote
 from rigdriver.devices.camera_link.requests import (
     CameraReply,
@@ -39,6 +45,7 @@ from rigdriver.devices.camera_link.requests import (
     WantedCamera,
     WriteFeature,
 )
+from rigdriver.devices.camera_link.settings import CameraSettings, settings_of
 from rigdriver.devices.camera_link.slots import SlotReader
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, CameraStatistics, FrameLost
 from rigdriver.devices.cameras.process import CameraProcess
@@ -50,6 +57,10 @@ from rigdriver.timebase import open_timebase
 _logger = logging.getLogger(__name__)
 _NO_CHUNKS: Mapping[str, int | float] = MappingProxyType({})
 _CLOSE_TIMEOUT_S = 5.0
+_SEARCH_SHARE = 0.5
+"""Share of the time for opening in which the cameras must be found; the rest is for opening them."""
+_LOADING_S = 20.0
+"""Time for loading and closing producers, beside the search."""
 _Reply = TypeVar("_Reply", bound=CameraReply)
 
 CameraSink = Callable[[CameraEvent], None]
@@ -95,13 +106,13 @@ class Cameras:
         cls,
         genicam: GenicamConfig,
         cameras: Sequence[CameraConfig],
-        features: Mapping[str, Mapping[str, FeatureValue]],
+        features: Mapping[str, CameraSettings | Mapping[str, FeatureValue]],
         page: Path | None = None,
     ) -> Self:
         """Open all cameras and write their features.
 
-        `features`: camera name -> SFNC feature -> value, all that is to be written. The order does not matter. `page`:
-        where a simulated rig publishes the time (`RigConfig.timebase`).
+        `features`: settings by camera name; or SFNC feature -> value, which are demands, and all else stays as it is.
+        The order does not matter. `page`: where a simulated rig publishes the time (`RigConfig.timebase`).
 
         Raises:
             ProducerError: a producer is missing or cannot be loaded.
@@ -114,10 +125,14 @@ class Cameras:
         try:
             opened = self._ask(
                 OpenCameras(
-                    producers=[str(p) for p in genicam.producers],
-                    timeout_s=genicam.open_timeout_s,
+                    producers=[str(p.absolute()) for p in genicam.producers],
+                    interfaces=list(genicam.interfaces),
+                    search_s=genicam.open_timeout_s * _SEARCH_SHARE,
                     buffers=genicam.buffers,
-                    cameras=[WantedCamera(c.name, c.serial, dict(features.get(c.name, {}))) for c in cameras],
+                    cameras=[
+                        WantedCamera(c.name, c.serial, c.interface, settings_of(features.get(c.name, {})))
+                        for c in cameras
+                    ],
                 ),
                 OpenedCameras,
                 genicam.open_timeout_s,
@@ -316,19 +331,34 @@ class Cameras:
             self._sink = None
 
 
-def list_producer_devices(producers: Sequence[Path], timeout_s: float) -> list[DeviceInfo]:
-    """Return what the producers list, found in a process of its own.
+@dataclass(frozen=True, slots=True)
+class ProducerListing:
+    """What producers have."""
+
+    devices: Sequence[DeviceInfo]
+    interfaces: Sequence[InterfaceReport]
+
+
+def list_producers(producers: Sequence[Path], search_s: float) -> ProducerListing:
+    """Return what the producers have, found in a process of its own. Their interfaces are asked for `search_s` at most.
 
     Raises:
         ProducerError: a producer is missing or cannot be loaded; `DevicesFailed` when several are.
         CameraProcessLost: a producer crashed or hung.
     """
+    timeout_s = search_s + _LOADING_S
     process = CameraProcess(lambda _kind, _body: None, lambda _error: None, timeout_s)
     try:
-        found = process.request(ListDevices([str(p) for p in producers], timeout_s), DeviceList, timeout_s)[0]
+        request = ListDevices([str(p.absolute()) for p in producers], search_s)
+        found = process.request(request, DeviceList, timeout_s)[0]
     finally:
         process.close(min(_CLOSE_TIMEOUT_S, timeout_s))
-    return list(found.devices)
+    return ProducerListing(found.devices, found.interfaces)
+
+
+def list_producer_devices(producers: Sequence[Path], timeout_s: float) -> list[DeviceInfo]:
+    """Return what the producers list. Raises what `list_producers` raises."""
+    return list(list_producers(producers, timeout_s).devices)
 
 
 def _camera_report(camera: CameraConfig, opened: OpenedCamera) -> CameraReport:
@@ -340,4 +370,5 @@ def _camera_report(camera: CameraConfig, opened: OpenedCamera) -> CameraReport:
         model=device.model,
         producer=device.producer,
         features=opened.features,
+        notes=opened.notes,
     )

@@ -1,20 +1,32 @@
 /* What a buffer tells: its place, the frame in it, its chunks.
  *
  * In: one announced buffer, held by `enter_buffer`. Out: values for the consumer. It changes nothing. Not here: how the
- * frame came into the buffer (see stream.c). Each frame is one image of one part, its time stamp in camera ns.
+ * frame came into the buffer (see stream.c). Each frame is one image of one part; its time stamp is told as it is, and
+ * in ns where the camera tells how long its tick is.
  */
 #include "producer.h"
 
+static GC_ERROR stamp_ns(uint64_t tick_hz, uint64_t stamp, INFO_DATATYPE *type, void *out, size_t *size)
+{
+    if (!tick_hz)
+        return fail(GC_ERR_NOT_AVAILABLE, "the camera does not tell how long its tick is");
+    uint64_t ns_per_s = 1000000000u;
+    uint64_t ns = stamp / tick_hz * ns_per_s + stamp % tick_hz * ns_per_s / tick_hz;
+    return give_u64(ns, type, out, size);
+}
+
 /* What only a filled buffer can tell. */
-static GC_ERROR frame_info(const struct buffer *buffer, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size)
+static GC_ERROR frame_info(const struct device *device, const struct buffer *buffer, INFO_CMD cmd,
+                           INFO_DATATYPE *type, void *out, size_t *size)
 {
     const struct rigsim_slot *frame = &buffer->frame;
     if (!buffer->is_new)
         return fail(GC_ERR_NOT_AVAILABLE, "the buffer holds no frame");
     switch (cmd) {
     case BUFFER_INFO_TIMESTAMP:
+        return give_u64(frame->stamp, type, out, size);
     case BUFFER_INFO_TIMESTAMP_NS:
-        return give_u64(frame->t_camera_ns, type, out, size);
+        return stamp_ns(device->camera->tick_hz, frame->stamp, type, out, size);
     case BUFFER_INFO_WIDTH:
         return give_size(frame->width, type, out, size);
     case BUFFER_INFO_HEIGHT:
@@ -24,6 +36,7 @@ static GC_ERROR frame_info(const struct buffer *buffer, INFO_CMD cmd, INFO_DATAT
     case BUFFER_INFO_YOFFSET:
         return give_size(frame->y_offset, type, out, size);
     case BUFFER_INFO_XPADDING:
+        return give_size(frame->x_padding, type, out, size);
     case BUFFER_INFO_YPADDING:
     case BUFFER_INFO_IMAGEOFFSET:
         return give_size(0, type, out, size);
@@ -44,7 +57,8 @@ static GC_ERROR frame_info(const struct buffer *buffer, INFO_CMD cmd, INFO_DATAT
     }
 }
 
-static GC_ERROR buffer_info(const struct buffer *buffer, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size)
+static GC_ERROR buffer_info(const struct device *device, const struct buffer *buffer, INFO_CMD cmd,
+                            INFO_DATATYPE *type, void *out, size_t *size)
 {
     switch (cmd) {
     case BUFFER_INFO_BASE:
@@ -77,7 +91,7 @@ static GC_ERROR buffer_info(const struct buffer *buffer, INFO_CMD cmd, INFO_DATA
     case BUFFER_INFO_CONTAINS_CHUNKDATA:
         return give_bool(buffer->frame.chunk_count > 0, type, out, size);
     default:
-        return frame_info(buffer, cmd, type, out, size);
+        return frame_info(device, buffer, cmd, type, out, size);
     }
 }
 
@@ -86,7 +100,7 @@ GC_API DSGetBufferInfo(DS_HANDLE stream, BUFFER_HANDLE buffer, INFO_CMD cmd, INF
 {
     struct named named;
     GC_ERROR code = enter_buffer(stream, buffer, &named);
-    return code ? code : leave_buffer(&named, buffer_info(named.buffer, cmd, type, out, size));
+    return code ? code : leave_buffer(&named, buffer_info(named.device, named.buffer, cmd, type, out, size));
 }
 
 /* Of GenTL 1.6, but consumers call it wherever it is exported: one call for all that they want to know of a buffer. */
@@ -101,7 +115,8 @@ GC_API DSGetBufferInfoStacked(DS_HANDLE stream, BUFFER_HANDLE buffer, DS_BUFFER_
     for (size_t i = 0; i < count; i++) {
         INFO_DATATYPE type = infos[i].iType;
         size_t size = infos[i].iSize;
-        infos[i].iResult = buffer_info(named.buffer, infos[i].iInfoCmd, &type, infos[i].pBuffer, &size);
+        infos[i].iResult =
+            buffer_info(named.device, named.buffer, infos[i].iInfoCmd, &type, infos[i].pBuffer, &size);
         infos[i].iType = type;
         infos[i].iSize = size;
     }

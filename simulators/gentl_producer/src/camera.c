@@ -46,6 +46,7 @@ GC_ERROR camera_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *ou
         [DEVICE_INFO_VERSION] = RIGSIM_REG_VERSION,
     };
     char text[128], model[RIGSIM_TEXT_REGISTER];
+    const struct rigsim_camera *camera = feed_camera(&library.feed, index);
     switch (cmd) {
     case DEVICE_INFO_ID:
         camera_id(index, text, sizeof text);
@@ -69,7 +70,9 @@ GC_ERROR camera_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *ou
     case DEVICE_INFO_ACCESS_STATUS:
         return give_i32(access_status(index), type, out, size);
     case DEVICE_INFO_TIMESTAMP_FREQUENCY:
-        return give_u64(1000000000, type, out, size);
+        if (!camera->tick_hz)
+            return fail(GC_ERR_NOT_AVAILABLE, "the camera does not tell its tick frequency");
+        return give_u64(camera->tick_hz, type, out, size);
     default:
         return fail(GC_ERR_NOT_IMPLEMENTED, "device info %d is unknown", cmd);
     }
@@ -84,13 +87,14 @@ GC_ERROR device_check(struct device *device)
     return GC_ERR_SUCCESS;
 }
 
-int find_camera(const char *id)
+/* GenTL 1.5, chapter 3: a child can be opened by an id that is known, whether or not it has been listed before. */
+int find_camera(const struct interface *interface, const char *id)
 {
-    for (uint32_t i = 0; i < library.listed_count; i++) {
+    for (uint32_t i = 0; i < library.feed.memory->camera_count; i++) {
         char known[128];
-        camera_id(library.listed[i], known, sizeof known);
-        if (strcmp(known, id) == 0)
-            return (int)library.listed[i];
+        camera_id(i, known, sizeof known);
+        if ((feed_camera(&library.feed, i)->interfaces >> interface->index & 1) && strcmp(known, id) == 0)
+            return (int)i;
     }
     return -1;
 }

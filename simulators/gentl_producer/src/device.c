@@ -59,9 +59,9 @@ GC_API IFOpenDevice(IF_HANDLE iface, const char *id, DEVICE_ACCESS_FLAGS access,
         return code;
     if (!device || access < DEVICE_ACCESS_READONLY || access > DEVICE_ACCESS_EXCLUSIVE)
         return leave(fail(GC_ERR_INVALID_PARAMETER, "access %d: give read-only, control or exclusive", access));
-    int index = id ? find_camera(id) : -1;
+    int index = id ? find_camera(named.interface, id) : -1;
     if (index < 0)
-        return leave(fail(GC_ERR_INVALID_ID, "camera %s: not in the list; update it", id ? id : "NULL"));
+        return leave(fail(GC_ERR_INVALID_ID, "camera %s: this interface has none of that name", id ? id : "NULL"));
     struct device *is = &library.devices[index];
     code = may_open(is);
     if (code)
@@ -78,6 +78,7 @@ GC_API IFOpenDevice(IF_HANDLE iface, const char *id, DEVICE_ACCESS_FLAGS access,
     code = asked ? asked : code;
     if (!code) {
         finish_opening(is, access);
+        is->interface = named.interface->index;
         *device = make_handle(KIND_DEVICE, (uint32_t)index, 0, is->generation);
     }
     return leave(code);
@@ -168,6 +169,7 @@ GC_API DevGetParentIF(DEV_HANDLE device, IF_HANDLE *iface)
         return code;
     if (!iface)
         return leave(fail(GC_ERR_INVALID_PARAMETER, "the pointer to the handle is NULL"));
-    *iface = make_handle(KIND_INTERFACE, 0, 0, library.interface);
+    uint32_t index = named.device->interface;
+    *iface = make_handle(KIND_INTERFACE, index, 0, library.interfaces[index].generation);
     return leave(GC_ERR_SUCCESS);
 }

@@ -15,9 +15,9 @@ static struct event *event_of(const struct named *named, EVENT_TYPE type, uint32
 {
     *index = named->device ? named->device->index : LIBRARY_EVENTS;
     if (type == EVENT_ERROR && named->kind == KIND_SYSTEM)
-        return &library.events[*slot = 0];
+        return &library.events[*slot = LIBRARY_EVENT_SYSTEM];
     if (type == EVENT_ERROR && named->kind == KIND_INTERFACE)
-        return &library.events[*slot = 1];
+        return &library.events[*slot = LIBRARY_EVENT_INTERFACE + named->interface->index];
     if (type == EVENT_ERROR && named->kind == KIND_DEVICE)
         return &named->device->events[*slot = EVENT_SLOT_DEVICE_ERROR];
     if (type == EVENT_REMOTE_DEVICE && named->kind == KIND_DEVICE)

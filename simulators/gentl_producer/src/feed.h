@@ -27,8 +27,9 @@
 #include <stdint.h>
 
 #define RIGSIM_MAGIC 0x4d495352u /* "RSIM" */
-#define RIGSIM_VERSION 2u
+#define RIGSIM_VERSION 3u
 #define RIGSIM_MAX_CAMERAS 16
+#define RIGSIM_MAX_INTERFACES 8
 #define RIGSIM_REGISTER_BYTES 16384u
 #define RIGSIM_EVENT_SLOTS 32u
 #define RIGSIM_CHUNKS 8u
@@ -44,6 +45,8 @@
 #define RIGSIM_REG_VERSION 0x0c0u
 #define RIGSIM_REG_USER_ID 0x100u
 #define RIGSIM_REG_PAYLOAD 0x140u
+
+#define RIGSIM_WHOLE_TIMEOUT UINT32_MAX /* as long as the consumer allows */
 
 /* Faults of the producer itself, planted by the simulator. */
 enum { RIGSIM_PLANT_NOTHING = 0, RIGSIM_PLANT_CRASH = 1, RIGSIM_PLANT_HANG = 2 };
@@ -62,6 +65,9 @@ struct rigsim_feed {
     uint32_t camera_count;
     _Atomic uint32_t planted; /* RIGSIM_PLANT_...: what the next call is to do; the call that does it clears this */
     struct rigsim_area module_xml[4]; /* System, Interface, Device, DataStream */
+    uint32_t interface_count;
+    uint32_t search_ms;                             /* how long TLUpdateInterfaceList takes */
+    uint32_t update_ms[RIGSIM_MAX_INTERFACES];      /* how long IFUpdateDeviceList takes, or RIGSIM_WHOLE_TIMEOUT */
 };
 
 struct rigsim_event {
@@ -87,6 +93,8 @@ struct rigsim_camera {
     uint64_t ring_offset;
     uint64_t slot_stride;
     uint64_t slot_count;
+    uint64_t tick_hz; /* ticks of the time stamps per second, 0: the camera does not tell */
+    uint64_t interfaces; /* bit n: interface n sees the camera */
     struct rigsim_event events[RIGSIM_EVENT_SLOTS];
     uint8_t registers[RIGSIM_REGISTER_BYTES];
 };
@@ -99,13 +107,14 @@ struct rigsim_chunk {
 
 struct rigsim_slot {
     uint64_t frame_id;
-    uint64_t t_camera_ns;
+    uint64_t stamp; /* in ticks */
     uint64_t pixel_format;
     uint64_t width;
     uint64_t height;
     uint64_t delivered_height;
     uint64_t x_offset;
     uint64_t y_offset;
+    uint64_t x_padding; /* bytes behind each row */
     uint64_t image_bytes;
     uint64_t data_bytes;   /* image and chunks, as the camera meant to send */
     uint64_t filled_bytes; /* as it arrived */

@@ -45,6 +45,8 @@ __attribute__((constructor)) static void prepare(void)
         pthread_mutex_init(&library.devices[i].lock, NULL);
         pthread_mutex_init(&library.devices[i].link.lock, NULL);
     }
+    for (uint32_t i = 0; i < RIGSIM_MAX_INTERFACES; i++)
+        library.interfaces[i].index = i;
     find_myself();
 }
 
@@ -69,10 +71,12 @@ static bool resolve(void *handle, struct named *named)
         return false;
     if (named->kind == KIND_SYSTEM)
         return library.system == generation;
-    if (named->kind == KIND_INTERFACE)
-        return library.interface == generation;
+    if (named->kind == KIND_INTERFACE) {
+        named->interface = index < RIGSIM_MAX_INTERFACES ? &library.interfaces[index] : NULL;
+        return named->interface && named->interface->generation == generation;
+    }
     if (named->kind == KIND_EVENT && index == LIBRARY_EVENTS) {
-        named->event = slot < 2 ? &library.events[slot] : NULL;
+        named->event = slot < LIBRARY_EVENT_COUNT ? &library.events[slot] : NULL;
         return named->event && named->event->generation == generation;
     }
     if (index >= RIGSIM_MAX_CAMERAS)

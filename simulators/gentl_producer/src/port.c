@@ -38,7 +38,7 @@ static GC_ERROR module_info(const struct named *named, INFO_CMD cmd, INFO_DATATY
     case KIND_SYSTEM:
         return system_info(cmd, type, out, size);
     case KIND_INTERFACE:
-        return interface_info(cmd, type, out, size);
+        return interface_info(named->interface->index, cmd, type, out, size);
     case KIND_STREAM:
         return stream_info(named->device, cmd, type, out, size);
     default:
@@ -48,23 +48,28 @@ static GC_ERROR module_info(const struct named *named, INFO_CMD cmd, INFO_DATATY
 
 static uint32_t selector_max(const struct named *named)
 {
-    return named->kind == KIND_INTERFACE && library.listed_count ? library.listed_count - 1 : 0;
+    if (named->kind == KIND_SYSTEM)
+        return interface_count() - 1;
+    return named->kind == KIND_INTERFACE && named->interface->listed_count ? named->interface->listed_count - 1 : 0;
 }
 
 static uint32_t *selector_of(const struct named *named)
 {
-    return named->device ? &named->device->selector : &library.selector;
+    if (named->device)
+        return &named->device->selector;
+    return named->interface ? &named->interface->selector : &library.selector;
 }
 
 static GC_ERROR child_info(const struct named *named, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size)
 {
     if (named->kind == KIND_SYSTEM)
-        return interface_info(cmd, type, out, size);
+        return interface_info(library.selector, cmd, type, out, size);
     if (named->kind == KIND_DEVICE)
         return stream_info(named->device, cmd, type, out, size);
-    if (named->kind != KIND_INTERFACE || library.selector >= library.listed_count)
+    const struct interface *interface = named->interface;
+    if (!interface || interface->selector >= interface->listed_count)
         return fail(GC_ERR_NOT_AVAILABLE, "the selector names nothing");
-    return camera_info(library.listed[library.selector], cmd, type, out, size);
+    return camera_info(interface->listed[interface->selector], cmd, type, out, size);
 }
 
 /* A local module's register, as INFO_STRIDE bytes padded with zeros. */
@@ -141,7 +146,7 @@ static GC_ERROR write_local(const struct named *named, uint64_t address, const v
     memcpy(&number, data, size < sizeof number ? size : sizeof number);
     if (address == UPDATE_ADDRESS) {
         if (named->kind == KIND_INTERFACE)
-            update_devices();
+            update_devices(named->interface);
         return GC_ERR_SUCCESS;
     }
     if (address != SELECTOR_ADDRESS || named->kind == KIND_STREAM)

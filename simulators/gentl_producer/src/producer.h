@@ -74,6 +74,7 @@ struct event {
 struct device {
     uint32_t generation; /* 0: closed */
     uint32_t index;
+    uint32_t interface; /* number of the interface through which it was opened */
     bool is_opening;
     bool is_writable;
     uint32_t plug_count;
@@ -85,19 +86,27 @@ struct device {
     uint32_t selector;
 };
 
+struct interface {
+    uint32_t generation; /* 0: closed */
+    uint32_t index;
+    uint32_t listed[RIGSIM_MAX_CAMERAS]; /* as the consumer last updated the list */
+    uint32_t listed_count;
+    uint32_t selector;
+};
+
+enum library_event { LIBRARY_EVENT_SYSTEM, LIBRARY_EVENT_INTERFACE, LIBRARY_EVENT_COUNT = 1 + RIGSIM_MAX_INTERFACES };
+
 struct library {
     pthread_rwlock_t lock;
     bool is_initialized;
     char folder[PATH_BYTES];
     char path[PATH_BYTES];
     uint32_t last_generation;
-    uint32_t system;    /* generation, 0: closed */
-    uint32_t interface; /* generation, 0: closed */
+    uint32_t system; /* generation, 0: closed */
     struct feed feed;
-    uint32_t listed[RIGSIM_MAX_CAMERAS];
-    uint32_t listed_count;
-    uint32_t selector;
-    struct event events[2]; /* errors of system and interface */
+    uint32_t selector; /* an interface's number */
+    struct interface interfaces[RIGSIM_MAX_INTERFACES];
+    struct event events[LIBRARY_EVENT_COUNT]; /* errors of the system, then of each interface */
     _Atomic uint32_t bell;
     struct device devices[RIGSIM_MAX_CAMERAS];
 };
@@ -106,7 +115,8 @@ extern struct library library;
 
 struct named {
     enum kind kind;
-    struct device *device; /* of KIND_DEVICE and below */
+    struct interface *interface; /* of KIND_INTERFACE */
+    struct device *device;       /* of KIND_DEVICE and below */
     struct buffer *buffer;
     struct event *event;
 };
@@ -122,14 +132,14 @@ void events_drop(struct event *events, size_t count); /* their handles name noth
 
 /* modules.c */
 GC_ERROR system_info(INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size);
-GC_ERROR interface_info(INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size);
-void interface_id(char *out, size_t size);
-bool update_devices(void);
+GC_ERROR interface_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size);
+uint32_t interface_count(void);
+bool update_devices(struct interface *interface);
 
 /* camera.c */
 GC_ERROR camera_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *out, size_t *size);
 void camera_id(uint32_t index, char *out, size_t size);
-int find_camera(const char *id); /* index of a listed camera, or -1 */
+int find_camera(const struct interface *interface, const char *id); /* index of a camera that it sees, or -1 */
 GC_ERROR device_check(struct device *device);
 
 /* device.c */

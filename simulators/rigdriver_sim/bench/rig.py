@@ -298,6 +298,8 @@ def camera_spec(scenario: Scenario, table: CameraTable) -> CameraSpec:
             max_rate_hz=table.max_rate_hz,
             line_delay_us=table.line_delay_us,
             link_bytes_per_s=table.link_bytes_per_s,
+            make=scenario.make_of(table),
+            first_frame_id=table.first_frame_id,
         )
     except ValueError as exc:
         raise ScenarioError(f"{scenario.name}: {exc}") from exc

@@ -13,13 +13,16 @@ from rigdriver_sim.camera.feature_table import CHUNKS, COUNTER_EVENTS, COUNTERS,
 from rigdriver_sim.camera.features import Feature
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS, PixelFormat
 from rigdriver_sim.camera.register_file import RegisterFile, Snapshot
-from rigdriver_sim.camera.spec import HEIGHT_STEP_PX, MIN_HEIGHT_PX, MIN_WIDTH_PX, WIDTH_STEP_PX, CameraSpec
+from rigdriver_sim.camera.spec import CameraSpec
 from rigdriver_sim.camera.timing import allowed_rate_hz
 from rigdriver_sim.feed.server import GC_ERR_ACCESS_DENIED, Refused
 
 AUTOS = ("ExposureAuto", "GainAuto", "BalanceWhiteAuto")
 ONCE, OFF = 1, 0
 LINE0, LINE1 = 0, 1
+"""Numbers of the line that takes triggers and of the line that tells exposures, whatever their names."""
+FRAME_START = 0
+"""Number of the trigger FrameStart."""
 
 
 class CameraControl:
@@ -33,14 +36,14 @@ class CameraControl:
     ) -> None:
         self._spec = spec
         self.registers = RegisterFile(feature_table(spec), publish)
-        self._locked = [f.name for f in self.registers.features.values() if f.is_locked_in_stream]
+        self._lockable = [f for f in self.registers.features.values() if f.can_be_locked]
         self._commands = {
             "CounterReset": self._reset_counter,
             "UserSetSave": self._save_user_set,
             "UserSetLoad": self._load_user_set,
             **commands,
         }
-        self._user_sets: dict[int, Snapshot] = {n: self.registers.save() for n in (0, 1)}
+        self._user_sets: dict[int, Snapshot] = {n: self.registers.save() for n in range(len(spec.make.user_sets))}
         self.is_acquiring = False
         self.registers.put("LineMode", 0, LINE0)
         self.registers.put("LineMode", 1, LINE1)
@@ -67,7 +70,21 @@ class CameraControl:
 
     @property
     def is_triggered(self) -> bool:
-        return self.registers.symbol("TriggerMode") == "On"
+        """Whether frames wait for a trigger."""
+        return any(self.registers.of("TriggerMode", n) for n in range(len(self._spec.make.trigger_selectors)))
+
+    def is_frame_triggered_by(self, source: str) -> bool:
+        """Whether a trigger of that source starts a frame.
+
+        A trigger of the whole acquisition, where a make has one, is never given: while it is on, no frame starts.
+        """
+        modes = [self.registers.of("TriggerMode", n) for n in range(len(self._spec.make.trigger_selectors))]
+        is_frame_start_only = bool(modes[FRAME_START]) and not any(modes[FRAME_START + 1 :])
+        return is_frame_start_only and self.trigger_symbol("TriggerSource") == source
+
+    def trigger_symbol(self, name: str) -> str:
+        """Return the symbol that the trigger FrameStart has in an enumeration."""
+        return self.registers.features[name].symbol_of(int(self.registers.of(name, FRAME_START)))
 
     @property
     def enabled_chunks(self) -> tuple[str, ...]:
@@ -131,10 +148,11 @@ class CameraControl:
 
     def settle(self) -> None:
         """Make all registers agree, and publish them in one piece."""
-        self._settle_region("Width", "OffsetX", self._spec.width, MIN_WIDTH_PX, WIDTH_STEP_PX)
-        self._settle_region("Height", "OffsetY", self._spec.height, MIN_HEIGHT_PX, HEIGHT_STEP_PX)
+        spec, (x_step, y_step) = self._spec, self._spec.offset_steps_px
+        self._settle_region("Width", "OffsetX", spec.width, spec.min_width_px, spec.make.width_step_px, x_step)
+        self._settle_region("Height", "OffsetY", spec.height, spec.min_height_px, spec.make.height_step_px, y_step)
         registers = self.registers
-        image_bytes = self.pixel_format.image_bytes(*self.size_px)
+        image_bytes = self.pixel_format.padded_bytes(*self.size_px, spec.make.row_align)
         chunks = trailing_bytes(self.enabled_chunks) if registers["ChunkModeActive"] else 0
         # Before the rates: the time that a frame takes on the link follows from PayloadSize.
         registers.put("PayloadSize", image_bytes + chunks)
@@ -147,10 +165,9 @@ class CameraControl:
         for name in AUTOS:
             if registers[name] == ONCE:  # done at once: the simulated light is always right
                 registers.put(name, OFF)
-        is_locked = self.is_acquiring or bool(registers["TLParamsLocked"])
-        for name in self._locked:
-            registers.set_locked(name, is_locked)
         # Its lie: the registers show both lines at rest; an exposure shows on the wire only.
+        for feature in self._lockable:
+            registers.set_locked(feature.name, self._lock_reason(feature))
         line1 = bool(registers.of("LineInverter", LINE1))
         registers.put("LineStatus", int(bool(registers.of("LineInverter", LINE0))), LINE0)
         registers.put("LineStatus", int(line1), LINE1)
@@ -164,15 +181,28 @@ class CameraControl:
 
     def _save_user_set(self) -> None:
         number = self.registers.integer("UserSetSelector")
-        if number == 0:
-            raise Refused(GC_ERR_ACCESS_DENIED, "the user set Default cannot be overwritten; select UserSet0")
+        if self.registers.symbol("UserSetSelector") == "Default":
+            other = self._spec.make.user_sets[1]
+            raise Refused(GC_ERR_ACCESS_DENIED, f"the user set Default cannot be overwritten; select {other}")
         self._user_sets[number] = self.registers.save()
 
     def _load_user_set(self) -> None:
         self.registers.load(self._user_sets[self.registers.integer("UserSetSelector")])
 
-    def _settle_region(self, size: str, offset: str, full: int, smallest: int, step: int) -> None:
+    def _lock_reason(self, feature: Feature) -> str:
+        if feature.is_locked_in_stream and (self.is_acquiring or self.registers["TLParamsLocked"]):
+            return "the camera streams; stop it first"
+        for other, value in feature.locked_while:
+            if self.registers.is_now(other, value):
+                return f"{self.registers.features[other].shown_name} is {value}"
+        return ""
+
+    def _settle_region(self, size: str, offset: str, full: int, smallest: int, step: int, offset_step: int) -> None:
         registers = self.registers
         # SFNC: region and offset together stay within the sensor, so each bounds the other.
-        registers.set_bounds(size, smallest, full - registers.integer(offset), step)
-        registers.set_bounds(offset, 0, full - registers.integer(size), step)
+        room = full - registers.integer(size)
+        if self._spec.make.is_offset_moved:
+            registers.put(offset, min(registers.integer(offset), room // offset_step * offset_step))
+        largest = full if self._spec.make.is_offset_moved else full - registers.integer(offset)
+        registers.set_bounds(size, smallest, largest, step)
+        registers.set_bounds(offset, 0, room, offset_step)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rigdriver_sim.camera.chunks import CHUNK_IDS, MOST_BYTES
 from rigdriver_sim.camera.feature_table import CHUNKS, feature_table
+from rigdriver_sim.camera.makes import NS_PER_S
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
 from rigdriver_sim.camera.spec import CameraSpec
 from rigdriver_sim.camera.xml import XmlWriter, write_features
@@ -27,25 +28,28 @@ TEXT_SIZE = 256
 
 def camera_area(spec: CameraSpec) -> CameraArea:
     """Return what the feed needs to offer this camera."""
-    largest = max(PIXEL_FORMATS[name].image_bytes(spec.width, spec.height) for name in spec.pixel_formats)
-    return CameraArea(camera_xml(spec), largest + MOST_BYTES)
+    formats = [PIXEL_FORMATS[name] for name in spec.pixel_formats]
+    largest = max(known.padded_bytes(spec.width, spec.height, spec.make.row_align) for known in formats)
+    tick_hz = spec.make.tick_hz if spec.make.is_tick_told else 0
+    return CameraArea(camera_xml(spec), largest + MOST_BYTES, tick_hz)
 
 
 def camera_xml(spec: CameraSpec) -> bytes:
     """Return the description of a remote device."""
     xml = XmlWriter(spec.model, CAMERA_GUID)
     write_features(xml, feature_table(spec))
-    for name in CHUNKS:
-        _write_chunk(xml, name)
+    if "ChunkModeActive" not in spec.make.lacks:
+        for name in CHUNKS:
+            _write_chunk(xml, name, spec)
     _write_event(xml)
     xml.port("Device")
     return xml.text()
 
 
-def _write_chunk(xml: XmlWriter, name: str) -> None:
+def _write_chunk(xml: XmlWriter, name: str, spec: CameraSpec) -> None:
     is_real = name == "ExposureTime"
     xml.list_in("ChunkDataControl", f"Chunk{name}")
-    unit = {"ExposureTime": "us", "Timestamp": "ns"}.get(name, "")
+    unit = {"ExposureTime": "us", "Timestamp": "ns" if spec.make.tick_hz == NS_PER_S else ""}.get(name, "")
     register = f"Chunk{name}_Reg"
     children = [("ImposedAccessMode", "RO"), ("pValue", register), ("Unit", unit)]
     xml.node("Float" if is_real else "Integer", f"Chunk{name}", children)

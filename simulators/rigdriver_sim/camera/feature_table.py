@@ -1,16 +1,19 @@
 """The SFNC features of a simulated camera, category by category, in the order in which GenApi browsers show them.
 
 In: a `CameraSpec`. Out: its features with their defaults and first bounds. Names, units and categories are those of the
-GenICam Standard Features Naming Convention 2.7. Not here: what writing a feature does (see control.py).
+GenICam Standard Features Naming Convention 2.7; the make of the camera (see makes.py) renames, hides and locks some.
+Not here: what writing a feature does (see control.py).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from rigdriver_sim.camera.features import Feature, Kind
+from rigdriver_sim.camera.makes import NS_PER_S, Make
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
-from rigdriver_sim.camera.spec import HEIGHT_STEP_PX, MIN_HEIGHT_PX, MIN_WIDTH_PX, WIDTH_STEP_PX, CameraSpec
+from rigdriver_sim.camera.spec import CameraSpec
 
 CHUNKS = ("Timestamp", "FrameID", "ExposureTime", "CounterValue", "LineStatusAll")
 COUNTERS = ("Counter0", "Counter1")
@@ -25,18 +28,37 @@ def _entries(*symbols: str) -> tuple[tuple[str, int], ...]:
 
 def feature_table(spec: CameraSpec) -> tuple[Feature, ...]:
     """Return all features; the first six stand at addresses that the producer knows (see feed_layout)."""
-    return (
+    features = (
         *_name_plate(spec),
         *_device(spec),
         *_image_format(spec),
         *_acquisition(spec),
         *_analog(),
-        *_lines(),
-        *_counters(),
+        *_lines(spec.make),
+        *_counters(spec.make),
         *_events(),
-        *_user_sets(),
+        *_user_sets(spec.make),
         *_chunks(),
     )
+    return tuple(_as_made(feature, spec.make) for feature in features)
+
+
+def _as_made(feature: Feature, make: Make) -> Feature:
+    """Return the feature as cameras of the make have it."""
+    name = feature.name
+    made = replace(
+        feature,
+        own_name=make.renamed.get(name, ""),
+        is_absent=feature.is_absent or name in make.lacks,
+        locked_while=tuple((lock.while_feature, lock.value) for lock in make.locks if lock.feature == name),
+    )
+    step = make.raw_steps.get(name)
+    if step is None or feature.bounds is None:
+        return made
+    low, high, _ = feature.bounds
+    bounds = (round(low / step), round(high / step), 1)
+    default = round(float(feature.default) / step)
+    return replace(made, kind=Kind.INTEGER, unit="", bounds=bounds, default=default, scale=step)
 
 
 def _name_plate(spec: CameraSpec) -> tuple[Feature, ...]:
@@ -57,6 +79,7 @@ def _name_plate(spec: CameraSpec) -> tuple[Feature, ...]:
 
 
 def _device(spec: CameraSpec) -> tuple[Feature, ...]:
+    make = spec.make
     number = partial(Feature, kind=Kind.INTEGER, category="DeviceControl")
     choice = partial(Feature, kind=Kind.ENUMERATION, category="DeviceControl")
     command = partial(Feature, kind=Kind.COMMAND, category="DeviceControl", is_writable=True)
@@ -85,7 +108,13 @@ def _device(spec: CameraSpec) -> tuple[Feature, ...]:
             bounds=(min(1_000_000, int(spec.link_bytes_per_s)), int(spec.link_bytes_per_s), 1),
         ),
         command("TimestampLatch", text="Keep the present time stamp in TimestampLatchValue."),
-        number("TimestampLatchValue", unit="ns", depends_on=("TimestampLatch",)),
+        number("TimestampLatchValue", unit="ns" if make.tick_hz == NS_PER_S else "", depends_on=("TimestampLatch",)),
+        number(
+            *("GevTimestampTickFrequency",),
+            default=make.tick_hz,
+            unit="Hz",
+            is_absent=make.tick_hz == NS_PER_S or not make.is_tick_told,
+        ),
         command("DeviceReset", visibility="Guru", text="Reboot: the camera vanishes for a while."),
     )
 
@@ -94,17 +123,26 @@ def _image_format(spec: CameraSpec) -> tuple[Feature, ...]:
     number = partial(Feature, kind=Kind.INTEGER, category="ImageFormatControl", unit="px")
     size = partial(number, is_writable=True, is_locked_in_stream=True)
     formats = tuple((name, PIXEL_FORMATS[name].pfnc) for name in spec.pixel_formats)
+    x_step, y_step = spec.offset_steps_px
     return (
         number("SensorWidth", default=spec.width),
         number("SensorHeight", default=spec.height),
         number("WidthMax", default=spec.width),
         number("HeightMax", default=spec.height),
-        size("Width", default=spec.width, bounds=(MIN_WIDTH_PX, spec.width, WIDTH_STEP_PX), depends_on=("OffsetX",)),
         size(
-            "Height", default=spec.height, bounds=(MIN_HEIGHT_PX, spec.height, HEIGHT_STEP_PX), depends_on=("OffsetY",)
+            *("Width",),
+            default=spec.width,
+            bounds=(spec.min_width_px, spec.width, spec.make.width_step_px),
+            depends_on=("OffsetX",),
         ),
-        size("OffsetX", bounds=(0, 0, WIDTH_STEP_PX), depends_on=("Width",)),
-        size("OffsetY", bounds=(0, 0, HEIGHT_STEP_PX), depends_on=("Height",)),
+        size(
+            *("Height",),
+            default=spec.height,
+            bounds=(spec.min_height_px, spec.height, spec.make.height_step_px),
+            depends_on=("OffsetY",),
+        ),
+        size("OffsetX", bounds=(0, 0, x_step), depends_on=("Width",)),
+        size("OffsetY", bounds=(0, 0, y_step), depends_on=("Height",)),
         Feature(
             *("PixelFormat", Kind.ENUMERATION, "ImageFormatControl", formats[0][1], True),
             entries=formats,
@@ -118,6 +156,7 @@ def _acquisition(spec: CameraSpec) -> tuple[Feature, ...]:
     command = partial(Feature, kind=Kind.COMMAND, category="AcquisitionControl", is_writable=True)
     real = partial(Feature, kind=Kind.FLOAT, category="AcquisitionControl")
     rate_bounds = (0.1, spec.max_rate_hz, 0.0)
+    sources = _entries("Software", *spec.make.input_lines)
     return (
         choice(
             "AcquisitionMode", entries=_entries("Continuous", "SingleFrame", "MultiFrame"), is_locked_in_stream=True
@@ -145,10 +184,15 @@ def _acquisition(spec: CameraSpec) -> tuple[Feature, ...]:
             depends_on=("ExposureTime", "Width", "Height", "PixelFormat", "AcquisitionFrameRate"),
             text="Highest rate at which triggers are obeyed; in free run the rate itself.",
         ),
-        choice("TriggerSelector", entries=_entries("FrameStart")),
+        choice("TriggerSelector", entries=_entries(*spec.make.trigger_selectors)),
         choice("TriggerMode", entries=_entries("Off", "On"), selector="TriggerSelector"),
         command("TriggerSoftware", selector="TriggerSelector"),
-        choice("TriggerSource", entries=_entries("Software", "Line0"), default=1, selector="TriggerSelector"),
+        choice(
+            *("TriggerSource",),
+            entries=sources if spec.make.has_software_trigger else sources[1:],
+            default=1,
+            selector="TriggerSelector",
+        ),
         choice("TriggerActivation", entries=_entries("RisingEdge", "FallingEdge"), selector="TriggerSelector"),
         real(
             "TriggerDelay",
@@ -176,11 +220,12 @@ def _analog() -> tuple[Feature, ...]:
     )
 
 
-def _lines() -> tuple[Feature, ...]:
+def _lines(make: Make) -> tuple[Feature, ...]:
+    first, *others = make.input_lines
     choice = partial(Feature, kind=Kind.ENUMERATION, category="DigitalIOControl")
     flag = partial(Feature, kind=Kind.BOOLEAN, category="DigitalIOControl", selector="LineSelector")
     return (
-        choice("LineSelector", is_writable=True, entries=_entries("Line0", "Line1")),
+        choice("LineSelector", is_writable=True, entries=_entries(first, make.output_line, *others)),
         choice("LineMode", entries=_entries("Input", "Output"), selector="LineSelector"),
         choice(
             "LineSource",
@@ -195,11 +240,12 @@ def _lines() -> tuple[Feature, ...]:
     )
 
 
-def _counters() -> tuple[Feature, ...]:
+def _counters(make: Make) -> tuple[Feature, ...]:
+    events = (*COUNTER_EVENTS[:-1], make.input_lines[0])
     choice = partial(Feature, kind=Kind.ENUMERATION, category="CounterAndTimerControl", is_writable=True)
     return (
         choice("CounterSelector", entries=_entries(*COUNTERS)),
-        choice("CounterEventSource", default=1, entries=_entries(*COUNTER_EVENTS), selector="CounterSelector"),
+        choice("CounterEventSource", default=1, entries=_entries(*events), selector="CounterSelector"),
         Feature(
             *("CounterReset", Kind.COMMAND, "CounterAndTimerControl", 0, True),
             selector="CounterSelector",
@@ -220,8 +266,8 @@ def _events() -> tuple[Feature, ...]:
     )
 
 
-def _user_sets() -> tuple[Feature, ...]:
-    sets = _entries("Default", "UserSet0")
+def _user_sets(make: Make) -> tuple[Feature, ...]:
+    sets = _entries(*make.user_sets)
     command = partial(Feature, kind=Kind.COMMAND, category="UserSetControl", selector="UserSetSelector")
     return (
         Feature("UserSetSelector", Kind.ENUMERATION, "UserSetControl", 0, True, entries=sets),

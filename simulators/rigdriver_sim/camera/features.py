@@ -40,12 +40,29 @@ class Feature:
     """Smallest, largest, step; the model may move them. A float is rounded to its step; step 0 takes any value."""
     is_locked_in_stream: bool = False
     """Writable only while no stream runs."""
+    locked_while: tuple[tuple[str, str], ...] = ()
+    """Features and values (a symbol, or `True`) with which this one is not writable."""
     selector: str = ""
     """The feature whose value selects what this one names."""
     depends_on: tuple[str, ...] = ()
     """Features whose writing changes this one or its bounds."""
     visibility: str = "Beginner"
     text: str = ""
+    own_name: str = ""
+    """What the camera calls the feature, if not by its SFNC 2.7 name."""
+    is_absent: bool = False
+    """The camera does not show the feature; its default holds."""
+    scale: float = 1.0
+    """What one step of a raw integer is in the unit of SFNC 2.7."""
+
+    @property
+    def shown_name(self) -> str:
+        """Name in the camera's description."""
+        return self.own_name or self.name
+
+    @property
+    def can_be_locked(self) -> bool:
+        return self.is_locked_in_stream or bool(self.locked_while)
 
     @property
     def is_numeric(self) -> bool:

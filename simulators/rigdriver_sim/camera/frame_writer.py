@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver_sim.camera.chunks import build_chunks
-from rigdriver_sim.camera.pixel_formats import PixelFormat, pack_12
+from rigdriver_sim.camera.pixel_formats import PixelFormat
 from rigdriver_sim.camera.spec import Exposure, Painter
 from rigdriver_sim.feed import layout
 
@@ -24,7 +24,8 @@ class DueFrame:
     """What the camera tells about a frame that is on its way."""
 
     frame_id: int
-    t_camera_ns: int
+    stamp: int
+    """In ticks of the camera."""
     chunks: Mapping[str, int | float]
     is_chunked: bool
     is_incomplete: bool
@@ -37,16 +38,18 @@ def write_frame(
     pixel_format: PixelFormat,
     frame: DueFrame,
     painter: Painter,
+    row_align: int = 1,
 ) -> None:
-    """Fill the slot."""
-    image_bytes = pixel_format.image_bytes(exposure.width, exposure.height)
-    _paint(data[:image_bytes], exposure, pixel_format, painter)
+    """Fill the slot; rows are padded to multiples of `row_align` bytes."""
+    image_bytes = pixel_format.padded_bytes(exposure.width, exposure.height, row_align)
+    _paint(data[:image_bytes], exposure, pixel_format, painter, row_align)
     tail, placed = build_chunks(image_bytes, frame.chunks) if frame.is_chunked else (b"", ())
     data[image_bytes : image_bytes + len(tail)] = np.frombuffer(tail, np.uint8)
     slot.frame_id = frame.frame_id
-    slot.t_camera_ns = frame.t_camera_ns
+    slot.stamp = frame.stamp
     slot.pixel_format = pixel_format.pfnc
     slot.width, slot.height = exposure.width, exposure.height
+    slot.x_padding = pixel_format.x_padding(exposure.width, row_align)
     slot.x_offset, slot.y_offset = exposure.offset_x, exposure.offset_y
     slot.image_bytes = image_bytes
     slot.data_bytes = image_bytes + len(tail)
@@ -65,11 +68,13 @@ def _paint(
     exposure: Exposure,
     pixel_format: PixelFormat,
     painter: Painter,
+    row_align: int,
 ) -> None:
     shape = (exposure.height, exposure.width)
-    if pixel_format.packing:
-        pixels = np.empty(shape, np.uint16)
+    padding = pixel_format.x_padding(exposure.width, row_align)
+    if pixel_format.packing or padding:
+        pixels = np.empty(shape, pixel_format.dtype)
         painter(exposure, pixels)
-        image[:] = pack_12(pixels, pixel_format.packing)
+        image[:] = pixel_format.encode(pixels, row_align)
         return
     painter(exposure, image.view(pixel_format.dtype).reshape(shape))

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver_sim.camera.control import LINE0, LINE1, CameraControl
+from rigdriver_sim.camera.control import FRAME_START, LINE0, LINE1, CameraControl
 from rigdriver_sim.camera.description import EVENT_OVERTRIGGER
 from rigdriver_sim.camera.faults import CameraFaults, amount_ns, is_hit
 from rigdriver_sim.camera.frame_writer import DueFrame, write_frame
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
 from rigdriver_sim.camera.shared_link import SharedLink
 from rigdriver_sim.camera.spec import CameraSpec, Exposure, Painter
-from rigdriver_sim.camera.timing import camera_time_ns, gauss
+from rigdriver_sim.camera.timing import camera_time_ns, gauss, ticks
 from rigdriver_sim.engine import Engine
 from rigdriver_sim.feed.feed import CameraFeed
 
@@ -82,6 +82,7 @@ class SimulatedCamera:
             "TimestampLatch": self._latch_time_stamp,
             "DeviceReset": self._reset,
         }
+        self._trigger_line = spec.make.input_lines[0]
         self._control = CameraControl(spec, feed.write_registers, commands)
         feed.on_write = self._write
         feed.on_release = self._release
@@ -99,7 +100,7 @@ class SimulatedCamera:
         return self._control.registers.real("ExposureTime")
 
     def trigger(self, t_ns: int, *, is_rising: bool = True) -> Exposure | None:
-        """Take an edge on Line0; return the exposure that it starts, or None when it is ignored."""
+        """Take an edge on the trigger's line; return the exposure that it starts, or None when it is ignored."""
         if not self._feed.is_present:
             return None
         if is_rising:
@@ -114,7 +115,7 @@ class SimulatedCamera:
         if is_hit(self.faults.double_trigger, edge):
             again_ns = t_ns + self.faults.double_trigger_after_ns
             self._engine.at(again_ns, lambda: self._bounce(again_ns))
-        return self._obey("Line0", t_ns)
+        return self._obey(self._trigger_line, t_ns)
 
     def has_room(self) -> bool:
         """A frame that is due now would find a place; True while nobody streams."""
@@ -163,28 +164,31 @@ class SimulatedCamera:
         self._engine.at(self._engine.now_ns + RESET_NS, self.replug)
 
     def _latch_time_stamp(self) -> None:
-        self._control.registers.put("TimestampLatchValue", self._stamp_ns(self._engine.now_ns))
+        self._control.registers.put("TimestampLatchValue", self._ticks(self._engine.now_ns))
 
     def _stamp_ns(self, t_ns: int) -> int:
         return camera_time_ns(self.spec, t_ns) + self._stamp_shift_ns
 
+    def _ticks(self, t_ns: int) -> int:
+        return ticks(self.spec, self._stamp_ns(t_ns))
+
     # ---- triggers
 
     def _wants_rising(self) -> bool:
-        return self._control.registers.symbol("TriggerActivation") == "RisingEdge"
+        return self._control.trigger_symbol("TriggerActivation") == "RisingEdge"
 
     def _trigger_by_software(self) -> None:
         self._obey("Software", self._engine.now_ns)
 
     def _bounce(self, t_ns: int) -> None:
-        self._obey("Line0", t_ns)
+        self._obey(self._trigger_line, t_ns)
 
     def _obey(self, source: str, t_ns: int) -> Exposure | None:
         run = self._run
-        if run is None or not self._control.is_triggered or self._control.registers.symbol("TriggerSource") != source:
+        if run is None or not self._control.is_frame_triggered_by(source):
             return None
         self._control.count("FrameTrigger")
-        delay_ns = round(self._control.registers.real("TriggerDelay") * 1000)
+        delay_ns = round(float(self._control.registers.of("TriggerDelay", FRAME_START)) * 1000)
         # A real camera ignores triggers above its ResultingFrameRate without a word. One nanosecond is left for
         # rounding: a trigger at exactly that rate is obeyed.
         is_early = t_ns - run.last_trigger_ns < 1e9 / self._control.allowed_rate_hz - 1
@@ -196,7 +200,7 @@ class SimulatedCamera:
     def _miss(self, run: _Run, t_ns: int) -> None:
         self._control.count("FrameTriggerMissed")
         if self._control.registers.symbol("EventNotification") == "On":
-            self._feed.push_event(EVENT_OVERTRIGGER, self._stamp_ns(t_ns), run.next_frame_id)
+            self._feed.push_event(EVENT_OVERTRIGGER, self._ticks(t_ns), self.spec.frame_id(run.next_frame_id))
 
     def _begin_free_run(self, run: _Run) -> None:
         if not run.is_free and not self._control.is_triggered:
@@ -276,18 +280,19 @@ class SimulatedCamera:
         self._stamp_shift_ns += amount_ns(faults.stamp_jump_ns, number)
         jitter_ns = self.spec.stamp_jitter_ns * gauss(self._seed, self.spec.name, "stamp", self._exposures)
         stamp_ns = self._stamp_ns(exposure.start_ns) + round(jitter_ns) + amount_ns(faults.stamp_error_ns, number)
+        stamp = ticks(self.spec, stamp_ns)
         if is_hit(faults.skip_frame, number):
             return None
         if is_hit(faults.reset_frame_id, number):
             run.next_frame_id = 0
         if is_hit(faults.repeat_frame_id, number):
             run.next_frame_id = max(0, run.next_frame_id - 1)
-        frame_id = run.next_frame_id
+        frame_id = self.spec.frame_id(run.next_frame_id)
         run.next_frame_id += 1
         if is_hit(faults.lose_frame, number) or exposure.deliver_ns >= NEVER_NS:
             return None
         known: dict[str, int | float] = {
-            "Timestamp": stamp_ns,
+            "Timestamp": stamp,
             "FrameID": frame_id,
             "ExposureTime": float(exposure.exposure_us),
             "CounterValue": self._control.counter(0),
@@ -295,7 +300,7 @@ class SimulatedCamera:
         }
         chunks = {name: known[name] for name in self._control.enabled_chunks}
         is_chunked = bool(self._control.registers["ChunkModeActive"])
-        return DueFrame(frame_id, max(0, stamp_ns), chunks, is_chunked, is_hit(faults.incomplete, number))
+        return DueFrame(frame_id, stamp, chunks, is_chunked, is_hit(faults.incomplete, number))
 
     # ---- delivery
 
@@ -334,7 +339,8 @@ class SimulatedCamera:
 
     def _paint(self, exposure: Exposure, frame: DueFrame) -> None:
         slot, data = self._feed.next_slot()
-        write_frame(slot, data, exposure, PIXEL_FORMATS[exposure.pixel_format], frame, self.painter)
+        pixel_format = PIXEL_FORMATS[exposure.pixel_format]
+        write_frame(slot, data, exposure, pixel_format, frame, self.painter, self.spec.make.row_align)
 
 
 def paint_ramp(exposure: Exposure, out: npt.NDArray[Any]) -> None:

@@ -41,7 +41,7 @@ class RegisterFile:
         self._selected = {name: [f for f in features if f.selector == name] for name in self.features}
         self._values: dict[tuple[str, int], Value] = {}
         self._bounds: dict[str, tuple[float, float, float]] = {f.name: f.bounds for f in features if f.bounds}
-        self._is_locked: dict[str, bool] = {}
+        self._lock_reasons: dict[str, str] = {}
         self._publish = publish
         self._page = bytearray(len(features) * STRIDE)
         self._dirty: tuple[int, int] | None = None
@@ -62,7 +62,8 @@ class RegisterFile:
         return int(self[name])
 
     def real(self, name: str) -> float:
-        return float(self[name])
+        """Return a number in the unit of SFNC 2.7."""
+        return float(self[name]) * self.features[name].scale
 
     def symbol(self, name: str) -> str:
         """Return the symbol that an enumeration has now."""
@@ -89,9 +90,14 @@ class RegisterFile:
     def bounds(self, name: str) -> tuple[float, float, float]:
         return self._bounds[name]
 
-    def set_locked(self, name: str, is_locked: bool) -> None:
-        self._is_locked[name] = is_locked
-        self._store(self._address[name] + LOCK, struct.pack("<q", is_locked))
+    def set_locked(self, name: str, reason: str) -> None:
+        """Lock a feature for a reason (`the camera streams; stop it first`); an empty one unlocks it."""
+        self._lock_reasons[name] = reason
+        self._store(self._address[name] + LOCK, struct.pack("<q", bool(reason)))
+
+    def is_now(self, name: str, value: str) -> bool:
+        """Whether an enumeration has that symbol, or a boolean is on (`True`)."""
+        return bool(self[name]) if value == "True" else self.symbol(name) == value
 
     # ---- user sets
 
@@ -117,12 +123,12 @@ class RegisterFile:
             Refused: there is no such register, or it does not take this now.
         """
         feature = self._by_address.get(address)
-        if feature is None:
+        if feature is None or feature.is_absent:
             raise Refused(GC_ERR_INVALID_ADDRESS, f"nothing writable at register 0x{address:x}")
         if not feature.is_writable:
-            raise Refused(GC_ERR_ACCESS_DENIED, f"{feature.name} is read-only")
-        if self._is_locked.get(feature.name):
-            raise Refused(GC_ERR_ACCESS_DENIED, f"{feature.name} is locked while the camera streams; stop it first")
+            raise Refused(GC_ERR_ACCESS_DENIED, f"{feature.shown_name} is read-only")
+        if reason := self._lock_reasons.get(feature.name):
+            raise Refused(GC_ERR_ACCESS_DENIED, f"{feature.shown_name} is locked while {reason}")
         value = _decode(feature, data)
         if feature.kind is not Kind.COMMAND:
             self.put(feature.name, self._checked(feature, value))
@@ -132,17 +138,19 @@ class RegisterFile:
         if feature.kind is Kind.BOOLEAN:
             return int(bool(value))
         if feature.kind is Kind.ENUMERATION and value not in dict(feature.entries).values():
-            raise Refused(GC_ERR_INVALID_VALUE, f"{feature.name} = {value}: no such entry")
+            raise Refused(GC_ERR_INVALID_VALUE, f"{feature.shown_name} = {value}: no such entry")
         bounds = self._bounds.get(feature.name)
         if not feature.is_numeric or bounds is None or isinstance(value, str):
             return value
         low, high, step = bounds
         if not low <= value <= high:
             raise Refused(
-                GC_ERR_INVALID_VALUE, f"{feature.name} = {value:g}: expected {low:g} to {high:g} {feature.unit}"
+                GC_ERR_INVALID_VALUE, f"{feature.shown_name} = {value:g}: expected {low:g} to {high:g} {feature.unit}"
             )
         if feature.kind is Kind.INTEGER and step and (value - low) % step:
-            raise Refused(GC_ERR_INVALID_VALUE, f"{feature.name} = {value}: expected steps of {step:g} from {low:g}")
+            raise Refused(
+                GC_ERR_INVALID_VALUE, f"{feature.shown_name} = {value}: expected steps of {step:g} from {low:g}"
+            )
         if feature.kind is Kind.FLOAT and step:
             return min(max(low, round(value / step) * step), high)
         return value

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy.typing as npt
 
+from rigdriver_sim.camera.makes import PLAIN, Make
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
 
-WIDTH_STEP_PX = 4
-HEIGHT_STEP_PX = 2
 MIN_WIDTH_PX = 16
 MIN_HEIGHT_PX = 8
 
@@ -47,6 +46,30 @@ class CameraSpec:
     line_delay_us: float = 1.0
     """Exposure to its edge on the output line."""
     link_bytes_per_s: float = 400e6
+    make: Make = PLAIN
+    """What sets it apart from a plain SFNC 2.7 camera."""
+    first_frame_id: int | None = None
+    """Frame id of the first frame after each AcquisitionStart; None: the lowest one that the make has."""
+
+    @property
+    def min_width_px(self) -> int:
+        return max(MIN_WIDTH_PX, self.make.width_step_px)
+
+    @property
+    def min_height_px(self) -> int:
+        return max(MIN_HEIGHT_PX, self.make.height_step_px)
+
+    @property
+    def offset_steps_px(self) -> tuple[int, int]:
+        """Steps of OffsetX and OffsetY."""
+        make = self.make
+        return make.offset_step_px or make.width_step_px, make.offset_step_px or make.height_step_px
+
+    def frame_id(self, number: int) -> int:
+        """Return the id of a frame that is the number-th one since the ids began."""
+        first, last = self.make.frame_ids
+        start = first if self.first_frame_id is None else self.first_frame_id
+        return first + (start - first + number) % (last - first + 1)
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.pixel_formats if name not in PIXEL_FORMATS]
@@ -54,10 +77,17 @@ class CameraSpec:
             raise ValueError(
                 f"camera {self.name}: pixel formats {unknown or 'missing'}: expected of {', '.join(PIXEL_FORMATS)}"
             )
-        if self.width < MIN_WIDTH_PX or self.width % WIDTH_STEP_PX or self.height < MIN_HEIGHT_PX or self.height % 2:
+        x_step, y_step = self.make.width_step_px, self.make.height_step_px
+        is_too_small = self.width < self.min_width_px or self.height < self.min_height_px
+        if is_too_small or self.width % x_step or self.height % y_step:
             raise ValueError(
-                f"camera {self.name}: {self.width}x{self.height}: expected a width from {MIN_WIDTH_PX} in steps of "
-                f"{WIDTH_STEP_PX} and a height from {MIN_HEIGHT_PX} in steps of {HEIGHT_STEP_PX}"
+                f"camera {self.name}: {self.width}x{self.height}: expected a width from {self.min_width_px} in steps "
+                f"of {x_step} and a height from {self.min_height_px} in steps of {y_step}"
+            )
+        first, last = self.make.frame_ids
+        if self.first_frame_id is not None and not first <= self.first_frame_id <= last:
+            raise ValueError(
+                f"camera {self.name}: first_frame_id {self.first_frame_id}: expected {first} to {last} of its make"
             )
         if self.max_rate_hz <= 0 or self.link_bytes_per_s <= 0:
             raise ValueError(f"camera {self.name}: max_rate_hz and link_bytes_per_s: expected more than 0")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 
+from rigdriver_sim.camera.makes import NS_PER_S
 from rigdriver_sim.camera.spec import CameraSpec
 
 SIGMAS = 3.0
@@ -18,6 +19,13 @@ SIGMAS = 3.0
 def camera_time_ns(spec: CameraSpec, t_ns: int) -> int:
     """Return what the camera's free-running, drifting clock shows at a true time."""
     return max(0, t_ns + spec.clock_offset_ns + round(t_ns * spec.drift_ppm * 1e-6))
+
+
+def ticks(spec: CameraSpec, camera_ns: int) -> int:
+    """Return the time stamp for a time of the camera's clock, in the ticks of its make; never below 0."""
+    if not spec.make.has_time_stamps:
+        return 0
+    return max(0, camera_ns) * spec.make.tick_hz // NS_PER_S
 
 
 def allowed_rate_hz(

@@ -38,12 +38,12 @@ class WriteGuard:
         if self.is_hung:
             raise NoAnswer
         feature = self._features.get(address)
-        if feature is not None and feature.name in self.refused:
-            raise Refused(GC_ERR_ACCESS_DENIED, f"{feature.name} cannot be written now")
+        if feature is not None and feature.shown_name in self.refused:
+            raise Refused(GC_ERR_ACCESS_DENIED, f"{feature.shown_name} cannot be written now")
         self._camera(address, data if feature is None else self._clamp(feature, data))
 
     def _clamp(self, feature: Feature, data: bytes) -> bytes:
-        limit = self.clamped.get(feature.name)
+        limit = self.clamped.get(feature.shown_name)
         if limit is None or not feature.is_numeric or len(data) != 8:
             return data
         code = "<d" if feature.kind is Kind.FLOAT else "<q"

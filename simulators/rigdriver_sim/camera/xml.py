@@ -7,7 +7,7 @@ Not here: what a feature means (see feature_table.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
@@ -76,20 +76,26 @@ class XmlWriter:
 
 def write_features(xml: XmlWriter, features: Sequence[Feature]) -> None:
     """Add the camera's features; their registers stand `STRIDE` bytes apart, in the order given."""
+    shown = {feature.name: feature.shown_name for feature in features if not feature.is_absent}
     for index, feature in enumerate(features):
-        xml.list_in(feature.category, feature.name)
-        selected = [other.name for other in features if other.selector == feature.name]
-        _write_feature(xml, feature, index * STRIDE, selected)
+        if feature.is_absent:
+            continue
+        xml.list_in(feature.category, feature.shown_name)
+        selected = [shown[other.name] for other in features if other.selector == feature.name and other.name in shown]
+        _write_feature(xml, feature, index * STRIDE, selected, shown)
 
 
-def _write_feature(xml: XmlWriter, feature: Feature, address: int, selected: Sequence[str]) -> None:
-    name, register = feature.name, f"{feature.name}_Reg"
+def _write_feature(
+    xml: XmlWriter, feature: Feature, address: int, selected: Sequence[str], shown: Mapping[str, str]
+) -> None:
+    name = feature.shown_name
+    register = f"{name}_Reg"
     is_bounded = feature.is_numeric and feature.bounds is not None
     children: list[tuple[str, object]] = [
         ("ToolTip", feature.text),
         ("Description", feature.text),
         ("Visibility", feature.visibility),
-        ("pIsLocked", f"{name}_Lock" if feature.is_locked_in_stream else ""),
+        ("pIsLocked", f"{name}_Lock" if feature.can_be_locked else ""),
         ("ImposedAccessMode", "" if feature.is_writable else "RO"),
     ]
     if feature.kind is Kind.ENUMERATION:
@@ -115,12 +121,15 @@ def _write_feature(xml: XmlWriter, feature: Feature, address: int, selected: Seq
         if feature.is_numeric:
             children.append(("Unit", feature.unit))
         xml.node(feature.kind.value, name, children)
-    _write_registers(xml, feature, address, is_bounded)
+    _write_registers(xml, feature, address, shown)
 
 
-def _write_registers(xml: XmlWriter, feature: Feature, address: int, is_bounded: bool) -> None:
-    name = feature.name
-    invalidated_by = [*feature.depends_on, *([feature.selector] if feature.selector else [])]
+def _write_registers(xml: XmlWriter, feature: Feature, address: int, shown: Mapping[str, str]) -> None:
+    """Add a feature's registers; `shown` holds the names of all features that the camera has."""
+    name = feature.shown_name
+    is_bounded = feature.is_numeric and feature.bounds is not None
+    depends_on = [shown[other] for other in feature.depends_on if other in shown]
+    invalidated_by = [*depends_on, *([shown[feature.selector]] if feature.selector in shown else [])]
     tag = {Kind.FLOAT: "FloatReg", Kind.STRING: "StringReg"}.get(feature.kind, "IntReg")
     access = "WO" if feature.kind is Kind.COMMAND else "RW" if feature.is_writable else "RO"
     size = TEXT_REGISTER if feature.kind is Kind.STRING else 8
@@ -128,7 +137,8 @@ def _write_registers(xml: XmlWriter, feature: Feature, address: int, is_bounded:
     if is_bounded:
         for suffix, place in (("Min", LOW), ("Max", HIGH), ("Inc", STEP)):
             if suffix != "Inc" or feature.kind is Kind.INTEGER:
-                xml.register(f"{name}_{suffix}", address + place, tag=tag, invalidated_by=feature.depends_on)
-    if feature.is_locked_in_stream:
+                xml.register(f"{name}_{suffix}", address + place, tag=tag, invalidated_by=depends_on)
+    if feature.can_be_locked:
+        keys = [shown[other] for other, _ in feature.locked_while if other in shown]
         # The consumer writes TLParamsLocked when it starts and stops a stream (SFNC), and the locks follow it.
-        xml.register(f"{name}_Lock", address + LOCK, invalidated_by=["TLParamsLocked"])
+        xml.register(f"{name}_Lock", address + LOCK, invalidated_by=["TLParamsLocked", *keys])

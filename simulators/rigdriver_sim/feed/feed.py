@@ -39,6 +39,24 @@ class CameraArea:
     """The GenICam description of its registers."""
     frame_bytes: int
     """The largest frame, chunks included."""
+    tick_hz: int = 1_000_000_000
+    """Ticks of its time stamps per second; 0: it does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The interfaces of the producer, as many as there are durations, and how long it searches there."""
+
+    update_ms: tuple[int, ...] = (0,)
+    """Duration of IFUpdateDeviceList on each interface, of the wall's time; `layout.WHOLE_TIMEOUT`: as long as the
+    consumer allows."""
+    search_ms: int = 0
+    """Duration of TLUpdateInterfaceList."""
+    seen_by: tuple[tuple[int, ...], ...] = ()
+    """Numbers of the interfaces that see each camera; a camera that is not named here is seen by number 0."""
+
+
+ONE_PORT = Ports()
 
 
 class FeedLibrary:
@@ -96,6 +114,10 @@ class CameraFeed:
         self._library.ring(self._address)
         if not is_present:
             self.hang_up()
+
+    def be_seen_by(self, interfaces: Sequence[int]) -> None:
+        """Be listed by these interfaces and no others."""
+        self._block.interfaces = sum(1 << number for number in set(interfaces))
 
     def set_owner(self, access: Access | None) -> None:
         """Publish the strongest access that anybody holds."""
@@ -170,6 +192,7 @@ class RigFeed:
         module_xml: Sequence[bytes],
         engine: Engine,
         slots: int = 8,
+        ports: Ports = ONE_PORT,
     ) -> None:
         if not 0 < len(areas) <= layout.MAX_CAMERAS:
             raise ValueError(f"{len(areas)} cameras: the producer holds 1 to {layout.MAX_CAMERAS}")
@@ -179,6 +202,7 @@ class RigFeed:
         library = FeedLibrary(self.producer)
         self._memory_fd = os.memfd_create("rigsim", os.MFD_CLOEXEC)
         self.cameras: tuple[CameraFeed, ...] = self._lay_out(library, areas, module_xml, slots)
+        self._show_ports(ports)
         self._server = FeedServer(folder, self._memory_fd, self.cameras, engine)
         for number, camera in enumerate(self.cameras):
             camera.hang_up = partial(self._server.hang_up, number)
@@ -203,13 +227,23 @@ class RigFeed:
             block = layout.Camera.from_buffer(memory, PAGE + i * stride)
             block.xml = places[len(module_xml) + i]
             block.ring_offset, block.slot_stride, block.slot_count = ring_starts[i], slot_stride, slots
-            block.is_present = 1
+            block.is_present = block.interfaces = 1
+            block.tick_hz = areas[i].tick_hz
         header = layout.Feed.from_buffer(memory, 0)
         header.magic, header.version, header.size = layout.MAGIC, layout.VERSION, size
         header.camera_offset, header.camera_stride, header.camera_count = PAGE, stride, len(areas)
         header.module_xml = (layout.Area * 4)(*places[: len(module_xml)])
         self._header = header
         return tuple(CameraFeed(library, memory, PAGE + i * stride) for i in range(len(areas)))
+
+    def _show_ports(self, ports: Ports) -> None:
+        count = len(ports.update_ms)
+        if not 0 < count <= layout.MAX_INTERFACES:
+            raise ValueError(f"{count} interfaces: the producer has 1 to {layout.MAX_INTERFACES}")
+        self._header.interface_count, self._header.search_ms = count, ports.search_ms
+        self._header.update_ms[:count] = ports.update_ms
+        for camera, numbers in zip(self.cameras, ports.seen_by, strict=False):
+            camera.be_seen_by(numbers)
 
     def plant(self, what: int) -> None:
         """Have the producer crash or hang in the next call that a consumer makes (`feed_layout.PLANT_...`)."""

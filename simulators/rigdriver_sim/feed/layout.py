@@ -9,8 +9,9 @@ from __future__ import annotations
 import ctypes
 
 MAGIC = 0x4D495352
-VERSION = 2
+VERSION = 3
 MAX_CAMERAS = 16
+MAX_INTERFACES = 8
 REGISTER_BYTES = 16384
 EVENT_SLOTS = 32
 CHUNKS = 8
@@ -23,6 +24,9 @@ REG_VENDOR, REG_MODEL, REG_SERIAL, REG_VERSION, REG_USER_ID, REG_PAYLOAD = range
 TEXT_REGISTER = 56
 
 OP_HELLO, OP_OPEN, OP_WRITE = 1, 2, 3
+
+WHOLE_TIMEOUT = 2**32 - 1
+"""Duration of a search that takes as long as the consumer allows."""
 
 # What the producer is to do in its next call.
 PLANT_NOTHING, PLANT_CRASH, PLANT_HANG = 0, 1, 2
@@ -44,6 +48,9 @@ class Feed(ctypes.Structure):
         ("camera_count", _u32),
         ("planted", _u32),
         ("module_xml", Area * 4),
+        ("interface_count", _u32),
+        ("search_ms", _u32),
+        ("update_ms", _u32 * MAX_INTERFACES),
     )
 
 
@@ -69,6 +76,8 @@ class Camera(ctypes.Structure):
         ("ring_offset", _u64),
         ("slot_stride", _u64),
         ("slot_count", _u64),
+        ("tick_hz", _u64),
+        ("interfaces", _u64),
         ("events", Event * EVENT_SLOTS),
         ("registers", ctypes.c_uint8 * REGISTER_BYTES),
     )
@@ -81,13 +90,14 @@ class Chunk(ctypes.Structure):
 class Slot(ctypes.Structure):
     _fields_ = (
         ("frame_id", _u64),
-        ("t_camera_ns", _u64),
+        ("stamp", _u64),
         ("pixel_format", _u64),
         ("width", _u64),
         ("height", _u64),
         ("delivered_height", _u64),
         ("x_offset", _u64),
         ("y_offset", _u64),
+        ("x_padding", _u64),
         ("image_bytes", _u64),
         ("data_bytes", _u64),
         ("filled_bytes", _u64),

@@ -19,9 +19,10 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
-from rigdriver_sim.bench.camera_bank import make_cameras
+from rigdriver_sim.bench.camera_bank import make_cameras, ports_of
 from rigdriver_sim.bench.rig import Scenery, SimulatedRig
 from rigdriver_sim.engine import EventEngine
 from rigdriver_sim.feed.feed import PRODUCER_NAME
@@ -70,7 +71,8 @@ def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngin
         stack.callback(page.close)
     engine = EventEngine(scenario.pace, follower=page)
     stack.callback(engine.close)
-    rig = SimulatedRig(scenario, engine, folder, make_cameras, _view(scenario))
+    bank = partial(make_cameras, ports=ports_of(scenario))
+    rig = SimulatedRig(scenario, engine, folder, bank, _view(scenario))
     stack.callback(rig.close)
     control = ControlServer(folder / SOCKET, engine, lambda request: acts.handle(rig, engine, request))
     stack.callback(control.close)

@@ -19,6 +19,7 @@ from rigdriver_sim.trigger_box.facts import BoxFacts
 from rigdriver_sim.trigger_box.line_noise import Damage, LineNoise
 from rigdriver_sim.trigger_box.links import Link, PtyLink, TcpLink
 from rigdriver_sim.trigger_box.machine import Machine
+from rigdriver_sim.trigger_box.non_volatile import NonVolatile
 from rigdriver_sim.trigger_box.states import BoxState
 
 LINK_NS = 200_000
@@ -61,6 +62,7 @@ class SimulatedBox:
         self._pty = self._plug_in()
         self._tcp = TcpLink(engine, self._receive, self._pump, self._link_lost) if setup.has_tcp else None
         self.clock = BoxClock(engine.now_ns - setup.booted_ago_ns, setup.drift_ppb)
+        self._memory = NonVolatile(setup.facts)
         self._machine = self._boot()
 
     @property
@@ -109,7 +111,7 @@ class SimulatedBox:
         self._settle()
 
     def reset(self) -> None:
-        """Pull the reset line: outputs low, everything forgotten, ticks from 0."""
+        """Pull the reset line: outputs low, all forgotten but what is non-volatile, ticks from 0."""
         self._machine.behaviour.stop(1, self._now_ticks())
         self._tell_outputs()
         self._machine.outbox.waiting.clear()
@@ -142,7 +144,7 @@ class SimulatedBox:
         return PtyLink(self._engine, self._setup.port, self._receive, self._pump)
 
     def _boot(self) -> Machine:
-        machine = Machine(self._setup.facts, self._input_levels)
+        machine = Machine(self._setup.facts, self._input_levels, self._memory)
         machine.behaviour.may_expire = self._is_host_silent
         # A probe is stamped by a clock that is never late (PROTOCOL 9):
         # simulated time waits for overdue actions, a crystal does not.

@@ -1,7 +1,8 @@
 """The registers that every Harp device has (0 to 19), deprecated ones included.
 
 In: reads and writes with the box tick. Out: payload values. Harp time is the box clock plus whole seconds that the host
-may set; the box clock itself never jumps. Not here: what the device is for (see behaviour.py).
+may set; the box clock itself never jumps. Resets follow Harp's Device.md. Not here: what the device is for (see
+behaviour.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from rigdriver_sim.trigger_box import registers as r
 from rigdriver_sim.trigger_box.contract import TICKS_PER_S
 from rigdriver_sim.trigger_box.facts import BoxFacts
+from rigdriver_sim.trigger_box.non_volatile import NonVolatile, SavedValues
 
 PROTOCOL_VERSION = (1, 5, 0)
 FIRMWARE_VERSION = (1, 0, 0)
@@ -22,6 +24,8 @@ _BOOT_OPERATION = 0xE4
 _MODE_MASK = 0x03
 _HEADER_TICK = 320
 _CLOCK_LOCK, _CLOCK_UNLOCK = 0x80, 0x40
+_SERIAL_NUMBER_KEY = 0xFFFF
+"""Value that a host writes before a new serial number."""
 
 Values = tuple[int, ...]
 
@@ -29,14 +33,18 @@ Values = tuple[int, ...]
 class CoreRegisters:
     """State of the core registers of one box since its boot."""
 
-    def __init__(self, facts: BoxFacts) -> None:
+    def __init__(self, facts: BoxFacts, memory: NonVolatile) -> None:
         self._facts = facts
+        self._memory = memory
+        self.wants_reboot = False
+        """What was written takes effect with the next boot, which follows at once."""
+        saved = memory.saved or SavedValues(_BOOT_OPERATION, 0, False)
+        self._booted_from = r.RESET_BITS_BOOT_FROM_EEPROM if memory.saved else r.RESET_BITS_BOOT_FROM_DEFAULT
         self._second_offset = 0
-        self._operation = _BOOT_OPERATION
-        self._name = facts.device_name
-        self._serial_number = facts.serial_number
-        self._timestamp_offset = 0
-        self._is_clock_locked = False
+        self._operation = saved.operation
+        self._timestamp_offset = saved.timestamp_offset
+        self._is_clock_locked = saved.is_clock_locked
+        self._is_serial_number_open = False
         self._readers: Mapping[int, Callable[[int], Values]] = {
             r.REG_WHO_AM_I: lambda _: (facts.who_am_i,),
             r.REG_HARDWARE_VERSION_HIGH: lambda _: (HARDWARE_VERSION[0],),
@@ -50,9 +58,9 @@ class CoreRegisters:
             r.REG_TIMESTAMP_TICKS: lambda t: (self.harp_ticks(t) % TICKS_PER_S // _HEADER_TICK,),
             r.REG_OPERATION_CONTROL: lambda _: (self._operation,),
             # Read, this register says what the device booted from (Harp Device 1.13).
-            r.REG_RESET_DEVICE: lambda _: (r.RESET_BITS_BOOT_FROM_DEFAULT,),
-            r.REG_DEVICE_NAME: lambda _: tuple(self._name.encode("ascii")[:25].ljust(25, b"\0")),
-            r.REG_SERIAL_NUMBER: lambda _: (self._serial_number,),
+            r.REG_RESET_DEVICE: lambda _: (self._booted_from,),
+            r.REG_DEVICE_NAME: lambda _: tuple(memory.name.encode("ascii")[:25].ljust(25, b"\0")),
+            r.REG_SERIAL_NUMBER: lambda _: (memory.serial_number,),
             r.REG_CLOCK_CONFIGURATION: lambda _: (_CLOCK_LOCK if self._is_clock_locked else _CLOCK_UNLOCK,),
             r.REG_TIMESTAMP_OFFSET: lambda _: (self._timestamp_offset,),
             r.REG_UID: lambda _: tuple(facts.uid),
@@ -104,7 +112,7 @@ class CoreRegisters:
             case r.REG_DEVICE_NAME:
                 return self._set_name(bytes(values))
             case r.REG_SERIAL_NUMBER:
-                self._serial_number = values[0]
+                return self._set_serial_number(values[0])
             case r.REG_CLOCK_CONFIGURATION:
                 return self._set_clock(values[0])
             case r.REG_TIMESTAMP_OFFSET:
@@ -128,17 +136,37 @@ class CoreRegisters:
         return True
 
     def _reset(self, value: int) -> bool:
-        """Nothing survives a power cycle in this box, so only the defaults can be restored."""
-        if value == r.RESET_BITS_RESTORE_NAME:
-            self._name = self._facts.device_name
-        return value in (r.RESET_BITS_RESTORE_NAME, r.RESET_BITS_RESTORE_DEFAULT)
+        """Take one bit at a time; the bits that tell how the box has booted cannot be written."""
+        if value == r.RESET_BITS_RESTORE_DEFAULT:
+            self._memory.erase()
+        elif value == r.RESET_BITS_RESTORE_NAME:
+            self._memory.restore_name()
+        elif value == r.RESET_BITS_SAVE:
+            # Each boot ends in standby: a box must not report before it is asked to.
+            operation = self._operation & ~_MODE_MASK
+            self._memory.saved = SavedValues(operation, self._timestamp_offset, self._is_clock_locked)
+        elif value != r.RESET_BITS_RESTORE_EEPROM or self._memory.saved is None:
+            return False
+        self.wants_reboot = True
+        return True
 
     def _set_name(self, name: bytes) -> bool:
         text = name.split(b"\0", 1)[0]
         if not text.isascii():
             return False
-        self._name = text.decode("ascii")
+        self._memory.name = text.decode("ascii")
+        self.wants_reboot = True
         return True
+
+    def _set_serial_number(self, value: int) -> bool:
+        """Take the key first, then the number."""
+        is_open, self._is_serial_number_open = self._is_serial_number_open, value == _SERIAL_NUMBER_KEY
+        if value == _SERIAL_NUMBER_KEY:
+            return True
+        if is_open:
+            self._memory.serial_number = value
+            self.wants_reboot = True
+        return is_open
 
     def _set_clock(self, value: int) -> bool:
         """Lock or unlock the time; the box can neither repeat nor generate a synchronization clock."""

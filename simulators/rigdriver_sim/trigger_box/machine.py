@@ -17,6 +17,7 @@ from rigdriver_sim.trigger_box.behaviour import Behaviour, OutputChange
 from rigdriver_sim.trigger_box.contract import REGISTERS, TICKS_PER_S, Register
 from rigdriver_sim.trigger_box.core import CoreRegisters, Values
 from rigdriver_sim.trigger_box.facts import BoxFacts
+from rigdriver_sim.trigger_box.non_volatile import NonVolatile
 from rigdriver_sim.trigger_box.parser import ERROR_BIT, EVENT, READ, WRITE, Parser, Request
 from rigdriver_sim.trigger_box.register_space import LAST_CORE_REGISTER, Registers
 
@@ -24,13 +25,12 @@ from rigdriver_sim.trigger_box.register_space import LAST_CORE_REGISTER, Registe
 class Machine:
     """One box from boot to reset."""
 
-    def __init__(self, facts: BoxFacts, input_levels: int) -> None:
+    def __init__(self, facts: BoxFacts, input_levels: int, memory: NonVolatile | None = None) -> None:
+        """`memory` is what the box remembers of earlier boots; None: nothing."""
         self.outbox = messages.Outbox()
         self.behaviour = Behaviour(facts, self._send_event, input_levels)
-        self.wants_reboot = False
-        """The host has asked for a reset; whoever holds the machine makes a new one."""
         self._parser = Parser()
-        self._core = CoreRegisters(facts)
+        self._core = CoreRegisters(facts, memory or NonVolatile(facts))
         self._event_counter = 0
         self._events_dropped = 0
         self._refused = 0
@@ -61,6 +61,11 @@ class Machine:
             self.behaviour.advance(beat_ticks)
             self._send_heartbeat(beat_ticks)
         self.behaviour.advance(t_ticks)
+
+    @property
+    def wants_reboot(self) -> bool:
+        """The host has asked for a reset; whoever holds the machine makes a new one."""
+        return self._core.wants_reboot
 
     @property
     def next_run_ticks(self) -> int | None:
@@ -118,18 +123,11 @@ class Machine:
     def _obey(self, register: Register, request: Request, t_ticks: int) -> bool:
         if not self._space.obey(register, request, t_ticks):
             return False
-        if request.is_write and request.address == r.REG_RESET_DEVICE:
-            self._reboot_if_asked(request.payload[0], t_ticks)
+        if self._core.wants_reboot:
+            self.behaviour.stop(r.STOP_MODES_NOW, t_ticks)
         if request.is_write and request.address <= LAST_CORE_REGISTER:
             self._plan_heartbeat(t_ticks)
         return True
-
-    def _reboot_if_asked(self, reset: int, t_ticks: int) -> None:
-        if reset == r.RESET_BITS_RESTORE_DEFAULT:
-            # The outputs fall and the reply goes out before the reset
-            # (PROTOCOL 2.5), so the machine only asks for its end here.
-            self.behaviour.stop(r.STOP_MODES_NOW, t_ticks)
-            self.wants_reboot = True
 
     # ---------------------------------------------------------------- to the host
 

@@ -13,19 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from rigdriver_sim.camera.description import camera_area, module_xml
+from rigdriver_sim.camera.makes import make_named
 from rigdriver_sim.camera.model import SimulatedCamera
 from rigdriver_sim.camera.spec import CameraSpec
 from rigdriver_sim.engine import EventEngine
-from rigdriver_sim.feed.feed import RigFeed
+from rigdriver_sim.feed.feed import Ports, RigFeed
 
 
 class Server:
     def __init__(self, setup: dict[str, Any]) -> None:
         self.engine = EventEngine(pace=setup.get("pace", 1.0))
-        specs = [CameraSpec(**camera) for camera in setup["cameras"]]
+        specs = [
+            CameraSpec(**{**camera, "make": make_named(camera.get("make", "plain"))}) for camera in setup["cameras"]
+        ]
         folder = Path(setup["folder"])
         areas = [camera_area(spec) for spec in specs]
-        self.feed = RigFeed(folder, Path(setup["producer"]), areas, module_xml(), self.engine, setup.get("slots", 8))
+        ports = Ports(**setup.get("ports", {}))
+        slots = setup.get("slots", 8)
+        self.feed = RigFeed(folder, Path(setup["producer"]), areas, module_xml(), self.engine, slots, ports)
         self.cameras = [
             SimulatedCamera(spec, self.engine, part, seed=1)
             for spec, part in zip(specs, self.feed.cameras, strict=True)

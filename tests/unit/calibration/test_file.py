@@ -6,16 +6,20 @@ names the key or the camera.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load, parse, save, to_text
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.errors import CalibrationMismatch, RigError
+from rigdriver.images.region import ImageRegion
 
 
 def _rig(names: tuple[str, ...], name: str = "face-rig", swap: str = "") -> RigConfig:
@@ -91,6 +95,43 @@ def test_missing_and_surplus_cameras_are_told_together(solved: SimpleNamespace, 
 def test_another_resolution_is_refused_with_both_sizes(solved: SimpleNamespace) -> None:
     with pytest.raises(CalibrationMismatch, match=r"left_upper: images are 1280x1024, calibrated was 2048x1536"):
         solved.calibration.check_sizes({"left_upper": (1280, 1024), "left_lower": (2048, 1536)})
+
+
+def _placed(calibration: RigCalibration, region: ImageRegion | None) -> RigCalibration:
+    return calibration.with_camera(replace(calibration["left_upper"], region=region))
+
+
+def test_a_moved_region_is_refused_though_the_size_fits(solved: SimpleNamespace, tmp_path: Path) -> None:
+    made = ImageRegion((160, 120), is_reversed=(True, False))
+    save(_placed(solved.calibration, made), tmp_path / "rig.json")
+    assert load(tmp_path / "rig.json", regions={"left_upper": made})["left_upper"].region == made
+    for other in (
+        ImageRegion((164, 120), is_reversed=(True, False)),
+        replace(made, binning=(2, 2)),
+        ImageRegion((160, 120)),
+    ):
+        with pytest.raises(
+            CalibrationMismatch, match=r"left_upper: images have offset .*calibrated was offset 160,120 px"
+        ):
+            load(tmp_path / "rig.json", regions={"left_upper": other})
+
+
+def test_a_file_of_version_1_is_read_and_says_that_only_sizes_are_checked(solved: SimpleNamespace) -> None:
+    table = json.loads(to_text(solved.calibration))
+    table["version"] = 1
+    for camera in table["cameras"].values():
+        del camera["region"]
+    bare = {key: value for key, value in table.items() if key != "sha256"}
+    text = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    table["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (note,) = parse(json.dumps(table), "x.json").check_regions({"left_upper": ImageRegion((8, 8))})
+    assert note.startswith("camera left_upper: the calibration does not say which region")
+    assert note.endswith("only the size was checked")
+
+
+def test_images_of_an_unknown_region_are_noted(solved: SimpleNamespace) -> None:
+    (note,) = _placed(solved.calibration, ImageRegion()).check_regions({"left_upper": None})
+    assert note.startswith("camera left_upper: the images do not say")
 
 
 def test_a_file_changed_by_hand_is_refused(solved: SimpleNamespace) -> None:

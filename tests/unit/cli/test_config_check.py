@@ -102,3 +102,59 @@ def test_producers_are_found_where_the_gentl_standard_says(tmp_path):
 def test_unknown_words_are_a_usage_error_with_status_2(run):
     assert run("capture", "--frames", "0", "--sim").exit_code == 2
     assert run("dance").exit_code == 2
+
+
+LAMP = '[[lamps]]\nname = "flash"\nkind = "{}"\noutput = 6\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            'serial = "1"',
+            "serial = 23145678",
+            'line 8: cameras.0.serial = 23145678: expected a text: put it in quotes, serial = "23145678"',
+        ),
+        (
+            "output = 0",
+            "output = 0\nexposure = 2000",
+            "line 10: cameras.0.exposure = 2000: unknown key; did you mean exposure_us?",
+        ),
+        (
+            "output = 0",
+            "output = 0\nrate_hz = 5",
+            "line 10: cameras.0.rate_hz = 5: unknown key here; it belongs into [schedule]",
+        ),
+        (
+            "output = 0",
+            f"output = 0\n{LAMP.format('white')}",
+            'lamp flash (white): no camera would see it: a white lamp lights cameras with role = "texture"',
+        ),
+    ],
+    ids=["serial without quotes", "no unit", "another table", "white lamp, no texture camera"],
+)
+def test_a_message_says_what_was_meant(tmp_path, run, old, new, told):
+    assert old in GOOD
+    result = run("config", "check", write(tmp_path, GOOD.replace(old, new)))
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_findings_of_keys_of_the_whole_file_and_of_the_schedule_come_together(tmp_path, run):
+    text = GOOD.replace("output = 0", f'output = 0\nexposure = 9\nlink = "usb"\n{LAMP.format("white")}')
+    lit = text + LAMP.format("pattern").replace('"flash"', '"pattern"').replace("6", "7") + "max_duty = 0.0001\n"
+    told = json.loads(run("config", "check", write(tmp_path, lit), "--json").stdout)["findings"]
+    assert [part for part in ("exposure", "link") if any(part in finding for finding in told)] == ["exposure", "link"]
+    without_link = lit.replace('link = "usb"\n', "")
+    told = json.loads(run("config", "check", write(tmp_path, without_link), "--json").stdout)["findings"]
+    assert len(told) == 2
+    assert "exposure_us" in told[0]
+    assert "lamp flash (white)" in told[1]
+
+
+def test_every_limit_that_a_schedule_breaks_is_a_finding(tmp_path, run):
+    lamp = LAMP.format("pattern") + "max_duty = 0.0001\n"
+    text = GOOD.replace("output = 0", f"output = 0\nmax_rate_hz = 5\n{lamp}")
+    told = json.loads(run("config", "check", write(tmp_path, text), "--json").stdout)["findings"]
+    assert [finding.partition(": ")[2].partition(":")[0] for finding in told] == ["camera left", "lamp flash"]

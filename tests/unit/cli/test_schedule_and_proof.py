@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from rigdriver.cli import app
-from rigdriver.frames import FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof
 from rigdriver.recording.proof_files import ProofFiles
 
 RIG = """name = "bench"
@@ -209,3 +211,76 @@ def test_a_frame_set_that_the_capture_does_not_hold_is_status_2(capture, run):
     result = run("proof", capture, "--index", 99)
     assert result.exit_code == 2
     assert "holds no frame set 99" in result.stderr
+
+
+# ---------------------------------------------------------------- benches without a trigger box
+
+BENCH = """name = "bench"
+[genicam]
+producers = ["x.cti"]
+[schedule]
+mode = "software"
+rate_hz = 10
+geometry_exposure_us = 2500
+[[cameras]]
+name = "eye"
+serial = "1"
+output = 0
+"""
+
+
+def bench_file(folder: Path, *changes: tuple[str, str]) -> Path:
+    text = BENCH
+    for before, after in changes:
+        text = text.replace(before, after)
+    (folder / "bench.toml").write_text(text)
+    return folder / "bench.toml"
+
+
+def test_the_schedule_of_a_bench_is_its_rate_and_exposures_and_the_rest_is_not_checked(tmp_path, run):
+    result = run("schedule", "show", bench_file(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "no trigger box (schedule.mode = 'software')" in result.output
+    assert "eye: exposes for 2500 us" in result.output
+    assert "light: not checked: no trigger box" in result.output
+    told = json.loads(run("schedule", "show", bench_file(tmp_path), "--json").output)
+    assert (told["mode"], told["rate_hz"], told["rows"]) == ("software", 10, [{"name": "eye", "exposure_us": 2500}])
+    assert told["not_checked"]["light"] == "no trigger box"
+
+
+def test_a_free_camera_may_keep_its_own_exposure(tmp_path, run):
+    result = run("schedule", "show", bench_file(tmp_path, ("software", "free")), "--json")
+    assert json.loads(result.output)["rows"] == [{"name": "eye", "exposure_us": None}]
+
+
+def test_an_exposure_longer_than_the_period_is_refused_without_a_box_too(tmp_path, run):
+    result = run("schedule", "show", bench_file(tmp_path, ("2500", "250000")))
+    assert result.exit_code == 2
+    assert "camera eye: exposes for 250000 us, but a period at 10 Hz lasts 100000 us" in result.stderr
+
+
+def test_a_bench_has_no_diagram_to_draw(tmp_path, run):
+    result = run("schedule", "show", bench_file(tmp_path), "--out", tmp_path / "plan.svg")
+    assert result.exit_code == 2
+    assert "no diagram without a trigger box" in result.stderr
+
+
+def unproved(index: int, t_camera_ns: int | None) -> FrameSet:
+    frame = Frame("eye", index, t_camera_ns, 5_000 + index, "Mono8", np.zeros((1, 1), np.uint8))
+    proof = Proof(index, 0, 0, 0, {}, math.nan, "unproved", ("nothing proves it",), unchecked=("no trigger box",))
+    return FrameSet(index, 5_000, 6_000, {"eye": frame}, {}, proof)
+
+
+def test_frames_that_nothing_proves_have_a_row_with_id_and_stamps_and_are_explained_without_nan(tmp_path, run):
+    with ProofFiles(tmp_path, "bench") as files:
+        files.write(unproved(0, 7_000))
+        files.write(unproved(1, None))
+    rows = list(csv.DictReader((tmp_path / "proofs.csv").read_text().splitlines()))
+    told = [(row["verdict"], row["frame_id"], row["t_camera_ns"], row["t_host_ns"]) for row in rows]
+    assert told == [("unproved", "0", "7000", "5000"), ("unproved", "1", "", "5001")]
+    summary = run("proof", tmp_path).output
+    assert summary.count("nothing proves it") == 1
+    assert "not checked: no trigger box" in summary
+    explained = run("proof", tmp_path, "--index", 1).output
+    assert "camera eye: frame 1, no time stamp, arrived at 5001 ns" in explained
+    assert "nan" not in (summary + explained + (tmp_path / "proofs.csv").read_text()).lower()

@@ -114,3 +114,55 @@ def test_every_new_name_of_a_renamed_key_is_a_key_of_the_rig_file() -> None:
         table, _, key = new.partition(".")
         assert key in tables[table].model_fields
         assert old.partition(".")[2] not in tables[table].model_fields
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "rig.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + RIG.encode())
+    assert load(path).name == "bench"
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_told_as_such_with_and_without_its_mark(tmp_path: Path, codec: str) -> None:
+    path = tmp_path / "rig.toml"
+    path.write_bytes(RIG.encode(codec))
+    with pytest.raises(ConfigError, match=r"rig.toml: is not UTF-8 but UTF-16 text; save it as UTF-8"):
+        load(path)
+
+
+def test_windows_line_ends_are_read_and_findings_name_the_right_line(tmp_path: Path) -> None:
+    path = tmp_path / "rig.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + RIG.replace("\n", "\r\n").encode())
+    assert load(path).camera("right").serial == "12"
+    path.write_bytes(RIG.replace("rate_hz = 10", "rate_hz = 0").replace("\n", "\r\n").encode())
+    with pytest.raises(ConfigError, match=r"line 21: schedule\.rate_hz = 0"):
+        load(path)
+
+
+def test_old_line_ends_are_told_with_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "rig.toml"
+    path.write_bytes(RIG.replace('"11"\n', '"11"\r').encode())
+    with pytest.raises(ConfigError, match=r"line 8: a bare carriage return; save the file with LF or CR LF"):
+        load(path)
+
+
+def test_a_character_that_is_no_line_end_of_toml_does_not_move_the_lines(tmp_path: Path) -> None:
+    text = RIG.replace('name = "bench"', 'name = "bench" # \u2028 \u0085').replace("rate_hz = 10", "rate_hz = 0")
+    with pytest.raises(ConfigError, match=r"line 21: schedule\.rate_hz = 0"):
+        parse(text, "rig.toml", tmp_path)
+
+
+def test_a_latin_1_comment_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "rig.toml"
+    path.write_bytes(RIG.replace('url = "/dev/ttyACM0"', 'url = "/dev/ttyACM0" # \xfcber USB').encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"rig.toml line 3: is not UTF-8 text \(byte \d+\); save it as UTF-8"):
+        load(path)
+
+
+def test_cameras_with_one_serial_are_allowed_on_two_interfaces_only(tmp_path: Path) -> None:
+    twice = RIG.replace('serial = "11"', 'serial = "0"\ninterface = "eth0"').replace(
+        'serial = "12"', 'serial = "0"\ninterface = "eth1"'
+    )
+    assert [c.interface for c in parse(twice, "rig.toml", tmp_path).cameras] == ["eth0", "eth1"]
+    with pytest.raises(ConfigError, match=r"already used by cameras\.0"):
+        parse(twice.replace("eth1", "eth0"), "rig.toml", tmp_path)

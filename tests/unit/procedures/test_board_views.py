@@ -17,7 +17,9 @@ from rigdriver.calibration.solve.all_cameras import SolveOptions
 from rigdriver.calibration.views.capture import Offer, OfferKind
 from rigdriver.config import RigConfig
 from rigdriver.frames import Frame, FrameSet, Proof
+from rigdriver.images.region import ImageRegion
 from rigdriver.procedures.board_views import ViewOffer, ViewWishes, take_views
+from rigdriver.procedures.calibrate import stored_regions
 from rigdriver.progress import SilentProgress
 from rigdriver.rig import Rig
 from tests.fake_time import FakeTime
@@ -30,6 +32,7 @@ RIG = {
 }
 BOARD = PRESETS["face"]
 SIZE_PX = (640, 480)
+REGION = ImageRegion((16, 8))
 
 
 def picture(left: int, top: int) -> np.ndarray:
@@ -58,6 +61,9 @@ class PlayedRig:
 
     def sizes_px(self) -> dict[str, tuple[int, int]]:
         return {"only": SIZE_PX}
+
+    def regions(self) -> dict[str, ImageRegion]:
+        return {"only": REGION}
 
     @contextmanager
     def run(self) -> Iterator[list[FrameSet]]:
@@ -95,6 +101,12 @@ def test_ctrl_c_keeps_the_views_that_were_taken_with_their_proofs(tmp_path, plac
     assert sorted(p.name for p in (tmp_path / "only").iterdir()) == ["000000.png", "000001.png"]
     proofs = json.loads((tmp_path / "proofs.json").read_text())["frame_sets"]
     assert [(p["index"], p["proof"]["pulse_index"]) for p in proofs] == [(0, 1), (1, 3)]
+
+
+def test_views_keep_the_place_on_the_sensor_from_which_they_come(tmp_path, places):
+    rig = PlayedRig([frame_set(n, places[n // 2]) for n in range(4)])
+    take(rig, tmp_path)
+    assert stored_regions(tmp_path) == {"only": REGION}
 
 
 def test_views_of_a_second_run_do_not_overwrite_those_of_the_first(tmp_path, places):

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from typing import cast
 
 import numpy as np
+import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.devices.cameras.cameras import Cameras
-from rigdriver.devices.cameras.events import CameraEvent
-from rigdriver.frames import Frame, GapReason
+from rigdriver.devices.cameras.events import CameraEvent, CameraLost, FrameLost
+from rigdriver.errors import CameraError, NoReply, SyncError
+from rigdriver.frames import Frame, FrameSet, GapReason
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.bench_run import BenchRun
+from tests.fake_time import FakeTime
 
 CONFIG = RigConfig.model_validate(
     {
@@ -32,8 +35,20 @@ PERIOD_NS = 3_600_000_000_000
 class HandPlayed:
     """Cameras that deliver what the test says."""
 
+    def __init__(self, early: str | None = None) -> None:
+        """`early`: a camera that delivers while the others still start."""
+        self._early = early
+
     def start(self, sink: Callable[[CameraEvent], None]) -> None:
         self._sink = sink
+        if self._early is not None:
+            self.deliver(self._early, 0, 0)
+
+    def spoil(self, camera: str, frame_id: int, t_host_ns: int) -> None:
+        self._sink(FrameLost(camera, frame_id, GapReason.INCOMPLETE, 1, t_host_ns))
+
+    def lose(self, camera: str) -> None:
+        self._sink(CameraLost(camera, CameraError(f"camera {camera}: its cable is out")))
 
     def stop(self) -> None: ...
 
@@ -65,3 +80,72 @@ def test_a_stopped_run_hands_out_no_more_than_was_asked_for() -> None:
     cameras.deliver("left", 1, PERIOD_NS - 1)
     run.stop()
     assert [set(frame_set.frames) for frame_set in run] == [{"left"}]
+
+
+# ---------------------------------------------------------------- losses and silence
+
+
+def policy(on_gap: str) -> RigConfig:
+    return CONFIG.model_copy(update={"run": CONFIG.run.model_copy(update={"on_gap": on_gap})})
+
+
+def started(config: RigConfig, frames: int | None = None) -> tuple[HandPlayed, BenchRun]:
+    cameras = HandPlayed()
+    run = BenchRun(config, cast(Cameras, cameras), Lifecycle(), frames, 1e9 / PERIOD_NS)
+    run.start()
+    return cameras, run
+
+
+def test_a_lost_camera_is_a_gap_with_that_reason_and_the_others_go_on() -> None:
+    cameras, run = started(policy("continue"))
+    cameras.lose("right")
+    for number in range(3):
+        cameras.deliver("left", number, number * PERIOD_NS)
+    run.stop()
+    reasons = [frame_set.gaps["right"].reason for frame_set in run]
+    assert reasons == [GapReason.CAMERA_LOST] * 3
+    assert run.statistics.gap_reasons == {"CAMERA_LOST": 3}
+
+
+def test_retry_ends_with_the_error_of_a_lost_camera_for_no_frame_set_can_be_complete() -> None:
+    cameras, run = started(policy("retry"), 5)
+    cameras.lose("right")
+    with pytest.raises(CameraError, match="its cable is out"):
+        list(run)
+
+
+def test_retry_leaves_frame_sets_with_gaps_out_and_gives_up_after_as_many_as_were_asked_for() -> None:
+    cameras, run = started(policy("retry"), 3)
+    cameras.deliver("left", 0, 0)
+    cameras.deliver("right", 0, 1)
+    for number in range(1, 14):
+        cameras.spoil("left", number, number * PERIOD_NS)
+        cameras.deliver("right", number, number * PERIOD_NS + 1)
+    taken: list[FrameSet] = []
+    with pytest.raises(SyncError, match=r"11 frame sets with gaps were left out.*on_gap = 'retry'"):
+        taken.extend(run)
+    assert [frame_set.pulse_index for frame_set in taken] == [0]
+    assert (run.statistics.left_out, run.statistics.gap_reasons["INCOMPLETE"]) == (11, 11)
+
+
+def test_stop_ends_with_the_first_gap() -> None:
+    cameras, run = started(policy("stop"))
+    cameras.deliver("left", 0, 0)
+    cameras.spoil("right", 0, 1)
+    with pytest.raises(SyncError, match=r"frame set 0: camera right: .*bytes missing.*on_gap = 'stop'"):
+        list(run)
+    assert run.statistics.frame_sets == 1
+
+
+def test_a_trigger_that_never_comes_ends_the_run_and_blames_no_camera() -> None:
+    run = BenchRun(CONFIG, cast(Cameras, HandPlayed()), Lifecycle(), None, 10, FakeTime())
+    with pytest.raises(NoReply, match="no camera has delivered anything"):
+        list(run)
+
+
+def test_what_some_cameras_deliver_before_all_have_started_is_no_frame_set() -> None:
+    cameras = HandPlayed(early="left")
+    run = BenchRun(CONFIG, cast(Cameras, cameras), Lifecycle(), None, 1e9 / PERIOD_NS)
+    run.start()
+    run.stop()
+    assert list(run) == []

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from rigdriver import config
+from rigdriver_sim.bench.camera_bank import ports_of
+from rigdriver_sim.feed.layout import WHOLE_TIMEOUT
 from rigdriver_sim.reach.rig_file import rig_file_text
 from rigdriver_sim.scenario import ScenarioError, load
 
@@ -87,6 +89,37 @@ def test_overrides_reach_tables_and_cameras_by_name() -> None:
     assert scenario.name == "quick"
 
 
+def test_a_camera_is_of_its_own_make_or_of_that_of_all() -> None:
+    scenario = load("default?make=gige1&cameras.left_lower.make=line2+odd&cameras.left_lower.width=641")
+    makes = [scenario.make_of(camera) for camera in scenario.cameras]
+    assert makes[0].input_lines == ("Line1",)
+    assert (makes[1].input_lines, makes[1].width_step_px) == (("Line2",), 1)
+    assert makes[2] == makes[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "seen_by"),
+    [
+        ("", [(0,)] * 6),
+        ("producer.interfaces=6&producer.cameras=last", [(5,)] * 6),
+        ("producer.interfaces=4&producer.cameras=spread", [(0,), (1,), (2,), (3,), (0,), (1,)]),
+        ("producer.interfaces=2&producer.cameras=all", [(0, 1)] * 6),
+        ("producer.interfaces=3&cameras.left_lower.interfaces=[1, 2]", [(0,), (1, 2), (0,), (0,), (0,), (0,)]),
+    ],
+)
+def test_interfaces_see_the_cameras_that_the_scenario_gives_them(keys: str, seen_by: list[tuple[int, ...]]) -> None:
+    assert ports_of(load(f"default?{keys}")).seen_by == tuple(seen_by)
+
+
+def test_interfaces_search_as_long_as_the_scenario_says() -> None:
+    keys = (
+        "producer.interfaces=3&producer.update_s=0.1&producer.slow_interfaces=[1]&producer.slow_s=7&producer.search_s=2"
+    )
+    ports = ports_of(load(f"default?{keys}"))
+    assert (ports.update_ms, ports.search_ms) == ((100, 7000, 100), 2000)
+    assert ports_of(load("default?producer.uses_whole_timeout=true")).update_ms == (WHOLE_TIMEOUT,)
+
+
 def test_a_file_is_named_by_its_path(tmp_path: Path) -> None:
     path = tmp_path / "one.toml"
     path.write_text('name = "one"\n[[cameras]]\nname = "only"\nserial = "X1"\noutput = 0\ninput = 0\n')
@@ -110,6 +143,10 @@ def test_a_file_is_named_by_its_path(tmp_path: Path) -> None:
         ("default?faults.swap_triggers=['left_upper']", ["swap_triggers = ['left_upper']: expected none or two"]),
         ("default?cameras.left_upper.link=usb", ["cameras.0.link = 'usb': expected one of [[links]]: none"]),
         ("default?width=641", ["width = 641: expected a multiple of 4"]),
+        ("default?make=coarse32&width=656&height=480", ["width = 656: expected a multiple of 32"]),
+        ("default?make=gige9", ["make = 'gige9': expected one of plain, sfnc1"]),
+        ("default?cameras.left_upper.interfaces=[1]", ["cameras.0.interfaces = 1: expected less than", "= 1"]),
+        ("default?producer.slow_interfaces=[2]", ["producer.slow_interfaces = 2: expected less than"]),
         ("default?cameras.left_upper.height=99", ["cameras.0.height = 99: expected a multiple of 2"]),
         ("default?cameras.left_upper.pixel_formats=['Mono9']", ["pixel_formats.0 = 'Mono9': expected one of Mono8"]),
         ("default?faults.withhold_trigger.middle=[1]", ["middle", "expected cameras of this scenario"]),

@@ -92,7 +92,8 @@ def test_port_that_answers_nothing_is_no_reply(port: FakeBoxPort) -> None:
 
 
 def test_port_that_talks_something_else_is_no_trigger_box(port: FakeBoxPort) -> None:
-    port.script(registers.OPERATION_CONTROL, *[lambda _: b"$GPGGA,123519\r\n"] * ATTEMPTS)
+    # The driver asks again when the text has ended: a board that restarts may have sent it.
+    port.script(registers.OPERATION_CONTROL, *[lambda _: b"$GPGGA,123519\r\n"] * ATTEMPTS, *[lose] * ATTEMPTS)
     with pytest.raises(NotATriggerBox, match="60 bytes came, but no answer of a Harp device"):
         open_over(port)
 
@@ -485,3 +486,138 @@ def test_sound_link_leaves_all_error_counters_at_zero(port: FakeBoxPort, committ
         0,
     ) * 6
     assert (seen.bytes_skipped, seen.checksum_errors, seen.header_errors, seen.unfinished) == (0,) * 4
+
+
+# -- boards that restart when they are opened, and strangers ----------------------------------------------------------
+
+BANNER = b"\r\nTriggerBox bootloader v1.4 ok\r\n"
+
+
+def test_board_that_restarts_when_opened_is_waited_for_and_told(
+    port: FakeBoxPort, caplog: pytest.LogCaptureFixture
+) -> None:
+    port.script(registers.OPERATION_CONTROL, *[lose] * (ATTEMPTS - 1), lambda _: BANNER)
+    box = open_over(port)
+    assert box.identity.serial_number == 42
+    assert "sent '\\r\\nTriggerBox bootloader v1.4 ok\\r\\n' before its first answer" in caplog.text
+    assert (box.link_counters.bytes_skipped, box.link_counters.abandoned) == (0, 0)
+
+
+def test_board_whose_banner_comes_only_after_the_attempts_is_waited_for(port: FakeBoxPort) -> None:
+    def silent_for_a_second(_: Message) -> bytes:
+        port.arriving.extend([*[b""] * 10000, BANNER])
+        return b""
+
+    port.script(registers.OPERATION_CONTROL, *[lose] * (ATTEMPTS - 1), silent_for_a_second)
+    assert open_over(port).identity.serial_number == 42
+
+
+def test_text_that_never_ends_is_told_within_the_time_with_its_first_bytes(port: FakeBoxPort) -> None:
+    def read() -> bytes:
+        port.clock.pass_s(0.01)
+        return b"$GPGGA,123519,4807\r\n"
+
+    port.is_mute, start_s = True, port.clock.now_s()
+    port.read = read  # type: ignore[method-assign]
+    with pytest.raises(
+        NotATriggerBox, match=r"bytes came, .*, and they do not end; the first are '\$GPGGA,123519,4807"
+    ):
+        open_over(port)
+    assert port.clock.now_s() - start_s < 6.0
+
+
+def test_bytes_that_are_no_text_hint_at_the_baud_rate(port: FakeBoxPort) -> None:
+    junk = bytes.fromhex("f8e080fe9cf0")
+    port.script(registers.OPERATION_CONTROL, *[lambda _: junk] * ATTEMPTS, *[lose] * ATTEMPTS)
+    with pytest.raises(
+        NotATriggerBox, match=r"the first are f8 e0 80 .*no text: check that both ends run at 1000000 b"
+    ):
+        open_over(port)
+
+
+# -- a link that is cut and comes back --------------------------------------------------------------------------------
+
+
+def ticking(port: FakeBoxPort, booted_ns: int = 0) -> None:
+    """Let the box's clock count the fake time since `booted_ns`."""
+
+    def answer(request: Message) -> bytes:
+        probe = registers.CLOCK_PROBE.unpack(request.payload)
+        tick = (port.clock.t_ns - booted_ns) // 100
+        return reply(request, probe_payload(probe.nonce, tick & 0xFFFFFFFF, tick >> 32))
+
+    port.script(registers.CLOCK_PROBE, *[answer] * 40)
+
+
+def mended(port: FakeBoxPort, opened: Callable[[], FakeBoxPort]) -> TriggerBox:
+    ticking(port)
+    box = open_over(port)
+    box.mend_with(opened)
+    return box
+
+
+def back_after(port: FakeBoxPort, tries: int, after: FakeBoxPort | None = None) -> Callable[[], FakeBoxPort]:
+    """Let the port come back at the n-th try to open it, as `after` or as it was."""
+    left = [tries]
+
+    def opened() -> FakeBoxPort:
+        left[0] -= 1
+        if left[0] > 0:
+            raise PortUnavailable("no such port")
+        again = after or port
+        again.is_gone = False
+        return again
+
+    return opened
+
+
+def test_link_that_is_cut_while_nothing_is_armed_is_opened_again_and_the_request_is_answered(
+    port: FakeBoxPort, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = mended(port, back_after(port, tries=5))
+    port.is_gone = True
+    box.commit(SCHEDULE)
+    assert port.state() is BoxStates.COMMITTED
+    assert port.closes == 1
+    assert "the link was cut while nothing was armed; opened again, nothing is lost" in caplog.text
+    assert port.written(registers.OPERATION_CONTROL) == [0x60, 0x61, 0x60, 0x61]
+
+
+def test_link_that_is_cut_while_it_is_armed_is_lost(port: FakeBoxPort) -> None:
+    box = mended(port, back_after(port, tries=1))
+    box.commit(SCHEDULE)
+    box.arm(SCHEDULE.generation)
+    port.is_gone = True
+    with pytest.raises(LinkLost):
+        box.status()
+    assert port.closes == 0
+
+
+def test_port_that_stays_away_is_a_lost_link_within_the_time(port: FakeBoxPort) -> None:
+    box = mended(port, back_after(port, tries=10_000))
+    port.is_gone, start_s = True, port.clock.now_s()
+    with pytest.raises(LinkLost, match="fake port is gone"):
+        box.status()
+    assert port.clock.now_s() - start_s < 4.0
+
+
+def test_box_that_restarted_while_the_link_was_cut_is_not_gone_on_with(port: FakeBoxPort) -> None:
+    restarted = FakeBoxPort(clock=port.clock)
+    box = mended(port, back_after(port, tries=3, after=restarted))
+    port.clock.pass_s(10)
+    ticking(restarted, booted_ns=port.clock.t_ns)
+    port.is_gone = True
+    with pytest.raises(LinkLost, match="the box has restarted: its schedule and limits are gone; open it again"):
+        box.commit(SCHEDULE)
+    assert restarted.written(registers.COMMIT) == []
+
+
+def test_another_box_on_the_port_is_not_gone_on_with(port: FakeBoxPort) -> None:
+    other = FakeBoxPort(clock=port.clock)
+    other.hold(registers.UID, bytes(16))
+    ticking(other)
+    box = mended(port, back_after(port, tries=1, after=other))
+    port.is_gone = True
+    with pytest.raises(LinkLost, match="another box answers now"):
+        box.commit(SCHEDULE)
+    assert other.written(registers.COMMIT) == []

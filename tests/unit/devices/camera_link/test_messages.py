@@ -5,6 +5,8 @@ In: messages in any pieces, and errors. Out: the same messages and errors.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,3 +83,9 @@ def test_errors_keep_their_type_and_text(error: RigError) -> None:
 @pytest.mark.parametrize("value", [None, {"type": "SystemExit", "message": "x"}, {"type": "Sequence", "message": "x"}])
 def test_an_unknown_error_is_still_one_of_ours(value: object) -> None:
     assert isinstance(error_from_json(value), RigError)
+
+
+def test_a_frame_without_a_time_stamp_stays_without_one() -> None:
+    note = replace(NOTE, t_camera_ns=None)
+    ((_, body),) = MessageReader().feed(note.encode())
+    assert FrameNote.decode(body) == note

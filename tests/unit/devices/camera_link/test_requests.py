@@ -10,7 +10,14 @@ from typing import get_args
 
 import pytest
 
-from rigdriver.devices.camera_link.descriptions import DeviceInfo, FeatureReport
+from rigdriver.devices.camera_link.descriptions import (
+    DeviceInfo,
+    FeatureReport,
+    InterfaceOutcome,
+    InterfaceReport,
+    SetupNote,
+    SetupNoteKind,
+)
 from rigdriver.devices.camera_link.messages import Kind, MessageReader
 from rigdriver.devices.camera_link.requests import (
     CameraReply,
@@ -39,14 +46,21 @@ from rigdriver.devices.camera_link.requests import (
     encode_reply,
     encode_request,
 )
+from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
 from rigdriver.errors import BadReply, CameraError, StateError
 
 DEVICE = DeviceInfo("sim.cti", "id", "vendor", "model", "SN 1", "left", "Custom")
 REPORT = FeatureReport("Gain", 99.0, 24.0, is_clamped=True)
-WANTED = WantedCamera("left", "SN 1", {"ExposureTime": 2000.0, "ChunkModeActive": True, "PixelFormat": "Mono8"})
+INTERFACE = InterfaceReport("sim.cti", "if0", "eth0", "GEV", InterfaceOutcome.TIME_USED, 1.5, 2)
+NOTE = SetupNote(SetupNoteKind.CHOSEN_LINE, "TriggerSource", "Line1", ("Line1", "Line2"))
+FEATURES: dict[str, bool | float | str] = {"Gain": 2.0, "ChunkModeActive": True, "PixelFormat": "Mono8"}
+WANTED = (
+    WantedCamera("left", "SN 1", None, CameraSettings(FEATURES, TriggerBy.LINE, 2000.0, Reset.FACTORY)),
+    WantedCamera("right", "SN 2", "eth0", CameraSettings({})),
+)
 REQUESTS: list[CameraRequest] = [
     ListDevices(["a.cti"], 5.0),
-    OpenCameras(["a.cti"], 5.0, 8, (WANTED,)),
+    OpenCameras(["a.cti"], ["eth0"], 5.0, 8, WANTED),
     PrepareSlots(16),
     StartCameras(),
     StopCameras(),
@@ -56,8 +70,8 @@ REQUESTS: list[CameraRequest] = [
     CloseCameras(),
 ]
 REPLIES: list[CameraReply] = [
-    DeviceList((DEVICE,)),
-    OpenedCameras((OpenedCamera(DEVICE, (REPORT,)),)),
+    DeviceList((DEVICE,), (INTERFACE,)),
+    OpenedCameras((OpenedCamera(DEVICE, (REPORT,), (NOTE,)),)),
     SlotSegments((SlotSegment(0, 4096, 16),)),
     FeatureRead("Mono8"),
     FeatureWritten(REPORT),

@@ -13,7 +13,8 @@ import pytest
 
 from rigdriver.config import FeatureValue
 from rigdriver.devices.camera_process.feature_plan import fit_integer, is_clamped, plan, split_key
-from rigdriver.devices.camera_process.features import NodeFacts, NodeKind, write_all, write_and_report
+from rigdriver.devices.camera_process.features import NodeFacts, NodeKind, write_all
+from rigdriver.devices.camera_process.one_feature import write_and_report
 from rigdriver.errors import CameraError, ConfigError
 
 LABEL = "camera left_upper (SN 23A7)"
@@ -32,6 +33,9 @@ class StrictCamera:
         }  # fmt: skip
         self.chunk_enabled: dict[str, bool] = {"FrameID": False, "ExposureTime": False}
         self.log: list[str] = []
+
+    def names(self) -> tuple[str, ...]:
+        return (*self.values, "ChunkEnable", "UserSetLoad")
 
     def facts(self, name: str) -> NodeFacts | None:
         v = self.values
@@ -152,8 +156,8 @@ def test_a_value_that_a_later_write_changes_is_reported_as_it_is_at_the_end() ->
     class Rebinning(StrictCamera):
         def write(self, name: str, value: FeatureValue) -> None:
             super().write(name, value)
-            if name == "TriggerMode":
-                self.values["Gain"] = 0.0
+            if self.values["TriggerMode"] == "On":
+                self.values["Gain"] = 0.0  # whatever is written
 
     reports, _ = write_all(LABEL, Rebinning(), plan({"Gain": 3.0, "TriggerMode": "On"}))
     assert {r.name: (r.got, r.is_clamped) for r in reports}["Gain"] == (0.0, True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from rigdriver_sim.trigger_box import registers as r
 from rigdriver_sim.trigger_box.facts import HARD_LIGHT, BoxFacts
 from rigdriver_sim.trigger_box.machine import Machine
+from rigdriver_sim.trigger_box.non_volatile import NonVolatile
 
 MS = 10_000
 """Box ticks."""
@@ -134,11 +135,19 @@ class Bench:
     """A machine on the bench, with a clock that only `wait` moves on."""
 
     def __init__(self, facts: BoxFacts | None = None, *, input_levels: int = 0x40) -> None:
-        self.machine = Machine(facts or BoxFacts(), input_levels)
+        self.facts, self.input_levels = facts or BoxFacts(), input_levels
+        self.memory = NonVolatile(self.facts)
+        self.machine = Machine(self.facts, input_levels, self.memory)
         self.t = 123_456_789
         self.events: list[EdgeEvent | Status] = []
         self.others: list[Answer] = []
         self.write(r.REG_OPERATION_CONTROL, 1)
+
+    def reboot(self) -> None:
+        """Do what the holder of the machine does when a reset is wanted."""
+        assert self.machine.wants_reboot
+        self.machine = Machine(self.facts, self.input_levels, self.memory)
+        self.t = 1000
 
     @property
     def edge_events(self) -> list[EdgeEvent]:

@@ -64,9 +64,23 @@ def test_identity_is_what_the_box_was_made_with(bench: Bench) -> None:
 def test_a_new_name_is_kept_until_it_is_restored(bench: Bench) -> None:
     assert bench.obeyed(r.REG_DEVICE_NAME, *b"Left rig".ljust(25, b"\0"))
     assert bench.read(r.REG_DEVICE_NAME).payload.rstrip(b"\0") == b"Left rig"
+    bench.reboot()  # Device.md: the device resets if this register is written to
+    assert bench.read(r.REG_DEVICE_NAME).payload.rstrip(b"\0") == b"Left rig"
     assert bench.obeyed(r.REG_RESET_DEVICE, r.RESET_BITS_RESTORE_NAME)
+    bench.reboot()
     assert bench.read(r.REG_DEVICE_NAME).payload.rstrip(b"\0") == b"TriggerBox"
     assert not bench.machine.wants_reboot
+
+
+def test_a_serial_number_is_written_after_its_key_and_outlives_the_reset_that_follows(bench: Bench) -> None:
+    assert not bench.obeyed(r.REG_SERIAL_NUMBER, 12)
+    assert bench.obeyed(r.REG_SERIAL_NUMBER, 0xFFFF)
+    assert bench.read(r.REG_SERIAL_NUMBER).values == (77,)
+    assert not bench.machine.wants_reboot
+    assert bench.obeyed(r.REG_SERIAL_NUMBER, 12)
+    bench.reboot()
+    assert bench.read(r.REG_SERIAL_NUMBER).values == (12,)
+    assert not bench.obeyed(r.REG_SERIAL_NUMBER, 13)
 
 
 def test_setting_the_time_moves_headers_and_never_ticks(bench: Bench) -> None:
@@ -141,7 +155,53 @@ def test_a_reset_turns_all_outputs_off_and_is_answered_first(bench: Bench) -> No
     assert bench.machine.wants_reboot
 
 
-def test_resets_that_need_an_eeprom_are_refused(bench: Bench) -> None:
-    for bits in (r.RESET_BITS_SAVE, r.RESET_BITS_RESTORE_EEPROM, r.RESET_BITS_UPDATE_FIRMWARE):
-        assert not bench.obeyed(r.REG_RESET_DEVICE, bits)
+@pytest.mark.parametrize(
+    "bits",
+    [
+        0,
+        r.RESET_BITS_RESTORE_EEPROM,  # nothing has been saved
+        r.RESET_BITS_UPDATE_FIRMWARE,
+        r.RESET_BITS_BOOT_FROM_DEFAULT,  # read-only
+        r.RESET_BITS_BOOT_FROM_EEPROM,
+        r.RESET_BITS_SAVE | r.RESET_BITS_RESTORE_DEFAULT,  # one bit at a time
+    ],
+)
+def test_resets_that_mean_nothing_are_refused(bench: Bench, bits: int) -> None:
+    assert not bench.obeyed(r.REG_RESET_DEVICE, bits)
     assert not bench.machine.wants_reboot
+
+
+def test_saved_values_are_those_of_each_boot_until_the_defaults_are_restored(bench: Bench) -> None:
+    assert bench.read(r.REG_RESET_DEVICE).values == (r.RESET_BITS_BOOT_FROM_DEFAULT,)
+    assert bench.obeyed(r.REG_OPERATION_CONTROL, 0x85)
+    assert bench.obeyed(r.REG_TIMESTAMP_OFFSET, 9)
+    assert bench.obeyed(r.REG_CLOCK_CONFIGURATION, 0x80)
+    assert bench.obeyed(r.REG_RESET_DEVICE, r.RESET_BITS_SAVE)
+    bench.reboot()
+    for boot in ("after the save", "after a reset to what was saved"):
+        assert bench.read(r.REG_RESET_DEVICE).values == (r.RESET_BITS_BOOT_FROM_EEPROM,), boot
+        assert bench.read(r.REG_OPERATION_CONTROL).values == (0x84,), boot  # each boot ends in standby
+        assert bench.read(r.REG_TIMESTAMP_OFFSET).values == (9,), boot
+        assert bench.read(r.REG_CLOCK_CONFIGURATION).values == (0x80,), boot
+        assert bench.obeyed(r.REG_TIMESTAMP_OFFSET, 3)
+        assert bench.obeyed(r.REG_RESET_DEVICE, r.RESET_BITS_RESTORE_EEPROM)
+        bench.reboot()
+    assert bench.obeyed(r.REG_DEVICE_NAME, *b"Left rig".ljust(25, b"\0"))
+    bench.reboot()
+    assert bench.obeyed(r.REG_RESET_DEVICE, r.RESET_BITS_RESTORE_DEFAULT)
+    bench.reboot()
+    assert bench.read(r.REG_RESET_DEVICE).values == (r.RESET_BITS_BOOT_FROM_DEFAULT,)
+    assert bench.read(r.REG_OPERATION_CONTROL).values == (0xE4,)
+    assert bench.read(r.REG_TIMESTAMP_OFFSET).values == (0,)
+    assert bench.read(r.REG_DEVICE_NAME).payload.rstrip(b"\0") == b"TriggerBox"
+
+
+@pytest.mark.parametrize("bits", [r.RESET_BITS_RESTORE_DEFAULT, r.RESET_BITS_SAVE, r.RESET_BITS_RESTORE_NAME])
+def test_every_reset_forgets_schedule_and_limits_and_turns_outputs_off(bench: Bench, bits: int) -> None:
+    bench.run()
+    bench.wait(5 * MS + 500)
+    assert bench.obeyed(r.REG_RESET_DEVICE, bits)
+    assert bench.machine.behaviour.output_levels == 0
+    bench.reboot()
+    assert bench.read(r.REG_COMMITTED_GENERATION).values == (0,)
+    assert bench.state == 0

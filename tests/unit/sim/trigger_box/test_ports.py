@@ -187,6 +187,17 @@ def test_a_reset_by_command_is_answered(host: Port, box: SimulatedBox) -> None:
     assert host.ask(write(r.REG_CLOCK_PROBE, 1, 0, 0, 0))[0].values[2] < 10_000
 
 
+def test_a_saved_name_and_saved_values_outlive_a_pull_of_the_reset_line(host: Port, box: SimulatedBox) -> None:
+    host.ask(write(r.REG_TIMESTAMP_OFFSET, 5))
+    host.ask(write(r.REG_RESET_DEVICE, r.RESET_BITS_SAVE))
+    host.ask(write(r.REG_DEVICE_NAME, *b"Left rig".ljust(25, b"\0")))
+    box.reset()
+    host.take()
+    assert host.ask(read(r.REG_RESET_DEVICE))[0].values == (r.RESET_BITS_BOOT_FROM_EEPROM,)
+    assert host.ask(read(r.REG_TIMESTAMP_OFFSET))[0].values == (5,)
+    assert host.ask(read(r.REG_DEVICE_NAME))[0].payload.rstrip(b"\0") == b"Left rig"
+
+
 def test_an_unplugged_box_is_gone_and_comes_back_under_its_name(
     host: Port, box: SimulatedBox, engine: EventEngine, tmp_path: Path
 ) -> None:

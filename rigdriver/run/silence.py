@@ -1,0 +1,135 @@
+"""Cameras that deliver nothing, or nothing whole, on a bench without a trigger box: who they are, and what to do.
+
+In: what arrives from each camera, this computer's triggers, and its time. Out: the cameras that have delivered no whole
+frame for longer than their limit, and for each of them an error that names it. The limit follows from exposure and
+period, or stands in the rig file. Not here: gaps of single frames (see sync/grouping.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rigdriver.config import CameraConfig, RigConfig
+from rigdriver.errors import CameraError, NoReply, RigError, gather
+from rigdriver.schedule.plan import exposure_us
+from rigdriver.timebase import held_up_s
+
+SHORTEST_S, LONGEST_S = 1.0, 2.0
+"""Bounds of the limit where the rig file gives none; one exposure and one period always fit into it."""
+EXPOSURES_AND_PERIODS = 3
+"""Number of exposures and periods in that limit, within its bounds."""
+SPARE_S = 0.5
+"""Time for read-out and transfer beyond one exposure and one period."""
+
+REMEDIES: Mapping[str, str] = {
+    "software": "check that its TriggerMode is On, its TriggerSource is Software and its exposure fits the rate, "
+    "and check its cable",
+    "free": 'another program may have left it triggered: set TriggerMode = "Off" in cameras.features; '
+    "check its cable and power",
+    "external": "check its trigger cable, its TriggerSource and that its exposure fits the trigger's rate",
+}
+INCOMPLETE_REMEDY = (
+    "give each packet room on its way: MTU 9000 at the network port and its switches, or a smaller "
+    "GevSCPSPacketSize in cameras.features; lower DeviceLinkThroughputLimit or schedule.rate_hz; check the cable"
+)
+
+
+def silence_limit_s(config: RigConfig, camera: CameraConfig, rate_hz: float) -> float:
+    """Return the time after which a camera without a whole frame is reported."""
+    if config.sync.silence_timeout_s is not None:
+        return config.sync.silence_timeout_s
+    turn_s = 1 / rate_hz + exposure_us(config, camera) / 1e6
+    return max(min(max(SHORTEST_S, EXPOSURES_AND_PERIODS * turn_s), LONGEST_S), turn_s + SPARE_S)
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What has come from one camera since its last whole frame."""
+
+    since_s: float
+    """Time of that frame, or of the start."""
+    incomplete: int = 0
+    triggers: int = 0
+    refusal: str = ""
+    """What the camera said to the newest trigger that it refused."""
+
+
+class Silence:
+    """Watches over the cameras of one run."""
+
+    def __init__(self, config: RigConfig, rate_hz: float, now_s: float) -> None:
+        self._config, self._rate_hz = config, rate_hz
+        self._limits_s = {c.name: silence_limit_s(config, c, rate_hz) for c in config.cameras}
+        self._heard = {c.name: _Heard(now_s) for c in config.cameras}
+        self._looked_s = now_s
+
+    def whole_frame(self, camera: str, now_s: float) -> None:
+        """Note that a frame has come, or would have come if this computer had had room for it."""
+        if camera in self._heard:
+            self._heard[camera] = _Heard(now_s)
+
+    def incomplete(self, camera: str, count: int) -> None:
+        """Note that frames came with bytes missing."""
+        if (heard := self._heard.get(camera)) is not None:
+            heard.incomplete += count
+
+    def triggered(self, camera: str, refusal: str = "") -> None:
+        """Note that this computer has triggered the camera, and what the camera refused."""
+        if (heard := self._heard.get(camera)) is not None:
+            heard.triggers += 1
+            heard.refusal = refusal
+
+    def gone(self, camera: str) -> None:
+        """A camera is lost: nothing more is expected of it."""
+        self._heard.pop(camera, None)
+
+    def look(self, now_s: float) -> tuple[str, ...]:
+        """Return the cameras beyond their limits; time in which nobody could look is excused."""
+        excused_s = held_up_s(self._looked_s, now_s)
+        self._looked_s = now_s
+        for heard in self._heard.values():
+            heard.since_s = min(now_s, heard.since_s + excused_s)
+        return tuple(n for n, heard in self._heard.items() if now_s - heard.since_s > self._limits_s[n])
+
+    def refuses(self, camera: str) -> bool:
+        """Return whether the camera has refused the newest trigger of this computer."""
+        return bool(self._heard[camera].refusal)
+
+    def is_total(self, silent: Sequence[str]) -> bool:
+        """Return whether no camera that is left delivers."""
+        return bool(silent) and len(silent) == len(self._heard)
+
+    def error(self, silent: Sequence[str]) -> RigError:
+        """Return one error that names the silent cameras, each with what was seen and what to do."""
+        mode, heard = self._config.schedule.mode, [self._heard[name] for name in silent]
+        if mode == "external" and self.is_total(silent) and not any(h.incomplete for h in heard):
+            limit_s = max(self._limits_s[name] for name in silent)
+            return NoReply(
+                device=f"rig {self._config.name}",
+                seen=f"no camera has delivered anything for {limit_s:.3g} s",
+                expected="a frame per edge of the external trigger (schedule.mode = 'external')",
+                remedy="check that the trigger runs and is connected to the cameras; if it pauses for longer, "
+                "raise sync.silence_timeout_s in the rig file",
+            )
+        return gather("cameras that deliver no whole frame", [self.complaint(name) for name in silent])
+
+    def complaint(self, name: str) -> CameraError:
+        """Return what is wrong with one silent camera."""
+        camera, heard, limit_s = self._config.camera(name), self._heard[name], self._limits_s[name]
+        device = f"camera {name} (SN {camera.serial})"
+        if heard.incomplete:
+            return CameraError(
+                device=device,
+                seen=f"no whole frame for {limit_s:.3g} s, but {heard.incomplete} with bytes missing",
+                expected="whole frames",
+                remedy=INCOMPLETE_REMEDY,
+            )
+        asked = f" after {heard.triggers} triggers by this computer" if heard.triggers else ""
+        refused = f", and it refused the last one ({heard.refusal})" if heard.refusal else ""
+        return CameraError(
+            device=device,
+            seen=f"no frame for {limit_s:.3g} s{asked}{refused}",
+            expected=f"one per {1 / self._rate_hz:.3g} s",
+            remedy=REMEDIES[self._config.schedule.mode],
+        )
