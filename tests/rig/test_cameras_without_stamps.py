@@ -59,6 +59,7 @@ def test_where_id_and_arrival_disagree_nothing_is_proved_until_a_new_run(launch_
         assert CAMERA in next(iter(rig.run(frames=3))).frames
 
 
+@pytest.mark.plants_faults
 def test_the_self_test_says_which_camera_was_proved_without_time_stamps(launch_rig):
     running = launch_rig(**SMALL, **{f"cameras.{CAMERA}.make": "no_tick"})
     with Rig.open(dark(load(Path(running.rig_file)))) as rig:
