@@ -60,7 +60,7 @@ def playing(file: Path, config: RigConfig, frames: int) -> Iterator[tuple[Rig, F
         if config.schedule.mode != "external":
             yield rig, run
             return
-        with TriggerBox.open(whole.required_box()) as box:
+        with TriggerBox.open(whole.required_box(), rig.timebase) as box:
             schedule = compile_schedule(whole, box.identity.tick_rate_hz, 5, TRIGGERS, 20.0)
             box.commit(schedule.box)
             box.arm(5)

@@ -137,7 +137,7 @@ def test_cameras_that_somebody_else_triggers_are_grouped_and_claim_nothing(launc
     config = dark(load(Path(running.rig_file)))
     with (
         Rig.open(bench("external")(config)) as rig,
-        TriggerBox.open(config.required_box()) as box,
+        TriggerBox.open(config.required_box(), rig.timebase) as box,
         rig.run(frames=15) as run,
     ):
         schedule = compile_schedule(config, box.identity.tick_rate_hz, 5)
