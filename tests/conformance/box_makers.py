@@ -7,6 +7,7 @@ Not here: the model itself (see box_worlds.py).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -20,11 +21,16 @@ from rigdriver.config import BoxConfig
 from rigdriver.devices.box.link import BoxLink, BytePort
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
 from rigdriver.devices.box.trigger_box import TriggerBox
+from rigdriver.errors import DeviceError
 from rigdriver.timebase import WALL_TIME, Timebase
+from rigdriver.wire import registers
+from rigdriver.wire.registers import ResetBits
 from rigdriver_sim.trigger_box.facts import BoxFacts
 from tests.box_errors import errors_among
 
 WAIT_S = 60.0
+RESET_REPLY_S = 2.0
+"""Longest time until the box answers that it will reset, in s."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,25 @@ class Host:
         """Return the box on an opened port; nobody listens to it and nobody feeds it."""
         config = BoxConfig.model_validate({"url": self.url, **settings})
         return TriggerBox(BoxLink(port, config.reply_timeout_s, self.timebase), config, self.timebase)
+
+    def restart(self) -> None:
+        """Reset the box and wait until it answers: it is then as after boot, whatever was done with it before."""
+        link = BoxLink(self.port(), RESET_REPLY_S, self.timebase)
+        try:
+            link.write(registers.RESET_DEVICE, ResetBits.RESTORE_DEFAULT, is_echoed=False, attempts=1)
+        finally:
+            link.close()
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            # Its port may be gone for a while.
+            try:
+                self.open().close()
+            except DeviceError:
+                if time.monotonic() > deadline:
+                    raise
+                self.timebase.sleep(0.01)
+            else:
+                return
 
     def box_errors(self) -> dict[str, int]:
         """Return the box's error counters that are not zero; no other program may have the port."""
@@ -98,7 +123,7 @@ class BoxMaker(Protocol):
 
 @dataclass(frozen=True)
 class RealBox:
-    """The maker of a box on metal: it is at its port before and after each test."""
+    """The maker of a box on metal: it is at its port before and after each test, and reset before each."""
 
     url: str
     name: str = "metal"
@@ -108,7 +133,9 @@ class RealBox:
     def make(self, folder: Path, facts: BoxFacts | None = None) -> Iterator[MadeBox]:
         if facts is not None:
             pytest.skip("needs a box with other facts; the box at the port has its own")
-        yield MadeBox(Host(self.url, WALL_TIME))
+        host = Host(self.url, WALL_TIME)
+        host.restart()
+        yield MadeBox(host)
 
 
 def makers(options: pytest.Config) -> list[BoxMaker]:

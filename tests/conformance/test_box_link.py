@@ -361,6 +361,15 @@ def test_published_client_reads_every_register_of_the_box(host: Host) -> None:
         port.close()
 
 
+def test_box_that_was_reset_is_as_after_boot(host: Host) -> None:
+    with host.open() as box:
+        box.commit(schedule(61))
+    host.restart()
+    with host.open() as again:
+        status = again.status()
+        assert (status.state, status.generation, again.counters().pulses_started) == (BoxStates.IDLE, 0, 0)
+
+
 @pytest.mark.plants_faults
 def test_box_counts_a_refused_request_among_its_errors(host: Host) -> None:
     before = host.box_errors()
