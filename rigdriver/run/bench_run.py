@@ -71,7 +71,7 @@ class BenchRun(FrameSets):
         self._groups = ArrivalGroups(names, round(1e9 / rate_hz), window, unanswered_ns)
         self._inbox: Inbox[CameraEvent | _Triggered] = Inbox(config.run.queue_frame_sets * len(names), timebase)
         self._has_started = Event()
-        """Set when all cameras acquire: what came before, came from some of them only."""
+        """Event that is set when all cameras acquire; what came before, came from some of them only."""
         self._silence = Silence(config, rate_hz, timebase.now_s())
         self._reported: frozenset[str] = frozenset()
         """Silent cameras that the log knows."""

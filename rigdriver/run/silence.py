@@ -52,7 +52,7 @@ class _Heard:
     incomplete: int = 0
     triggers: int = 0
     refusal: str = ""
-    """What the camera said to the newest trigger that it refused."""
+    """Message of the camera to the newest trigger that it refused; empty when it obeyed."""
 
 
 class Silence:

@@ -109,7 +109,7 @@ class ProducerTable(Table):
 
     interfaces: int = Field(default=1, ge=1, le=MAX_INTERFACES)
     cameras: Literal["first", "last", "spread", "all"] = "first"
-    """Which interfaces see the cameras that name none: the first one, the last one, one after the other, or all."""
+    """Interfaces that see the cameras that name none: the first one, the last one, one after the other, or all."""
     update_s: float = Field(default=0.0, ge=0, le=3600)
     """Duration of IFUpdateDeviceList on every interface, of the wall's time; a shorter time-out ends in an error."""
     slow_interfaces: tuple[Annotated[int, Field(ge=0, lt=MAX_INTERFACES)], ...] = ()

@@ -34,7 +34,7 @@ class InterfaceCall:
 
     name: str
     ask: Callable[[int], int]
-    """Takes a time-out in ms, returns a GenTL error code, and holds no lock of the interpreter meanwhile."""
+    """Function that takes a time-out in ms and returns a GenTL error code; it holds no lock of the interpreter meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class FeatureWrite:
     """One write to one camera."""
 
     key: str
-    """As the caller wrote it, selector included."""
+    """Name as the caller wrote it, selector included."""
     name: str
     value: FeatureValue
     selector: tuple[str, str] | None = None

@@ -86,7 +86,7 @@ class Written:
 
     place: FeaturePlace
     value: FeatureValue
-    """In the unit of the write."""
+    """Value in the unit of the write."""
     among: tuple[str, ...] = ()
     """Entries that could have been taken, when the driver chose one."""
 

@@ -49,11 +49,11 @@ class Feature:
     visibility: str = "Beginner"
     text: str = ""
     own_name: str = ""
-    """What the camera calls the feature, if not by its SFNC 2.7 name."""
+    """Name of the feature in the camera, if it is not the SFNC 2.7 name."""
     is_absent: bool = False
     """The camera does not show the feature; its default holds."""
     scale: float = 1.0
-    """What one step of a raw integer is in the unit of SFNC 2.7."""
+    """Size of one step of a raw integer, in the unit of SFNC 2.7."""
 
     @property
     def shown_name(self) -> str:

@@ -25,7 +25,7 @@ class DueFrame:
 
     frame_id: int
     stamp: int
-    """In ticks of the camera."""
+    """Time stamp in ticks of the camera."""
     chunks: Mapping[str, int | float]
     is_chunked: bool
     is_incomplete: bool

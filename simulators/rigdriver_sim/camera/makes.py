@@ -33,7 +33,7 @@ class Make:
     """What sets the cameras of one make apart; the defaults are those of a plain SFNC 2.7 camera."""
 
     source: str = ""
-    """Where the behaviour is described."""
+    """Document that describes the behaviour."""
     renamed: Mapping[str, str] = field(default_factory=lambda: _PLAIN_NAMES)
     """SFNC 2.7 name -> the camera's own name."""
     raw_steps: Mapping[str, float] = field(default_factory=lambda: _NO_STEPS)
@@ -53,7 +53,7 @@ class Make:
     is_offset_moved: bool = False
     """A width or height that does not fit moves the offset instead of being refused."""
     row_align: int = 1
-    """Each row of an image is padded to a multiple of so many bytes."""
+    """Number of bytes of which each row of an image is a multiple, by padding."""
     tick_hz: int = NS_PER_S
     """Ticks of the time stamp per second."""
     is_tick_told: bool = True

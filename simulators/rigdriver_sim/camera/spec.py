@@ -47,7 +47,7 @@ class CameraSpec:
     """Exposure to its edge on the output line."""
     link_bytes_per_s: float = 400e6
     make: Make = PLAIN
-    """What sets it apart from a plain SFNC 2.7 camera."""
+    """Behaviour that differs from a plain SFNC 2.7 camera."""
     first_frame_id: int | None = None
     """Frame id of the first frame after each AcquisitionStart; None: the lowest one that the make has."""
 

@@ -37,7 +37,7 @@ class CoreRegisters:
         self._facts = facts
         self._memory = memory
         self.wants_reboot = False
-        """What was written takes effect with the next boot, which follows at once."""
+        """Whether something was written that takes effect with a boot, which follows at once."""
         saved = memory.saved or SavedValues(_BOOT_OPERATION, 0, False)
         self._booted_from = r.RESET_BITS_BOOT_FROM_EEPROM if memory.saved else r.RESET_BITS_BOOT_FROM_DEFAULT
         self._second_offset = 0
