@@ -7,7 +7,7 @@ cli/config_keys.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -56,7 +56,7 @@ def all_keys() -> tuple[KeyFacts, ...]:
     return tuple(_keys_of(RigConfig, ""))
 
 
-def nearest(name: str, known: Mapping[str, object] | frozenset[str]) -> str | None:
+def nearest(name: str, known: Collection[str]) -> str | None:
     """Return the known key that a wrong name most probably means; None when nothing is near.
 
     A name without its unit (`exposure` for `exposure_us`) means the one key that begins with it.

@@ -6,9 +6,11 @@ the sensor a pixel is; a calibration holds for one region only. Not here: sizes,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from rigdriver.json_values import JsonObject
 
 Reading = Callable[[str], float | None]
 """Function that returns a feature's value; None where the camera has no such feature."""
@@ -35,7 +37,7 @@ class ImageRegion:
         parts += [f"Reverse{axis}" for axis, is_on in zip("XY", self.is_reversed, strict=True) if is_on]
         return ", ".join(parts)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> JsonObject:
         """Return plain values."""
         return {name: list(pair) for name, pair in asdict(self).items()}
 
@@ -57,13 +59,14 @@ def region_of(read: Reading) -> ImageRegion:
     )
 
 
-def region_from_json(table: Mapping[str, Any] | None) -> ImageRegion | None:
+def region_from_json(table: JsonObject | None) -> ImageRegion | None:
     """Read plain values again; None where nothing was stored. ValueError, KeyError or TypeError for other values."""
     if table is None:
         return None
 
     def pair(name: str) -> tuple[int, int]:
-        x, y = table[name]
+        plain: Any = table[name]
+        x, y = plain
         return int(x), int(y)
 
     flips = pair("is_reversed")

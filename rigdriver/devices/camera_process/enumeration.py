@@ -34,7 +34,7 @@ class InterfaceCall:
 
     name: str
     ask: Callable[[int], int]
-    """Function that takes a time-out in ms and returns a GenTL error code; it holds no lock of the interpreter meanwhile."""
+    """Function that takes a time-out in ms and returns a GenTL error code, without the interpreter's lock meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import json
 import pytest
 
 from rigdriver.images.region import ImageRegion, region_from_json, region_of
+from rigdriver.json_values import JsonObject
 
 
 def test_a_camera_without_such_features_uses_its_whole_sensor() -> None:
@@ -32,6 +33,6 @@ def test_a_region_is_the_same_after_it_was_stored() -> None:
 
 
 @pytest.mark.parametrize("table", [{}, {"offset_px": [1]}, {"offset_px": ["a", "b"]}])
-def test_what_is_no_region_is_an_error(table: dict[str, object]) -> None:
+def test_what_is_no_region_is_an_error(table: JsonObject) -> None:
     with pytest.raises((KeyError, ValueError, TypeError)):
         region_from_json(table)
