@@ -91,11 +91,12 @@ class SerialPort:
             seen, remedy = _why(exc)
             raise PortUnavailable(device=f"trigger box port {url}", seen=seen, remedy=remedy) from exc
         self._room: select.poll | None = None
-        with suppress(OSError):  # io.UnsupportedOperation: a port without a descriptor, such as loop://
-            self._room = select.poll()
-            self._room.register(self._serial.fileno(), select.POLLOUT)
+        with suppress(OSError):  # io.UnsupportedOperation: a port without a descriptor, such as rfc2217:// or loop://
+            room = select.poll()
+            room.register(self._serial.fileno(), select.POLLOUT)
             # From here on a write takes what there is room for, and `write` itself waits for room.
             self._serial.write_timeout = 0
+            self._room = room
         _watch_forks()
         _open_ports.add(self)
 
