@@ -42,7 +42,7 @@ def verify(  # noqa: PLR0913, PLR0917
     ball_bar: Annotated[
         Path | None,
         typer.Option(
-            "--ball-bar", metavar="DIR", help="Folder with images of a ball bar; each position has its own index."
+            "--ball-bar", metavar="DIR", help="Images of a ball bar, CAMERA/INDEX.png, with one index per position."
         ),
     ] = None,
     plate: Annotated[
@@ -50,7 +50,10 @@ def verify(  # noqa: PLR0913, PLR0917
     ] = None,
     take: Annotated[
         list[HeldArtefact] | None,
-        typer.Option("--take", help="Artefact to hold before the live rig; may be repeated. Without folders, both."),
+        typer.Option(
+            "--take",
+            help="Artefact to hold before the live rig; may be repeated. Both if no folder is given.",
+        ),
     ] = None,
     positions: Annotated[
         int,

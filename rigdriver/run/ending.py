@@ -1,7 +1,7 @@
 """When a run is over, and why.
 
 In: the state that the box reports, what was lost, what the user asked for. Out: whether the run is over, the error that
-ended it, and one word for the statistics. Every wait for the end has a time limit, so a run ends, too, when the box
+ended it, and one word for the statistics. Every wait for the end has a time limit, so a run ends even when the box
 falls silent. Not here: frames (see run.py).
 """
 

@@ -22,7 +22,7 @@ from rigdriver.clock import ClockFit
 WINDOW = 64
 """Number of probes kept: those that bound most, by their duration and age."""
 OLDEST_S = 100
-"""Largest age of a probe that is kept, in s; a crystal's rate is constant over this time."""
+"""Largest age of a probe that is kept, in s; a crystal's rate is nearly constant over this time."""
 RATE_BOUND = 300e-6
 """Largest difference between two rates: two crystals of 150 ppm each, the worst in boxes and computers."""
 WANDER = 0.2e-6

@@ -27,7 +27,7 @@ from rigdriver.arrays import Pixels
 from rigdriver.ownership import Owner
 
 HEADROOM_BYTES: Final = 64
-"""Number of bytes before each slot that the writer may use; no pixels are stored there."""
+"""Size of the area in front of each slot's pixels, in bytes; the camera process puts the header of an object there."""
 _FREE: Final = 0
 _HELD: Final = 1
 

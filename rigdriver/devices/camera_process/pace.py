@@ -1,9 +1,10 @@
 """How long the camera process sleeps between two looks at its cameras.
 
-In: which cameras delivered, and when. Out: a pause. The cameras of a rig deliver together, once per pulse, and a frame
-set leaves with the last of its frames. So the loop turns fast from the first to the last frame of a pulse and shortly
-before the next ones are due, and sleeps at other times; a turn that finds nothing costs some 40 us. A wrong guess of
-the period costs a pause, never a frame. Not here: cameras and clocks (see loop.py).
+In: which cameras delivered, and when. Out: a pause. All cameras deliver at about the same time, once per pulse, and a
+frame set can be handed on only when its last frame has arrived. So the loop looks at the cameras again and again from
+shortly before the frames of a pulse are due until the last has arrived. At other times it sleeps, since a look that
+finds nothing costs some 40 us. A wrong guess of the period costs a pause, never a frame. Not here: cameras and clocks
+(see loop.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ EXPECTING_S = 0.00005
 TOGETHER_NS = 10_000_000
 """Longest time, in ns, after a pulse's first frame that the others are awaited closely; later ones may run freely."""
 EARLY_NS, LATE_NS = 2_000_000, 6_000_000
-"""Times before and after the due time of a delivery, in ns, in which the loop turns fast; each at most 1/8 period."""
+"""Lengths of time before and after a due delivery in which the loop hardly sleeps, in ns; 1/8 period if shorter."""
 LONGEST_PERIOD_NS = 2_000_000_000
 
 

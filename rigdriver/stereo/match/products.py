@@ -1,4 +1,4 @@
-"""Sums of products per cell: all that a least-squares fit over any window needs from the pixels.
+"""Sums per cell of products of the pixels and slopes of both images; added over a window, all that its fit needs.
 
 In: both rectified images and one disparity plane per cell. Out: ten sums per cell (`CellSums`), zero where a cell must
 not count. Each pixel is touched once, whatever the windows will be.
