@@ -42,24 +42,24 @@ def verify(  # noqa: PLR0913, PLR0917
     ball_bar: Annotated[
         Path | None,
         typer.Option(
-            "--ball-bar", metavar="DIR", help="Images of a ball bar, CAMERA/INDEX.png, with one index per position."
+            "--ball-bar",
+            metavar="DIR",
+            help="Images of a ball bar, CAMERA/INDEX.png; images with the same INDEX show the same position.",
         ),
     ] = None,
     plate: Annotated[
-        Path | None, typer.Option("--plate", metavar="DIR", help="Folder with images of a flat plate.")
+        Path | None, typer.Option("--plate", metavar="DIR", help="Images of a flat plate, in the same layout.")
     ] = None,
     take: Annotated[
         list[HeldArtefact] | None,
         typer.Option(
             "--take",
-            help="Artefact to hold before the live rig; may be repeated. Both if no folder is given.",
+            help="Test object to hold before the live rig; may be repeated. Default: both; none if a folder is given.",
         ),
     ] = None,
     positions: Annotated[
         int,
-        typer.Option(
-            "--positions", min=1, help="Number of positions in which each artefact is held before the live rig."
-        ),
+        typer.Option("--positions", min=1, help="Number of positions of each test object before the live rig."),
     ] = 7,
     patience: Annotated[
         float, typer.Option("--patience", metavar="S", min=1, help="Longest wait for a new position, s.")

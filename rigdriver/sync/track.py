@@ -14,9 +14,10 @@ exposure, held until the box has reported further, or rejected with a reason.
                 more frames are compared until their median is certain. Where the box may have missed an exposure, the
                 count does not prove a step by whole periods. After a disagreement, witnesses 1 and 2 are not enough
                 without witness 3. A frame that no hypothesis explains stays rejected until a new preamble, because a
-                gap is better than a wrong frame. One fault is not detected: between two frames, n frames are lost that
-                the frame id does not count, and the clock steps back by exactly n pulse periods. Then witnesses 1 and 2
-                agree on a wrong exposure, and the third is not asked.
+                gap is better than a wrong frame. One double fault is not detected: between two frames, n frames are
+                lost without the frame id advancing, and the camera's clock steps back by exactly n pulse periods. Then
+                time stamp and frame id agree on the same wrong exposure, and the time of arrival is asked only if they
+                disagree.
 
 A camera without time stamps lacks witness 1: its frames are matched where count and arrival agree, and a disagreement
 is never settled, for there is no third. Not here: frame sets and other cameras (see matcher.py).
@@ -39,7 +40,8 @@ from rigdriver.sync.frame_ids import SHORT_COUNTER
 from rigdriver.sync.lock import Pair, has_stamps
 
 USUAL = 65
-"""Number of latest arrivals whose median latency counts as the usual latency."""
+"""Number of a camera's last frames over which the median is its usual latency: from the report of an exposure to the
+arrival of its frame."""
 ARRIVAL_SHARE = 0.4
 """Share of a pulse period by which an arrival may differ from the usual one and still identify its pulse."""
 SURE = 4.0

@@ -142,10 +142,16 @@ def test_a_producer_that_crashes_ends_the_run_and_not_this_process(running: Runn
     control.do("none")
 
 
+def seldom_silent(config: RigConfig) -> RigConfig:
+    """Impatient with producers, and the box waits for a busy computer for as long as it may: 2 s."""
+    dull = impatient(config)
+    return dull.model_copy(update={"box": dull.required_box().model_copy(update={"watchdog_s": 2.0})})
+
+
 @pytest.mark.realtime
 def test_a_producer_that_hangs_is_given_up_in_time(real_time: RunningRig) -> None:
     begun = time.monotonic()
-    with real_time.control() as control, opened(real_time, impatient) as rig:
+    with real_time.control() as control, opened(real_time, seldom_silent) as rig:
         control.set("faults.hang_producer", [15])
         played = play(rig, 120)
         control.do("none")

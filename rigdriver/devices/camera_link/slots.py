@@ -27,7 +27,8 @@ from rigdriver.arrays import Pixels
 from rigdriver.ownership import Owner
 
 HEADROOM_BYTES: Final = 64
-"""Size of the area in front of each slot's pixels, in bytes; the camera process puts the header of an object there."""
+"""Number of bytes reserved before the pixels of each slot. The camera process writes the header of a Python `bytes`
+object there, so that the binding takes the slot itself for its buffer (borrowed_bytes.py)."""
 _FREE: Final = 0
 _HELD: Final = 1
 

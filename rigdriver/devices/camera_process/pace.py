@@ -19,7 +19,8 @@ EXPECTING_S = 0.00005
 TOGETHER_NS = 10_000_000
 """Longest time, in ns, after a pulse's first frame that the others are awaited closely; later ones may run freely."""
 EARLY_NS, LATE_NS = 2_000_000, 6_000_000
-"""Lengths of time before and after a due delivery in which the loop hardly sleeps, in ns; 1/8 period if shorter."""
+"""Lengths of time before (EARLY) and after (LATE) the due time of a delivery in which the loop looks at the cameras
+almost without sleeping, in ns; each is capped at 1/8 of the pulse period."""
 LONGEST_PERIOD_NS = 2_000_000_000
 
 

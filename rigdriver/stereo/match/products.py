@@ -1,4 +1,6 @@
-"""Sums per cell of products of the pixels and slopes of both images; added over a window, all that its fit needs.
+"""For each cell, sums of products of pixel values of both images and of the right image's gradient.
+
+Adding these sums over the cells of a window gives all that the fit of its plane needs.
 
 In: both rectified images and one disparity plane per cell. Out: ten sums per cell (`CellSums`), zero where a cell must
 not count. Each pixel is touched once, whatever the windows will be.
