@@ -95,6 +95,7 @@ class BenchRun(FrameSets):
             raise GivenUp
         self._cameras.start(self._take)
         self._has_started.set()
+        # Starting the cameras takes time in which none can deliver; their silence counts from here.
         self._silence = Silence(self._config, self._rate_hz, self._timebase.now_s())
         self._go_on(RunAct.PLAY)
         self._lifecycle.go(RigState.RUNNING)
