@@ -62,6 +62,7 @@ def detect_folder(
             tell(done / len(jobs), f"{name}/{path.name}")
             if found is None:
                 notes.append(f"{path}: cannot be read as an image; left out")
+            # One camera matrix holds for one image size only.
             elif sizes.setdefault(name, found.size_px) != found.size_px:
                 notes.append(f"{path}: {found.size_px} pixels, the others {sizes[name]}; left out")
             elif not found.is_found:
@@ -87,6 +88,7 @@ def _detect_file(board: Board, path: Path, pixel_format: str) -> Detection | Non
 
 def _refuse_nowhere(folder: Path, board: Board, paths: Sequence[Path]) -> None:
     seen: dict[str, int] = {}
+    # Two or three images suffice for a hint, and each costs a search with every dictionary.
     for path in paths[:: max(1, len(paths) // 2)]:
         pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if pixels is not None:

@@ -61,8 +61,10 @@ def config_new(
     json: JsonOption = False,
 ) -> int:
     """Look for cameras and a trigger box, and write a commented rig file."""
+    # Before a person or a device is asked anything; `write_new` makes sure when it writes.
     if file.exists():
         raise UsageError(f"{file}: is there already and is never overwritten; choose another name")
+    # A script that pipes in or out must never wait for an answer.
     is_asked = not yes and sys.stdin.isatty() and sys.stdout.isatty()
     found = list_connected(producer or installed_producers(os.environ))
     for failure in found.failures.values():
@@ -119,6 +121,7 @@ def _box(ports: Sequence[PortInfo], asked: str | None, is_asked: bool) -> FoundB
     if asked is None and is_asked and ports:
         show("Serial ports: " + ", ".join(f"{port.device} ({port.description or 'no description'})" for port in ports))
         asked = typer.prompt(f"Port of the trigger box ({AUTO} asks every USB port, {NONE} has no box)", default=NONE)
+    # Ports are asked only on demand: what hangs on one may be no trigger box, and gets a command all the same.
     if asked is None:
         note(f"no trigger box was looked for: name its port with --box PORT, or let --box {AUTO} ask every USB port")
         return None

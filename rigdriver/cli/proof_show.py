@@ -51,6 +51,7 @@ def _summary(proofs: Sequence[StoredProof], unproved: Sequence[StoredProof]) -> 
     lines = [f"{len(proofs)} frame sets, {len(proofs) - len(unproved)} proved, {len(unproved)} not"]
     if skews:
         lines.append(f"skew: at most {max(skews):.1f} us, median {sorted(skews)[len(skews) // 2]:.1f} us")
+    # What holds for every frame set, such as the warning of a bench, is said once.
     everywhere = [text for text in proofs[0].reasons if all(text in p.reasons for p in proofs)] if proofs else []
     lines += [f"all frame sets: {text}" for text in everywhere]
     told = [(p.index, text) for p in unproved for text in p.reasons if text not in everywhere]

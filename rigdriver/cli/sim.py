@@ -35,6 +35,7 @@ class _Verbs(TyperGroup):
 
 
 app = typer.Typer(cls=_Verbs, help="Run a simulated rig, plant faults in it, render and score its scenes.")
+# The simulator parses its own options, --help included; the driver imports nothing of it to know them.
 _PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 

@@ -73,6 +73,7 @@ def fields_of(path: tuple[str | int, ...]) -> Mapping[str, FieldInfo]:
     """Return the fields of the table at a path of keys and numbers; empty when the path leads to no table."""
     model: type[BaseModel] = RigConfig
     for part in path:
+        # A number picks one table of an array; all of them have the same model.
         if isinstance(part, int):
             continue
         field = model.model_fields.get(part)
@@ -91,6 +92,7 @@ def _keys_of(model: type[BaseModel], table: str) -> Iterator[KeyFacts]:
             yield _facts(table, name, field)
         else:
             tables.append((name, field, inner))
+    # Tables come after the plain keys: in TOML a key belongs to the header above it.
     for name, field, inner in tables:
         is_array = _part_of_tuple(field.annotation) is not None
         yield from _keys_of(inner, f"[[{name}]]" if is_array else f"[{name}]")
@@ -153,6 +155,7 @@ def _limits_within(annotation: Any) -> Iterator[Any]:
 
 
 def _unit(name: str) -> str:
+    # The longest ending wins: `_megabytes_per_s` ends in `_s`, too.
     endings = sorted(UNITS, key=len, reverse=True)
     return next((UNITS[ending] for ending in endings if name == ending or name.endswith(f"_{ending}")), "")
 
@@ -160,6 +163,7 @@ def _unit(name: str) -> str:
 def _as_toml(value: Any) -> str:
     if value is None:
         return ""
+    # Before numbers: a bool is an int in Python, and would become 1.
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):

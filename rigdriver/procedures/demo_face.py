@@ -104,6 +104,7 @@ def _score(frame_set: FrameSet, scenario: str, out: Path, folder: Path) -> tuple
 def _draw(mesh: SurfaceMesh, error_um: npt.NDArray[np.float32], up: npt.NDArray[np.float64], sheet: Path) -> None:
     sigma_um = 1e3 * mesh.sigma_mm
     top = max(float(np.ceil(np.percentile(sigma_um, 95) / 10) * 10), 10.0)
+    # The largest errors lie at edges; as the bounds they would make the rest one colour.
     reach = max(float(np.ceil(np.percentile(np.abs(error_um), 95) / 10) * 10), 20.0)
     drawn = side_by_side([
         draw_shaded(mesh, up, _HEIGHT_PX, title="measured shape"),

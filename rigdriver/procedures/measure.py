@@ -112,6 +112,7 @@ def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dic
         )
     typical = float(np.nanmedian(sigma[known])) if np.isfinite(sigma[known]).any() else float("nan")
     if picture:
+        # The largest deviations lie at edges; with them as the bounds all other colours would be one.
         reach = max(float(np.percentile(np.abs(off[known]), 98)), 1e-3)
         write_picture(picture, draw_map(mesh, off, "deviation", "mm", (-reach, reach)))
     return {

@@ -141,6 +141,7 @@ def rig_file_text(rig: NewRig) -> str:
 def write_new(path: Path, text: str) -> None:
     """Write a file that is not there yet. UsageError when it is; ConfigError when it cannot be written."""
     try:
+        # Mode x, for a check before would miss a file that appears in between.
         with path.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError as exc:

@@ -58,6 +58,7 @@ def search_standard_path(environment: Mapping[str, str]) -> InstalledProducers:
         if isinstance(found, EntryProblem):
             findings.append(EntryFinding(entry, found))
             continue
+        # A folder and a link to it give the same file, which must be loaded once.
         new = {path.resolve(): path for path in found if path.resolve() not in paths}
         if not new:
             findings.append(EntryFinding(entry, EntryProblem.DOUBLE))

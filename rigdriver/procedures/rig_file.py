@@ -86,6 +86,7 @@ def planned(config: RigConfig, rate_hz: float | None = None) -> PlannedRig | Pla
 
 
 def _planned_bench(config: RigConfig, rate_hz: float) -> PlannedBench:
+    # The option may give what the rig file's own bounds would reject.
     if not 0 < rate_hz <= FASTEST_HZ:
         raise ScheduleError(f"rate_hz = {rate_hz:g}: expected more than 0 and at most {FASTEST_HZ:g} Hz")
     planned = PlannedBench(config, rate_hz)

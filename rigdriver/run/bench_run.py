@@ -67,6 +67,7 @@ class BenchRun(FrameSets):
         self._names: Sequence[str] = names
         window = ANY_PHASE if config.schedule.mode == "free" else TOGETHER
         longest_ns = max(round(exposure_us(config, c) * 1e3) for c in config.cameras)
+        # A camera answers a trigger with its frame when the exposure is over, which may last longer than the time-out.
         unanswered_ns = round(config.sync.gap_timeout_s * 1e9) + longest_ns
         self._groups = ArrivalGroups(names, round(1e9 / rate_hz), window, unanswered_ns)
         self._inbox: Inbox[CameraEvent | _Triggered] = Inbox(config.run.queue_frame_sets * len(names), timebase)
@@ -94,6 +95,7 @@ class BenchRun(FrameSets):
             raise GivenUp
         self._cameras.start(self._take)
         self._has_started.set()
+        # Starting the cameras takes time in which none can deliver; their silence counts from here.
         self._silence = Silence(self._config, self._rate_hz, self._timebase.now_s())
         self._go_on(RunAct.PLAY)
         self._lifecycle.go(RigState.RUNNING)
@@ -104,6 +106,7 @@ class BenchRun(FrameSets):
     def _finish(self, _why: str) -> None:
         self._why = self._why or "stopped"
         self._inbox.close()
+        # Threads that wait at a full queue are let go before they are joined.
         self._outbox.abandon()
         self._join_threads()
         self._cameras.stop()

@@ -141,6 +141,7 @@ class Ending:
                 seen=f"it reports nothing any more and does not answer ({exc})",
                 remedy="check its cable",
             )
+        # CommittedGeneration is 0 after a boot or reset (PROTOCOL, registers).
         if status.generation == 0:
             return _restarted()
         return NoReply(

@@ -60,6 +60,7 @@ def await_light_budget(
             "(box.clear_light_session)"
         )
     end = timebase.now_s() + light.min_train_pause_s + MARGIN_S
+    # TrainFlashes reads 0 once the pause is over (PROTOCOL, LightSession); until then the box alone knows what is due.
     while (train := box.light_session().train_flashes) and train + frames > light.max_train_flashes:
         if timebase.now_s() > end:
             raise ScheduleError(
@@ -121,6 +122,7 @@ class LightLog:
         self._tick_rate_hz = tick_rate_hz
         self._utc_ns = utc_ns
         self._file: IO[str] | None = None
+        # Filled on the box's thread, emptied on another: a deque's appends and pops are thread-safe (Python's library).
         self._heard: deque[LoggedFlash | EventsLost] = deque()
         self._lit: dict[int, LoggedFlash] = {}
         self._flashes: Counter[str] = Counter()

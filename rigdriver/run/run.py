@@ -271,6 +271,7 @@ class Run(FrameSets):
         match report:
             case PulseReport():
                 self._ending.heard_of_pulse(report)
+                # Not on the box's thread: a slow disk would keep it from feeding the watchdog.
                 self._light_log.write()
                 period = self.schedule.box.pulse_period_ticks
                 exposures = {name: log.feed(report, period) for name, log in self._logs.items()}

@@ -86,6 +86,7 @@ class Silence:
 
     def look(self, now_s: float) -> tuple[str, ...]:
         """Return the cameras beyond their limits; time in which nobody could look is excused."""
+        # While the whole computer stood still, frames lay unread; that is no silence of the cameras.
         excused_s = held_up_s(self._looked_s, now_s)
         self._looked_s = now_s
         for heard in self._heard.values():
@@ -103,6 +104,7 @@ class Silence:
     def error(self, silent: Sequence[str]) -> RigError:
         """Return one error that names the silent cameras, each with what was seen and what to do."""
         mode, heard = self._config.schedule.mode, [self._heard[name] for name in silent]
+        # When all are silent, their one common cause is likelier than a fault of each: the trigger.
         if mode == "external" and self.is_total(silent) and not any(h.incomplete for h in heard):
             limit_s = max(self._limits_s[name] for name in silent)
             return NoReply(

@@ -68,6 +68,7 @@ class PairImages:
                 return self._none(
                     Reason(ReasonKind.BLANK, f"camera {camera.name}", seen=high - low, expected=LEAST_CONTRAST)
                 )
+            # 250 and not 255: each of these values is the mean of SHRINK x SHRINK pixels.
             saturated = float(np.mean(small >= 250)) / max(float(np.mean(small > low + 4)), 1e-9)
             if saturated > MOST_SATURATED:
                 return self._none(Reason(

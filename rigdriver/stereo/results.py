@@ -134,6 +134,7 @@ class Results:
             return
         mesh = make_mesh(surfaces, self._calibration, images)
         for suffix in self._suffixes:
+            # STL is for printers, which need a closed body; `write_mesh` refuses an open one.
             stl = suffix == ".stl"
             write_mesh(close_for_printing(mesh) if stl else mesh, self._folder / f"{index}-mesh{suffix}")
         if self._has_tracks:
@@ -198,6 +199,7 @@ class Results:
     def _save(self, name: str, picture: npt.NDArray[np.uint8]) -> None:
         path = self._folder / "pictures" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
+        # OpenCV's writer expects blue first.
         if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
             raise UsageError(device=str(path), seen="cannot be written", remedy="make room or name another folder")
 

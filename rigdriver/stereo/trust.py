@@ -46,10 +46,12 @@ def judge_pod(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> Reason
         return Reason(ReasonKind.FEW_MATCHES, pod, names, seen=100 * f.kept_share, expected=100 * trust.kept_share)
     if f.kept_cells < trust.least_cells:
         return Reason(ReasonKind.FEW_CELLS, pod, names, seen=f.kept_cells, expected=trust.least_cells)
+    # The limit is one of disparity: sigma_z = |dz/dD| sigma_D, with |dz/dD| of the rectified pair.
     pixel_um = pair.depth_um_per_px
     # Written so that NaN is refused, too.
     if not f.sigma_um <= trust.sigma_px * pixel_um:
         return Reason(ReasonKind.LITTLE_DETAIL, pod, names, seen=f.sigma_um / pixel_um, expected=trust.sigma_px)
+    # Rectified, a point has the same row in both images; what differs is a camera that has turned since.
     if not abs(f.row_residual_px) <= trust.row_residual_px or not f.row_spread_px <= trust.row_spread_px:
         return Reason(
             ReasonKind.ROWS_DIFFER, pod, names, seen=f.row_residual_px, expected=trust.row_residual_px,

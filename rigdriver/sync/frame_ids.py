@@ -41,6 +41,7 @@ class FrameIds:
         if frame_id == UNKNOWN:
             self._last = None if last is None else last + 1
             return Counted()
+        # A resent packet can complete a frame after its successors; its id was missing, so no counter was reset.
         if frame_id in self._missing and last is not None and frame_id < last:
             self._missing.remove(frame_id)
             return Counted(is_belated=True)

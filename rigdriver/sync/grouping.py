@@ -92,6 +92,8 @@ class ArrivalGroups:
         self, camera: str, frame_id: int | None, reason: GapReason, count: int, t_host_ns: int
     ) -> list[Grouped]:
         """Take a report of lost frames, `frame_id` the last: damaged ones stand where whole ones would stand."""
+        # A damaged frame has arrived, so its time places it as that of a whole one would; any other loss has no time of
+        # arrival and can only be the reason of an id that turns out to be missing.
         if reason is GapReason.INCOMPLETE:
             self._returned(camera)
             for before in reversed(range(count)):
@@ -114,6 +116,7 @@ class ArrivalGroups:
         while self._triggers and t_host_ns - self._triggers[0] > self._unanswered_ns:
             triggered_ns = self._triggers.popleft()
             self._overdue_triggers += 1
+            # Only numbers are compared: nothing says which trigger a group answers.
             if self._overdue_triggers > self._next_index + len(self._open):
                 self._open.append(_Open(triggered_ns))
         done = []
@@ -128,6 +131,7 @@ class ArrivalGroups:
         return done
 
     def _returned(self, camera: str) -> None:
+        # A camera that was only silent may come back; a lost one does not, though its last frames may still arrive.
         if (absent := self._absent.get(camera)) is not None and absent.reason is not GapReason.CAMERA_LOST:
             del self._absent[camera]
 
@@ -140,6 +144,7 @@ class ArrivalGroups:
         at = self._place_of(camera, t_host_ns, len(missing))
         if at == len(self._open):
             self._open.append(_Open(t_host_ns))
+        # More ids missing than groups passed: all cameras have lost frames of one trigger, which opened no group.
         passed = self._next_index + at - self._reached[camera] - 1
         at += self._insert(at, len(missing) - passed)
         for before, number in enumerate(reversed(missing), start=1):
@@ -154,6 +159,7 @@ class ArrivalGroups:
         first = max(0, self._reached[camera] + 1 - self._next_index)
         due = self._reached[camera] + 1 + missing - self._next_index
         candidates = [at for at in range(first, len(self._open)) if not self._open[at].has(camera)]
+        # Cameras that run by themselves drift against each other, so here the count says more than the time of arrival.
         if self._is_any_phase and self._reached[camera] >= 0:
             if due in candidates:
                 return due
@@ -168,6 +174,7 @@ class ArrivalGroups:
             return 0
         until_ns = self._open[at].t_host_ns
         since_ns = self._open[at - 1].t_host_ns if at else self._closed_t_ns
+        # Nothing shows when these were triggered; spread evenly, the groups stay in the order of their times.
         step_ns = (until_ns - since_ns) // (count + 1)
         self._open[at:at] = [_Open(since_ns + step_ns * n) for n in range(1, count + 1)]
         for name, reached in self._reached.items():
@@ -177,6 +184,7 @@ class ArrivalGroups:
 
     def _lost(self, camera: str, frame_id: int) -> Gap:
         """Return the gap of a missing frame id, with the reason that the camera process gave for such a loss."""
+        # Unary plus drops reasons whose count has come down to 0 (collections.Counter).
         unnamed = +self._unnamed[camera]
         reason = next(iter(unnamed), GapReason.LOST_ON_THE_WAY)
         self._unnamed[camera] = unnamed - Counter([reason])
@@ -200,6 +208,7 @@ class ArrivalGroups:
     def _is_done(self, group: _Open, t_host_ns: int) -> bool:
         if t_host_ns - group.t_host_ns > self._hold_ns:
             return True
+        # A camera delivers in order, so one that has reached a later group has nothing more for this one.
         return all(
             group.has(name) or name in self._absent or self._reached[name] > self._next_index for name in self._names
         )
@@ -212,6 +221,7 @@ class ArrivalGroups:
         unstamped = [name for name, frame in group.frames.items() if frame.t_camera_ns is None]
         unchecked = (NO_BOX, NO_STAMPS.format(", ".join(unstamped))) if unstamped else (NO_BOX,)
         reasons = (WARNING, *(str(gap) for gap in gaps.values()))
+        # No edge was measured: the skew is unknown (NaN), not 0.
         proof = Proof(
             self._next_index, 0, 0, 0, {}, float("nan"), "unproved", reasons, unchecked=unchecked
         )  # fmt: skip

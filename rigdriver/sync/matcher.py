@@ -194,6 +194,7 @@ class Matcher:
             self._pending[index] = _Pending(
                 index, start, report.t_host_ns, self._places(), is_closed=True, is_reported=False
             )
+        # The first edges of this pulse may have been among the lost ones.
         is_whole = self._edges_lost_before is None or self._edges_lost_before != report.pulse_index
         pending = _Pending(
             report.pulse_index,
@@ -276,6 +277,7 @@ class Matcher:
 
     def _suspect(self, name: str, rejected: Rejected) -> None:
         place = rejected.exposure
+        # A camera delivers in order, so a frame without a known exposure most likely belongs to its oldest open place.
         pending = self._pending.get(place.pulse_index) if place is not None else self._oldest_open(name)
         if pending is not None:
             pending.places[name].suspicion = Gap(name, rejected.reason, rejected.detail)
@@ -337,6 +339,7 @@ class Matcher:
             if not place.is_open:
                 continue
             gone = self._gone.get(name)
+            # The box has closed the period without an exposure, so no frame could come, whatever has ended the wait.
             is_dark = place.state is PlaceState.UNSEEN and pending.is_closed
             why = GapReason.NOT_EXPOSED if is_dark else reason
             place.give_up(Gap(name, GapReason.CAMERA_LOST, gone) if gone else self._reason(name, pending, why))

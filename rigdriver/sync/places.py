@@ -53,6 +53,7 @@ TRANSITIONS: Mapping[tuple[PlaceState, PlaceAct], PlaceState] = MappingProxyType
         (PlaceState.MATCHED, PlaceAct.EXPOSE): PlaceState.MATCHED,
         (PlaceState.MATCHED, PlaceAct.MATCH): PlaceState.MATCHED,
         (PlaceState.MATCHED, PlaceAct.REFUSE): PlaceState.GAP,
+        # A place may be given up before its exposure is reported; the report is kept and revives nothing.
         (PlaceState.GAP, PlaceAct.EXPOSE): PlaceState.GAP,
     }
 )

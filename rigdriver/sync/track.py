@@ -240,6 +240,7 @@ class Track:
 
     def _learn(self, frame: Frame, exposure: Exposure) -> None:
         self._used.append(exposure.ordinal)
+        # A belated frame must not take the anchor back: the counter is followed from the newest exposure.
         if self._anchor is None or exposure.ordinal > self._anchor[1]:
             self._anchor = (frame.frame_id, exposure.ordinal)
             self._doubts = exposure.doubts

@@ -74,6 +74,7 @@ def write_pdf(board: Board, path: Path, paper: str = "") -> str:
             remedy=f"smallest that holds it: {smallest_paper(board)}",
         )
     with rc_context({"pdf.compression": 6, "path.simplify": False}):
+        # matplotlib measures figures in inches; one unit of the axes is 1 mm, with y down as in images.
         figure = Figure(figsize=(width / 25.4, height / 25.4))
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(0, width), ylim=(height, 0))
         axes.set_axis_off()
@@ -99,6 +100,7 @@ def shapes_mm(board: Board) -> tuple[list[Array], list[Array]]:
         ], []
     made = opencv_board(board)
     dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[board.dictionary])
+    # A marker's border is one black cell wide on each side (OpenCV's borderBits, 1 by default).
     cells = dictionary.markerSize + 2
     cell = board.marker_mm / cells
     black, white, holds = [], [], set()

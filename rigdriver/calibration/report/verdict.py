@@ -134,6 +134,7 @@ def _camera_table(camera: CameraCalibration) -> dict[str, JsonValue]:
 
 
 def _number(value: float) -> float | None:
+    # JSON has no NaN (RFC 8259, 6).
     return None if math.isnan(value) else value
 
 
@@ -146,6 +147,7 @@ def is_well(accuracy: Accuracy | None) -> bool:
     """Whether the expected 3D error is small enough, with 95 % probability."""
     if accuracy is None:
         return False
+    # With one pod there is no step, which NaN states.
     has_good_step = math.isnan(accuracy.step_um_95) or accuracy.step_um_95 <= WELL_STEP_UM
     return accuracy.point_um_95 <= WELL_POINT_UM and has_good_step
 

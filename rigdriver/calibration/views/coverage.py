@@ -152,6 +152,8 @@ def tilt_and_distance(board_mm: Array, points_px: Array, size_px: tuple[int, int
         return None
     focal = FOCAL_SHARE * size_px[0]
     rays = (points_px - (np.array(size_px) - 1) / 2) / focal
+    # Homography by the direct linear transform: two rows per point (Hartley, Zisserman, Multiple View Geometry, 4.1);
+    # columns of like size keep it well conditioned.
     X = np.column_stack([board_mm, np.ones(len(board_mm))])
     zero = np.zeros_like(X)
     rows = np.vstack([np.hstack([X, zero, -rays[:, :1] * X]), np.hstack([zero, X, -rays[:, 1:] * X])])
@@ -159,7 +161,9 @@ def tilt_and_distance(board_mm: Array, points_px: Array, size_px: tuple[int, int
     rows[:, [0, 1, 3, 4, 6, 7]] /= scale
     H = np.linalg.svd(rows, full_matrices=False)[2][-1].reshape(3, 3)
     H[:, :2] /= scale
+    # The board lies in front of the camera, which settles the sign that the null vector leaves open.
     H = H * np.sign(H[2, 2])
+    # H = size * [r1 r2 t] for a plane in normalised coordinates (Zhang 2000): the columns give its turn and distance.
     size = (np.linalg.norm(H[:, 0]) + np.linalg.norm(H[:, 1])) / 2
     if not size > 0:
         return None
@@ -207,6 +211,7 @@ def _links(names: tuple[str, ...], shared: Ints64) -> list[_Wish]:
     """Return one wish per branch of the tree that ties all cameras by the most shared views."""
     wishes, done = [], {0}
     while len(done) < len(names):
+        # Prim's algorithm, for the spanning tree of the most shared views; the signs let the lower camera win a tie.
         options = [(int(shared[a, b]), -a, -b) for a in done for b in range(len(names)) if b not in done]
         count, a, b = max(options)
         done.add(-b)

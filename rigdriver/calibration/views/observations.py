@@ -49,6 +49,7 @@ class Observations:
         ids = self.group_ids()
         if len(ids) == 0:
             return
+        # The rows are sorted, so a group begins where its number changes.
         starts = np.flatnonzero(np.r_[True, np.diff(ids) != 0])
         for start, end in zip(starts, np.r_[starts[1:], len(ids)], strict=True):
             yield int(self.view[start]), int(self.camera[start]), slice(int(start), int(end))

@@ -349,6 +349,7 @@ class BoxLink:
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
+            # Each caller gets an exception of its own: one object raised by several threads would mix their traces.
             raise type(self._failure)(*self._failure.args) from self._failure
 
     # -- receiving ---------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ MAX_READ_BYTES = 4096
 
 
 _REMOTE = "rfc2217://"
+# The texts begin in upper or lower case, by the library that made them, so some words lack their first letter.
 _REMOTE_TROUBLE = (
     ("efused", "nobody listens there", "check box.url and start the serial server"),
     ("timed out", "does not answer", "check box.url and the network"),
@@ -218,6 +219,7 @@ def _watch_forks() -> None:
 def _why(exc: Exception) -> tuple[str, str]:
     """Return what was seen, and what to do."""
     code = getattr(exc, "errno", None)
+    # EAGAIN (EWOULDBLOCK) is flock's answer while another process holds the lock (flock(2)).
     if code in (errno.EAGAIN, errno.EBUSY):
         return "in use by another program", "close that program"
     if code in (errno.EACCES, errno.EPERM):

@@ -140,12 +140,14 @@ class TriggerBox:
         mark, probe = self._mark, self.probe_clock()
         host_s = (probe.t_received_ns - mark.t_sent_ns) / 1e9
         box_s = (probe.t_box_ticks - mark.t_box_ticks) / self.identity.tick_rate_hz
+        # Box time counts from the boot (PROTOCOL), so after a restart it shows less time gone by than this computer does.
         if box_s < host_s * CLOCK_SHARE - CLOCK_SLACK_S:
             raise LinkLost(
                 device=link.name,
                 seen="the link was cut, and the box has restarted: its schedule and limits are gone",
                 remedy="open it again",
             )
+        # In standby a Harp device sends no events, so the counter that is read is that of the next one.
         link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False)
         self._events.expect(link.read_twice(registers.COUNTERS, compared_bytes=4).events_sent)
         link.write(registers.OPERATION_CONTROL, ACTIVE, is_echoed=False)
@@ -267,6 +269,7 @@ class TriggerBox:
     def probe_clock(self) -> ClockProbe:
         """Read the box's clock, with the host times around it. A lost or damaged reply is asked for again."""
         for attempt in range(ATTEMPTS):
+            # A new nonce per attempt: a late reply to the attempt before must not pass for this one's.
             nonce = self._link.new_nonce()
             asked = registers.ClockProbeRecord(nonce, 0, 0, 0)
             try:
@@ -355,6 +358,7 @@ class TriggerBox:
 
     def _take_event(self, message: Message, t_host_ns: int) -> None:
         for event in self._events.read(message, t_host_ns):
+            # A fault stays until ClearFault and forgets the commit (PROTOCOL 8.4), so there is no run to keep alive.
             if isinstance(event, BoxStatus) and event.state is BoxStates.FAULT:
                 self._is_fed = False
             for sink in self._sinks:

@@ -25,6 +25,7 @@ from rigdriver.json_values import JsonObject
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 _HEAD = struct.Struct("<IB")
+# Frames come many times per second from every camera, so they alone have a fixed struct.
 _FRAME = struct.Struct("<HHqqqIII")
 _NO_STAMP = -(1 << 63)
 """Number that stands for a time stamp which the camera does not give."""
@@ -62,6 +63,7 @@ class FrameNote:
 
     def encode(self) -> bytes:
         """Return the message."""
+        # Which chunks there are differs from camera to camera, so they have no place in the fixed part.
         tail = json.dumps(dict(self.chunks)).encode() if self.chunks else b""
         fixed = _FRAME.pack(
             self.camera, self.slot, self.frame_id,
@@ -174,6 +176,7 @@ class MessageReader:
         self._buffer += data
         while len(self._buffer) >= _HEAD.size:
             length, kind = _HEAD.unpack_from(self._buffer)
+            # A length read out of step would make the reader wait for bytes that never come.
             if length > MAX_BODY_BYTES or kind not in Kind.__members__.values():
                 raise BadReply(
                     device="message of the camera process",
@@ -210,6 +213,7 @@ def error_from_json(value: object) -> RigError:
     inner = value.get("errors")
     if isinstance(inner, list):
         return DevicesFailed(str(value.get("message")), [error_from_json(e) for e in inner])
+    # The name comes from another process: only a class of our own tree may be made from it.
     kind = getattr(errors, str(value.get("type")), errors.DeviceError)
     if not (isinstance(kind, type) and issubclass(kind, RigError)):
         kind = errors.DeviceError

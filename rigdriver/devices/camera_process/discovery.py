@@ -97,6 +97,7 @@ class Discovery:
             ProducerError: no producer has an interface that the search names.
         """
         self._places = list(self._open_interfaces(self._update_systems(systems, search.time_s), search.interfaces))
+        # An interface that cannot be opened keeps its place, for its report may explain a missing camera.
         asked = [p for p in self._places if p.module is not None]
         calls = [InterfaceCall(p.name or p.id, self._asking(p)) for p in asked]
         enumeration = self._enumeration = Enumeration(calls)
@@ -124,6 +125,7 @@ class Discovery:
         calls = [InterfaceCall(_path(system), self._updating(system)) for system in systems]
         enumeration = Enumeration(calls)
 
+        # A list may change under its reader while its update runs on another thread, so only settled systems are read.
         def answered() -> list[Any]:
             return [s for s, a in zip(systems, enumeration.answers, strict=True) if not a.is_out]
 
@@ -178,6 +180,7 @@ class Discovery:
 
     def _read_lists(self, places: Sequence[_Place]) -> None:
         for place in places:
+            # Nothing has changed since the last look, or another thread is still inside a call on this interface.
             if place.answer is place.read_at or place.answer.is_out:
                 continue
             place.read_at = place.answer
@@ -210,6 +213,7 @@ class Discovery:
         addresses: dict[str, tuple[str, str]] = {}
         if place.tl_type not in _GIGE:
             return addresses
+        # DeviceSelector and GevDevice... are features of the interface's own node map (GenTL SFNC), not of a camera's.
         nodes = place.module.node_map
         try:
             for index in range(count):
@@ -234,6 +238,7 @@ def _path(system: Any) -> str:
 
 
 def _mac(number: int) -> str:
+    # Interfaces give addresses as integers, the first byte highest (GenTL SFNC).
     return ":".join(f"{byte:02x}" for byte in int(number).to_bytes(6, "big"))
 
 

@@ -89,6 +89,7 @@ class Enumeration:
         before = self.answers[n]
         self.answers[n] = InterfaceAnswer(InterfaceOutcome.NO_ANSWER, before.asked_s)
         self._begun_s[n] = self._now_s()
+        # A daemon: a producer that never comes back must not keep the camera process from ending.
         thread = threading.Thread(
             target=self._ask, args=(n, timeout_ms, before.asked_s), name=f"list {self._calls[n].name}", daemon=True
         )
@@ -98,6 +99,7 @@ class Enumeration:
         """Make one call; on the thread of its interface."""
         code = self._calls[n].ask(timeout_ms)
         took_s = self._now_s() - self._begun_s[n]
+        # A vendor's GigE producer waits for all the time that it is given, so the time taken says as much as the code.
         if code not in (_SUCCESS, _TIMED_OUT):
             outcome = InterfaceOutcome.FAILED
         elif code == _TIMED_OUT or took_s >= _WHOLE_TURN * timeout_ms / 1000:
@@ -115,6 +117,7 @@ class Enumeration:
                 break
             self.answers[n] = answer
         now_s = self._now_s()
+        # What is still out is charged the time up to now, so that a report says for how long it has been silent.
         for n, answer in enumerate(self.answers):
             if answer.is_out:
                 self.answers[n] = InterfaceAnswer(answer.outcome, max(answer.asked_s, now_s - self._begun_s[n]))

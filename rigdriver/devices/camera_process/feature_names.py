@@ -56,6 +56,8 @@ US_PER_UNIT: Mapping[str, float] = MappingProxyType({"s": 1e6, "ms": 1e3, "ns": 
 IN_US = frozenset({"ExposureTime", "TriggerDelay"})
 """Features that SFNC gives in us."""
 
+# SFNC names lines Line0, Line1 and so on; makers add names of their own, so entries of TriggerSource are judged by
+# the words in them. An entry of unknown words stays possible, but is tried last.
 _LINE = re.compile(r"Line\d+$")
 _LIKE_A_LINE = re.compile(r"(?i)(line|input|in\d|gpi|opto|ttl|cc\d|ext|hardware|trigger|io\d|lvds|diff)")
 _NO_LINE = re.compile(

@@ -121,6 +121,7 @@ class _Setup:
             return self._prepare_again(attempt)
         if attempt.written is None:
             return self._write(attempt)
+        # A command has no value that could have changed, and done twice it may undo later writes, as UserSetLoad does.
         if attempt.written.place.facts.kind is NodeKind.COMMAND:
             return False
         before = self._value(attempt)
@@ -172,6 +173,7 @@ class _Setup:
 
     def _load(self, attempt: _Try) -> None:
         """Load the user set Default where there is one; what producer and camera have agreed stays."""
+        # Default is the factory's user set (SFNC), so nothing of an earlier program is in it.
         selector = self._nodes.facts("UserSetSelector")
         if selector is None or attempt.write.selector is None or attempt.write.selector[1] not in selector.entries:
             return
@@ -191,6 +193,7 @@ class _Setup:
         """Write behind each entry of a selector; without the selector there is one place."""
         assert write.selector is not None
         facts = self._nodes.facts(write.selector[0])
+        # A camera keeps one value per entry of the selector (SFNC); an earlier program may have used any of them.
         places = [(write.selector[0], entry) for entry in facts.entries] if facts is not None else [None]
         for place in places:
             with suppress(CameraError):
@@ -219,6 +222,7 @@ class _Setup:
             if attempt.written is None:
                 self._judge_unwritten(attempt, refusals)
                 continue
+            # Reading behind a selector has moved it; plain features are meant where the rig file points it.
             if attempt.write.selector is None and any(t.write.selector for t in self._asked):
                 self._select_again()
             try:

@@ -22,6 +22,7 @@ IMAGE_FEATURES = (
     "Width", "Height", "OffsetX", "OffsetY", "PixelFormat", "BinningHorizontal", "BinningVertical",
     "DecimationHorizontal", "DecimationVertical", "ReverseX", "ReverseY",
 )  # fmt: skip
+# Offset and size share the sensor: OffsetX + Width is at most WidthMax (SFNC, Image Format Control).
 _OTHER_SIDE = {"Width": "OffsetX", "Height": "OffsetY", "OffsetX": "Width", "OffsetY": "Height"}
 _SHRINKING = {
     "Width": ("BinningHorizontal", "DecimationHorizontal"),
@@ -57,6 +58,7 @@ def _causes(nodes: Nodes, report: FeatureReport, facts: NodeFacts, demanded: Col
     asked = report.asked
     if isinstance(asked, bool | str) or facts.low is None or facts.high is None:
         return
+    # GenApi gives a bound but not its cause, so the causes that are known are looked up.
     if asked > facts.high:
         yield f"at most {facts.high:.10g} is possible now"
         yield from _in_the_way(nodes, report.name, demanded)

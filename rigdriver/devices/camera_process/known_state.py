@@ -18,9 +18,11 @@ if TYPE_CHECKING:  # the camera process does without pydantic, which takes longe
 
 LOAD = "UserSetLoad"
 SETS_OFFSET_TO_0 = ("OffsetX", "OffsetY")
+# A program that was killed leaves both behind, and while TLParamsLocked is 1 size and format cannot be written (SFNC).
 _STOPS: tuple[tuple[str, FeatureValue], ...] = (("AcquisitionStop", True), ("TLParamsLocked", 0))
 # What locks other features stands first: chunks and triggers are off while format and region are written.
 _SWITCHED_OFF: tuple[tuple[str, FeatureValue], ...] = (("SequencerMode", "Off"), ("ChunkModeActive", False))
+# Binning and offsets bound Width and Height (SFNC, Image Format Control), so they stand before the sizes.
 _NEUTRAL: tuple[tuple[str, FeatureValue], ...] = (
     ("ExposureMode", "Timed"), ("ExposureAuto", "Off"), ("GainAuto", "Off"), ("BlackLevelAuto", "Off"),
     ("BalanceWhiteAuto", "Off"), ("TestPattern", "Off"),

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from rigdriver.errors import ProducerError
 
+# One function of each GenTL module that streaming needs: Aravis 0.9's producer, for one, exports no stream
+# functions, and harvesters ends with a segmentation fault on it.
 _NEEDED = ("GCInitLib", "TLOpen", "IFOpenDevice", "DevOpenDataStream", "DSAnnounceBuffer", "EventGetData")
 _UPDATE_ARGUMENTS = (ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint8), ctypes.c_uint64)
 """Parameters of both update functions: handle, whether the list has changed, time-out in ms (GenTL 1.5, chapter 6)."""
@@ -53,6 +55,7 @@ class ProducerLibrary:
         return self._update("IFUpdateDeviceList", interface, timeout_ms)
 
     def _update(self, name: str, handle: int, timeout_ms: int) -> int:
+        # ctypes passes a plain integer as a C int, which would cut a handle of 64 bits.
         update = getattr(self._library, name)
         update.argtypes, update.restype = _UPDATE_ARGUMENTS, ctypes.c_int32
         return int(update(handle, ctypes.byref(ctypes.c_uint8()), timeout_ms))

@@ -121,6 +121,7 @@ class CameraLoop:
         """Tell that the loop turns; return False when the parent is no longer the one that started it."""
         if not self._outbox.is_full:
             self._outbox.put(BeatNote([s.underrun() for s in self._commands.streams]).encode())
+        # A process whose parent has died gets another parent (getppid(2)), also while a fork keeps the sockets open.
         return os.getppid() == self._parent_pid
 
     def _serve(self) -> bool:

@@ -78,6 +78,7 @@ def _candidates(sought: Sought, devices: Sequence[DeviceInfo]) -> list[list[Devi
         [d for d in there if d.serial == word],
         [d for d in there if d.id == word],
         [d for d in there if d.user_id == word],
+        # Tools and labels write MAC addresses with colons, hyphens or dots.
         [d for d in there if d.mac and _bare(d.mac) == _bare(word)],
         [d for d in there if d.ip == word],
         [d for d in there if not d.serial and d.model == word],
@@ -114,6 +115,7 @@ def _marks(device: DeviceInfo) -> Mapping[str, str]:
 def _listing(devices: Sequence[DeviceInfo]) -> str:
     if not devices:
         return "the producers list no device"
+    # The interface is named only where the serial does not tell devices apart.
     serials = [d.serial for d in devices]
     return "the producers list " + ", ".join(
         (f"SN {d.serial} ({d.model})" if d.serial else f"{d.id} ({d.model}, no serial)")

@@ -95,6 +95,7 @@ def find_place(nodes: Nodes, write: FeatureWrite) -> FeaturePlace | None:
     """Return the node for a write: of that very name for a demand, else also of an older name; None without one."""
     facts = nodes.facts(write.name)
     if facts is not None:
+        # A demand is written as it stands: whoever names a node knows its unit.
         in_other_unit = write.origin is not Origin.DEMAND and write.name in IN_US
         return FeaturePlace(write.name, facts, US_PER_UNIT.get(facts.unit, 1.0) if in_other_unit else 1.0)
     if write.origin is Origin.DEMAND:
@@ -151,10 +152,12 @@ def select(camera: str, nodes: Nodes, write: FeatureWrite) -> None:
 def report(camera: str, nodes: Nodes, write: FeatureWrite, written: Written) -> FeatureReport:
     """Read a feature back that was written."""
     other_name = written.place.name if written.place.name != write.name else ""
+    # Reading a command back shows only whether it is done (GenApi), and the write has awaited that.
     if written.place.facts.kind is NodeKind.COMMAND:
         return FeatureReport(write.key, written.value, True, False, other_name)
     got = read_one(camera, nodes, write)
     is_changed = is_clamped(written.value, got, step_of(written.place))
+    # The bounds are read anew, for later writes, of binning or an offset, may have moved them.
     low, high = _bounds(nodes, written.place) if is_changed else (None, None)
     return FeatureReport(write.key, written.value, got, is_changed, other_name, low, high)
 
@@ -200,6 +203,7 @@ def fitted(camera: str, write: FeatureWrite, place: FeaturePlace) -> FeatureValu
 def _write_value(camera: str, nodes: Nodes, write: FeatureWrite, place: FeaturePlace) -> Written:
     value, facts = fitted(camera, write, place), place.facts
     if not facts.is_writable:
+        # A locked feature that has the wished value already is as good as written.
         if facts.is_readable and not is_clamped(value, nodes.read(place.name)):
             return Written(place, write.value)
         raise refusals.locked(camera, nodes, write, place.name, facts.locked_by, facts.is_readable)
@@ -220,6 +224,7 @@ def _write_best_entry(camera: str, nodes: Nodes, write: FeatureWrite, place: Fea
         try:
             written = _write_value(camera, nodes, replace(write, value=entry), place)
         except CameraError as exc:
+            # The first refusal is reported, for it is about the best entry.
             refusal = refusal or exc
             continue
         return replace(written, among=choice if write.is_any_line else ())

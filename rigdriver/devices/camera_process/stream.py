@@ -221,6 +221,7 @@ class Stream:
     def underrun(self) -> int:
         """Return how many frames the producer dropped for want of a buffer; those lost to full slots are told."""
         total = self.camera.underrun()
+        # Without a shortage of slots it was this process that came late: those frames are counted as underrun alone.
         if self._is_short_of_slots and total > self._underrun:
             for _ in range(total - self._underrun):
                 self._losses.add(GapReason.NO_SLOT, None, self._timebase.now_ns())

@@ -184,6 +184,7 @@ class Cameras:
             self._state = _State.READY
             try:
                 self._ask(StopCameras(), RequestDone, self._genicam.open_timeout_s)
+                # The answer came on the socket of commands; the last frames stand before STOPPED on that of events.
                 if not self._timebase.wait(self._has_stopped, self._timeout_s):
                     _logger.warning("cameras: the sink has not taken the last frames within %g s", self._timeout_s)
             finally:
@@ -286,6 +287,7 @@ class Cameras:
     def _on_frame(self, note: FrameNote) -> None:
         slots = self._slots[note.camera]
         if self._sink is None:
+            # Nobody is there to hold it, and a slot that is not given back is lost to its camera.
             slots.give_back(note.slot)
             return
         pixel_format = BY_CODE[note.pixel_format_code]

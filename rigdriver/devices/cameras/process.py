@@ -220,6 +220,8 @@ class CameraProcess:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         fds = (self._child_commands.fileno(), self._child_events.fileno())
+        # -P: a file in the user's folder must not shadow a module of ours.
+        # faulthandler: a producer that crashes leaves a trace, which becomes part of the error.
         return subprocess.Popen(
             [
                 sys.executable,

@@ -96,6 +96,7 @@ def read_mesh(path: Path) -> SurfaceMesh:
     if not path.is_file():
         raise UsageError(device=str(path), seen="no such file", remedy=f"name a mesh ({', '.join(MESH_SUFFIXES)})")
     try:
+        # process=True would merge vertices, and the values per vertex would no longer belong to them.
         body = trimesh.load(path, process=False, force="mesh")
     except (OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as exc:
         raise UsageError(
