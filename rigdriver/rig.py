@@ -165,7 +165,6 @@ class Rig:
             StateError: the rig is closed, a run is under way, or no camera has that name.
         """
         self._expect_open()
-        self.cameras[camera]
         return snap(self.cameras, camera, snap_timeout_s(self.config, camera), self.timebase).frame
 
     def sizes_px(self) -> dict[str, tuple[int, int]]:

@@ -19,7 +19,7 @@ from rigdriver.devices.camera_link.feature_tree import (
     SettingsOutcome,
 )
 from rigdriver.devices.camera_link.settings import CameraSettings
-from rigdriver.devices.camera_process.feature_plan import plan
+from rigdriver.devices.camera_process.feature_plan import automatic_function, plan
 from rigdriver.devices.camera_process.feature_walk import WordyNodes, described, refreshed
 from rigdriver.devices.camera_process.feature_write import EVERY, FeatureWrite, Origin
 from rigdriver.devices.camera_process.features import write_all
@@ -114,7 +114,9 @@ class _Collector:
         is_settable = feature.is_writable or feature.is_locked
         if not is_settable or feature.kind not in _VALUES or name in _NO_SETTINGS:
             return False
-        is_automatic = feature.is_locked and any(self._is_automatic(other) for other in feature.locked_by)
+        # Few descriptions name the feature behind a lock, so that SFNC's pairs are asked, too.
+        lockers = (*feature.locked_by, automatic_function(name))
+        is_automatic = feature.is_locked and any(map(self._is_automatic, lockers))
         value = feature.value
         if value is None or is_automatic or (isinstance(value, float) and not math.isfinite(value)):
             self._left_out.append(name + behind)

@@ -18,14 +18,13 @@ from rigdriver.devices.camera_link.feature_tree import SettableFeatures
 from rigdriver.errors import UsageError
 
 _TABLE = "features"
-_WIDTH = 120
 
 
 def settings_text(report: CameraReport, settings: SettableFeatures) -> str:
     """Return the text of a settings file; comments name the camera and what the file lacks."""
     document = tomlkit.document()
     document.add(
-        tomlkit.comment(f"Settings of camera {report.name} ({report.vendor} {report.model}, {report.serial}).")
+        tomlkit.comment(f"Settings of camera {report.name} ({report.vendor} {report.model}, SN {report.serial}).")
     )
     if settings.present_only:
         document.add(tomlkit.comment("At the present entries of their selectors only:"))
