@@ -29,12 +29,14 @@ from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.errors import CameraError, RigError, ScheduleError, StateError, gather
+from rigdriver.frames import Frame
 from rigdriver.images.region import ImageRegion, region_of
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.ownership import Owner
 from rigdriver.run.bench_run import BenchRun
 from rigdriver.run.frame_sets import FrameSets
 from rigdriver.run.run import Run
+from rigdriver.run.snap import snap, snap_timeout_s
 from rigdriver.schedule.plan import compile_preamble, compile_schedule, exposure_us
 from rigdriver.schedule.planned import CameraFacts
 from rigdriver.sources import resolve
@@ -133,14 +135,7 @@ class Rig:
             StateError: the rig is closed, or another run is under way.
         """
         frames = None if frames is None else operator.index(frames)  # TypeError for 1.5 frames
-        self._owner.expect_here(f"rig {self.config.name}")
-        if self.state is not RigState.OPEN:
-            raise StateError(
-                device=f"rig {self.config.name}",
-                seen=f"is {self.state.value}",
-                expected=RigState.OPEN.value,
-                remedy="end that run first, or open the rig again",
-            )
+        self._expect_open()
         if self.config.schedule.mode != "box":
             rate = _checked_rate(self.config, frames, rate_hz)
             return self._kept(BenchRun(self.config, self.cameras, self._lifecycle, frames, rate, self.timebase))
@@ -158,6 +153,19 @@ class Rig:
         return self._kept(
             Run(self.config, self.box, self.cameras, self._lifecycle, preamble, schedule, wanted, self.timebase, is_lit)
         )
+
+    def snap(self, camera: str) -> Frame:
+        """Return one image of one camera with its present settings, without a run: no lamp flashes, nothing is proved.
+
+        The image is triggered by a command where the camera can do that; else the camera runs freely for one frame.
+        Afterwards its trigger is as it was.
+
+        Raises:
+            CameraError: the camera refuses, or delivers no whole image in time.
+            StateError: the rig is closed, a run is under way, or no camera has that name.
+        """
+        self._expect_open()
+        return snap(self.cameras, camera, snap_timeout_s(self.config, camera), self.timebase).frame
 
     def sizes_px(self) -> dict[str, tuple[int, int]]:
         """Return width and height of each camera's images, as the cameras are set.
@@ -201,6 +209,16 @@ class Rig:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _expect_open(self) -> None:
+        self._owner.expect_here(f"rig {self.config.name}")
+        if self.state is not RigState.OPEN:
+            raise StateError(
+                device=f"rig {self.config.name}",
+                seen=f"is {self.state.value}",
+                expected=RigState.OPEN.value,
+                remedy="end that run first, or open the rig again",
+            )
 
     def _kept(self, run: FrameSets) -> FrameSets:
         self._runs.add(run)

@@ -15,6 +15,7 @@ import typer
 
 from rigdriver.cli import (
     calibrate,
+    camera,
     capture,
     config_check,
     config_keys,
@@ -49,6 +50,7 @@ app.add_typer(schedule_app, name="schedule")
 app.command("proof")(proof_show.proof_show)
 app.add_typer(calibrate.app, name="calibrate")
 app.command("list")(list_devices.list_devices)
+app.command("camera")(camera.camera)
 app.command("selftest")(selftest.selftest)
 app.command("capture")(capture.capture)
 app.add_typer(sim.app, name="sim")

@@ -18,9 +18,10 @@ import typer
 from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import GOOD, verb
+from rigdriver.config.writing import refuse_existing, write_new
 from rigdriver.devices.box.serial_port import PortInfo
 from rigdriver.devices.camera_link.descriptions import DeviceInfo
-from rigdriver.errors import CameraMissing, UsageError
+from rigdriver.errors import CameraMissing
 from rigdriver.procedures.list_devices import Connected, installed_producers, list_connected
 from rigdriver.procedures.new_rig_file import (
     FoundBox,
@@ -30,7 +31,6 @@ from rigdriver.procedures.new_rig_file import (
     find_box,
     proposed,
     rig_file_text,
-    write_new,
 )
 from rigdriver.procedures.producer_paths import STANDARD_PATH
 
@@ -62,8 +62,7 @@ def config_new(
 ) -> int:
     """Look for cameras and a trigger box, and write a commented rig file."""
     # Before a person or a device is asked anything; `write_new` makes sure when it writes.
-    if file.exists():
-        raise UsageError(f"{file}: is there already and is never overwritten; choose another name")
+    refuse_existing(file)
     # A script that pipes in or out must never wait for an answer.
     is_asked = not yes and sys.stdin.isatty() and sys.stdout.isatty()
     found = list_connected(producer or installed_producers(os.environ))

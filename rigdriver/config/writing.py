@@ -1,4 +1,4 @@
-"""Changing a rig file: the keys that are named get new values, everything else stays as its author wrote it.
+"""Changing a rig file: the keys that are named get new values, everything else stays as its author wrote it; new files.
 
 In: a path, and new values by dotted key. Out: the changed file and a diff text. Comments, order and layout stay. The
 new text is checked before it is written, and the file is replaced as a whole or not at all.
@@ -46,6 +46,29 @@ def write(path: Path, changes: Mapping[str, Value | None]) -> str:
     if after != before:
         _replace(path, after)
     return "".join(difflib.unified_diff(before.splitlines(True), after.splitlines(True), path.name, path.name))
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise UsageError when there is a file of that name: what users have is never overwritten."""
+    if path.exists():
+        raise _is_there(path)
+
+
+def write_new(path: Path, content: str | bytes) -> None:
+    """Write a file that is not there yet. UsageError when it is; ConfigError when it cannot be written."""
+    try:
+        with path.open("xb") as stream:
+            stream.write(content.encode("utf-8") if isinstance(content, str) else content)
+    except FileExistsError as exc:
+        raise _is_there(path) from exc
+    except OSError as exc:
+        raise ConfigError(
+            device=str(path), seen=f"cannot be written: {exc.strerror}", remedy="choose a folder that you may write to"
+        ) from exc
+
+
+def _is_there(path: Path) -> UsageError:
+    return UsageError(f"{path}: is there already and is never overwritten; choose another name")
 
 
 def changed(text: str, changes: Mapping[str, Value | None], origin: str) -> str:

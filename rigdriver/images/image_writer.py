@@ -131,8 +131,13 @@ class ImageWriter:
             raise self._failure
 
 
+def snapshot_png(frame: Frame) -> bytes:
+    """Return one frame as the bytes of a PNG that keeps every digital number and names camera and pixel format."""
+    return encode_png(_as_rgb(frame), texts={"Camera": frame.camera, "PixelFormat": frame.pixel_format})
+
+
 def _as_rgb(frame: Frame) -> Pixels:
-    """Return a copy of the pixels with colours in the order red, green, blue."""
+    """Return a copy of a frame's pixels with colours in the order red, green, blue."""
     if frame.pixel_format.startswith("BGR"):
         order = [2, 1, 0, 3][: frame.pixels.shape[2]]
         return cast("Pixels", np.ascontiguousarray(frame.pixels[..., order]))

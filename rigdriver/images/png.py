@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +22,14 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 """PNG's colour type by number of channels: grey, RGB, RGB with alpha."""
 _NO_FILTER, _SUBTRACT_LEFT = 0, 1
+_NO_TEXTS: Mapping[str, str] = MappingProxyType({})
 
 
-def encode_png(pixels: Pixels, is_hurried: bool = False) -> bytes:
+def encode_png(pixels: Pixels, is_hurried: bool = False, texts: Mapping[str, str] = _NO_TEXTS) -> bytes:
     """Encode (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGB and alpha digital numbers.
 
-    `is_hurried` stores instead of compressing. Raises ValueError for another shape.
+    `is_hurried` stores instead of compressing. `texts`: words about the image by keyword (section 11.3.3). Raises
+    ValueError for another shape.
     """
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     if pixels.ndim not in {2, 3} or channels not in _COLOUR_TYPES:
@@ -37,7 +41,8 @@ def encode_png(pixels: Pixels, is_hurried: bool = False) -> bytes:
     big_endian = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder(">"), copy=False))
     rows = big_endian.view(np.uint8).reshape(height, -1)
     body = _stored(rows) if is_hurried else _compressed(rows, channels * pixels.dtype.itemsize)
-    return b"".join([_SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", body), _chunk(b"IEND", b"")])
+    words = [_chunk(b"tEXt", f"{key}\0{text}".encode("latin-1", "replace")) for key, text in texts.items()]
+    return b"".join([_SIGNATURE, _chunk(b"IHDR", header), *words, _chunk(b"IDAT", body), _chunk(b"IEND", b"")])
 
 
 def _stored(rows: npt.NDArray[np.uint8]) -> bytes:

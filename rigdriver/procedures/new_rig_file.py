@@ -138,20 +138,6 @@ def rig_file_text(rig: NewRig) -> str:
     return text
 
 
-def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet. UsageError when it is; ConfigError when it cannot be written."""
-    try:
-        # Mode x, for a check before would miss a file that appears in between.
-        with path.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError as exc:
-        raise UsageError(f"{path}: is there already and is never overwritten; choose another name") from exc
-    except OSError as exc:
-        raise ConfigError(
-            device=str(path), seen=f"cannot be written: {exc.strerror}", remedy="choose a folder that you may write to"
-        ) from exc
-
-
 def _camera(camera: NewCamera) -> Iterator[str]:
     device = camera.device
     yield f"[[cameras]]  # {device.vendor} {device.model} ({device.tl_type})"

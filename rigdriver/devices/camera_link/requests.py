@@ -21,6 +21,12 @@ from rigdriver.devices.camera_link.descriptions import (
     SetupNote,
     SetupNoteKind,
 )
+from rigdriver.devices.camera_link.feature_tree import (
+    FeatureDescription,
+    FeatureKind,
+    SettableFeatures,
+    SettingsOutcome,
+)
 from rigdriver.devices.camera_link.messages import Kind, decode_json, encode, error_from_json, error_to_json
 from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
 from rigdriver.errors import BadReply, RigError, StateError
@@ -120,22 +126,42 @@ class ExecuteFeature:
 
 
 @dataclass(frozen=True, slots=True)
+class DescribeFeatures:
+    """Describe all features of one camera."""
+
+    command: ClassVar[str] = "describe"
+    camera: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """Read all features of one camera that can be set, also behind selectors."""
+
+    command: ClassVar[str] = "read settings"
+    camera: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSettings:
+    """Write many features of one camera in rounds; a refusal of one is part of the answer."""
+
+    command: ClassVar[str] = "write settings"
+    camera: int
+    settings: CameraSettings
+
+
+@dataclass(frozen=True, slots=True)
 class CloseCameras:
     """Close all cameras and end the process."""
 
     command: ClassVar[str] = "close"
 
 
+FeatureRequest: TypeAlias = (
+    ReadFeature | WriteFeature | ExecuteFeature | DescribeFeatures | ReadSettings | WriteSettings
+)
 CameraRequest: TypeAlias = (
-    ListDevices
-    | OpenCameras
-    | PrepareSlots
-    | StartCameras
-    | StopCameras
-    | ReadFeature
-    | WriteFeature
-    | ExecuteFeature
-    | CloseCameras
+    ListDevices | OpenCameras | PrepareSlots | StartCameras | StopCameras | FeatureRequest | CloseCameras
 )
 
 # ---- replies ----
@@ -196,6 +222,27 @@ class FeatureWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureTree:
+    """All features of one camera, in the order of its categories."""
+
+    features: tuple[FeatureDescription, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsRead:
+    """The values of all features that can be set."""
+
+    settings: SettableFeatures
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsWritten:
+    """What the camera made of many features."""
+
+    outcome: SettingsOutcome
+
+
+@dataclass(frozen=True, slots=True)
 class RequestDone:
     """The request was obeyed; there is nothing more to say."""
 
@@ -208,7 +255,16 @@ class RequestFailed:
 
 
 CameraReply: TypeAlias = (
-    DeviceList | OpenedCameras | SlotSegments | FeatureRead | FeatureWritten | RequestDone | RequestFailed
+    DeviceList
+    | OpenedCameras
+    | SlotSegments
+    | FeatureRead
+    | FeatureWritten
+    | FeatureTree
+    | SettingsRead
+    | SettingsWritten
+    | RequestDone
+    | RequestFailed
 )
 
 # ---- values to bytes and back ----
@@ -236,7 +292,14 @@ def decode_request(body: bytes) -> CameraRequest:
 
 def encode_reply(reply: CameraReply) -> bytes:
     """Return the REPLY message."""
-    table = {"error": error_to_json(reply.error)} if isinstance(reply, RequestFailed) else _plain(reply)
+    match reply:
+        case RequestFailed():
+            table: dict[str, Any] = {"error": error_to_json(reply.error)}
+        case SettingsWritten():
+            reports = [asdict(report) for report in reply.outcome.reports]
+            table = {"reports": reports, "refusals": [error_to_json(error) for error in reply.outcome.refusals]}
+        case _:
+            table = _plain(reply)
     return encode(Kind.REPLY, {"reply": type(reply).__name__, **table})
 
 
@@ -260,10 +323,26 @@ def _plain(value: CameraRequest | CameraReply) -> dict[str, Any]:
 
 
 def _wanted(table: Mapping[str, Any]) -> WantedCamera:
-    settings = table["settings"]
-    trigger = None if settings["trigger"] is None else TriggerBy(settings["trigger"])
-    reset = Reset(settings["reset"])
-    return WantedCamera(**{**table, "settings": CameraSettings(**{**settings, "trigger": trigger, "reset": reset})})
+    return WantedCamera(**{**table, "settings": _settings(table["settings"])})
+
+
+def _settings(table: Mapping[str, Any]) -> CameraSettings:
+    trigger = None if table["trigger"] is None else TriggerBy(table["trigger"])
+    return CameraSettings(**{**table, "trigger": trigger, "reset": Reset(table["reset"])})
+
+
+def _described(table: Mapping[str, Any]) -> FeatureDescription:
+    lists = {key: tuple(table[key]) for key in ("entries", "selectors", "locked_by")}
+    return FeatureDescription(**{**table, **lists, "kind": FeatureKind(table["kind"])})
+
+
+def _settable(table: Mapping[str, Any]) -> SettableFeatures:
+    return SettableFeatures(table["values"], tuple(table["present_only"]), tuple(table["left_out"]))
+
+
+def _outcome(table: Mapping[str, Any]) -> SettingsOutcome:
+    reports = tuple(FeatureReport(**report) for report in table["reports"])
+    return SettingsOutcome(reports, tuple(map(error_from_json, table["refusals"])))
 
 
 def _opened(table: Mapping[str, Any]) -> OpenedCamera:
@@ -285,6 +364,9 @@ _REQUESTS: Mapping[str, Callable[[dict[str, Any]], CameraRequest]] = MappingProx
     ReadFeature.command: lambda t: ReadFeature(**t),
     WriteFeature.command: lambda t: WriteFeature(**t),
     ExecuteFeature.command: lambda t: ExecuteFeature(**t),
+    DescribeFeatures.command: lambda t: DescribeFeatures(**t),
+    ReadSettings.command: lambda t: ReadSettings(**t),
+    WriteSettings.command: lambda t: WriteSettings(t["camera"], _settings(t["settings"])),
     CloseCameras.command: lambda t: CloseCameras(**t),
 })  # fmt: skip
 _REPLIES: Mapping[str, Callable[[dict[str, Any]], CameraReply]] = MappingProxyType({
@@ -295,6 +377,9 @@ _REPLIES: Mapping[str, Callable[[dict[str, Any]], CameraReply]] = MappingProxyTy
     "SlotSegments": lambda t: SlotSegments(tuple(SlotSegment(**s) for s in t["segments"])),
     "FeatureRead": lambda t: FeatureRead(**t),
     "FeatureWritten": lambda t: FeatureWritten(FeatureReport(**t["report"])),
+    "FeatureTree": lambda t: FeatureTree(tuple(map(_described, t["features"]))),
+    "SettingsRead": lambda t: SettingsRead(_settable(t["settings"])),
+    "SettingsWritten": lambda t: SettingsWritten(_outcome(t)),
     "RequestDone": lambda t: RequestDone(**t),
     "RequestFailed": lambda t: RequestFailed(error_from_json(t["error"])),
 })  # fmt: skip

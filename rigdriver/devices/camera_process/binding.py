@@ -32,6 +32,7 @@ from rigdriver.devices.camera_process.discovery import Discovery, DiscoveryPeer,
 from rigdriver.devices.camera_process.images import Image, Incomplete
 from rigdriver.devices.camera_process.libraries import ProducerLibrary
 from rigdriver.devices.camera_process.locks import locking_features
+from rigdriver.devices.camera_process.node_words import NodeWords, words_of
 from rigdriver.devices.camera_process.one_feature import NodeFacts, NodeKind
 from rigdriver.errors import CameraError, ProducerError, RigError, gather
 from rigdriver.timebase import WALL_TIME, TimeLimit
@@ -213,6 +214,13 @@ class Camera:
                 return NodeFacts(kind, readable, writable, node.min, node.max, step, unit=node.unit, locked_by=locks)
             entries = tuple(node.symbolics) if kind is NodeKind.ENUMERATION else ()
             return NodeFacts(kind, readable, writable, entries=entries, locked_by=locks)
+
+    def words(self, name: str) -> NodeWords | None:
+        """Return what the description says about a feature or category: the `WordyNodes` of feature_walk.py."""
+        if not self._node_map.has_node(name):
+            return None
+        with _translated(f"{self._label}: the description of {name} cannot be read"):
+            return words_of(self._node_map.get_node(name).node)
 
     def read(self, name: str) -> FeatureValue:
         """Return a feature's value."""

@@ -17,9 +17,12 @@ from rigdriver.devices.camera_link.requests import (
     CameraReply,
     CameraRequest,
     CloseCameras,
+    DescribeFeatures,
     DeviceList,
     ExecuteFeature,
     FeatureRead,
+    FeatureRequest,
+    FeatureTree,
     FeatureWritten,
     ListDevices,
     OpenCameras,
@@ -27,22 +30,28 @@ from rigdriver.devices.camera_link.requests import (
     OpenedCameras,
     PrepareSlots,
     ReadFeature,
+    ReadSettings,
     RequestDone,
+    SettingsRead,
+    SettingsWritten,
     SlotSegment,
     SlotSegments,
     StartCameras,
     StopCameras,
     WantedCamera,
     WriteFeature,
+    WriteSettings,
 )
 from rigdriver.devices.camera_process import matching
 from rigdriver.devices.camera_process.binding import Producers
 from rigdriver.devices.camera_process.discovery import Search
 from rigdriver.devices.camera_process.feature_plan import split_key
+from rigdriver.devices.camera_process.feature_walk import WordyNodes, described
 from rigdriver.devices.camera_process.feature_write import FeatureWrite
 from rigdriver.devices.camera_process.features import set_up
 from rigdriver.devices.camera_process.matching import Sought
 from rigdriver.devices.camera_process.one_feature import Nodes, read_one, write_and_report, write_one
+from rigdriver.devices.camera_process.saved_features import settable_features, write_settings
 from rigdriver.devices.camera_process.stream import EventOutbox, Stream
 from rigdriver.errors import RigError, gather
 from rigdriver.timebase import WALL_TIME, Timebase
@@ -69,7 +78,7 @@ class Commands:
 
     def __init__(self, outbox: EventOutbox, timebase: Timebase = WALL_TIME) -> None:
         self.streams: list[Stream] = []
-        self._nodes: list[Nodes] = []
+        self._nodes: list[WordyNodes] = []
         self._outbox, self._timebase = outbox, timebase
         self._producers: Producers | None = None
 
@@ -91,15 +100,28 @@ class Commands:
                 self._start()
             case StopCameras():
                 self._stop()
-            case ReadFeature():
-                return CommandAnswer(FeatureRead(read_one(*self._named(request, value=False))))
-            case WriteFeature():
-                return CommandAnswer(FeatureWritten(write_and_report(*self._named(request, request.value))))
-            case ExecuteFeature():
-                write_one(*self._named(request, value=True))
             case CloseCameras():
                 self.close()
+            case _:
+                return CommandAnswer(self._serve_features(request))
         return CommandAnswer(RequestDone())
+
+    def _serve_features(self, request: FeatureRequest) -> CameraReply:
+        """Obey a request about features of one camera."""
+        match request:
+            case ReadFeature():
+                return FeatureRead(read_one(*self._named(request, value=False)))
+            case WriteFeature():
+                return FeatureWritten(write_and_report(*self._named(request, request.value)))
+            case ExecuteFeature():
+                write_one(*self._named(request, value=True))
+            case DescribeFeatures():
+                return FeatureTree(described(self._nodes[request.camera]))
+            case ReadSettings():
+                return SettingsRead(settable_features(*self._labelled(request.camera)))
+            case WriteSettings():
+                return SettingsWritten(write_settings(*self._labelled(request.camera), request.settings))
+        return RequestDone()
 
     def close(self) -> None:
         """Stop and close everything, whatever fails on the way. Twice is harmless."""
@@ -203,7 +225,10 @@ class Commands:
     ) -> tuple[str, Nodes, FeatureWrite]:
         name, selector = split_key(request.feature)
         write = FeatureWrite(request.feature, name, value, selector)
-        return self.streams[request.camera].label, self._nodes[request.camera], write
+        return (*self._labelled(request.camera), write)
+
+    def _labelled(self, camera: int) -> tuple[str, WordyNodes]:
+        return self.streams[camera].label, self._nodes[camera]
 
 
 def _chunk_names(features: Mapping[str, FeatureValue]) -> tuple[str, ...]:

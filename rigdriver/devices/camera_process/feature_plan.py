@@ -145,6 +145,11 @@ def _preparations(names: set[str]) -> list[FeatureWrite]:
     ]
 
 
+def automatic_function(name: str) -> str:
+    """Return the feature that sets another one by itself while it is on, by its SFNC name; empty without one."""
+    return next((other for other, value in _PREPARATIONS.get(canonical(name), ()) if value == "Off"), "")
+
+
 def fit_integer(asked: int, low: int, high: int, step: int) -> int:
     """Return the value nearest below `asked` that bounds and step allow."""
     inside = min(max(asked, low), high)

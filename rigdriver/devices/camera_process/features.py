@@ -235,6 +235,8 @@ class _Setup:
                         SetupNoteKind.CHOSEN_LINE, attempt.write.name, str(attempt.written.value), attempt.written.among
                     )
                 )
+        if any(t.write.selector for t in self._asked):
+            self._select_again()  # reading the last feature back has moved its selector
         return reports, refusals
 
     def _judge_unwritten(self, attempt: _Try, refusals: list[CameraError]) -> None:

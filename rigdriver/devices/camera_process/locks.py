@@ -22,7 +22,7 @@ def locking_features(
     errors: tuple[type[BaseException], ...] = (*peer_errors, AttributeError, TypeError, ValueError)
     try:
         own = node.property_names
-        for name in [n for reason in _REASONS if reason in own for n in _names(node, reason)]:
+        for name in [n for reason in _REASONS if reason in own for n in listed_names(node, reason)]:
             _collect(find(name), found, _DEEPEST)
     except errors:
         return tuple(found)
@@ -42,6 +42,7 @@ def _collect(interface: Any, found: dict[str, None], depth: int) -> None:
             _collect(child, found, depth - 1)
 
 
-def _names(node: Any, reason: str) -> list[str]:
+def listed_names(node: Any, reason: str) -> list[str]:
+    """Return the names of the nodes that a property of a node lists."""
     value, _attribute = node.get_property(reason)
     return [name for name in str(value).split("\t") if name]

@@ -47,6 +47,7 @@ from rigdriver.devices.camera_link.requests import (
 )
 from rigdriver.devices.camera_link.settings import CameraSettings, settings_of
 from rigdriver.devices.camera_link.slots import SlotReader
+from rigdriver.devices.cameras.camera_features import CameraFeatures, RigCamera
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, CameraStatistics, FrameLost
 from rigdriver.devices.cameras.process import CameraProcess
 from rigdriver.errors import CameraProcessLost, DeviceError, StateError
@@ -208,6 +209,11 @@ class Cameras:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __getitem__(self, camera: str) -> RigCamera:
+        """Return one camera with its features. StateError when none has that name."""
+        index, report = self._index(camera), self.reports[camera]
+        return RigCamera(camera, report, CameraFeatures(report, index, self._ask, self._genicam.open_timeout_s))
 
     def get(self, camera: str, feature: str) -> FeatureValue:
         """Return a feature's value. CameraError when the camera has no such feature."""

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rigdriver.config import load, write
+from rigdriver.config.writing import write_new
 from rigdriver.errors import ConfigError, UsageError
 
 RIG = """\
@@ -235,3 +236,13 @@ def test_whatever_changes_the_file_holds_these_values_and_all_comments(rig: Path
     lost = {" version 3.1"} if "genicam.producers" in changes else set()
     for comment in kept:
         assert comment in text or comment in lost
+
+
+def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "rig.toml"
+    write_new(path, "one")
+    with pytest.raises(UsageError, match="never overwritten"):
+        write_new(path, "two")
+    assert path.read_text() == "one"
+    with pytest.raises(ConfigError, match="cannot be written: No such file"):
+        write_new(tmp_path / "none" / "rig.toml", "one")

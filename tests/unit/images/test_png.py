@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as np_st
+from PIL import Image
 
 from rigdriver.images.png import encode_png
 
@@ -41,6 +42,15 @@ def test_an_image_with_rows_apart_is_written_as_it_looks():
 def test_compressing_is_worth_it_on_smooth_images():
     pixels = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
     assert len(encode_png(pixels)) < pixels.nbytes / 4 < len(encode_png(pixels, is_hurried=True))
+
+
+def test_words_about_an_image_stand_in_the_file_and_change_no_pixel(tmp_path):
+    pixels = np.arange(64, dtype=np.uint16).reshape(8, 8)
+    file = tmp_path / "image.png"
+    file.write_bytes(encode_png(pixels, texts={"PixelFormat": "Mono12"}))
+    assert np.array_equal(decoded(file.read_bytes()), pixels)
+    with Image.open(file) as image:
+        assert image.info["PixelFormat"] == "Mono12"
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 4, 2), (2, 2, 2, 2)])

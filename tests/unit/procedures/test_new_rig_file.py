@@ -15,7 +15,7 @@ from rigdriver.config import parse
 from rigdriver.config.keys import all_keys
 from rigdriver.devices.camera_link.descriptions import DeviceInfo
 from rigdriver.errors import ConfigError, UsageError
-from rigdriver.procedures.new_rig_file import FoundBox, NewCamera, NewRig, proposed, rig_file_text, write_new
+from rigdriver.procedures.new_rig_file import FoundBox, NewCamera, NewRig, proposed, rig_file_text
 
 
 def device(serial: str, user_id: str = "") -> DeviceInfo:
@@ -74,13 +74,3 @@ def test_answers_that_make_no_rig_are_refused_with_every_finding() -> None:
         rig_file_text(NewRig("lab", (Path("a.cti"),), cameras, None))
     assert len(caught.value.findings) == 2
     assert "expected 'geometry' or 'texture'" in str(caught.value)
-
-
-def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
-    path = tmp_path / "rig.toml"
-    write_new(path, "one")
-    with pytest.raises(UsageError, match="never overwritten"):
-        write_new(path, "two")
-    assert path.read_text() == "one"
-    with pytest.raises(ConfigError, match="cannot be written: No such file"):
-        write_new(tmp_path / "none" / "rig.toml", "one")

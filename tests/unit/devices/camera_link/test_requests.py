@@ -18,14 +18,22 @@ from rigdriver.devices.camera_link.descriptions import (
     SetupNote,
     SetupNoteKind,
 )
+from rigdriver.devices.camera_link.feature_tree import (
+    FeatureDescription,
+    FeatureKind,
+    SettableFeatures,
+    SettingsOutcome,
+)
 from rigdriver.devices.camera_link.messages import Kind, MessageReader
 from rigdriver.devices.camera_link.requests import (
     CameraReply,
     CameraRequest,
     CloseCameras,
+    DescribeFeatures,
     DeviceList,
     ExecuteFeature,
     FeatureRead,
+    FeatureTree,
     FeatureWritten,
     ListDevices,
     OpenCameras,
@@ -33,14 +41,18 @@ from rigdriver.devices.camera_link.requests import (
     OpenedCameras,
     PrepareSlots,
     ReadFeature,
+    ReadSettings,
     RequestDone,
     RequestFailed,
+    SettingsRead,
+    SettingsWritten,
     SlotSegment,
     SlotSegments,
     StartCameras,
     StopCameras,
     WantedCamera,
     WriteFeature,
+    WriteSettings,
     decode_reply,
     decode_request,
     encode_reply,
@@ -58,6 +70,10 @@ WANTED = (
     WantedCamera("left", "SN 1", None, CameraSettings(FEATURES, TriggerBy.LINE, 2000.0, Reset.FACTORY)),
     WantedCamera("right", "SN 2", "eth0", CameraSettings({})),
 )
+GAIN = FeatureDescription(
+    "Gain", "AnalogControl", FeatureKind.FLOAT, 2.0, True, False, "Gain", "Amplification", "dB", 0.0, 24.0, 0.1,
+    entries=("a",), selectors=("GainSelector",), locked_by=("GainAuto",), can_be_locked=True,
+)  # fmt: skip
 REQUESTS: list[CameraRequest] = [
     ListDevices(["a.cti"], 5.0),
     OpenCameras(["a.cti"], ["eth0"], 5.0, 8, WANTED),
@@ -67,6 +83,9 @@ REQUESTS: list[CameraRequest] = [
     ReadFeature(1, "Gain"),
     WriteFeature(1, "Gain", 3.5),
     ExecuteFeature(0, "TriggerSoftware"),
+    DescribeFeatures(0),
+    ReadSettings(1),
+    WriteSettings(1, CameraSettings(FEATURES, TriggerBy.SOFTWARE)),
     CloseCameras(),
 ]
 REPLIES: list[CameraReply] = [
@@ -75,6 +94,9 @@ REPLIES: list[CameraReply] = [
     SlotSegments((SlotSegment(0, 4096, 16),)),
     FeatureRead("Mono8"),
     FeatureWritten(REPORT),
+    FeatureTree((GAIN, FeatureDescription("Odd", "", FeatureKind.OTHER, None, False, False, failure="no answer"))),
+    SettingsRead(SettableFeatures(FEATURES, ("LUTValue",), ("ExposureTime",))),
+    SettingsWritten(SettingsOutcome((REPORT,))),
     RequestDone(),
 ]
 
@@ -107,6 +129,14 @@ def test_a_failure_comes_back_with_its_error_and_the_parts_of_it() -> None:
     assert isinstance(reply, RequestFailed)
     assert type(reply.error) is CameraError
     assert (reply.error.seen, reply.error.remedy) == (error.seen, error.remedy)
+
+
+def test_a_refusal_among_many_features_comes_back_as_its_error() -> None:
+    refusal = CameraError(device="camera left", seen="Width = 9 refused", expected="16 to 320")
+    reply = decode_reply(body(encode_reply(SettingsWritten(SettingsOutcome((REPORT,), (refusal,)))), Kind.REPLY))
+    assert isinstance(reply, SettingsWritten)
+    assert reply.outcome.reports == (REPORT,)
+    assert [(type(e), str(e)) for e in reply.outcome.refusals] == [(CameraError, str(refusal))]
 
 
 def test_what_is_no_request_or_reply_is_refused_by_name() -> None:

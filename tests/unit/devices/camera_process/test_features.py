@@ -121,6 +121,17 @@ def refusal_of(camera: Make, settings: CameraSettings) -> str:
     return str(refusal)
 
 
+def test_a_selector_that_is_asked_for_keeps_its_entry_when_features_behind_it_were_read_back() -> None:
+    camera = Make()
+    outcome = set_up(LABEL, camera, CameraSettings({
+        "TriggerSelector": "FrameStart",
+        "TriggerMode[TriggerSelector=FrameStart]": "On", "TriggerMode[TriggerSelector=AcquisitionStart]": "Off",
+    }))  # fmt: skip
+    assert outcome.refusals == ()
+    assert camera.values["TriggerSelector"] == "FrameStart"
+    assert camera.selected == {("TriggerMode", "FrameStart"): "On", ("TriggerMode", "AcquisitionStart"): "Off"}
+
+
 # ---- what the driver itself wants
 
 
