@@ -140,7 +140,7 @@ class TriggerBox:
         mark, probe = self._mark, self.probe_clock()
         host_s = (probe.t_received_ns - mark.t_sent_ns) / 1e9
         box_s = (probe.t_box_ticks - mark.t_box_ticks) / self.identity.tick_rate_hz
-        # Box time counts from the boot (PROTOCOL), so after a restart it shows less time gone by than this computer does.
+        # Box time counts from the boot (PROTOCOL), so after a restart it shows less time gone by than went by here.
         if box_s < host_s * CLOCK_SHARE - CLOCK_SLACK_S:
             raise LinkLost(
                 device=link.name,
