@@ -27,8 +27,8 @@ from rigdriver.arrays import Pixels
 from rigdriver.ownership import Owner
 
 HEADROOM_BYTES: Final = 64
-"""Number of bytes reserved before the pixels of each slot. The camera process writes the header of a Python `bytes`
-object there, so that the binding takes the slot itself for its buffer (borrowed_bytes.py)."""
+"""Number of bytes reserved before the pixels of each slot. The binding takes only a Python `bytes` object as a buffer,
+so the camera process writes the header of one there, and the slot itself is the buffer (borrowed_bytes.py)."""
 _FREE: Final = 0
 _HELD: Final = 1
 

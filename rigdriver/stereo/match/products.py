@@ -1,6 +1,6 @@
-"""For each cell, sums of products of pixel values of both images and of the right image's gradient.
+"""For each cell, sums of left pixel values, right ones and the right image's gradient, and of the products of any two.
 
-Adding these sums over the cells of a window gives all that the fit of its plane needs.
+Adding these sums over the window of cells around a cell gives all that the fit of that cell's plane needs.
 
 In: both rectified images and one disparity plane per cell. Out: ten sums per cell (`CellSums`), zero where a cell must
 not count. Each pixel is touched once, whatever the windows will be.
