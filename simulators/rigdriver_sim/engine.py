@@ -108,6 +108,7 @@ class EventEngine:
         self._wall_ns = wall_ns
         self._selector = selector if selector is not None else selectors.DefaultSelector()
         self._heap: list[tuple[int, int, bool, Action]] = []
+        # Ties run in the order of the calls; without the number heapq would compare the actions themselves.
         self._sequence = 0
         self._driving = 0
         self._gates: list[Callable[[], bool]] = []
@@ -255,6 +256,7 @@ class EventEngine:
     def _modelled_ns(self) -> int:
         """Simulated time by the wall clock, not clamped to what has been run."""
         passed = self._wall_ns() - self._anchor_wall_ns
+        # At pace 0, where nothing is left to leap to, time passes as the wall's does, so that time-outs come.
         return self._anchor_sim_ns + (int(passed * self.pace) if self.pace > 0 else passed)
 
     def _are_gates_open(self) -> bool:
@@ -290,6 +292,7 @@ class EventEngine:
 
     def _run_first(self) -> None:
         t_ns, _, is_background, action = heapq.heappop(self._heap)
+        # Asked before the action is taken off the count: the last driving one leaps as well.
         leapt = self._leaps()
         self._driving -= not is_background
         if self.pace > 0 and self._follower is None:

@@ -287,6 +287,7 @@ def _placed(exc: ValidationError, lines: Mapping[KeyPath, int]) -> list[str]:
         key = ".".join(str(part) for part in path) or "scenario"
         value = placed.get("value", error.get("input"))
         seen = f" = {value!r}" if placed or isinstance(value, bool | int | float | str) else ""
+        # A key that is missing stands in no line; the table that lacks it does.
         line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), 0)
         told.append(f"{f' line {line}' if line else ''}: {key}{seen}: {_expected(error)}")
     return told
@@ -301,6 +302,7 @@ def _expected(error: Mapping[str, Any]) -> str:
 
 
 def _path_of(source: str) -> Path:
+    # Only these mark a path: a file of that name in the working folder must not hide a packaged scenario.
     if source.endswith(".toml") or "/" in source:
         return Path(source)
     path = PACKAGED / f"{source}.toml"

@@ -87,6 +87,7 @@ class TexturePainter:
 
     def paint(self, exposure: Exposure, light: float, out: npt.NDArray[np.generic]) -> None:
         """Fill `out`: (H, W), uint8 or uint16, digital numbers of the exposure's pixel format."""
+        # Few steps, so that nearly every frame is a copy of an image at hand.
         level = round(min(max(light, 0.0), 1.0) * LEVELS)
         np.copyto(out, self._image(_Look((out.shape[0], out.shape[1]), exposure.pixel_format, level)))
 
@@ -110,6 +111,7 @@ class TexturePainter:
         """Return the texture at full brightness, as 8-bit numbers; the newest size is kept."""
         if self._newest_base is None or self._newest_base.shape != shape:
             height, width = shape
+            # By the camera's number: each camera has a texture of its own, and the same one in every run.
             rng = np.random.Generator(np.random.PCG64(self._number))
             rows, columns = max(2, height // 48), max(2, width // 48)
             coarse = rng.uniform(80, 230, (rows, columns)) * np.linspace(0.6, 1.0, columns)

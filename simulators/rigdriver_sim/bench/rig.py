@@ -128,6 +128,7 @@ class SimulatedRig:
             undo.callback(self.truth.close)
             self.box = SimulatedBox(_box_setup(scenario, folder), engine)
             undo.callback(self.box.close)
+            # With boot and drift whoever scores a run can turn the box's ticks into true time.
             clock = self.box.clock
             self.truth.note("box", boot_ns=clock.boot_ns, drift_ppb=clock.drift_ppb)
             bank = make_cameras(specs, folder, engine, scenario.seed)
@@ -195,6 +196,7 @@ class SimulatedRig:
         elif act == "unplug":
             camera.unplug()
         else:
+            # Plugged in anew, the firmware boots: that alone ends a hang.
             self.wires.hung.discard(name)
             camera.replug()
         if guard is not None:
@@ -226,6 +228,7 @@ class SimulatedRig:
         self.wires.connect(self.box, self.cameras, lambda: self.box.committed_generation)
         self.wires.on_pulse = self._incidents.pulse
         self.box.on_outputs = self.wires.outputs_changed
+        # At pace 0 time waits for the slowest reader, so that haste alone loses neither event nor frame.
         self._engine.add_gate(self.box.has_room)
         links = {link.name: SharedLink(link.bytes_per_s) for link in self.scenario.links}
         for number, (table, spec) in enumerate(zip(self.scenario.cameras, specs, strict=True)):
@@ -316,6 +319,7 @@ def _box_setup(scenario: Scenario, folder: Path) -> BoxSetup:
         sync_inputs=1 << SYNC_INPUT,
         device_name=box.device_name,
         serial_number=box.serial_number,
+        # Derived, not drawn: a box has the same identity each time its scenario is run.
         uid=hashlib.blake2b(f"{box.device_name} {box.serial_number}".encode(), digest_size=16).digest(),
         interface_hash=box.interface_hash,
         who_am_i=box.who_am_i,

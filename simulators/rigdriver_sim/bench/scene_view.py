@@ -53,6 +53,7 @@ class SceneView:
         self._shown = _changes(self._as_built, faults.bump_camera, faults.defocus_px)
         seen: SceneSpec = replace(spec, cameras=self._shown)
         self._bank = Bank.open(seen, scenario.width, scenario.height, progress=progress)
+        # One thread, so that of two changes to a camera the later one is shown in the end.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="scene")
         self._changing: Future[None] | None = None
 

@@ -34,6 +34,7 @@ class Stamp:
 
 def draw(stamp: Stamp, light_dn: int, dtype: type[np.uint8 | np.uint16]) -> npt.NDArray[np.generic]:
     """Return the blocks: (32, 128), dark blocks 0, light ones `light_dn`."""
+    # Not modulo _WRAP: the largest number means no pulse, and counting must not reach it.
     pulse = _NO_PULSE if stamp.pulse is None else stamp.pulse % _NO_PULSE
     word = _SYNC << 48 | (stamp.camera & 0xFF) << 40 | stamp.ordinal % _WRAP << 20 | pulse
     word = word << 8 | _check(word)

@@ -110,6 +110,7 @@ class Wires:
         rising = change.changed & change.levels
         for name, table in self._tables.items():
             if rising >> table.output & 1:
+                # Faults go by the camera at the far end: a fault table names cameras, not sockets.
                 self._edge_leaves(self._other_end(name), t_ns, change.pulse_index)
 
     def exposed(self, exposure: Exposure) -> None:

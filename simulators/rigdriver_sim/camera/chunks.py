@@ -37,6 +37,7 @@ def trailing_bytes(names: Iterable[str]) -> int:
 
 def build_chunks(image_bytes: int, values: Mapping[str, int | float]) -> tuple[bytes, tuple[PlacedChunk, ...]]:
     """Return what follows an image of that many bytes, and the list of all chunks, the image first."""
+    # In chunk mode the image itself is a chunk, the first one; its trailer stands between it and the others.
     tail = bytearray(struct.pack("<II", IMAGE_CHUNK_ID, image_bytes))
     placed = [PlacedChunk(IMAGE_CHUNK_ID, 0, image_bytes)]
     for name, value in values.items():

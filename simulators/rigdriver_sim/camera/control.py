@@ -120,6 +120,7 @@ class CameraControl:
             Refused: the register does not take this now; nothing has changed.
         """
         feature = self.registers.accept(address, data)
+        # The command comes before the registers settle: it changes what they must agree with.
         if command := self._commands.get(feature.name):
             command()
         self.settle()
@@ -142,6 +143,7 @@ class CameraControl:
 
     def power_up(self) -> None:
         """Start as after a power cycle: with the default user set."""
+        # No user set holds this one (see RegisterFile.save), so it is cleared by itself.
         self.registers.put("TLParamsLocked", 0)
         self.registers.load(self._user_sets[self.registers.integer("UserSetDefault")])
         self.set_acquiring(False)
@@ -158,6 +160,7 @@ class CameraControl:
         registers.put("PayloadSize", image_bytes + chunks)
         allowed_hz = self.allowed_rate_hz
         low, _, step = registers.bounds("AcquisitionFrameRate")
+        # Clamped without a word: a longer exposure or a larger region lowers the rate that was set before.
         if registers.real("AcquisitionFrameRate") > allowed_hz:
             registers.put("AcquisitionFrameRate", max(low, allowed_hz))
         registers.set_bounds("AcquisitionFrameRate", low, self._spec.max_rate_hz, step)
@@ -181,6 +184,7 @@ class CameraControl:
 
     def _save_user_set(self) -> None:
         number = self.registers.integer("UserSetSelector")
+        # SFNC: Default holds the factory's settings, to which a user can always go back.
         if self.registers.symbol("UserSetSelector") == "Default":
             other = self._spec.make.user_sets[1]
             raise Refused(GC_ERR_ACCESS_DENIED, f"the user set Default cannot be overwritten; select {other}")
@@ -190,6 +194,7 @@ class CameraControl:
         self.registers.load(self._user_sets[self.registers.integer("UserSetSelector")])
 
     def _lock_reason(self, feature: Feature) -> str:
+        # TLParamsLocked is the transport layer's (SFNC): it holds the payload still before the acquisition starts, too.
         if feature.is_locked_in_stream and (self.is_acquiring or self.registers["TLParamsLocked"]):
             return "the camera streams; stop it first"
         for other, value in feature.locked_while:
@@ -201,6 +206,7 @@ class CameraControl:
         registers = self.registers
         # SFNC: region and offset together stay within the sensor, so each bounds the other.
         room = full - registers.integer(size)
+        # Such a camera takes any size that its sensor has, and pulls the offset back to make room.
         if self._spec.make.is_offset_moved:
             registers.put(offset, min(registers.integer(offset), room // offset_step * offset_step))
         largest = full if self._spec.make.is_offset_moved else full - registers.integer(offset)

@@ -29,6 +29,7 @@ TEXT_SIZE = 256
 def camera_area(spec: CameraSpec) -> CameraArea:
     """Return what the feed needs to offer this camera."""
     formats = [PIXEL_FORMATS[name] for name in spec.pixel_formats]
+    # At full size and with chunks, whatever is set now: the ring is laid out once, before any consumer comes.
     largest = max(known.padded_bytes(spec.width, spec.height, spec.make.row_align) for known in formats)
     tick_hz = spec.make.tick_hz if spec.make.is_tick_told else 0
     return CameraArea(camera_xml(spec), largest + MOST_BYTES, tick_hz)

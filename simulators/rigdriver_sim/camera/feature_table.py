@@ -56,6 +56,7 @@ def _as_made(feature: Feature, make: Make) -> Feature:
     if step is None or feature.bounds is None:
         return made
     low, high, _ = feature.bounds
+    # A raw feature shows neither unit nor step: what one step means stands in the camera's manual.
     bounds = (round(low / step), round(high / step), 1)
     default = round(float(feature.default) / step)
     return replace(made, kind=Kind.INTEGER, unit="", bounds=bounds, default=default, scale=step)
@@ -113,6 +114,7 @@ def _device(spec: CameraSpec) -> tuple[Feature, ...]:
             *("GevTimestampTickFrequency",),
             default=make.tick_hz,
             unit="Hz",
+            # A feature of GigE Vision; where stamps are nanoseconds (SFNC 2.x) there is nothing to tell.
             is_absent=make.tick_hz == NS_PER_S or not make.is_tick_told,
         ),
         command("DeviceReset", visibility="Guru", text="Reboot: the camera vanishes for a while."),
@@ -122,6 +124,7 @@ def _device(spec: CameraSpec) -> tuple[Feature, ...]:
 def _image_format(spec: CameraSpec) -> tuple[Feature, ...]:
     number = partial(Feature, kind=Kind.INTEGER, category="ImageFormatControl", unit="px")
     size = partial(number, is_writable=True, is_locked_in_stream=True)
+    # The entries' numbers are PFNC codes: GenTL tells the format of a buffer by the same ones.
     formats = tuple((name, PIXEL_FORMATS[name].pfnc) for name in spec.pixel_formats)
     x_step, y_step = spec.offset_steps_px
     return (
@@ -141,6 +144,7 @@ def _image_format(spec: CameraSpec) -> tuple[Feature, ...]:
             bounds=(spec.min_height_px, spec.height, spec.make.height_step_px),
             depends_on=("OffsetY",),
         ),
+        # At full size an offset has no room; control.py moves its bound when the region gets smaller.
         size("OffsetX", bounds=(0, 0, x_step), depends_on=("Width",)),
         size("OffsetY", bounds=(0, 0, y_step), depends_on=("Height",)),
         Feature(
@@ -189,6 +193,7 @@ def _acquisition(spec: CameraSpec) -> tuple[Feature, ...]:
         command("TriggerSoftware", selector="TriggerSelector"),
         choice(
             *("TriggerSource",),
+            # The lines keep their numbers without Software, so that 1 is the first line of every make.
             entries=sources if spec.make.has_software_trigger else sources[1:],
             default=1,
             selector="TriggerSelector",
@@ -241,6 +246,7 @@ def _lines(make: Make) -> tuple[Feature, ...]:
 
 
 def _counters(make: Make) -> tuple[Feature, ...]:
+    # The last event is a line, and each make has its own name for it; places stay, since they are the numbers.
     events = (*COUNTER_EVENTS[:-1], make.input_lines[0])
     choice = partial(Feature, kind=Kind.ENUMERATION, category="CounterAndTimerControl", is_writable=True)
     return (

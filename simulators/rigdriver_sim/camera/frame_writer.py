@@ -72,6 +72,7 @@ def _paint(
 ) -> None:
     shape = (exposure.height, exposure.width)
     padding = pixel_format.x_padding(exposure.width, row_align)
+    # A painter fills rows of whole pixels; packed or padded rows do not lie like that, so it paints beside the slot.
     if pixel_format.packing or padding:
         pixels = np.empty(shape, pixel_format.dtype)
         painter(exposure, pixels)

@@ -72,8 +72,10 @@ def _joined(*makes: Make, source: str = "") -> Make:
     for make in makes:
         for known in fields(Make):
             value, default = getattr(make, known.name), getattr(plain, known.name)
+            # A value like the default says nothing: it must not undo what an earlier make sets.
             if known.name == "source" or value == default:
                 continue
+            # Tables, sets and locks of several makes add up; of anything else a camera can have but one.
             seen = values.get(known.name, default)
             if isinstance(value, Mapping):
                 value = MappingProxyType({**seen, **value})
@@ -100,6 +102,7 @@ _SFNC_1 = Make(
             "TimestampLatchValue": "GevTimestampValue",
         }
     ),
+    # The steps of the raw features are each camera's own and stand in its manual alone.
     raw_steps=MappingProxyType({"Gain": 0.1, "BlackLevel": 1.0}),
     lacks=frozenset(
         {
@@ -107,8 +110,10 @@ _SFNC_1 = Make(
             *("DeviceLinkSpeed", "DeviceLinkThroughputLimitMode", "DeviceLinkThroughputLimit"),
         }
     ),
+    # Steps of 8 ns, as Basler ace GigE cameras count; nanoseconds came with the time stamps of SFNC 2.x.
     tick_hz=125_000_000,
 )
+# There is no Line0 here: a driver that always names that one fails.
 _LINE_1 = Make(source="Basler ace, viva-genicam's fake camera", input_lines=("Line1",), output_line="Out1")
 _LINE_2 = Make(
     source="Teledyne DALSA Genie (user's manual: TriggerSource)", input_lines=("Line2",), output_line="Line3"
@@ -116,6 +121,7 @@ _LINE_2 = Make(
 _LINES_123 = Make(source="Allied Vision Manta", input_lines=("Line1", "Line2", "Line3"), output_line="Line4")
 _NO_ACTIVATION = Make(source="viva-genicam's fake camera", lacks=frozenset({"TriggerActivation"}))
 _NO_SELECTOR = Make(source="SFNC: TriggerSelector is not mandatory", lacks=frozenset({"TriggerSelector"}))
+# This make and the next contradict each other: no fixed order of source and mode suits both.
 _SOURCE_LOCKED_ON = Make(
     source="FLIR Spinnaker, example Trigger: the trigger must be disabled before its source is changed",
     locks=(Lock("TriggerSource", "TriggerMode", "On"), Lock("TriggerActivation", "TriggerMode", "On")),
@@ -137,7 +143,9 @@ _AUTO_LOCKED = Make(
     ),
 )
 _ODD = Make(source="Aravis' fake camera: Width and OffsetX in steps of 1", width_step_px=1, height_step_px=1)
+# At 10 frames per second these ids wrap after 109 minutes, within one long run.
 _IDS_16 = Make(source="GigE Vision 1.x: block_id has 16 bits, 0 is reserved", frame_ids=(1, 65_535))
+# Another trigger than FrameStart may be on here, and while it is, no frame starts (see control.py).
 _SELECTORS = Make(
     source="Aravis' fake camera, Basler ace GigE",
     trigger_selectors=("FrameStart", "AcquisitionStart"),

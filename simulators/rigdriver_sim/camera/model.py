@@ -103,6 +103,7 @@ class SimulatedCamera:
         """Take an edge on the trigger's line; return the exposure that it starts, or None when it is ignored."""
         if not self._feed.is_present:
             return None
+        # Before all else: a line counter sees edges that the trigger logic ignores.
         if is_rising:
             self._control.count("Line0")
         run = self._run
@@ -124,6 +125,7 @@ class SimulatedCamera:
     def unplug(self) -> None:
         """Pull the cable: open handles fail for good, the camera leaves the list. Harmless when it is out."""
         self._run = None
+        # Frames that are still on the link are lost with the cable.
         self._newest_run = None
         self._feed.set_present(False)
 
@@ -137,11 +139,13 @@ class SimulatedCamera:
 
     def _write(self, address: int, data: bytes) -> None:
         feature = self._control.write(address, data)
+        # Switched off while the camera acquires, the trigger no longer holds frames back: they run free at once.
         if feature.name == "TriggerMode" and self._run is not None:
             self._begin_free_run(self._run)
 
     def _release(self) -> None:
         self._stop()
+        # A consumer that died cannot unlock what it locked, and the next one would find Width refused.
         self._control.registers.put("TLParamsLocked", 0)
         self._control.settle()
 
@@ -155,6 +159,7 @@ class SimulatedCamera:
         self._begin_free_run(self._run)
 
     def _stop(self) -> None:
+        # The newest run stays known: frames that were exposed before the stop are still delivered.
         self._run = None
         self._control.set_acquiring(False)
 
@@ -181,6 +186,7 @@ class SimulatedCamera:
         self._obey("Software", self._engine.now_ns)
 
     def _bounce(self, t_ns: int) -> None:
+        # Past the rules of the faults: an edge that bounces is counted once and cannot bounce again.
         self._obey(self._trigger_line, t_ns)
 
     def _obey(self, source: str, t_ns: int) -> Exposure | None:
@@ -245,9 +251,11 @@ class SimulatedCamera:
 
     def _plan(self, run: _Run, trigger_ns: int, delay_ns: int) -> Exposure:
         control, registers, number = self._control, self._control.registers, run.ordinal
+        # Jitter is symmetric; a large one must not let an exposure begin before its cause.
         start_ns = max(trigger_ns, trigger_ns + delay_ns + self._latency_ns(run))
         length_ns = round(self.exposure_us * 1000) + amount_ns(self.faults.longer_exposure_ns, number)
         width, height = control.size_px
+        # A sensor is read line by line, so only the height of the region makes its readout shorter.
         readout_ns = round(self.spec.readout_us * 1000 * height / self.spec.height)
         transfer_ns = round(1e9 * registers.integer("PayloadSize") / control.link_bytes_per_s)
         # Readout and link run side by side; the link starts with the first line.
@@ -277,6 +285,7 @@ class SimulatedCamera:
     def _due_frame(self, run: _Run, exposure: Exposure) -> DueFrame | None:
         """Number and stamp the frame now; None when it will never be seen."""
         faults, number = self.faults, exposure.ordinal
+        # Before any return: a clock that has jumped stays shifted, even when this frame is never seen.
         self._stamp_shift_ns += amount_ns(faults.stamp_jump_ns, number)
         jitter_ns = self.spec.stamp_jitter_ns * gauss(self._seed, self.spec.name, "stamp", self._exposures)
         stamp_ns = self._stamp_ns(exposure.start_ns) + round(jitter_ns) + amount_ns(faults.stamp_error_ns, number)
@@ -289,6 +298,7 @@ class SimulatedCamera:
             run.next_frame_id = max(0, run.next_frame_id - 1)
         frame_id = self.spec.frame_id(run.next_frame_id)
         run.next_frame_id += 1
+        # Lost behind the camera, a frame has used up its id; skipped within the camera (above), it has not.
         if is_hit(faults.lose_frame, number) or exposure.deliver_ns >= NEVER_NS:
             return None
         known: dict[str, int | float] = {
@@ -332,6 +342,7 @@ class SimulatedCamera:
                 return
             self._on_link = None  # a frame that this one overtakes is painted again when its turn comes
             self._paint(exposure, frame)
+        # Read before the frame is handed over, so that no driver can have seen it earlier than the truth says.
         t_host_ns = self._engine.host_ns()
         self._feed.publish()
         self._engine.delivered()

@@ -123,6 +123,7 @@ class RegisterFile:
             Refused: there is no such register, or it does not take this now.
         """
         feature = self._by_address.get(address)
+        # An absent feature keeps its place in the page, so that the others have one address in every make.
         if feature is None or feature.is_absent:
             raise Refused(GC_ERR_INVALID_ADDRESS, f"nothing writable at register 0x{address:x}")
         if not feature.is_writable:
@@ -143,6 +144,7 @@ class RegisterFile:
         if not feature.is_numeric or bounds is None or isinstance(value, str):
             return value
         low, high, step = bounds
+        # GenApi checks bounds in the consumer as well; this answers a write that has passed it by.
         if not low <= value <= high:
             raise Refused(
                 GC_ERR_INVALID_VALUE, f"{feature.shown_name} = {value:g}: expected {low:g} to {high:g} {feature.unit}"
@@ -151,6 +153,7 @@ class RegisterFile:
             raise Refused(
                 GC_ERR_INVALID_VALUE, f"{feature.shown_name} = {value}: expected steps of {step:g} from {low:g}"
             )
+        # Rounded, not refused: the consumer reads back what the camera really uses.
         if feature.kind is Kind.FLOAT and step:
             return min(max(low, round(value / step) * step), high)
         return value
@@ -178,6 +181,7 @@ class RegisterFile:
 
     def _store(self, address: int, data: bytes) -> None:
         end = address + len(data)
+        # Settling stores much that is as before; that must not widen the range to be published.
         if self._page[address:end] == data:
             return
         self._page[address:end] = data

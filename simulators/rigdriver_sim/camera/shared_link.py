@@ -23,6 +23,7 @@ class SharedLink:
         # Frames whose last byte has left by then do not fill the camera's memory any more.
         waiting = [done_ns for done_ns in self._waiting.get(camera, ()) if done_ns > ready_ns]
         self._waiting[camera] = waiting
+        # A frame that the camera cannot keep never reaches the link, so it takes none of the link's time.
         if len(waiting) >= self._buffer_frames:
             return None
         self._free_ns = max(self._free_ns, ready_ns) + round(1e9 * size_bytes / self.bytes_per_s)

@@ -18,6 +18,7 @@ SIGMAS = 3.0
 
 def camera_time_ns(spec: CameraSpec, t_ns: int) -> int:
     """Return what the camera's free-running, drifting clock shows at a true time."""
+    # Stamps are unsigned: a clock with a negative offset stands at 0 until it would pass it.
     return max(0, t_ns + spec.clock_offset_ns + round(t_ns * spec.drift_ppm * 1e-6))
 
 

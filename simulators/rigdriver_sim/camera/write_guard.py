@@ -38,6 +38,7 @@ class WriteGuard:
         if self.is_hung:
             raise NoAnswer
         feature = self._features.get(address)
+        # By the camera's own name: whoever plants the fault sees that one in the camera's description.
         if feature is not None and feature.shown_name in self.refused:
             raise Refused(GC_ERR_ACCESS_DENIED, f"{feature.shown_name} cannot be written now")
         self._camera(address, data if feature is None else self._clamp(feature, data))
@@ -48,4 +49,5 @@ class WriteGuard:
             return data
         code = "<d" if feature.kind is Kind.FLOAT else "<q"
         (value,) = struct.unpack(code, data)
+        # The write succeeds all the same: only reading back shows which value the camera took.
         return struct.pack(code, limit if code == "<d" else int(limit)) if value > limit else data

@@ -81,6 +81,7 @@ def write_features(xml: XmlWriter, features: Sequence[Feature]) -> None:
         if feature.is_absent:
             continue
         xml.list_in(feature.category, feature.shown_name)
+        # pSelected must not name a node that this description lacks: the consumer could not load it.
         selected = [shown[other.name] for other in features if other.selector == feature.name and other.name in shown]
         _write_feature(xml, feature, index * STRIDE, selected, shown)
 
@@ -98,6 +99,7 @@ def _write_feature(
         ("pIsLocked", f"{name}_Lock" if feature.can_be_locked else ""),
         ("ImposedAccessMode", "" if feature.is_writable else "RO"),
     ]
+    # The schema wants the entries in the midst of an enumeration's elements, which `node` cannot place.
     if feature.kind is Kind.ENUMERATION:
         xml.lines.append(f'<Enumeration Name="{name}" NameSpace="Standard">')
         xml.lines += [f"<{key}>{escape(str(value))}</{key}>" for key, value in children if value]

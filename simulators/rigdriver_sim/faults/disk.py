@@ -48,6 +48,7 @@ class FaultyDisk:
             ValueError: the folder cannot be written.
         """
         wanted = (faults.disk_folder, faults.disk_full_from, faults.slow_disk_from, faults.slow_disk_bytes_per_s)
+        # Any other fault may have changed: then links and half-drained pipes stay as they are.
         if wanted == self._planted or (not faults.disk_folder and not self._planted):
             return
         self.clear()

@@ -42,6 +42,7 @@ class Incidents:
 
     def pulse(self, run: int, number: int) -> None:
         """A trigger edge of this pulse is leaving the box."""
+        # A plan names pulses of every run, so each run meets all of its incidents.
         if run != self._run:
             self._run = run
             self._done.clear()

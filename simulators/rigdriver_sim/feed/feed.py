@@ -63,6 +63,7 @@ class FeedLibrary:
     """The functions that the built producer offers to the simulator: what Python cannot do atomically."""
 
     def __init__(self, path: Path) -> None:
+        # Resolved at once: a symbol that is missing shows here and not in the first frame.
         library = ctypes.CDLL(str(path), mode=os.RTLD_LOCAL | os.RTLD_NOW)
         library.rigsim_layout.restype = ctypes.c_char_p
         layout.check_layout(library.rigsim_layout().decode())
@@ -108,9 +109,11 @@ class CameraFeed:
 
     def set_present(self, is_present: bool) -> None:
         """Plug or unplug: handles that were opened before an unplug answer GC_ERR_IO for good."""
+        # Counted, because a handle from before the unplug would else come to life again with the replug.
         if self.is_present and not is_present:
             self._block.plug_count += 1
         self._block.is_present = int(is_present)
+        # Rung before hanging up: whoever waits for a frame wakes and finds the camera gone.
         self._library.ring(self._address)
         if not is_present:
             self.hang_up()
@@ -125,6 +128,7 @@ class CameraFeed:
 
     def release(self) -> None:
         """The consumer that controlled the camera is gone."""
+        # The consumer writes this one, and cannot any more when it was killed.
         self._block.is_streaming = 0
         self.on_release()
 
@@ -203,6 +207,7 @@ class RigFeed:
         self._memory_fd = os.memfd_create("rigsim", os.MFD_CLOEXEC)
         self.cameras: tuple[CameraFeed, ...] = self._lay_out(library, areas, module_xml, slots)
         self._show_ports(ports)
+        # Last: nobody may connect before the memory is laid out.
         self._server = FeedServer(folder, self._memory_fd, self.cameras, engine)
         for number, camera in enumerate(self.cameras):
             camera.hang_up = partial(self._server.hang_up, number)
@@ -252,6 +257,7 @@ class RigFeed:
     def close(self) -> None:
         """Hang up on all consumers and give the memory back; closing twice is harmless."""
         self._server.close()
+        # The mapping goes with the process: it cannot be closed while structures lie over it.
         if self._memory_fd >= 0:
             os.close(self._memory_fd)
             self._memory_fd = -1

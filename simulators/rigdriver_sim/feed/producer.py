@@ -48,6 +48,7 @@ def _is_stale() -> bool:
     if not PACKAGED.is_file():
         return True
     built = PACKAGED.stat().st_mtime
+    # Headers count, too: a library with an old feed.h would be refused when its layout is compared.
     return any(path.stat().st_mtime > built for path in (CHECKOUT / "src").iterdir())
 
 

@@ -118,6 +118,7 @@ class FeedServer:
         if connection.camera is not None:
             camera = self._cameras[connection.camera]
             camera.set_owner(self._strongest(connection.camera))
+            # A reader never held the camera: its end must not stop the stream of whoever does.
             if connection.access is not Access.READONLY:
                 camera.release()
 
@@ -132,6 +133,7 @@ class FeedServer:
             return
         except OSError:
             packet = b""
+        # Packets come whole, so a shorter one is the end of the connection or no request of this feed.
         if len(packet) != ctypes.sizeof(layout.Request):
             self._hang_up(connection)
             return
@@ -139,6 +141,7 @@ class FeedServer:
         reply = layout.Reply(magic=layout.MAGIC, sequence=request.sequence)
         try:
             self._answer(connection, request)
+        # The connection stays open: a camera that hangs does not hang up, so the consumer's time-out must act.
         except NoAnswer:
             return
         except Refused as refusal:

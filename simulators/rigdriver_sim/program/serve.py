@@ -79,6 +79,7 @@ def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngin
     tcp = rig.box.tcp_port
     port = str(folder / "box")
     url = f"socket://127.0.0.1:{tcp}" if tcp else port
+    # Last of all: a rig file that exists leads to a rig that answers.
     (folder / RIG_FILE).write_text(
         rig_file_text(scenario, url, PRODUCER_NAME, TIMEBASE if page else ""), encoding="utf-8"
     )
@@ -138,6 +139,7 @@ def _beating() -> Iterator[None]:
 
 def _end_on_signals(engine: EventEngine) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # The handler only leaves a mark: the action under way ends, and then all that was opened is closed in order.
         signal.signal(number, lambda _number, _frame: engine.stop())
 
 

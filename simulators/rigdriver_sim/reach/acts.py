@@ -101,6 +101,7 @@ def _do(rig: SimulatedRig, engine: EventEngine, act: str, camera: object) -> Non
         return
     acts: Mapping[str, Callable[[], None]] = {
         "none": lambda: rig.set_faults(FaultTable()),
+        # Not among ACTS: it serves scoring, and no person plants it as a fault.
         "truth.flush": rig.truth.flush,
         "box.reset": rig.box.reset,
         "box.unplug": rig.box.unplug,
@@ -118,6 +119,7 @@ def _do(rig: SimulatedRig, engine: EventEngine, act: str, camera: object) -> Non
 
 def _pulse_sync(rig: SimulatedRig, engine: EventEngine) -> None:
     rig.box.input_edge(SYNC_INPUT, 1, engine.now_ns)
+    # 10 us: further from the first edge than the box's shortest gap (1 us), so that both are stamped.
     engine.at(engine.now_ns + 10_000, lambda: rig.box.input_edge(SYNC_INPUT, 0, engine.now_ns))
 
 

@@ -75,6 +75,7 @@ def score_calibration(cameras: Mapping[str, CalibratedCamera], pods: Pods) -> Ca
     if not measured:
         raise ValueError(f"calibration of {', '.join(cameras) or 'nothing'}: expected both mono cameras of a pod")
     all_measured, all_true = np.concatenate(measured), np.concatenate(true)
+    # One fit over both pods: two would hide the step between them. The scale is told, not taken out.
     T_world_rig, scale = rigid_between(all_measured, all_true)
     error_um = 1000 * np.linalg.norm(transform(T_world_rig, all_measured) - all_true, axis=1)
     step_um = _pod_step_um(by_pod)

@@ -114,6 +114,7 @@ def _share(found: Marks, area_mm2: Floats) -> float:
 
 def _fit(points: Floats, still: Still, start: Floats) -> Floats:
     """Return T_world_points that brings the cloud closest to the surface: Gauss-Newton with Huber's weights."""
+    # The fit alone takes a sample; every point is scored under it.
     some = points[:: max(1, len(points) // _FIT_POINTS)]
     T = start.copy()
     for _ in range(20):

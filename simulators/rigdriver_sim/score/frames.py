@@ -96,6 +96,7 @@ def read_truth(path: Path) -> Mapping[int, TrueRun]:
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         for text in file:
+            # A line without its end is still being written.
             if text.endswith("\n"):
                 yield json.loads(text)
 

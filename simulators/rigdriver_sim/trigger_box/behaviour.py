@@ -252,6 +252,7 @@ class Behaviour:
         )
 
     def _too_bright(self, program: Program) -> Refusal | None:
+        # Both hold (PROTOCOL 7): the host may lower its own limits, and nothing raises the built-in ones.
         lamps = self.facts.lamp_outputs
         return check_light(program, lamps, self.facts.hard_light) or check_light(program, lamps, self.limits)
 
@@ -283,6 +284,7 @@ class Behaviour:
                 self.counts.watchdog_trips += 1
                 self._trip(Fault.WATCHDOG_EXPIRED, t_ticks)
             else:
+                # Counted anew from here: simulated time has outrun a host that is not silent by its own clock.
                 self._fed_ticks = t_ticks
         else:
             self._batcher.flush(t_ticks)
@@ -312,6 +314,7 @@ class Behaviour:
             # only edges from outside can come too soon (PROTOCOL 7).
             is_late_enough = not run.program.is_external or self.light.is_rate_held(t_ticks, self.limits)
             if not is_late_enough or not self.light.admit(t_ticks, self.limits):
+                # A pulse that would break a limit must not start (PROTOCOL 7.2): nothing of it has risen yet.
                 self._trip(Fault.LIGHT_LIMIT, t_ticks)
                 return
         run.pulse_end_ticks = t_ticks + run.program.pulse_period_ticks
@@ -328,6 +331,7 @@ class Behaviour:
         run.pulse_end_ticks = None
         if run.is_last_pulse:
             self._end_run(Act.FINISH, t_ticks)
+        # At the very tick of the end: pulse n starts exactly n periods after pulse 0 (PROTOCOL 5.7).
         elif not run.program.is_external:
             self._begin_pulse(run, t_ticks)
 
@@ -345,6 +349,7 @@ class Behaviour:
 
     def _end_run(self, act: Act, t_ticks: int) -> None:
         """Turn everything off, report the edges, then the state."""
+        # In the order of PROTOCOL 4.3 and 6.6: outputs low, their edges and PulseEnd, and only then the state.
         self._set_outputs(0, t_ticks)
         pulse_index = self.pulse_index
         self._batcher.end_pulse(t_ticks)

@@ -106,6 +106,7 @@ class SimulatedBox:
     def input_edge(self, line: int, level: int, t_ns: int) -> None:
         """An input changes now; `t_ns` is not in the future and not before anything the box has done."""
         bit = 1 << line
+        # Kept here as well: the world outside does not change when the machine boots anew.
         self._input_levels = self._input_levels | bit if level else self._input_levels & ~bit
         self._machine.input_edge(line, level, self.clock.ticks(t_ns))
         self._settle()
@@ -114,12 +115,14 @@ class SimulatedBox:
         """Pull the reset line: outputs low, all forgotten but what is non-volatile, ticks from 0."""
         self._machine.behaviour.stop(1, self._now_ticks())
         self._tell_outputs()
+        # Unlike the reset that a host asks for (PROTOCOL 2.5), a pulled line owes nobody a reply.
         self._machine.outbox.waiting.clear()
         self._reboot()
 
     def unplug(self) -> None:
         """Pull the USB plug; the box itself has its own power and runs on until its watchdog trips."""
         self._pty.close()
+        # What was in the cable is lost: the next host must not read the tail of an old message.
         self._on_the_line.clear()
         self._under_way.clear()
         self._link_lost()
@@ -226,10 +229,12 @@ class SimulatedBox:
         self._engine.delivered()  # the driver takes the time at which reports and answers come
 
     def _write(self, waiting: bytearray) -> None:
+        # The box speaks to one host at a time; while a TCP client is connected, that is the one.
         link: Link = self._tcp if self._tcp is not None and self._tcp.is_open else self._pty
         line = self._on_the_line
         while waiting or line:
             if not line:
+                # Damaged once, as it goes onto the line: what the port takes later must not be drawn for again.
                 line += self._to_host.carry(bytes(waiting))
                 waiting.clear()
             del line[: link.write(bytes(line))]
@@ -248,4 +253,5 @@ class SimulatedBox:
             t_ns = max(now_ns, self.clock.true_ns(timer_due))
             if self._timer_wake_ns is None or t_ns < self._timer_wake_ns:
                 self._timer_wake_ns = t_ns
+                # In the background: a time-out alone gives pace 0 no reason to leap ahead of its host.
                 self._engine.at(t_ns, self._wake_for_timer, is_background=True)

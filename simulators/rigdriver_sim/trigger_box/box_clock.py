@@ -26,4 +26,5 @@ class BoxClock:
 
     def true_ns(self, t_ticks: int) -> int:
         """Return the first whole nanosecond at which the clock shows that tick."""
+        # Rounded up, as the negative of a floor: `ticks` rounds down and so gives the same tick again.
         return self.boot_ns - (-t_ticks * TICK_NS * _BILLION // (_BILLION + self.drift_ppb))

@@ -22,6 +22,7 @@ CORE_ID = b"SIM"
 # Harp Device 1.13 gives OperationControl this value at boot: standby, heartbeat, both indicators.
 _BOOT_OPERATION = 0xE4
 _MODE_MASK = 0x03
+# Harp counts the rest of a second in steps of 32 us.
 _HEADER_TICK = 320
 _CLOCK_LOCK, _CLOCK_UNLOCK = 0x80, 0x40
 _SERIAL_NUMBER_KEY = 0xFFFF
@@ -116,6 +117,7 @@ class CoreRegisters:
             case r.REG_CLOCK_CONFIGURATION:
                 return self._set_clock(values[0])
             case r.REG_TIMESTAMP_OFFSET:
+                # Deprecated and without effect, but kept: Save stores it (PROTOCOL 2.5).
                 self._timestamp_offset = values[0]
             case _:
                 return False
@@ -129,6 +131,7 @@ class CoreRegisters:
         return True
 
     def _set_operation(self, value: int) -> bool:
+        # PROTOCOL 3.3 has standby (0) and active (1); Harp's other two modes are refused.
         if value & _MODE_MASK > 1:
             return False
         # The dump is an act, not a setting: it is done after the reply (see machine.py).
@@ -160,6 +163,7 @@ class CoreRegisters:
 
     def _set_serial_number(self, value: int) -> bool:
         """Take the key first, then the number."""
+        # The key opens the number for the next write only, whatever that is (PROTOCOL 2.5).
         is_open, self._is_serial_number_open = self._is_serial_number_open, value == _SERIAL_NUMBER_KEY
         if value == _SERIAL_NUMBER_KEY:
             return True

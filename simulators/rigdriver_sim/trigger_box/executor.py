@@ -88,6 +88,7 @@ class EdgeBatcher:
             self.input_levels = levels
         else:
             self.output_levels = levels
+        # The mask is in the lower half of the word, the levels in the upper one: two U16 in device.yml's Records.
         self._records.append((t_ticks, mask | (levels << 16), _INPUT_BIT if is_input else 0))
         if len(self._records) == MAX_RECORDS:
             self._emit(t_ticks)

@@ -91,6 +91,7 @@ class LightLedger:
         self._train_flashes = train + 1
         self.session_flashes += 1
         self.total_flashes += 1
+        # No dark time has passed at a lit pulse; the end of its last flash moves this on (see `went_dark`).
         self._dark_since_ticks = t_ticks
         self._lit_pulse_ticks = t_ticks
         return True

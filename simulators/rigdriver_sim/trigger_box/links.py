@@ -102,6 +102,7 @@ class TcpLink:
         self._on_room = on_room
         self._on_lost = on_lost
         self._client: socket.socket | None = None
+        # The system picks a free port, so that many rigs run side by side; the rig file names it.
         self._server: socket.socket | None = socket.create_server(("127.0.0.1", 0))
         self._server.setblocking(False)
         self.port: int = self._server.getsockname()[1]

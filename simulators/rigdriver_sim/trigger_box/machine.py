@@ -45,6 +45,7 @@ class Machine:
 
     def receive(self, data: bytes, t_ticks: int) -> None:
         """Take bytes from the host, all of which arrived by now."""
+        # First what was due before the bytes came: a Stop cannot take back an edge that has happened.
         self.advance(t_ticks)
         for request in self._parser.feed(data, t_ticks):
             self._answer(request, t_ticks)
@@ -80,6 +81,7 @@ class Machine:
 
     def link_lost(self) -> None:
         """Nobody listens any more: forget what waits and go to standby."""
+        # Only the reports end with the link (PROTOCOL 3.4): the run goes on until the watchdog ends it.
         self._core.leave_active_mode()
         self._heartbeat_ticks = None
         self.outbox.waiting.clear()
@@ -124,6 +126,7 @@ class Machine:
         if not self._space.obey(register, request, t_ticks):
             return False
         if self._core.wants_reboot:
+            # PROTOCOL 2.5: outputs are off before the reply goes out, and the box boots after it.
             self.behaviour.stop(r.STOP_MODES_NOW, t_ticks)
         if request.is_write and request.address <= LAST_CORE_REGISTER:
             self._plan_heartbeat(t_ticks)

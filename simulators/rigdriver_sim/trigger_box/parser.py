@@ -67,6 +67,7 @@ class Parser:
                 return None
             message = bytes(self._buffer[: 2 + self._buffer[1]])
             if sum(message[:-1]) & 0xFF != message[-1]:
+                # One byte goes, not all: the length may be wrong, and a sound message lie within (PROTOCOL 1.3).
                 self.checksum_errors += 1
                 self._skip()
                 continue

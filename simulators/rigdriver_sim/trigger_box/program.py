@@ -93,6 +93,7 @@ def check_program(program: Program, outputs: int, sync_inputs: int) -> Refusal |
     for index, step in enumerate(program.steps):
         if step.output_mask >> outputs:
             return Refusal(r.REFUSAL_REASONS_OUTPUT_NOT_WIRED, step.output_mask.bit_length() - 1)
+        # Less, not at most (PROTOCOL 5.2): outputs are low again before the next pulse can raise them.
         if step.end_ticks >= program.pulse_period_ticks:
             return Refusal(r.REFUSAL_REASONS_STEP_OUTSIDE_PULSE, index)
     for index, step in enumerate(program.steps):

@@ -39,6 +39,7 @@ class Registers:
 
     def obey(self, register: Register, request: Request, t_ticks: int) -> bool:
         """Do what the request asks; False when it must be refused."""
+        # A read, too, is refused with the wrong payload type (PROTOCOL 2.3).
         if request.payload_type != register.payload_type:
             return False
         if not request.is_write:
@@ -67,6 +68,7 @@ class Registers:
 
     def read(self, register: Register, t_ticks: int) -> bytes:
         """Return the register's payload."""
+        # PROTOCOL 2.4: an event register reads as the payload last sent, and as zeros before the first one.
         if register.address in self.last_event:
             return self.last_event[register.address]
         if register.address <= LAST_CORE_REGISTER:

@@ -43,6 +43,7 @@ class Act(Enum):
 TRANSITIONS: Mapping[tuple[BoxState, Act], BoxState] = MappingProxyType(
     {
         (BoxState.IDLE, Act.COMMIT): BoxState.COMMITTED,
+        # No commit while Armed or Running (PROTOCOL 5.2): what was armed is what runs.
         (BoxState.COMMITTED, Act.COMMIT): BoxState.COMMITTED,
         (BoxState.COMMITTED, Act.ARM): BoxState.ARMED,
         (BoxState.ARMED, Act.START): BoxState.RUNNING,
