@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -231,8 +232,11 @@ class BoxLink:
         self.owner.expect_here(self.name)
         # Each attempt of another request may need as many fences before it.
         self._wait_for_turn(what, (attempts + 1) * (ATTEMPTS + 1) * self._timeout_ns / 1e9 + 1)
+        # While no thread listens (the box is being opened), modelled time would run on without whoever waits here.
+        part = self._timebase.take_part("request") if self._pump_thread is None else nullcontext()
         try:
-            answer = self._try(request, what, attempts)
+            with part:
+                answer = self._try(request, what, attempts)
         finally:
             self._requests.release()
         if answer.message.is_error:
