@@ -22,7 +22,7 @@ from rigdriver.config.writing import refuse_existing, write_new
 from rigdriver.devices.box.serial_port import PortInfo
 from rigdriver.devices.camera_link.descriptions import DeviceInfo
 from rigdriver.errors import CameraMissing
-from rigdriver.procedures.list_devices import Connected, installed_producers, list_connected
+from rigdriver.procedures.list_devices import Connected, list_connected
 from rigdriver.procedures.new_rig_file import (
     FoundBox,
     NewCamera,
@@ -32,7 +32,7 @@ from rigdriver.procedures.new_rig_file import (
     proposed,
     rig_file_text,
 )
-from rigdriver.procedures.producer_paths import STANDARD_PATH
+from rigdriver.procedures.producer_paths import STANDARD_PATH, chosen_producers
 
 AUTO, NONE = "auto", "none"
 """Words that --box takes beside a port."""
@@ -65,7 +65,10 @@ def config_new(
     refuse_existing(file)
     # A script that pipes in or out must never wait for an answer.
     is_asked = not yes and sys.stdin.isatty() and sys.stdout.isatty()
-    found = list_connected(producer or installed_producers(os.environ))
+    installed = chosen_producers(producer, os.environ)
+    for finding in installed.findings:
+        note(str(finding))
+    found = list_connected(installed.paths)
     for failure in found.failures.values():
         note(str(failure))
     devices = _wanted(found, camera or [])

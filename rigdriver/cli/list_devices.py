@@ -24,12 +24,7 @@ from rigdriver.devices.box.serial_port import PortInfo
 from rigdriver.devices.camera_link.descriptions import InterfaceOutcome, InterfaceReport
 from rigdriver.json_values import JsonObject
 from rigdriver.procedures.list_devices import SEARCH_S, Connected, list_connected
-from rigdriver.procedures.producer_paths import (
-    STANDARD_PATH,
-    InstalledProducers,
-    find_producer,
-    search_standard_path,
-)
+from rigdriver.procedures.producer_paths import STANDARD_PATH, InstalledProducers, chosen_producers
 
 _OUTCOMES = {
     InterfaceOutcome.COMPLETE: "told all it has",
@@ -51,7 +46,7 @@ def list_devices(
     json: JsonOption = False,
 ) -> int:
     """List GenTL producers, their interfaces and cameras, and serial ports."""
-    installed = _installed(producer)
+    installed = chosen_producers(producer, os.environ)
     for finding in installed.findings:
         note(str(finding))
     found = list_connected(installed.paths, wait)
@@ -64,12 +59,6 @@ def list_devices(
     for failure in found.failures.values():
         complain(str(failure))
     return COULD_NOT_TELL if found.failures else GOOD
-
-
-def _installed(given: Sequence[Path] | None) -> InstalledProducers:
-    if not given:
-        return search_standard_path(os.environ)
-    return InstalledProducers(tuple(dict.fromkeys(find_producer(path, os.environ) for path in given)), ())
 
 
 def _plain(found: Connected, installed: InstalledProducers) -> JsonObject:

@@ -63,7 +63,7 @@ class Gallery:
         else:
             self.plates.append(result)
         mesh = make_mesh(surfaces, calibration)
-        # Of the mesh and not of the points that were fitted: outliers that the fit left out show in the picture.
+        # The picture shows the mesh, not the points that were fitted: outliers that the fit left out are seen.
         off_um = 1e3 * result.off_mm(mesh.vertices_mm)
         title = f"{artefact.value} {name}"
         limits = (-MAP_UM, MAP_UM)

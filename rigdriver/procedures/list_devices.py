@@ -16,7 +16,6 @@ from rigdriver.devices.box.serial_port import PortInfo, list_serial_ports
 from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceReport
 from rigdriver.devices.cameras.cameras import ProducerListing, list_producers
 from rigdriver.errors import RigError
-from rigdriver.procedures.producer_paths import search_standard_path
 
 SEARCH_S = 10.0
 """Time for which interfaces are asked; a producer that waits for its whole time-out uses all of it."""
@@ -55,8 +54,3 @@ def list_connected(producers: Sequence[Path], search_s: float = SEARCH_S) -> Con
         failures={path: answer for path, answer in answers.items() if isinstance(answer, RigError)},
         ports=list_serial_ports(),
     )
-
-
-def installed_producers(environment: Mapping[str, str]) -> list[Path]:
-    """Return the producers that the GenTL standard's variable gives."""
-    return list(search_standard_path(environment).paths)

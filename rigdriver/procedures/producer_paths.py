@@ -7,7 +7,7 @@ loading them (see list_devices.py).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -64,6 +64,17 @@ def search_standard_path(environment: Mapping[str, str]) -> InstalledProducers:
             findings.append(EntryFinding(entry, EntryProblem.DOUBLE))
         paths |= new
     return InstalledProducers(tuple(paths.values()), tuple(findings))
+
+
+def chosen_producers(given: Sequence[Path] | None, environment: Mapping[str, str]) -> InstalledProducers:
+    """Return the producers that a person names, each once; without any, those of the variable.
+
+    Raises:
+        UsageError: as in `find_producer`.
+    """
+    if not given:
+        return search_standard_path(environment)
+    return InstalledProducers(tuple(dict.fromkeys(find_producer(path, environment) for path in given)), ())
 
 
 def find_producer(given: Path, environment: Mapping[str, str]) -> Path:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
-from rigdriver.devices.cameras.cameras import Cameras, list_producer_devices
+from rigdriver.devices.cameras.cameras import Cameras, list_producers
 from rigdriver.errors import CameraError, CameraMissing, DevicesFailed, ProducerError, StateError
 from tests.conformance.camera_worlds import PATIENCE_S, Backend, Sink
 
@@ -26,7 +26,7 @@ TLSIMU_STEP_NS = 2_000_000
 
 
 def test_a_producer_lists_its_devices_with_serials(backend: Backend) -> None:
-    devices = list_producer_devices([backend.producer], PATIENCE_S)
+    devices = list_producers([backend.producer], PATIENCE_S).devices
     assert len(devices) == backend.devices
     assert [d.serial for d in devices][: len(backend.serials)] == list(backend.serials)
     assert {d.producer for d in devices} == {str(backend.producer)}
@@ -267,8 +267,8 @@ def test_files_that_are_no_producers_are_named_all_together(tmp_path: Path) -> N
     assert extension.origin is not None
     library.write_bytes(Path(extension.origin).read_bytes())
     with pytest.raises(ProducerError, match=r"text\.cti: cannot be loaded"):
-        list_producer_devices([text], PATIENCE_S)
+        list_producers([text], PATIENCE_S)
     with pytest.raises(ProducerError, match=r"library\.cti: is a library but no GenTL producer"):
-        list_producer_devices([library], PATIENCE_S)
+        list_producers([library], PATIENCE_S)
     with pytest.raises(DevicesFailed, match=r"(?s)text\.cti.*absent\.cti"):
-        list_producer_devices([text, tmp_path / "absent.cti"], PATIENCE_S)
+        list_producers([text, tmp_path / "absent.cti"], PATIENCE_S)

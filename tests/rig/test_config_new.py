@@ -6,6 +6,7 @@ In: a producer, a port, answers in options. Out: a file with which the rig opens
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,15 @@ def test_without_a_word_on_the_box_none_is_asked_and_the_bench_says_that_it_prov
     assert "prove nothing" in done.stdout
     assert load(file).schedule.mode == "software"
     assert len(load(file).cameras) == 6
+
+
+def test_a_producer_goes_by_its_bare_name_and_bad_entries_of_the_path_are_named(sources, tmp_path, monkeypatch):
+    producer = Path(sources[0])
+    monkeypatch.setenv("GENICAM_GENTL64_PATH", f"/nowhere{os.pathsep}{producer.parent}")
+    by_path = CliRunner().invoke(app, ["config", "new", str(tmp_path / "a.toml"), "--box", "none"])
+    assert by_path.exit_code == 0, by_path.output
+    assert "GENICAM_GENTL64_PATH: /nowhere" in by_path.stderr
+    words = ["config", "new", str(tmp_path / "b.toml"), "--box", "none", "--producer", producer.name]
+    by_name = CliRunner().invoke(app, words)
+    assert by_name.exit_code == 0, by_name.output
+    assert load(tmp_path / "b.toml").genicam.producers == (producer,)

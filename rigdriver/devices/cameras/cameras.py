@@ -364,11 +364,6 @@ def list_producers(producers: Sequence[Path], search_s: float) -> ProducerListin
     return ProducerListing(found.devices, found.interfaces)
 
 
-def list_producer_devices(producers: Sequence[Path], timeout_s: float) -> list[DeviceInfo]:
-    """Return what the producers list. Raises what `list_producers` raises."""
-    return list(list_producers(producers, timeout_s).devices)
-
-
 def _camera_report(camera: CameraConfig, opened: OpenedCamera) -> CameraReport:
     device = opened.device
     return CameraReport(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from rigdriver.cli import app
 from rigdriver.cli.source import chosen_source
 from rigdriver.errors import UsageError
-from rigdriver.procedures.list_devices import installed_producers
+from rigdriver.procedures.producer_paths import search_standard_path
 
 GOOD = """name = "bench"
 [box]
@@ -95,7 +95,7 @@ def test_a_scenario_means_the_simulated_rig():
 def test_producers_are_found_where_the_gentl_standard_says(tmp_path):
     for name in ("b.cti", "a.cti", "readme.txt"):
         (tmp_path / name).touch()
-    found = installed_producers({"GENICAM_GENTL64_PATH": f"{tmp_path}:/nowhere:"})
+    found = search_standard_path({"GENICAM_GENTL64_PATH": f"{tmp_path}:/nowhere:"}).paths
     assert [path.name for path in found] == ["a.cti", "b.cti"]
 
 
