@@ -7,10 +7,13 @@ cli/config_keys.py).
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -19,6 +22,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from rigdriver.config import models
 from rigdriver.config.models import RigConfig
 
 UNITS: Mapping[str, str] = {
@@ -53,7 +57,24 @@ class KeyFacts:
 @cache
 def all_keys() -> tuple[KeyFacts, ...]:
     """Return every key of a rig file: first those at the top, then table by table."""
-    return tuple(_keys_of(RigConfig, ""))
+    return tuple(_keys_of(RigConfig, "", _meanings()))
+
+
+def _meanings() -> Mapping[tuple[str, str], str]:
+    """Return the docstring below each field of the models, by class and field.
+
+    Read from the source on demand: pydantic can do it, too, but for every program that loads a rig file.
+    """
+    found = {}
+    for model in ast.parse(inspect.getsource(models)).body:
+        for field, below in pairwise(getattr(model, "body", ())):
+            match field, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ) if isinstance(model, ast.ClassDef):
+                    found[model.name, name] = " ".join(text.replace("`", "").split())
+    return found
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
@@ -84,25 +105,25 @@ def fields_of(path: tuple[str | int, ...]) -> Mapping[str, FieldInfo]:
     return model.model_fields
 
 
-def _keys_of(model: type[BaseModel], table: str) -> Iterator[KeyFacts]:
+def _keys_of(model: type[BaseModel], table: str, meanings: Mapping[tuple[str, str], str]) -> Iterator[KeyFacts]:
     tables: list[tuple[str, FieldInfo, type[BaseModel]]] = []
     for name, field in model.model_fields.items():
         inner = _table_in(field.annotation)
         if inner is None:
-            yield _facts(table, name, field)
+            yield _facts(table, name, field, meanings.get((model.__name__, name), ""))
         else:
             tables.append((name, field, inner))
     # Tables come after the plain keys: in TOML a key belongs to the header above it.
     for name, field, inner in tables:
         is_array = _part_of_tuple(field.annotation) is not None
-        yield from _keys_of(inner, f"[[{name}]]" if is_array else f"[{name}]")
+        yield from _keys_of(inner, f"[[{name}]]" if is_array else f"[{name}]", meanings)
 
 
-def _facts(table: str, name: str, field: FieldInfo) -> KeyFacts:
+def _facts(table: str, name: str, field: FieldInfo, meaning: str) -> KeyFacts:
     default = "" if field.is_required() or field.default_factory is not None else _as_toml(field.default)
     return KeyFacts(
         table, name, _kind(field.annotation), field.is_required(), default, ", ".join(_bounds(field)), _unit(name),
-        " ".join((field.description or "").replace("`", "").split()),
+        meaning,
     )  # fmt: skip
 
 

@@ -23,9 +23,7 @@ FeatureValue = bool | int | float | str
 class _Table(BaseModel):
     # Strict, because a misspelt limit would otherwise be its default, and "10" a number. TOML knows inf and nan; a
     # limit of inf would be none.
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class BoxConfig(_Table):
