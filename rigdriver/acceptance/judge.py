@@ -72,7 +72,7 @@ def judge(
             expected="at least one",
             remedy="hold a ball bar or a plate in the volume",
         )
-    # Of each characteristic the largest value over all positions is reported, its full range and RMS beside it.
+    # The largest value of each characteristic over all positions is reported, its full range and RMS beside it.
     lines = []
     spheres = [sphere for bar in bars for sphere in bar.spheres]
     if spheres:

@@ -101,7 +101,7 @@ class ImageFolder:
 
     def _frame(self, camera: str, path: Path, index: int, known: StoredProof | None) -> Frame:
         pixels = read_image(path)
-        # Of each file, not of the first one alone: one number beyond full scale proves the answer wrong.
+        # Each file is looked at, not the first one alone: one number beyond full scale proves the answer wrong.
         refuse_unfit_file(path, pixels, self.pixel_formats[camera])
         pixels.flags.writeable = False
         arrival = known.arrivals.get(camera) if known else None

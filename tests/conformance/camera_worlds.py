@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,3 +94,14 @@ def launched(spec: str) -> Any:
     from rigdriver_sim.program.launch import launch
 
     return launch(spec)
+
+
+def scenario_of_makes(makes: Sequence[str], folder: Path) -> Path:
+    """Write a scenario with one small camera per make."""
+    lines = ['name = "makes"', "width = 320", "height = 240", "lockstep = true", "pace = 0"]
+    for number, make in enumerate(makes):
+        lines += ["[[cameras]]", f'name = "c{number}"', f'serial = "SIM{number:04d}"', f'make = "{make}"']
+        lines += [f"output = {number}", f"input = {number}"]
+    path = folder / "makes.toml"
+    path.write_text("\n".join(lines))
+    return path

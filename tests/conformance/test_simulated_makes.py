@@ -19,7 +19,7 @@ from rigdriver_sim.bench import stamp
 from rigdriver_sim.bench.painter import LEVELS, TexturePainter
 from rigdriver_sim.camera.makes import MAKES
 from rigdriver_sim.camera.spec import Exposure
-from tests.conformance.camera_worlds import Sink, launched
+from tests.conformance.camera_worlds import Sink, launched, scenario_of_makes
 
 CAMERAS = 6
 BELOW_STAMP = 80
@@ -27,20 +27,9 @@ BELOW_STAMP = 80
 GROUPS = [tuple(MAKES)[n : n + CAMERAS] for n in range(0, len(MAKES), CAMERAS)]
 
 
-def scenario_of(makes: tuple[str, ...], folder: Path) -> Path:
-    """Write a scenario with one small camera per make."""
-    lines = ['name = "makes"', "width = 320", "height = 240", "lockstep = true", "pace = 0"]
-    for number, make in enumerate(makes):
-        lines += ["[[cameras]]", f'name = "c{number}"', f'serial = "SIM{number:04d}"', f'make = "{make}"']
-        lines += [f"output = {number}", f"input = {number}"]
-    path = folder / "makes.toml"
-    path.write_text("\n".join(lines))
-    return path
-
-
 @pytest.mark.parametrize("makes", GROUPS, ids=lambda makes: makes[0])
 def test_cameras_of_every_make_send_whole_frames(makes: tuple[str, ...], tmp_path: Path) -> None:
-    with launched(str(scenario_of(makes, tmp_path))) as running:
+    with launched(str(scenario_of_makes(makes, tmp_path))) as running:
         config = load(running.rig_file)
         sink = Sink()
         with Cameras.open(

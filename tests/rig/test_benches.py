@@ -90,7 +90,7 @@ def test_one_lost_frame_in_three_is_counted_also_where_all_cameras_lose_it(launc
     patient = config.model_copy(update={"sync": config.sync.model_copy(update={"gap_timeout_s": 30.0})})
     with playing(file, patient, 30) as (_, run):
         gaps = Counter(gap.reason.name for frame_set in run for gap in frame_set.gaps.values())
-    # Of thirty sets ten were lost by each camera; the first loss may lie before the first frame set.
+    # Each camera lost ten of thirty sets; the first loss may lie before the first frame set.
     assert set(gaps) == {"LOST_ON_THE_WAY"}
     assert 18 <= gaps["LOST_ON_THE_WAY"] <= 20
     assert run.statistics.gaps == gaps["LOST_ON_THE_WAY"]

@@ -19,6 +19,7 @@ from rigdriver.images.region import ImageRegion
 from rigdriver.rig import Rig
 from rigdriver_sim.camera.makes import MAKES
 from rigdriver_sim.program.launch import RunningRig, launch
+from tests.conformance.camera_worlds import scenario_of_makes
 from tests.rig.played import LOCKSTEP, dark, play
 
 pytestmark = pytest.mark.sim
@@ -28,17 +29,6 @@ SPEC = f"default?width=320&height=240&rate_hz=30&seed=1&{LOCKSTEP}"
 STAMPED = [name for name, make in MAKES.items() if make.is_tick_told]
 """Makes whose frames can be proved; without the frequency of its stamps a camera's clock cannot be tied."""
 GROUPS = [tuple(STAMPED[n : n + CAMERAS]) for n in range(0, len(STAMPED), CAMERAS)]
-
-
-def rig_of(makes: tuple[str, ...], folder: Path) -> Path:
-    """Write a scenario with one small camera per make."""
-    lines = ['name = "makes"', "width = 320", "height = 240", "lockstep = true", "pace = 0"]
-    for number, make in enumerate(makes):
-        lines += ["[[cameras]]", f'name = "c{number}"', f'serial = "SIM{number:04d}"', f'make = "{make}"']
-        lines += [f"output = {number}", f"input = {number}"]
-    path = folder / "makes.toml"
-    path.write_text("\n".join(lines))
-    return path
 
 
 def with_mode(config: RigConfig, mode: str) -> RigConfig:
@@ -57,7 +47,7 @@ def with_features(config: RigConfig, camera: str, **changes: object) -> RigConfi
 
 @pytest.mark.parametrize("makes", GROUPS, ids=lambda makes: makes[0])
 def test_cameras_of_every_make_are_triggered_exposed_and_proved(makes: tuple[str, ...], tmp_path: Path) -> None:
-    with launch(str(rig_of(makes, tmp_path))) as running, Rig.open(dark(load(running.rig_file))) as rig:
+    with launch(str(scenario_of_makes(makes, tmp_path))) as running, Rig.open(dark(load(running.rig_file))) as rig:
         reports = rig.cameras.reports
         played = play(rig, 5)
     assert (played.error, played.gaps, played.indices) == (None, {}, list(range(5))), makes
@@ -141,7 +131,7 @@ WHOLE = ("gige1", "genie", "blackfly", "viva", "aravis")
 @pytest.mark.parametrize("mode", ["free", "software"])
 def test_benches_without_a_box_take_whole_cameras_of_other_makes(mode: str, tmp_path: Path) -> None:
     makes = tuple(m for m in WHOLE if mode == "free" or MAKES[m].has_software_trigger)
-    scenario = str(rig_of(makes, tmp_path))
+    scenario = str(scenario_of_makes(makes, tmp_path))
     with launch(scenario) as running, Rig.open(with_mode(dark(load(running.rig_file)), mode)) as rig:
         played = play(rig, 3)
     assert played.error is None
@@ -150,5 +140,5 @@ def test_benches_without_a_box_take_whole_cameras_of_other_makes(mode: str, tmp_
 
 def test_a_camera_without_a_software_trigger_is_refused_by_a_software_bench(tmp_path: Path) -> None:
     expected = "TriggerSource has the entries Line0: none is Software"
-    with launch(str(rig_of(("aravis",), tmp_path))) as running, pytest.raises(CameraError, match=expected):
+    with launch(str(scenario_of_makes(("aravis",), tmp_path))) as running, pytest.raises(CameraError, match=expected):
         Rig.open(with_mode(dark(load(running.rig_file)), "software"))

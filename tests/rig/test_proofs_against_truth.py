@@ -20,9 +20,9 @@ pytestmark = pytest.mark.sim
 
 TICK_US = 0.1
 LINE_DELAY_US = 2.0
-"""Of every exposure line in the default scenario: the box sees an exposure so much later than it begins."""
+"""Delay of every exposure line in the default scenario, in us: the box sees an exposure by so much later."""
 OFFSET_S = 4021.7
-"""Of left_upper's clock in the default scenario."""
+"""Offset of left_upper's clock in the default scenario, in s."""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def identify(link: BoxLink) -> tuple[BoxIdentity, int]:
         _logger.warning("%s: had turned everything off because its computer fell silent; cleared", link.name)
         link.write(registers.CLEAR_FAULT, 1)
     # In standby the counter stands still, so this is exactly what the first event will carry.
-    # Of the other counters some may go on: inputs change when they like.
+    # Some of the other counters may go on, because inputs change at any time.
     next_event = link.read_twice(registers.COUNTERS, compared_bytes=4).events_sent
     link.write(registers.OPERATION_CONTROL, ACTIVE, is_echoed=False)
     return _describe(link, name, version), next_event

@@ -293,7 +293,7 @@ class CameraProcess:
 
     def _end(self) -> None:
         self._events.close()
-        # Of a trace the line that names the error says most; the whole of it is in the log.
+        # The line of a trace that names the error says most; the whole trace is in the log.
         telling = [line for line in self._last_lines if "rror" in line] or list(self._last_lines)
         said = f"; it last said: {telling[-1]}" if telling else ""
         self._lost = CameraProcessLost(

@@ -105,7 +105,7 @@ def _count_agreeing(
 
 @kernel
 def _unique(field: Floats32, keep: Bytes) -> None:
-    """Of two cells of a row that claim one place of the right image, drop the farther: it would be hidden there."""
+    """Drop the farther of two cells of a row that claim one place of the right image: it would be hidden there."""
     rows, columns = keep.shape
     reach = columns + MARGIN_CELLS
     # Which cell of the left image claimed each cell of the right one, from left to right.

@@ -206,7 +206,7 @@ class CameraControl:
         registers = self.registers
         # SFNC: region and offset together stay within the sensor, so each bounds the other.
         room = full - registers.integer(size)
-        # Such a camera takes any size that its sensor has, and pulls the offset back to make room.
+        # A camera of this make takes any size that its sensor has, and lowers the offset to make room.
         if self._spec.make.is_offset_moved:
             registers.put(offset, min(registers.integer(offset), room // offset_step * offset_step))
         largest = full if self._spec.make.is_offset_moved else full - registers.integer(offset)

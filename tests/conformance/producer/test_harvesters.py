@@ -13,7 +13,7 @@ from harvesters.core import Harvester
 TIMEOUT_S = 60.0
 CAMERAS = 6
 FAST = {"max_rate_hz": 10_000.0, "readout_us": 50.0}
-"""So quick that a software trigger right after a frame is never too early."""
+"""Settings so fast that a software trigger right after a frame is never too early."""
 
 
 class Harvest:

@@ -24,9 +24,9 @@ MOTIONS = {
 INDEX = {"rest": 0, "turn": 0, "smile": 2}
 """Pulses at which the motion is fastest: the turn passes the middle, the smile is half-way up."""
 WORSE = 1.3
-"""Times the errors at rest: one seed, another view of the same face."""
+"""Ratio to the errors at rest: one seed, another view of the same face."""
 EVERY = 20
-"""Of the points; the truth is slow to ask."""
+"""Step between two points that are scored; the truth is slow to ask."""
 
 
 def measured(name):

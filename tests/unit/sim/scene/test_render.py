@@ -25,7 +25,7 @@ DIGESTS = {
     "left_upper": "4fc4bcc897cfa3fd",
     "right_colour": "df0fa8a71b1d6851",
 }
-"""Of the pixels of seed 11 at rest; they change only when the scene's looks are meant to change."""
+"""Digests of the pixels of seed 11 at rest; they change only when the scene's looks are meant to change."""
 
 
 @pytest.fixture(scope="module")
