@@ -135,8 +135,11 @@ class SerialPort:
 
     def close(self) -> None:
         """Close the port. Closing twice is harmless."""
+        if self not in _open_ports:
+            return
+        _open_ports.discard(self)
         # The lock belongs to the open file, which a child that is being forked shares until it has let go of it.
-        with suppress(OSError, ValueError, serial.SerialException):
+        with suppress(Exception):  # a port without a descriptor says so as its handler likes
             fcntl.flock(self._serial.fileno(), fcntl.LOCK_UN)
         link = getattr(self._serial, "_socket", None)
         self._serial.close()
@@ -204,7 +207,7 @@ def _let_go() -> None:
     with suppress(OSError):
         nothing = os.open(os.devnull, os.O_RDWR)
         for port in list(_open_ports):
-            with suppress(OSError, ValueError):
+            with suppress(Exception):  # whatever one port's handler raises, the others are let go, too
                 port.replace_by(nothing)
         os.close(nothing)
 

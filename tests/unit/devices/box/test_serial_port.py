@@ -122,13 +122,19 @@ def test_unplugged_port_is_a_lost_link_for_reader_and_writer(pty: Pty) -> None:
     port.close()
 
 
-def test_closed_port_is_a_lost_link(pty: Pty) -> None:
-    port = SerialPort(pty.url)
-    port.close()
-    with pytest.raises(LinkLost):
-        port.read()
-    with pytest.raises(LinkLost):
-        port.write(b"x")
+@pytest.mark.parametrize("kind", ["pty", "spy", "socket", "loop"])
+def test_closed_port_is_a_lost_link_that_can_be_closed_again(pty: Pty, kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        remote = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        port = SerialPort({"pty": pty.url, "spy": f"spy://{pty.url}", "socket": remote, "loop": "loop://"}[kind])
+        port.close()
+        port.close()
+        with pytest.raises(LinkLost):
+            port.read()
+        with pytest.raises(LinkLost):
+            port.write(b"x")
+        with pytest.raises(LinkLost):
+            port.flush_input()
 
 
 def test_socket_url_works_and_its_end_is_a_lost_link() -> None:
@@ -188,9 +194,24 @@ print(imported, len(asked) - before)
     assert (ended.returncode, ended.stdout) == (0, "0 1\n"), ended.stderr
 
 
+@pytest.fixture
+def ports_that_fail_to_let_go(mocker: MockerFixture) -> Iterator[None]:
+    """Hold 16 open ports whose handler raises what no port should when it is asked for its descriptor.
+
+    So many, because the order in which a child meets its ports is arbitrary.
+    """
+    ports = [SerialPort("loop://") for _ in range(16)]
+    for port in ports:
+        mocker.patch.object(port._serial, "fileno", side_effect=AttributeError("no descriptor"))
+    yield
+    for port in ports:
+        port.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("has_socket", [False, True])
+@pytest.mark.usefixtures("ports_that_fail_to_let_go")
 def test_a_fork_neither_keeps_the_port_nor_ends_it(pty: Pty, has_socket: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = SerialPort(f"socket://127.0.0.1:{server.getsockname()[1]}" if has_socket else pty.url, poll_s=1.0)
