@@ -74,6 +74,10 @@ class ArrivalGroups:
         self._closed_t_ns = 0
         self._reached = dict.fromkeys(self._names, -1)
         """Index of the newest group in which a camera's place was settled by what arrived."""
+        self._anchor = dict.fromkeys(self._names, -1)
+        """The same by a whole frame, whose id is sure."""
+        self._damaged = dict.fromkeys(self._names, 0)
+        """Number of damaged frames since then."""
         self._ids = {name: FrameIds() for name in self._names}
         self._unnamed: dict[str, Counter[GapReason]] = {name: Counter() for name in self._names}
         self._absent: dict[str, Gap] = {}
@@ -136,7 +140,8 @@ class ArrivalGroups:
             del self._absent[camera]
 
     def _arrive(self, camera: str, frame_id: int, t_host_ns: int, what: Frame | Gap) -> None:
-        counted = self._ids[camera].count(frame_id)
+        ids = self._ids[camera]
+        counted = ids.count(frame_id) if isinstance(what, Frame) else ids.count_damaged(frame_id)
         if counted.is_belated:
             self._fill(camera, frame_id, what)
             return
@@ -145,19 +150,27 @@ class ArrivalGroups:
         if at == len(self._open):
             self._open.append(_Open(t_host_ns))
         # More ids missing than groups passed: all cameras have lost frames of one trigger, which opened no group.
-        passed = self._next_index + at - self._reached[camera] - 1
+        passed = self._next_index + at - self._anchor[camera] - 1 - self._damaged[camera]
         at += self._insert(at, len(missing) - passed)
-        for before, number in enumerate(reversed(missing), start=1):
-            if at - before >= 0 and not self._open[at - before].has(camera):
-                self._open[at - before].gaps[camera] = self._lost(camera, number)
-                self._open[at - before].missing_ids[camera] = number
+        first = max(0, self._anchor[camera] + 1 - self._next_index)
+        places = [place for place in reversed(range(first, at)) if not self._open[place].has(camera)]
+        for place, number in zip(places, reversed(missing), strict=False):
+            self._open[place].gaps[camera] = self._lost(camera, number)
+            self._open[place].missing_ids[camera] = number
         self._settle(self._open[at], camera, what)
         self._reached[camera] = self._next_index + at
+        if isinstance(what, Frame):
+            self._anchor[camera], self._damaged[camera] = self._next_index + at, 0
+        else:
+            self._damaged[camera] += 1
+            if counted.assumed is not None:
+                self._open[at].missing_ids[camera] = counted.assumed
 
     def _place_of(self, camera: str, t_host_ns: int, missing: int) -> int:
         """Return the place among the open groups at which what has arrived belongs; their number: a new group."""
         first = max(0, self._reached[camera] + 1 - self._next_index)
-        due = self._reached[camera] + 1 + missing - self._next_index
+        counted = self._anchor[camera] + self._damaged[camera] + missing
+        due = max(counted, self._reached[camera]) + 1 - self._next_index
         candidates = [at for at in range(first, len(self._open)) if not self._open[at].has(camera)]
         # Cameras that run by themselves drift against each other, so here the count says more than the time of arrival.
         if self._is_any_phase and self._reached[camera] >= 0:
@@ -177,9 +190,10 @@ class ArrivalGroups:
         # Nothing shows when these were triggered; spread evenly, the groups stay in the order of their times.
         step_ns = (until_ns - since_ns) // (count + 1)
         self._open[at:at] = [_Open(since_ns + step_ns * n) for n in range(1, count + 1)]
-        for name, reached in self._reached.items():
-            if reached >= self._next_index + at:
-                self._reached[name] = reached + count
+        for indices in (self._reached, self._anchor):
+            for name, index in indices.items():
+                if index >= self._next_index + at:
+                    indices[name] = index + count
         return count
 
     def _lost(self, camera: str, frame_id: int) -> Gap:

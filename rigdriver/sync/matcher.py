@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from rigdriver.frames import Flash, Frame, Gap, GapReason, Proof, PulseReport
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
+from rigdriver.sync.frame_ids import DamagedIds
 from rigdriver.sync.places import Place, PlaceState
 from rigdriver.sync.proof import Evidence, Prover
 from rigdriver.sync.track import Held, Matched, Rejected, Track
@@ -87,6 +88,7 @@ class Matcher:
         self._lost: dict[str, dict[int | None, GapReason]] = {name: {} for name in tracks}
         self._nameless: dict[str, tuple[GapReason, int]] = {}
         """Losses reported without a frame id: reason and number of the next gaps that have no better reason."""
+        self._damaged = {name: DamagedIds() for name in tracks}
         self._gone: dict[str, str] = {}
         self._edges_lost_before: int | None = None
         self._belated: list[str] = []
@@ -119,16 +121,21 @@ class Matcher:
 
     def take_frame(self, frame: Frame) -> list[Resolved]:
         """Take one frame; return what is settled by it."""
+        self._damaged[frame.camera].arrived(frame.frame_id)
         self._judge(frame.camera, frame)
         return self._settle()
 
     def take_loss(self, camera: str, frame_id: int | None, count: int, reason: GapReason) -> list[Resolved]:
         """Take a camera's report of lost frames, `frame_id` the last: the reason of the gaps that they leave."""
         if frame_id is not None:
-            lost = self._lost[camera]
-            lost.update(dict.fromkeys(range(frame_id - min(count, MAX_LOST) + 1, frame_id + 1), reason))
-            while len(lost) > MAX_LOST:
-                del lost[next(iter(lost))]
+            first = frame_id - min(count, MAX_LOST) + 1
+            if reason is not GapReason.INCOMPLETE:
+                self._damaged[camera].arrived(frame_id)  # whole, but this computer had no room for it
+            if reason is not GapReason.INCOMPLETE or self._damaged[camera].believes(first, frame_id):
+                lost = self._lost[camera]
+                lost.update(dict.fromkeys(range(first, frame_id + 1), reason))
+                while len(lost) > MAX_LOST:
+                    del lost[next(iter(lost))]
         else:
             known, already = self._nameless.get(camera, (reason, 0))
             self._nameless[camera] = (reason, min(MAX_LOST, already + count if known is reason else count))
@@ -310,14 +317,17 @@ class Matcher:
             return Gap(name, GapReason.CAMERA_LOST, self._gone[name])
         place = pending.places[name]
         if place.state is PlaceState.EXPOSED:
-            ordinal = place.exposures[0].ordinal
-            if (frame_id := self._tracks[name].frame_id_of(ordinal)) in self._lost[name]:
+            if (frame_id := self._frame_id(name, place)) in self._lost[name]:
                 return Gap(name, self._lost[name][frame_id], f"frame id {frame_id}")
-            later = self._tracks[name].matched_after(ordinal)
+            later = self._tracks[name].matched_after(place.exposures[0].ordinal)
             return self._reason(name, pending, GapReason.NOT_DELIVERED) if later >= OVERTAKEN else None
         if pending.is_closed:
             return self._reason(name, pending, GapReason.NOT_EXPOSED)
         return None
+
+    def _frame_id(self, name: str, place: Place) -> int | None:
+        """Return the frame id that the camera's count gives to what a place waits for."""
+        return self._tracks[name].frame_id_of(place.exposures[0].ordinal) if place.exposures else None
 
     def _reason(self, name: str, pending: _Pending, reason: GapReason) -> Gap:
         """Return the gap with the best reason known."""
@@ -328,6 +338,8 @@ class Matcher:
             return place.suspicion
         if reason is GapReason.NOT_EXPOSED and not place.is_triggered:
             return Gap(name, GapReason.NOT_TRIGGERED)
+        if reason is GapReason.NOT_DELIVERED and self._damaged[name].explain(self._frame_id(name, place)):
+            return Gap(name, GapReason.INCOMPLETE)
         known, count = self._nameless.get(name, (reason, 0))
         if reason is GapReason.NOT_DELIVERED and count:
             self._nameless[name] = (known, count - 1)

@@ -142,3 +142,16 @@ def test_a_camera_without_a_software_trigger_is_refused_by_a_software_bench(tmp_
     expected = "TriggerSource has the entries Line0: none is Software"
     with launch(str(scenario_of_makes(("aravis",), tmp_path))) as running, pytest.raises(CameraError, match=expected):
         Rig.open(with_mode(dark(load(running.rig_file)), "software"))
+
+
+def test_damaged_frames_that_have_the_ids_of_later_ones_leave_gaps_only_where_they_were(tmp_path: Path) -> None:
+    scenario = scenario_of_makes(["damaged_ahead"] * 2, tmp_path)
+    pulses = [n for n in range(60) if n % 3 == 2]
+    spec = f"{scenario}?faults.incomplete.c0={str(pulses).replace(' ', '')}"
+    with launch(spec) as running, Rig.open(dark(load(running.rig_file))) as rig:
+        played = play(rig, 40)
+    gaps = played.reasons("c0")
+    assert (played.error, played.reasons("c1"), played.shifted) == (None, {}, [])
+    assert set(gaps.values()) <= {"INCOMPLETE", "NOT_DELIVERED"}
+    assert len(gaps) in (13, 14), gaps
+    assert {pulse - min(gaps) for pulse in gaps} == set(range(0, 3 * len(gaps), 3))

@@ -87,9 +87,13 @@ class LossLedger:
         count = self._waiting.get(reason, (0, None, 0))[0]
         self._waiting[reason] = (count + 1, frame_id, t_host_ns)
 
-    def tell(self, now_ns: int) -> None:
-        """Send what is due: each loss at once, but no more than one message in 10 ms and reason."""
-        if not self._waiting or now_ns - self._told_ns < _LOSS_PERIOD_NS or self._outbox.is_full:
+    def tell(self, now_ns: int, *, is_frame_next: bool = False) -> None:
+        """Send what is due: each loss at once, but no more than one message in 10 ms and reason.
+
+        Before a frame it is always due: the order of losses and frames shows which frame a damaged one was.
+        """
+        is_due = is_frame_next or now_ns - self._told_ns >= _LOSS_PERIOD_NS
+        if not self._waiting or not is_due or self._outbox.is_full:
             return
         self._told_ns = now_ns
         for reason, (count, frame_id, t_host_ns) in self._waiting.items():
@@ -275,6 +279,7 @@ class Stream:
             self._index, slot, found.frame_id, found.t_camera_ns, t_host_ns,
             found.width_px, found.height_px, found.pixel_format_code, found.chunks,
         )  # fmt: skip
+        self._losses.tell(t_host_ns, is_frame_next=True)
         self._outbox.put(note.encode())
 
     def _checked(self, image: Image) -> PixelFormat:

@@ -63,6 +63,8 @@ class Make:
     frame_ids: tuple[int, int] = (0, 2**63 - 1)
     """First and last frame id; after the last one the first one comes again."""
     user_sets: tuple[str, ...] = ("Default", "UserSet0")
+    damaged_id_ahead: int = 0
+    """How far the id that a frame with bytes missing is given is ahead of its own."""
 
 
 def _joined(*makes: Make, source: str = "") -> Make:
@@ -200,6 +202,10 @@ MAKES: Mapping[str, Make] = MappingProxyType(
         ),
         "ids16": _IDS_16,
         "ids16_zero": Make(source="cameras that count their frames from 0 in 16 bits", frame_ids=(0, 65_535)),
+        "damaged_ahead": Make(
+            source="Baumer's GigE producer 2.9: a damaged frame has the id of the fifth frame after it",
+            damaged_id_ahead=5,
+        ),
         "no_user_set": _NO_USER_SET,
         "no_default_set": Make(source="SFNC: Default is not mandatory", user_sets=("UserSet0", "UserSet1")),
         "no_chunks": _NO_CHUNKS,

@@ -310,7 +310,10 @@ class SimulatedCamera:
         }
         chunks = {name: known[name] for name in self._control.enabled_chunks}
         is_chunked = bool(self._control.registers["ChunkModeActive"])
-        return DueFrame(frame_id, stamp, chunks, is_chunked, is_hit(faults.incomplete, number))
+        is_incomplete = is_hit(faults.incomplete, number)
+        if is_incomplete:
+            frame_id = self.spec.frame_id(run.next_frame_id - 1 + self.spec.make.damaged_id_ahead)
+        return DueFrame(frame_id, stamp, chunks, is_chunked, is_incomplete)
 
     # ---- delivery
 

@@ -121,7 +121,10 @@ def _telling(rng: random.Random, pulses: int) -> World:
     cameras = NAMES[: rng.randint(1, 6)]
     faults = _faults(rng, cameras, pulses, ("lost_frame", "lost_frame", "id_reset", "reordered", "stalled"))
     reason = rng.choice([GapReason.INCOMPLETE, GapReason.NO_SLOT])
-    return World(rng.randrange(2**31), rng.choice([10, 60]), cameras=cameras, faults=faults, tells_losses=reason)
+    return World(
+        rng.randrange(2**31), rng.choice([10, 60]), cameras=cameras, faults=faults, tells_losses=reason,
+        damaged_id_ahead=rng.choice([0, 0, 1, 5]),
+    )  # fmt: skip
 
 
 KINDS: dict[str, Callable[[random.Random, int], World]] = {

@@ -101,6 +101,8 @@ class World:
     stamp_jitter_ns: float = 5000
     waits: bool = False
     tells_losses: GapReason | None = None
+    damaged_id_ahead: int = 0
+    """How far the id that a producer gives a damaged frame is ahead of its own."""
     exposure_us: float | None = None
     arrival_jitter_ns: float = 1e6
     arrival_ns: float | None = None
@@ -197,7 +199,8 @@ class World:
         if fault == "lost_frame":
             if self.tells_losses:
                 t_host = round(begin + width + camera.arrival_ns)
-                arriving.append((t_host, 1, Loss(name, frame_id, self.tells_losses, t_host)))
+                told_id = frame_id + (self.damaged_id_ahead if self.tells_losses is GapReason.INCOMPLETE else 0)
+                arriving.append((t_host, 1, Loss(name, told_id, self.tells_losses, t_host)))
             return
         if fault == "repeated_id":
             frame_id -= 1

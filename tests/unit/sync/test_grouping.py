@@ -7,6 +7,7 @@ unproved.
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from rigdriver.frames import Frame, Gap, GapReason
 from rigdriver.sync.grouping import ANY_PHASE, NO_BOX, ArrivalGroups, Grouped
@@ -101,6 +102,38 @@ def test_a_belated_frame_fills_its_place_or_is_counted() -> None:
     assert told(done) == [{"b": "LOST_ON_THE_WAY"}, {}]
     assert done[0].frames["a"].frame_id == 1
     assert groups.late_frames == 1
+
+
+@pytest.mark.parametrize("cameras", [("a",), ("a", "b")])
+def test_damaged_frames_that_have_the_ids_of_later_ones_cost_no_whole_frame(cameras: tuple[str, ...]) -> None:
+    groups = ArrivalGroups(cameras, PERIOD_NS)
+    done: list[Grouped] = []
+    for number in range(1, 31):
+        t_host_ns = number * PERIOD_NS
+        if number % 3:
+            done += groups.take(numbered("a", number, t_host_ns))
+        else:
+            done += groups.take_loss("a", number + 5, GapReason.INCOMPLETE, 1, t_host_ns)
+        for camera in cameras[1:]:
+            done += groups.take(numbered(camera, number, t_host_ns + 5))
+    done += groups.finish()
+    assert told(done) == [{} if number % 3 else {"a": "INCOMPLETE"} for number in range(1, 31)]
+    assert groups.late_frames == 0
+
+
+def test_a_damaged_frame_after_lost_ones_opens_no_group_that_nobody_triggered() -> None:
+    groups = ArrivalGroups(["a", "b"], PERIOD_NS)
+    done: list[Grouped] = []
+    for number in range(1, 9):
+        t_host_ns = number * PERIOD_NS
+        done += groups.take(numbered("b", number, t_host_ns))
+        if number == 5:  # its frames 3 and 4 were lost
+            done += groups.take_loss("a", 5, GapReason.INCOMPLETE, 1, t_host_ns + 5)
+        elif number not in (3, 4):
+            done += groups.take(numbered("a", number, t_host_ns + 5))
+    assert [group.frames["b"].frame_id for group in done] == list(range(1, 9))
+    assert told(done)[4] == {"a": "INCOMPLETE"}
+    assert [index for index, group in enumerate(done) if group.gaps] == [2, 3, 4]
 
 
 def test_damaged_frames_of_all_cameras_are_groups_of_gaps() -> None:

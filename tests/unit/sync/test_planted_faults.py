@@ -83,6 +83,18 @@ def test_a_loss_that_is_told_with_its_frame_id_is_the_reason_of_that_gap_and_of_
     }
 
 
+@pytest.mark.parametrize("ahead", [1, 2, 5])
+def test_a_damaged_frame_that_has_the_id_of_a_later_one_costs_no_whole_frame(ahead: int) -> None:
+    faults = {("left_upper", pulse): "lost_frame" for pulse in range(10, 58, 3)}
+    world = World(seed=17, faults=faults, tells_losses=GapReason.INCOMPLETE, damaged_id_ahead=ahead)
+    resolved, _, matcher = run(world, 60)
+    gaps = {r.pulse_index: g.reason for r in resolved for g in r.gaps.values()}
+    assert sorted(gaps) == list(range(10, 58, 3))
+    assert set(gaps.values()) <= {GapReason.INCOMPLETE, GapReason.NOT_DELIVERED}
+    assert [reason for reason in gaps.values()][3:] == [GapReason.INCOMPLETE] * (len(gaps) - 3)
+    assert (wrong_frames(resolved), matcher.late_frames) == ([], 0)
+
+
 @pytest.mark.parametrize("seed", [5, 6, 7, 8])
 def test_a_pulse_whose_later_reports_were_lost_claims_nothing_about_its_triggers(seed: int) -> None:
     lost = dict.fromkeys(range(20, 400, 10), 0.5)

@@ -186,6 +186,14 @@ def test_incomplete_buffers_are_told_with_their_frame_id() -> None:
     stream.close()
 
 
+def test_a_loss_is_told_before_the_frame_that_came_after_it_however_fast_they_come() -> None:
+    stream, _, outbox = stream_of(Incomplete(5), image(6), Incomplete(7), image(8))
+    stream.poll(SECOND)
+    assert [e["frame_id"] for e in outbox.of(Kind.LOST)] == [5, 7]
+    assert [kind for kind, _ in outbox.messages if kind in (Kind.LOST, Kind.FRAME)] == [Kind.LOST, Kind.FRAME] * 2
+    stream.close()
+
+
 def test_losses_are_joined_while_the_parent_is_slow_and_none_is_forgotten() -> None:
     stream, _, outbox = stream_of(*(Incomplete(n) for n in range(12)))
     outbox.is_full = True
