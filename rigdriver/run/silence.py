@@ -29,6 +29,12 @@ REMEDIES: Mapping[str, str] = {
     "check its cable and power",
     "external": "check its trigger cable, its TriggerSource and that its exposure fits the trigger's rate",
 }
+SLOW_START = "; if it needs longer to start, raise sync.silence_timeout_s"
+INTERRUPTED_REMEDY = (
+    "check its cable, its power and the switches on its way, then start a new run: after a cut some producers deliver "
+    "nothing more in the same one"
+)
+"""Remedy for a camera that has delivered before: its settings were right."""
 INCOMPLETE_REMEDY = (
     "give each packet room on its way: MTU 9000 at the network port and its switches, or a smaller "
     "GevSCPSPacketSize in cameras.features; lower DeviceLinkThroughputLimit or schedule.rate_hz; check the cable"
@@ -49,6 +55,7 @@ class _Heard:
 
     since_s: float
     """Time of that frame, or of the start."""
+    has_delivered: bool = False
     incomplete: int = 0
     triggers: int = 0
     refusal: str = ""
@@ -67,7 +74,7 @@ class Silence:
     def whole_frame(self, camera: str, now_s: float) -> None:
         """Note that a frame has come, or would have come if this computer had had room for it."""
         if camera in self._heard:
-            self._heard[camera] = _Heard(now_s)
+            self._heard[camera] = _Heard(now_s, has_delivered=True)
 
     def incomplete(self, camera: str, count: int) -> None:
         """Note that frames came with bytes missing."""
@@ -133,5 +140,5 @@ class Silence:
             device=device,
             seen=f"no frame for {limit_s:.3g} s{asked}{refused}",
             expected=f"one per {1 / self._rate_hz:.3g} s",
-            remedy=REMEDIES[self._config.schedule.mode],
+            remedy=INTERRUPTED_REMEDY if heard.has_delivered else REMEDIES[self._config.schedule.mode] + SLOW_START,
         )

@@ -97,6 +97,17 @@ def test_a_free_running_camera_that_is_silent_may_have_been_left_triggered():
     silence = watched(bench("free"))
     error = silence.complaint("left")
     assert 'TriggerMode = "Off"' in error.remedy
+    assert "if it needs longer to start, raise sync.silence_timeout_s" in error.remedy
+
+
+@pytest.mark.parametrize("mode", ["software", "free"])
+def test_a_camera_that_has_delivered_before_is_not_told_to_change_its_settings(mode):
+    silence = watched(bench(mode))
+    silence.whole_frame("left", 0.5)
+    remedy = silence.complaint("left").remedy
+    assert "Trigger" not in remedy
+    assert "cable" in remedy
+    assert "start a new run" in remedy
 
 
 def test_where_no_external_trigger_comes_no_camera_is_blamed():

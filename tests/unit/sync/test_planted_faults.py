@@ -91,7 +91,7 @@ def test_a_damaged_frame_that_has_the_id_of_a_later_one_costs_no_whole_frame(ahe
     gaps = {r.pulse_index: g.reason for r in resolved for g in r.gaps.values()}
     assert sorted(gaps) == list(range(10, 58, 3))
     assert set(gaps.values()) <= {GapReason.INCOMPLETE, GapReason.NOT_DELIVERED}
-    assert [reason for reason in gaps.values()][3:] == [GapReason.INCOMPLETE] * (len(gaps) - 3)
+    assert list(gaps.values())[3:] == [GapReason.INCOMPLETE] * (len(gaps) - 3)
     assert (wrong_frames(resolved), matcher.late_frames) == ([], 0)
 
 
