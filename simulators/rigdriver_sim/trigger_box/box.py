@@ -60,7 +60,9 @@ class SimulatedBox:
         self._under_way: deque[tuple[int, bytes]] = deque()
         """Bytes that the link carries in lockstep, with the time at which they arrive."""
         self._pty = self._plug_in()
-        self._tcp = TcpLink(engine, self._receive, self._pump, self._link_lost) if setup.has_tcp else None
+        self._tcp = TcpLink(engine, self._receive_by_tcp, self._pump, self._tcp_lost) if setup.has_tcp else None
+        self._is_host_on_tcp = False
+        """Whether the host's bytes came by TCP last; a client that says nothing is no host."""
         self.clock = BoxClock(engine.now_ns - setup.booted_ago_ns, setup.drift_ppb)
         self._memory = NonVolatile(setup.facts)
         self._machine = self._boot()
@@ -143,8 +145,13 @@ class SimulatedBox:
     def _link_lost(self) -> None:
         self._machine.link_lost()
 
+    def _tcp_lost(self) -> None:
+        if self._is_host_on_tcp:
+            self._is_host_on_tcp = False
+            self._link_lost()
+
     def _plug_in(self) -> PtyLink:
-        return PtyLink(self._engine, self._setup.port, self._receive, self._pump)
+        return PtyLink(self._engine, self._setup.port, self._receive_by_pty, self._pump)
 
     def _boot(self) -> Machine:
         machine = Machine(self._setup.facts, self._input_levels, self._memory)
@@ -171,6 +178,14 @@ class SimulatedBox:
             return True
         silent_ns = self._engine.wall_ns() - self._fed_wall_ns
         return silent_ns >= self._machine.behaviour.watchdog_timeout_ticks * TICK_NS
+
+    def _receive_by_pty(self, data: bytes) -> None:
+        self._is_host_on_tcp = False
+        self._receive(data)
+
+    def _receive_by_tcp(self, data: bytes) -> None:
+        self._is_host_on_tcp = True
+        self._receive(data)
 
     def _receive(self, data: bytes) -> None:
         feeds = self._machine.behaviour.feeds
@@ -229,8 +244,8 @@ class SimulatedBox:
         self._engine.delivered()  # the driver takes the time at which reports and answers come
 
     def _write(self, waiting: bytearray) -> None:
-        # The box speaks to one host at a time; while a TCP client is connected, that is the one.
-        link: Link = self._tcp if self._tcp is not None and self._tcp.is_open else self._pty
+        # The box speaks to one host at a time: to the one that has spoken last.
+        link: Link = self._tcp if self._tcp is not None and self._is_host_on_tcp else self._pty
         line = self._on_the_line
         while waiting or line:
             if not line:

@@ -407,10 +407,10 @@ def test_a_server_that_speaks_no_rfc_2217_is_told_with_what_to_write() -> None:
 
 @pytest.mark.parametrize("scheme", ["rfc2217", "socket"])
 def test_nobody_at_the_other_end_is_told_with_what_to_do(scheme: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        number = server.getsockname()[1]
-    with pytest.raises(PortUnavailable, match=r"nobody listens there .*check box.url and start the serial server"):
-        SerialPort(f"{scheme}://127.0.0.1:{number}")
+    with socket.socket() as taken:  # bound, so that no other program can listen there, but silent
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(PortUnavailable, match=r"nobody listens there .*check box.url and start the serial server"):
+            SerialPort(f"{scheme}://127.0.0.1:{taken.getsockname()[1]}")
 
 
 @pytest.mark.parametrize("url", ["rfc2217://here", "socket://here", "rfc2217://here:1?nonsense", "hwgrep://(", "x://y"])

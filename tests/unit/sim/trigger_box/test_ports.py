@@ -277,6 +277,21 @@ def test_the_box_answers_a_socket_while_a_client_is_connected(
     assert host.ask(read(r.REG_TICK_RATE))[0].values == (10_000_000,)
 
 
+def test_a_socket_client_that_says_nothing_takes_the_box_from_nobody(
+    host: Port, box: SimulatedBox, engine: EventEngine
+) -> None:
+    start(host, pulses=2000)
+    step_until(engine, host, box, BoxState.RUNNING)
+    assert box.tcp_port is not None
+    with socket.create_connection(("127.0.0.1", box.tcp_port), timeout=60):
+        engine.step()
+        assert [a.values for a in host.ask(read(r.REG_TICK_RATE)) if a.address == r.REG_TICK_RATE] == [(10_000_000,)]
+    for _ in range(3):
+        engine.step()
+        host.take()
+    assert box.state is BoxState.RUNNING, "its leaving stops nothing"
+
+
 def test_closing_twice_is_harmless(box: SimulatedBox, tmp_path: Path) -> None:
     box.close()
     box.close()
