@@ -66,8 +66,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _sync(
         "a loss has no reason",
-        "if frame_id is not None:\n            lost",
-        "if False:\n            lost",
+        "if frame_id is not None:\n            first",
+        "if False:\n            first",
         SYNC,
     ),
     _sync(
