@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.errors import CameraError, NoReply, RigError, gather
 from rigdriver.schedule.plan import exposure_us
+from rigdriver.sync.preamble import INCOMPLETE_REMEDY
 from rigdriver.timebase import held_up_s
 
 SHORTEST_S, LONGEST_S = 1.0, 2.0
@@ -35,10 +36,6 @@ INTERRUPTED_REMEDY = (
     "nothing more in the same one"
 )
 """Remedy for a camera that has delivered before: its settings were right."""
-INCOMPLETE_REMEDY = (
-    "give each packet room on its way: MTU 9000 at the network port and its switches, or a smaller "
-    "GevSCPSPacketSize in cameras.features; lower DeviceLinkThroughputLimit or schedule.rate_hz; check the cable"
-)
 
 
 def silence_limit_s(config: RigConfig, camera: CameraConfig, rate_hz: float) -> float:
