@@ -302,17 +302,29 @@ class Camera:
         """Leave nothing announced, as far as a failing producer lets us."""
         with suppress(*_PEER_ERRORS):
             self._acquirer.stop()
-            self._acquirer._release_buffers()  # noqa: SLF001, `stop` does so only when all of the start has succeeded
+        self._end_stream()  # `stop` does so only when all of the start has succeeded
         self._announcing.forget()
 
     def stop(self) -> None:
-        """Stop the acquisition; no buffer is announced then."""
-        self.give_back()
+        """Stop the acquisition; no buffer is announced then, also when the camera does not obey."""
         try:
+            self.give_back()
             with _translated(f"{self._label}: cannot stop"):
                 self._acquirer.stop()
+        except CameraError:
+            # `stop` gives up at the first refusal; the producer would go on filling buffers that nobody takes.
+            self._end_stream()
+            raise
         finally:
             self._announcing.forget()
+
+    def _end_stream(self) -> None:
+        """Stop the producer's side and take all buffers back, as far as the producer lets us."""
+        for stream in self._acquirer.data_streams:
+            with suppress(*_PEER_ERRORS):
+                stream.stop_acquisition(gentl.ACQ_STOP_FLAGS_LIST.ACQ_STOP_FLAGS_KILL)
+        with suppress(*_PEER_ERRORS):
+            self._acquirer._release_buffers()  # noqa: SLF001, see the head of this file
 
     def close(self) -> None:
         """Close the device."""
