@@ -18,6 +18,7 @@
     |   |-- ProducerError                    a GenTL producer that cannot be used
     |   |-- CameraMissing                    configured but not found
     |   |-- CameraError                      a camera refused or failed
+    |   |   `-- CameraSilent(TimeoutError)   it does not answer
     |   |-- CameraProcessLost(ConnectionError) the process that holds the cameras ended or hangs
     |   `-- DevicesFailed                    several of the above at once
     |-- NotMeasured                          what was to be measured was not in view
@@ -218,6 +219,13 @@ class CameraError(DeviceError):
     """A camera refused a feature or failed while streaming.
 
     `camera left_upper (SN 23A7): Gain = 99.0 refused; expected 0 to 24`
+    """
+
+
+class CameraSilent(CameraError, TimeoutError):
+    """A camera did not answer within its producer's time-out.
+
+    `camera left_upper (SN 23A7): does not answer; check its cable and power`
     """
 
 

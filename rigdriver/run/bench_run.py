@@ -16,12 +16,13 @@ from types import MappingProxyType
 from rigdriver.config import RigConfig
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, FrameLost
-from rigdriver.errors import RigError, SyncError
+from rigdriver.errors import SyncError
 from rigdriver.frames import Frame, FrameSet, Gap, GapReason
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.queues import Inbox, Outbox
 from rigdriver.run.silence import Silence
+from rigdriver.run.software_trigger import ANSWER_LIMIT_S, SLOW_S, SoftwareTrigger
 from rigdriver.run.states import RunAct
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.run.utc import utc_ns
@@ -71,6 +72,7 @@ class BenchRun(FrameSets):
         unanswered_ns = round(config.sync.gap_timeout_s * 1e9) + longest_ns
         self._groups = ArrivalGroups(names, round(1e9 / rate_hz), window, unanswered_ns)
         self._inbox: Inbox[CameraEvent | _Triggered] = Inbox(config.run.queue_frame_sets * len(names), timebase)
+        self._software = SoftwareTrigger(self._execute, timebase)
         self._has_started = Event()
         """Event that is set when all cameras acquire; what came before, came from some of them only."""
         self._silence = Silence(config, rate_hz, timebase.now_s())
@@ -126,17 +128,19 @@ class BenchRun(FrameSets):
         due = self._timebase.now_s()
         while not self._timebase.wait(self._states.unwanted, max(0.0, due - self._timebase.now_s())):
             t_host_ns = self._timebase.now_ns()
-            left = [name for name in self._names if name not in self._gone]
-            self._inbox.put(_Triggered(t_host_ns, {name: self._trigger_one(name) for name in left}))
+            refusals = {name: self._trigger_one(name) for name in self._names if name not in self._gone}
+            self._inbox.put(_Triggered(t_host_ns, refusals))
             due = max(due + period_s, self._timebase.now_s())
 
     def _trigger_one(self, name: str) -> str:
-        """Return what the camera said when it refused; a camera that is lost tells so by itself."""
-        try:
-            self._cameras.execute(name, "TriggerSoftware")
-        except RigError as exc:
-            return str(exc)
-        return ""
+        """Return what the camera said when it refused."""
+        refusal, error = self._software.trigger(name)
+        if error is not None:  # commanded once more, it would keep the others waiting for as long again
+            self._inbox.put(CameraLost(name, error))
+        return refusal
+
+    def _execute(self, camera: str, command: str) -> None:
+        self._cameras.execute(camera, command)
 
     # ------------------------------------------------------------ the sync thread
 
@@ -192,7 +196,7 @@ class BenchRun(FrameSets):
         return done
 
     def _look_for_silence(self, now_s: float) -> None:
-        silent = self._silence.look(now_s)
+        silent = self._look(now_s)
         if self._silence.is_total(silent) or (silent and self._config.run.on_gap == "retry"):
             raise self._silence.error(silent)
         for name in silent:
@@ -203,6 +207,19 @@ class BenchRun(FrameSets):
                 _logger.warning("%s", complaint)
                 self._groups.take_absence(Gap(name, GapReason.NOT_DELIVERED, f"{complaint.seen}; {complaint.remedy}"))
         self._reported = frozenset(silent)
+
+    def _look(self, now_s: float) -> Sequence[str]:
+        """Return the silent cameras; while one leaves a command unanswered, the others cannot deliver."""
+        waiting = self._software.waiting
+        for name, held_up_s in self._software.holds():
+            self._silence.excuse_others(name, held_up_s)
+        silent = self._silence.look(now_s)
+        waited_s = 0.0 if waiting is None else now_s - waiting.since_s
+        if waiting is None or waited_s <= SLOW_S:
+            return silent
+        if waited_s > ANSWER_LIMIT_S and waiting.camera not in self._gone:
+            self._hand_out(self._lose(CameraLost(waiting.camera, self._silence.unanswered(waiting.camera))))
+        return ()
 
     # ------------------------------------------------------------ frame sets
 

@@ -24,7 +24,7 @@ from rigdriver.devices.camera_link.descriptions import CameraReport
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.events import CameraLost, FrameLost
 from rigdriver.errors import RigError, SyncError, SyncLost
-from rigdriver.frames import Frame, FrameSet, PulseReport
+from rigdriver.frames import Frame, FrameSet, GapReason, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.brightness import Brightness
 from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault
@@ -211,9 +211,9 @@ class Run(FrameSets):
 
     def _tie_clocks(self) -> None:
         """Play the dark preamble until every camera's clock is locked; a few times at most."""
-        unlocked: list[SyncLost] = []
-        for _ in range(PREAMBLE_ATTEMPTS):
-            preamble = Preamble(self._preamble, self._logs, self._tracks, self._tolerance)
+        start_ticks = -1
+        for attempt in range(1, PREAMBLE_ATTEMPTS + 1):
+            preamble = Preamble(self._preamble, self._logs, self._tracks, self._tolerance, start_ticks)
             self._play(self._preamble)
             with self._timebase.take_part("start"):
                 self._hear_preamble(preamble)
@@ -221,8 +221,14 @@ class Run(FrameSets):
             unlocked = preamble.lock()
             if not unlocked:
                 return
-        told = [*map(str, unlocked), *_set_up(self._cameras.reports, unlocked)]
-        raise SyncLost(
+            if preamble.is_hopeless or attempt == PREAMBLE_ATTEMPTS:
+                raise self._untied(unlocked, [name for name in self._logs if preamble.is_dark(name)])
+            start_ticks = preamble.start_ticks
+
+    def _untied(self, unlocked: Sequence[SyncLost], dark: Sequence[str]) -> SyncLost:
+        """Return one error for all of them; `dark`: cameras that nothing shows to be triggered."""
+        told = [*map(str, unlocked), *_set_up(self._cameras.reports, dark)]
+        return SyncLost(
             "the cameras' clocks cannot be tied to the box's:\n  " + "\n  ".join(told),
             device=", ".join(error.device for error in unlocked),
             seen="; ".join(error.seen for error in unlocked),
@@ -240,6 +246,8 @@ class Run(FrameSets):
                 preamble.take_report(report)
             elif isinstance(report, Frame):
                 preamble.take_frame(report)
+            elif isinstance(report, FrameLost) and report.reason is GapReason.INCOMPLETE:
+                preamble.take_damaged(report.camera, report.count)
             elif report is not None:
                 _raise_if_fatal(report)
             if preamble.is_over and not is_over:
@@ -322,10 +330,9 @@ class Run(FrameSets):
         return self._wanted is not None and self._tally.frame_sets >= self._wanted
 
 
-def _set_up(reports: Mapping[str, CameraReport], unlocked: Sequence[SyncLost]) -> list[str]:
-    """Return how the cameras of those errors were set up, as far as it was the driver that chose."""
-    named = [report for report in reports.values() if f"camera {report.name}" in {error.device for error in unlocked}]
-    return [f"camera {report.name}: {note}" for report in named for note in report.notes]
+def _set_up(reports: Mapping[str, CameraReport], names: Sequence[str]) -> list[str]:
+    """Return how those cameras were set up, as far as it was the driver that chose."""
+    return [f"camera {name}: {note}" for name in names if name in reports for note in reports[name].notes]
 
 
 def _raise_if_fatal(report: Report) -> None:

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rigdriver.config import CameraConfig, RigConfig
-from rigdriver.errors import CameraError, NoReply, RigError, gather
+from rigdriver.errors import CameraError, CameraSilent, NoReply, RigError, gather
+from rigdriver.run.software_trigger import ANSWER_LIMIT_S, COMMAND
 from rigdriver.schedule.plan import exposure_us
+from rigdriver.sync.preamble import INCOMPLETE_REMEDY
 from rigdriver.timebase import held_up_s
 
 SHORTEST_S, LONGEST_S = 1.0, 2.0
@@ -35,10 +37,6 @@ INTERRUPTED_REMEDY = (
     "nothing more in the same one"
 )
 """Remedy for a camera that has delivered before: its settings were right."""
-INCOMPLETE_REMEDY = (
-    "give each packet room on its way: MTU 9000 at the network port and its switches, or a smaller "
-    "GevSCPSPacketSize in cameras.features; lower DeviceLinkThroughputLimit or schedule.rate_hz; check the cable"
-)
 
 
 def silence_limit_s(config: RigConfig, camera: CameraConfig, rate_hz: float) -> float:
@@ -91,6 +89,12 @@ class Silence:
         """A camera is lost: nothing more is expected of it."""
         self._heard.pop(camera, None)
 
+    def excuse_others(self, camera: str, held_up_s: float) -> None:
+        """Leave out time in which this computer waited for one camera, and triggered no other."""
+        for name, heard in self._heard.items():
+            if name != camera:
+                heard.since_s += held_up_s
+
     def look(self, now_s: float) -> tuple[str, ...]:
         """Return the cameras beyond their limits; time in which nobody could look is excused."""
         # While the whole computer stood still, frames lay unread; that is no silence of the cameras.
@@ -122,6 +126,14 @@ class Silence:
                 "raise sync.silence_timeout_s in the rig file",
             )
         return gather("cameras that deliver no whole frame", [self.complaint(name) for name in silent])
+
+    def unanswered(self, name: str) -> CameraSilent:
+        """Return the error of a camera that leaves a trigger command unanswered."""
+        return CameraSilent(
+            device=f"camera {name} (SN {self._config.camera(name).serial})",
+            seen=f"does not answer the command {COMMAND} for {ANSWER_LIMIT_S:g} s",
+            remedy="check its cable and power; restart it",
+        )
 
     def complaint(self, name: str) -> CameraError:
         """Return what is wrong with one silent camera."""

@@ -72,6 +72,8 @@ class ArrivalGroups:
         self._open: list[_Open] = []
         self._next_index = 0
         self._closed_t_ns = 0
+        self._closed_without: frozenset[str] = frozenset()
+        """Cameras for which the newest group that has left did not wait."""
         self._reached = dict.fromkeys(self._names, -1)
         """Index of the newest group in which a camera's place was settled by what arrived."""
         self._anchor = dict.fromkeys(self._names, -1)
@@ -145,6 +147,11 @@ class ArrivalGroups:
         if counted.is_belated:
             self._fill(camera, frame_id, what)
             return
+        if camera in self._closed_without and t_host_ns - self._closed_t_ns < self._window_ns:
+            # It would open a second group for a trigger whose group has left, without the others.
+            self.late_frames += isinstance(what, Frame)
+            self._note_place(camera, self._next_index - 1, what)
+            return
         missing = counted.missing
         at = self._place_of(camera, t_host_ns, len(missing))
         if at == len(self._open):
@@ -158,13 +165,17 @@ class ArrivalGroups:
             self._open[place].gaps[camera] = self._lost(camera, number)
             self._open[place].missing_ids[camera] = number
         self._settle(self._open[at], camera, what)
-        self._reached[camera] = self._next_index + at
+        self._note_place(camera, self._next_index + at, what)
+        if isinstance(what, Gap) and counted.assumed is not None:
+            self._open[at].missing_ids[camera] = counted.assumed
+
+    def _note_place(self, camera: str, index: int, what: Frame | Gap) -> None:
+        """Note the group in which a camera's place has been settled by what arrived."""
+        self._reached[camera] = index
         if isinstance(what, Frame):
-            self._anchor[camera], self._damaged[camera] = self._next_index + at, 0
+            self._anchor[camera], self._damaged[camera] = index, 0
         else:
             self._damaged[camera] += 1
-            if counted.assumed is not None:
-                self._open[at].missing_ids[camera] = counted.assumed
 
     def _place_of(self, camera: str, t_host_ns: int, missing: int) -> int:
         """Return the place among the open groups at which what has arrived belongs; their number: a new group."""
@@ -232,6 +243,7 @@ class ArrivalGroups:
         for name in self._names:
             if not group.has(name):
                 gaps[name] = self._absent.get(name, Gap(name, GapReason.NOT_DELIVERED))
+        self._closed_without = frozenset(n for n in self._absent if not group.has(n))
         unstamped = [name for name, frame in group.frames.items() if frame.t_camera_ns is None]
         unchecked = (NO_BOX, NO_STAMPS.format(", ".join(unstamped))) if unstamped else (NO_BOX,)
         reasons = (WARNING, *(str(gap) for gap in gaps.values()))

@@ -17,13 +17,25 @@ from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.lock import has_stamps, pair_preamble
 from rigdriver.sync.track import ARRIVAL_SHARE, Track
 
+INCOMPLETE_REMEDY = (
+    "give each packet room on its way: MTU 9000 at the network port and its switches, or a smaller "
+    "GevSCPSPacketSize in cameras.features; lower DeviceLinkThroughputLimit or schedule.rate_hz; check the cable"
+)
+"""Sentence that says what to do where frames come with bytes missing."""
+
 
 class Preamble:
     """One preamble, from its first edge to the locks."""
 
     def __init__(
-        self, schedule: Schedule, logs: Mapping[str, ExposureLog], tracks: Mapping[str, Track], tolerance_ticks: float
+        self,
+        schedule: Schedule,
+        logs: Mapping[str, ExposureLog],
+        tracks: Mapping[str, Track],
+        tolerance_ticks: float,
+        after_ticks: int = -1,
     ) -> None:
+        """`after_ticks`: `start_ticks` of the attempt before, whose last reports may still come."""
         self._schedule = schedule
         self._logs = logs
         self._tracks = tracks
@@ -31,6 +43,10 @@ class Preamble:
         # An attempt that failed has the same generation; its exposures would make every mark of this one doubtful.
         self._first_ordinals = {name: log.next_ordinal for name, log in logs.items()}
         self._frames: dict[str, list[Frame]] = {name: [] for name in logs}
+        self._damaged = dict.fromkeys(logs, 0)
+        """Camera -> number of frames that came with bytes missing."""
+        self.start_ticks = self._after_ticks = after_ticks
+        """Start of this attempt's pulse; until it is reported, that of the attempt before."""
         self.is_over = False
         """Whether the box has ended the preamble; frames may still be on their way."""
 
@@ -39,18 +55,35 @@ class Preamble:
         for log in self._logs.values():
             log.feed(part, self._schedule.box.pulse_period_ticks)
         # The whole preamble is one pulse of the box, with a step per mark.
-        if part.generation == self._schedule.box.generation and part.is_closed:
-            self.is_over = True
+        if part.generation == self._schedule.box.generation and part.start_ticks > self._after_ticks:
+            self.start_ticks = part.start_ticks
+            self.is_over = self.is_over or part.is_closed
 
     def take_frame(self, frame: Frame) -> None:
         """Take a frame."""
         self._frames[frame.camera].append(frame)
 
+    def take_damaged(self, camera: str, count: int) -> None:
+        """Note that frames came with bytes missing."""
+        self._damaged[camera] += count
+
     @property
     def is_complete(self) -> bool:
-        """Whether every camera has delivered a frame per mark, and the box has reported all marks."""
+        """Whether every camera has delivered a frame per mark, whole or not, and the box has reported all marks."""
         marks = len(GOLOMB_MARKS)
-        return all(len(self._frames[name]) >= marks <= len(self._exposures(name)) for name in self._logs)
+        came = {name: len(frames) + self._damaged[name] for name, frames in self._frames.items()}
+        return all(came[name] >= marks <= len(self._exposures(name)) for name in self._logs)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether some camera's frames have all come, and each of them damaged: another attempt would end like this."""
+        marks = len(GOLOMB_MARKS)
+        return any(not frames and self._damaged[name] >= marks for name, frames in self._frames.items())
+
+    def is_dark(self, camera: str) -> bool:
+        """Return whether nothing shows that the camera was triggered: no frame, and no exposure on its line."""
+        has_delivered = self._frames[camera] or self._damaged[camera]
+        return not has_delivered and all(exposure.is_inferred for exposure in self._exposures(camera))
 
     def lock(self) -> list[SyncLost]:
         """Lock every track that can be; return an error for each camera that cannot."""
@@ -64,7 +97,9 @@ class Preamble:
 
     def _exposures(self, name: str) -> list[Exposure]:
         exposures = self._logs[name].since(self._schedule.box.generation)
-        return [e for e in exposures if e.ordinal >= self._first_ordinals[name]]
+        if self.start_ticks == self._after_ticks:
+            return []
+        return [e for e in exposures if e.ordinal >= self._first_ordinals[name] and e.start_ticks >= self.start_ticks]
 
     def _lock_camera(self, name: str) -> SyncLost | None:
         frames, exposures = self._frames[name], self._exposures(name)
@@ -78,6 +113,9 @@ class Preamble:
         remedy = "check its cables and its maximum rate"
         if not exposures:
             remedy = "check its trigger cable, its exposure line and TriggerSource"
+        elif self._damaged[name]:
+            seen += f", and {self._damaged[name]} with bytes missing"
+            remedy = INCOMPLETE_REMEDY
         elif not frames:
             remedy = "check its link and TriggerMode"
         elif not has_stamps(frames):

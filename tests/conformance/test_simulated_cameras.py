@@ -6,6 +6,7 @@ camera lost while the others go on.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -139,3 +140,21 @@ def test_time_stamp_and_exposure_come_as_chunks(sim: Backend) -> None:
     for frame in sink.frames("camera0"):
         assert frame.chunks["ExposureTime"] == pytest.approx(2000.0, rel=1e-3)
         assert frame.chunks["Timestamp"] == frame.t_camera_ns
+
+
+def test_the_answer_to_a_wait_that_was_interrupted_is_not_taken_for_that_to_the_next_request(
+    sim: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Cameras.open(sim.genicam(), sim.cameras(1), {}, sim.page) as cameras:
+        time = cameras._process._timebase
+        slice_s, interrupts = time.slice_s, [KeyboardInterrupt()]
+
+        def interrupted(wait_s: float) -> float:
+            if interrupts and threading.current_thread() is threading.main_thread():
+                raise interrupts.pop()
+            return slice_s(wait_s)
+
+        monkeypatch.setattr(time, "slice_s", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cameras.get("camera0", "Width")
+        assert cameras.get("camera0", "DeviceSerialNumber") == sim.serials[0]

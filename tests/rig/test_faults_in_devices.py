@@ -12,7 +12,7 @@ import pytest
 
 from rigdriver.config import RigConfig, load
 from rigdriver.errors import CameraError, CameraProcessLost, LinkLost, RigError, SyncLost
-from rigdriver.frames import FrameSet
+from rigdriver.frames import FrameSet, GapReason
 from rigdriver.rig import Rig
 from rigdriver.selftest.result import Status
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
@@ -112,6 +112,37 @@ def test_a_camera_whose_firmware_hangs_leaves_gaps_and_is_named(running: Running
     assert set(played.reasons("left_lower")) >= set(range(16, 45))
     assert isinstance(played.error, CameraError), "it does not answer the stop either"
     assert "left_lower" in str(played.error)
+
+
+def test_a_link_that_is_down_for_half_a_second_costs_its_frames_and_not_the_camera(
+    running: RunningRig, control: Control
+) -> None:
+    control.set("faults.link_down_s", 0.5)
+    control.set("faults.link_down", {"left_lower": [15]})
+    with opened(running) as rig:
+        played = play(rig, 60)
+    assert planted(running, played, "link_down") == {(15, "left_lower")}
+    assert played.error is None
+    assert set(played.reasons("left_lower").values()) == {"NOT_DELIVERED"}
+    assert set(range(17, 29)) <= set(played.reasons("left_lower")) <= set(range(15, 33))  # 15 periods at 30 Hz
+    assert {camera for _, camera in played.gaps} == {"left_lower"}
+
+
+def test_a_camera_of_which_another_program_takes_control_is_lost_and_that_is_said(
+    running: RunningRig, control: Control
+) -> None:
+    control.set("faults.take_control", {"left_lower": [15]})
+    with opened(running) as rig:
+        played = play(rig, 45)
+    assert played.error is None
+    assert {camera for _, camera in played.gaps} == {"left_lower"}
+    last = played.gaps[44, "left_lower"]
+    assert last.reason is GapReason.CAMERA_LOST
+    assert "another program has taken control of it" in last.detail
+    control.do("none")
+    with pytest.raises(RigError, match=r"left_lower .*another program"):
+        Rig.open(running.rig_file)
+    control.do("camera.free_control", camera="left_lower")
 
 
 def test_a_refused_feature_is_told_with_camera_feature_and_value(running: RunningRig, control: Control) -> None:

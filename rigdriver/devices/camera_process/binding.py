@@ -26,6 +26,7 @@ from harvesters.core import DeviceInfo as ListedDevice
 from harvesters.core import Harvester, ImageAcquirer, Interface, ParameterKey, ParameterSet
 
 from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceReport
+from rigdriver.devices.camera_process.access import AccessWatch
 from rigdriver.devices.camera_process.announcing import Announcing
 from rigdriver.devices.camera_process.buffer_reading import BufferReader, Defaults, Peer
 from rigdriver.devices.camera_process.discovery import Discovery, DiscoveryPeer, Search
@@ -34,7 +35,7 @@ from rigdriver.devices.camera_process.libraries import ProducerLibrary
 from rigdriver.devices.camera_process.locks import locking_features
 from rigdriver.devices.camera_process.node_words import NodeWords, words_of
 from rigdriver.devices.camera_process.one_feature import NodeFacts, NodeKind
-from rigdriver.errors import CameraError, ProducerError, RigError, gather
+from rigdriver.errors import CameraError, CameraSilent, ProducerError, RigError, gather
 from rigdriver.timebase import WALL_TIME, TimeLimit
 
 if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
@@ -189,6 +190,7 @@ class Camera:
         self.chunk_names: tuple[str, ...] = ()
         """Chunk data to read with each frame, without `Chunk`."""
         self._heartbeat_address = self._find_heartbeat_address()
+        self._access = AccessWatch(acquirer.device, _PEER_ERRORS)
 
     # ---- features: the `Nodes` of one_feature.py ----
 
@@ -300,17 +302,29 @@ class Camera:
         """Leave nothing announced, as far as a failing producer lets us."""
         with suppress(*_PEER_ERRORS):
             self._acquirer.stop()
-            self._acquirer._release_buffers()  # noqa: SLF001, `stop` does so only when all of the start has succeeded
+        self._end_stream()  # `stop` does so only when all of the start has succeeded
         self._announcing.forget()
 
     def stop(self) -> None:
-        """Stop the acquisition; no buffer is announced then."""
-        self.give_back()
+        """Stop the acquisition; no buffer is announced then, also when the camera does not obey."""
         try:
+            self.give_back()
             with _translated(f"{self._label}: cannot stop"):
                 self._acquirer.stop()
+        except CameraError:
+            # `stop` gives up at the first refusal; the producer would go on filling buffers that nobody takes.
+            self._end_stream()
+            raise
         finally:
             self._announcing.forget()
+
+    def _end_stream(self) -> None:
+        """Stop the producer's side and take all buffers back, as far as the producer lets us."""
+        for stream in self._acquirer.data_streams:
+            with suppress(*_PEER_ERRORS):
+                stream.stop_acquisition(gentl.ACQ_STOP_FLAGS_LIST.ACQ_STOP_FLAGS_KILL)
+        with suppress(*_PEER_ERRORS):
+            self._acquirer._release_buffers()  # noqa: SLF001, see the head of this file
 
     def close(self) -> None:
         """Close the device."""
@@ -375,11 +389,18 @@ class Camera:
             ) from exc
 
     def check(self) -> None:
-        """Read a register that every camera has: the start of its own description.
+        """Read a register that every camera has, the start of its own description; and look whether it is still ours.
 
         Raises:
-            CameraError: the camera does not answer.
+            CameraSilent: the camera does not answer in time.
+            CameraError: it cannot be reached any more, or another program has taken control of it.
         """
+        if self._access.is_taken:
+            raise CameraError(
+                device=self._label,
+                seen="another program has taken control of it",
+                remedy="close that program, and open the rig again",
+            )
         if self._heartbeat_address is not None:
             with _translated(f"{self._label}: does not answer", "check its cable and power"):
                 self._acquirer.remote_device.port.read(self._heartbeat_address, 4)
@@ -466,6 +487,8 @@ def _translated(what: str, remedy: str = "") -> Iterator[None]:
     """Turn the binding's exceptions into CameraError."""
     try:
         yield
+    except gentl.TimeoutException as exc:
+        raise CameraSilent(device=what, seen=_first_line(exc), remedy=remedy or "check its cable and power") from exc
     except _PEER_ERRORS as exc:
         raise CameraError(device=what, seen=_first_line(exc), remedy=remedy) from exc
     except (AttributeError, AssertionError) as exc:  # harvesters on a device that lacks a mandatory node or module

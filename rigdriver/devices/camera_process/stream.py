@@ -17,7 +17,7 @@ from rigdriver.devices.camera_process.borrowed_bytes import BorrowedBytes
 from rigdriver.devices.camera_process.images import Image, Incomplete
 from rigdriver.devices.camera_process.slot_filling import AnnouncedSlots, Buffers, CopiedSlots, SlotFilling
 from rigdriver.devices.camera_process.stream_states import StreamAct, StreamState, after
-from rigdriver.errors import CameraError, RigError, StateError
+from rigdriver.errors import CameraError, CameraSilent, RigError, StateError
 from rigdriver.frames import GapReason
 from rigdriver.images.pixel_formats import BY_CODE, PixelFormat
 from rigdriver.timebase import WALL_TIME, Timebase
@@ -25,6 +25,8 @@ from rigdriver.timebase import WALL_TIME, Timebase
 _BURST = 4
 """Buffers taken from one camera before the next one has its turn."""
 _CHECK_PERIOD_NS = 250_000_000
+_UNANSWERED_NS = 750_000_000
+"""Time for which a camera may leave the checks unanswered, in ns; a link that was cut for less may come back."""
 _LOSS_PERIOD_NS = 10_000_000
 
 
@@ -67,7 +69,7 @@ class StreamingCamera(Buffers, Protocol):
         """Return what waits, or None at once."""
 
     def check(self) -> None:
-        """Make sure that the camera answers."""
+        """Make sure that the camera answers and is ours; CameraSilent when it does not answer in time."""
 
     def underrun(self) -> int:
         """Return how many frames the producer dropped."""
@@ -126,6 +128,7 @@ class Stream:
         self._outbox = outbox
         self._losses = LossLedger(index, outbox)
         self._checked_ns = 0
+        self._unanswered_since_ns: int | None = None
         self._underrun = 0
         self._is_short_of_slots = False
 
@@ -205,6 +208,7 @@ class Stream:
         else:
             self._filling = CopiedSlots(self.camera, slots)
         self._checked_ns = self._timebase.now_ns()
+        self._unanswered_since_ns = None
         self._go(StreamAct.START)
 
     def stop(self) -> None:
@@ -259,14 +263,27 @@ class Stream:
             taken += 1
             self._handle(found, self._timebase.now_ns())
         if taken:
-            self._checked_ns = now_ns
+            self._checked_ns, self._unanswered_since_ns = now_ns, None
         elif is_due and has_room:
             self._checked_ns = now_ns
             # A camera without triggers and one without power look alike:
             # both send nothing. Only a register tells them apart.
-            self.camera.check()
+            self._check(now_ns)
         self._losses.tell(now_ns)
         return taken > 0
+
+    def _check(self, now_ns: int) -> None:
+        """Make sure that the camera answers; CameraError when it has not done so for too long."""
+        try:
+            self.camera.check()
+        except CameraSilent:
+            since_ns = now_ns if self._unanswered_since_ns is None else self._unanswered_since_ns
+            # Of a producer that waited long itself, one check that failed is enough.
+            if self._timebase.now_ns() - since_ns >= _UNANSWERED_NS:
+                raise
+            self._unanswered_since_ns = since_ns
+        else:
+            self._unanswered_since_ns = None
 
     def _handle(self, found: Image | Incomplete, t_host_ns: int) -> None:
         assert self._filling is not None

@@ -73,6 +73,8 @@ class CameraProcess:
         self._commands, self._child_commands = socket.socketpair()
         self._events, self._child_events = socket.socketpair()
         self._reader = MessageReader()
+        self._owed = 0
+        """Number of requests whose answers have not come."""
         self._process: subprocess.Popen[bytes] | None = None
         self._verdict = ""
         self._is_closing = False
@@ -163,6 +165,7 @@ class CameraProcess:
     def _exchange(self, request: CameraRequest, timeout_s: float) -> tuple[CameraReply, list[int]]:
         self._commands.settimeout(max(0.001, timeout_s))
         self._commands.sendall(encode_request(request))
+        self._owed += 1
         fds: list[int] = []
         limit = TimeLimit(self._timebase, timeout_s)
         while True:
@@ -181,7 +184,13 @@ class CameraProcess:
                     os.close(fd)
                 raise ConnectionResetError("the camera process closed its socket")
             for _, raw in self._reader.feed(data):
-                return decode_reply(raw), fds
+                self._owed -= 1
+                if not self._owed:
+                    return decode_reply(raw), fds
+                # It answers a request before this one, whose wait was interrupted (Ctrl-C).
+                for fd in fds:
+                    os.close(fd)
+                fds = []
 
     def _ending(self) -> CameraProcessLost:
         """Return why the child is gone, once the thread knows."""

@@ -27,7 +27,7 @@ static int32_t access_status(uint32_t index)
     const struct device *device = &library.devices[index];
     struct rigsim_camera *camera = feed_camera(&library.feed, index);
     if (device->generation)
-        return device->is_writable ? DEVICE_ACCESS_STATUS_OPEN_READWRITE : DEVICE_ACCESS_STATUS_OPEN_READONLY;
+        return device->is_writable && device->control_count == atomic_load(&camera->control_count) ? DEVICE_ACCESS_STATUS_OPEN_READWRITE : DEVICE_ACCESS_STATUS_OPEN_READONLY;
     if (!atomic_load(&camera->is_present))
         return DEVICE_ACCESS_STATUS_NOACCESS;
     uint32_t owner = atomic_load(&camera->owner);
@@ -78,12 +78,23 @@ GC_ERROR camera_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *ou
     }
 }
 
-GC_ERROR device_check(struct device *device)
+/* A stream whose camera is out of reach has no error: nothing arrives, and what comes later arrives again. */
+GC_ERROR device_check_handle(struct device *device)
 {
-    if (!atomic_load(&device->camera->is_present) || atomic_load(&device->camera->plug_count) != device->plug_count)
+    if (atomic_load(&device->camera->plug_count) != device->plug_count)
         return fail(GC_ERR_IO, "the camera was unplugged; close it, update the device list and open it again");
     if (!link_is_alive(&device->link))
         return fail(GC_ERR_IO, "the simulator is gone; start the simulated rig again");
+    return GC_ERR_SUCCESS;
+}
+
+GC_ERROR device_check(struct device *device)
+{
+    GC_ERROR code = device_check_handle(device);
+    if (code)
+        return code;
+    if (!atomic_load(&device->camera->is_present))
+        return fail(GC_ERR_TIMEOUT, "the camera does not answer");
     return GC_ERR_SUCCESS;
 }
 

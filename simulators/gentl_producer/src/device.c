@@ -45,6 +45,7 @@ static void finish_opening(struct device *device, DEVICE_ACCESS_FLAGS access)
 {
     device->camera = feed_camera(&library.feed, device->index);
     device->plug_count = atomic_load(&device->camera->plug_count);
+    device->control_count = atomic_load(&device->camera->control_count);
     device->is_writable = access != DEVICE_ACCESS_READONLY;
     device->selector = 0;
     atomic_store(&device->camera->events_read, atomic_load(&device->camera->events_written));

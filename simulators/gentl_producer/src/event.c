@@ -115,7 +115,7 @@ static GC_ERROR take(const struct named *named, void *out, size_t *size)
     if (take_kill(named->event))
         return fail(GC_ERR_ABORT, "the wait was ended by EventKill");
     if (named->device) {
-        GC_ERROR code = device_check(named->device);
+        GC_ERROR code = device_check_handle(named->device);
         if (code)
             return code;
     }

@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define RIGSIM_MAGIC 0x4d495352u /* "RSIM" */
-#define RIGSIM_VERSION 3u
+#define RIGSIM_VERSION 4u
 #define RIGSIM_MAX_CAMERAS 16
 #define RIGSIM_MAX_INTERFACES 8
 #define RIGSIM_REGISTER_BYTES 16384u
@@ -83,6 +83,7 @@ struct rigsim_camera {
     _Atomic uint32_t is_streaming;
     _Atomic uint32_t doorbell;
     _Atomic uint32_t register_sequence;
+    _Atomic uint32_t control_count; /* bumped when another program takes control: handles opened before only read */
     _Atomic uint64_t frames_written;
     _Atomic uint64_t frames_read;
     _Atomic uint64_t frames_dropped; /* the ring was full */

@@ -112,12 +112,13 @@ static GC_ERROR read_xml(const struct named *named, uint64_t offset, void *out, 
 
 static GC_ERROR read_port(const struct named *named, uint64_t address, void *out, size_t size)
 {
-    if (address >= XML_ADDRESS)
-        return read_xml(named, address - XML_ADDRESS, out, size);
     if (named->kind == KIND_REMOTE) {
         GC_ERROR code = device_check(named->device);
-        return code ? code : feed_read_registers(named->device->camera, address, out, size);
+        if (code || address < XML_ADDRESS)
+            return code ? code : feed_read_registers(named->device->camera, address, out, size);
     }
+    if (address >= XML_ADDRESS)
+        return read_xml(named, address - XML_ADDRESS, out, size);
     uint8_t whole[INFO_STRIDE];
     uint64_t offset = address < SELECTOR_ADDRESS ? address % INFO_STRIDE : 0;
     GC_ERROR code = local_register(named, address - offset, whole);

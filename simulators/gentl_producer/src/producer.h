@@ -78,6 +78,7 @@ struct device {
     bool is_opening;
     bool is_writable;
     uint32_t plug_count;
+    uint32_t control_count;
     struct rigsim_camera *camera;
     struct link link;
     pthread_mutex_t lock;
@@ -141,6 +142,7 @@ GC_ERROR camera_info(uint32_t index, INFO_CMD cmd, INFO_DATATYPE *type, void *ou
 void camera_id(uint32_t index, char *out, size_t size);
 int find_camera(const struct interface *interface, const char *id); /* index of a camera that it sees, or -1 */
 GC_ERROR device_check(struct device *device);
+GC_ERROR device_check_handle(struct device *device); /* the same, but of a camera whose link is down it says nothing */
 
 /* device.c */
 void close_device(struct device *device);

@@ -25,6 +25,7 @@ from rigdriver_sim.bench.painter import FramePainter, TextureView
 from rigdriver_sim.bench.truth import Truth
 from rigdriver_sim.bench.wires import Wires
 from rigdriver_sim.camera.faults import CameraFaults
+from rigdriver_sim.camera.outages import Outages
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
 from rigdriver_sim.camera.shared_link import SharedLink
 from rigdriver_sim.camera.spec import CameraSpec, Exposure
@@ -55,6 +56,9 @@ class BenchCamera(Protocol):
     faults: CameraFaults
     shared_link: SharedLink | None
     is_light_known: Callable[[Exposure], bool]
+
+    @property
+    def outages(self) -> Outages: ...
 
     def trigger(self, t_ns: int) -> Exposure | None: ...
 
@@ -189,16 +193,28 @@ class SimulatedRig:
         self.set_faults(changed.faults)
 
     def act_on_camera(self, name: str, act: str) -> None:
-        """Do `unplug`, `replug` or `hang` to a camera."""
+        """Do an act of `acts.py` to a camera, its name without `camera.`."""
         camera, guard = self.cameras[name], self._guards.get(name)
-        if act == "hang":
-            self.wires.hung.add(name)
-        elif act == "unplug":
-            camera.unplug()
-        else:
-            # Plugged in anew, the firmware boots: that alone ends a hang.
-            self.wires.hung.discard(name)
-            camera.replug()
+        match act:
+            case "unplug":
+                camera.unplug()
+            case "replug":
+                # Plugged in anew, the firmware boots: that alone ends a hang.
+                self.wires.hung.discard(name)
+                camera.replug()
+            case "hang":
+                self.wires.hung.add(name)
+                camera.outages.hang()
+            case "link_down":
+                camera.outages.cut_link()
+                if (down_s := self.wires.faults.link_down_s) > 0:
+                    self._engine.at(self._engine.now_ns + round(down_s * 1e9), camera.outages.restore_link)
+            case "link_up":
+                camera.outages.restore_link()
+            case "take_control":
+                camera.outages.lose_control()
+            case "free_control":
+                camera.outages.regain_control()
         if guard is not None:
             guard.is_hung = name in self.wires.hung
 

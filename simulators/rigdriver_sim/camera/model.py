@@ -20,6 +20,7 @@ from rigdriver_sim.camera.control import FRAME_START, LINE0, LINE1, CameraContro
 from rigdriver_sim.camera.description import EVENT_OVERTRIGGER
 from rigdriver_sim.camera.faults import CameraFaults, amount_ns, is_hit
 from rigdriver_sim.camera.frame_writer import DueFrame, write_frame
+from rigdriver_sim.camera.outages import Outages
 from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
 from rigdriver_sim.camera.shared_link import SharedLink
 from rigdriver_sim.camera.spec import CameraSpec, Exposure, Painter
@@ -65,6 +66,7 @@ class SimulatedCamera:
         """Whether all light of an exposure that is over is known by now; only then is it painted before it is due."""
         self.shared_link: SharedLink | None = None
         """The host controller that this camera shares with others."""
+        self.outages = Outages(engine, feed)
         self._engine = engine
         self._feed = feed
         self._seed = seed
@@ -101,7 +103,7 @@ class SimulatedCamera:
 
     def trigger(self, t_ns: int, *, is_rising: bool = True) -> Exposure | None:
         """Take an edge on the trigger's line; return the exposure that it starts, or None when it is ignored."""
-        if not self._feed.is_present:
+        if self.outages.is_deaf:
             return None
         # Before all else: a line counter sees edges that the trigger logic ignores.
         if is_rising:
@@ -127,13 +129,13 @@ class SimulatedCamera:
         self._run = None
         # Frames that are still on the link are lost with the cable.
         self._newest_run = None
-        self._feed.set_present(False)
+        self.outages.pull_power()
 
     def replug(self) -> None:
         """Put the cable back: the camera starts with its default user set. Harmless when it is in."""
-        if not self._feed.is_present:
+        if not self.outages.has_power:
             self._control.power_up()
-            self._feed.set_present(True)
+            self.outages.give_power()
 
     # ---- settings and commands
 
@@ -191,7 +193,7 @@ class SimulatedCamera:
 
     def _obey(self, source: str, t_ns: int) -> Exposure | None:
         run = self._run
-        if run is None or not self._control.is_frame_triggered_by(source):
+        if run is None or self.outages.is_deaf or not self._control.is_frame_triggered_by(source):
             return None
         self._control.count("FrameTrigger")
         delay_ns = round(float(self._control.registers.of("TriggerDelay", FRAME_START)) * 1000)
@@ -214,7 +216,7 @@ class SimulatedCamera:
             self._step_free_run(run)
 
     def _step_free_run(self, run: _Run) -> None:
-        if self._run is not run or self._control.is_triggered:
+        if self._run is not run or self.outages.is_deaf or self._control.is_triggered:
             run.is_free = False
             return
         now_ns = self._engine.now_ns
@@ -324,7 +326,7 @@ class SimulatedCamera:
         return max(exposure.end_ns, exposure.deliver_ns - round(PAINTED_BEFORE * transfer_ns))
 
     def _is_wanted(self, run: _Run) -> bool:
-        return self._newest_run is run and self._feed.is_streaming
+        return self._newest_run is run and self._feed.is_streaming and not self.outages.is_cut_off
 
     def _send(self, run: _Run, exposure: Exposure, frame: DueFrame) -> None:
         """Paint into the next slot, unless a frame lies there or the time is not come."""

@@ -20,7 +20,7 @@ class Reach:
     """What incidents can be done to."""
 
     camera: Callable[[str, str], None]
-    """Camera, and `unplug`, `replug` or `hang`."""
+    """Camera, and what is done to it: an act of `reach/acts.py` without `camera.`."""
     box: Callable[[str], None]
     """`unplug`, `replug` or `reset`."""
     producer: Callable[[int], None]
@@ -51,9 +51,11 @@ class Incidents:
             if number in pulses and self._is_new("unplug_camera", camera, number):
                 self._soon(partial(reach.camera, camera, "unplug"))
                 self._later(faults.replug_camera_after_s, partial(reach.camera, camera, "replug"))
-        for camera, pulses in faults.hang_camera.items():
-            if number in pulses and self._is_new("hang_camera", camera, number):
-                self._soon(partial(reach.camera, camera, "hang"))
+        plans = (("hang_camera", "hang"), ("link_down", "link_down"), ("take_control", "take_control"))
+        for what, act in plans:
+            for camera, pulses in getattr(faults, what).items():
+                if number in pulses and self._is_new(what, camera, number):
+                    self._soon(partial(reach.camera, camera, act))
         if number in faults.unplug_box and self._is_new("unplug_box", "", number):
             self._soon(partial(reach.box, "unplug"))
             self._later(faults.replug_box_after_s, partial(reach.box, "replug"))

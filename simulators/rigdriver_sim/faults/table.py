@@ -111,6 +111,11 @@ class CameraFaultKeys(Table):
     replug_camera_after_s: Seconds = 0
     hang_camera: Plan = Field(default_factory=dict)
     """The camera's firmware hangs at this pulse: no exposures, no answers, until it is plugged in anew."""
+    link_down: Plan = Field(default_factory=dict)
+    """The camera's link is down from this pulse on, for link_down_s (0: for good); frames are lost meanwhile."""
+    link_down_s: Seconds = 0
+    take_control: Plan = Field(default_factory=dict)
+    """Another program takes control of the camera at this pulse: it ends the stream, and writes are refused."""
     refuse_features: Mapping[Name, tuple[str, ...]] = Field(default_factory=dict)
     """Features that the camera refuses to be written."""
     clamp_features: Mapping[Name, Mapping[str, Number]] = Field(default_factory=dict)

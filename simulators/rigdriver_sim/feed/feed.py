@@ -94,6 +94,8 @@ class CameraFeed:
         """Callback for the moment when the consumer that controlled the camera is gone."""
         self.hang_up: Callable[[], None] = _nothing
         """Ends all connections to this camera; set by the rig's feed."""
+        self.pass_control: Callable[[bool], None] = _keep_control
+        """Lets another program take control of this camera, or give it up again; set by the rig's feed."""
 
     # ---- registers
 
@@ -117,6 +119,23 @@ class CameraFeed:
         self._library.ring(self._address)
         if not is_present:
             self.hang_up()
+
+    def set_reachable(self, is_reachable: bool) -> None:
+        """Cut the link or restore it; handles live on, and answer again when it is back."""
+        self._block.is_present = int(is_reachable)
+        self._library.ring(self._address)
+
+    def drop_handles(self) -> None:
+        """Let handles that are open now answer GC_ERR_IO for good."""
+        self._block.plug_count += 1
+        self._library.ring(self._address)
+        self.hang_up()
+
+    def set_foreign_control(self, is_taken: bool) -> None:
+        """Let another program take control (handles that are open now may only read), or give it up."""
+        if is_taken:
+            self._block.control_count += 1
+        self.pass_control(is_taken)
 
     def be_seen_by(self, interfaces: Sequence[int]) -> None:
         """Be listed by these interfaces and no others."""
@@ -211,6 +230,7 @@ class RigFeed:
         self._server = FeedServer(folder, self._memory_fd, self.cameras, engine)
         for number, camera in enumerate(self.cameras):
             camera.hang_up = partial(self._server.hang_up, number)
+            camera.pass_control = partial(self._server.pass_control, number)
 
     def _lay_out(
         self, library: FeedLibrary, areas: Sequence[CameraArea], module_xml: Sequence[bytes], slots: int
@@ -280,4 +300,8 @@ def _refuse_write(address: int, data: bytes) -> None:
 
 
 def _nothing() -> None:
+    pass
+
+
+def _keep_control(is_taken: bool) -> None:
     pass

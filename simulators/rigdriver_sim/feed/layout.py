@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 
 MAGIC = 0x4D495352
-VERSION = 3
+VERSION = 4
 MAX_CAMERAS = 16
 MAX_INTERFACES = 8
 REGISTER_BYTES = 16384
@@ -66,6 +66,7 @@ class Camera(ctypes.Structure):
         ("is_streaming", _u32),
         ("doorbell", _u32),
         ("register_sequence", _u32),
+        ("control_count", _u32),
         ("frames_written", _u64),
         ("frames_read", _u64),
         ("frames_dropped", _u64),

@@ -82,6 +82,8 @@ class FeedServer:
         self._cameras = cameras
         self._engine = engine
         self._connections: set[_Connection] = set()
+        self._taken: set[int] = set()
+        """Cameras that another program controls."""
         self._path = folder / SOCKET_NAME
         self._listener = _listen(folder)
         engine.add_reader(self._listener.fileno(), self._accept)
@@ -98,8 +100,22 @@ class FeedServer:
 
     def hang_up(self, camera: int) -> None:
         """End all connections to one camera: its cable was pulled."""
+        self._taken.discard(camera)
         for connection in [c for c in self._connections if c.camera == camera]:
             self._hang_up(connection)
+
+    def pass_control(self, camera: int, is_taken: bool) -> None:
+        """Let another program take control of a camera, or give it up; its consumers may only read from then on."""
+        if not is_taken:
+            self._taken.discard(camera)
+        elif camera not in self._taken:
+            self._taken.add(camera)
+            for connection in self._connections:
+                if connection.camera == camera:
+                    connection.access = Access.READONLY
+            # GigE Vision: with the control channel the stream of the program before ends, too.
+            self._cameras[camera].release()
+        self._cameras[camera].set_owner(self._strongest(camera))
 
     def _accept(self) -> None:
         try:
@@ -124,6 +140,8 @@ class FeedServer:
 
     def _strongest(self, camera: int) -> Access | None:
         held = [c.access for c in self._connections if c.camera == camera and c.access]
+        if camera in self._taken:
+            held.append(Access.CONTROL)
         return max(held, default=None)
 
     def _serve(self, connection: _Connection) -> None:
@@ -181,7 +199,9 @@ class FeedServer:
 
     def _write(self, connection: _Connection, request: layout.Request) -> None:
         if connection.camera is None or connection.camera != request.camera or connection.access is Access.READONLY:
-            raise Refused(GC_ERR_ACCESS_DENIED, "the camera is not open for writing")
+            is_taken = connection.camera == request.camera and request.camera in self._taken
+            why = "another program has taken control of it" if is_taken else "the camera is not open for writing"
+            raise Refused(GC_ERR_ACCESS_DENIED, why)
         camera = self._cameras[connection.camera]
         if not camera.is_present:
             raise Refused(GC_ERR_IO, "the camera is unplugged")

@@ -73,6 +73,8 @@ class Server:
                 return camera.unplug()
             case "replug":
                 return camera.replug()
+            case "cut_link" | "restore_link" | "lose_control" | "regain_control" | "hang" as act:
+                return getattr(camera.outages, act)()
             case "exposures":
                 return self.told
             case "addresses":

@@ -5,6 +5,7 @@ In: frames handed to the run. Out: the frame sets that the consumer gets, above 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import cast
 
@@ -14,7 +15,7 @@ import pytest
 from rigdriver.config import RigConfig
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, FrameLost
-from rigdriver.errors import CameraError, NoReply, SyncError
+from rigdriver.errors import CameraError, CameraSilent, NoReply, SyncError
 from rigdriver.frames import Frame, FrameSet, GapReason
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.bench_run import BenchRun
@@ -149,3 +150,51 @@ def test_what_some_cameras_deliver_before_all_have_started_is_no_frame_set() -> 
     run.start()
     run.stop()
     assert list(run) == []
+
+
+class TimeOfCommands(FakeTime):
+    """A time that passes only while a camera keeps the run waiting, and by the turns of the thread "sync"."""
+
+    is_asked = False
+
+    def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
+        if self.is_asked and threading.current_thread().name == "sync":
+            super().wait_on(condition, timeout_s)
+        else:
+            condition.wait(0.001)
+
+
+class HalfDeaf(HandPlayed):
+    """Cameras of which the left one keeps whoever commands it waiting for five seconds; the right one obeys at once."""
+
+    def __init__(self, time: TimeOfCommands) -> None:
+        super().__init__()
+        self._time = time
+        self._delivered = 0
+        self.commands: list[str] = []
+
+    def execute(self, camera: str, _command: str) -> None:
+        self.commands.append(camera)
+        if camera == "right":
+            self.deliver("right", self._delivered, self._time.now_ns())
+            self._delivered += 1
+            return
+        until_s, turn = self._time.now_s() + 5, threading.Event()
+        self._time.is_asked = True
+        while self._time.now_s() < until_s:  # the run moves this time
+            turn.wait(0.001)
+        self._time.is_asked = False
+        raise CameraSilent("camera left: TriggerSoftware refused: timed out")
+
+
+def test_a_camera_that_leaves_a_command_unanswered_is_lost_and_the_others_are_not_blamed() -> None:
+    time = TimeOfCommands()
+    config = policy("continue")
+    config = config.model_copy(update={"schedule": config.schedule.model_copy(update={"mode": "software"})})
+    cameras = HalfDeaf(time)
+    run = BenchRun(config, cast(Cameras, cameras), Lifecycle(), 3, 10, time)
+    frame_sets = list(run)
+    assert [set(frame_set.frames) for frame_set in frame_sets] == [{"right"}] * 3
+    assert {frame_set.gaps["left"].reason for frame_set in frame_sets} == {GapReason.CAMERA_LOST}
+    assert "does not answer the command TriggerSoftware for 1 s" in frame_sets[0].gaps["left"].detail
+    assert cameras.commands.count("left") == 1

@@ -126,3 +126,18 @@ def test_a_camera_that_alone_misses_the_external_trigger_is_named():
     error = silence.error(looked(silence, 1.2, 1.0))
     assert "camera left" in str(error)
     assert "trigger cable" in str(error)
+
+
+def test_a_camera_that_holds_the_others_up_is_silent_alone():
+    silence = watched(bench())
+    looked(silence, 0.9)
+    silence.excuse_others("left", 0.8)
+    assert looked(silence, 1.3, 0.9) == ("left",)
+    assert looked(silence, 2.0, 1.3) == ("left", "right")
+
+
+def test_a_command_without_an_answer_names_camera_and_command():
+    error = watched(bench()).unanswered("left")
+    assert error.device == "camera left (SN SN-left)"
+    assert "TriggerSoftware for 1 s" in error.seen
+    assert "check its cable" in error.remedy

@@ -170,6 +170,24 @@ def test_a_silent_camera_is_awaited_again_when_it_speaks() -> None:
     assert groups.take(numbered("a", 2, 2 * PERIOD_NS)) == []
 
 
+def test_what_comes_of_a_silent_camera_after_its_group_has_left_opens_no_second_one() -> None:
+    groups = ArrivalGroups(["a", "b"], PERIOD_NS)
+    groups.take(numbered("a", 0, 0))
+    groups.take(numbered("b", 0, 1000))
+    groups.take_absence(Gap("b", GapReason.NOT_DELIVERED, "no whole frame for 1 s"))
+    (second,) = groups.take(numbered("a", 1, PERIOD_NS))
+    assert groups.take_loss("b", 1, GapReason.INCOMPLETE, 1, PERIOD_NS + 500_000) == []
+    groups.take_loss("b", 2, GapReason.INCOMPLETE, 1, 2 * PERIOD_NS)
+    (third,) = groups.take(numbered("a", 2, 2 * PERIOD_NS + 1000))
+    assert told([second, third]) == [{"b": "NOT_DELIVERED"}, {"b": "INCOMPLETE"}]
+    assert [group.pulse_index for group in (second, third)] == [1, 2]
+    groups.take_absence(Gap("b", GapReason.NOT_DELIVERED, "no whole frame for 1 s"))
+    groups.take(numbered("a", 3, 3 * PERIOD_NS))
+    assert groups.take(numbered("b", 3, 3 * PERIOD_NS + 500_000)) == []
+    assert groups.late_frames == 1
+    assert groups.finish() == []
+
+
 def test_a_trigger_that_nothing_answers_becomes_a_group_of_gaps() -> None:
     groups = ArrivalGroups(["a"], PERIOD_NS, unanswered_ns=10 * PERIOD_NS)
     done: list[Grouped] = []

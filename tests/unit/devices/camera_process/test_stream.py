@@ -17,8 +17,9 @@ from rigdriver.devices.camera_link.messages import FrameNote, Kind, MessageReade
 from rigdriver.devices.camera_process.images import Image, Incomplete
 from rigdriver.devices.camera_process.stream import Stream
 from rigdriver.devices.camera_process.stream_states import StreamAct, StreamState, after
-from rigdriver.errors import CameraError, StateError
+from rigdriver.errors import CameraError, CameraSilent, StateError
 from rigdriver.images.pixel_formats import BY_NAME
+from tests.fake_time import FakeTime
 
 MONO8 = BY_NAME["Mono8"].code
 SECOND = 1_000_000_000
@@ -45,6 +46,7 @@ class ScriptedCamera:
         self.held = 0
         self.stops = 0
         self.answers = True
+        self.is_silent = False
         self.dropped = 0
         self.looked: list[bool] = []
 
@@ -87,6 +89,8 @@ class ScriptedCamera:
         raise AssertionError("the slots are no buffers")
 
     def check(self) -> None:
+        if self.is_silent:
+            raise CameraSilent("camera left_upper: does not answer")
         if not self.answers:
             raise CameraError("camera left_upper: does not answer")
 
@@ -108,6 +112,20 @@ def stream_of(
     assert stream.prepare(slots) is not None
     stream.start()
     return stream, camera, outbox
+
+
+def stream_on(time: FakeTime) -> tuple[Stream, ScriptedCamera, Outbox]:
+    """Return a stream that lives by the time of the test."""
+    camera, outbox = ScriptedCamera(()), Outbox()
+    stream = Stream(2, "camera left_upper (SN 23A7)", camera, outbox, buffers=0, timebase=time)
+    stream.prepare(4)
+    stream.start()
+    return stream, camera, outbox
+
+
+def poll_after(stream: Stream, time: FakeTime, wait_s: float) -> None:
+    time.pass_s(wait_s)
+    stream.poll(time.now_ns())
 
 
 TABLE = """
@@ -264,6 +282,36 @@ def test_a_silent_camera_is_asked_now_and_then_whether_it_is_there() -> None:
     stream.poll(start + 2 * SECOND)
     (lost,) = outbox.of(Kind.CAMERA_LOST)
     assert "does not answer" in lost["error"]["message"]
+    stream.close()
+
+
+def test_a_camera_that_does_not_answer_for_a_moment_is_not_given_up() -> None:
+    stream, camera, outbox = stream_on(time := FakeTime())
+    camera.is_silent = True
+    for _ in range(9):
+        poll_after(stream, time, 0.1)
+    camera.is_silent = False
+    poll_after(stream, time, 0.3)
+    camera.is_silent = True
+    for _ in range(9):  # the time begins anew
+        poll_after(stream, time, 0.1)
+    assert outbox.of(Kind.CAMERA_LOST) == []
+    poll_after(stream, time, 0.3)
+    (lost,) = outbox.of(Kind.CAMERA_LOST)
+    assert "does not answer" in lost["error"]["message"]
+    stream.close()
+
+
+def test_a_frame_ends_the_time_for_which_a_camera_has_not_answered() -> None:
+    stream, camera, outbox = stream_on(time := FakeTime())
+    camera.is_silent = True
+    poll_after(stream, time, 0.3)
+    poll_after(stream, time, 0.3)
+    camera.script.append(image(1))
+    poll_after(stream, time, 0.3)
+    poll_after(stream, time, 0.3)
+    poll_after(stream, time, 0.3)
+    assert outbox.of(Kind.CAMERA_LOST) == []
     stream.close()
 
 

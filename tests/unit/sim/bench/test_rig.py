@@ -14,6 +14,7 @@ from rigdriver.wire.registers import CountersRecord
 from rigdriver_sim.bench import stamp
 from rigdriver_sim.bench.rig import CameraBank, SimulatedRig
 from rigdriver_sim.camera.faults import CameraFaults, is_hit
+from rigdriver_sim.camera.outages import Outages
 from rigdriver_sim.camera.shared_link import SharedLink
 from rigdriver_sim.camera.spec import CameraSpec, Exposure
 from rigdriver_sim.engine import EventEngine
@@ -57,6 +58,10 @@ class ListeningCamera:
 
     def has_room(self) -> bool:
         return self.room
+
+    @property
+    def outages(self) -> Outages:
+        raise NotImplementedError("no test of this file plants one")
 
     def unplug(self) -> None:
         self.is_plugged = False

@@ -52,6 +52,7 @@ class Feed:
         self.sent = []
         self.events = []
         self.dropped = 0
+        self.handles_dropped = 0
         self.on_write = self.on_release = None
 
     def write_registers(self, address, data):
@@ -59,6 +60,12 @@ class Feed:
 
     def set_present(self, is_present):
         self.is_present = is_present
+
+    def set_reachable(self, is_reachable):
+        self.is_present = is_reachable
+
+    def drop_handles(self):
+        self.handles_dropped += 1
 
     def has_room(self):
         return len(self.frames) < self.slots
@@ -374,6 +381,52 @@ def test_reset_takes_the_camera_away_for_a_while():
     rig.loop.run_until(10 * MS)
     assert not rig.feed.is_present
     rig.loop.run_until(2000 * MS)
+    assert rig.feed.is_present
+
+
+def test_a_hung_camera_exposes_no_more_whatever_starts_its_frames():
+    for features in ({"TriggerMode": 0}, {"TriggerSource": 0}):
+        rig = Rig().start(**features)
+        rig.write("TriggerSoftware", 1)
+        rig.loop.run_until(100 * MS)
+        rig.camera.outages.hang()
+        before = len(rig.exposures)
+        rig.write("TriggerSoftware", 1)
+        rig.loop.run_until(300 * MS)
+        assert (before > 0, len(rig.exposures)) == (True, before)
+
+
+def test_a_camera_behind_a_cut_link_exposes_on_and_uses_up_the_ids_of_lost_frames():
+    rig = Rig().start()
+    rig.pulse(2)
+    rig.camera.outages.cut_link()
+    assert None not in rig.pulse(3)
+    rig.camera.outages.restore_link()
+    rig.pulse(1)
+    assert (rig.ids, rig.feed.handles_dropped) == ([0, 1, 5], 0)
+
+
+def test_a_heartbeat_is_missed_once_by_a_cut_that_lasts_and_by_none_that_is_over():
+    rig = Rig().start()
+    rig.camera.outages.cut_link()
+    rig.loop.run_until(2900 * MS)
+    rig.camera.outages.restore_link()
+    rig.loop.run_until(7000 * MS)
+    assert rig.feed.handles_dropped == 0
+    rig.camera.outages.cut_link()
+    rig.camera.outages.cut_link()
+    rig.loop.run_until(9900 * MS)
+    assert rig.feed.handles_dropped == 0
+    rig.loop.run_until(20_000 * MS)
+    assert rig.feed.handles_dropped == 1
+
+
+def test_an_unplugged_camera_whose_link_was_cut_is_dead_for_handles_from_before():
+    rig = Rig().start()
+    rig.camera.outages.cut_link()
+    rig.camera.unplug()
+    assert rig.feed.handles_dropped == 1
+    rig.camera.replug()
     assert rig.feed.is_present
 
 
