@@ -19,7 +19,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genicam import genapi, gentl
 from harvesters.core import DeviceInfo as ListedDevice
@@ -29,17 +29,13 @@ from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceRepo
 from rigdriver.devices.camera_process.access import AccessWatch
 from rigdriver.devices.camera_process.announcing import Announcing
 from rigdriver.devices.camera_process.buffer_reading import BufferReader, Defaults, Peer
+from rigdriver.devices.camera_process.camera_nodes import CameraNodes, NodePeer
 from rigdriver.devices.camera_process.discovery import Discovery, DiscoveryPeer, Search
 from rigdriver.devices.camera_process.images import Image, Incomplete
-from rigdriver.devices.camera_process.libraries import ProducerLibrary
-from rigdriver.devices.camera_process.locks import locking_features
-from rigdriver.devices.camera_process.node_words import NodeWords, words_of
-from rigdriver.devices.camera_process.one_feature import NodeFacts, NodeKind
+from rigdriver.devices.camera_process.libraries import ProducerLibrary, load_libraries
+from rigdriver.devices.camera_process.log_keeper import LogKeeper, first_line
+from rigdriver.devices.camera_process.one_feature import NodeKind
 from rigdriver.errors import CameraError, CameraSilent, ProducerError, RigError, gather
-from rigdriver.timebase import WALL_TIME, TimeLimit
-
-if TYPE_CHECKING:  # the camera process does without pydantic, which takes longer to load than all the rest
-    from rigdriver.config import FeatureValue
 
 _logger = logging.getLogger(__name__)
 _PEER_ERRORS = (gentl.GenericException, genapi.GenericException)
@@ -48,40 +44,11 @@ _PEER = Peer(
     multi_part=gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART,
     image_part=gentl.PARTDATATYPE_IDS.PART_DATATYPE_2D_IMAGE,
 )
-_COMMAND_TIMEOUT_S = 1.0
-_LOAD_TIMEOUT_S = 5.0
-_LOAD = "UserSetLoad"
-_COMMAND_POLL_S = 0.001
-_NOTES_KEPT = 20
 _SETTLE_S = 1.0
 """Time that calls to interfaces get to come back before the producers are closed."""
 _MISCOUNTS_TO_DISTRUST = 3
 _FASTEST_TICKS_HZ = 1e12
 """Largest tick frequency that is believed; GenTL's mark for an unknown number is far above."""
-_NODE_KINDS = (
-    ("IBoolean", NodeKind.BOOLEAN),
-    ("IInteger", NodeKind.INTEGER),
-    ("IFloat", NodeKind.FLOAT),
-    ("IEnumeration", NodeKind.ENUMERATION),
-    ("IString", NodeKind.STRING),
-    ("ICommand", NodeKind.COMMAND),
-)
-
-
-class _Notes(logging.Handler):
-    """Keeps what harvesters logs, as it raises nothing."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.add(record.getMessage())
-
-    def add(self, line: str) -> None:
-        """Keep one more, if there is room."""
-        if len(self.lines) < _NOTES_KEPT:
-            self.lines.append(_first_line(line))
 
 
 class Producers:
@@ -93,12 +60,12 @@ class Producers:
         Raises:
             ProducerError: one is missing or cannot be loaded; `DevicesFailed` when several are.
         """
-        self._notes = _Notes()
+        self._notes = LogKeeper()
         logger = logging.getLogger("rigdriver.camera_process.harvesters")
         logger.handlers = [self._notes]
         logger.propagate = False
         self._harvester = Harvester(config=ParameterSet({ParameterKey.LOGGER: logger}))
-        libraries, failures = _load(paths)
+        libraries, failures = load_libraries(paths)
         self._discovery = Discovery(DiscoveryPeer(_PEER_ERRORS, Interface, ListedDevice), libraries, self._notes.add)
         try:
             if not failures:
@@ -165,7 +132,7 @@ class Producers:
         try:
             self._harvester.reset()
         except _PEER_ERRORS as exc:
-            _logger.warning("closing the producers: %s", _first_line(exc))
+            _logger.warning("closing the producers: %s", first_line(exc))
 
 
 class Camera:
@@ -176,6 +143,7 @@ class Camera:
         self._harvester = harvester
         self._label = label
         self._node_map: Any = acquirer.remote_device.node_map
+        self.nodes = CameraNodes(self._node_map, label, _NODE_PEER)
         self._stream: Any = acquirer.data_streams[0] if acquirer.data_streams else None
         monitors = acquirer._new_buffer_event_monitor_dict  # noqa: SLF001, see the head of this file
         self._monitor: Any = next(iter(monitors.values()), None)
@@ -192,67 +160,6 @@ class Camera:
         self._heartbeat_address = self._find_heartbeat_address()
         self._access = AccessWatch(acquirer.device, _PEER_ERRORS)
 
-    # ---- features: the `Nodes` of one_feature.py ----
-
-    def names(self) -> tuple[str, ...]:
-        """Return the names of all features."""
-        with _translated(f"{self._label}: its features cannot be listed"):
-            nodes = [node.node for node in self._node_map.nodes]
-            return tuple(node.name for node in nodes if node.is_feature())
-
-    def facts(self, name: str) -> NodeFacts | None:
-        """Return what is known about a feature now."""
-        if not self._node_map.has_node(name):
-            return None
-        with _translated(f"{self._label}: {name} cannot be examined"):
-            node = self._node_map.get_node(name)
-            kind = next((kind for cls, kind in _NODE_KINDS if isinstance(node, getattr(genapi, cls))), NodeKind.OTHER)
-            mode = node.get_access_mode()
-            readable = mode in (genapi.EAccessMode.RO, genapi.EAccessMode.RW)
-            writable = mode in (genapi.EAccessMode.WO, genapi.EAccessMode.RW)
-            locks = () if writable else locking_features(node.node, self._node_map.get_node, _PEER_ERRORS)
-            if kind in (NodeKind.INTEGER, NodeKind.FLOAT) and (readable or writable):
-                step = node.inc if kind is NodeKind.INTEGER or node.has_inc() else None
-                return NodeFacts(kind, readable, writable, node.min, node.max, step, unit=node.unit, locked_by=locks)
-            entries = tuple(node.symbolics) if kind is NodeKind.ENUMERATION else ()
-            return NodeFacts(kind, readable, writable, entries=entries, locked_by=locks)
-
-    def words(self, name: str) -> NodeWords | None:
-        """Return what the description says about a feature or category: the `WordyNodes` of feature_walk.py."""
-        if not self._node_map.has_node(name):
-            return None
-        with _translated(f"{self._label}: the description of {name} cannot be read"):
-            return words_of(self._node_map.get_node(name).node)
-
-    def read(self, name: str) -> FeatureValue:
-        """Return a feature's value."""
-        with _translated(f"{self._label}: {name} cannot be read"):
-            value: FeatureValue = self._node_map.get_node(name).value
-        return value
-
-    def write(self, name: str, value: FeatureValue) -> None:
-        """Write a feature."""
-        with _translated(f"{self._label}: {name} = {value!r} refused"):
-            self._node_map.get_node(name).value = value
-
-    def execute(self, name: str) -> None:
-        """Execute a command and wait until it is done."""
-        with _translated(f"{self._label}: {name} refused"):
-            node = self._node_map.get_node(name)
-            node.execute()
-            timeout_s = _LOAD_TIMEOUT_S if name == _LOAD else _COMMAND_TIMEOUT_S
-            limit = TimeLimit(WALL_TIME, timeout_s)
-            while not node.is_done():
-                if limit.left_s() <= 0:
-                    raise CameraError(
-                        device=self._label,
-                        seen=f"{name} is not done after {timeout_s} s",
-                        remedy="restart the camera",
-                    )
-                WALL_TIME.sleep(_COMMAND_POLL_S)
-            if name == _LOAD:
-                self._node_map._invalidate_nodes()  # noqa: SLF001, few descriptions say that a load changes all values
-
     # ---- streaming ----
 
     def payload_bytes(self) -> int:
@@ -266,7 +173,7 @@ class Camera:
 
     def read_size(self) -> tuple[int, int]:
         """Return width and height of the region in pixels; 0 for what the camera does not tell."""
-        return self._integer("Width"), self._integer("Height")
+        return self.nodes.integer("Width"), self.nodes.integer("Height")
 
     def read_format(self) -> int:
         """Return the PFNC code of the pixel format; 0 when the camera does not tell."""
@@ -363,7 +270,7 @@ class Camera:
         except _PEER_ERRORS as exc:
             self._buffer = None
             raise CameraError(
-                device=self._label, seen=f"its stream failed: {_first_line(exc)}", remedy="check its cable and power"
+                device=self._label, seen=f"its stream failed: {first_line(exc)}", remedy="check its cable and power"
             ) from exc
 
     def give_back(self) -> None:
@@ -385,7 +292,7 @@ class Camera:
             stream.queue_buffer(buffer, False)  # True, the default, would blank all its bytes first
         except _PEER_ERRORS as exc:
             raise CameraError(
-                device=self._label, seen=f"a buffer cannot be queued: {_first_line(exc)}", remedy="open it again"
+                device=self._label, seen=f"a buffer cannot be queued: {first_line(exc)}", remedy="open it again"
             ) from exc
 
     def check(self) -> None:
@@ -430,14 +337,6 @@ class Camera:
 
     # ---- facts at the start ----
 
-    def _integer(self, name: str) -> int:
-        if not self._node_map.has_node(name):
-            return 0
-        try:
-            return int(self._node_map.get_node(name).value)
-        except _PEER_ERRORS:
-            return 0
-
     def _tick(self) -> float:
         """Return the length of a tick of the buffers' time stamps in ns; 0 when neither producer nor camera tells."""
         try:
@@ -449,7 +348,7 @@ class Camera:
 
     def _gev_tick(self) -> float:
         """Return the length of a GigE Vision camera's tick in ns; 0 when it does not tell."""
-        frequency = self._integer("GevTimestampTickFrequency")
+        frequency = self.nodes.integer("GevTimestampTickFrequency")
         return 1e9 / frequency if frequency > 0 else 0.0
 
     def _find_heartbeat_address(self) -> int | None:
@@ -466,30 +365,30 @@ class Camera:
         return address
 
 
-def _load(paths: Sequence[Path]) -> tuple[dict[str, ProducerLibrary], list[RigError]]:
-    """Load each file that is a producer; return the libraries by path, and an error for each other file."""
-    libraries: dict[str, ProducerLibrary] = {}
-    failures: list[RigError] = []
-    for path in paths:
-        try:
-            libraries[str(path)] = ProducerLibrary(path)
-        except ProducerError as exc:
-            failures.append(exc)
-    return libraries, failures
-
-
-def _first_line(value: object) -> str:
-    return (str(value).strip().splitlines() or [type(value).__name__])[0]
-
-
 @contextmanager
 def _translated(what: str, remedy: str = "") -> Iterator[None]:
     """Turn the binding's exceptions into CameraError."""
     try:
         yield
     except gentl.TimeoutException as exc:
-        raise CameraSilent(device=what, seen=_first_line(exc), remedy=remedy or "check its cable and power") from exc
+        raise CameraSilent(device=what, seen=first_line(exc), remedy=remedy or "check its cable and power") from exc
     except _PEER_ERRORS as exc:
-        raise CameraError(device=what, seen=_first_line(exc), remedy=remedy) from exc
+        raise CameraError(device=what, seen=first_line(exc), remedy=remedy) from exc
     except (AttributeError, AssertionError) as exc:  # harvesters on a device that lacks a mandatory node or module
         raise CameraError(device=what, seen=f"it lacks {exc}; it is no complete GenTL camera") from exc
+
+
+_NODE_PEER = NodePeer(
+    _PEER_ERRORS,
+    kinds=(
+        (genapi.IBoolean, NodeKind.BOOLEAN),
+        (genapi.IInteger, NodeKind.INTEGER),
+        (genapi.IFloat, NodeKind.FLOAT),
+        (genapi.IEnumeration, NodeKind.ENUMERATION),
+        (genapi.IString, NodeKind.STRING),
+        (genapi.ICommand, NodeKind.COMMAND),
+    ),
+    readable=(genapi.EAccessMode.RO, genapi.EAccessMode.RW),
+    writable=(genapi.EAccessMode.WO, genapi.EAccessMode.RW),
+    translated=_translated,
+)

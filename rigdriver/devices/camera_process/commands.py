@@ -176,8 +176,8 @@ class Commands:
         stream = Stream(len(self.streams), label, camera, self._outbox, request.buffers, self._timebase)
         # Before its features are written: when one is refused, this camera is closed with the others.
         self.streams.append(stream)
-        self._nodes.append(camera)
-        outcome = set_up(label, camera, settings)
+        self._nodes.append(camera.nodes)
+        outcome = set_up(label, camera.nodes, settings)
         if outcome.refusals:
             raise ExceptionGroup(label, list(outcome.refusals))
         camera.chunk_names = _chunk_names(settings.demands)

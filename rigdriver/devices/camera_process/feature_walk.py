@@ -1,7 +1,7 @@
 """The walk through all features of a camera, category by category, as its description orders them.
 
 In: something that reads nodes and their words. Out: one `FeatureDescription` per feature. A feature that cannot be read
-is described with what the camera said, and hides no other. Not here: GenApi (see binding.py) and writing.
+is described with what the camera said, and hides no other. Not here: GenApi (see camera_nodes.py) and writing.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from rigdriver.errors import ProducerError
+from rigdriver.errors import ProducerError, RigError
 
 # One function of each GenTL module that streaming needs: Aravis 0.9's producer, for one, exports no stream
 # functions, and harvesters ends with a segmentation fault on it.
@@ -59,3 +60,15 @@ class ProducerLibrary:
         update = getattr(self._library, name)
         update.argtypes, update.restype = _UPDATE_ARGUMENTS, ctypes.c_int32
         return int(update(handle, ctypes.byref(ctypes.c_uint8()), timeout_ms))
+
+
+def load_libraries(paths: Sequence[Path]) -> tuple[dict[str, ProducerLibrary], list[RigError]]:
+    """Load each file that is a producer; return the libraries by path, and an error for each other file."""
+    libraries: dict[str, ProducerLibrary] = {}
+    failures: list[RigError] = []
+    for path in paths:
+        try:
+            libraries[str(path)] = ProducerLibrary(path)
+        except ProducerError as exc:
+            failures.append(exc)
+    return libraries, failures

@@ -1,7 +1,7 @@
 """What a camera's own description says about a feature beside its value: its words, its place, its selectors.
 
 In: a GenApi node. Out: a `NodeWords`. A category is a feature whose members are other features. Not here: values,
-bounds and access (`facts` in binding.py), and the walk through all features (see feature_walk.py).
+bounds and access (see camera_nodes.py), and the walk through all features (see feature_walk.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Write one feature to one camera, read it back, say what became of it.
 
 In: a planned write and something that reads and writes nodes. Out: its report, or a refusal.
-Not here: GenApi's classes (see binding.py), for which a `Nodes` stands; all writes of a camera (see features.py).
+Not here: GenApi's classes (see camera_nodes.py), for which a `Nodes` stands; all writes of a camera (see features.py).
 """
 
 from __future__ import annotations

@@ -181,6 +181,7 @@ def test_frames_wait_in_the_producer_while_no_slot_is_free_and_none_is_lost() ->
     assert len(outbox.of(Kind.FRAME)) == 4
     assert outbox.of(Kind.LOST) == []
     assert len(camera.script) == 3
+    stream.close()
 
 
 def test_frames_that_the_producer_dropped_while_no_slot_was_free_are_told_with_that_reason() -> None:
@@ -192,6 +193,7 @@ def test_frames_that_the_producer_dropped_while_no_slot_was_free_are_told_with_t
     stream.poll(4 * SECOND)
     (lost,) = outbox.of(Kind.LOST)
     assert (lost["reason"], lost["count"], lost["frame_id"]) == ("NO_SLOT", 5, None)
+    stream.close()
 
 
 def test_incomplete_buffers_are_told_with_their_frame_id() -> None:
