@@ -54,12 +54,15 @@ def verify(  # noqa: PLR0913, PLR0917
         list[HeldArtefact] | None,
         typer.Option(
             "--take",
-            help="Test object to hold before the live rig; may be repeated. Default: both; none if a folder is given.",
+            help="Test object to hold in front of the live rig; may be repeated. Default: both; none if --ball-bar or "
+            "--plate is given.",
         ),
     ] = None,
     positions: Annotated[
         int,
-        typer.Option("--positions", min=1, help="Number of positions of each test object before the live rig."),
+        typer.Option(
+            "--positions", min=1, help="Number of positions in which each test object is held in front of the live rig."
+        ),
     ] = 7,
     patience: Annotated[
         float, typer.Option("--patience", metavar="S", min=1, help="Longest wait for a new position, s.")

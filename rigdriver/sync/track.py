@@ -40,8 +40,8 @@ from rigdriver.sync.frame_ids import SHORT_COUNTER
 from rigdriver.sync.lock import Pair, has_stamps
 
 USUAL = 65
-"""Number of a camera's last frames from which its usual latency is taken: the median of the times from the report of an
-exposure to the arrival of its frame."""
+"""Number of newest frames that give a camera's usual latency: the median time from the box's report of an exposure to
+the arrival of its frame."""
 ARRIVAL_SHARE = 0.4
 """Share of a pulse period by which an arrival may differ from the usual one and still identify its pulse."""
 SURE = 4.0

@@ -19,8 +19,8 @@ EXPECTING_S = 0.00005
 TOGETHER_NS = 10_000_000
 """Longest time, in ns, after a pulse's first frame that the others are awaited closely; later ones may run freely."""
 EARLY_NS, LATE_NS = 2_000_000, 6_000_000
-"""Lengths of time before (EARLY) and after (LATE) the due time of a delivery in which the loop looks at the cameras
-almost without sleeping, in ns; each is capped at 1/8 of the pulse period."""
+"""From EARLY before to LATE after a delivery is due, the loop looks at the cameras almost without sleeping; in ns, each
+capped at 1/8 of the pulse period."""
 LONGEST_PERIOD_NS = 2_000_000_000
 
 

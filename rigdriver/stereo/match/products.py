@@ -1,6 +1,6 @@
-"""For each cell, sums of left pixel values, right ones and the right image's gradient, and of the products of any two.
+"""Sums per cell for fitting planes: of left pixel values, right ones, the right image's gradient, and products.
 
-Adding these sums over the window of cells around a cell gives all that the fit of that cell's plane needs.
+The products are those of any two of the three, squares included. A fit adds up the sums of the cells in its window.
 
 In: both rectified images and one disparity plane per cell. Out: ten sums per cell (`CellSums`), zero where a cell must
 not count. Each pixel is touched once, whatever the windows will be.
