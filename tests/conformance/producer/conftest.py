@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+from ctypes import c_int32, c_uint64
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -147,3 +148,37 @@ def load(gentl):
     yield start
     for library in loaded:
         library.library.GCCloseLib()
+
+
+@pytest.fixture
+def start(serve, load, gentl):
+    """Let a triggered camera stream: server, library, interface, device, remote port, event, addresses of registers."""
+
+    def start_one(**setup):
+        server = serve(**setup)
+        library = load(server.producer)
+        _, interface = library.open_interface()
+        device = library.open_device(interface)
+        stream = library.open_stream(device)
+        event = library.handle("GCRegisterEvent", stream, c_int32(gentl.NEW_BUFFER))
+        library.announce(stream, 4, 64 * 48)
+        remote = library.handle("DevGetPort", device)
+        address = server.ask("addresses", names=["TriggerMode", "AcquisitionStart", "Width", "ExposureTime"])
+        library.write(remote, address["TriggerMode"], 1)
+        library.call("DSStartAcquisition", stream, c_int32(0), c_uint64(gentl.INFINITE))
+        library.write(remote, address["AcquisitionStart"], 1)
+        return server, library, interface, device, remote, event, address
+
+    return start_one
+
+
+@pytest.fixture
+def started(start):
+    """What `start` returns, of a rig with nothing special."""
+    return start()
+
+
+@pytest.fixture
+def refused(gentl):
+    """Expect a refusal with a code of GenTL."""
+    return lambda code: pytest.raises(gentl.GentlError, match=f": {code}: ")

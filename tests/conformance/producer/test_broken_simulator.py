@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from ctypes import c_int32, c_uint64
+from ctypes import c_uint64
 from pathlib import Path
 
 import pytest
@@ -18,41 +18,19 @@ import pytest
 WAIT_S = 60.0
 
 
-def refused(gentl, code):
-    return pytest.raises(gentl.GentlError, match=f": {code}: ")
-
-
-@pytest.fixture
-def started(serve, load, gentl):
-    """One triggered camera that streams: server, library, interface, device, remote port, event, addresses."""
-    server = serve()
-    library = load(server.producer)
-    _, interface = library.open_interface()
-    device = library.open_device(interface)
-    stream = library.open_stream(device)
-    event = library.handle("GCRegisterEvent", stream, c_int32(gentl.NEW_BUFFER))
-    library.announce(stream, 4, 64 * 48)
-    remote = library.handle("DevGetPort", device)
-    address = server.ask("addresses", names=["TriggerMode", "AcquisitionStart", "ExposureTime", "Width"])
-    library.write(remote, address["TriggerMode"], 1)
-    library.call("DSStartAcquisition", stream, c_int32(0), c_uint64(gentl.INFINITE))
-    library.write(remote, address["AcquisitionStart"], 1)
-    return server, library, interface, device, remote, event, address
-
-
-def test_death_of_the_simulator_ends_a_wait_with_an_io_error(started, gentl):
+def test_death_of_the_simulator_ends_a_wait_with_an_io_error(started, gentl, refused):
     server, library, interface, _, remote, event, address = started
     server.kill()
-    with refused(gentl, gentl.IO):
+    with refused(gentl.IO):
         library.next_buffer(event, gentl.INFINITE)
-    with refused(gentl, gentl.IO):
+    with refused(gentl.IO):
         library.next_buffer(event, 0)
-    with refused(gentl, gentl.IO):
+    with refused(gentl.IO):
         library.write(remote, address["Width"], 32)
-    with refused(gentl, gentl.IO):
+    with refused(gentl.IO):
         library.read(remote, address["Width"])
     until = time.monotonic() + WAIT_S  # the list looks at its socket every 50 ms at most
-    with refused(gentl, gentl.IO):
+    with refused(gentl.IO):
         while time.monotonic() < until:
             library.call("IFUpdateDeviceList", interface, None, c_uint64(100))
 
@@ -67,26 +45,26 @@ def test_producer_without_a_simulator_says_what_to_do(built_producer, load, gent
     assert told.value.code == gentl.IO
 
 
-def test_stopped_simulator_lets_reads_through_and_times_writes_out(started, gentl):
+def test_stopped_simulator_lets_reads_through_and_times_writes_out(started, gentl, refused):
     server, library, _, _, remote, event, address = started
     server.pause()
     assert int.from_bytes(library.read(remote, address["Width"]), "little") == 64
-    with refused(gentl, gentl.TIMEOUT):
+    with refused(gentl.TIMEOUT):
         library.next_buffer(event, 100)
-    with refused(gentl, gentl.TIMEOUT):
+    with refused(gentl.TIMEOUT):
         library.write(remote, address["Width"], 32)
     server.resume()
     library.write(remote, address["ExposureTime"], b"\0\0\0\0\0\0\x59\x40")  # 100.0; the late answer is passed over
     assert library.read(remote, address["ExposureTime"]) == b"\0\0\0\0\0\0\x59\x40"
 
 
-def test_unplugged_camera_fails_for_good_and_comes_back_after_a_list_update(started, gentl):
+def test_unplugged_camera_fails_for_good_and_comes_back_after_a_list_update(started, gentl, refused):
     server, library, interface, device, remote, event, address = started
     server.ask("unplug")
     for attempt in range(2):
-        with refused(gentl, gentl.IO):
+        with refused(gentl.IO):
             library.next_buffer(event, gentl.INFINITE)
-        with refused(gentl, gentl.IO):
+        with refused(gentl.IO):
             library.read(remote, address["Width"])
         library.call("IFUpdateDeviceList", interface, None, c_uint64(100))
         assert len(library.device_ids(interface)) == attempt
