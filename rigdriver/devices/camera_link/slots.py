@@ -27,8 +27,9 @@ from rigdriver.arrays import Pixels
 from rigdriver.ownership import Owner
 
 HEADROOM_BYTES: Final = 64
-"""Number of bytes reserved before the pixels of each slot. The binding takes only a Python `bytes` object as a buffer,
-so the camera process writes the header of one there, and the slot itself is the buffer (borrowed_bytes.py)."""
+"""Number of bytes reserved before the pixels of each slot. The binding accepts only Python `bytes` objects as buffers,
+so the camera process lays out such an object in place: its head in these bytes, its contents the pixels
+(borrowed_bytes.py)."""
 _FREE: Final = 0
 _HELD: Final = 1
 
