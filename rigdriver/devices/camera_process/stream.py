@@ -278,7 +278,7 @@ class Stream:
             self.camera.check()
         except CameraSilent:
             since_ns = now_ns if self._unanswered_since_ns is None else self._unanswered_since_ns
-            # Of a producer that waited long itself, one check that failed is enough.
+            # When the producer itself has waited that long, one failed check is enough.
             if self._timebase.now_ns() - since_ns >= _UNANSWERED_NS:
                 raise
             self._unanswered_since_ns = since_ns

@@ -1,8 +1,8 @@
 """From the fault table to the switches of one camera, by pulse.
 
 In: the fault table, the pulse whose edge is on the camera's wire, the camera's clock. Out: `CameraFaults` that answer
-for the exposure under way, and truth lines of what was planted. Outside the box's pulses a camera's own count of
-exposures stands for the pulse. Not here: how a camera obeys (see camera/faults.py).
+for the exposure under way, and truth lines of what was planted. While no pulse of the box is under way, a camera's own
+count of exposures takes the place of the pulse index. Not here: how a camera obeys (see camera/faults.py).
 """
 
 from __future__ import annotations
