@@ -32,6 +32,9 @@ LOOK_S = 0.5
 """Longest time, in s, between two looks of a thread that runs; after a longer one the computer has held it up."""
 SLICE_S = 0.001
 """Longest real wait between two looks at modelled time, in s."""
+TRANSIT_S = 0.2
+"""Longest real time, in s, that bytes take from one process to another on a busy computer. A pseudo terminal hands them
+on in a thread of the kernel, of which modelled time knows nothing."""
 
 
 class Timebase(Protocol):
@@ -67,6 +70,10 @@ class Timebase(Protocol):
 
     def busy(self) -> None:
         """State that this thread lives and still has something to do, so that modelled time waits on."""
+        ...
+
+    def may_be_in_transit(self, sent_s: float) -> bool:
+        """Return whether an answer may be on its way although no time passes; `sent_s`: real time of the question."""
         ...
 
     def take_part(self, name: str) -> AbstractContextManager[None]:
@@ -106,6 +113,10 @@ class WallTime:
 
     def busy(self) -> None:
         """Do nothing: real time waits for nobody."""
+
+    def may_be_in_transit(self, sent_s: float) -> bool:  # noqa: ARG002 - real time passes for bytes on their way, too
+        """Return False: a time limit holds as it is."""
+        return False
 
     def take_part(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002 - real time waits for nobody
         """Return a context that does nothing."""
@@ -196,6 +207,10 @@ class ModelledTime:
         word: int | None = getattr(self._mine, "word", None)
         if word is not None:
             self._words[word + 2] += 1
+
+    def may_be_in_transit(self, sent_s: float) -> bool:
+        """Return whether the question was sent less than `TRANSIT_S` ago."""
+        return WALL_TIME.now_s() - sent_s < TRANSIT_S
 
     @contextmanager
     def take_part(self, name: str) -> Iterator[None]:

@@ -44,5 +44,8 @@ class FakeTime:
     def busy(self) -> None:
         pass
 
+    def may_be_in_transit(self, sent_s: float) -> bool:
+        return False
+
     def take_part(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()

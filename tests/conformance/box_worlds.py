@@ -9,6 +9,8 @@ import queue
 import random
 import socket
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -103,6 +105,36 @@ def simulated_box(folder: Path, facts: BoxFacts = BoxFacts()) -> Iterator[BoxWor
         page.close()
         bell.close()
         ear.close()
+
+
+@dataclass
+class LatePort:
+    """Gives bytes `late_s` of real time after they came, as a pseudo terminal does on a busy computer."""
+
+    port: SerialPort
+    late_s: float
+    url: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.url = self.port.url
+        self._held: deque[tuple[float, bytes]] = deque()
+
+    def read(self) -> bytes:
+        if data := self.port.read():
+            self._held.append((time.monotonic() + self.late_s, data))
+        if self._held and self._held[0][0] <= time.monotonic():
+            return self._held.popleft()[1]
+        return b""
+
+    def write(self, data: bytes) -> None:
+        self.port.write(data)
+
+    def flush_input(self) -> None:
+        self.port.flush_input()
+        self._held.clear()
+
+    def close(self) -> None:
+        self.port.close()
 
 
 @dataclass

@@ -24,7 +24,7 @@ from rigdriver.wire.registers import BoxStates, Faults, LightLimitsRecord, Stage
 from rigdriver.wire.session import LinkCounters
 from tests.box_errors import grown
 from tests.conformance.box_makers import WAIT_S, Host
-from tests.conformance.box_worlds import DamagingPort
+from tests.conformance.box_worlds import DamagingPort, LatePort
 
 PERIOD = 100_000
 """10 ms."""
@@ -331,6 +331,16 @@ def test_requests_from_many_threads_each_get_their_own_reply(host: Host, box: Tr
     assert not wrong
     assert len(answers) == 120
     assert_link_is_sound(box.link_counters)
+
+
+def test_replies_that_the_computer_hands_on_late_are_neither_missed_nor_stale(host: Host) -> None:
+    box = host.identified(LatePort(host.port(), late_s=0.25), reply_timeout_s=0.2)
+    box.listen()
+    try:
+        assert [box.probe_clock().t_box_ticks > 0 for _ in range(5)] == [True] * 5
+        assert_link_is_sound(box.link_counters)
+    finally:
+        box.close()
 
 
 def test_subscriber_that_fails_ends_the_run_and_is_told_to_the_next_caller(box: TriggerBox) -> None:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, RigError, StateError
 from rigdriver.ownership import Owner
-from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
+from rigdriver.timebase import SLICE_S, WALL_TIME, Timebase, TimeLimit
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register, V
 from rigdriver.wire.session import (
@@ -90,6 +90,8 @@ class BoxLink:
         self._writes = threading.Lock()
         self._arrived = threading.Condition()
         self._reply: tuple[Reply, int] | None = None
+        self._asked: tuple[int, float] | None = None
+        """Time and real time, in ns and s, at which the request was sent whose reply is awaited."""
         self._failure: Exception | None = None
         self._pump_thread: threading.Thread | None = None
         # Not from 0: a reply to a probe of the program before may still be on its way.
@@ -303,9 +305,10 @@ class BoxLink:
                     data = begin()
                 # Before the write, so that the box's tick lies between the two host times (PROTOCOL 9).
                 t_sent_ns = self._timebase.now_ns()
-                limit = TimeLimit(self._timebase, self._timeout_ns / 1e9)
+                self._asked = t_sent_ns, WALL_TIME.now_s()
                 self._write(data)
-            arrived = self._wait(limit)
+            # After the write: a thread that is held up before or in it takes nothing from the box's time to reply.
+            arrived = self._wait(TimeLimit(self._timebase, self._timeout_ns / 1e9))
         except LinkLost as exc:
             self.fail(exc)
             raise
@@ -313,6 +316,8 @@ class BoxLink:
             # The box must still be told to stop, so the session goes on, behind a fence.
             self._session.abandon_any()
             raise
+        finally:
+            self._asked = None
         if arrived is None:
             return None
         reply, t_received_ns = arrived
@@ -338,18 +343,22 @@ class BoxLink:
     def _wait(self, limit: TimeLimit) -> tuple[Reply, int] | None:
         while True:
             with self._arrived:
-                left_s = limit.left_s()
-                if self._reply is None and self._pump_thread is not None and left_s > 0:
+                is_over = limit.left_s() <= 0 and not self._is_in_transit()
+                if self._reply is None and self._pump_thread is not None and not is_over:
                     self._raise_failure()
-                    self._timebase.wait_on(self._arrived, limit.look_s())
+                    self._timebase.wait_on(self._arrived, max(SLICE_S, limit.look_s()))
                 self._raise_failure()
                 if self._reply is not None:
                     return self._reply
-                if left_s <= 0:
+                if is_over:
                     self._session.abandon()
                     return None
             if self._pump_thread is None:
                 self.pump()
+
+    def _is_in_transit(self) -> bool:
+        asked = self._asked
+        return asked is not None and self._timebase.may_be_in_transit(asked[1])
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -366,7 +375,7 @@ class BoxLink:
             self._replace_port(lost)
             return
         if not data:
-            self._timebase.idle()
+            self._let_time_pass()
         now_ns = self._timebase.now_ns()
         with self._arrived:
             if data:
@@ -388,6 +397,15 @@ class BoxLink:
             # Outside the lock: a subscriber must not hold up whoever waits for a reply.
             if isinstance(item, Event) and self.on_event is not None:
                 self.on_event(item.message, now_ns)
+
+    def _let_time_pass(self) -> None:
+        asked = self._asked
+        # The box needs time to answer. Once it has had enough, more would only take from the limit of a reply that
+        # has been sent.
+        if asked is not None and self._timebase.now_ns() - asked[0] > self._timeout_ns / 2 and self._is_in_transit():
+            self._timebase.busy()
+        else:
+            self._timebase.idle()
 
     def _replace_port(self, lost: LinkLost) -> None:
         """Go on with the port opened again; raise `lost` when that may not be."""

@@ -19,6 +19,7 @@ from rigdriver.wire.registers import BoxStates
 from tests.fake_time import FakeTime
 
 POLL_NS = 20_000_000
+BYTE_NS = 100_000
 Answer = Callable[[Message], bytes]
 
 
@@ -76,7 +77,7 @@ class FakeBoxPort:
         if self.is_gone:
             raise LinkLost("fake port is gone")
         if self.arriving:
-            self.clock.t_ns += 100_000
+            self.clock.t_ns += BYTE_NS
             return self.arriving.popleft()
         self.clock.t_ns += POLL_NS
         return b""

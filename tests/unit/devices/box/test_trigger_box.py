@@ -28,7 +28,7 @@ from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register
 from rigdriver.wire.registers import BoxStates, Faults, LightLimitsRecord, RefusalReasons, StopModes
-from tests.unit.devices.box.fake_box_port import FakeBoxPort, lose, probe_payload, refuse, reply
+from tests.unit.devices.box.fake_box_port import BYTE_NS, FakeBoxPort, lose, probe_payload, refuse, reply
 
 CONFIG = BoxConfig(url="fake", reply_timeout_s=0.5, watchdog_s=0.5)
 SCHEDULE = BoxSchedule.of(7, 1_000_000, 100, (box_step(0x3F, 0, 1000), box_step(0xC0, 2500, 15000)))
@@ -52,8 +52,7 @@ def late(port: FakeBoxPort, answer: Callable[[Message], bytes]) -> Callable[[Mes
 
     def delayed(request: Message) -> bytes:
         raw = answer(request)
-        port.arriving.extend([b""] * 26)
-        port.clock.t_ns += 500_000_000
+        port.arriving.extend([b""] * (round(CONFIG.reply_timeout_s * 1e9) // BYTE_NS + 1))
         port.arriving.append(raw)
         return b""
 
@@ -171,6 +170,19 @@ def test_late_reply_is_stale_and_not_taken_for_the_answer_to_the_second_try(port
     port.script(registers.BOX_STATE, late(port, port.answer), *[lambda m: reply(m, b"\3")] * 2)
     assert box.status().state is BoxStates.RUNNING
     assert box.link_counters.stale == 1
+
+
+def test_thread_that_is_held_up_while_it_writes_takes_nothing_from_the_time_to_reply(port: FakeBoxPort) -> None:
+    box = open_over(port)
+
+    def held_up(request: Message) -> bytes:
+        port.clock.t_ns += round(CONFIG.reply_timeout_s * 1.5e9)
+        port.arriving.extend([b""] * 26)
+        return port.answer(request)
+
+    port.script(registers.BOX_STATE, held_up)
+    box.status()
+    assert (box.link_counters.abandoned, box.link_counters.stale) == (0, 0)
 
 
 def test_step_that_arrived_changed_is_sent_again(port: FakeBoxPort) -> None:
