@@ -6,9 +6,10 @@ about (see run.py and bench_run.py).
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from threading import RLock, Thread
+from threading import RLock, Thread, Timer
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,12 @@ from rigdriver.timebase import WALL_TIME, Timebase
 
 TURN_S = 0.05
 """Longest sleep of a waiting consumer or thread, in s; it bounds how late a timeout is noticed."""
+
+SLOW_END_S = 0.3
+"""Time, in s, after which an end that takes longer is told with its cause. Some producers wait seconds for an answer of
+a camera that is gone, and nobody should wait with them to learn which camera it is."""
+
+_logger = logging.getLogger(__name__)
 
 NOT_BEGUN = (RunState.NEW, RunState.WITHDRAWN)
 
@@ -151,10 +158,15 @@ class FrameSets(ABC):
 
     def _close_after(self, error: BaseException) -> None:
         """Close; what fails then is a consequence of what ended the run, and must not stand in its place."""
+        meanwhile = Timer(SLOW_END_S, _logger.warning, ("the run ends, but its devices take long to stop: %s", error))
+        meanwhile.daemon = True
+        meanwhile.start()
         try:
             self.close()
         except RigError as exc:
             error.add_note(f"afterwards, closing the run: {exc}")
+        finally:
+            meanwhile.cancel()
 
     def __enter__(self) -> Self:
         self.start()

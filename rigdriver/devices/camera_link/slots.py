@@ -27,9 +27,9 @@ from rigdriver.arrays import Pixels
 from rigdriver.ownership import Owner
 
 HEADROOM_BYTES: Final = 64
-"""Size, in bytes, of the space reserved before the pixels of each slot. The camera library's Python binding writes a frame
-only into a `bytes` object, so the camera process builds one in the slot itself: the object's header in this space, the
-pixels as its data. Frames so arrive in shared memory without a copy (borrowed_bytes.py)."""
+"""Size, in bytes, of the space reserved before the pixels of each slot. The camera library's Python binding writes a
+frame only into a `bytes` object, so the camera process builds one in the slot itself: the object's header in this
+space, the pixels as its data. Frames so arrive in shared memory without a copy (borrowed_bytes.py)."""
 _FREE: Final = 0
 _HELD: Final = 1
 

@@ -5,6 +5,7 @@ In: acts in every state, and a run that does nothing but count. Out: the next st
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 
@@ -184,3 +185,34 @@ def test_a_run_that_another_thread_closes_just_before_its_start_leaves_the_rig_o
     with pytest.raises(StateError, match="this run: is over; ask the rig for a new one"):
         run.start()
     assert (run.begun, run.finished, lifecycle.state) == (0, [], RigState.OPEN)
+
+
+class Told(logging.Handler):
+    """Waits until the log says something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.has_told = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+        self.has_told.set()
+
+
+def test_a_run_whose_devices_are_slow_to_stop_says_why_it_ends_before_they_have_stopped() -> None:
+    told = Told()
+
+    class Slow(Counted):
+        def _finish(self, why: str) -> None:
+            assert told.has_told.wait(30), "nothing was told while the run ended"
+            super()._finish(why)
+
+    logger = logging.getLogger("rigdriver.run.frame_sets")
+    logger.addHandler(told)
+    try:
+        with pytest.raises(CameraError, match="c1: is silent"):
+            frames_of(Slow(Lifecycle(), CameraError(device="c1", seen="is silent")))
+    finally:
+        logger.removeHandler(told)
+    assert told.texts == ["the run ends, but its devices take long to stop: c1: is silent"]
