@@ -37,6 +37,15 @@ LONG_FILES = (
     "tests/conformance/test_box_link.py",
     "tests/rig/test_faults_in_light_and_disk.py",
     "tests/conformance/producer/test_c_program.py",
+    "tests/rig/test_benches.py",
+    "tests/rig/test_ways_to_end.py",
+    "tests/rig/test_camera_verb.py",
+    "tests/unit/stereo/test_witness.py",
+    "tests/unit/sim/scene/test_head.py",
+    "tests/unit/stereo/test_motion.py",
+    "tests/unit/stereo/mesh/test_sequence.py",
+    "tests/unit/sync/test_planted_faults.py",
+    "tests/rig/test_makes_in_a_rig.py",
 )
 """Files that take more than 20 s. They start first, longest first, so that all workers end at about the same time."""
 

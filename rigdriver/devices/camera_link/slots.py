@@ -28,8 +28,8 @@ from rigdriver.ownership import Owner
 
 HEADROOM_BYTES: Final = 64
 """Size, in bytes, of the space reserved before the pixels of each slot. The camera library's Python binding writes a
-frame only into a `bytes` object, so the camera process builds one in the slot itself: the object's header in this
-space, the pixels as its data. Frames so arrive in shared memory without a copy (borrowed_bytes.py)."""
+frame only into a `bytes` object. The camera process therefore builds such an object in the slot, its header in this
+space and the pixels as its data, so that frames arrive in shared memory without a copy (borrowed_bytes.py)."""
 _FREE: Final = 0
 _HELD: Final = 1
 
