@@ -32,9 +32,10 @@ LOOK_S = 0.5
 """Longest time, in s, between two looks of a thread that runs; after a longer one the computer has held it up."""
 SLICE_S = 0.001
 """Longest real wait between two looks at modelled time, in s."""
-TRANSIT_S = 0.2
-"""Longest real time, in s, that bytes take from one process to another on a busy computer. A pseudo terminal hands them
-on in a thread of the kernel, of which modelled time knows nothing."""
+TRANSIT_LOOKS = 200
+"""Number of looks for a reply, a millisecond each, in which it may be on its way although no modelled time passes. A
+pseudo terminal hands bytes on in a thread of the kernel, which a busy computer holds up. Looks are counted, not real
+time, because a thread that is held up itself does not look."""
 
 
 class Timebase(Protocol):
@@ -72,8 +73,8 @@ class Timebase(Protocol):
         """State that this thread lives and still has something to do, so that modelled time waits on."""
         ...
 
-    def may_be_in_transit(self, sent_s: float) -> bool:
-        """Return whether an answer may be on its way although no time passes; `sent_s`: real time of the question."""
+    def may_be_in_transit(self, looks: int) -> bool:
+        """Return whether a reply may be on its way although no time passes, after so many looks that found nothing."""
         ...
 
     def take_part(self, name: str) -> AbstractContextManager[None]:
@@ -114,7 +115,7 @@ class WallTime:
     def busy(self) -> None:
         """Do nothing: real time waits for nobody."""
 
-    def may_be_in_transit(self, sent_s: float) -> bool:  # noqa: ARG002 - real time passes for bytes on their way, too
+    def may_be_in_transit(self, looks: int) -> bool:  # noqa: ARG002 - real time passes for bytes on their way, too
         """Return False: a time limit holds as it is."""
         return False
 
@@ -208,9 +209,9 @@ class ModelledTime:
         if word is not None:
             self._words[word + 2] += 1
 
-    def may_be_in_transit(self, sent_s: float) -> bool:
-        """Return whether the question was sent less than `TRANSIT_S` ago."""
-        return WALL_TIME.now_s() - sent_s < TRANSIT_S
+    def may_be_in_transit(self, looks: int) -> bool:
+        """Return whether there were fewer looks than `TRANSIT_LOOKS`."""
+        return looks < TRANSIT_LOOKS
 
     @contextmanager
     def take_part(self, name: str) -> Iterator[None]:

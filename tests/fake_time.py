@@ -44,7 +44,7 @@ class FakeTime:
     def busy(self) -> None:
         pass
 
-    def may_be_in_transit(self, sent_s: float) -> bool:
+    def may_be_in_transit(self, looks: int) -> bool:
         return False
 
     def take_part(self, name: str) -> AbstractContextManager[None]:

@@ -9,8 +9,6 @@ import queue
 import random
 import socket
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -109,29 +107,33 @@ def simulated_box(folder: Path, facts: BoxFacts = BoxFacts()) -> Iterator[BoxWor
 
 @dataclass
 class LatePort:
-    """Gives bytes `late_s` of real time after they came, as a pseudo terminal does on a busy computer."""
+    """Gives bytes only after so many reads without any, as a pseudo terminal does on a busy computer."""
 
     port: SerialPort
-    late_s: float
+    reads: int
     url: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.url = self.port.url
-        self._held: deque[tuple[float, bytes]] = deque()
+        self._held = b""
+        self._left = 0
 
     def read(self) -> bytes:
         if data := self.port.read():
-            self._held.append((time.monotonic() + self.late_s, data))
-        if self._held and self._held[0][0] <= time.monotonic():
-            return self._held.popleft()[1]
-        return b""
+            self._left = self._left if self._held else self.reads
+            self._held += data
+        self._left -= 1
+        if self._left > 0:
+            return b""
+        data, self._held = self._held, b""
+        return data
 
     def write(self, data: bytes) -> None:
         self.port.write(data)
 
     def flush_input(self) -> None:
         self.port.flush_input()
-        self._held.clear()
+        self._held = b""
 
     def close(self) -> None:
         self.port.close()

@@ -90,8 +90,10 @@ class BoxLink:
         self._writes = threading.Lock()
         self._arrived = threading.Condition()
         self._reply: tuple[Reply, int] | None = None
-        self._asked: tuple[int, float] | None = None
-        """Time and real time, in ns and s, at which the request was sent whose reply is awaited."""
+        self._asked_ns: int | None = None
+        """Time at which the request was sent whose reply is awaited."""
+        self._looks = 0
+        """Number of reads since then that found nothing."""
         self._failure: Exception | None = None
         self._pump_thread: threading.Thread | None = None
         # Not from 0: a reply to a probe of the program before may still be on its way.
@@ -305,7 +307,7 @@ class BoxLink:
                     data = begin()
                 # Before the write, so that the box's tick lies between the two host times (PROTOCOL 9).
                 t_sent_ns = self._timebase.now_ns()
-                self._asked = t_sent_ns, WALL_TIME.now_s()
+                self._asked_ns, self._looks = t_sent_ns, 0
                 self._write(data)
             # After the write: a thread that is held up before or in it takes nothing from the box's time to reply.
             arrived = self._wait(TimeLimit(self._timebase, self._timeout_ns / 1e9))
@@ -317,7 +319,7 @@ class BoxLink:
             self._session.abandon_any()
             raise
         finally:
-            self._asked = None
+            self._asked_ns = None
         if arrived is None:
             return None
         reply, t_received_ns = arrived
@@ -357,8 +359,7 @@ class BoxLink:
                 self.pump()
 
     def _is_in_transit(self) -> bool:
-        asked = self._asked
-        return asked is not None and self._timebase.may_be_in_transit(asked[1])
+        return self._asked_ns is not None and self._timebase.may_be_in_transit(self._looks)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -399,10 +400,12 @@ class BoxLink:
                 self.on_event(item.message, now_ns)
 
     def _let_time_pass(self) -> None:
-        asked = self._asked
+        asked_ns = self._asked_ns
+        self._looks += 1
         # The box needs time to answer. Once it has had enough, more would only take from the limit of a reply that
         # has been sent.
-        if asked is not None and self._timebase.now_ns() - asked[0] > self._timeout_ns / 2 and self._is_in_transit():
+        has_had_time = asked_ns is not None and self._timebase.now_ns() - asked_ns > self._timeout_ns / 2
+        if has_had_time and self._is_in_transit():
             self._timebase.busy()
         else:
             self._timebase.idle()
