@@ -17,7 +17,10 @@ from pathlib import Path
 import cv2
 import pytest
 
+from tests.rig.played import LOCKSTEP
+
 RIGDRIVER = [sys.executable, "-m", "rigdriver.cli"]
+SMALL_RIG = f"default?width=320&height=240&{LOCKSTEP}"
 TIMEOUT_S = 600
 """Time limit that ends a hang and measures nothing, s; a demo that renders on a busy computer takes minutes."""
 
@@ -145,9 +148,7 @@ def test_an_unknown_key_is_one_line_with_its_line_number(rig_file, tmp_path):
 @pytest.fixture
 def sim() -> Iterator[tuple[subprocess.Popen[str], dict[str, object]]]:
     """`rigdriver sim --json`, and what it said."""
-    process = subprocess.Popen(
-        [*RIGDRIVER, "sim", "default?width=320&height=240", "--json"], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([*RIGDRIVER, "sim", SMALL_RIG, "--json"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield process, json.loads(process.stdout.readline())
@@ -170,7 +171,7 @@ def test_sim_tells_others_how_to_reach_its_rig(sim, tmp_path):
 
 @pytest.mark.sim
 def test_demo_proves_three_seconds_and_leaves_a_contact_sheet(tmp_path):
-    result = run("demo", "--out", tmp_path / "demo", "--scenario", "default?width=320&height=240", cwd=tmp_path)
+    result = run("demo", "--out", tmp_path / "demo", "--scenario", SMALL_RIG, cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "30 complete, 0 gaps" in result.stdout
     sheet = cv2.imread(str(tmp_path / "demo" / "contact-sheet.png"))
