@@ -5,6 +5,7 @@ In: pulse reports, frames and losses, by hand. Out: whether an attempt is over, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -63,9 +64,10 @@ def test_frames_that_all_come_damaged_are_told_with_their_number_and_what_to_do(
     assert not attempt.is_dark("left")  # so its trigger is no cause
 
 
-def test_one_whole_frame_among_damaged_ones_is_worth_another_attempt(log: ExposureLog) -> None:
+@pytest.mark.parametrize("damaged", [MARKS - 1, MARKS])
+def test_one_whole_frame_among_damaged_ones_is_worth_another_attempt(log: ExposureLog, damaged: int) -> None:
     attempt = preamble(log)
-    attempt.take_damaged("left", MARKS - 1)
+    attempt.take_damaged("left", damaged)
     attempt.take_frame(frame(0))
     assert not attempt.is_hopeless
 
@@ -97,3 +99,79 @@ def test_a_camera_whose_exposures_are_only_inferred_is_dark_until_it_delivers() 
     assert attempt.is_dark("left")
     attempt.take_frame(frame(0))
     assert not attempt.is_dark("left")
+
+
+def test_a_camera_whose_exposures_are_only_inferred_is_not_dark_when_its_frames_come_damaged() -> None:
+    log = ExposureLog(replace(PLANNED, input=None), 50)
+    attempt = preamble(log)
+    attempt.take_report(report(1000))
+    attempt.take_damaged("left", 1)
+    assert not attempt.is_dark("left")
+
+
+def test_late_exposures_of_the_attempt_before_are_not_counted_among_those_of_this_one(log: ExposureLog) -> None:
+    first = preamble(log)
+    first.take_report(PulseReport(0, GENERATION, 1000, (), False, 0))
+    second = preamble(log, first.start_ticks)
+    second.take_report(report(1000, 3))
+    second.take_report(report(500_000))
+    (error,) = second.lock()
+    assert error.seen.startswith("5 of 5 exposures and 0 of 5 frames")
+
+
+def stamped(start_ticks: int, offsets_ns: Sequence[int] = (0,) * MARKS, *, has_stamps: bool = True) -> list[Frame]:
+    """Return a frame per mark; its time stamp, or its arrival where it has none, is off by so much."""
+    frames = []
+    for number, (mark, offset_ns) in enumerate(zip(GOLOMB_MARKS, offsets_ns, strict=True)):
+        t_ns = (start_ticks + mark * UNIT) * 1000 + offset_ns
+        frames.append(replace(frame(number), t_camera_ns=t_ns if has_stamps else None, t_host_ns=t_ns))
+    return frames
+
+
+def told(log: ExposureLog, frames: Sequence[Frame], *reports: PulseReport) -> str:
+    """Return the only error of an attempt with those frames and reports."""
+    attempt = preamble(log)
+    for part in reports:
+        attempt.take_report(part)
+    for one in frames:
+        attempt.take_frame(one)
+    (error,) = attempt.lock()
+    return str(error)
+
+
+@pytest.mark.parametrize("has_stamps", [True, False])
+def test_frames_at_the_distances_of_the_marks_lock_the_track(log: ExposureLog, has_stamps: bool) -> None:
+    track = Track(log, TICK_HZ, 50)
+    attempt = Preamble(SCHEDULE, {"left": log}, {"left": track}, 50)
+    attempt.take_report(report(1000))
+    # Arrivals are far less steady than time stamps, and good enough for a camera that has none.
+    offsets_ns = [0 if has_stamps else number * 300_000 for number in range(MARKS)]
+    for one in stamped(7_000, offsets_ns, has_stamps=has_stamps):
+        attempt.take_frame(one)
+    assert attempt.lock() == []
+    assert track.frame_id_of(MARKS) == MARKS
+    assert (track.clock is not None) is has_stamps
+
+
+def test_a_camera_without_an_exposure_is_sent_to_its_trigger(log: ExposureLog) -> None:
+    error = told(log, [])
+    assert "0 of 5 exposures and 0 of 5 frames" in error
+    assert "check its trigger cable, its exposure line and TriggerSource" in error
+
+
+def test_a_camera_that_exposes_and_delivers_nothing_is_sent_to_its_link(log: ExposureLog) -> None:
+    error = told(log, [], report(1000))
+    assert "5 of 5 exposures and 0 of 5 frames; check its link and TriggerMode" in error
+
+
+def test_frames_at_other_distances_than_the_exposures_are_sent_to_the_cables(log: ExposureLog) -> None:
+    error = told(log, stamped(7_000, (0, 3_000_000, 0, 5_000_000, 9_000_000)), report(1000))
+    assert "5 of 5 exposures and 5 of 5 frames, but their times do not fit" in error
+    assert "swapped with another camera's" in error
+
+
+def test_arrivals_that_show_no_marks_are_told_as_such(log: ExposureLog) -> None:
+    frames = [replace(frame(number), t_camera_ns=None, t_host_ns=0) for number in range(MARKS)]
+    error = told(log, frames, report(1000))
+    assert "5 of 5 frames, without time stamps, and their arrivals do not show which is which" in error
+    assert "end other programs on this computer" in error
