@@ -317,6 +317,44 @@ def test_a_frame_ends_the_time_for_which_a_camera_has_not_answered() -> None:
     stream.close()
 
 
+def test_a_producer_that_waited_long_for_one_answer_needs_no_second_check() -> None:
+    stream, camera, outbox = stream_on(time := FakeTime())
+
+    def wait_in_vain() -> None:
+        time.pass_s(1.0)
+        raise CameraSilent("camera left_upper: does not answer")
+
+    camera.check = wait_in_vain  # type: ignore[method-assign]
+    poll_after(stream, time, 0.3)
+    (lost,) = outbox.of(Kind.CAMERA_LOST)
+    assert "does not answer" in lost["error"]["message"]
+    stream.close()
+
+
+def test_a_new_start_ends_the_time_for_which_a_camera_has_not_answered() -> None:
+    stream, camera, outbox = stream_on(time := FakeTime())
+    camera.is_silent = True
+    poll_after(stream, time, 0.3)
+    stream.stop()
+    time.pass_s(60.0)
+    stream.start()
+    poll_after(stream, time, 0.3)
+    assert outbox.of(Kind.CAMERA_LOST) == []
+    stream.close()
+
+
+def test_a_camera_whose_frames_wait_for_a_slot_is_not_asked_whether_it_is_there() -> None:
+    stream, camera, outbox = stream_on(time := FakeTime())
+    camera.script.extend(image(n) for n in range(5))
+    poll_after(stream, time, 0.1)
+    camera.is_silent = True
+    for _ in range(9):
+        poll_after(stream, time, 0.3)
+    assert len(outbox.of(Kind.FRAME)) == 4
+    assert outbox.of(Kind.CAMERA_LOST) == []
+    stream.close()
+
+
 def test_slots_are_kept_while_they_fit_and_made_anew_when_not() -> None:
     stream, _, _ = stream_of(slots=4)
     assert stream.prepare(4) is None
