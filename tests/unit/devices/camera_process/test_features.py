@@ -171,6 +171,40 @@ def test_a_demand_is_written_in_the_cameras_own_unit_and_overrules_the_plan() ->
     assert [r.name for r in outcome.reports].count("ExposureTime") == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "auto"),
+    [
+        ("ExposureTimeAbs", "ExposureAuto"),
+        ("ExposureTimeRaw", "ExposureAuto"),
+        ("GainAbs", "GainAuto"),
+        ("GainRaw", "GainAuto"),
+        ("BlackLevelAbs", "BlackLevelAuto"),
+        ("BlackLevelRaw", "BlackLevelAuto"),
+        ("BalanceRatioAbs", "BalanceWhiteAuto"),
+        ("BalanceRatioRaw", "BalanceWhiteAuto"),
+    ],
+)
+def test_the_automatic_function_of_a_demand_is_off_also_under_an_older_name(name: str, auto: str) -> None:
+    camera = Make(
+        {name: 5, auto: "Continuous"},
+        lambda m, n: n != name or m.values[auto] == "Off",
+        entries={auto: ("Off", "Continuous")},
+    )
+    assert set_up(LABEL, camera, CameraSettings({name: 7})).refusals == ()
+    assert camera.values[name] == 7
+
+
+@pytest.mark.parametrize("rate", ["AcquisitionFrameRate", "AcquisitionFrameRateAbs", "AcquisitionFrameRateRaw"])
+@pytest.mark.parametrize(
+    "enable",
+    ["AcquisitionFrameRateEnable", "AcquisitionFrameRateEnabled", "AcquisitionFrameRateControlEnable"],
+)
+def test_a_rate_that_the_rig_file_demands_is_enabled_under_whatever_names(rate: str, enable: str) -> None:
+    camera = Make({rate: 30.0, enable: False}, lambda m, n: n != rate or m.values[enable] is True)
+    assert set_up(LABEL, camera, triggered({rate: 20.0}, trigger=TriggerBy.ITSELF)).refusals == ()
+    assert (camera.values[rate], camera.values[enable]) == (20.0, True)
+
+
 @pytest.mark.parametrize("name", ["TriggerSelector", "TriggerActivation", "AcquisitionMode"])
 def test_a_camera_without_a_choice_that_the_driver_would_make_is_used_as_it_is(name: str) -> None:
     camera = Make({name: None})
@@ -245,7 +279,8 @@ def test_lines_come_before_other_inputs_and_never_counters() -> None:
 
 
 def test_another_frame_trigger_is_taken_where_there_is_no_frame_start() -> None:
-    camera = Make({"TriggerSelector": "ExposureEnd"}, entries={"TriggerSelector": ("ExposureEnd", "ExposureStart")})
+    # The last entry is the one that is selected after all triggers were switched off, so the right one stands first.
+    camera = Make({"TriggerSelector": "ExposureEnd"}, entries={"TriggerSelector": ("ExposureStart", "ExposureEnd")})
     assert set_up(LABEL, camera, triggered()).refusals == ()
     assert camera.values["TriggerSelector"] == "ExposureStart"
 
@@ -288,6 +323,63 @@ def test_nothing_of_an_earlier_program_is_left(has_user_sets: bool) -> None:
     assert ("UserSetLoad()" in camera.log) is has_user_sets
     expected = {**{n: v for n, v in USUAL.items() if n in LEFT}, "TestImageSelector": "Off"}
     assert {n: camera.values[n] for n in LEFT} == expected
+
+
+@pytest.mark.parametrize("reset", [Reset.FACTORY, Reset.KNOWN])
+@pytest.mark.parametrize(
+    ("name", "left", "neutral"),
+    [
+        ("SequencerMode", "On", "Off"),
+        ("ChunkModeActive", True, False),
+        ("TLParamsLocked", 1, 0),
+        ("ExposureMode", "TriggerWidth", "Timed"),
+        ("ExposureAuto", "Continuous", "Off"),
+        ("GainAuto", "Continuous", "Off"),
+        ("BlackLevelAuto", "Continuous", "Off"),
+        ("BalanceWhiteAuto", "Continuous", "Off"),
+        ("TestPattern", "GreyRamp", "Off"),
+        ("BinningHorizontal", 2, 1),
+        ("BinningVertical", 2, 1),
+        ("DecimationHorizontal", 2, 1),
+        ("DecimationVertical", 2, 1),
+        ("ReverseX", True, False),
+        ("ReverseY", True, False),
+        ("OffsetX", 80, 0),
+        ("OffsetY", 60, 0),
+        ("TriggerDelay", 50.0, 0.0),
+        ("TriggerDelayAbs", 50.0, 0.0),
+        ("TriggerDelayRaw", 50, 0),
+        ("AcquisitionFrameRateEnable", True, False),
+        ("AcquisitionFrameRateEnabled", True, False),
+    ],
+)
+def test_each_feature_that_spoils_images_or_locks_others_is_neutral_again(
+    name: str, left: FeatureValue, neutral: FeatureValue, reset: Reset
+) -> None:
+    entries = {name: (str(neutral), str(left))} if isinstance(left, str) else {}
+    camera = Make({name: left}, entries=entries)
+    # Without an exposure time of the plan, which would switch the automatic exposure off by itself.
+    assert set_up(LABEL, camera, triggered(reset=reset, exposure_us=None)).refusals == ()
+    assert camera.values[name] == neutral
+
+
+@pytest.mark.parametrize("name", ["GainAbs", "GainRaw"])
+def test_a_gain_under_an_older_name_is_0_again(name: str) -> None:
+    camera = Make({"Gain": None, name: 100})
+    set_up(LABEL, camera, triggered())
+    assert camera.values[name] == 0
+
+
+def test_the_whole_height_is_used_where_no_height_is_asked() -> None:
+    camera = Make({"Height": 120, "HeightMax": 480})
+    set_up(LABEL, camera, triggered())
+    assert camera.values["Height"] == 480
+
+
+def test_an_acquisition_that_an_earlier_program_left_running_is_stopped_before_anything_is_written() -> None:
+    camera = Make({**LEFT, "AcquisitionStop": False})
+    set_up(LABEL, camera, triggered())
+    assert camera.log[0] == "AcquisitionStop()"
 
 
 def test_a_known_state_needs_no_user_set() -> None:
