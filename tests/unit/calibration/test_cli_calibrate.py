@@ -7,15 +7,18 @@ worth is judged in solve/test_all_cameras.py.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from rigdriver.calibration.board.boards import PRESETS, paint
 from rigdriver.cli.calibrate import app
+from rigdriver.images.region import ImageRegion
+from rigdriver.recording.stored_formats import Sidecar, StoredImages, write_sidecar
 
 FACE = PRESETS["face"]
 K = np.array([[1900.0, 0, 319.5], [0, 1900.0, 239.5], [0, 0, 1]])
@@ -132,3 +135,25 @@ def test_a_folder_without_images_ends_in_one_line_and_status_2(tmp_path: Path) -
     result = CliRunner().invoke(app, ["solve", str(tmp_path)])
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+def test_a_calibration_holds_for_the_region_of_its_images_and_refuses_another_one(images: Path, tmp_path: Path) -> None:
+    from rigdriver.calibration.file import load
+
+    def placed(region: ImageRegion) -> None:
+        write_sidecar(folder, Sidecar(dict.fromkeys(("left", "right"), StoredImages("Mono8", (640, 480), region))))
+
+    def run(*words: object) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words])
+
+    folder, file = tmp_path / "views", tmp_path / "cal.json"
+    shutil.copytree(images, folder)
+    placed(ImageRegion((8, 4)))
+    assert run("solve", folder, "-o", file, "--square", "15.0").exit_code in (0, 1)
+    assert {camera.region for camera in load(file)} == {ImageRegion((8, 4))}
+    placed(ImageRegion((0, 4)))
+    for words in (("check", folder), ("resolve", "right", folder, "-o", tmp_path / "m.json")):
+        done = run(*words, "--calibration", file)
+        assert done.exit_code == 2
+        told = " ".join(done.stderr.split())
+        assert "camera left: images have offset 0,4 px, calibrated was offset 8,4 px" in told
