@@ -6,12 +6,16 @@ In: words of the command line, descriptions of features. Out: keys and values, l
 from __future__ import annotations
 
 import pytest
+from typer.testing import CliRunner
 
+from rigdriver.cli import app
 from rigdriver.cli.camera import parsed_change
 from rigdriver.cli.feature_text import feature_lines
 from rigdriver.config import FeatureValue
+from rigdriver.devices.camera_link.descriptions import CameraReport, FeatureReport
 from rigdriver.devices.camera_link.feature_tree import FeatureDescription, FeatureKind
 from rigdriver.errors import UsageError
+from rigdriver.procedures.camera import BrowsedCamera
 
 
 @pytest.mark.parametrize(
@@ -69,3 +73,11 @@ def test_features_stand_below_their_category_with_value_bounds_and_access() -> N
     ]
     assert lines[1].startswith("  Width ")
     assert feature_lines([]) == []
+
+
+def test_what_the_camera_changed_of_the_rigs_settings_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    clamped = FeatureReport("Gain", 99.0, 24.0, True, "", 0.0, 24.0)
+    report = CameraReport("left", "1", "Maker", "M", "a.cti", (clamped,))
+    monkeypatch.setattr("rigdriver.cli.camera.browse_camera", lambda *_: BrowsedCamera(report))
+    told = CliRunner().invoke(app, ["camera", "left", "--sim", "--search", "", "--json"]).stderr
+    assert "camera left (SN 1): Gain: asked 99.0, got 24.0 (clamped; the camera allows 0 to 24 now)" in told
