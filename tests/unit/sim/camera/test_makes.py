@@ -219,6 +219,11 @@ def test_time_stamps_count_the_ticks_of_the_make(make, per_us):
     assert rig.registers["TimestampLatchValue"] == pytest.approx(rig.loop.now_ns / 1000 * per_us, abs=1)
 
 
+def test_a_make_tells_the_frequency_of_its_ticks_or_keeps_it_to_itself():
+    assert shown("sfnc1").get("GevTimestampTickFrequency") is not None
+    assert "GevTimestampTickFrequency" not in shown("no_tick")
+
+
 def test_a_camera_without_a_clock_stamps_all_frames_with_0():
     rig = of_make("no_stamps")
     rig.start().pulse(2)
