@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import pytest
+
 from rigdriver.config import FeatureValue
 from rigdriver.devices.camera_link.feature_tree import FeatureDescription, FeatureKind
 from rigdriver.devices.camera_link.settings import CameraSettings
@@ -179,8 +181,10 @@ def test_features_behind_a_selector_are_saved_at_each_of_its_entries_which_then_
     assert camera.values["TriggerSelector"] == "FrameStart"
 
 
-def test_what_was_saved_can_be_written_again_whatever_locks_it_now() -> None:
+@pytest.mark.parametrize("acquisition_start", ["Off", "On"])
+def test_what_was_saved_can_be_written_again_whatever_locks_it_now(acquisition_start: str) -> None:
     before = triggered("On")
+    before.behind["TriggerMode", "AcquisitionStart"] = acquisition_start
     saved = settable_features(LABEL, before).values
     camera = triggered("On")
     camera.behind["TriggerSource", "FrameStart"] = "Software"
