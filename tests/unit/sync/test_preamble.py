@@ -18,7 +18,7 @@ from rigdriver.schedule.planned import PlannedExposure, Schedule
 from rigdriver.schedule.steps import BoxSchedule
 from rigdriver.sync.exposures import ExposureLog
 from rigdriver.sync.preamble import Preamble
-from rigdriver.sync.track import Track
+from rigdriver.sync.track import Matched, Rejected, Track
 
 TICK_HZ = 1_000_000
 UNIT, EXPOSURE, PERIOD = 10_000, 2_000, 122_000
@@ -151,6 +151,30 @@ def test_frames_at_the_distances_of_the_marks_lock_the_track(log: ExposureLog, h
     assert attempt.lock() == []
     assert track.frame_id_of(MARKS) == MARKS
     assert (track.clock is not None) is has_stamps
+
+
+@pytest.mark.parametrize(("skipped", "is_matched"), [(0, True), (1, False)])
+def test_where_a_camera_has_no_stamps_an_arrival_alone_matches_no_frame(
+    log: ExposureLog, skipped: int, is_matched: bool
+) -> None:
+    track = Track(log, TICK_HZ, 50)
+    attempt = Preamble(SCHEDULE, {"left": log}, {"left": track}, 50)
+    attempt.take_report(report(1000))
+    first = stamped(7_000, [0] * MARKS, has_stamps=False)
+    for one in first:
+        attempt.take_frame(one)
+    assert attempt.lock() == []
+    for number in range(1, 5):
+        log.feed(report(1000 + number * PERIOD, marks=1), PERIOD)
+    # The second pulse after the preamble; a camera that slept through the first gives it the first one's id.
+    late = replace(first[0], frame_id=MARKS + 1 - skipped, t_host_ns=first[0].t_host_ns + 2 * PERIOD * 1000)
+    verdict = track.offer(late, PERIOD)
+    assert isinstance(verdict, Matched) is is_matched
+    if isinstance(verdict, Matched):
+        assert verdict.exposure.ordinal == MARKS + 1
+    else:
+        assert isinstance(verdict, Rejected)
+        assert f"its frame id counts exposure {MARKS}, its arrival says exposure {MARKS + 1}" in verdict.detail
 
 
 def test_a_camera_without_an_exposure_is_sent_to_its_trigger(log: ExposureLog) -> None:
