@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,11 @@ from rigdriver_sim.trigger_box.states import BoxState
 from tests.unit.sim.trigger_box.box_host import Answer, Bench, Step, edge_event, read, split, write
 
 NS = 1_000_000_000
+PATIENCE_S = 60.0
+
+
+def messages_in(data: bytes) -> int:
+    return 1 + messages_in(data[2 + data[1] :]) if data else 0
 
 
 class Port:
@@ -35,11 +42,21 @@ class Port:
         self._rest = b""
         self.events: list[Answer] = []
 
-    def ask(self, data: bytes) -> list[Answer]:
+    def send(self, data: bytes) -> None:
+        """Write, and wait until it has arrived: the kernel carries bytes over a pty in a thread of its own."""
         os.write(self.fd, data)
+        assert select.select(list(self._engine._readers), [], [], PATIENCE_S)[0], "nothing has arrived at the box"
+
+    def ask(self, data: bytes) -> list[Answer]:
+        """Send requests; return their replies."""
+        self.send(data)
         for _ in range(5):
             self._engine.step()
-        return self.take()
+        replies = self.take()
+        while len(replies) < messages_in(data):
+            assert select.select([self.fd], [], [], PATIENCE_S)[0], f"no more than {len(replies)} replies have come"
+            replies += self.take()
+        return replies
 
     def take(self) -> list[Answer]:
         with contextlib.suppress(BlockingIOError):
@@ -100,7 +117,7 @@ def start(host: Port, generation: int = 7, pulses: int = 3) -> None:
     commands = write(r.REG_COMMIT, generation, count, crc) + write(r.REG_WATCHDOG_FEED, 1)
     commands += write(r.REG_ARM, generation) + write(r.REG_START, generation)
     # The replies are read before time leaps on.
-    os.write(host.fd, commands)
+    host.send(commands)
     host._engine.step()
 
 
@@ -221,11 +238,15 @@ def test_a_host_that_does_not_read_costs_bounded_memory_and_loses_counted_events
         box.input_edge(0, (n + 1) % 2, engine.now_ns)
     assert len(box._machine.outbox.waiting) <= 65_536
     assert not box.has_room()
-    for _ in range(400):
+    host.send(read(r.REG_COUNTERS))
+    replies: list[Answer] = []
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not replies and time.monotonic() < deadline_s:
         engine.step()
-        host.take()
+        select.select([host.fd], [], [], 0.01)
+        replies += host.take()
     assert box.has_room()
-    counters = host.ask(read(r.REG_COUNTERS))[0].values
+    counters = replies[0].values
     assert counters[1] > 0
     numbers = [struct.unpack_from("<I", a.payload)[0] for a in host.events]
     assert numbers == sorted(set(numbers))
