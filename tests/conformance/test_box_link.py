@@ -335,8 +335,8 @@ def test_requests_from_many_threads_each_get_their_own_reply(host: Host, box: Tr
 
 def test_replies_that_the_computer_hands_on_late_are_neither_missed_nor_stale(host: Host) -> None:
     # In modelled time a read waits a millisecond; by the wall it waits its poll time, longer than the time to reply.
-    reads = 1 if isinstance(host.timebase, WallTime) else 150
-    box = host.identified(LatePort(host.port(), reads), reply_timeout_s=0.1)
+    reads = 1 if isinstance(host.timebase, WallTime) else 100
+    box = host.identified(LatePort(host.port(), reads), reply_timeout_s=0.05)
     box.listen()
     try:
         assert [box.probe_clock().t_box_ticks > 0 for _ in range(5)] == [True] * 5
