@@ -22,7 +22,17 @@ from rigdriver.timebase import Timebase, open_timebase
 from rigdriver_sim.bench import stamp
 from rigdriver_sim.program.launch import RunningRig, launch
 from rigdriver_sim.trigger_box import registers as r
-from tests.unit.sim.trigger_box.box_host import Answer, Bench, Edge, EdgeEvent, Step, edge_event, split, write
+from tests.unit.sim.trigger_box.box_host import (
+    Answer,
+    Bench,
+    Edge,
+    EdgeEvent,
+    Step,
+    edge_event,
+    split,
+    whole_messages,
+    write,
+)
 
 SERIALS = [f"SIM000{n}" for n in range(1, 7)]
 WAIT_S = 120.0
@@ -88,11 +98,9 @@ class BoxHost:
     def _take(self) -> list[Answer]:
         with suppress(BlockingIOError):
             self._rest += os.read(self._fd, 65_536)
-        whole = 0
-        while whole + 1 < len(self._rest) and whole + 2 + self._rest[whole + 1] <= len(self._rest):
-            whole += 2 + self._rest[whole + 1]
-        answers = split(self._rest[:whole])
-        self._rest = self._rest[whole:]
+        data = b"".join(whole_messages(self._rest))
+        self._rest = self._rest[len(data) :]
+        answers = split(data)
         self.events += [edge_event(a.payload) for a in answers if a.kind == 3 and a.address == r.REG_EDGE_EVENT]
         return [a for a in answers if a.kind != 3]
 

@@ -87,12 +87,20 @@ class Status:
     input_levels: int
 
 
+def whole_messages(data: bytes) -> list[bytes]:
+    """Return the messages that have come whole; the first bytes of one more may be left."""
+    messages = []
+    while len(data) > 1 and len(data) >= (size := 2 + data[1]):
+        messages.append(data[:size])
+        data = data[size:]
+    return messages
+
+
 def split(data: bytes) -> list[Answer]:
     answers = []
-    while data:
-        size = data[1] + 2
-        one, data = data[:size], data[size:]
-        assert len(one) == size, "cut message"
+    messages = whole_messages(data)
+    assert b"".join(messages) == data, "cut message"
+    for one in messages:
         assert sum(one[:-1]) % 256 == one[-1], "checksum"
         assert one[3] == 0xFF
         assert one[4] & 0x10, "replies and events are time-stamped"

@@ -23,14 +23,10 @@ from rigdriver_sim.trigger_box.behaviour import OutputChange
 from rigdriver_sim.trigger_box.box import BoxSetup, SimulatedBox
 from rigdriver_sim.trigger_box.facts import BoxFacts
 from rigdriver_sim.trigger_box.states import BoxState
-from tests.unit.sim.trigger_box.box_host import Answer, Bench, Step, edge_event, read, split, write
+from tests.unit.sim.trigger_box.box_host import Answer, Bench, Step, edge_event, read, split, whole_messages, write
 
 NS = 1_000_000_000
 PATIENCE_S = 60.0
-
-
-def messages_in(data: bytes) -> int:
-    return 1 + messages_in(data[2 + data[1] :]) if data else 0
 
 
 class Port:
@@ -53,7 +49,7 @@ class Port:
         for _ in range(5):
             self._engine.step()
         replies = self.take()
-        while len(replies) < messages_in(data):
+        while len(replies) < len(whole_messages(data)):
             assert select.select([self.fd], [], [], PATIENCE_S)[0], f"no more than {len(replies)} replies have come"
             replies += self.take()
         return replies
@@ -61,10 +57,8 @@ class Port:
     def take(self) -> list[Answer]:
         with contextlib.suppress(BlockingIOError):
             self._rest += os.read(self.fd, 65_536)
-        whole = 0
-        while whole + 1 < len(self._rest) and whole + 2 + self._rest[whole + 1] <= len(self._rest):
-            whole += 2 + self._rest[whole + 1]
-        data, self._rest = self._rest[:whole], self._rest[whole:]
+        data = b"".join(whole_messages(self._rest))
+        self._rest = self._rest[len(data) :]
         answers = split(data)
         self.events += [a for a in answers if a.kind == 3]
         return [a for a in answers if a.kind != 3]
