@@ -106,20 +106,41 @@ def simulated_box(folder: Path, facts: BoxFacts = BoxFacts()) -> Iterator[BoxWor
 
 
 @dataclass
-class LatePort:
-    """Gives bytes only after so many reads without any, as a pseudo terminal does on a busy computer."""
+class PassingPort:
+    """Passes on to the port below what a test does not change."""
 
     port: SerialPort
-    reads: int
     url: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.url = self.port.url
+
+    def read(self) -> bytes:
+        return self.port.read()
+
+    def write(self, data: bytes) -> None:
+        self.port.write(data)
+
+    def flush_input(self) -> None:
+        self.port.flush_input()
+
+    def close(self) -> None:
+        self.port.close()
+
+
+@dataclass
+class LatePort(PassingPort):
+    """Gives bytes only after so many reads without any, as a pseudo terminal does on a busy computer."""
+
+    reads: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._held = b""
         self._left = 0
 
     def read(self) -> bytes:
-        if data := self.port.read():
+        if data := super().read():
             self._left = self._left if self._held else self.reads
             self._held += data
         self._left -= 1
@@ -128,44 +149,30 @@ class LatePort:
         data, self._held = self._held, b""
         return data
 
-    def write(self, data: bytes) -> None:
-        self.port.write(data)
-
     def flush_input(self) -> None:
-        self.port.flush_input()
+        super().flush_input()
         self._held = b""
-
-    def close(self) -> None:
-        self.port.close()
 
 
 @dataclass
-class DamagingPort:
+class DamagingPort(PassingPort):
     """Flips, loses and inserts bytes, one in `one_in`, both ways, while `is_on`."""
 
-    port: SerialPort
     one_in: int
     seed: int
     is_on: bool = False
     damaged: int = 0
-    url: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.url = self.port.url
+        super().__post_init__()
         self._to_box = random.Random(self.seed)
         self._from_box = random.Random(self.seed + 1)
 
     def read(self) -> bytes:
-        return self._damage(self.port.read(), self._from_box)
+        return self._damage(super().read(), self._from_box)
 
     def write(self, data: bytes) -> None:
-        self.port.write(self._damage(data, self._to_box))
-
-    def flush_input(self) -> None:
-        self.port.flush_input()
-
-    def close(self) -> None:
-        self.port.close()
+        super().write(self._damage(data, self._to_box))
 
     def _damage(self, data: bytes, dice: random.Random) -> bytes:
         if not self.is_on:
