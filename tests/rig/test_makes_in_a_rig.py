@@ -2,7 +2,7 @@
 
 In: rigs of up to six simulated cameras, each of another make, and what an earlier program left in them. Out: proved
 frame sets, frames of benches, and refusals with the true cause. Not here: node maps of single makes (see
-tests/unit/devices/camera_process/test_features.py).
+tests/unit/devices/camera_process).
 """
 
 from __future__ import annotations
