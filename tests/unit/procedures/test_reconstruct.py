@@ -6,7 +6,6 @@ In: a folder of face images, fake entry points. Out: who was asked, with what, a
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import ClassVar
 
 import cv2
@@ -19,9 +18,8 @@ from rigdriver.calibration.file import save
 from rigdriver.cli import app
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.frames import FrameSet
-from rigdriver.images.region import ImageRegion
 from rigdriver.procedures.reconstruct import ReconstructOptions, reconstruct_folder
-from rigdriver.recording.stored_formats import FormatAnswers, Sidecar, StoredImages, write_sidecar
+from rigdriver.recording.stored_formats import FormatAnswers
 from rigdriver.stereo.cloud import PointCloud
 
 
@@ -113,13 +111,9 @@ def test_formats_of_a_rig_are_not_asked(tmp_path):
 
 
 def test_images_of_another_place_on_the_sensor_are_refused_though_their_size_fits(
-    theirs, folder, rig_calibration, tmp_path
+    theirs, folder, moved_region, tmp_path
 ):
-    first, *_ = rig_calibration
-    save(rig_calibration.with_camera(replace(first, region=ImageRegion())), tmp_path / "placed.json")
-    formats = {"geometry": "Mono12", "texture": "BayerRG12"}
-    stored = {c.name: StoredImages(formats[c.role], (640, 480), ImageRegion((16, 0))) for c in rig_calibration}
-    write_sidecar(folder, Sidecar(stored))
+    calibration = moved_region(folder, 12)
     with pytest.raises(CalibrationMismatch, match=r"images have offset 16,0 px, calibrated was offset 0,0 px"):
-        reconstruct_folder(folder, ReconstructOptions(tmp_path / "out", tmp_path / "placed.json", "theirs"))
+        reconstruct_folder(folder, ReconstructOptions(tmp_path / "out", calibration, "theirs"))
     assert theirs[0].seen == []

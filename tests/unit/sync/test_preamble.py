@@ -139,16 +139,22 @@ def told(log: ExposureLog, frames: Sequence[Frame], *reports: PulseReport) -> st
     return str(error)
 
 
-@pytest.mark.parametrize("has_stamps", [True, False])
-def test_frames_at_the_distances_of_the_marks_lock_the_track(log: ExposureLog, has_stamps: bool) -> None:
+def locked(log: ExposureLog, frames: Sequence[Frame]) -> Track:
+    """Return the track after an attempt that locks with those frames."""
     track = Track(log, TICK_HZ, 50)
     attempt = Preamble(SCHEDULE, {"left": log}, {"left": track}, 50)
     attempt.take_report(report(1000))
-    # Arrivals are far less steady than time stamps, and good enough for a camera that has none.
-    offsets_ns = [0 if has_stamps else number * 300_000 for number in range(MARKS)]
-    for one in stamped(7_000, offsets_ns, has_stamps=has_stamps):
+    for one in frames:
         attempt.take_frame(one)
     assert attempt.lock() == []
+    return track
+
+
+@pytest.mark.parametrize("has_stamps", [True, False])
+def test_frames_at_the_distances_of_the_marks_lock_the_track(log: ExposureLog, has_stamps: bool) -> None:
+    # Arrivals are far less steady than time stamps, and good enough for a camera that has none.
+    offsets_ns = [0 if has_stamps else number * 300_000 for number in range(MARKS)]
+    track = locked(log, stamped(7_000, offsets_ns, has_stamps=has_stamps))
     assert track.frame_id_of(MARKS) == MARKS
     assert (track.clock is not None) is has_stamps
 
@@ -157,13 +163,8 @@ def test_frames_at_the_distances_of_the_marks_lock_the_track(log: ExposureLog, h
 def test_where_a_camera_has_no_stamps_an_arrival_alone_matches_no_frame(
     log: ExposureLog, skipped: int, is_matched: bool
 ) -> None:
-    track = Track(log, TICK_HZ, 50)
-    attempt = Preamble(SCHEDULE, {"left": log}, {"left": track}, 50)
-    attempt.take_report(report(1000))
-    first = stamped(7_000, [0] * MARKS, has_stamps=False)
-    for one in first:
-        attempt.take_frame(one)
-    assert attempt.lock() == []
+    first = stamped(7_000, has_stamps=False)
+    track = locked(log, first)
     for number in range(1, 5):
         log.feed(report(1000 + number * PERIOD, marks=1), PERIOD)
     # The second pulse after the preamble; a camera that slept through the first gives it the first one's id.
