@@ -174,6 +174,8 @@ class Track:
         has_wrapped = by_arrival is not None and by_arrival.ordinal - anchor[1] in self._wrapped(frame, anchor)
         if by_arrival is not None and (by_arrival is by_count or has_wrapped):
             return self._match(frame, by_arrival, None)
+        if by_arrival is None and start + reach >= self._log.reported_ticks:
+            return Held()  # what its arrival says is known when the box has reported that far
         self._rejected_in_a_row += 1
         counted = "an exposure long gone or yet to come" if by_count is None else f"exposure {ordinal}"
         arrived = "none" if by_arrival is None else f"exposure {by_arrival.ordinal}"

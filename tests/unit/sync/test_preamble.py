@@ -18,7 +18,7 @@ from rigdriver.schedule.planned import PlannedExposure, Schedule
 from rigdriver.schedule.steps import BoxSchedule
 from rigdriver.sync.exposures import ExposureLog
 from rigdriver.sync.preamble import Preamble
-from rigdriver.sync.track import Matched, Rejected, Track
+from rigdriver.sync.track import Held, Matched, Rejected, Track
 
 TICK_HZ = 1_000_000
 UNIT, EXPOSURE, PERIOD = 10_000, 2_000, 122_000
@@ -176,6 +176,21 @@ def test_where_a_camera_has_no_stamps_an_arrival_alone_matches_no_frame(
     else:
         assert isinstance(verdict, Rejected)
         assert f"its frame id counts exposure {MARKS}, its arrival says exposure {MARKS + 1}" in verdict.detail
+
+
+def test_a_frame_without_stamp_is_not_judged_before_the_exposure_that_its_arrival_names_is_reported(
+    log: ExposureLog,
+) -> None:
+    first = stamped(7_000, has_stamps=False)
+    track = locked(log, first)
+    log.feed(report(1000 + PERIOD, marks=1), PERIOD)
+    late = replace(first[0], frame_id=MARKS, t_host_ns=first[0].t_host_ns + 2 * PERIOD * 1000)
+    assert isinstance(track.offer(late, PERIOD), Held)
+    log.feed(report(1000 + 2 * PERIOD, marks=1), PERIOD)
+    verdict = track.offer(late, PERIOD)
+    assert isinstance(verdict, Rejected)
+    assert verdict.exposure is log.by_ordinal(MARKS + 1)
+    assert f"its frame id counts exposure {MARKS}, its arrival says exposure {MARKS + 1}" in verdict.detail
 
 
 def test_a_camera_without_an_exposure_is_sent_to_its_trigger(log: ExposureLog) -> None:
