@@ -9,6 +9,7 @@ import queue
 import random
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -152,6 +153,28 @@ class LatePort(PassingPort):
     def flush_input(self) -> None:
         super().flush_input()
         self._held = b""
+
+
+@dataclass
+class LateWritesPort(PassingPort):
+    """Hands written bytes on only after so many reads, as a pseudo terminal does on a busy computer."""
+
+    reads: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._reads_done = 0
+        self._held: deque[tuple[int, bytes]] = deque()
+
+    def read(self) -> bytes:
+        data = super().read()
+        self._reads_done += 1
+        while self._held and self._held[0][0] <= self._reads_done:
+            super().write(self._held.popleft()[1])
+        return data
+
+    def write(self, data: bytes) -> None:
+        self._held.append((self._reads_done + self.reads, data))
 
 
 @dataclass

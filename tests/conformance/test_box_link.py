@@ -24,7 +24,7 @@ from rigdriver.wire.registers import BoxStates, Faults, LightLimitsRecord, Stage
 from rigdriver.wire.session import LinkCounters
 from tests.box_errors import grown
 from tests.conformance.box_makers import WAIT_S, Host
-from tests.conformance.box_worlds import DamagingPort, LatePort
+from tests.conformance.box_worlds import DamagingPort, LatePort, LateWritesPort
 
 PERIOD = 100_000
 """10 ms."""
@@ -341,6 +341,19 @@ def test_replies_that_the_computer_hands_on_late_are_neither_missed_nor_stale(ho
     try:
         assert [box.probe_clock().t_box_ticks > 0 for _ in range(5)] == [True] * 5
         assert_link_is_sound(box.link_counters)
+    finally:
+        box.close()
+
+
+def test_feeds_that_the_computer_hands_on_late_keep_the_box_running(host: Host) -> None:
+    reads = 1 if isinstance(host.timebase, WallTime) else 100
+    box = host.identified(LateWritesPort(host.port(), reads))
+    log = Log(host, box)
+    box.listen()
+    try:
+        run(box, schedule(14, pulses=10, period=1_000_000))
+        log.wait_for_end()
+        assert log.states == [BoxStates.COMMITTED, BoxStates.ARMED, BoxStates.RUNNING, BoxStates.COMMITTED]
     finally:
         box.close()
 

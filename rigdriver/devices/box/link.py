@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from rigdriver.devices.box.transit import Transit
 from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, RigError, StateError
 from rigdriver.ownership import Owner
 from rigdriver.timebase import SLICE_S, WALL_TIME, Timebase, TimeLimit
@@ -22,6 +23,7 @@ from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register, V
 from rigdriver.wire.session import (
     Event,
+    Fed,
     LinkCounters,
     Reply,
     Request,
@@ -90,10 +92,7 @@ class BoxLink:
         self._writes = threading.Lock()
         self._arrived = threading.Condition()
         self._reply: tuple[Reply, int] | None = None
-        self._asked_ns: int | None = None
-        """Time at which the request was sent whose reply is awaited."""
-        self._looks = 0
-        """Number of reads since then that found nothing."""
+        self._transit = Transit(timebase, self._timeout_ns)
         self._failure: Exception | None = None
         self._pump_thread: threading.Thread | None = None
         # Not from 0: a reply to a probe of the program before may still be on its way.
@@ -224,6 +223,7 @@ class BoxLink:
         with self._writes:
             self._feeds = (self._feeds + 1) & 0xFFFFFFFF
             self.unanswered_feeds += 1
+            self._transit.feed(self._feeds)
             self._port.write(self._session.feed(self._feeds))
 
     def _exchange(self, request: Request, what: str, attempts: int) -> Answer:
@@ -307,7 +307,7 @@ class BoxLink:
                     data = begin()
                 # Before the write, so that the box's tick lies between the two host times (PROTOCOL 9).
                 t_sent_ns = self._timebase.now_ns()
-                self._asked_ns, self._looks = t_sent_ns, 0
+                self._transit.ask()
                 self._write(data)
             # After the write: a thread that is held up before or in it takes nothing from the box's time to reply.
             arrived = self._wait(TimeLimit(self._timebase, self._timeout_ns / 1e9))
@@ -319,7 +319,7 @@ class BoxLink:
             self._session.abandon_any()
             raise
         finally:
-            self._asked_ns = None
+            self._transit.forget_request()
         if arrived is None:
             return None
         reply, t_received_ns = arrived
@@ -345,7 +345,7 @@ class BoxLink:
     def _wait(self, limit: TimeLimit) -> tuple[Reply, int] | None:
         while True:
             with self._arrived:
-                is_over = limit.left_s() <= 0 and not self._is_in_transit()
+                is_over = limit.left_s() <= 0 and not self._transit.may_reply_come()
                 if self._reply is None and self._pump_thread is not None and not is_over:
                     self._raise_failure()
                     self._timebase.wait_on(self._arrived, max(SLICE_S, limit.look_s()))
@@ -357,9 +357,6 @@ class BoxLink:
                     return None
             if self._pump_thread is None:
                 self.pump()
-
-    def _is_in_transit(self) -> bool:
-        return self._asked_ns is not None and self._timebase.may_be_in_transit(self._looks)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -376,7 +373,7 @@ class BoxLink:
             self._replace_port(lost)
             return
         if not data:
-            self._let_time_pass()
+            self._transit.found_nothing()
         now_ns = self._timebase.now_ns()
         with self._arrived:
             if data:
@@ -394,21 +391,12 @@ class BoxLink:
                 if isinstance(item, Reply):
                     self._reply = (item, now_ns)
                     self._arrived.notify_all()
+                elif isinstance(item, Fed):
+                    self._transit.fed(item.count)
         for item in items:
             # Outside the lock: a subscriber must not hold up whoever waits for a reply.
             if isinstance(item, Event) and self.on_event is not None:
                 self.on_event(item.message, now_ns)
-
-    def _let_time_pass(self) -> None:
-        asked_ns = self._asked_ns
-        self._looks += 1
-        # The box needs time to answer. Once it has had enough, more would only take from the limit of a reply that
-        # has been sent.
-        has_had_time = asked_ns is not None and self._timebase.now_ns() - asked_ns > self._timeout_ns / 2
-        if has_had_time and self._is_in_transit():
-            self._timebase.busy()
-        else:
-            self._timebase.idle()
 
     def _replace_port(self, lost: LinkLost) -> None:
         """Go on with the port opened again; raise `lost` when that may not be."""
@@ -418,4 +406,5 @@ class BoxLink:
         with self._writes, self._arrived:
             self._port, self._is_unchecked = port, True
             self._session.clear()
+            self._transit.forget_feeds()
             self.last_byte_ns, self.unanswered_feeds = self._timebase.now_ns(), 0
