@@ -90,7 +90,7 @@ def play(rig: Rig, frames: int, then: Callable[[FrameSet], None] = lambda _: Non
 
 
 def logged(log: Path) -> list[tuple[int, int, str, float]]:
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines = [line for line in map(json.loads, log.read_text().splitlines()) if line["kind"] == "flash"]
     return sorted((line["generation"], line["pulse_index"], line["lamp"], line["width_us"]) for line in lines)
 
 
