@@ -4,7 +4,8 @@
     |-- UsageError(ValueError)               the caller asked wrongly
     |   |-- ConfigError                      the rig file says something impossible
     |   |-- ScheduleError                    the plan would break a limit
-    |   `-- StateError(RuntimeError)         not in this state
+    |   |-- StateError(RuntimeError)         not in this state
+    |   `-- FileNotWritten(OSError)          a file or folder cannot be written
     |-- DeviceError                          a device answered wrongly or not at all
     |   |-- LinkError(OSError)               the way to the device
     |   |   |-- PortUnavailable              no such port, or another program has it
@@ -128,6 +129,13 @@ class StateError(UsageError, RuntimeError):
     """The object is in a state that does not allow this.
 
     `cameras: closed; open them again`
+    """
+
+
+class FileNotWritten(UsageError, OSError):
+    """A file or folder cannot be written; an older file of that name is as it was.
+
+    `out/face.ply: cannot be written: No space left on device; free space on the disk`
     """
 
 

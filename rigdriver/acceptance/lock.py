@@ -14,13 +14,13 @@ from pathlib import Path
 
 from rigdriver.acceptance.judge import Acceptance, Characteristic
 from rigdriver.errors import NotAccepted, UsageError
+from rigdriver.line_file import LineFile
 
 
 def append_history(path: Path, done: Acceptance) -> None:
     """Add one test to the history file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(done)) + "\n")
+    with LineFile(path) as history:
+        history.append(json.dumps(asdict(done)), is_durable=True)
 
 
 def read_history(path: Path) -> list[Acceptance]:

@@ -24,6 +24,7 @@ from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.project import distort, distort_jacobian, inverse, pad_distortion, transform
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.json_values import JsonValue
+from rigdriver.whole_file import make_folder, write_set, write_whole
 
 UNKNOWN_BOARD = Board("chessboard", 10, 7, 1.0)
 """Board of an imported calibration, whose file names none."""
@@ -36,11 +37,11 @@ LARGEST_KALIBR_MISS_PX = 0.1
 
 def export_opencv(calibration: RigCalibration, folder: Path) -> list[Path]:
     """Write `<camera>.yaml` for each camera, with OpenCV's usual keys and `T_cam_world` (mm)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    make_folder(folder)
+    written: dict[Path, str] = {}
     for camera in calibration:
         path = folder / f"{camera.name}.yaml"
-        storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
+        storage = cv2.FileStorage(".yaml", cv2.FILE_STORAGE_WRITE | cv2.FILE_STORAGE_MEMORY)
         storage.write("calibration_time", calibration.created)
         storage.write("camera_name", camera.name)
         storage.write("camera_serial", f"SN {camera.serial}")
@@ -50,9 +51,9 @@ def export_opencv(calibration: RigCalibration, folder: Path) -> list[Path]:
         storage.write("distortion_coefficients", np.array(camera.distortion).reshape(1, -1))
         storage.write("T_cam_world", np.array(camera.T_cam_world))
         storage.write("avg_reprojection_error", float(np.nan_to_num(camera.rms_px, nan=-1.0)))
-        storage.release()
-        written.append(path)
-    return written
+        written[path] = storage.releaseAndGetString()
+    write_set(written)
+    return list(written)
 
 
 def import_opencv(folder: Path, rig: str, serials: Mapping[str, str]) -> RigCalibration:
@@ -194,7 +195,7 @@ def export_kalibr(calibration: RigCalibration, path: Path) -> dict[str, float]:
             entry["T_cn_cnm1"] = T.tolist()
         chain[f"cam{index}"] = entry
         before = camera
-    path.write_text(_yaml().safe_dump(chain, sort_keys=False, default_flow_style=None), encoding="utf-8")
+    write_whole(path, _yaml().safe_dump(chain, sort_keys=False, default_flow_style=None))
     return misses
 
 

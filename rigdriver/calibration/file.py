@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -24,8 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance, RigCalibration
 from rigdriver.config import RigConfig
-from rigdriver.errors import CalibrationMismatch, UsageError
+from rigdriver.errors import CalibrationMismatch
 from rigdriver.images.region import ImageRegion
+from rigdriver.whole_file import make_folder, write_whole
 
 FORMAT = "rigdriver-calibration"
 VERSION = 2
@@ -113,19 +112,11 @@ def save(calibration: RigCalibration, path: Path) -> None:
     """Write the file as a whole or not at all.
 
     Raises:
-        UsageError: the folder cannot be written to.
+        FileNotWritten: it cannot be written; an older file is as it was.
     """
     text = to_text(calibration)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(name).replace(path)
-    except OSError as exc:
-        raise UsageError(
-            device=str(path), seen=f"cannot be written: {exc.strerror}", remedy="name a folder that you may write to"
-        ) from exc
+    make_folder(path.parent)
+    write_whole(path, text)
 
 
 def to_text(calibration: RigCalibration) -> str:

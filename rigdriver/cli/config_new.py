@@ -18,7 +18,6 @@ import typer
 from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import GOOD, verb
-from rigdriver.config.writing import refuse_existing, write_new
 from rigdriver.devices.box.serial_port import PortInfo
 from rigdriver.devices.camera_link.descriptions import DeviceInfo
 from rigdriver.errors import CameraMissing
@@ -33,6 +32,7 @@ from rigdriver.procedures.new_rig_file import (
     rig_file_text,
 )
 from rigdriver.procedures.producer_paths import STANDARD_PATH, chosen_producers
+from rigdriver.whole_file import refuse_existing, write_new
 
 AUTO, NONE = "auto", "none"
 """Words that --box takes beside a port."""

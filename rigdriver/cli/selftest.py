@@ -22,6 +22,7 @@ from rigdriver.rig import Rig
 from rigdriver.selftest import text
 from rigdriver.selftest.result import Report
 from rigdriver.selftest.suite import run_selftest, untested
+from rigdriver.whole_file import write_whole
 
 
 @verb
@@ -45,7 +46,7 @@ def selftest(
         error, report = exc, untested(str(source), exc)
     # The page is written in every case, since it is sent when something is wrong.
     if html is not None:
-        html.write_text(text.html(report), encoding="utf-8")
+        write_whole(html, text.html(report))
     if json:
         show_json(asdict(report.record()))
     elif error is None:

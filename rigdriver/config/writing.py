@@ -1,4 +1,4 @@
-"""Changing a rig file: the keys that are named get new values, everything else stays as its author wrote it; new files.
+"""Changing a rig file: the keys that are named get new values, everything else stays as its author wrote it.
 
 In: a path, and new values by dotted key. Out: the changed file and a diff text. Comments, order and layout stay. The
 new text is checked before it is written, and the file is replaced as a whole or not at all.
@@ -8,11 +8,7 @@ Not here: what a valid value is (see models.py), reading a file (see loading.py)
 from __future__ import annotations
 
 import difflib
-import os
-import stat
-import tempfile
 from collections.abc import Mapping, MutableMapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +17,8 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT
 
 from rigdriver.config.loading import parse, read_text
-from rigdriver.errors import ConfigError, UsageError
+from rigdriver.errors import ConfigError, FileNotWritten, UsageError
+from rigdriver.whole_file import write_whole
 
 Value = bool | int | float | str | Path | Sequence[Any] | Mapping[str, Any]
 """Value that a rig file can hold."""
@@ -46,29 +43,6 @@ def write(path: Path, changes: Mapping[str, Value | None]) -> str:
     if after != before:
         _replace(path, after)
     return "".join(difflib.unified_diff(before.splitlines(True), after.splitlines(True), path.name, path.name))
-
-
-def refuse_existing(path: Path) -> None:
-    """Raise UsageError when there is a file of that name: what users have is never overwritten."""
-    if path.exists():
-        raise _is_there(path)
-
-
-def write_new(path: Path, content: str | bytes) -> None:
-    """Write a file that is not there yet. UsageError when it is; ConfigError when it cannot be written."""
-    try:
-        with path.open("xb") as stream:
-            stream.write(content.encode("utf-8") if isinstance(content, str) else content)
-    except FileExistsError as exc:
-        raise _is_there(path) from exc
-    except OSError as exc:
-        raise ConfigError(
-            device=str(path), seen=f"cannot be written: {exc.strerror}", remedy="choose a folder that you may write to"
-        ) from exc
-
-
-def _is_there(path: Path) -> UsageError:
-    return UsageError(f"{path}: is there already and is never overwritten; choose another name")
 
 
 def changed(text: str, changes: Mapping[str, Value | None], origin: str) -> str:
@@ -152,40 +126,9 @@ def _plain(value: Any) -> Any:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write the text to a file beside `path`, make sure that it is on the disk, and put it in the place of `path`."""
-    target = path.resolve()  # a link stays a link
-    temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            known = target.stat()
-            with suppress(PermissionError):  # only root may give a file away
-                os.fchown(stream.fileno(), known.st_uid, known.st_gid)
-            # mkstemp makes files that only their owner reads; the new file must be read by whom the old one was.
-            os.fchmod(stream.fileno(), stat.S_IMODE(known.st_mode))
-            stream.write(text.encode("utf-8"))
-            stream.flush()
-            # Before the rename: after a power cut the name could otherwise stand for an empty file.
-            os.fsync(stream.fileno())
-        temporary.replace(target)
-    except OSError as exc:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        write_whole(path, text)
+    except FileNotWritten as exc:
         raise ConfigError(
-            device=str(path),
-            seen=f"cannot be written: {exc.strerror}; the file is as it was",
-            remedy="free space on the disk, or choose a folder that you may write to",
+            device=str(path), seen=f"{exc.seen}; the file is as it was", expected=exc.expected, remedy=exc.remedy
         ) from exc
-    with suppress(OSError):  # some network folders cannot be synchronised; the file itself is
-        _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make sure that the new name is on the disk too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

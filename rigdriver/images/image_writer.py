@@ -9,11 +9,9 @@ Not here: proofs, and what the files hold (see recording/capture_folder.py).
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +22,7 @@ import numpy as np
 from rigdriver.arrays import Pixels
 from rigdriver.frames import Frame, FrameSet
 from rigdriver.images.png import encode_png
+from rigdriver.whole_file import make_folder, write_whole
 
 _WAIT_S = 60.0
 
@@ -94,12 +93,8 @@ class ImageWriter:
 
     def _write(self, path: Path, pixels: Pixels) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self._encode(pixels))
-        except OSError as exc:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)  # half an image is none
-            raise OSError(exc.errno or errno.EIO, exc.strerror or str(exc), str(path)) from exc
+            make_folder(path.parent, is_private=True)
+            write_whole(path, self._encode(pixels), is_private=True, is_durable=False)
         finally:
             with self._room:
                 self._waiting_bytes -= pixels.nbytes

@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rigdriver.errors import UsageError
+from rigdriver.whole_file import write_whole
 
 
 def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    """Write a picture.
+    """Write a picture, which its owner alone can read.
 
     Raises:
         UsageError: the name's ending is none of a picture.
-        OSError: the file cannot be written.
+        FileNotWritten: the file cannot be written.
     """
     try:
         is_encoded, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
@@ -30,4 +31,4 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
         raise UsageError(
             device=str(path), seen="cannot be written as a picture", expected="a name that ends in .png or .jpg"
         )
-    path.write_bytes(data.tobytes())
+    write_whole(path, data.data, is_private=True)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rigdriver.config import CameraConfig, FeatureValue, RigConfig
-from rigdriver.config.writing import refuse_existing, write_new
 from rigdriver.devices.camera_link.descriptions import CameraReport, FeatureReport
 from rigdriver.devices.camera_link.feature_tree import FeatureDescription, SettableFeatures, SettingsOutcome
 from rigdriver.devices.cameras.camera_features import CameraFeatures
@@ -24,6 +23,7 @@ from rigdriver.rig import trigger_features
 from rigdriver.run.snap import Snapshot, snap, snap_timeout_s
 from rigdriver.sources import resolve
 from rigdriver.timebase import open_timebase
+from rigdriver.whole_file import refuse_existing, write_new
 
 PICTURE = ".png"
 
@@ -140,4 +140,4 @@ def _write_picture(path: Path, snapshot: Snapshot) -> None:
             seen=f"its pixel format {snapshot.frame.pixel_format} cannot be written as PNG",
             remedy="set another PixelFormat",
         ) from exc
-    write_new(path, picture)
+    write_new(path, picture, is_private=True)

@@ -28,6 +28,7 @@ from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, side_by_side, 
 from rigdriver.stereo.mesh.solid import close_for_printing
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
 from rigdriver.stereo.reconstruct import CellReconstructor
+from rigdriver.whole_file import make_folder
 
 _HEIGHT_PX = 640
 WELL_RMS_UM = 200.0
@@ -70,7 +71,7 @@ def measure_face(frame_set: FrameSet, scenario: str, out: Path, progress: Progre
     """Measure, draw, score; without a face, the problem says why."""
     folder = out / "face"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    make_folder(folder, is_private=True)
     progress.note("\nmeasuring the face of the last frame set (the first time ever, its loops are compiled)")
     known = load(out / "calibration" / "calibration.json")
     with CellReconstructor(known) as made:

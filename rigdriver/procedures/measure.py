@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from rigdriver.stereo.measure import (
 from rigdriver.stereo.mesh.files import read_mesh
 from rigdriver.stereo.mesh.pictures import draw_map
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
+from rigdriver.whole_file import write_whole
 
 Place = tuple[float, float, float]
 
@@ -66,7 +68,7 @@ def measure_mesh(mesh: Path, options: MeasureOptions) -> dict[str, Quantity]:
 
     Raises:
         UsageError: a file is no mesh, or what is asked has no answer on it.
-        OSError: a file cannot be written.
+        FileNotWritten: a file cannot be written.
     """
     read, ppm = read_mesh(mesh), options.scale_ppm
     drawn: dict[str, Array] = {}
@@ -90,13 +92,14 @@ def measure_mesh(mesh: Path, options: MeasureOptions) -> dict[str, Quantity]:
 
 def _write_lines(path: Path, drawn: Mapping[str, Array]) -> None:
     """One row per point: a way is one line, a section has two rows per piece."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        rows = csv.writer(stream)
-        rows.writerow(("line", "piece", "x_mm", "y_mm", "z_mm"))
-        for name, points in drawn.items():
-            for piece, place in enumerate(points.reshape(-1, 3)):
-                number = piece // 2 if name == "section" else 0
-                rows.writerow((name, number, *(f"{v:.4f}" for v in place)))
+    text = StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(("line", "piece", "x_mm", "y_mm", "z_mm"))
+    for name, points in drawn.items():
+        for piece, place in enumerate(points.reshape(-1, 3)):
+            number = piece // 2 if name == "section" else 0
+            rows.writerow((name, number, *(f"{v:.4f}" for v in place)))
+    write_whole(path, text.getvalue(), is_private=True)
 
 
 def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dict[str, Quantity]:

@@ -32,6 +32,7 @@ from rigdriver.rig import Rig
 from rigdriver.schedule.white_light import MAX_RATE_HZ
 from rigdriver.sources import resolve
 from rigdriver.stereo.reconstruct import CellReconstructor
+from rigdriver.whole_file import make_folder, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,8 @@ def _measure_folder(
 
 def _written(done: Acceptance, out: Path, history: Path, gallery: Gallery) -> Path:
     tests = [*(test for test in read_history(history) if test.rig == done.rig), done]
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     page = out / "acceptance.html"
-    page.write_text(report_html(tests, gallery.pictures), encoding="utf-8")
+    write_whole(page, report_html(tests, gallery.pictures))
     append_history(history, done)
     return page

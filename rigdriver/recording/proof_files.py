@@ -9,6 +9,7 @@ Not here: images (see capture_folder.py); the sentences that explain a proof (se
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -20,6 +21,8 @@ from typing import Any, Self
 from rigdriver.errors import UsageError
 from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof
 from rigdriver.json_values import JsonObject
+from rigdriver.line_file import LineFile
+from rigdriver.whole_file import make_folder, write_whole
 
 CSV, JSON = "proofs.csv", "proofs.json"
 COLUMNS = (
@@ -81,17 +84,15 @@ class ProofFiles:
         self._frame_sets: list[JsonObject] = []
         self._open = ExitStack()
         self._is_closed = False
-        folder.mkdir(parents=True, exist_ok=True)
-        self._text = self._open.enter_context((folder / CSV).open("w", encoding="utf-8", newline=""))
-        self._rows = csv.DictWriter(self._text, COLUMNS, restval="")
-        self._rows.writeheader()
+        make_folder(folder, is_private=True)
+        self._lines = self._open.enter_context(LineFile(folder / CSV, is_private=True, is_new=True))
+        self._lines.append(_as_csv(dict(zip(COLUMNS, COLUMNS, strict=True))))
 
     def write(self, frame_set: FrameSet, index: int | None = None) -> None:
         """Add a frame set under that index, or under its pulse index."""
         index = frame_set.pulse_index if index is None else index
-        self._rows.writerows(_rows(frame_set, index))
-        # A crash must not take what was proved until then.
-        self._text.flush()
+        # Each row is with the system at once: a crash must not take what was proved until then.
+        self._lines.append(*map(_as_csv, _rows(frame_set, index)))
         self._frame_sets.append(
             {
                 "index": index,
@@ -114,7 +115,7 @@ class ProofFiles:
         self._open.close()
         # JSON has no NaN (RFC 8259, section 6): `to_json` writes null, and a NaN that slipped through is an error here.
         whole = {"rig": self._rig, "frame_sets": self._frame_sets}
-        (self._folder / JSON).write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        write_whole(self._folder / JSON, json.dumps(whole, indent=1, allow_nan=False) + "\n", is_private=True)
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +124,12 @@ class ProofFiles:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _as_csv(row: Mapping[str, object]) -> str:
+    line = io.StringIO()
+    csv.DictWriter(line, COLUMNS, restval="", lineterminator="").writerow(row)
+    return line.getvalue()
 
 
 def _rows(frame_set: FrameSet, index: int) -> list[dict[str, object]]:

@@ -23,6 +23,7 @@ from rigdriver.errors import UsageError
 from rigdriver.frames import Frame
 from rigdriver.images.pixel_formats import BY_NAME, full_scale, named
 from rigdriver.images.region import ImageRegion, region_from_json
+from rigdriver.whole_file import write_whole
 
 SIDECAR = "images.json"
 FORM = "rigdriver-images"
@@ -86,10 +87,7 @@ def write_sidecar(folder: Path, sidecar: Sidecar) -> None:
         "cameras": {name: _stored_table(stored) for name, stored in sidecar.cameras.items()},
         "rig": sidecar.config.model_dump(mode="json") if sidecar.config else None,
     }
-    # Replacing is atomic in one folder (POSIX rename); a reader meets the old file or the new one.
-    beside = folder / f".{SIDECAR}"
-    beside.write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    beside.replace(folder / SIDECAR)
+    write_whole(folder / SIDECAR, json.dumps(table, indent=1, allow_nan=False) + "\n", is_private=True)
 
 
 def _stored_table(stored: StoredImages) -> dict[str, object]:

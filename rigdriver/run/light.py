@@ -1,25 +1,18 @@
-"""Light of a run: the wait for the dark pause that is due, and the log of every flash.
+"""Light of a run: the wait for the dark pause that is due.
 
-In: the box's light counters before a run, its reports during it. Out: a wait, a refusal, or lines in the light log. The
-schedule has been proved within the limits, and the box enforces them by itself; here the host keeps the budget from
-one run to the next. Not here: cameras (see run.py).
+In: the box's light counters before a run. Out: a wait, or a refusal. The schedule has been proved within the limits,
+and the box enforces them by itself; here the host keeps the budget from one run to the next. Not here: the log of every
+flash (see light_log.py), and cameras (see run.py).
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import IO, Protocol
+from typing import Protocol
 
-from rigdriver.clock import us_from_ticks
 from rigdriver.config import RigConfig
-from rigdriver.devices.box.events import BoxEvent, EventsLost
-from rigdriver.errors import ConfigError, ScheduleError
-from rigdriver.frames import Edge, PulseReport
-from rigdriver.run.utc import utc_ns
+from rigdriver.errors import ScheduleError
 from rigdriver.schedule.planned import Schedule
 from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire.registers import LightSessionRecord
@@ -70,131 +63,3 @@ def await_light_budget(
         logger.info("waiting for the dark pause between flash trains (%g s)", light.min_train_pause_s)
         look_up()
         timebase.sleep(POLL_S)
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedFlash:
-    """One flash of a run, as the box stamped it; `fall_ticks` None: its end was never reported."""
-
-    lamp: str
-    generation: int
-    pulse_index: int
-    rise_ticks: int
-    fall_ticks: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class FlashLine:
-    """One line of the light log: a flash."""
-
-    t_utc_ns: int
-    rig: str
-    generation: int
-    pulse_index: int
-    lamp: str
-    width_us: float | None
-    """None: its end was never reported."""
-    energy_mj: float | None
-    """None: the lamp's radiant power or the flash's width is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class LossLine:
-    """One line of the light log: reports of the box are missing, so flashes may be."""
-
-    t_utc_ns: int
-    rig: str
-    reports_lost: int
-
-
-class LightLog:
-    """Appends every flash to a file, one JSON line each, and sums them up for the log.
-
-    It hears the box itself, so what no frame set tells of (a run that is cut short) is written down all the same.
-    """
-
-    def __init__(self, config: RigConfig, tick_rate_hz: int, utc_ns: Callable[[int], int]) -> None:
-        """`utc_ns` tells when a box tick was."""
-        self._rig = config.name
-        self._path = config.light.log
-        self._lamps = {lamp.output: lamp.name for lamp in config.lamps}
-        self._power_w = {lamp.name: lamp.radiant_power_w for lamp in config.lamps}
-        self._tick_rate_hz = tick_rate_hz
-        self._utc_ns = utc_ns
-        self._file: IO[str] | None = None
-        # Filled on the box's thread, emptied on another: a deque's appends and pops are thread-safe (Python's library).
-        self._heard: deque[LoggedFlash | EventsLost] = deque()
-        self._lit: dict[int, LoggedFlash] = {}
-        self._flashes: Counter[str] = Counter()
-
-    def open(self) -> None:
-        """Open the file. ConfigError when it cannot be written: without a log there shall be no light."""
-        if self._path is None:
-            return
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a", encoding="utf-8")
-        except OSError as exc:
-            raise ConfigError(
-                device=f"light.log = {self._path}",
-                seen=f"cannot be written: {exc.strerror}",
-                remedy="name another file",
-            ) from exc
-
-    def hear(self, event: BoxEvent) -> None:
-        """Take an event on the box's thread; nothing is written here, for that thread feeds the watchdog."""
-        if isinstance(event, EventsLost):
-            self._heard.append(event)
-        elif isinstance(event, PulseReport):
-            for edge in event.edges:
-                if not edge.is_input:
-                    self._note(edge, event)
-
-    def write(self) -> None:
-        """Write down what has been heard."""
-        while self._heard:
-            entry = self._heard.popleft()
-            line = self._lost(entry) if isinstance(entry, EventsLost) else self._emitted(entry)
-            if self._file is not None:
-                self._file.write(json.dumps(asdict(line)) + "\n")
-
-    def close(self) -> None:
-        """Write the rest and close the file. Closing twice is harmless."""
-        # Lamps whose fall was never reported have flashed all the same; only the width is unknown.
-        self._heard.extend(self._lit.values())
-        self._lit.clear()
-        try:
-            self.write()
-        finally:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-        if self._flashes:
-            made = ", ".join(f"{name} x{count}" for name, count in self._flashes.items())
-            logger.info("light emitted by rig %s: %s", self._rig, made)
-            self._flashes.clear()
-
-    def _note(self, edge: Edge, report: PulseReport) -> None:
-        for output, lamp in self._lamps.items():
-            if edge.rising >> output & 1:
-                self._lit[output] = LoggedFlash(lamp, report.generation, report.pulse_index, edge.t_box_ticks, None)
-            elif edge.falling >> output & 1 and output in self._lit:
-                self._heard.append(replace(self._lit.pop(output), fall_ticks=edge.t_box_ticks))
-
-    def _emitted(self, e: LoggedFlash) -> FlashLine:
-        self._flashes[e.lamp] += 1
-        width_us = None if e.fall_ticks is None else us_from_ticks(e.fall_ticks - e.rise_ticks, self._tick_rate_hz)
-        power_w = self._power_w[e.lamp]
-        return FlashLine(
-            t_utc_ns=self._utc_ns(e.rise_ticks),
-            rig=self._rig,
-            generation=e.generation,
-            pulse_index=e.pulse_index,
-            lamp=e.lamp,
-            width_us=width_us,
-            # W times us is uJ.
-            energy_mj=None if power_w is None or width_us is None else power_w * width_us * 1e-3,
-        )
-
-    def _lost(self, lost: EventsLost) -> LossLine:
-        return LossLine(utc_ns(lost.t_host_ns), self._rig, lost.count)

@@ -23,13 +23,14 @@ from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.devices.camera_link.descriptions import CameraReport
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.events import CameraLost, FrameLost
-from rigdriver.errors import RigError, SyncError, SyncLost
+from rigdriver.errors import FileNotWritten, RigError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, GapReason, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.brightness import Brightness
 from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
-from rigdriver.run.light import LightLog, await_light_budget
+from rigdriver.run.light import await_light_budget
+from rigdriver.run.light_log import LightLog
 from rigdriver.run.queues import Outbox
 from rigdriver.run.reports import Report, Reports
 from rigdriver.run.states import PLAYED, RunAct
@@ -95,7 +96,7 @@ class Run(FrameSets):
         self._tally = Tally(wanted or schedule.box.pulse_count or None)
         self._brightness = Brightness(schedule.lamps_of())
         self._host_clock = HostClock(schedule.tick_rate_hz)
-        self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns)
+        self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns, timebase.now_ns)
         self._ending = Ending(
             self._states,
             schedule.box.pulse_count,
@@ -133,17 +134,19 @@ class Run(FrameSets):
     # ------------------------------------------------------------ start and end
 
     def _finish(self, why: str) -> None:
+        is_dark = False
         with contextlib.ExitStack() as last:
             # Undone backwards: first the light goes off, then threads
             # and cameras end; the light log hears the box to the last.
             last.callback(self._ending.settle, why)
-            last.callback(self._light_log.close)
+            last.callback(lambda: self._light_log.close(is_dark))
             last.callback(self._box.unsubscribe, self._light_log.hear)
             last.callback(self._box.unsubscribe, self._reports.from_box)
             last.callback(self._cameras.stop)
             last.callback(self._join)
             with contextlib.suppress(RigError):  # the box's own watchdog turns its outputs off when the link is gone
                 self._box.stop(now=True)
+                is_dark = True
 
     def _begin(self) -> None:
         self._give_up_if_asked()
@@ -163,6 +166,8 @@ class Run(FrameSets):
         for name, log in self._logs.items():
             log.plan(self.schedule.exposures[name])
         self._ending.begin()
+        if self.schedule.has_light:
+            self._light_log.announce(self.schedule)
         self._play(self.schedule)
         self._go_on(RunAct.PLAY)
         self._lifecycle.go(RigState.RUNNING)
@@ -280,7 +285,7 @@ class Run(FrameSets):
             case PulseReport():
                 self._ending.heard_of_pulse(report)
                 # Not on the box's thread: a slow disk would keep it from feeding the watchdog.
-                self._light_log.write()
+                self._log_light()
                 period = self.schedule.box.pulse_period_ticks
                 exposures = {name: log.feed(report, period) for name, log in self._logs.items()}
                 return self._matcher.take_report(report, exposures)
@@ -300,6 +305,15 @@ class Run(FrameSets):
             case BoxLost():
                 self._ending.fail(report.error)
         return []
+
+    def _log_light(self) -> None:
+        try:
+            self._light_log.write()
+        except FileNotWritten:
+            # Here and now: the consumer, who gets the error, may be busy for long.
+            with contextlib.suppress(RigError):
+                self._box.stop(now=True)
+            raise
 
     def _hand_out(self, resolved: Resolved) -> None:
         t_host_ns = self._host_clock.host_ns(resolved.start_ticks) or resolved.t_report_ns

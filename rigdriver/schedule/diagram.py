@@ -7,10 +7,12 @@ and the exposure with its jitter, per lamp the flash. Not here: whether the sche
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from rigdriver.clock import us_from_ticks
 from rigdriver.schedule.planned import Schedule
+from rigdriver.whole_file import write_whole
 
 MARGIN = 1.04
 COLOURS = {"trigger": "#555555", "jitter": "#f2c57c", "exposure": "#4c78a8", "light": "#e45756"}
@@ -125,4 +127,6 @@ def draw(schedule: Schedule, path: Path) -> None:
         f"one pulse of {schedule.rate_hz:g} per second:  trigger (grey), exposure (blue, jitter yellow), light (red)"
     )
     axes.grid(axis="x", alpha=0.3)
-    figure.savefig(path, dpi=130)
+    picture = BytesIO()
+    figure.savefig(picture, dpi=130, format=path.suffix.lower().lstrip("."))
+    write_whole(path, picture.getbuffer())

@@ -17,12 +17,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
+from rigdriver.images.picture_file import write_picture
 from rigdriver.images.raw_image import AnyImage
 from rigdriver.stereo.cloud import Figures, PointCloud
 from rigdriver.stereo.geometry.surface import Surface
@@ -33,6 +33,7 @@ from rigdriver.stereo.mesh.sequence import PointSequence, write_tracks
 from rigdriver.stereo.mesh.solid import close_for_printing
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
 from rigdriver.stereo.reasons import sentence_of
+from rigdriver.whole_file import make_folder, write_whole
 
 CLOUDS_WAITING = 16
 """Largest number of clouds that wait for the disk; beyond it, measuring waits, too."""
@@ -123,7 +124,7 @@ class Results:
         Raises:
             OSError: this or an earlier cloud could not be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder, is_private=True)
         self._rows.append(FrameSetRow(index, len(cloud), cloud.reason, cloud.figures))
         self._count_warnings(cloud)
         if cloud.is_empty:
@@ -198,10 +199,8 @@ class Results:
 
     def _save(self, name: str, picture: npt.NDArray[np.uint8]) -> None:
         path = self._folder / "pictures" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # OpenCV's writer expects blue first.
-        if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-            raise UsageError(device=str(path), seen="cannot be written", remedy="make room or name another folder")
+        make_folder(path.parent, is_private=True)
+        write_picture(path, picture)
 
     def keep(self, dropped: int = 0) -> None:
         """Write figures.json when there is a frame set to report; for a reconstruction that is cut short."""
@@ -222,9 +221,9 @@ class Results:
             time_ms_95=float(np.percentile(totals, 95)) if totals else None,
             warnings=dict(self._warnings.values()),
         )
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder, is_private=True)
         text = json.dumps({"summary": asdict(summary), "frame_sets": [_row_json(row) for row in self._rows]}, indent=1)
-        (self._folder / "figures.json").write_text(text + "\n", encoding="utf-8")
+        write_whole(self._folder / "figures.json", text + "\n", is_private=True)
         return summary
 
 

@@ -42,7 +42,7 @@ def test_a_folder_that_is_a_file_and_a_full_disk_are_told_with_a_remedy(rig_file
     (tmp_path / "full" / "proofs.json").symlink_to("/dev/full")
     result = shell(f"$RIGDRIVER capture --rig {rig_file} --frames 3 --out full --no-images", tmp_path)
     assert result.returncode == 2
-    assert "full: No space left on device; make room" in result.stderr
+    assert "full/proofs.json: cannot be written: No space left on device; free space on the disk" in result.stderr
 
 
 def test_json_is_one_object_when_a_check_failed(rig_file, tmp_path):

@@ -15,7 +15,7 @@ import pytest
 
 from rigdriver.config import RigConfig, load
 from rigdriver.devices.box.events import BoxEvent, BoxStatus
-from rigdriver.errors import BoxFault, BoxRefused, ScheduleError
+from rigdriver.errors import BoxFault, BoxRefused, FileNotWritten, ScheduleError
 from rigdriver.frames import FrameSet, PulseReport
 from rigdriver.rig import Rig
 from rigdriver.wire.registers import BoxStates
@@ -89,8 +89,16 @@ def play(rig: Rig, frames: int, then: Callable[[FrameSet], None] = lambda _: Non
     return kept
 
 
+def wait_until_stopped(rig: Rig) -> None:
+    """Wait in the consumer's place until the box plays no more."""
+    for _ in range(2000):
+        if rig.box.status().state is not BoxStates.RUNNING:
+            return
+    raise AssertionError("the box still plays")
+
+
 def logged(log: Path) -> list[tuple[int, int, str, float]]:
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines = [line for line in map(json.loads, log.read_text().splitlines()) if line["kind"] == "flash"]
     return sorted((line["generation"], line["pulse_index"], line["lamp"], line["width_us"]) for line in lines)
 
 
@@ -213,3 +221,33 @@ def test_a_spent_session_is_refused_until_somebody_begins_a_new_one(launch_rig):
             play(rig, 5)
         rig.box.clear_light_session()
         assert len(play(rig, 5)) == 5
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_light_ends_when_the_light_log_takes_no_more_whatever_the_consumer_does(launch_rig, tmp_path, is_busy):
+    log = tmp_path / "light.jsonl"
+    with witnessed(launch_rig(**SMALL), with_light(log)) as (rig, witness):
+        at_removal: list[int] = []
+
+        def remove_the_log(frame_set: FrameSet) -> None:
+            if frame_set.pulse_index == 3:
+                log.unlink()
+                at_removal.append(len(witness.flashes))
+                if is_busy:  # the error reaches a consumer only when it asks for the next frame set
+                    wait_until_stopped(rig)
+
+        with pytest.raises(FileNotWritten, match=r"light\.log = .*light\.jsonl: cannot be written: it was removed"):
+            play(rig, 80, remove_the_log)
+        assert rig.box.status().output_levels == 0
+        # One pulse's report tells of the loss, one more may be lit until the stop has arrived, and two until it is
+        # noticed that the file is gone: by then each of the four lamps has flashed at most five times.
+        assert len(witness.flashes) - at_removal[0] <= 5 * len(LAMPS)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_light_log_on_a_full_disk_refuses_the_run_and_nothing_flashes(launch_rig):
+    with witnessed(launch_rig(**SMALL), with_light(Path("/dev/full"))) as (rig, witness):
+        with pytest.raises(FileNotWritten, match=r"light\.log = /dev/full: cannot be written: No space left on device"):
+            play(rig, 20)
+        assert witness.flashes == []
+        assert rig.box.light_session().session_flashes == 0

@@ -7,6 +7,7 @@ when the board does not fit on the paper. matplotlib writes the PDF, because the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,6 +22,7 @@ from matplotlib.figure import Figure
 from rigdriver.arrays import Array, Mask
 from rigdriver.calibration.board.boards import DICTIONARIES, Board, opencv_board
 from rigdriver.errors import UsageError
+from rigdriver.whole_file import make_folder, write_whole
 
 PAPERS_MM: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
@@ -84,10 +86,12 @@ def write_pdf(board: Board, path: Path, paper: str = "") -> str:
             moved = [shape + np.array([left, top]) for shape in shapes]
             axes.add_collection(PolyCollection(moved, facecolors=colour, edgecolors="none", linewidths=0))
         _annotate(axes, board, left, top + board.size_mm[1], paper)
-        path.parent.mkdir(parents=True, exist_ok=True)
         figure.set_canvas(FigureCanvasPdf(figure))
+        drawn = BytesIO()
         # No date, so that the same board gives the same file.
-        figure.savefig(path, format="pdf", metadata={"Title": board.name, "CreationDate": None})
+        figure.savefig(drawn, format="pdf", metadata={"Title": board.name, "CreationDate": None})
+    make_folder(path.parent)
+    write_whole(path, drawn.getbuffer())
     return paper
 
 

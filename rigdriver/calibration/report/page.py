@@ -14,6 +14,7 @@ from rigdriver.calibration.report.pictures import draw_all
 from rigdriver.calibration.report.verdict import judge_solution
 from rigdriver.calibration.solve.all_cameras import Solution
 from rigdriver.calibration.views.coverage import assess
+from rigdriver.whole_file import write_whole
 
 _STYLE = (
     "body{font:15px sans-serif;max-width:1180px;margin:24px auto;color:#222}table{border-collapse:collapse}"
@@ -41,7 +42,8 @@ def write_report(solution: Solution, board: Board, folder: Path) -> Path:
     images = "".join(f'<h2>{p.stem.capitalize()}</h2><img src="{p.name}" alt="{p.stem}">' for p in pictures)
     bow = ", ".join(f"{b:+.3f}" for b in calibration.bow_mm)
     page = folder / "index.html"
-    page.write_text(
+    write_whole(
+        page,
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Calibration of {html.escape(calibration.rig)}</title>"
         f"<style>{_STYLE}</style><h1>Calibration of {html.escape(calibration.rig)}</h1>"
         f'<p class="{"good" if is_good else "poor"}"><b>{head}</b></p><ul>{findings}</ul>'
@@ -51,6 +53,5 @@ def write_report(solution: Solution, board: Board, folder: Path) -> Path:
         + (f"<h2>Left out and odd</h2><ul>{notes}</ul>" if notes else "")
         + "<table><tr><th>camera<th>serial<th>views<th>corners<th>RMS px<th>focal length px</tr>"
         + f"{cameras}</table>{images}</html>\n",
-        encoding="utf-8",
     )
     return page

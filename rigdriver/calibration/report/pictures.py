@@ -7,6 +7,7 @@ Not here: figures and limits (see verdict.py).
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from rigdriver.arrays import Array
 from rigdriver.calibration.solve.all_cameras import Solution
 from rigdriver.calibration.views.coverage import ENOUGH_CELLS, Coverage, count_cells
 from rigdriver.calibration.views.observations import Observations
+from rigdriver.whole_file import make_folder, write_whole
 
 GOOD, POOR, OFF = "#1b7837", "#b2182b", "#d95f02"
 """Colours of good results, of poor ones, and of what is left out."""
@@ -27,7 +29,7 @@ MOST_ARROWS = 700
 
 def draw_all(solution: Solution, coverage: Coverage, folder: Path) -> list[Path]:
     """Write all pictures and return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     return [
         draw_coverage(solution.observations, coverage, folder / "coverage.png"),
         draw_residuals(solution, folder / "residuals.png"),
@@ -46,7 +48,9 @@ def _grid(count: int, title: str, width_mm: float = 95, height_mm: float = 78) -
 
 def _save(figure: Figure, path: Path) -> Path:
     figure.set_canvas(FigureCanvasAgg(figure))
-    figure.savefig(path)
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png")
+    write_whole(path, drawn.getbuffer())
     return path
 
 

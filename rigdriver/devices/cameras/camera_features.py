@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from rigdriver.config import FeatureValue
-from rigdriver.config.writing import refuse_existing, write_new
 from rigdriver.devices.camera_link.descriptions import CameraReport, FeatureReport
 from rigdriver.devices.camera_link.feature_tree import FeatureDescription, SettableFeatures, SettingsOutcome
 from rigdriver.devices.camera_link.requests import (
@@ -32,6 +31,7 @@ from rigdriver.devices.camera_link.requests import (
 )
 from rigdriver.devices.camera_link.settings import CameraSettings
 from rigdriver.devices.cameras.settings_file import read_settings, settings_text
+from rigdriver.whole_file import refuse_existing, write_new
 
 _Reply = TypeVar("_Reply", bound=CameraReply)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import trimesh
@@ -17,6 +18,7 @@ from rigdriver.errors import UsageError
 from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.mesh.ply import write_rows
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
+from rigdriver.whole_file import write_set, write_whole
 
 MESH_SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl")
 
@@ -66,23 +68,23 @@ def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
         return
     if suffix == ".obj":
         text, others = trimesh.exchange.obj.export_obj(body, return_texture=True, mtl_name=path.stem + ".mtl")  # type: ignore[no-untyped-call]
-        path.write_text(text, encoding="utf-8")
-        for name, content in others.items():
-            (path.parent / name).write_bytes(content)
+        # The mesh names the other files, so that these come first.
+        write_set({**{path.parent / name: content for name, content in others.items()}, path: text}, is_private=True)
         return
-    body.export(path)
+    write_whole(path, cast("bytes | str", body.export(file_type=suffix.lstrip("."))), is_private=True)
 
 
 def _write_gltf(body: trimesh.Trimesh, path: Path) -> None:
     """Write the glTF and the files that it names, with the mesh's own name in front: a folder may hold many meshes."""
     files: dict[str, bytes] = trimesh.exchange.gltf.export_gltf(trimesh.Scene(body))  # type: ignore[no-untyped-call]
     table = json.loads(files.pop("model.gltf"))
+    written: dict[Path, bytes | str] = {}
     for part in (*table.get("buffers", ()), *table.get("images", ())):
         if part.get("uri") in files:
             named = f"{path.stem}-{part['uri']}"
-            (path.parent / named).write_bytes(files.pop(part["uri"]))
+            written[path.parent / named] = files.pop(part["uri"])
             part["uri"] = named
-    path.write_text(json.dumps(table), encoding="utf-8")
+    write_set({**written, path: json.dumps(table)}, is_private=True)
 
 
 def read_mesh(path: Path) -> SurfaceMesh:

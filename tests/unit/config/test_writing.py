@@ -22,8 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rigdriver.config import load, write
-from rigdriver.config.writing import write_new
-from rigdriver.errors import ConfigError, UsageError
+from rigdriver.errors import ConfigError, FileNotWritten, UsageError
+from rigdriver.whole_file import write_new
 
 RIG = """\
 # The rig in room 12.
@@ -244,5 +244,5 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="never overwritten"):
         write_new(path, "two")
     assert path.read_text() == "one"
-    with pytest.raises(ConfigError, match="cannot be written: No such file"):
+    with pytest.raises(FileNotWritten, match="cannot be written: No such file"):
         write_new(tmp_path / "none" / "rig.toml", "one")

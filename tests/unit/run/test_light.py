@@ -1,17 +1,12 @@
-"""The light budget is kept from one run to the next, and every flash is written down."""
+"""The light budget is kept from one run to the next."""
 
 from __future__ import annotations
-
-import json
-from pathlib import Path
 
 import pytest
 
 from rigdriver.config import RigConfig
-from rigdriver.devices.box.events import EventsLost
-from rigdriver.errors import ConfigError, ScheduleError
-from rigdriver.frames import Edge, PulseReport
-from rigdriver.run.light import LightLog, await_light_budget
+from rigdriver.errors import ScheduleError
+from rigdriver.run.light import await_light_budget
 from rigdriver.schedule.plan import compile_schedule
 from rigdriver.wire.registers import LightSessionRecord
 from tests.fake_time import FakeTime
@@ -69,79 +64,3 @@ def test_a_spent_session_is_refused_with_the_remedy(clock: FakeTime) -> None:
     config = rig()
     with pytest.raises(ScheduleError, match="clear_light_session"):
         await_light_budget(Box((260, 0)), config, compile_schedule(config, TICKS, 1, 50), timebase=clock)
-
-
-def part(*edges: tuple[int, int], index: int = 3) -> PulseReport:
-    """A part of a pulse: (tick, level of output 6) each."""
-    return PulseReport(index, 7, 0, tuple(Edge(tick, False, 1 << 6, level << 6) for tick, level in edges), False, 0)
-
-
-def light_log(path: Path | None, power_w: float | None = 2.0) -> LightLog:
-    table = rig().model_dump()
-    table["lamps"] = [{**LAMP, "radiant_power_w": power_w}]
-    table["light"]["log"] = path
-    return LightLog(
-        RigConfig.model_validate(table, strict=False), TICKS, lambda tick: 1_700_000_000 * 10**9 + tick * 100
-    )
-
-
-def lines_of(path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def test_every_flash_is_a_line_with_time_lamp_width_and_energy(tmp_path: Path) -> None:
-    path = tmp_path / "logs" / "light.jsonl"
-    for _ in range(2):
-        log = light_log(path)
-        log.open()
-        log.hear(part((1000, 1), (16_000, 0)))
-        log.write()
-        log.close()
-        log.close()
-    assert len(lines_of(path)) == 2
-    assert lines_of(path)[0] == {
-        "t_utc_ns": 1_700_000_000_000_100_000,
-        "rig": "planted",
-        "generation": 7,
-        "pulse_index": 3,
-        "lamp": "flash",
-        "width_us": 1500.0,
-        "energy_mj": 3.0,
-    }
-
-
-def test_a_flash_in_two_reports_is_one_line_and_one_without_an_end_says_so(tmp_path: Path) -> None:
-    log = light_log(tmp_path / "light.jsonl")
-    log.open()
-    log.hear(part((1000, 1)))
-    log.hear(part((16_000, 0)))
-    log.hear(part((1_001_000, 1), index=4))
-    log.close()
-    assert [(x["pulse_index"], x["width_us"], x["energy_mj"]) for x in lines_of(tmp_path / "light.jsonl")] == [
-        (3, 1500.0, 3.0),
-        (4, None, None),
-    ]
-
-
-def test_reports_of_the_box_that_were_lost_stand_in_the_log(tmp_path: Path) -> None:
-    log = light_log(tmp_path / "light.jsonl")
-    log.open()
-    log.hear(EventsLost(4, 1, 5, 0))
-    log.close()
-    assert [line["reports_lost"] for line in lines_of(tmp_path / "light.jsonl")] == [4]
-
-
-def test_a_log_that_cannot_be_written_is_told_before_there_is_light(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match=r"light\.log = .*cannot be written"):
-        light_log(tmp_path / "file" / "light.jsonl").open()
-
-
-def test_without_a_file_flashes_are_summed_up_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger="rigdriver.light")
-    log = light_log(None, power_w=None)
-    log.open()
-    for index in (0, 1):
-        log.hear(part((1000, 1), (16_000, 0), index=index))
-    log.close()
-    assert caplog.messages == ["light emitted by rig planted: flash x2"]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rigdriver.errors import UsageError
+from rigdriver.errors import FileNotWritten, UsageError
 from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.stereo.reconstruct import CellReconstructor, StereoSettings
 from rigdriver.stereo.reconstructors import open_reconstructor
@@ -116,5 +116,5 @@ def test_a_cloud_that_cannot_be_written_is_an_error_and_not_a_missing_file(head,
     (tmp_path / "a.ply").mkdir()
     with Results(tmp_path, head.calibration) as results:
         results.add("a", cloud)
-        with pytest.raises(IsADirectoryError, match=r"a\.ply"):
+        with pytest.raises(FileNotWritten, match=r"a\.ply: cannot be written: Is a directory"):
             results.finish()

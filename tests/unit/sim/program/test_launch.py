@@ -6,8 +6,10 @@ nothing left behind.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +24,7 @@ import pytest
 from rigdriver import config
 from rigdriver_sim.feed import producer
 from rigdriver_sim.feed.producer import ProducerMissing
-from rigdriver_sim.folder import LOCK, PREFIX, _is_dead, make_folder, sweep
+from rigdriver_sim.folder import HOME, LOCK, MARK, PREFIX, is_dead, make_folder, sweep
 from rigdriver_sim.program import fault_verb
 from rigdriver_sim.program.launch import LaunchError, RunningRig, launch
 from rigdriver_sim.reach.control import Control, ControlError
@@ -57,7 +59,7 @@ def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """Rigs of other tests and of other people must not be swept up here, nor hide what is left behind."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield tmp_path
-    assert not list(tmp_path.glob(f"{PREFIX}*")), "a rig's folder was left behind"
+    assert not list(tmp_path.glob(f"{HOME}*/{PREFIX}*")), "a rig's folder was left behind"
 
 
 @pytest.fixture
@@ -159,29 +161,58 @@ def test_what_a_killed_rig_and_its_killed_parent_left_is_swept_at_the_next_launc
     parent.kill()
     parent.wait(ENDS_S)
     # Its threads may outlive the process's leader by a moment, and hold the lock.
-    until(lambda: is_gone(pid) and _is_dead(folder), "the rig's end")
+    until(lambda: is_gone(pid) and is_dead(folder), "the rig's end")
     assert folder.exists()
     with launch(SMALL) as rig:
         assert not folder.exists()
         assert rig.folder.exists()
 
 
-def test_sweeping_spares_the_living_and_the_newborn(own_temporary_folder: Path) -> None:
+def test_sweeping_removes_folders_of_dead_rigs_and_nothing_else(own_temporary_folder: Path) -> None:
     living, lock = make_folder()
-    newborn = own_temporary_folder / f"{PREFIX}newborn"
-    newborn.mkdir()
-    old = own_temporary_folder / f"{PREFIX}old"
-    old.mkdir()
-    os.utime(old, (0, 0))
-    sweep()
+    home = living.parent
+    mark = json.loads((living / MARK).read_text())
+    not_ours = {
+        own_temporary_folder / "rigsim-thesis": {"data.csv": "mine"},
+        home / "rig-without-a-mark": {"data.csv": "mine", LOCK: ""},
+        home / "rig-with-another-mark": {MARK: "{}", LOCK: ""},
+        home / "rig-with-a-torn-mark": {MARK: '{"form"', LOCK: ""},
+        home / "rig-deep": {MARK: "[" * 100_000, LOCK: ""},
+        home / "rig-of-a-living-process": {MARK: json.dumps(mark), LOCK: ""},
+    }
+    for folder, files in not_ours.items():
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        os.utime(folder, (0, 0))
+    (home / "rig-link").symlink_to(own_temporary_folder / "rigsim-thesis")
+    dead = home / "rig-dead"
+    dead.mkdir()
+    (dead / LOCK).touch()
+    (dead / MARK).write_text(json.dumps({**mark, "start": mark["start"] - 1}))
+    held = home / "rig-held"
+    shutil.copytree(dead, held)
+    with (held / LOCK).open() as held_lock:
+        fcntl.flock(held_lock, fcntl.LOCK_EX)
+        sweep(home)
     assert living.exists()
-    assert newborn.exists()
-    assert not old.exists()
+    assert held.exists()
+    assert not dead.exists()
+    assert [folder.name for folder in not_ours if not all((folder / name).exists() for name in not_ours[folder])] == []
     os.close(lock)
-    (newborn / LOCK).touch()
-    sweep()
-    assert not living.exists()
-    assert not newborn.exists()
+    sweep(home)
+    assert not held.exists()
+    assert living.exists()  # its process lives
+    (home / "rig-link").unlink()
+    for folder in (living, *not_ours):
+        shutil.rmtree(folder)
+
+
+def test_a_user_s_file_in_the_place_of_the_rigs_folder_stays(own_temporary_folder: Path) -> None:
+    (own_temporary_folder / f"{HOME}{os.getuid()}").symlink_to(own_temporary_folder)
+    with launch(SMALL) as rig:
+        assert rig.folder.parent != own_temporary_folder
+    assert (own_temporary_folder / f"{HOME}{os.getuid()}").is_symlink()
 
 
 # ---------------------------------------------------------------- control socket

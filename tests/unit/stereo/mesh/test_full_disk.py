@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 import errno
-import os
+import resource
 
 import numpy as np
 import pytest
 
+from rigdriver.errors import FileNotWritten
 from rigdriver.stereo.cloud import PointCloud
-from rigdriver.stereo.mesh.files import write_cloud
+from rigdriver.stereo.mesh.files import write_cloud, write_mesh
+from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
+
+LIMIT = 1024
+"""Size of a file at which the disk is full."""
 
 
-def test_half_a_cloud_is_removed_and_its_file_named(tmp_path, monkeypatch):
-    n = 10
-    cloud = PointCloud(
+@pytest.fixture
+def full_disk():
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def cloud_of(n: int) -> PointCloud:
+    return PointCloud(
         np.zeros((n, 3), np.float32), np.ones(n, np.float32), np.zeros((n, 3), np.float32), np.ones(n, np.float32),
         np.zeros(n, np.uint8), ("left",),
     )  # fmt: skip
+
+
+def test_half_a_cloud_is_removed_and_its_file_named(tmp_path, full_disk):
     path = tmp_path / "000000.ply"
-    real = type(path).open
+    with pytest.raises(FileNotWritten, match=r"000000\.ply: cannot be written") as told:
+        write_cloud(cloud_of(1000), path)
+    assert told.value.errno == errno.EFBIG
+    assert list(tmp_path.iterdir()) == []
 
-    written = []
 
-    class Full:
-        def __init__(self, stream):
-            self._stream = stream
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            self._stream.close()
-
-        def write(self, data):
-            written.append(self._stream.write(data[:10]))
-            if len(written) == 2:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(type(path), "open", lambda self, *rest, **more: Full(real(self, *rest, **more)))
-    with pytest.raises(OSError, match=r"000000\.ply") as told:
-        write_cloud(cloud, path)
-    assert told.value.errno == errno.ENOSPC
-    assert not path.exists()
+@pytest.mark.parametrize("suffix", [".ply", ".obj", ".glb", ".gltf"])
+def test_an_older_mesh_stays_when_a_new_one_does_not_fit(tmp_path, suffix, request):
+    path = tmp_path / f"face{suffix}"
+    vertices = np.random.default_rng(1).normal(size=(300, 3))
+    faces = np.arange(300, dtype=np.int32).reshape(-1, 3)
+    mesh = SurfaceMesh(vertices, faces, np.ones((300, 3), np.float32), np.ones(300, np.float32))
+    path.write_text("older")
+    request.getfixturevalue("full_disk")
+    with pytest.raises(FileNotWritten, match="cannot be written: File too large"):
+        write_mesh(mesh, path)
+    assert path.read_text() == "older"
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
