@@ -15,10 +15,11 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import ScheduleError
 from rigdriver.schedule.planned import Schedule
 from rigdriver.timebase import WALL_TIME, Timebase
-from rigdriver.wire.registers import LightSessionRecord
+from rigdriver.wire.registers import LightSessionRecord, LightWaitRecord
 
 logger = logging.getLogger("rigdriver.light")
 POLL_S = 0.1
+SHORTEST_STEP_S = 0.001
 MARGIN_S = 1.0
 
 
@@ -27,6 +28,10 @@ class LightCounter(Protocol):
 
     def light_session(self) -> LightSessionRecord:
         """Return how many flashes the light session and the flash train under way have seen."""
+        ...
+
+    def light_wait(self) -> LightWaitRecord:
+        """Return for how long the box still wants darkness."""
         ...
 
 
@@ -52,14 +57,49 @@ def await_light_budget(
             f"allows {light.max_session_flashes}; begin a new light session with the next person "
             "(box.clear_light_session)"
         )
-    end = timebase.now_s() + light.min_train_pause_s + MARGIN_S
     # TrainFlashes reads 0 once the pause is over (PROTOCOL, LightSession); until then the box alone knows what is due.
+    rest = _DarkTime(light.min_train_pause_s, look_up, timebase)
     while (train := box.light_session().train_flashes) and train + frames > light.max_train_flashes:
-        if timebase.now_s() > end:
-            raise ScheduleError(
-                f"flash train: {train} flashes made, {frames} asked for; light.max_train_flashes allows "
-                f"{light.max_train_flashes}, and the dark pause of {light.min_train_pause_s:g} s does not end"
-            )
-        logger.info("waiting for the dark pause between flash trains (%g s)", light.min_train_pause_s)
-        look_up()
-        timebase.sleep(POLL_S)
+        rest.wait_s(
+            box.light_wait().train_ticks / schedule.tick_rate_hz,
+            f"flash train: {train} flashes made, {frames} asked for; light.max_train_flashes allows "
+            f"{light.max_train_flashes}, and the dark pause of {light.min_train_pause_s:g} s does not end",
+        )
+
+
+def await_start(
+    box: LightCounter,
+    schedule: Schedule,
+    look_up: Callable[[], None] = lambda: None,
+    timebase: Timebase = WALL_TIME,
+) -> None:
+    """Wait until the box would start the schedule that it holds: rates and shares of time count from run to run, too.
+
+    `look_up` is called now and then meanwhile; what it raises ends the wait. ScheduleError when the wait does not end.
+    """
+    rest: _DarkTime | None = None
+    while wait_ticks := box.light_wait().start_ticks:
+        wait_s = wait_ticks / schedule.tick_rate_hz
+        rest = rest or _DarkTime(wait_s, look_up, timebase)
+        rest.wait_s(
+            wait_s, f"the box wants {wait_s:.1f} s more of darkness before the next flash, and that does not end"
+        )
+
+
+class _DarkTime:
+    """A wait for a dark pause, in steps short enough to be ended."""
+
+    def __init__(self, longest_s: float, look_up: Callable[[], None], timebase: Timebase) -> None:
+        self._look_up, self._timebase = look_up, timebase
+        self._end_s = timebase.now_s() + longest_s + MARGIN_S
+        self._is_logged = False
+
+    def wait_s(self, left_s: float, complaint: str) -> None:
+        """Wait for one step of what is left; ScheduleError with the complaint when it has lasted too long."""
+        if self._timebase.now_s() > self._end_s:
+            raise ScheduleError(complaint)
+        if not self._is_logged:
+            logger.info("waiting %.1f s for the dark pause between flashes", left_s)
+            self._is_logged = True
+        self._look_up()
+        self._timebase.sleep(min(max(left_s, SHORTEST_STEP_S), POLL_S))

@@ -29,7 +29,7 @@ from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.brightness import Brightness
 from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
-from rigdriver.run.light import await_light_budget
+from rigdriver.run.light import await_light_budget, await_start
 from rigdriver.run.light_log import LightLog
 from rigdriver.run.queues import Outbox
 from rigdriver.run.reports import Report, Reports
@@ -183,6 +183,8 @@ class Run(FrameSets):
         generation = schedule.box.generation
         self._box.commit(schedule.box)
         self._box.arm(generation)
+        if schedule.has_light:
+            await_start(self._box, schedule, self._give_up_if_asked, self._timebase)
         self._box.start(generation)
 
     def _join(self) -> None:

@@ -154,6 +154,12 @@ def _lamp(
             f"lamp {lamp.name}: lit {duty:.1%} of the time; {whose}.max_duty allows {allowed:.1%}; lower "
             "rate_hz, the exposure or light.max_flash_width_us"
         )
+    second, lit = schedule.tick_rate_hz, _most_in_a_second(flash, schedule)
+    if lit * 1000 > limits.max_duty_permille * second:
+        yield (
+            f"lamp {lamp.name}: lit for up to {lit / second:.2%} of a second; light.max_duty allows "
+            f"{allowed_by_light:.1%} of every second; lower rate_hz, the exposure or light.max_flash_width_us"
+        )
     # W * us = uJ.
     energy_mj = (lamp.radiant_power_w or 0) * width_us * 1e-3
     if config.light.max_flash_energy_mj is not None and energy_mj > config.light.max_flash_energy_mj:
@@ -161,6 +167,12 @@ def _lamp(
             f"lamp {lamp.name}: {energy_mj:.3g} mJ per flash; light.max_flash_energy_mj allows "
             f"{config.light.max_flash_energy_mj:g}; shorten its flash"
         )
+
+
+def _most_in_a_second(flash: PlannedFlash, schedule: Schedule) -> int:
+    """Return the most ticks that a lamp is lit in any second of the run: of whole pulses, and of a part that is cut."""
+    pulses, rest = divmod(schedule.tick_rate_hz, schedule.box.pulse_period_ticks)
+    return pulses * flash.width_ticks + min(flash.width_ticks, rest)
 
 
 def emitted_j(config: RigConfig, flashes: Iterable[PlannedFlash], tick_rate_hz: int) -> float:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rigdriver.wire.layout import Access, Field, PayloadType, Register
 
-INTERFACE_HASH: Final = bytes.fromhex("0d692c5a006530a440ba273da6dd29303b450d1c")
+INTERFACE_HASH: Final = bytes.fromhex("5a4daa6279ca7b4dc705745f32640899ed2737fc")
 """SHA-1 of device.yml; the box reports it in register Version."""
 
 
@@ -64,7 +64,7 @@ class StopModes(IntEnum):
 
 
 class RefusalReasons(IntEnum):
-    """Why a Commit or an Arm was refused."""
+    """Why a Commit, an Arm or a Start was refused."""
 
     NONE = 0
     WRONG_STATE = 1
@@ -81,6 +81,8 @@ class RefusalReasons(IntEnum):
     WATCHDOG_NOT_FED = 12
     LIGHT_SESSION_SPENT = 13
     NO_SYNC_INPUT = 14
+    LIGHT_PAUSE_DUE = 15
+    TRAIN_TOO_LONG = 16
 
 
 class Outputs(IntFlag):
@@ -223,12 +225,12 @@ class CommitRecord:
 
 @dataclass(frozen=True, slots=True)
 class CommitRefusalRecord:
-    """Why the last Commit or Arm was refused."""
+    """Why the last Commit, Arm or Start was refused."""
 
     reason: RefusalReasons
     """First reason found."""
     detail: int
-    """Step index or output number that the reason speaks of."""
+    """Step index or output number that the reason speaks of; for LightPauseDue the ticks still to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,24 +256,32 @@ class LightLimitsRecord:
     """The limits on light in force.
 
     Writing a value past HardLightLimits is refused. Writable in states Idle and Committed. Checked at Commit
-    where they can be, and while running.
+    where they can be, at Start, and at each pulse. Every rise of a lamp output is a flash. A longer
+    MinTrainPause than the one in force falls due at once, from the last flash on.
     """
 
     max_flash_width_ticks: int
     """Longest flash, in ticks: time that a lamp output stays high."""
     max_duty_permille: int
-    """Largest share of a pulse period that one lamp output is high, in permille."""
+    """Largest share of the time that one lamp output is high, in permille: of every second, and of the time
+    from each of its rises to the next.
+    """
     max_train_flashes: int
-    """Largest number of flashes in one train; the flashes of one pulse count as one.
+    """Largest number of flashes of one lamp output in one train.
 
     After that the light is withheld and the run faults (LightLimit).
     """
     min_train_pause_ticks: int
-    """Dark time that ends a train, in ticks. A start after less dark time goes on with the same train."""
+    """Time with all lamp outputs low that ends a train, in ticks.
+
+    A start after less dark time goes on with the same train.
+    """
     max_session_flashes: int
-    """Largest number of flashes in one light session; the flashes of one pulse count as one."""
+    """Largest number of flashes of one lamp output in one light session."""
     max_rate_millihertz: int
-    """Largest rate of pulses with light, in mHz."""
+    """Largest rate at which one lamp output rises, and at which pulses with light follow each other, in mHz:
+    the reciprocal of the shortest time between two of them.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,18 +291,25 @@ class HardLightLimitsRecord:
     max_flash_width_ticks: int
     """Longest flash, in ticks: time that a lamp output stays high."""
     max_duty_permille: int
-    """Largest share of a pulse period that one lamp output is high, in permille."""
+    """Largest share of the time that one lamp output is high, in permille: of every second, and of the time
+    from each of its rises to the next.
+    """
     max_train_flashes: int
-    """Largest number of flashes in one train; the flashes of one pulse count as one.
+    """Largest number of flashes of one lamp output in one train.
 
     After that the light is withheld and the run faults (LightLimit).
     """
     min_train_pause_ticks: int
-    """Dark time that ends a train, in ticks. A start after less dark time goes on with the same train."""
+    """Time with all lamp outputs low that ends a train, in ticks.
+
+    A start after less dark time goes on with the same train.
+    """
     max_session_flashes: int
-    """Largest number of flashes in one light session; the flashes of one pulse count as one."""
+    """Largest number of flashes of one lamp output in one light session."""
     max_rate_millihertz: int
-    """Largest rate of pulses with light, in mHz."""
+    """Largest rate at which one lamp output rises, and at which pulses with light follow each other, in mHz:
+    the reciprocal of the shortest time between two of them.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,13 +317,31 @@ class LightSessionRecord:
     """Light made so far.
 
     Write zeros to begin a new light session (refused while Armed or Running); any other value is refused.
-    The flashes of one pulse count as one.
+    Each pulse counts as many flashes as the lamp output that flashes most often in it. The light session
+    outlives resets.
     """
 
     session_flashes: int
     """Flashes in this light session."""
     train_flashes: int
-    """Flashes in this train; reads 0 once the pause is over."""
+    """Flashes in this train.
+
+    Reads 0 once the pause is over, and MaxTrainFlashes while the pause after a boot or a longer
+    MinTrainPause is due.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class LightWaitRecord:
+    """Dark time that is still due. All ones stand for that time or more."""
+
+    start_ticks: int
+    """Time until a Start of the committed schedule is not refused with LightPauseDue, in ticks.
+
+    0 when it would not be refused now, or when nothing with light is committed.
+    """
+    train_ticks: int
+    """Time until the train is over when no lamp is lit meanwhile, in ticks; 0 when it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +369,7 @@ class CountersRecord:
     interlock_trips: int
     """Faults by the interlock."""
     flashes: int
-    """Flashes since boot; the flashes of one pulse count as one."""
+    """Flashes since boot; each pulse counts as many as the lamp output that flashes most often in it."""
     inputs_ignored: int
     """Input edges lost because they came faster than the box can stamp."""
 
@@ -617,7 +652,7 @@ COMMIT_REFUSAL: Final[Register[CommitRefusalRecord]] = Register(
         Field("detail", 4),
     ),
 )
-"""Why the last Commit or Arm was refused."""
+"""Why the last Commit, Arm or Start was refused."""
 
 COMMITTED_GENERATION: Final[Register[int]] = Register(
     "CommittedGeneration", 45, PayloadType.U32, 1, Access.READ, "<I", int
@@ -638,7 +673,8 @@ START: Final[Register[int]] = Register(
 )
 """Generation to start, which must be the armed one.
 
-Pulse 0 starts 5 ms after the box has taken the command (StartMode 0).
+Pulse 0 starts 5 ms after the box has taken the command (StartMode 0). Refused (LightPauseDue) while the
+light of its first second would break a limit; LightWait says for how long.
 """
 
 STOP: Final[Register[StopModes]] = Register("Stop", 48, PayloadType.U8, 1, Access.WRITE, "<B", StopModes)
@@ -700,7 +736,8 @@ LIGHT_LIMITS: Final[Register[LightLimitsRecord]] = Register(
 """The limits on light in force.
 
 Writing a value past HardLightLimits is refused. Writable in states Idle and Committed. Checked at Commit
-where they can be, and while running.
+where they can be, at Start, and at each pulse. Every rise of a lamp output is a flash. A longer
+MinTrainPause than the one in force falls due at once, from the last flash on.
 """
 
 HARD_LIGHT_LIMITS: Final[Register[HardLightLimitsRecord]] = Register(
@@ -738,8 +775,24 @@ LIGHT_SESSION: Final[Register[LightSessionRecord]] = Register(
 """Light made so far.
 
 Write zeros to begin a new light session (refused while Armed or Running); any other value is refused.
-The flashes of one pulse count as one.
+Each pulse counts as many flashes as the lamp output that flashes most often in it. The light session
+outlives resets.
 """
+
+LIGHT_WAIT: Final[Register[LightWaitRecord]] = Register(
+    "LightWait",
+    55,
+    PayloadType.U32,
+    2,
+    Access.READ,
+    "<II",
+    LightWaitRecord,
+    fields=(
+        Field("start_ticks", 0),
+        Field("train_ticks", 4),
+    ),
+)
+"""Dark time that is still due. All ones stand for that time or more."""
 
 COUNTERS: Final[Register[CountersRecord]] = Register(
     "Counters",
@@ -860,6 +913,7 @@ REGISTERS: Final[tuple[Register[Any], ...]] = (
     LIGHT_LIMITS,
     HARD_LIGHT_LIMITS,
     LIGHT_SESSION,
+    LIGHT_WAIT,
     COUNTERS,
     EDGE_EVENT,
     STATUS_EVENT,

@@ -24,12 +24,20 @@ _REASONS: Final[Mapping[RefusalReasons, tuple[str, str]]] = MappingProxyType(
         RefusalReasons.STEPS_OVERLAP: ("step {detail} raises an output that is already high", "move the step"),
         RefusalReasons.OUTPUT_NOT_WIRED: ("output {detail} is not wired", "check the outputs in the rig file"),
         RefusalReasons.FLASH_TOO_LONG: ("step {detail}: the flash is too long", "shorten the exposure"),
-        RefusalReasons.LAMP_DUTY_TOO_LARGE: ("output {detail}: too much light per pulse", "lower rate or exposure"),
-        RefusalReasons.LAMP_RATE_TOO_HIGH: ("pulses with light come too fast", "lower the rate"),
+        RefusalReasons.LAMP_DUTY_TOO_LARGE: ("output {detail}: lit for too much of the time", "lower rate or exposure"),
+        RefusalReasons.LAMP_RATE_TOO_HIGH: ("flashes come too fast", "lower the rate"),
         RefusalReasons.INTERLOCK_OPEN: ("the interlock is open (input {detail})", "close it"),
         RefusalReasons.WATCHDOG_NOT_FED: ("its watchdog was not fed in time", "check cable and load"),
         RefusalReasons.LIGHT_SESSION_SPENT: ("this session's light is used up", "begin a new light session"),
         RefusalReasons.NO_SYNC_INPUT: ("it has no sync input to start pulses from outside", "use the box clock"),
+        RefusalReasons.LIGHT_PAUSE_DUE: (
+            "its lamps must stay dark for {detail} more ticks",
+            "wait for as long as light_wait() says, then start again",
+        ),
+        RefusalReasons.TRAIN_TOO_LONG: (
+            "output {detail} flashes more often in one pulse than a flash train may",
+            "plan fewer flashes per pulse",
+        ),
     }
 )
 """Two phrases per reason: what was seen, and what to do."""

@@ -13,24 +13,24 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from rigdriver.config import BoxConfig
 from rigdriver.devices.box.events import BoxEvent, BoxLost, BoxStatus, EventReader
 from rigdriver.devices.box.identity import ACTIVE, STANDBY, identify
 from rigdriver.devices.box.link import ATTEMPTS, BoxLink, BytePort
 from rigdriver.devices.box.refusals import explained_fault, explained_refusal
+from rigdriver.devices.box.reopening import retry_opening
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
-from rigdriver.errors import BadReply, BoxRefused, DeviceError, LinkLost, NoReply, PortUnavailable, RigError
+from rigdriver.errors import BadReply, BoxRefused, DeviceError, LinkLost, NoReply, RigError
 from rigdriver.schedule.steps import BoxSchedule
-from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
+from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register
 from rigdriver.wire.registers import BoxStates, RefusalReasons, StopModes
 from rigdriver.wire.session import LinkCounters
 
-Port = TypeVar("Port", bound=BytePort)
 BoxCounters = registers.CountersRecord
 EventSink = Callable[[BoxEvent], None]
 
@@ -42,7 +42,6 @@ SILENT_NS = 1_000_000_000
 JOIN_S = 3.0
 REOPEN_S = 3.0
 """Time for which a lost port is tried again while nothing is armed."""
-REOPEN_PAUSE_S = 0.1
 CLOCK_SHARE, CLOCK_SLACK_S = 0.99, 0.1
 """Least share of the host's time that a box's clock counts when it has not restarted, and the slack of one probe."""
 DAMAGED_ON_THE_WAY = (RefusalReasons.STEP_COUNT_DIFFERS, RefusalReasons.CRC_DIFFERS)
@@ -193,6 +192,11 @@ class TriggerBox:
     def light_session(self) -> registers.LightSessionRecord:
         """Return how many flashes the light session and the flash train under way have seen."""
         return self._link.read_twice(registers.LIGHT_SESSION)
+
+    def light_wait(self) -> registers.LightWaitRecord:
+        """Return for how long the box still wants darkness: before a start, and until the flash train is over."""
+        # Read once, for it counts down; a wrong value only makes the host wait, or ask for a start that is refused.
+        return self._link.read(registers.LIGHT_WAIT)
 
     def clear_light_session(self) -> None:
         """Begin a new light session: its flashes count from 0. BoxRefused while armed or running."""
@@ -399,15 +403,3 @@ class TriggerBox:
                 remedy="check cable and power, open it again",
             )
         self._link.feed()
-
-
-def retry_opening(opened: Callable[[], Port], timebase: Timebase, time_s: float) -> Port | None:
-    """Try to open a port until it works; None when it never does within `time_s`."""
-    limit = TimeLimit(timebase, time_s)
-    while True:
-        try:
-            return opened()
-        except PortUnavailable:
-            if limit.left_s() <= 0:
-                return None
-        timebase.sleep(REOPEN_PAUSE_S)

@@ -8,16 +8,17 @@ register_space.py), bytes of messages (see messages.py), and simulated or wall t
 from __future__ import annotations
 
 import struct
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from rigdriver_sim.trigger_box import registers as r
-from rigdriver_sim.trigger_box.executor import NO_PULSE, EdgeBatcher, OutputEdge, pulse_edges
+from rigdriver_sim.trigger_box.executor import NO_PULSE, EdgeBatcher, pulse_edges
 from rigdriver_sim.trigger_box.facts import BoxFacts
-from rigdriver_sim.trigger_box.light import LightLedger, LightLimits, check_light
+from rigdriver_sim.trigger_box.light import LightLimits, check_light
+from rigdriver_sim.trigger_box.light_ledger import KeptLight, LightLedger
 from rigdriver_sim.trigger_box.program import Program, Refusal, Staging, check_program
+from rigdriver_sim.trigger_box.run import Run
 from rigdriver_sim.trigger_box.states import Act, BoxState, Fault, after
 
 START_DELAY_TICKS = 50_000
@@ -32,25 +33,6 @@ class OutputChange:
     changed: int
     levels: int
     pulse_index: int | None
-
-
-@dataclass(slots=True)
-class Run:
-    """The run under way."""
-
-    program: Program
-    next_start_ticks: int | None
-    """Start of the next pulse; None while waiting for an external edge."""
-    pulses_started: int = 0
-    pulse_end_ticks: int | None = None
-    """End of the pulse under way; None between pulses."""
-    edges: deque[OutputEdge] = field(default_factory=deque)
-    is_last_pulse: bool = False
-
-    @property
-    def pulse_index(self) -> int | None:
-        """Index of the pulse under way."""
-        return self.pulses_started - 1 if self.pulse_end_ticks is not None else None
 
 
 @dataclass(slots=True)
@@ -76,15 +58,15 @@ class EventSink(Protocol):
 class Behaviour:
     """One box between two resets."""
 
-    def __init__(self, facts: BoxFacts, sink: EventSink, input_levels: int) -> None:
+    def __init__(self, facts: BoxFacts, sink: EventSink, input_levels: int, kept_light: KeptLight) -> None:
+        """`kept_light` outlives this box's resets."""
         self.facts = facts
         self.state = BoxState.IDLE
         self.fault = Fault.NONE
         self.refusal = Refusal(r.REFUSAL_REASONS_NONE, 0)
         self.staging = Staging()
         self.program: Program | None = None
-        self.limits = facts.boot_light
-        self.light = LightLedger()
+        self.light = LightLedger(facts.lamp_outputs, facts.hard_light, facts.boot_light, kept_light)
         self.watchdog_timeout_ticks = 5_000_000
         self.feeds = 0
         """Number of times that the host has fed the watchdog."""
@@ -139,8 +121,11 @@ class Behaviour:
 
     def start(self, generation: int, t_ticks: int) -> bool:
         """Begin the armed run."""
-        if self.state is not BoxState.ARMED or self.program is None or generation != self.program.generation:
+        refusal = self._start_refusal(generation, t_ticks)
+        if refusal is not None or self.program is None:
+            self.refusal = refusal or self.refusal
             return False
+        self.refusal = Refusal(r.REFUSAL_REASONS_NONE, 0)
         self._run = Run(self.program, None if self.program.is_external else t_ticks + START_DELAY_TICKS)
         self._batcher.set_generation(generation, t_ticks)
         self._enter(Act.START, t_ticks)
@@ -169,10 +154,15 @@ class Behaviour:
 
     def set_limits(self, limits: LightLimits) -> bool:
         """Take new limits on light, unless they pass the hard ones or a run is near."""
-        if self.state not in (BoxState.IDLE, BoxState.COMMITTED) or not limits.is_within(self.facts.hard_light):
-            return False
-        self.limits = limits
-        return True
+        return self.state in (BoxState.IDLE, BoxState.COMMITTED) and self.light.set_limits(limits)
+
+    def light_wait_ticks(self, t_ticks: int) -> int:
+        """Return for how long a Start of the committed program would be refused for its light."""
+        program = self.program
+        # From outside a pulse may come at any time: each is judged when its edge comes.
+        if program is None or program.is_external or not program.makes_light(self.facts.lamp_outputs):
+            return 0
+        return self.light.start_wait_ticks(program, t_ticks + START_DELAY_TICKS)
 
     def begin_light_session(self) -> bool:
         """Count the light session's flashes from zero."""
@@ -252,9 +242,7 @@ class Behaviour:
         )
 
     def _too_bright(self, program: Program) -> Refusal | None:
-        # Both hold (PROTOCOL 7): the host may lower its own limits, and nothing raises the built-in ones.
-        lamps = self.facts.lamp_outputs
-        return check_light(program, lamps, self.facts.hard_light) or check_light(program, lamps, self.limits)
+        return check_light(program, self.facts.lamp_outputs, self.light.limits)
 
     def _arm_refusal(self, generation: int, t_ticks: int) -> Refusal | None:
         program = self.program
@@ -268,10 +256,18 @@ class Behaviour:
             return None
         if is_open := self.facts.interlock_inputs & ~self.input_levels:
             return Refusal(r.REFUSAL_REASONS_INTERLOCK_OPEN, is_open.bit_length() - 1)
-        if self.light.session_flashes >= self.limits.max_session_flashes:
+        if not self.light.fits_session(program):
             return Refusal(r.REFUSAL_REASONS_LIGHT_SESSION_SPENT, self.light.session_flashes)
         # The limits may have been lowered since the commit.
         return self._too_bright(program)
+
+    def _start_refusal(self, generation: int, t_ticks: int) -> Refusal | None:
+        if after(self.state, Act.START) is None or self.program is None:
+            return Refusal(r.REFUSAL_REASONS_WRONG_STATE, self.state)
+        if generation != self.program.generation:
+            return Refusal(r.REFUSAL_REASONS_GENERATION_INVALID, self.program.generation)
+        wait_ticks = self.light_wait_ticks(t_ticks)
+        return Refusal(r.REFUSAL_REASONS_LIGHT_PAUSE_DUE, wait_ticks) if wait_ticks else None
 
     def _watchdog_ticks(self) -> int | None:
         if self.state not in (BoxState.ARMED, BoxState.RUNNING) or self._fed_ticks is None:
@@ -310,13 +306,11 @@ class Behaviour:
 
     def _begin_pulse(self, run: Run, t_ticks: int) -> None:
         if run.program.makes_light(self.facts.lamp_outputs):
-            # With the box's own clock the rate was checked at Commit;
-            # only edges from outside can come too soon (PROTOCOL 7).
-            is_late_enough = not run.program.is_external or self.light.is_rate_held(t_ticks, self.limits)
-            if not is_late_enough or not self.light.admit(t_ticks, self.limits):
+            if not self.light.admits(run.program, t_ticks):
                 # A pulse that would break a limit must not start (PROTOCOL 7.2): nothing of it has risen yet.
                 self._trip(Fault.LIGHT_LIMIT, t_ticks)
                 return
+            self.light.begin_pulse(t_ticks)
         run.pulse_end_ticks = t_ticks + run.program.pulse_period_ticks
         run.next_start_ticks = None
         run.edges.extend(pulse_edges(run.program, t_ticks))
@@ -339,9 +333,7 @@ class Behaviour:
         changed = self.output_levels ^ levels
         if not changed:
             return
-        # Dark time is what ends a train, and nothing else does (PROTOCOL 7.3).
-        if self.output_levels & self.facts.lamp_outputs and not levels & self.facts.lamp_outputs:
-            self.light.went_dark(t_ticks)
+        self.light.note(changed, levels, t_ticks)
         self.output_levels = levels
         self.counts.output_edges += 1
         self.changes.append(OutputChange(t_ticks, changed, levels, self.pulse_index))

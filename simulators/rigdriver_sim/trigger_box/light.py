@@ -1,16 +1,18 @@
-"""Limits on light: what a program may ask, and how much light was made.
+"""Limits on light, and what a program may ask for: what Commit and Arm check.
 
-In: limits, programs, ticks of pulses with light. Out: refusals and counts. The train ends only by dark time and no
-command shortens it. Not here: states (see states.py), registers (see register_space.py) and bytes.
+In: limits, programs. Out: refusals. A program that passes here can be played pulse by pulse for as long as train and
+light session last, by a box that was dark before. Not here: the light that was made (see light_ledger.py), and
+registers (see register_space.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 from rigdriver_sim.trigger_box import registers as r
 from rigdriver_sim.trigger_box.contract import TICKS_PER_S
-from rigdriver_sim.trigger_box.program import Program, Refusal
+from rigdriver_sim.trigger_box.program import Flash, Program, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,28 @@ class LightLimits:
 
     def is_within(self, hard: LightLimits) -> bool:
         """No value allows more light than `hard` does."""
-        return (
-            self.max_flash_width_ticks <= hard.max_flash_width_ticks
-            and self.max_duty_permille <= hard.max_duty_permille
-            and self.max_train_flashes <= hard.max_train_flashes
-            and self.min_train_pause_ticks >= hard.min_train_pause_ticks
-            and self.max_session_flashes <= hard.max_session_flashes
-            and self.max_rate_millihertz <= hard.max_rate_millihertz
+        return self == self.bounded_by(hard)
+
+    def bounded_by(self, hard: LightLimits) -> LightLimits:
+        """Return the stricter of both in each field."""
+        return LightLimits(
+            max_flash_width_ticks=min(self.max_flash_width_ticks, hard.max_flash_width_ticks),
+            max_duty_permille=min(self.max_duty_permille, hard.max_duty_permille),
+            max_train_flashes=min(self.max_train_flashes, hard.max_train_flashes),
+            min_train_pause_ticks=max(self.min_train_pause_ticks, hard.min_train_pause_ticks),
+            max_session_flashes=min(self.max_session_flashes, hard.max_session_flashes),
+            max_rate_millihertz=min(self.max_rate_millihertz, hard.max_rate_millihertz),
         )
+
+    # The limits as PROTOCOL 7 writes them: products of integers, so that no rounding decides whether there is light.
+
+    def is_far_enough(self, ticks: int) -> bool:
+        """Whether two flashes of one lamp, or two pulses with light, may begin that far apart."""
+        return ticks * self.max_rate_millihertz >= TICKS_PER_S * 1000
+
+    def is_dark_enough(self, lit_ticks: int, of_ticks: int) -> bool:
+        """Whether a lamp may be lit for that part of a time."""
+        return lit_ticks * 1000 <= self.max_duty_permille * of_ticks
 
 
 def check_light(program: Program, lamp_outputs: int, limits: LightLimits) -> Refusal | None:
@@ -45,62 +61,37 @@ def check_light(program: Program, lamp_outputs: int, limits: LightLimits) -> Ref
     for index, step in enumerate(program.steps):
         if step.output_mask & lamp_outputs and step.width_ticks > limits.max_flash_width_ticks:
             return Refusal(r.REFUSAL_REASONS_FLASH_TOO_LONG, index)
-    for output in range(16):
-        if not lamp_outputs >> output & 1:
-            continue
-        high_ticks = sum(s.width_ticks for s in program.steps if s.output_mask >> output & 1)
-        # Duty and rate as PROTOCOL 7 writes them: products of integers,
-        # so that no rounding decides whether there is light.
-        if high_ticks * 1000 > limits.max_duty_permille * program.pulse_period_ticks:
+    flashes, period = program.flashes(lamp_outputs), program.pulse_period_ticks
+    for output, of_lamp in flashes.items():
+        if not all(limits.is_dark_enough(*pair) for pair in _widths_and_distances(of_lamp, period)) or (
+            not limits.is_dark_enough(_most_in_a_second(of_lamp, period), TICKS_PER_S)
+        ):
             return Refusal(r.REFUSAL_REASONS_LAMP_DUTY_TOO_LARGE, output)
-    if (
-        program.makes_light(lamp_outputs)
-        and limits.max_rate_millihertz * program.pulse_period_ticks < TICKS_PER_S * 1000
-    ):
+    if flashes and not limits.is_far_enough(period):
         return Refusal(r.REFUSAL_REASONS_LAMP_RATE_TOO_HIGH, 0)
+    for output, of_lamp in flashes.items():
+        if not all(limits.is_far_enough(distance) for _, distance in _widths_and_distances(of_lamp, period)):
+            return Refusal(r.REFUSAL_REASONS_LAMP_RATE_TOO_HIGH, output)
+        if len(of_lamp) > limits.max_train_flashes:
+            return Refusal(r.REFUSAL_REASONS_TRAIN_TOO_LONG, output)
     return None
 
 
-class LightLedger:
-    """Counts flashes, those of one pulse as one: in this train, in this light session, since boot."""
+def _widths_and_distances(flashes: Sequence[Flash], period: int) -> list[tuple[int, int]]:
+    """Return each flash's width and the time from its rise to the next one's, that of the next pulse after the last."""
+    following = [*flashes[1:], flashes[0].after(period)]
+    return [(f.width_ticks, g.rise_ticks - f.rise_ticks) for f, g in zip(flashes, following, strict=True)]
 
-    def __init__(self) -> None:
-        self.session_flashes = 0
-        self.total_flashes = 0
-        self._train_flashes = 0
-        self._dark_since_ticks = 0
-        self._lit_pulse_ticks: int | None = None
 
-    def train_flashes(self, t_ticks: int, limits: LightLimits) -> int:
-        """Return the flashes of the train under way; 0 once the pause is over."""
-        if t_ticks - self._dark_since_ticks >= limits.min_train_pause_ticks:
-            return 0
-        return self._train_flashes
+def _most_in_a_second(flashes: Sequence[Flash], period: int) -> int:
+    """Return the most ticks that a lamp is lit in any second of a run without an end."""
+    # A second holds so many whole periods and a rest; the rest holds most when it ends with a flash.
+    periods, rest = divmod(TICKS_PER_S, period)
+    one_pulse = sum(f.width_ticks for f in flashes)
+    two_pulses = [*(f.after(-period) for f in flashes), *flashes]
+    return periods * one_pulse + max(_lit_ticks(two_pulses, f.fall_ticks - rest, f.fall_ticks) for f in flashes)
 
-    def is_rate_held(self, t_ticks: int, limits: LightLimits) -> bool:
-        """A pulse with light that begins now does not follow the last one too soon."""
-        if self._lit_pulse_ticks is None:
-            return True
-        return (t_ticks - self._lit_pulse_ticks) * limits.max_rate_millihertz >= TICKS_PER_S * 1000
 
-    def admit(self, t_ticks: int, limits: LightLimits) -> bool:
-        """Count a pulse with light that begins now; False, and nothing counted, when it would be one too many."""
-        train = self.train_flashes(t_ticks, limits)
-        if train >= limits.max_train_flashes or self.session_flashes >= limits.max_session_flashes:
-            return False
-        self._train_flashes = train + 1
-        self.session_flashes += 1
-        self.total_flashes += 1
-        # No dark time has passed at a lit pulse; the end of its last flash moves this on (see `went_dark`).
-        self._dark_since_ticks = t_ticks
-        self._lit_pulse_ticks = t_ticks
-        return True
-
-    def went_dark(self, t_ticks: int) -> None:
-        """Note that the last lamp went off."""
-        self._dark_since_ticks = t_ticks
-
-    def begin_session(self) -> None:
-        """Forget the light session's count; the train goes on."""
-        # The train is left alone: a new light session must not shorten its pause (PROTOCOL 7.3).
-        self.session_flashes = 0
+def _lit_ticks(flashes: Sequence[Flash], since_ticks: int, until_ticks: int) -> int:
+    """Return for how many ticks of a time one of the flashes is lit."""
+    return sum(max(0, min(f.fall_ticks, until_ticks) - max(f.rise_ticks, since_ticks)) for f in flashes)

@@ -28,9 +28,10 @@ class Machine:
     def __init__(self, facts: BoxFacts, input_levels: int, memory: NonVolatile | None = None) -> None:
         """`memory` is what the box remembers of earlier boots; None: nothing."""
         self.outbox = messages.Outbox()
-        self.behaviour = Behaviour(facts, self._send_event, input_levels)
+        memory = memory or NonVolatile(facts)
+        self.behaviour = Behaviour(facts, self._send_event, input_levels, memory.light)
         self._parser = Parser()
-        self._core = CoreRegisters(facts, memory or NonVolatile(facts))
+        self._core = CoreRegisters(facts, memory)
         self._event_counter = 0
         self._events_dropped = 0
         self._refused = 0

@@ -1,7 +1,8 @@
-"""What a box remembers without power: its name, its serial number, and the values that a host had it save.
+"""What a box remembers from one boot to the next: name, serial number, values that a host had it save, light session.
 
-In: what hosts write. Out: what the next boot begins with. The rules are those of Harp's Device.md: the core registers
-alone are non-volatile; a saved schedule or a saved limit on light would be a danger, so none is ever kept.
+In: what hosts write. Out: what the next boot begins with. The light session outlives resets, but not the loss of power.
+The other rules are those of Harp's Device.md: the core registers alone are kept without power; a saved schedule or a
+saved limit on light would be a danger, so none is ever kept.
 Not here: when the box boots (see machine.py and box.py).
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rigdriver_sim.trigger_box.facts import BoxFacts
+from rigdriver_sim.trigger_box.light_ledger import KeptLight
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class NonVolatile:
         self.serial_number = facts.serial_number
         self.saved: SavedValues | None = None
         """None: the box boots with the default values."""
+        self.light = KeptLight()
+        """Light of the light session under way. It outlives resets, but not the loss of power; nothing erases it."""
 
     def restore_name(self) -> None:
         """Go back to the name that the box was made with."""

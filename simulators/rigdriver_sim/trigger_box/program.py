@@ -15,7 +15,7 @@ from rigdriver_sim.trigger_box import registers as r
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a Commit or an Arm was refused: the two words of CommitRefusal."""
+    """Why a Commit, an Arm or a Start was refused: the two words of CommitRefusal."""
 
     reason: int
     detail: int
@@ -36,6 +36,23 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Flash:
+    """One time for which a lamp output is high, in ticks."""
+
+    rise_ticks: int
+    fall_ticks: int
+
+    @property
+    def width_ticks(self) -> int:
+        """How long it is."""
+        return self.fall_ticks - self.rise_ticks
+
+    def after(self, ticks: int) -> Flash:
+        """Return the same flash, so much later."""
+        return Flash(self.rise_ticks + ticks, self.fall_ticks + ticks)
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A committed schedule; generation is never 0."""
 
@@ -48,6 +65,16 @@ class Program:
     def makes_light(self, lamp_outputs: int) -> bool:
         """Some step drives a lamp."""
         return any(step.output_mask & lamp_outputs for step in self.steps)
+
+    def flashes(self, lamp_outputs: int) -> dict[int, list[Flash]]:
+        """Return the flashes of one pulse that starts at tick 0, in time order, of each lamp output that has some."""
+        flashes: dict[int, list[Flash]] = {}
+        for step in sorted(self.steps, key=lambda step: step.delay_ticks):
+            lamps = step.output_mask & lamp_outputs
+            for output in range(lamps.bit_length()):
+                if lamps >> output & 1:
+                    flashes.setdefault(output, []).append(Flash(step.delay_ticks, step.end_ticks))
+        return flashes
 
 
 class Staging:

@@ -19,7 +19,7 @@ from rigdriver_sim.trigger_box.parser import Request
 
 LAST_CORE_REGISTER = 19
 
-_TELLS_WHY = frozenset((r.REG_COMMIT, r.REG_ARM))
+_TELLS_WHY = frozenset((r.REG_COMMIT, r.REG_ARM, r.REG_START))
 """Registers that check their ranges themselves, so that CommitRefusal has the reason."""
 
 
@@ -96,9 +96,10 @@ class Registers:
             r.REG_COMMIT_REFUSAL: lambda _: (box.refusal.reason, box.refusal.detail),
             r.REG_COMMITTED_GENERATION: lambda _: (box.committed_generation,),
             r.REG_WATCHDOG_TIMEOUT: lambda _: (box.watchdog_timeout_ticks,),
-            r.REG_LIGHT_LIMITS: lambda _: box.limits.words(),
+            r.REG_LIGHT_LIMITS: lambda _: box.light.limits.words(),
             r.REG_HARD_LIGHT_LIMITS: lambda _: facts.hard_light.words(),
-            r.REG_LIGHT_SESSION: lambda t: (box.light.session_flashes, box.light.train_flashes(t, box.limits)),
+            r.REG_LIGHT_SESSION: lambda t: (box.light.session_flashes, box.light.train_flashes(t)),
+            r.REG_LIGHT_WAIT: lambda t: (box.light_wait_ticks(t), box.light.train_wait_ticks(t)),
             r.REG_COUNTERS: lambda _: counters(),
         }
 

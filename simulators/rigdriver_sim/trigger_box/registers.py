@@ -3,7 +3,7 @@
 
 from typing import Final
 
-INTERFACE_HASH: Final = "0d692c5a006530a440ba273da6dd29303b450d1c"
+INTERFACE_HASH: Final = "5a4daa6279ca7b4dc705745f32640899ed2737fc"
 
 # Addresses
 REG_WHO_AM_I: Final = 0
@@ -48,6 +48,7 @@ REG_WATCHDOG_FEED: Final = 51
 REG_LIGHT_LIMITS: Final = 52
 REG_HARD_LIGHT_LIMITS: Final = 53
 REG_LIGHT_SESSION: Final = 54
+REG_LIGHT_WAIT: Final = 55
 REG_COUNTERS: Final = 56
 REG_EDGE_EVENT: Final = 60
 REG_STATUS_EVENT: Final = 61
@@ -91,6 +92,8 @@ REFUSAL_REASONS_INTERLOCK_OPEN: Final = 11
 REFUSAL_REASONS_WATCHDOG_NOT_FED: Final = 12
 REFUSAL_REASONS_LIGHT_SESSION_SPENT: Final = 13
 REFUSAL_REASONS_NO_SYNC_INPUT: Final = 14
+REFUSAL_REASONS_LIGHT_PAUSE_DUE: Final = 15
+REFUSAL_REASONS_TRAIN_TOO_LONG: Final = 16
 OUTPUTS_OUT0: Final = 1
 OUTPUTS_OUT1: Final = 2
 OUTPUTS_OUT2: Final = 4
@@ -167,6 +170,7 @@ TABLE: Final[tuple[tuple[int, str, int, int, str, int | None, int | None, int | 
     (52, "LightLimits", 4, 6, "rw", None, None, None),
     (53, "HardLightLimits", 4, 6, "r", None, None, None),
     (54, "LightSession", 4, 2, "rw", None, None, None),
+    (55, "LightWait", 4, 2, "r", None, None, None),
     (56, "Counters", 4, 12, "r", None, None, None),
     (60, "EdgeEvent", 1, 228, "re", None, None, None),
     (61, "StatusEvent", 1, 40, "re", None, None, None),
@@ -253,6 +257,7 @@ FIELDS: Final[tuple[tuple[int, tuple[tuple[str, int, str, int | None, int | None
         ),
     ),
     (54, (("SessionFlashes", 0, "I", None, None), ("TrainFlashes", 4, "I", None, None))),
+    (55, (("Start", 0, "I", None, None), ("Train", 4, "I", None, None))),
     (
         56,
         (

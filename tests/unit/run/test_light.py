@@ -6,9 +6,9 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.errors import ScheduleError
-from rigdriver.run.light import await_light_budget
+from rigdriver.run.light import await_light_budget, await_start
 from rigdriver.schedule.plan import compile_schedule
-from rigdriver.wire.registers import LightSessionRecord
+from rigdriver.wire.registers import LightSessionRecord, LightWaitRecord
 from tests.fake_time import FakeTime
 from tests.unit.sync.planted import TICKS, rig_config
 
@@ -27,10 +27,16 @@ class Box:
 
     def __init__(self, *sessions: tuple[int, int]) -> None:
         self._sessions = list(sessions)
+        self.starts = [0]
+        """Waits before a start that it tells, in ticks."""
 
     def light_session(self) -> LightSessionRecord:
         session, train = self._sessions.pop(0) if len(self._sessions) > 1 else self._sessions[0]
         return LightSessionRecord(session, train)
+
+    def light_wait(self) -> LightWaitRecord:
+        start_ticks = self.starts.pop(0) if len(self.starts) > 1 else self.starts[0]
+        return LightWaitRecord(start_ticks, 5 * TICKS)
 
 
 @pytest.fixture
@@ -64,3 +70,31 @@ def test_a_spent_session_is_refused_with_the_remedy(clock: FakeTime) -> None:
     config = rig()
     with pytest.raises(ScheduleError, match="clear_light_session"):
         await_light_budget(Box((260, 0)), config, compile_schedule(config, TICKS, 1, 50), timebase=clock)
+
+
+def test_a_start_that_the_box_would_refuse_waits_for_as_long_as_the_box_says(clock: FakeTime) -> None:
+    config, box = rig(), Box((0, 0))
+    box.starts = [TICKS // 4, TICKS // 5, 5, 0]
+    await_start(box, compile_schedule(config, TICKS, 1, 50), timebase=clock)
+    assert clock.slept == [0.1, 0.1, 0.001]
+
+
+def test_a_box_that_wants_darkness_for_ever_is_an_error_and_not_a_hang(clock: FakeTime) -> None:
+    config, box = rig(), Box((0, 0))
+    box.starts = [TICKS]
+    with pytest.raises(ScheduleError, match=r"wants 1\.0 s more of darkness"):
+        await_start(box, compile_schedule(config, TICKS, 1, 50), timebase=clock)
+    assert sum(clock.slept) < 3
+
+
+def test_a_wait_for_darkness_ends_when_somebody_asks_for_it(clock: FakeTime) -> None:
+    config, box = rig(), Box((60, 60))
+    box.starts = [TICKS]
+
+    def give_up() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        await_start(box, compile_schedule(config, TICKS, 1, 50), give_up, clock)
+    with pytest.raises(InterruptedError):
+        await_light_budget(box, config, compile_schedule(config, TICKS, 1, 50), give_up, clock)

@@ -100,6 +100,8 @@ def test_every_unit_is_named_in_a_description_where_the_generator_finds_it() -> 
         "StageStep.Width": "ticks",
         **{f"{register}.{field}": unit for register in ("LightLimits", "HardLightLimits")
            for field, unit in limits.items()},
+        "LightWait.Start": "ticks",
+        "LightWait.Train": "ticks",
         "EdgeEvent.PulseStart": "ticks",
         "StatusEvent.Tick": "ticks",
     }  # fmt: skip

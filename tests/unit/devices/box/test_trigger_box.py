@@ -278,6 +278,12 @@ def test_light_made_so_far_is_read_from_the_box(port: FakeBoxPort) -> None:
     assert box.light_session() == registers.LightSessionRecord(session_flashes=120, train_flashes=20)
 
 
+def test_the_dark_time_that_is_due_is_read_from_the_box(port: FakeBoxPort) -> None:
+    box = open_over(port)
+    port.hold(registers.LIGHT_WAIT, registers.LightWaitRecord(7, 50_000_000))
+    assert box.light_wait() == registers.LightWaitRecord(start_ticks=7, train_ticks=50_000_000)
+
+
 # -- commanding ------------------------------------------------------------------------------------------------------
 
 

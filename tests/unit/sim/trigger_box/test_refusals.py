@@ -118,10 +118,54 @@ def test_a_flash_longer_than_the_limit_is_refused_and_a_trigger_is_not(bench: Be
 
 
 def test_a_lamp_duty_above_the_limit_is_refused(bench: Bench) -> None:
-    pulses = tuple(Step(LAMP, 30_000 * i, 17_000) for i in range(3))
-    assert not bench.commit(pulses)  # 5.1 %
+    bench.allow_light(max_duty_permille=50)
+    flashes = tuple(Step(LAMP, 250_000 * i, 12_500) for i in range(4))
+    assert bench.commit(flashes, period=1_000_000)  # 5.0 %
+    assert not bench.commit(flashes, period=999_999)
     refused(bench, r.REFUSAL_REASONS_LAMP_DUTY_TOO_LARGE, 6)
-    assert bench.commit(pulses[:2])
+
+
+def test_each_flash_needs_its_dark_time_before_the_next_whatever_the_pulse_holds(bench: Bench) -> None:
+    bench.allow_light(max_duty_permille=50)
+    assert not bench.commit((Step(LAMP, 0, 17_000), Step(LAMP, 339_999, 100)), period=20_000_000)
+    refused(bench, r.REFUSAL_REASONS_LAMP_DUTY_TOO_LARGE, 6)
+    assert bench.commit((Step(LAMP, 0, 17_000), Step(LAMP, 340_000, 100)), period=20_000_000)
+
+
+def test_a_lamp_that_is_lit_for_too_much_of_any_second_is_refused(bench: Bench) -> None:
+    bench.allow_light(max_duty_permille=50)
+    # 5.0 % of each period, but 15 flashes lie in the second that begins with one.
+    assert not bench.commit((Step(LAMP, 0, 35_000),), period=700_000)
+    refused(bench, r.REFUSAL_REASONS_LAMP_DUTY_TOO_LARGE, 6)
+    assert bench.commit((Step(LAMP, 0, 33_333),), period=700_000)
+
+
+def test_flashes_of_one_lamp_that_follow_too_fast_within_a_pulse_are_refused(bench: Bench) -> None:
+    assert not bench.commit((Step(LAMP, 0, 100), Step(LAMP, 666_666, 100)), period=2_000_000)
+    refused(bench, r.REFUSAL_REASONS_LAMP_RATE_TOO_HIGH, 6)
+    assert not bench.commit((Step(LAMP, 0, 100), Step(LAMP, 1_400_000, 100)), period=2_000_000)
+    refused(bench, r.REFUSAL_REASONS_LAMP_RATE_TOO_HIGH, 6)
+    assert bench.commit((Step(LAMP, 0, 100), Step(LAMP, 666_667, 100), Step(LAMP << 1, 5, 100)), period=2_000_000)
+
+
+def test_a_pulse_with_more_flashes_of_a_lamp_than_a_train_has_is_refused(bench: Bench) -> None:
+    bench.allow_light(max_train_flashes=2)
+    flashes = tuple(Step(LAMP, 1_000_000 * i, 100) for i in range(3))
+    assert not bench.commit(flashes, period=5_000_000)
+    refused(bench, r.REFUSAL_REASONS_TRAIN_TOO_LONG, 6)
+    assert bench.commit(flashes[:2], period=5_000_000)
+
+
+def test_a_start_that_is_refused_says_why(bench: Bench) -> None:
+    assert bench.commit()
+    assert not bench.obeyed(r.REG_START, 7)
+    refused(bench, r.REFUSAL_REASONS_WRONG_STATE, 1)
+    bench.feed()
+    assert bench.obeyed(r.REG_ARM, 7)
+    assert not bench.obeyed(r.REG_START, 8)
+    refused(bench, r.REFUSAL_REASONS_GENERATION_INVALID, 7)
+    assert bench.obeyed(r.REG_START, 7)
+    refused(bench, r.REFUSAL_REASONS_NONE)
 
 
 def test_a_lamp_rate_above_the_limit_is_refused_and_a_trigger_rate_is_not(bench: Bench) -> None:

@@ -70,6 +70,7 @@ def test_a_second_start_goes_on_with_the_same_train_unless_the_pause_was_long_en
 
 def test_a_new_session_does_not_end_the_train(bench: Bench) -> None:
     bench.allow_light(max_train_flashes=3, min_train_pause_ticks=50_000 * MS)
+    bench.wait(40_000 * MS)  # no train has ended later than the boot
     bench.run(pulses=3)
     bench.wait(500 * MS)
     assert bench.write(r.REG_LIGHT_SESSION, 0, 0).values == (0, 0)
