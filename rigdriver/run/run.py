@@ -26,6 +26,7 @@ from rigdriver.devices.cameras.events import CameraLost, FrameLost
 from rigdriver.errors import RigError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, GapReason, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
+from rigdriver.own_pause import AttendedTime
 from rigdriver.run.brightness import Brightness
 from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
@@ -43,7 +44,7 @@ from rigdriver.sync.matcher import Matcher, Resolved
 from rigdriver.sync.preamble import Preamble
 from rigdriver.sync.proof import Prover
 from rigdriver.sync.track import Track
-from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, held_up_s
+from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 
 FIRST_PROBES = 8
 PROBE_EVERY_S = 1.0
@@ -256,15 +257,14 @@ class Run(FrameSets):
     # ------------------------------------------------------------ the sync thread
 
     def _sync(self) -> None:
-        looked_ns = self._timebase.now_ns()
+        attended = AttendedTime(self._timebase.now_s)
         try:
             halted = self._states.halted
             while not halted.is_set() and not self._ending.is_over(self._matcher.next_index, self._matcher.is_idle):
                 report = self._reports.take(TURN_S)
-                now_ns = self._timebase.now_ns()
-                self._matcher.excuse(round(held_up_s(looked_ns / 1e9, now_ns / 1e9) * 1e9))
-                looked_ns = now_ns
-                for resolved in self._digest(report) if report is not None else self._matcher.tick(now_ns):
+                attended.look()
+                self._matcher.excuse(round(attended.away_s * 1e9))
+                for resolved in self._digest(report) if report is not None else self._overdue(attended):
                     self._hand_out(resolved)
             for resolved in self._matcher.finish():
                 self._hand_out(resolved)
@@ -274,6 +274,10 @@ class Run(FrameSets):
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
             self._ending.fail(exc)
             self._outbox.end(exc)
+
+    def _overdue(self, attended: AttendedTime) -> list[Resolved]:
+        """Return the pulses whose frames have not come in time; none while what came meanwhile may be on its way."""
+        return [] if attended.away_s else self._matcher.tick(self._timebase.now_ns())
 
     def _digest(self, report: Report) -> list[Resolved]:
         match report:
