@@ -79,8 +79,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _sync(
         "lost reports are not told",
-        "pending.is_reported = False\n        self._edges",
-        "pass\n        self._edges",
+        "pending.is_reported = False\n        self._are_edges",
+        "pass\n        self._are_edges",
         SYNC,
     ),
     Mutation(
