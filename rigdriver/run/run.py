@@ -36,7 +36,7 @@ from rigdriver.run.reports import Report, Reports
 from rigdriver.run.states import PLAYED, RunAct
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.run.utc import utc_ns
-from rigdriver.schedule.plan import light_limits
+from rigdriver.schedule.plan import RULERS, light_limits
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import ExposureLog
 from rigdriver.sync.host_clock import HostClock, RoundTrip
@@ -51,7 +51,6 @@ PROBE_EVERY_S = 1.0
 PROBE_SOON_S = 0.2
 VAGUE_NS = 100_000
 """Uncertainty of box time, in ns, above which it is asked for more often."""
-PREAMBLE_ATTEMPTS = 3
 
 
 class Run(FrameSets):
@@ -66,14 +65,15 @@ class Run(FrameSets):
         box: TriggerBox,
         cameras: Cameras,
         lifecycle: Lifecycle,
-        preamble: Schedule,
+        preambles: Sequence[Schedule],
         schedule: Schedule,
         wanted: int | None = None,
         timebase: Timebase = WALL_TIME,
         is_as_long_as_light_allows: bool = False,
     ) -> None:
-        """Use `Rig.run`. `wanted`: frame sets to hand out; None hands out every pulse of the schedule.
+        """Use `Rig.run`. `preambles`: one per attempt, each with the next of `RULERS`.
 
+        `wanted`: frame sets to hand out; None hands out every pulse of the schedule.
         `is_as_long_as_light_allows`: nobody asked for a number of pulses; the limits on light set it.
         """
         super().__init__(
@@ -82,7 +82,7 @@ class Run(FrameSets):
             timebase,
         )
         self._config, self._box, self._cameras = config, box, cameras
-        self._preamble, self.schedule = preamble, schedule
+        self._preambles, self.schedule = preambles, schedule
         self._tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
         self._logs = {c.name: ExposureLog(schedule.exposures[c.name], self._tolerance) for c in config.cameras}
         self._tracks = {n: Track(log, schedule.tick_rate_hz, self._tolerance) for n, log in self._logs.items()}
@@ -211,20 +211,24 @@ class Run(FrameSets):
                 return  # a lost link reaches the consumer through the box's own report
 
     def _tie_clocks(self) -> None:
-        """Play the dark preamble until every camera's clock is locked; a few times at most."""
-        start_ticks = -1
-        for attempt in range(1, PREAMBLE_ATTEMPTS + 1):
-            preamble = Preamble(self._preamble, self._logs, self._tracks, self._tolerance, start_ticks)
-            self._play(self._preamble)
+        """Play the dark preamble until every camera's clock has been locked; a few times at most."""
+        untied = set(self._logs)
+        for attempt, (schedule, marks) in enumerate(zip(self._preambles, RULERS, strict=False), start=1):
+            begun_ns = self._timebase.now_ns()
+            preamble = Preamble(schedule, self._logs, self._tracks, self._tolerance, marks, begun_ns)
+            self._play(schedule)
             with self._timebase.take_part("start"):
-                self._hear_preamble(preamble)
+                self._hear_preamble(preamble, schedule)
             self._box.stop(now=True)
-            unlocked = preamble.lock()
-            if not unlocked:
+            errors = preamble.lock()
+            # A lock of an earlier attempt holds: only a camera that never had one is at fault.
+            untied &= set(errors)
+            if not untied:
                 return
-            if preamble.is_hopeless or attempt == PREAMBLE_ATTEMPTS:
-                raise self._untied(unlocked, [name for name in self._logs if preamble.is_dark(name)])
-            start_ticks = preamble.start_ticks
+            # What hurts a first attempt may be over with the second.
+            if attempt == len(self._preambles) or (preamble.is_hopeless and attempt > 1):
+                told = [errors[name] for name in self._logs if name in untied]
+                raise self._untied(told, [name for name in sorted(untied) if preamble.is_dark(name)])
 
     def _untied(self, unlocked: Sequence[SyncLost], dark: Sequence[str]) -> SyncLost:
         """Return one error for all of them; `dark`: cameras that nothing shows to be triggered."""
@@ -236,8 +240,8 @@ class Run(FrameSets):
             remedy="; ".join(dict.fromkeys(error.remedy for error in unlocked)),
         )
 
-    def _hear_preamble(self, preamble: Preamble) -> None:
-        period_s = self._preamble.box.pulse_period_ticks / self._preamble.tick_rate_hz
+    def _hear_preamble(self, preamble: Preamble, schedule: Schedule) -> None:
+        period_s = schedule.box.pulse_period_ticks / schedule.tick_rate_hz
         grace_s = self._config.sync.gap_timeout_s
         limit, is_over = TimeLimit(self._timebase, 2 * period_s + grace_s + 1), False
         while not preamble.is_complete and limit.left_s() > 0:
@@ -249,6 +253,9 @@ class Run(FrameSets):
                 preamble.take_frame(report)
             elif isinstance(report, FrameLost) and report.reason is GapReason.INCOMPLETE:
                 preamble.take_damaged(report.camera, report.count)
+            elif isinstance(report, EventsLost):
+                for log in self._logs.values():
+                    log.doubt()
             elif report is not None:
                 _raise_if_fatal(report)
             if preamble.is_over and not is_over:

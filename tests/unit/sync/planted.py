@@ -290,7 +290,7 @@ def run(
             preamble.take_report(report)
         elif isinstance(report, Frame):
             preamble.take_frame(report)
-    assert preamble.lock() == []
+    assert preamble.lock() == {}
     for name, log in logs.items():
         log.plan(schedule.exposures[name])
     prover = Prover(schedule, config.sync.tolerance_us, config.sync.max_skew_us)
