@@ -90,6 +90,10 @@ class GapReason(Enum):
     TIME_STAMP = "a frame arrived whose time stamp fits no exposure of this camera"
     FRAME_ID = "a frame arrived whose frame id does not count this camera's exposures"
     AMBIGUOUS = "time stamp and frame id name different pulses"
+    LOCK_LOST = (
+        "frames arrive, but the camera's clock and frame count fit the box's no longer; they are tied again when "
+        "frames confirm each other, or by a new run"
+    )
     EXPOSURE = "the exposure was late, early, doubled or of the wrong length"
     SKEW = "the exposure was not simultaneous with the other cameras'"
     CAMERA_LOST = "the camera is gone; check its cable and power"

@@ -37,7 +37,7 @@ from rigdriver.run.bench_run import BenchRun
 from rigdriver.run.frame_sets import FrameSets
 from rigdriver.run.run import Run
 from rigdriver.run.snap import snap, snap_timeout_s
-from rigdriver.schedule.plan import compile_preamble, compile_schedule, exposure_us
+from rigdriver.schedule.plan import RULERS, compile_preamble, compile_schedule, exposure_us
 from rigdriver.schedule.planned import CameraFacts
 from rigdriver.sources import resolve
 from rigdriver.timebase import Timebase, open_timebase
@@ -146,13 +146,12 @@ class Rig:
             self.config, ticks, self._next_generation(), self._pulses(frames) if is_retrying else frames, rate_hz, facts
         )
         unit_us = _preamble_unit_us(facts.values(), 1e6 / schedule.rate_hz)
-        # A generation of its own: edges of the preamble can never be taken for those of the run.
-        preamble = compile_preamble(self.config, ticks, self._next_generation(), unit_us)
+        # A generation for each attempt: edges of one can never be taken for those of another, or of the run.
+        preambles = [compile_preamble(self.config, ticks, self._next_generation(), unit_us, marks) for marks in RULERS]
         wanted = frames if is_retrying else None
         is_lit = frames is None and schedule.has_light
-        return self._kept(
-            Run(self.config, self.box, self.cameras, self._lifecycle, preamble, schedule, wanted, self.timebase, is_lit)
-        )
+        devices = self.config, self.box, self.cameras, self._lifecycle
+        return self._kept(Run(*devices, preambles, schedule, wanted, self.timebase, is_lit))
 
     def snap(self, camera: str) -> Frame:
         """Return one image of one camera with its present settings, without a run: no lamp flashes, nothing is proved.

@@ -24,12 +24,11 @@ from pathlib import Path
 from typing import Protocol
 
 from rigdriver.errors import ConfigError
+from rigdriver.own_pause import LOOK_S, AttendedTime
 
 MAGIC = b"RIGTIME1"
 PARTS = 32
 RECORD_BYTES = 64
-LOOK_S = 0.5
-"""Longest time, in s, between two looks of a thread that runs; after a longer one the computer has held it up."""
 SLICE_S = 0.001
 """Longest real wait between two looks at modelled time, in s."""
 TRANSIT_LOOKS = 200
@@ -94,8 +93,12 @@ class WallTime:
         return time.monotonic()
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        """Wait for the event."""
-        return event.wait(timeout_s)
+        """Wait for the event; a time in which this process stood still is not counted."""
+        limit = TimeLimit(self, timeout_s)
+        while not event.wait(limit.look_s()):
+            if limit.left_s() <= 0:
+                return event.is_set()
+        return True
 
     def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
         """Wait for the condition."""
@@ -250,33 +253,20 @@ class ModelledTime:
 
 
 class TimeLimit:
-    """A time limit that counts only time in which its thread could look.
-
-    A computer that stood still, or was too busy to let this thread run, has not waited: what it waited for may lie
-    there unread, and whoever should have answered may have stood still, too.
-    """
+    """A time limit that counts only time in which its thread could look (see own_pause.py)."""
 
     def __init__(self, timebase: Timebase, timeout_s: float) -> None:
         """`left_s` must be asked for at least every `LOOK_S`."""
-        self._timebase = timebase
-        self._looked_s = timebase.now_s()
-        self._end_s = self._looked_s + timeout_s
+        self._time = AttendedTime(timebase.now_s)
+        self._timeout_s = timeout_s
 
     def left_s(self) -> float:
         """Return how much is left; 0 or less: give up."""
-        now_s = self._timebase.now_s()
-        self._end_s += held_up_s(self._looked_s, now_s)
-        self._looked_s = now_s
-        return self._end_s - now_s
+        return self._timeout_s - self._time.look()
 
     def look_s(self) -> float:
         """Return for how long to wait until the next look: what is left, but no longer than a look may take."""
-        return max(0.0, min(self.left_s(), LOOK_S / 2))
-
-
-def held_up_s(looked_s: float, now_s: float) -> float:
-    """Return how much of the time between two looks nobody could look; 0 when they are `LOOK_S` apart or less."""
-    return max(0.0, now_s - looked_s - LOOK_S)
+        return max(0.0, min(self._timeout_s - self._time.attended_s, LOOK_S / 2))
 
 
 def wait_for(timebase: Timebase, condition: threading.Condition, is_so: Callable[[], bool], timeout_s: float) -> bool:

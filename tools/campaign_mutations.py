@@ -57,6 +57,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         SYNC,
     ),
     _sync("time in which nobody looked counts", "pending.excused_ns += held_up_ns", "pending.excused_ns += 0", SYNC),
+    Mutation(
+        "a turn that was long because the process stood still counts as the other's silence",
+        "rigdriver/own_pause.py",
+        "self._attended_s += self._owed_s + (0.0 if self.away_s else passed_s)",
+        "self._attended_s += passed_s",
+        ("tests/unit/test_own_pause.py", "tests/unit/test_time_limit.py"),
+    ),
     _sync(
         "a lost camera is waited for",
         "if name in self._gone:\n            return Gap",
@@ -72,8 +79,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _sync(
         "lost reports are not told",
-        "pending.is_reported = False\n        self._edges",
-        "pass\n        self._edges",
+        "pending.is_reported = False\n        self._are_edges",
+        "pass\n        self._are_edges",
         SYNC,
     ),
     Mutation(
@@ -191,7 +198,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a hung camera process is waited for",
         "rigdriver/devices/cameras/process.py",
-        "if self._is_up.is_set() and not self._is_asked and now_s - self._heard_s > self._silence_timeout_s:",
+        "if self._is_up.is_set() and not self._is_asked and silent_s > self._silence_timeout_s:",
         "if False:",
         (HANGS, DEVICES),
     ),

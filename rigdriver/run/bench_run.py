@@ -165,16 +165,15 @@ class BenchRun(FrameSets):
         self._outbox.end(error)
 
     def _digest(self, event: CameraEvent | _Triggered) -> list[Grouped]:
-        now_s = self._timebase.now_s()
         match event:
             case Frame():
-                self._silence.whole_frame(event.camera, now_s)
+                self._silence.whole_frame(event.camera)
                 return self._groups.take(event)
             case FrameLost():
                 if event.reason is GapReason.INCOMPLETE:
                     self._silence.incomplete(event.camera, event.count)
                 else:
-                    self._silence.whole_frame(event.camera, now_s)
+                    self._silence.whole_frame(event.camera)
                 return self._groups.take_loss(event.camera, event.frame_id, event.reason, event.count, event.t_host_ns)
             case CameraLost():
                 return self._lose(event)
@@ -210,14 +209,13 @@ class BenchRun(FrameSets):
 
     def _look(self, now_s: float) -> Sequence[str]:
         """Return the silent cameras; while one leaves a command unanswered, the others cannot deliver."""
-        waiting = self._software.waiting
+        waiting = self._software.look()
         for name, held_up_s in self._software.holds():
             self._silence.excuse_others(name, held_up_s)
         silent = self._silence.look(now_s)
-        waited_s = 0.0 if waiting is None else now_s - waiting.since_s
-        if waiting is None or waited_s <= SLOW_S:
+        if waiting is None or waiting.waited_s <= SLOW_S:
             return silent
-        if waited_s > ANSWER_LIMIT_S and waiting.camera not in self._gone:
+        if waiting.waited_s > ANSWER_LIMIT_S and waiting.camera not in self._gone:
             self._hand_out(self._lose(CameraLost(waiting.camera, self._silence.unanswered(waiting.camera))))
         return ()
 

@@ -15,8 +15,8 @@ from rigdriver.devices.box.refusals import explained_fault
 from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import PulseReport
+from rigdriver.own_pause import AttendedTime
 from rigdriver.run.states import STOPPED, RunAct, RunState, RunStates
-from rigdriver.timebase import held_up_s
 from rigdriver.wire.registers import BoxStates, Faults
 
 SILENT_PERIODS = 3
@@ -52,10 +52,11 @@ class Ending:
         """`expected` 0 runs until stopped; `grace_s`: how long frames may still come after the box has ended."""
         self._states = states
         self._expected = expected
-        self._ask_box, self._now_s = ask_box, now_s
+        self._ask_box = ask_box
+        self._time = AttendedTime(now_s)
         self._grace_s = grace_s
         self._silence_s = SILENT_PERIODS * period_s + max(1.0, grace_s)
-        self._heard_at = self._looked_at = self._now_s()
+        self._heard_at = 0.0
         self._ended_at: float | None = None
         self._gone: set[str] = set()
         self._lock = Lock()
@@ -64,20 +65,20 @@ class Ending:
 
     def begin(self) -> None:
         """Note that the schedule starts now; the time before it, with the preamble, does not count as silence."""
-        self._heard_at = self._now_s()
+        self._heard_at = self._time.attended_s
 
     def heard_of_pulse(self, _part: PulseReport) -> None:
         """Note that the box has reported a pulse."""
-        self._heard_at = self._now_s()
+        self._heard_at = self._time.attended_s
 
     def heard_of_state(self, status: BoxStatus, generation: int) -> None:
         """Note that the box has changed its state."""
-        self._heard_at = self._now_s()
+        self._heard_at = self._time.attended_s
         if status.state is BoxStates.FAULT:
             self.fail(box_fault(status), LIGHT_LIMIT if Faults.LIGHT_LIMIT in status.fault else None)
         # The preamble has a generation of its own: its end is not the run's.
         elif status.previous_state is BoxStates.RUNNING and status.generation == generation:
-            self._ended_at = self._ended_at or self._now_s()
+            self._ended_at = self._time.attended_s if self._ended_at is None else self._ended_at
 
     def events_lost(self, lost: EventsLost) -> None:
         """Note that reports of the box are missing; a restart of the box ends the run."""
@@ -90,14 +91,6 @@ class Ending:
         # With the camera process all cameras are gone, whichever is reported first.
         if len(self._gone) == cameras or isinstance(lost.error, CameraProcessLost):
             self.fail(lost.error)
-
-    def _excuse(self, now: float) -> None:
-        """Leave out time in which nobody read reports (slow consumer, stopped process): it is no silence."""
-        excused_s = held_up_s(self._looked_at, now)
-        self._looked_at = now
-        self._heard_at = min(now, self._heard_at + excused_s)
-        if self._ended_at is not None:
-            self._ended_at = min(now, self._ended_at + excused_s)
 
     def fail(self, error: BaseException, why: str | None = None) -> None:
         """End with an error; the first one counts. `why` stands in the statistics in place of the error's text."""
@@ -122,8 +115,7 @@ class Ending:
             return True
         if self._expected and next_index >= self._expected:
             return True
-        now = self._now_s()
-        self._excuse(now)
+        now = self._time.look()
         if self._ended_at is not None:
             # After a stop nothing is left to wait for once no pulse is open; else frames may still be on their way.
             return (is_idle and self._states.state is RunState.STOPPING) or now - self._ended_at > self._grace_s

@@ -26,6 +26,7 @@ from rigdriver.devices.cameras.events import CameraLost, FrameLost
 from rigdriver.errors import FileNotWritten, RigError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, GapReason, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
+from rigdriver.own_pause import AttendedTime
 from rigdriver.run.brightness import Brightness
 from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
@@ -36,7 +37,7 @@ from rigdriver.run.reports import Report, Reports
 from rigdriver.run.states import PLAYED, RunAct
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.run.utc import utc_ns
-from rigdriver.schedule.plan import light_limits
+from rigdriver.schedule.plan import RULERS, light_limits
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import ExposureLog
 from rigdriver.sync.host_clock import HostClock, RoundTrip
@@ -44,14 +45,13 @@ from rigdriver.sync.matcher import Matcher, Resolved
 from rigdriver.sync.preamble import Preamble
 from rigdriver.sync.proof import Prover
 from rigdriver.sync.track import Track
-from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, held_up_s
+from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 
 FIRST_PROBES = 8
 PROBE_EVERY_S = 1.0
 PROBE_SOON_S = 0.2
 VAGUE_NS = 100_000
 """Uncertainty of box time, in ns, above which it is asked for more often."""
-PREAMBLE_ATTEMPTS = 3
 
 
 class Run(FrameSets):
@@ -66,14 +66,15 @@ class Run(FrameSets):
         box: TriggerBox,
         cameras: Cameras,
         lifecycle: Lifecycle,
-        preamble: Schedule,
+        preambles: Sequence[Schedule],
         schedule: Schedule,
         wanted: int | None = None,
         timebase: Timebase = WALL_TIME,
         is_as_long_as_light_allows: bool = False,
     ) -> None:
-        """Use `Rig.run`. `wanted`: frame sets to hand out; None hands out every pulse of the schedule.
+        """Use `Rig.run`. `preambles`: one per attempt, each with the next of `RULERS`.
 
+        `wanted`: frame sets to hand out; None hands out every pulse of the schedule.
         `is_as_long_as_light_allows`: nobody asked for a number of pulses; the limits on light set it.
         """
         super().__init__(
@@ -82,7 +83,7 @@ class Run(FrameSets):
             timebase,
         )
         self._config, self._box, self._cameras = config, box, cameras
-        self._preamble, self.schedule = preamble, schedule
+        self._preambles, self.schedule = preambles, schedule
         self._tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
         self._logs = {c.name: ExposureLog(schedule.exposures[c.name], self._tolerance) for c in config.cameras}
         self._tracks = {n: Track(log, schedule.tick_rate_hz, self._tolerance) for n, log in self._logs.items()}
@@ -217,20 +218,24 @@ class Run(FrameSets):
                 return  # a lost link reaches the consumer through the box's own report
 
     def _tie_clocks(self) -> None:
-        """Play the dark preamble until every camera's clock is locked; a few times at most."""
-        start_ticks = -1
-        for attempt in range(1, PREAMBLE_ATTEMPTS + 1):
-            preamble = Preamble(self._preamble, self._logs, self._tracks, self._tolerance, start_ticks)
-            self._play(self._preamble)
+        """Play the dark preamble until every camera's clock has been locked; a few times at most."""
+        untied = set(self._logs)
+        for attempt, (schedule, marks) in enumerate(zip(self._preambles, RULERS, strict=False), start=1):
+            begun_ns = self._timebase.now_ns()
+            preamble = Preamble(schedule, self._logs, self._tracks, self._tolerance, marks, begun_ns)
+            self._play(schedule)
             with self._timebase.take_part("start"):
-                self._hear_preamble(preamble)
+                self._hear_preamble(preamble, schedule)
             self._box.stop(now=True)
-            unlocked = preamble.lock()
-            if not unlocked:
+            errors = preamble.lock()
+            # A lock of an earlier attempt holds: only a camera that never had one is at fault.
+            untied &= set(errors)
+            if not untied:
                 return
-            if preamble.is_hopeless or attempt == PREAMBLE_ATTEMPTS:
-                raise self._untied(unlocked, [name for name in self._logs if preamble.is_dark(name)])
-            start_ticks = preamble.start_ticks
+            # What hurts a first attempt may be over with the second.
+            if attempt == len(self._preambles) or (preamble.is_hopeless and attempt > 1):
+                told = [errors[name] for name in self._logs if name in untied]
+                raise self._untied(told, [name for name in sorted(untied) if preamble.is_dark(name)])
 
     def _untied(self, unlocked: Sequence[SyncLost], dark: Sequence[str]) -> SyncLost:
         """Return one error for all of them; `dark`: cameras that nothing shows to be triggered."""
@@ -242,8 +247,8 @@ class Run(FrameSets):
             remedy="; ".join(dict.fromkeys(error.remedy for error in unlocked)),
         )
 
-    def _hear_preamble(self, preamble: Preamble) -> None:
-        period_s = self._preamble.box.pulse_period_ticks / self._preamble.tick_rate_hz
+    def _hear_preamble(self, preamble: Preamble, schedule: Schedule) -> None:
+        period_s = schedule.box.pulse_period_ticks / schedule.tick_rate_hz
         grace_s = self._config.sync.gap_timeout_s
         limit, is_over = TimeLimit(self._timebase, 2 * period_s + grace_s + 1), False
         while not preamble.is_complete and limit.left_s() > 0:
@@ -255,6 +260,9 @@ class Run(FrameSets):
                 preamble.take_frame(report)
             elif isinstance(report, FrameLost) and report.reason is GapReason.INCOMPLETE:
                 preamble.take_damaged(report.camera, report.count)
+            elif isinstance(report, EventsLost):
+                for log in self._logs.values():
+                    log.doubt()
             elif report is not None:
                 _raise_if_fatal(report)
             if preamble.is_over and not is_over:
@@ -263,15 +271,14 @@ class Run(FrameSets):
     # ------------------------------------------------------------ the sync thread
 
     def _sync(self) -> None:
-        looked_ns = self._timebase.now_ns()
+        attended = AttendedTime(self._timebase.now_s)
         try:
             halted = self._states.halted
             while not halted.is_set() and not self._ending.is_over(self._matcher.next_index, self._matcher.is_idle):
                 report = self._reports.take(TURN_S)
-                now_ns = self._timebase.now_ns()
-                self._matcher.excuse(round(held_up_s(looked_ns / 1e9, now_ns / 1e9) * 1e9))
-                looked_ns = now_ns
-                for resolved in self._digest(report) if report is not None else self._matcher.tick(now_ns):
+                attended.look()
+                self._matcher.excuse(round(attended.away_s * 1e9))
+                for resolved in self._digest(report) if report is not None else self._overdue(attended):
                     self._hand_out(resolved)
             for resolved in self._matcher.finish():
                 self._hand_out(resolved)
@@ -281,6 +288,10 @@ class Run(FrameSets):
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
             self._ending.fail(exc)
             self._outbox.end(exc)
+
+    def _overdue(self, attended: AttendedTime) -> list[Resolved]:
+        """Return the pulses whose frames have not come in time; none while what came meanwhile may be on its way."""
+        return [] if attended.away_s else self._matcher.tick(self._timebase.now_ns())
 
     def _digest(self, report: Report) -> list[Resolved]:
         match report:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.errors import CameraError, CameraSilent, NoReply, RigError, gather
+from rigdriver.own_pause import AttendedTime
 from rigdriver.run.software_trigger import ANSWER_LIMIT_S, COMMAND
 from rigdriver.schedule.plan import exposure_us
 from rigdriver.sync.preamble import INCOMPLETE_REMEDY
-from rigdriver.timebase import held_up_s
 
 SHORTEST_S, LONGEST_S = 1.0, 2.0
 """Bounds of the limit where the rig file gives none; one exposure and one period always fit into it."""
@@ -52,7 +52,7 @@ class _Heard:
     """What has come from one camera since its last whole frame."""
 
     since_s: float
-    """Time of that frame, or of the start."""
+    """Time of that frame, or of the start, as the run's loop attended to it."""
     has_delivered: bool = False
     incomplete: int = 0
     triggers: int = 0
@@ -66,13 +66,15 @@ class Silence:
     def __init__(self, config: RigConfig, rate_hz: float, now_s: float) -> None:
         self._config, self._rate_hz = config, rate_hz
         self._limits_s = {c.name: silence_limit_s(config, c, rate_hz) for c in config.cameras}
-        self._heard = {c.name: _Heard(now_s) for c in config.cameras}
-        self._looked_s = now_s
+        self._now_s = now_s
+        # While the whole computer stood still, frames lay unread; that is no silence of the cameras.
+        self._time = AttendedTime(lambda: self._now_s)
+        self._heard = {c.name: _Heard(0.0) for c in config.cameras}
 
-    def whole_frame(self, camera: str, now_s: float) -> None:
+    def whole_frame(self, camera: str) -> None:
         """Note that a frame has come, or would have come if this computer had had room for it."""
         if camera in self._heard:
-            self._heard[camera] = _Heard(now_s, has_delivered=True)
+            self._heard[camera] = _Heard(self._time.attended_s, has_delivered=True)
 
     def incomplete(self, camera: str, count: int) -> None:
         """Note that frames came with bytes missing."""
@@ -93,16 +95,13 @@ class Silence:
         """Leave out time in which this computer waited for one camera, and triggered no other."""
         for name, heard in self._heard.items():
             if name != camera:
-                heard.since_s += held_up_s
+                heard.since_s = min(self._time.attended_s, heard.since_s + held_up_s)
 
     def look(self, now_s: float) -> tuple[str, ...]:
         """Return the cameras beyond their limits; time in which nobody could look is excused."""
-        # While the whole computer stood still, frames lay unread; that is no silence of the cameras.
-        excused_s = held_up_s(self._looked_s, now_s)
-        self._looked_s = now_s
-        for heard in self._heard.values():
-            heard.since_s = min(now_s, heard.since_s + excused_s)
-        return tuple(n for n, heard in self._heard.items() if now_s - heard.since_s > self._limits_s[n])
+        self._now_s = now_s
+        attended_s = self._time.look()
+        return tuple(n for n, heard in self._heard.items() if attended_s - heard.since_s > self._limits_s[n])
 
     def refuses(self, camera: str) -> bool:
         """Return whether the camera has refused the newest trigger of this computer."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rigdriver.errors import CameraSilent, RigError
+from rigdriver.own_pause import AttendedTime
 from rigdriver.timebase import WALL_TIME, Timebase
 
 COMMAND = "TriggerSoftware"
@@ -27,7 +28,8 @@ class Waiting:
     """A command that is under way."""
 
     camera: str
-    since_s: float
+    waited_s: float
+    """Time for which the run's loop has waited for it; a pause of this process does not count."""
 
 
 class SoftwareTrigger:
@@ -36,7 +38,10 @@ class SoftwareTrigger:
     def __init__(self, execute: Callable[[str, str], None], timebase: Timebase) -> None:
         """`execute`: executes a command feature of a camera, and returns when it is done."""
         self._execute, self._timebase = execute, timebase
-        self._waiting: Waiting | None = None
+        # Modelled time stands still while a producer waits, so the wall's time is asked, too.
+        self._time, self._wall = AttendedTime(timebase.now_s), AttendedTime(WALL_TIME.now_s)
+        self._waiting: tuple[str, float] | None = None
+        """Camera and attended time at which its command began."""
         self._held_up: deque[tuple[str, float]] = deque()
 
     def trigger(self, camera: str) -> tuple[str, CameraSilent | None]:
@@ -44,28 +49,27 @@ class SoftwareTrigger:
 
         A camera that is lost tells so by itself.
         """
-        begun = Waiting(camera, self._timebase.now_s())
-        # Modelled time stands still while a producer waits, so the wall's time is asked, too.
-        wall_s = WALL_TIME.now_s()
-        self._waiting = begun
+        begun_s, wall_s = self._timebase.now_s(), self._wall.attended_s
+        self._waiting = camera, self._time.attended_s
         try:
             self._execute(camera, COMMAND)
         except CameraSilent as exc:
-            is_lost = WALL_TIME.now_s() - wall_s >= ANSWER_LIMIT_S
+            is_lost = self._wall.attended_s - wall_s >= ANSWER_LIMIT_S
             return str(exc), exc if is_lost else None
         except RigError as exc:
             return str(exc), None
         finally:
-            took_s = self._timebase.now_s() - begun.since_s
+            took_s = self._timebase.now_s() - begun_s
             if took_s > SLOW_S:
                 self._held_up.append((camera, took_s))
             self._waiting = None  # last: whoever sees that nothing is waited for sees the entry above, too
         return "", None
 
-    @property
-    def waiting(self) -> Waiting | None:
-        """The command under way; ask for this before `holds`."""
-        return self._waiting
+    def look(self) -> Waiting | None:
+        """Return the command under way; called in every turn of the loop that judges, before `holds`."""
+        now_s, waiting = self._time.look(), self._waiting
+        self._wall.look()
+        return None if waiting is None else Waiting(waiting[0], now_s - waiting[1])
 
     def holds(self) -> list[tuple[str, float]]:
         """Return the cameras that have held up the others since the last call, and for how long, in s."""

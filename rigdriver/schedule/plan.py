@@ -28,6 +28,9 @@ from rigdriver.wire.registers import LightLimitsRecord, StageStepRecord
 
 GOLOMB_MARKS = (0, 1, 4, 9, 11)
 """Marks of a Golomb ruler: each difference between two of them occurs once, so two frames show which marks they are."""
+RULERS = (GOLOMB_MARKS, (0, 2, 7, 10, 11), (0, 2, 3, 9, 14))
+"""Rulers of the first, second and third attempt. No three marks of one stand at the distances of three of another, so
+frames of an earlier attempt that come late fit no exposures of a later one."""
 
 WORD = 2**32
 """Bound of the box's numbers, which are smaller."""
@@ -75,7 +78,9 @@ def compile_schedule(
     return schedule
 
 
-def compile_preamble(config: RigConfig, tick_rate_hz: int, generation: int, unit_us: float) -> Schedule:
+def compile_preamble(
+    config: RigConfig, tick_rate_hz: int, generation: int, unit_us: float, marks: Sequence[int] = GOLOMB_MARKS
+) -> Schedule:
     """Compile the dark preamble: one pulse whose triggers stand on the marks of a Golomb ruler, `unit_us` apart.
 
     The spacing of any two of its frames says which marks they are, so each camera's clock is tied to the box's
@@ -91,10 +96,10 @@ def compile_preamble(config: RigConfig, tick_rate_hz: int, generation: int, unit
         )
     by_delay = _outputs_by_delay(exposures.values())
     steps = tuple(
-        box_step(mask, mark * unit + delay, width) for mark in GOLOMB_MARKS for delay, mask in sorted(by_delay.items())
+        box_step(mask, mark * unit + delay, width) for mark in marks for delay, mask in sorted(by_delay.items())
     )
     longest = max(e.start_ticks + e.exposure_ticks for e in exposures.values())
-    period = GOLOMB_MARKS[-1] * unit + longest + unit
+    period = marks[-1] * unit + longest + unit
     # The box has room for 32 steps, and each delay takes one per mark.
     if len(steps) > 32:
         raise ScheduleError(f"{len(by_delay)} different trigger delays: the preamble has room for 6")

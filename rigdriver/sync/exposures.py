@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from rigdriver.frames import Edge, PulseReport
 from rigdriver.schedule.planned import PlannedExposure
 
+LONGEST_LOSS = 10_000
+"""Number of pulses in a row whose reports may be missing; more mean that the index itself is damaged."""
 KEEP = 2048
 """Number of exposures kept per camera: half a minute at 60 Hz, far longer than any frame is late."""
 
@@ -52,6 +54,15 @@ class ExposureLog:
         self._start: int | None = None
         self._log: deque[Exposure] = deque(maxlen=KEEP)
         self._starts: deque[int] = deque(maxlen=KEEP)
+        self._ordinals: deque[int] = deque(maxlen=KEEP)
+        self._pulse: tuple[int, int] | None = None
+        """Generation and index of the pulse that the newest report is about."""
+        self._is_seen = True
+        """Whether an exposure was reported in that pulse."""
+        self._is_damaged = False
+        """Whether reports of that pulse are missing."""
+        self._is_lost_since = False
+        """Whether reports are missing since the newest one."""
         self._next_ordinal = 0
         self._doubts = 0
         self._is_awaited = False
@@ -88,6 +99,7 @@ class ExposureLog:
         """Take one pulse report; return its trigger edges (ticks) and the exposures that it completed."""
         triggers: list[int] = []
         exposures: list[Exposure] = []
+        self._count_unreported(report)
         for edge in report.edges:
             if edge.is_input:
                 self._hear(edge, report, exposures)
@@ -100,6 +112,7 @@ class ExposureLog:
                 self._is_awaited = self._planned.input is not None
                 if self._planned.input is None:
                     exposures.append(self._infer(edge.t_box_ticks, report))
+        self._is_seen = self._is_seen or bool(exposures)
         newest = report.edges[-1].t_box_ticks if report.edges else report.start_ticks
         # A closed pulse is reported to its end, also where nothing has happened in it (PROTOCOL 6.5, 6.6).
         self.reported_ticks = max(newest, report.start_ticks + period_ticks if report.is_closed else 0)
@@ -108,6 +121,9 @@ class ExposureLog:
     def doubt(self) -> None:
         """Note that reports of the box are missing: exposures may have happened that are never reported."""
         self._doubts += 1
+        self._is_lost_since = True
+        # Its end may be among what is missing, and the next end would be another exposure's.
+        self._start = None
 
     def nearest(self, ticks: float, within_ticks: float) -> Exposure | None:
         """Return the exposure that starts nearest to `ticks`, if it is within reach."""
@@ -125,8 +141,8 @@ class ExposureLog:
 
     def by_ordinal(self, ordinal: int) -> Exposure | None:
         """Return the exposure of that ordinal, if it was seen and is still kept."""
-        index = ordinal - self._next_ordinal + len(self._log)
-        return self._log[index] if 0 <= index < len(self._log) else None
+        at = bisect_left(self._ordinals, ordinal)
+        return self._log[at] if at < len(self._ordinals) and self._ordinals[at] == ordinal else None
 
     def since(self, generation: int) -> list[Exposure]:
         """Return the kept exposures of one generation, in order."""
@@ -135,6 +151,27 @@ class ExposureLog:
     def newest(self, count: int) -> list[Exposure]:
         """Return up to `count` exposures, newest first."""
         return [self._log[-1 - i] for i in range(min(count, len(self._log)))]
+
+    def _count_unreported(self, report: PulseReport) -> None:
+        """Count an exposure for each pulse whose report is missing, where one was planned.
+
+        The camera's own count went on meanwhile. If it exposed less often, count and clock disagree, as after any other
+        exposure that was not seen; they are never made to agree.
+        """
+        pulse = report.generation, report.pulse_index
+        if report.pulse_index < 0:
+            return
+        # What is missing may be of the pulse before, and of this one.
+        is_damaged, self._is_lost_since = self._is_lost_since, False
+        if pulse != self._pulse:
+            generation, index = self._pulse or (report.generation, -1)
+            if generation != report.generation:
+                index, self._is_seen = -1, True
+            skipped = report.pulse_index - index - 1
+            if (is_damaged or self._is_damaged) and 0 <= skipped < LONGEST_LOSS:
+                self._next_ordinal += skipped + (not self._is_seen)
+            self._pulse, self._is_seen, self._is_damaged = pulse, False, False
+        self._is_damaged |= is_damaged
 
     def _hear(self, edge: Edge, report: PulseReport, exposures: list[Exposure]) -> None:
         line = self._planned.input
@@ -180,4 +217,5 @@ class ExposureLog:
         self._next_ordinal += 1
         self._log.append(exposure)
         self._starts.append(start)
+        self._ordinals.append(exposure.ordinal)
         return exposure

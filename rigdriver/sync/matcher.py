@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from rigdriver.frames import Flash, Frame, Gap, GapReason, Proof, PulseReport
 from rigdriver.schedule.planned import Schedule
-from rigdriver.sync.exposures import Exposure
+from rigdriver.sync.exposures import LONGEST_LOSS, Exposure
 from rigdriver.sync.frame_ids import DamagedIds
 from rigdriver.sync.places import Place, PlaceState
 from rigdriver.sync.proof import Evidence, Prover
@@ -26,8 +26,6 @@ MAX_HELD = 32
 """Number of frames per camera that may wait for the box's report."""
 MAX_LOST = 256
 """Number of lost frames per camera whose reason is kept."""
-MAX_JUMP = 10_000
-"""Number of pulses in a row whose report may be missing; more mean that the index itself is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,11 @@ class _Pending:
     excused_ns: int = 0
     """Time in which nobody could see whether its frames had come."""
     is_closed: bool = False
+    """Whether the box has reported its end."""
+    is_given_up: bool = False
+    """Whether the time for its frames and reports is over."""
     is_reported: bool = True
+    """Whether no report of it is known to be missing."""
     arrived: list[str] = field(default_factory=list)
     """Cameras with a matched frame, in the order in which these were matched."""
     lamp_rises: dict[int, int] = field(default_factory=dict)
@@ -90,7 +92,8 @@ class Matcher:
         """Losses reported without a frame id: reason and number of the next gaps that have no better reason."""
         self._damaged = {name: DamagedIds() for name in tracks}
         self._gone: dict[str, str] = {}
-        self._edges_lost_before: int | None = None
+        self._are_edges_lost = False
+        """Whether reports are missing since the newest pulse began."""
         self._belated: list[str] = []
         self.late_frames = 0
         """Proved frames whose frame set had left already."""
@@ -154,7 +157,7 @@ class Matcher:
         for pending in self._pending.values():
             if not pending.is_closed:
                 pending.is_reported = False
-        self._edges_lost_before = self._newest_index() + 1
+        self._are_edges_lost = True
 
     def excuse(self, held_up_ns: int) -> None:
         """State for how long nobody read frames (a busy computer, a slow consumer): some may lie there unread."""
@@ -166,14 +169,12 @@ class Matcher:
         """Let time pass: pulses whose frames are overdue get their gaps."""
         for pending in self._pending.values():
             if t_host_ns - pending.t_report_ns - pending.excused_ns > self._gap_timeout_ns:
-                pending.is_closed = True
                 self._close_out(pending, GapReason.NOT_DELIVERED)
         return self._settle()
 
     def finish(self) -> list[Resolved]:
         """End the run: everything still open becomes a gap."""
         for pending in self._pending.values():
-            pending.is_closed = True
             self._close_out(pending, GapReason.STOPPED)
         return self._settle()
 
@@ -181,7 +182,7 @@ class Matcher:
         return max(self._pending, default=self._next_index - 1)
 
     def _note_report(self, report: PulseReport, exposures: Mapping[str, tuple[list[int], list[Exposure]]]) -> None:
-        if report.pulse_index <= self._newest_index() + MAX_JUMP and report.pulse_index >= self._next_index:
+        if report.pulse_index <= self._newest_index() + LONGEST_LOSS and report.pulse_index >= self._next_index:
             pending = self._pending_of(report)
             self._note_lamps(pending, report)
             for name, (triggers, _) in exposures.items():
@@ -201,19 +202,18 @@ class Matcher:
             self._pending[index] = _Pending(
                 index, start, report.t_host_ns, self._places(), is_closed=True, is_reported=False
             )
-        # The first edges of this pulse may have been among the lost ones.
-        is_whole = self._edges_lost_before is None or self._edges_lost_before != report.pulse_index
         pending = _Pending(
             report.pulse_index,
             report.start_ticks,
             report.t_host_ns,
             self._places(),
-            is_reported=is_whole,
+            # The first edges of this pulse may be among the lost ones, also when whole pulses are lost before it.
+            is_reported=not self._are_edges_lost,
             notes=self._belated,
         )
         self._pending[report.pulse_index] = pending
         self._belated = []
-        self._edges_lost_before = None
+        self._are_edges_lost = False
         return pending
 
     def _places(self) -> Mapping[str, Place]:
@@ -284,6 +284,8 @@ class Matcher:
 
     def _suspect(self, name: str, rejected: Rejected) -> None:
         place = rejected.exposure
+        if place is None and rejected.reason is GapReason.EDGES_LOST:
+            return  # its own place has that reason already
         # A camera delivers in order, so a frame without a known exposure most likely belongs to its oldest open place.
         pending = self._pending.get(place.pulse_index) if place is not None else self._oldest_open(name)
         if pending is not None:
@@ -301,7 +303,7 @@ class Matcher:
         return resolved
 
     def _is_settled(self, pending: _Pending) -> bool:
-        if self._is_waiting_for_close and not pending.is_closed:
+        if self._is_waiting_for_close and not pending.is_closed and not pending.is_given_up:
             return False
         for name, place in pending.places.items():
             if not place.is_open:
@@ -347,6 +349,10 @@ class Matcher:
         return Gap(name, reason)
 
     def _close_out(self, pending: _Pending, reason: GapReason) -> None:
+        pending.is_given_up = True
+        # Its edges may have happened and their reports be lost: without the report of its end nobody knows.
+        is_untold = not pending.is_closed and reason is GapReason.NOT_DELIVERED
+        pending.is_reported = pending.is_reported and not is_untold
         for name, place in pending.places.items():
             if not place.is_open:
                 continue

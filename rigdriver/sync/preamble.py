@@ -1,13 +1,13 @@
 """Collects the dark preamble of a run and fits every camera's clock to the box's.
 
-In: parts of pulses and frames. Out: locked tracks, or what is missing, camera by camera. The clocks are known before
-the run begins, so its first frame sets are as good as the rest. Not here: how the preamble is triggered (see
-run/run.py).
+In: parts of pulses and frames of one attempt, which has a generation and a ruler of its own. Out: locked tracks, or
+what is missing, camera by camera. The clocks are known before the run begins, so its first frame sets are as good as
+the rest. Not here: how the preamble is triggered (see run/run.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rigdriver.errors import SyncLost
 from rigdriver.frames import Frame, PulseReport
@@ -33,20 +33,18 @@ class Preamble:
         logs: Mapping[str, ExposureLog],
         tracks: Mapping[str, Track],
         tolerance_ticks: float,
-        after_ticks: int = -1,
+        marks: Sequence[int] = GOLOMB_MARKS,
+        begun_ns: int = 0,
     ) -> None:
-        """`after_ticks`: `start_ticks` of the attempt before, whose last reports may still come."""
+        """`marks`: the ruler of the schedule. `begun_ns`: host time; frames from before are of an earlier attempt."""
         self._schedule = schedule
         self._logs = logs
         self._tracks = tracks
         self._tolerance = tolerance_ticks
-        # An attempt that failed has the same generation; its exposures would make every mark of this one doubtful.
-        self._first_ordinals = {name: log.next_ordinal for name, log in logs.items()}
+        self._marks, self._begun_ns = marks, begun_ns
         self._frames: dict[str, list[Frame]] = {name: [] for name in logs}
         self._damaged = dict.fromkeys(logs, 0)
         """Camera -> number of frames that came with bytes missing."""
-        self.start_ticks = self._after_ticks = after_ticks
-        """Start of this attempt's pulse; until it is reported, that of the attempt before."""
         self.is_over = False
         """Whether the box has ended the preamble; frames may still be on their way."""
 
@@ -55,13 +53,13 @@ class Preamble:
         for log in self._logs.values():
             log.feed(part, self._schedule.box.pulse_period_ticks)
         # The whole preamble is one pulse of the box, with a step per mark.
-        if part.generation == self._schedule.box.generation and part.start_ticks > self._after_ticks:
-            self.start_ticks = part.start_ticks
+        if part.generation == self._schedule.box.generation:
             self.is_over = self.is_over or part.is_closed
 
     def take_frame(self, frame: Frame) -> None:
         """Take a frame."""
-        self._frames[frame.camera].append(frame)
+        if frame.t_host_ns >= self._begun_ns:
+            self._frames[frame.camera].append(frame)
 
     def take_damaged(self, camera: str, count: int) -> None:
         """Note that frames came with bytes missing."""
@@ -70,14 +68,14 @@ class Preamble:
     @property
     def is_complete(self) -> bool:
         """Whether every camera has delivered a frame per mark, whole or not, and the box has reported all marks."""
-        marks = len(GOLOMB_MARKS)
+        marks = len(self._marks)
         came = {name: len(frames) + self._damaged[name] for name, frames in self._frames.items()}
         return all(came[name] >= marks <= len(self._exposures(name)) for name in self._logs)
 
     @property
     def is_hopeless(self) -> bool:
         """Whether some camera's frames have all come, and each of them damaged: another attempt would end like this."""
-        marks = len(GOLOMB_MARKS)
+        marks = len(self._marks)
         return any(not frames and self._damaged[name] >= marks for name, frames in self._frames.items())
 
     def is_dark(self, camera: str) -> bool:
@@ -85,21 +83,18 @@ class Preamble:
         has_delivered = self._frames[camera] or self._damaged[camera]
         return not has_delivered and all(exposure.is_inferred for exposure in self._exposures(camera))
 
-    def lock(self) -> list[SyncLost]:
-        """Lock every track that can be; return an error for each camera that cannot."""
-        return [why for name in self._logs if (why := self._lock_camera(name)) is not None]
+    def lock(self) -> dict[str, SyncLost]:
+        """Lock every track that can be; return an error by name for each camera that cannot."""
+        return {name: why for name in self._logs if (why := self._lock_camera(name)) is not None}
 
     @property
     def _unit_ticks(self) -> float:
         """Distance of two neighbouring marks of the ruler; compile_preamble adds one unit and the longest exposure."""
         longest = max(e.start_ticks + e.exposure_ticks for e in self._schedule.exposures.values())
-        return (self._schedule.box.pulse_period_ticks - longest) / (GOLOMB_MARKS[-1] + 1)
+        return (self._schedule.box.pulse_period_ticks - longest) / (self._marks[-1] + 1)
 
     def _exposures(self, name: str) -> list[Exposure]:
-        exposures = self._logs[name].since(self._schedule.box.generation)
-        if self.start_ticks == self._after_ticks:
-            return []
-        return [e for e in exposures if e.ordinal >= self._first_ordinals[name] and e.start_ticks >= self.start_ticks]
+        return self._logs[name].since(self._schedule.box.generation)
 
     def _lock_camera(self, name: str) -> SyncLost | None:
         frames, exposures = self._frames[name], self._exposures(name)
@@ -108,7 +103,7 @@ class Preamble:
         if pairs is not None:
             self._tracks[name].lock(pairs)
             return None
-        marks = len(GOLOMB_MARKS)
+        marks = len(self._marks)
         seen = f"{len(exposures)} of {marks} exposures and {len(frames)} of {marks} frames"
         remedy = "check its cables and its maximum rate"
         if not exposures:

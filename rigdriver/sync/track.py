@@ -7,17 +7,18 @@ exposure, held until the box has reported further, or rejected with a reason.
     witness 2   the frame id has advanced by as many as there were exposures
     both agree -> matched.  They differ -> rejected, and each explanation becomes a hypothesis:
                 "the counter was reset" (the clock is right), "the clock stepped" (the counter is right).
-    witness 3   the time from the report of the exposure to the arrival of its frame, compared with the usual one of
+    witness 3   the time from the exposure to the arrival of its frame, compared with the usual one of
                 this camera. A hypothesis is accepted when the next frames agree with it, and with no other, in all
                 three. A step by a whole pulse period deceives witness 1 and a lost count deceives witness 2, but
                 neither deceives all three. One more frame is enough where arrivals are steady; where they scatter,
                 more frames are compared until their median is certain. Where the box may have missed an exposure, the
                 count does not prove a step by whole periods. After a disagreement, witnesses 1 and 2 are not enough
-                without witness 3. A frame that no hypothesis explains stays rejected until a new preamble, because a
-                gap is better than a wrong frame. One double fault is not detected: between two frames, n frames are
-                lost without the frame id advancing, and the camera's clock steps back by exactly n pulse periods. Then
-                time stamp and frame id agree on the same wrong exposure, and the time of arrival is asked only if they
-                disagree.
+                without witness 3. A frame that no hypothesis explains stays rejected, because a gap is better than a
+                wrong frame. Where clock and count both fail (the camera has restarted), the arrival alone names the
+                exposure of a hypothesis. One double fault is not detected: between two frames, n frames are lost
+                without the frame id advancing, and the camera's clock steps back by exactly n pulse periods. Then time
+                stamp and frame id agree on the same wrong exposure, and the time of arrival is asked only if they
+                disagree, or if reports of the box are missing.
 
 A camera without time stamps lacks witness 1: its frames are matched where count and arrival agree, and a disagreement
 is never settled, for there is no third. Not here: frame sets and other cameras (see matcher.py).
@@ -40,8 +41,8 @@ from rigdriver.sync.frame_ids import SHORT_COUNTER
 from rigdriver.sync.lock import Pair, has_stamps
 
 USUAL = 65
-"""Number of newest frames that give a camera's usual latency: the median time from the box's report of an exposure to
-the arrival of its frame."""
+"""Number of newest frames that give a camera's usual latency: the median time from an exposure to the arrival of
+its frame."""
 ARRIVAL_SHARE = 0.4
 """Share of a pulse period by which an arrival may differ from the usual one and still identify its pulse."""
 SURE = 4.0
@@ -53,7 +54,7 @@ FEW = 8
 MOST_AHEAD = 32
 """Largest number of pulses by which a frame may arrive ahead of the report of its exposure."""
 LOST_AFTER = 20
-"""Number of rejections in a row after which only a new preamble is likely to help."""
+"""Number of rejections in a row after which the camera counts as no longer tied to the box."""
 FORGET_AFTER = 4
 """Number of contradicting frames after which a hypothesis is dropped."""
 MOST_HYPOTHESES = 8
@@ -154,10 +155,14 @@ class Track:
         by_count = self._log.by_ordinal(ordinal)
         if self._may_be_reported_yet(start, ordinal, by_clock, by_count):
             return Held()
-        if by_clock is not None and by_clock is by_count and self._may_trust(frame, by_clock):
+        if by_clock is not None and (
+            (by_clock is by_count and self._may_trust(frame, by_clock))
+            or self._has_wrapped(frame, by_clock, self._anchor)
+        ):
             return self._match(frame, by_clock, start - by_clock.start_ticks)
-        if by_clock is not None and self._has_wrapped(frame, by_clock, self._anchor):
-            return self._match(frame, by_clock, start - by_clock.start_ticks)
+        if by_clock is None and by_count is None and self._is_unreported(start, ordinal, self._anchor[1]):
+            # Both name the same exposure, whose report is missing: nothing is wrong with the camera.
+            return Rejected(GapReason.EDGES_LOST, "")
         if (settled := self._settle(frame, start)) is not None:
             return settled
         return self._reject(frame, start, by_clock, by_count)
@@ -211,6 +216,14 @@ class Track:
             return self._is_just_ahead(start_ticks, 1, self._period_ticks)
         return by_count is None and is_next
 
+    def _is_unreported(self, start_ticks: float, ordinal: int, anchored: int) -> bool:
+        """Whether clock and count name the same exposure among those that were counted without a report."""
+        known = self._log.by_ordinal(anchored)
+        if known is None or not 0 < ordinal - anchored < self._log.next_ordinal - anchored:
+            return False
+        due_ticks = known.start_ticks + (ordinal - anchored) * self._period_ticks
+        return abs(start_ticks - due_ticks) <= self._tolerance
+
     def _may_come(self, start_ticks: float, ordinal: int, period_ticks: int) -> bool:
         """Whether the exposure may have happened unreported: clock and counter both name a later one."""
         if self._log.is_new_plan and 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD:
@@ -246,7 +259,7 @@ class Track:
         if self._anchor is None or exposure.ordinal > self._anchor[1]:
             self._anchor = (frame.frame_id, exposure.ordinal)
             self._doubts = exposure.doubts
-        self._latencies_ns.append(frame.t_host_ns - exposure.t_host_ns)
+        self._latencies_ns.append(self._latency_ns(frame, exposure))
         stamp_ns = frame.t_camera_ns if self._is_stamped else None
         self._clock.add(frame.t_host_ns if stamp_ns is None else stamp_ns, exposure.start_ticks)
         self._unfitted += 1
@@ -272,7 +285,11 @@ class Track:
         After a disagreement both may be wrong by the same amount and agree; then the third must agree, too. One odd
         frame is no disagreement where the box has seen every exposure.
         """
-        if self._rejected_in_a_row == 0 or (self._rejected_in_a_row == 1 and exposure.doubts == self._doubts):
+        is_seen = exposure.doubts == self._doubts
+        if self._rejected_in_a_row == 0 and not is_seen:
+            # The count holds exposures that nobody has seen; the arrival must not contradict it.
+            return self._arrives_as_usual(frame, exposure) or not self._error_ns([0]) < self._reach_ns()
+        if self._rejected_in_a_row == 0 or (self._rejected_in_a_row == 1 and is_seen):
             return True
         return self._arrives_surely(frame, exposure)
 
@@ -284,7 +301,7 @@ class Track:
         """Whether a single frame arrived at the usual time; that is enough to name a reason, not to place the frame."""
         if len(self._latencies_ns) < 3:
             return False
-        return abs(frame.t_host_ns - exposure.t_host_ns - median(self._latencies_ns)) < self._reach_ns()
+        return abs(self._latency_ns(frame, exposure) - median(self._latencies_ns)) < self._reach_ns()
 
     def _is_believed(self, hypothesis: _Hypothesis) -> bool:
         """Whether witness 3 confirms a hypothesis: all frames that it explains surely arrived at the usual time."""
@@ -293,6 +310,13 @@ class Track:
             return False
         unusual = abs(median(heard) - median(self._latencies_ns))
         return max(self._error_ns(heard), unusual) < self._reach_ns()
+
+    def _latency_ns(self, frame: Frame, exposure: Exposure) -> int:
+        """Return the time from exposure to arrival, on two clocks: only its changes mean something.
+
+        Not from the report of the exposure: on a damaged line reports come late, and the frames do not.
+        """
+        return frame.t_host_ns - round(exposure.start_ticks / self._ticks_per_ns)
 
     def _reach_ns(self) -> float:
         return ARRIVAL_SHARE * self._period_ticks / self._ticks_per_ns
@@ -312,7 +336,7 @@ class Track:
                 h.contradictions += 1
                 continue
             if len(h.latencies_ns) < MOST_HEARD:
-                h.latencies_ns.append(frame.t_host_ns - exposure.t_host_ns)
+                h.latencies_ns.append(self._latency_ns(frame, exposure))
             if exposure.ordinal > h.ordinal and self._is_believed(h):
                 agreed.append((h, exposure))
         self._hypotheses = [h for h in self._hypotheses if h.contradictions < FORGET_AFTER]
@@ -335,12 +359,14 @@ class Track:
             self._suppose(says, 0, frame, by_clock)
         if by_count is not None and by_count is not by_clock and not self._is_miscounted(start, by_count):
             self._suppose("the camera's clock stepped", round(by_count.start_ticks - start), frame, by_count)
+        if by_clock is None and by_arrival is not None and by_arrival is not by_count:
+            self._suppose("clock and counter began anew", round(by_arrival.start_ticks - start), frame, by_arrival)
         self._rejected_in_a_row += 1
         rejected = self._explain(start, by_clock, by_count, by_arrival)
         if self._rejected_in_a_row < LOST_AFTER:
             return rejected
-        detail = f"{rejected.detail}; {self._rejected_in_a_row} frames in a row: start a new run to tie its clock again"
-        return Rejected(rejected.reason, detail, rejected.exposure)
+        detail = f"{rejected.detail}; {self._rejected_in_a_row} frames in a row"
+        return Rejected(GapReason.LOCK_LOST, detail, rejected.exposure)
 
     def _is_miscounted(self, start: float, by_count: Exposure) -> bool:
         """Whether exposures that the box missed since the last match explain a step of whole periods."""
@@ -352,7 +378,7 @@ class Track:
     def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure) -> None:
         if exposure.ordinal in self._used:
             return
-        latency_ns = frame.t_host_ns - exposure.t_host_ns
+        latency_ns = self._latency_ns(frame, exposure)
         new = _Hypothesis(says, shift, frame.frame_id, exposure.ordinal, [latency_ns])
         if not any(h.is_same(new, self._tolerance) for h in self._hypotheses):
             self._hypotheses = [*self._hypotheses, new][-MOST_HYPOTHESES:]

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from rigdriver.config import RigConfig, load
+from rigdriver.devices.box.events import BoxEvent
 from rigdriver.errors import CameraError, CameraProcessLost, LinkLost, RigError, SyncLost
-from rigdriver.frames import FrameSet, GapReason
+from rigdriver.frames import FrameSet, GapReason, PulseReport
 from rigdriver.rig import Rig
 from rigdriver.selftest.result import Status
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
@@ -158,6 +159,24 @@ def test_a_clamped_feature_is_read_back_and_reported(running: RunningRig, contro
         other = {f.name: f for f in rig.cameras.reports["left_upper"].features}
     assert (reports["ExposureTime"].got, reports["ExposureTime"].is_clamped) == (500.0, True)
     assert not other["ExposureTime"].is_clamped
+
+
+def test_a_fault_that_heals_within_the_first_attempt_to_tie_the_clocks_does_not_end_the_run(
+    running: RunningRig, control: Control
+) -> None:
+    attempts: list[int] = []
+
+    def heal(event: BoxEvent) -> None:
+        if isinstance(event, PulseReport) and event.is_closed and event.generation not in attempts:
+            attempts.append(event.generation)
+            control.do("none")
+
+    control.set("faults.withhold_trigger", {"left_lower": [0]})
+    with opened(running) as rig:
+        rig.box.subscribe(heal)
+        played = play(rig, 5)
+    assert (played.error, played.gaps, played.shifted) == (None, {}, [])
+    assert len(attempts) == 3  # two attempts, each of its own generation, and the run
 
 
 # ---------------------------------------------------------------- the producer

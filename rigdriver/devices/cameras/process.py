@@ -32,8 +32,9 @@ from rigdriver.devices.camera_link.requests import (
     encode_request,
 )
 from rigdriver.errors import BadReply, CameraProcessLost, StateError
+from rigdriver.own_pause import Quiet
 from rigdriver.ownership import Owner
-from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, held_up_s
+from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 
 _logger = logging.getLogger(__name__)
 _MODULE = "rigdriver.devices.camera_process"
@@ -79,7 +80,7 @@ class CameraProcess:
         self._verdict = ""
         self._is_closing = False
         self._is_asked = False
-        self._heard_s = self._timebase.now_s()
+        self._quiet = Quiet(timebase.now_s)
         self._last_lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._lost: CameraProcessLost | None = None
         self._is_running = threading.Event()
@@ -89,7 +90,7 @@ class CameraProcess:
         # The kernel kills the child when the thread that started it ends, so the thread that stays with it starts it.
         self._thread = threading.Thread(target=self._run, name="cameras", daemon=True)
         self._thread.start()
-        self._is_running.wait(_START_TIMEOUT_S)
+        WALL_TIME.wait(self._is_running, _START_TIMEOUT_S)
 
     @property
     def pid(self) -> int:
@@ -119,7 +120,7 @@ class CameraProcess:
         with self._request_lock:
             if self._is_closing or self._lost is not None:
                 raise self._lost or StateError(device="cameras", seen="closed", remedy="open them again")
-            if not self._is_up.wait(_START_TIMEOUT_S):
+            if not WALL_TIME.wait(self._is_up, _START_TIMEOUT_S):
                 self._kill(f"did not start within {_START_TIMEOUT_S:g} s; the computer is overloaded")
                 raise self._ending()
             self._is_asked = True
@@ -131,7 +132,7 @@ class CameraProcess:
             except OSError as exc:
                 raise self._ending() from exc
             finally:
-                self._heard_s = self._timebase.now_s()
+                self._quiet.heard()
                 self._is_asked = False
         if isinstance(reply, RequestFailed):
             raise reply.error
@@ -155,7 +156,7 @@ class CameraProcess:
                 _logger.debug("closing the camera process: %s", exc)
             self._is_closing = True
             self._commands.close()
-            if not self._has_ended.wait(_END_TIMEOUT_S):
+            if not WALL_TIME.wait(self._has_ended, _END_TIMEOUT_S):
                 self._kill("did not end")
         if threading.current_thread() is not self._thread:
             self._thread.join(_END_TIMEOUT_S)
@@ -194,7 +195,7 @@ class CameraProcess:
 
     def _ending(self) -> CameraProcessLost:
         """Return why the child is gone, once the thread knows."""
-        self._has_ended.wait(_END_TIMEOUT_S)
+        WALL_TIME.wait(self._has_ended, _END_TIMEOUT_S)
         return self._lost or CameraProcessLost(
             device="camera process", seen="gone, and its end could not be seen", remedy="open the cameras again"
         )
@@ -256,7 +257,6 @@ class CameraProcess:
         assert process.stdout is not None
         reader = MessageReader()
         tail = b""
-        looked_s = self._timebase.now_s()
         with selectors.DefaultSelector() as selector:
             selector.register(self._events, selectors.EVENT_READ)
             selector.register(process.stdout, selectors.EVENT_READ)
@@ -270,18 +270,16 @@ class CameraProcess:
                     if not data:
                         selector.unregister(key.fileobj)
                     elif key.fileobj is self._events:
-                        self._heard_s = self._timebase.now_s()
+                        self._quiet.heard()
                         self._is_up.set()
                         for kind, body in reader.feed(data):
                             self._on_event(kind, body)
-                        self._heard_s = self._timebase.now_s()  # what the sink took is not the child's silence
                     else:
                         *lines, tail = (tail + data)[-8192:].split(b"\n")
                         self._log(lines)
-                now_s = self._timebase.now_s()
-                self._heard_s = min(now_s, self._heard_s + held_up_s(looked_s, now_s))
-                looked_s = now_s
-                if self._is_up.is_set() and not self._is_asked and now_s - self._heard_s > self._silence_timeout_s:
+                # What the sink took is not the child's silence either: this thread was away.
+                silent_s = self._quiet.look()
+                if self._is_up.is_set() and not self._is_asked and silent_s > self._silence_timeout_s:
                     self._kill(f"has been silent for {self._silence_timeout_s:g} s; a GenTL producer hangs")
         self._log([tail])
 

@@ -47,10 +47,10 @@ def test_the_rig_file_can_allow_longer_pauses():
 def test_a_camera_is_silent_after_its_limit_and_no_longer_when_it_delivers():
     silence = watched(bench())
     assert looked(silence, 0.95) == ()
-    silence.whole_frame("left", 0.95)
+    silence.whole_frame("left")
     assert looked(silence, 1.1, 0.95) == ("right",)
     assert not silence.is_total(("right",))
-    silence.whole_frame("right", 1.1)
+    silence.whole_frame("right")
     assert looked(silence, 1.2, 1.1) == ()
 
 
@@ -103,7 +103,7 @@ def test_a_free_running_camera_that_is_silent_may_have_been_left_triggered():
 @pytest.mark.parametrize("mode", ["software", "free"])
 def test_a_camera_that_has_delivered_before_is_not_told_to_change_its_settings(mode):
     silence = watched(bench(mode))
-    silence.whole_frame("left", 0.5)
+    silence.whole_frame("left")
     remedy = silence.complaint("left").remedy
     assert "Trigger" not in remedy
     assert "cable" in remedy
@@ -122,7 +122,7 @@ def test_where_no_external_trigger_comes_no_camera_is_blamed():
 def test_a_camera_that_alone_misses_the_external_trigger_is_named():
     silence = watched(bench("external"))
     looked(silence, 1.0)
-    silence.whole_frame("right", 1.0)
+    silence.whole_frame("right")
     error = silence.error(looked(silence, 1.2, 1.0))
     assert "camera left" in str(error)
     assert "trigger cable" in str(error)

@@ -157,9 +157,9 @@ class World:
     def _expose(self, name, n, trigger_ns, plan, index, fault, edges, arriving, period_ns) -> None:
         camera = self.truth[name]
         rng = camera.rng
-        if fault == "id_reset":
+        if fault in {"id_reset", "restart"}:
             camera.next_id = 0
-        if fault == "clock_step":
+        if fault in {"clock_step", "restart"}:
             camera.step_ns += self._step(name, index)
         start = trigger_ns + plan.latency_ticks * 100 + rng.gauss(0, 1500)
         if fault == "late_exposure":
@@ -290,7 +290,7 @@ def run(
             preamble.take_report(report)
         elif isinstance(report, Frame):
             preamble.take_frame(report)
-    assert preamble.lock() == []
+    assert preamble.lock() == {}
     for name, log in logs.items():
         log.plan(schedule.exposures[name])
     prover = Prover(schedule, config.sync.tolerance_us, config.sync.max_skew_us)

@@ -71,6 +71,26 @@ def test_a_camera_whose_frames_overtake_the_reports_of_their_exposures_recovers_
     assert all((g - 20) % 60 < 4 for g in gaps), "it recovers within a few pulses"
 
 
+@pytest.mark.parametrize("rate_hz", [10, 50])
+@pytest.mark.parametrize("step_ns", [10**12, -(10**12), 3_000_000, 10**9])
+def test_a_camera_whose_clock_and_count_begin_anew_is_tied_again_within_the_run(rate_hz: int, step_ns: int) -> None:
+    place = ("left_upper", 40)
+    resolved, _, _ = run(World(seed=18, rate_hz=rate_hz, faults={place: "restart"}, step_of={place: step_ns}), 100)
+    assert wrong_frames(resolved) == []
+    assert {c for r in resolved for c in r.gaps} == {"left_upper"}
+    assert {r.pulse_index for r in resolved if r.gaps} <= set(range(40, 40 + 2 * rate_hz)) & set(range(40, 45))
+    assert 40 in {r.pulse_index for r in resolved if r.gaps}
+
+
+def test_a_camera_that_is_tied_to_nothing_any_more_says_so() -> None:
+    """Its clock runs wild, and its arrivals scatter over several periods: nothing names its exposures."""
+    faults = {("left_upper", pulse): "clock_step" for pulse in range(40, 100)}
+    steps = {place: (-1) ** place[1] * 7_000_000 * place[1] for place in faults}
+    resolved, _, _ = run(World(seed=19, faults=faults, step_of=steps), 100)
+    assert wrong_frames(resolved) == []
+    assert [r.gaps["left_upper"].reason for r in resolved[70:]] == [GapReason.LOCK_LOST] * 30
+
+
 def test_a_loss_that_is_told_with_its_frame_id_is_the_reason_of_that_gap_and_of_no_other() -> None:
     faults = {("left_upper", pulse): "lost_frame" for pulse in (10, 20)}
     plain, _, _ = run(World(seed=17, faults=faults), 15)

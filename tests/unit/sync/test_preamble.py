@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from types import MappingProxyType
 
 import numpy as np
 import pytest
 
 from rigdriver.frames import Edge, Frame, PulseReport
-from rigdriver.schedule.plan import GOLOMB_MARKS
+from rigdriver.schedule.plan import GOLOMB_MARKS, RULERS
 from rigdriver.schedule.planned import PlannedExposure, Schedule
 from rigdriver.schedule.steps import BoxSchedule
 from rigdriver.sync.exposures import ExposureLog
@@ -28,13 +29,13 @@ PLANNED = PlannedExposure("left", 0, 0, 0, 20, 5, EXPOSURE)
 SCHEDULE = Schedule(BoxSchedule.of(GENERATION, PERIOD, 1, ()), TICK_HZ, MappingProxyType({"left": PLANNED}), ())
 
 
-def report(start_ticks: int, marks: int = MARKS, *, is_closed: bool = True) -> PulseReport:
+def report(start_ticks: int, marks: int = MARKS, *, is_closed: bool = True, attempt: int = 0) -> PulseReport:
     """Return the report of an attempt in which the camera exposes at the first `marks` marks."""
     edges: list[Edge] = []
-    for mark in GOLOMB_MARKS[:marks]:
+    for mark in RULERS[attempt][:marks]:
         t_ticks = start_ticks + mark * UNIT
         edges += [Edge(t_ticks, False, 1, 1), Edge(t_ticks + 20, True, 1, 1), Edge(t_ticks + 20 + EXPOSURE, True, 1, 0)]
-    return PulseReport(0, GENERATION, start_ticks, tuple(edges), is_closed, 0)
+    return PulseReport(0, GENERATION + attempt, start_ticks, tuple(edges), is_closed, 0)
 
 
 @pytest.fixture
@@ -42,8 +43,10 @@ def log() -> ExposureLog:
     return ExposureLog(PLANNED, 50)
 
 
-def preamble(log: ExposureLog, after_ticks: int = -1) -> Preamble:
-    return Preamble(SCHEDULE, {"left": log}, {"left": Track(log, TICK_HZ, 50)}, 50, after_ticks)
+def preamble(log: ExposureLog, attempt: int = 0, begun_ns: int = 0) -> Preamble:
+    """Return an attempt with the ruler and the generation of its number."""
+    schedule = replace(SCHEDULE, box=replace(SCHEDULE.box, generation=GENERATION + attempt))
+    return Preamble(schedule, {"left": log}, {"left": Track(log, TICK_HZ, 50)}, 50, RULERS[attempt], begun_ns)
 
 
 def frame(frame_id: int) -> Frame:
@@ -57,7 +60,7 @@ def test_frames_that_all_come_damaged_are_told_with_their_number_and_what_to_do(
     attempt.take_damaged("left", MARKS)
     assert (before, attempt.is_complete) == (False, True)  # nothing more is to come
     assert attempt.is_hopeless
-    (error,) = attempt.lock()
+    (error,) = attempt.lock().values()
     assert error.device == "camera left"
     assert "5 of 5 exposures and 0 of 5 frames, and 5 with bytes missing" in error.seen
     assert "MTU" in error.remedy
@@ -72,24 +75,54 @@ def test_one_whole_frame_among_damaged_ones_is_worth_another_attempt(log: Exposu
     assert not attempt.is_hopeless
 
 
-def test_an_attempt_is_not_over_by_the_last_report_of_the_one_before(log: ExposureLog) -> None:
-    first = preamble(log)
-    first.take_report(report(1000, 3, is_closed=False))
-    second = preamble(log, first.start_ticks)
-    second.take_report(PulseReport(0, GENERATION, 1000, (), True, 0))
-    assert not second.is_over
-    second.take_report(report(500_000, is_closed=False))
-    assert (second.is_over, second.start_ticks) == (False, 500_000)
-    second.take_report(PulseReport(0, GENERATION, 500_000, (), True, 0))
-    assert second.is_over
-
-
-def test_exposures_of_the_attempt_before_that_are_reported_late_do_not_count(log: ExposureLog) -> None:
-    first = preamble(log)
-    first.take_report(PulseReport(0, GENERATION, 1000, (), False, 0))
-    second = preamble(log, first.start_ticks)
+def test_what_is_reported_late_of_the_attempt_before_neither_ends_this_one_nor_counts(log: ExposureLog) -> None:
+    second = preamble(log, 1)
     second.take_report(report(1000))
+    before = second.is_over, second.is_dark("left")
+    second.take_report(report(500_000, attempt=1))
+    assert (before, second.is_over) == ((False, True), True)
+    (error,) = second.lock().values()
+    assert error.seen.startswith("5 of 5 exposures and 0 of 5 frames")
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+@pytest.mark.parametrize("has_stamps", [True, False])
+def test_frames_of_the_attempt_before_that_come_late_lock_nothing(
+    log: ExposureLog, attempt: int, has_stamps: bool
+) -> None:
+    late = preamble(log, attempt)
+    late.take_report(report(1000, attempt=attempt - 1))
+    late.take_report(report(500_000, attempt=attempt))
+    for one in stamped(1000, attempt=attempt - 1, has_stamps=has_stamps):
+        late.take_frame(one)
+    assert set(late.lock()) == {"left"}
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_an_attempt_is_locked_by_its_own_frames_among_late_ones_of_the_one_before(
+    log: ExposureLog, attempt: int
+) -> None:
+    mixed = preamble(log, attempt)
+    mixed.take_report(report(500_000, attempt=attempt))
+    own = [replace(one, frame_id=one.frame_id + MARKS) for one in stamped(500_000, attempt=attempt)]
+    for one in [*stamped(1000, attempt=attempt - 1), *own]:
+        mixed.take_frame(one)
+    assert mixed.lock() == {}
+
+
+def test_frames_that_arrived_before_an_attempt_began_are_not_of_it(log: ExposureLog) -> None:
+    second = preamble(log, 1, begun_ns=1_000_000_000)
+    for one in stamped(7_000, attempt=1):
+        second.take_frame(one)
     assert second.is_dark("left")
+
+
+def test_no_three_marks_of_one_ruler_stand_like_three_of_another() -> None:
+    gaps = [{(b - a, c - b) for a, b, c in combinations(ruler, 3)} for ruler in RULERS]
+    assert all(one.isdisjoint(other) for one, other in combinations(gaps, 2))
+    for ruler in RULERS:
+        differences = [b - a for a, b in combinations(ruler, 2)]
+        assert len(differences) == len(set(differences))
 
 
 def test_a_camera_whose_exposures_are_only_inferred_is_dark_until_it_delivers() -> None:
@@ -109,20 +142,12 @@ def test_a_camera_whose_exposures_are_only_inferred_is_not_dark_when_its_frames_
     assert not attempt.is_dark("left")
 
 
-def test_late_exposures_of_the_attempt_before_are_not_counted_among_those_of_this_one(log: ExposureLog) -> None:
-    first = preamble(log)
-    first.take_report(PulseReport(0, GENERATION, 1000, (), False, 0))
-    second = preamble(log, first.start_ticks)
-    second.take_report(report(1000, 3))
-    second.take_report(report(500_000))
-    (error,) = second.lock()
-    assert error.seen.startswith("5 of 5 exposures and 0 of 5 frames")
-
-
-def stamped(start_ticks: int, offsets_ns: Sequence[int] = (0,) * MARKS, *, has_stamps: bool = True) -> list[Frame]:
+def stamped(
+    start_ticks: int, offsets_ns: Sequence[int] = (0,) * MARKS, *, has_stamps: bool = True, attempt: int = 0
+) -> list[Frame]:
     """Return a frame per mark; its time stamp, or its arrival where it has none, is off by so much."""
     frames = []
-    for number, (mark, offset_ns) in enumerate(zip(GOLOMB_MARKS, offsets_ns, strict=True)):
+    for number, (mark, offset_ns) in enumerate(zip(RULERS[attempt], offsets_ns, strict=True)):
         t_ns = (start_ticks + mark * UNIT) * 1000 + offset_ns
         frames.append(replace(frame(number), t_camera_ns=t_ns if has_stamps else None, t_host_ns=t_ns))
     return frames
@@ -135,7 +160,7 @@ def told(log: ExposureLog, frames: Sequence[Frame], *reports: PulseReport) -> st
         attempt.take_report(part)
     for one in frames:
         attempt.take_frame(one)
-    (error,) = attempt.lock()
+    (error,) = attempt.lock().values()
     return str(error)
 
 
@@ -146,7 +171,7 @@ def locked(log: ExposureLog, frames: Sequence[Frame]) -> Track:
     attempt.take_report(report(1000))
     for one in frames:
         attempt.take_frame(one)
-    assert attempt.lock() == []
+    assert attempt.lock() == {}
     return track
 
 
