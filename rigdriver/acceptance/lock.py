@@ -11,10 +11,17 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from rigdriver.acceptance.judge import Acceptance, Characteristic
 from rigdriver.errors import NotAccepted, UsageError
+from rigdriver.file_text import json_values, read_utf8
 from rigdriver.line_file import LineFile
+
+MOST_AHEAD = timedelta(minutes=5)
+"""Longest time by which a test may be dated ahead: clocks of two computers differ, and are set back a little."""
 
 
 def append_history(path: Path, done: Acceptance) -> None:
@@ -29,23 +36,71 @@ def read_history(path: Path) -> list[Acceptance]:
     Raises:
         UsageError: a line cannot be read.
     """
-    if not path.exists():
+    try:
+        lines = read_utf8(path).splitlines()
+    except FileNotFoundError:
         return []
+    except (OSError, ValueError) as exc:
+        raise UsageError(
+            device=str(path), seen=f"cannot be read: {exc}", remedy="move the file away, and verify again"
+        ) from exc
     found = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        # Keys that a newer version added, or an older one lacked, are a TypeError here.
+    for number, text in enumerate(lines, start=1):
         try:
-            table = json.loads(text)
-            lines = tuple(Characteristic(**line) for line in table.pop("characteristics"))
-            found.append(Acceptance(**table, characteristics=lines))
-        except (ValueError, TypeError, KeyError) as exc:
+            found.append(_HistoryLine.model_validate(json_values(text)).as_acceptance())
+        except ValueError as exc:
             raise UsageError(
                 device=f"{path} line {number}",
-                seen=f"cannot be read as an acceptance test ({exc})",
+                seen=f"cannot be read as an acceptance test ({_first(exc)})",
                 expected="a line that `rigdriver verify` wrote",
                 remedy="move the file away, and verify again",
             ) from exc
     return found
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("names no time zone")
+    return text
+
+
+class _HistoryCharacteristic(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    name: str
+    meaning: str
+    worst_um: float
+    limit_um: float
+    full_range_um: float | None
+    rms_um: float
+    is_passed: StrictBool
+
+
+class _HistoryLine(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    created: Annotated[str, AfterValidator(_moment)]
+    rig: str
+    calibration: str
+    characteristics: tuple[_HistoryCharacteristic, ...]
+    ball_bar_positions: int = Field(0, ge=0, lt=10**9)
+    plate_positions: int = Field(0, ge=0, lt=10**9)
+
+    def as_acceptance(self) -> Acceptance:
+        return Acceptance(
+            self.created,
+            self.rig,
+            self.calibration,
+            tuple(Characteristic(**line.model_dump()) for line in self.characteristics),
+            self.ball_bar_positions,
+            self.plate_positions,
+        )
+
+
+def _first(exc: ValueError) -> str:
+    """Return the first thing that is wrong, in one line."""
+    if not isinstance(exc, ValidationError):
+        return str(exc)
+    first = exc.errors(include_url=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 def check_lock(path: Path, now: datetime, most_days: float, calibration: str = "") -> None:
@@ -77,7 +132,15 @@ def check_lock(path: Path, now: datetime, most_days: float, calibration: str = "
             remedy="run `rigdriver verify` with it",
         )
     age = now.astimezone(UTC) - datetime.fromisoformat(last.created)
-    if age > timedelta(days=most_days):
+    if age < -MOST_AHEAD:
+        raise NotAccepted(
+            device=f"last acceptance test ({last.created})",
+            seen=f"is dated after now ({now.astimezone(UTC).isoformat(timespec='seconds')})",
+            expected="a date that is past",
+            remedy="set this computer's clock, then run `rigdriver verify` again",
+        )
+    # Asked so that an age which is no number of days does not unlock.
+    if not age / timedelta(days=1) <= most_days:
         raise NotAccepted(
             device=f"last acceptance test ({last.created})",
             seen=f"is {age.days} days old",

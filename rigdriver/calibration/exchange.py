@@ -7,12 +7,11 @@ it is fitted, and the largest miss is returned. Not here: our own format (see fi
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -21,13 +20,17 @@ import numpy as np
 from rigdriver.arrays import Array
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
+from rigdriver.calibration.foreign_text import MOST_BYTES, matrix, number, opencv_values, scalar, to_yaml, yaml_values
 from rigdriver.calibration.project import distort, distort_jacobian, inverse, pad_distortion, transform
 from rigdriver.errors import CalibrationMismatch, UsageError
+from rigdriver.file_text import is_plain_name, read_utf8
 from rigdriver.json_values import JsonValue
 from rigdriver.whole_file import make_folder, write_set, write_whole
 
 UNKNOWN_BOARD = Board("chessboard", 10, 7, 1.0)
 """Board of an imported calibration, whose file names none."""
+MOST_CAMERAS = 100
+"""Most files of a folder that are read as cameras."""
 LARGEST_KALIBR_MISS_PX = 0.1
 """Largest miss of a lens with four parameters that is exported, in pixels."""
 
@@ -60,18 +63,25 @@ def import_opencv(folder: Path, rig: str, serials: Mapping[str, str]) -> RigCali
     """Read a folder of `<camera>.yaml` (or .yml, .xml, .json), as `export_opencv` and OpenCV's samples write them.
 
     Raises:
-        CalibrationMismatch: a file lacks a key or a camera its pose.
+        CalibrationMismatch: a file lacks a key or a camera its pose, or holds what no lens or pose is.
     """
     cameras = {}
     paths = [p for p in sorted(folder.glob("*")) if p.suffix in (".yaml", ".yml", ".xml", ".json")]
-    for path in paths:
-        K, d = _node(path, "camera_matrix"), _node(path, "distortion_coefficients")
-        size = (int(_scalar(path, "image_width")), int(_scalar(path, "image_height")))
-        T = _node(path, "T_cam_world", is_needed=len(paths) > 1)
+    for path in paths[: MOST_CAMERAS + 1]:
+        values = opencv_values(path)
+        size = (round(scalar(path, values, "image_width")), round(scalar(path, values, "image_height")))
+        T = np.eye(4)
+        if "T_cam_world" in values or len(paths) > 1:
+            T = matrix(path, values, "T_cam_world", (4, 4))
         name = path.stem
-        cameras[name] = _camera(name, serials.get(name, ""), size, K, d, T if T.size else np.eye(4))
+        K, d = _lens(path, values, "camera_matrix", "distortion_coefficients")
+        cameras[name] = _camera(name, serials.get(name, ""), size, K, d, T)
     if not cameras:
         raise CalibrationMismatch(f"{folder}: holds no .yaml, .yml, .xml or .json file; expected one per camera")
+    if len(paths) > MOST_CAMERAS:
+        raise CalibrationMismatch(
+            f"{folder}: holds {len(paths)} files; expected one per camera, {MOST_CAMERAS} at most"
+        )
     return _imported(rig, cameras, "opencv")
 
 
@@ -84,54 +94,26 @@ def import_opencv_stereo(
     serials: Mapping[str, str],
 ) -> RigCalibration:
     """Read the two files of OpenCV's stereo_calib sample: M1 D1 M2 D2, and R T (in the unit of its board: mm)."""
-    first, second = names
-    T = transform(_node(extrinsics, "R"), _node(extrinsics, "T").ravel())
-    cameras = {
-        first: _camera(
-            first, serials.get(first, ""), size_px, _node(intrinsics, "M1"), _node(intrinsics, "D1"), np.eye(4)
-        ),
-        second: _camera(second, serials.get(second, ""), size_px, _node(intrinsics, "M2"), _node(intrinsics, "D2"), T),
-    }
+    lenses, pose = opencv_values(intrinsics), opencv_values(extrinsics)
+    T = transform(matrix(extrinsics, pose, "R", (3, 3)), matrix(extrinsics, pose, "T", (3, 1)).ravel())
+    cameras = {}
+    for name, which, T_cam_world in zip(names, "12", (np.eye(4), T), strict=True):
+        K, d = _lens(intrinsics, lenses, f"M{which}", f"D{which}")
+        cameras[name] = _camera(name, serials.get(name, ""), size_px, K, d, T_cam_world)
     return _imported(rig, cameras, "opencv")
 
 
-def _open(path: Path) -> cv2.FileStorage:
-    try:
-        storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_READ)
-    except (cv2.error, SystemError) as exc:
-        raise CalibrationMismatch(f"{path}: is no file that OpenCV reads; name its YAML, XML or JSON file") from exc
-    if not storage.isOpened():
-        raise CalibrationMismatch(f"{path}: cannot be read; name OpenCV's YAML, XML or JSON file")
-    return storage
-
-
-def _node(path: Path, key: str, is_needed: bool = True) -> Array:
-    storage = _open(path)
-    try:
-        found = storage.getNode(key).mat()
-    except cv2.error:
-        found = None
-    finally:
-        storage.release()
-    values = np.zeros((0, 0)) if found is None else np.asarray(found, dtype=np.float64)
-    if values.size == 0 and is_needed:
-        raise CalibrationMismatch(f"{path}: lacks the matrix {key}; expected what OpenCV's calibration writes")
-    return values
-
-
-def _scalar(path: Path, key: str) -> float:
-    storage = _open(path)
-    node = storage.getNode(key)
-    value = float(node.real()) if not node.empty() else float("nan")
-    storage.release()
-    if not value > 0:
-        raise CalibrationMismatch(f"{path}: lacks {key}; expected what OpenCV's calibration writes")
-    return value
+def _lens(path: Path, values: Mapping[str, Any], K: str, distortion: str) -> tuple[Array, Array]:
+    counts = ((n, 1) for n in (4, 5, 8, 12, 14))
+    return matrix(path, values, K, (3, 3)), matrix(path, values, distortion, *counts)
 
 
 def _camera(
     name: str, serial: str, size_px: tuple[int, int], K: Array, distortion: Array, T_cam_world: Array
 ) -> CameraCalibration:
+    if not is_plain_name(name):
+        # Names become names of files and folders.
+        raise CalibrationMismatch(f"{name[:60]!r} is no name of a camera; rename its file")
     values = np.asarray(distortion, dtype=np.float64).ravel()
     # OpenCV's models of 12 and 14 parameters, k1 k2 p1 p2 k3 k4 k5 k6 s1..s4 tx ty; zeros there change nothing.
     if len(values) > 8 and np.any(values[8:] != 0):
@@ -140,7 +122,7 @@ def _camera(
         )
     coefficients = pad_distortion(values[:8])
     count = 5 if not np.any(coefficients[5:]) else 8
-    return CameraCalibration(
+    camera = CameraCalibration(
         name=name,
         serial=serial,
         size_px=size_px,
@@ -148,6 +130,9 @@ def _camera(
         distortion=coefficients[:count].copy(),
         T_cam_world=np.array(T_cam_world, dtype=np.float64),
     )
+    if problem := camera.problem:
+        raise CalibrationMismatch(f"camera {name}: {problem}; take a copy or calibrate again")
+    return camera
 
 
 def _imported(rig: str, cameras: Mapping[str, CameraCalibration], source: str) -> RigCalibration:
@@ -195,16 +180,8 @@ def export_kalibr(calibration: RigCalibration, path: Path) -> dict[str, float]:
             entry["T_cn_cnm1"] = T.tolist()
         chain[f"cam{index}"] = entry
         before = camera
-    write_whole(path, _yaml().safe_dump(chain, sort_keys=False, default_flow_style=None))
+    write_whole(path, to_yaml(chain))
     return misses
-
-
-def _yaml() -> ModuleType:
-    """Import PyYAML, which nothing else of the driver needs."""
-    try:
-        return importlib.import_module("yaml")
-    except ImportError as exc:
-        raise UsageError("Kalibr's files are YAML: install PyYAML (pip install pyyaml) to read and write them") from exc
 
 
 def fit_radtan(camera: CameraCalibration) -> tuple[Array, Array, float]:
@@ -234,13 +211,14 @@ def import_kalibr(path: Path, names: Sequence[str], rig: str, serials: Mapping[s
     Raises:
         CalibrationMismatch: another lens model, another number of cameras, or no camchain.
     """
-    yaml = _yaml()
     try:
-        chain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise CalibrationMismatch(f"{path}: is no readable YAML; name Kalibr's camchain file") from exc
+        chain = yaml_values(read_utf8(path, MOST_BYTES))
+    except OSError as exc:
+        raise CalibrationMismatch(f"{path}: cannot be read: {exc.strerror}; name Kalibr's camchain file") from exc
+    except ValueError as exc:
+        raise CalibrationMismatch(f"{path}: is no readable YAML: {exc}; name Kalibr's camchain file") from exc
     keys = [f"cam{i}" for i in range(len(names))]
-    if not isinstance(chain, dict) or sorted(k for k in chain if str(k).startswith("cam")) != sorted(keys):
+    if not isinstance(chain, dict) or sorted(k for k in chain if k.startswith("cam")) != sorted(keys):
         raise CalibrationMismatch(
             f"{path}: expected {len(names)} cameras, cam0 to cam{len(names) - 1}; name all of them in order"
         )
@@ -258,16 +236,32 @@ def _from_camchain(
     entry: Mapping[str, Any], where: str, name: str, serial: str, is_first: bool
 ) -> tuple[CameraCalibration, Array]:
     """Return one camera without its pose, and the step from the camera before it, in millimetres."""
+    if not isinstance(entry, Mapping):
+        raise CalibrationMismatch(f"{where}: holds no keys; expected what Kalibr writes")
     model = (entry.get("camera_model"), entry.get("distortion_model"))
     if model not in (("pinhole", "radtan"), ("pinhole", "none")):
-        raise CalibrationMismatch(f"{where}: lens model {model[0]}-{model[1]}; expected pinhole-radtan")
+        raise CalibrationMismatch(
+            f"{where}: lens model {str(model[0])[:20]}-{str(model[1])[:20]}; expected pinhole-radtan"
+        )
     try:
-        fx, fy, cx, cy = (float(v) for v in entry["intrinsics"])
-        width, height = (int(v) for v in entry["resolution"])
-        step = np.eye(4) if is_first else np.array(entry["T_cn_cnm1"], dtype=np.float64)
-        d = np.array(entry.get("distortion_coeffs", [0, 0, 0, 0]), dtype=np.float64)
-    except (KeyError, TypeError, ValueError) as exc:
-        raise CalibrationMismatch(f"{where}: {exc!r}; expected what Kalibr writes") from exc
+        fx, fy, cx, cy = _numbers(entry["intrinsics"], 4)
+        width, height = _numbers(entry["resolution"], 2)
+        d = np.array(_numbers(entry.get("distortion_coeffs", [0, 0, 0, 0]), 4))
+        step = np.eye(4) if is_first else np.array([_numbers(row, 4) for row in _list(entry["T_cn_cnm1"], 4)])
+    except KeyError as exc:
+        raise CalibrationMismatch(f"{where}: lacks {exc.args[0]}; expected what Kalibr writes") from exc
+    except (TypeError, ValueError) as exc:
+        raise CalibrationMismatch(f"{where}: {exc}; expected what Kalibr writes") from exc
     step[:3, 3] *= 1000.0  # Kalibr counts metres
     K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
-    return _camera(name, serial, (width, height), K, d, np.eye(4)), step
+    return _camera(name, serial, (round(width), round(height)), K, d, np.eye(4)), step
+
+
+def _numbers(values: object, count: int) -> list[float]:
+    return [number(value) for value in _list(values, count)]
+
+
+def _list(values: object, count: int) -> list[Any]:
+    if not isinstance(values, list) or len(values) != count:
+        raise ValueError(f"{str(values)[:40]} is no list of {count}")
+    return values

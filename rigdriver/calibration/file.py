@@ -20,9 +20,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rigdriver.calibration.board.boards import Board
-from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance, RigCalibration
+from rigdriver.calibration.calibration import LONGEST_SIDE_PX, Accuracy, CameraCalibration, Covariance, RigCalibration
 from rigdriver.config import RigConfig
-from rigdriver.errors import CalibrationMismatch
+from rigdriver.errors import CalibrationMismatch, UsageError
+from rigdriver.file_text import is_plain_name, json_values, read_utf8
 from rigdriver.images.region import ImageRegion
 from rigdriver.whole_file import make_folder, write_whole
 
@@ -31,6 +32,10 @@ VERSION = 2
 READ_VERSIONS = (1, VERSION)
 """Versions that can be read; 1 has no `region`."""
 Number = float | None
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Side = Annotated[int, Field(gt=0, le=LONGEST_SIDE_PX)]
+Offset = Annotated[int, Field(ge=0, le=LONGEST_SIDE_PX)]
+Binning = Annotated[int, Field(gt=0, le=64)]
 Row3 = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
 Row4 = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
 
@@ -52,9 +57,9 @@ class _Board(_FilePart):
 
 
 class _Region(_FilePart):
-    offset_px: tuple[int, int]
-    binning: tuple[int, int]
-    decimation: tuple[int, int]
+    offset_px: tuple[Offset, Offset]
+    binning: tuple[Binning, Binning]
+    decimation: tuple[Binning, Binning]
     is_reversed: tuple[bool, bool]
 
 
@@ -62,13 +67,13 @@ class _Camera(_FilePart):
     serial: str
     pod: str
     role: str
-    size_px: tuple[int, int]
+    size_px: tuple[Side, Side]
     K: Annotated[tuple[Row3, ...], Field(min_length=3, max_length=3)]
     distortion: tuple[float, ...]
     T_cam_world: Annotated[tuple[Row4, ...], Field(min_length=4, max_length=4)]
     rms_px: Number
-    views: int
-    corners: int
+    views: Count
+    corners: Count
     sigmas: dict[str, float]
     region: _Region | None = None
 
@@ -99,8 +104,8 @@ class _File(_FilePart):
     board: _Board
     bow_mm: tuple[float, float, float]
     rms_px: Number
-    views: int
-    corners: int
+    views: Count
+    corners: Count
     kept_share: Number
     cameras: dict[str, _Camera]
     accuracy: _Accuracy | None
@@ -197,11 +202,11 @@ def load(
         CalibrationMismatch: no calibration, damaged, a newer version, another rig, serial number, resolution or region.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read_utf8(path)
     except OSError as exc:
         raise CalibrationMismatch(f"{path}: cannot be read: {exc.strerror}; name a calibration file") from exc
-    except UnicodeDecodeError as exc:
-        raise CalibrationMismatch(f"{path}: is not UTF-8 text (byte {exc.start}); name a calibration file") from exc
+    except ValueError as exc:
+        raise CalibrationMismatch(f"{path}: cannot be read: {exc}; name a calibration file") from exc
     calibration = parse(text, str(path))
     try:
         if rig is not None:
@@ -218,13 +223,13 @@ def load(
 def parse(text: str, origin: str) -> RigCalibration:
     """Check a file's text. Raises CalibrationMismatch."""
     try:
-        table = json.loads(text)
+        table = json_values(text)
     except ValueError as exc:
         raise CalibrationMismatch(f"{origin}: is no JSON: {exc}; name a calibration file") from exc
     if not isinstance(table, dict) or table.get("format") != FORMAT:
         raise CalibrationMismatch(f"{origin}: is no {FORMAT} file; import other programs' files first")
     # Before the model sees it: a newer version would otherwise fail at its first unknown key, with the wrong remedy.
-    if table.get("version") not in READ_VERSIONS:
+    if not isinstance(table.get("version"), int) or table["version"] not in READ_VERSIONS:
         raise CalibrationMismatch(
             f"{origin}: has version {table.get('version')!r}, this program reads {READ_VERSIONS[0]} to {VERSION}; use "
             "the program that wrote it, or calibrate again"
@@ -243,12 +248,21 @@ def parse(text: str, origin: str) -> RigCalibration:
         raise CalibrationMismatch(
             f"{origin}: its hash does not fit its content; it was changed by hand or damaged; calibrate again"
         )
-    return _build(checked, origin)
+    try:
+        return _build(checked, origin)
+    except UsageError as exc:  # a board that cannot be
+        raise CalibrationMismatch(f"{origin}: {exc}; take a copy or calibrate again") from exc
 
 
 def _build(table: _File, origin: str) -> RigCalibration:
     cameras = {}
+    if not table.cameras:
+        raise CalibrationMismatch(f"{origin}: holds no camera; take a copy or calibrate again")
     for name, camera in table.cameras.items():
+        for text in (name, camera.pod):
+            # Names become names of files and folders.
+            if not is_plain_name(text):
+                raise CalibrationMismatch(f"{origin}: {text[:60]!r} is no name of a camera or pod; rename it there")
         if len(camera.distortion) not in (5, 8):
             raise CalibrationMismatch(
                 f"{origin}: camera {name}: {len(camera.distortion)} distortion parameters; expected 5 or 8"
@@ -260,6 +274,8 @@ def _build(table: _File, origin: str) -> RigCalibration:
             views=camera.views, corners=camera.corners,
             region=None if camera.region is None else ImageRegion(**camera.region.model_dump()),
         )  # fmt: skip
+        if problem := cameras[name].problem:
+            raise CalibrationMismatch(f"{origin}: camera {name}: {problem}; take a copy or calibrate again")
     accuracy = None
     if table.accuracy is not None:
         a = table.accuracy

@@ -1,7 +1,8 @@
 """`rigdriver proof FILE`: print the proofs of a capture and explain what they prove, or the gaps they name.
 
 In: a proofs.json that `rigdriver capture` wrote, and perhaps a frame set's index. Out: a summary, or one frame set
-explained line by line. Exit status 0 when everything is proved, 1 when there are gaps, 2 when the file is no proof.
+explained line by line. Exit status 0 when everything is proved, 1 when there are gaps or no frame
+sets, 2 when the file is no proof.
 Not here: the file (see recording/proof_files.py).
 """
 
@@ -38,17 +39,21 @@ def proof_show(
             raise UsageError(f"{file}: holds no frame set {index}")
     unproved = [p for p in proofs if p.proof.verdict != "proved"]
     if json:
-        show_json({"passed": not unproved, "frame_sets": len(proofs), "not_proved": [p.index for p in unproved]})
+        passed = bool(proofs) and not unproved
+        show_json({"passed": passed, "frame_sets": len(proofs), "not_proved": [p.index for p in unproved]})
     elif index is not None:
         show("\n".join(_explain(proofs[0])))
     else:
         show("\n".join(_summary(proofs, unproved)))
-    return CHECK_FAILED if unproved else GOOD
+    # A file without a frame set proves nothing.
+    return GOOD if proofs and not unproved else CHECK_FAILED
 
 
 def _summary(proofs: Sequence[StoredProof], unproved: Sequence[StoredProof]) -> list[str]:
     skews = [p.proof.skew_us for p in proofs if not math.isnan(p.proof.skew_us)]
     lines = [f"{len(proofs)} frame sets, {len(proofs) - len(unproved)} proved, {len(unproved)} not"]
+    if not proofs:
+        return [*lines, "there is nothing that could be proved: capture again"]
     if skews:
         lines.append(f"skew: at most {max(skews):.1f} us, median {sorted(skews)[len(skews) // 2]:.1f} us")
     # What holds for every frame set, such as the warning of a bench, is said once.

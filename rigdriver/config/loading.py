@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from rigdriver.config.keys import all_keys, fields_of, nearest
 from rigdriver.config.models import RigConfig, dotted
 from rigdriver.config.toml_lines import KeyPath, key_lines
 from rigdriver.errors import ConfigError, RigFileFinding
+from rigdriver.file_text import toml_values
 
 RENAMED_KEYS: Mapping[str, str] = MappingProxyType(
     {
@@ -34,6 +34,8 @@ RENAMED_KEYS: Mapping[str, str] = MappingProxyType(
 """Keys of earlier rig files and their names now. An old name is refused, so that no file states a limit twice."""
 _LOOK_FOR_NUL_BYTES = 4096
 _BARE_CR = re.compile(r"\r(?!\n)")
+MOST_BYTES = 1 << 20
+"""Largest rig file, in bytes; twelve cameras with all their features fill a tenth of it."""
 ROUNDS = 8
 """Largest number of times that a rig file is checked anew without the keys that were wrong."""
 
@@ -50,11 +52,16 @@ def load(path: Path) -> RigConfig:
 def read_text(path: Path) -> str:
     """Return the text of a rig file, without a byte order mark. ConfigError when it cannot be read or is no UTF-8."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as stream:
+            raw = stream.read(MOST_BYTES + 1)
     except OSError as exc:
         raise ConfigError(
             device=str(path), seen=f"cannot be read: {exc.strerror}", remedy="name an existing rig file"
         ) from exc
+    if len(raw) > MOST_BYTES:
+        raise ConfigError(
+            device=str(path), seen=f"has more than {MOST_BYTES >> 20} MB", remedy="name a rig file; none is as large"
+        )
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in raw[:_LOOK_FOR_NUL_BYTES]:
         raise ConfigError(device=str(path), seen="is not UTF-8 but UTF-16 text", remedy="save it as UTF-8")
     try:
@@ -100,8 +107,8 @@ def check(text: str, origin: str, folder: Path) -> CheckedText:
     the text is no TOML.
     """
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+        table = toml_values(text)
+    except ValueError as exc:
         raise ConfigError(device=origin, seen=f"is no TOML: {exc}") from exc
     findings: list[RigFileFinding] = []
     lines = key_lines(text)

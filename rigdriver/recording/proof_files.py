@@ -22,6 +22,7 @@ from rigdriver.errors import UsageError
 from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof
 from rigdriver.json_values import JsonObject
 from rigdriver.line_file import LineFile
+from rigdriver.recording.proof_tables import proof_tables
 from rigdriver.whole_file import make_folder, write_whole
 
 CSV, JSON = "proofs.csv", "proofs.json"
@@ -187,14 +188,15 @@ def read_proofs(path: Path) -> tuple[StoredProof, ...]:
     """
     file = path / JSON if path.is_dir() else path
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        return tuple(_stored(table) for table in content["frame_sets"])
+        return tuple(_stored(table) for table in proof_tables(file))
     except OSError as exc:
         raise UsageError(
             device=str(file), seen=f"cannot be read: {exc.strerror}", remedy=f"name a capture's folder or its {JSON}"
         ) from exc
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise UsageError(f"{file}: is no proof of a capture ({type(exc).__name__}: {exc})") from exc
+    except (ValueError, KeyError) as exc:
+        raise UsageError(
+            device=str(file), seen=f"is no proof of a capture ({exc})", remedy=f"name the {JSON} that a capture wrote"
+        ) from exc
 
 
 def _stored(table: dict[str, Any]) -> StoredProof:

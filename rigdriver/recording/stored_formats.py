@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 from rigdriver.arrays import Pixels
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
+from rigdriver.file_text import json_values, read_utf8
 from rigdriver.frames import Frame
 from rigdriver.images.pixel_formats import BY_NAME, full_scale, named
 from rigdriver.images.region import ImageRegion, region_from_json
@@ -31,6 +33,8 @@ VERSION = 1
 DEEP_BITS = (10, 12, 14, 16)
 """Bits that a sample of 16-bit files can have."""
 USUAL_BAYER = "RG"
+LONGEST = 100_000
+"""Longest side of an image, in px."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,34 +107,41 @@ def read_sidecar(folder: Path) -> Sidecar | None:
     """
     path = folder / SIDECAR
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_utf8(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, UnicodeDecodeError) as exc:
+    except (OSError, ValueError) as exc:
         raise UsageError(
             device=str(path), seen=f"cannot be read: {exc}", remedy="name a folder that you may read"
         ) from exc
     try:
-        table = json.loads(text)
+        table = json_values(text)
         # A later version may mean other numbers by the same keys; a wrong full scale would be silent.
         if (table["format"], table["version"]) != (FORM, VERSION):
             raise ValueError(f"format {table['format']}, version {table['version']}; expected {FORM}, {VERSION}")
         cameras = {
             name: StoredImages(
                 named(stored["pixel_format"]).name,
-                (int(stored["size_px"][0]), int(stored["size_px"][1])),
+                _size_px(stored["size_px"]),
                 region_from_json(stored.get("region")),
             )
             for name, stored in table["cameras"].items()
         }
         rig = table.get("rig")
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as exc:
         raise UsageError(
             device=str(path),
             seen=f"does not say what the images are ({exc})",
             remedy="remove it and give --pixel-format, or capture again",
         ) from exc
     return Sidecar(MappingProxyType(cameras), _rig(rig))
+
+
+def _size_px(sides: Any) -> tuple[int, int]:
+    width, height = sides
+    if not (isinstance(width, int) and isinstance(height, int) and 0 < width <= LONGEST and 0 < height <= LONGEST):
+        raise ValueError(f"size_px {str(sides)[:40]}; expected two sides of 1 to {LONGEST} px")
+    return width, height
 
 
 def _rig(table: object) -> RigConfig | None:

@@ -6,7 +6,6 @@ they can be written again. Not here: reading and writing a camera (see camera_fe
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,7 +15,10 @@ from rigdriver.config import FeatureValue
 from rigdriver.devices.camera_link.descriptions import CameraReport
 from rigdriver.devices.camera_link.feature_tree import SettableFeatures
 from rigdriver.errors import UsageError
+from rigdriver.file_text import read_utf8, toml_values
 
+MOST_BYTES = 1 << 20
+"""Largest settings file; cameras with 2000 features fill a tenth of it."""
 _TABLE = "features"
 
 
@@ -46,7 +48,7 @@ def read_settings(path: Path) -> Mapping[str, FeatureValue]:
         UsageError: the file cannot be read, is no TOML, or holds no table of values.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig")).get(_TABLE)
+        table = toml_values(read_utf8(path, MOST_BYTES)).get(_TABLE)
     except OSError as exc:
         raise UsageError(device=str(path), seen=f"cannot be read: {exc.strerror}") from exc
     except ValueError as exc:  # no TOML, or no UTF-8

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -62,3 +64,54 @@ def test_a_damaged_history_names_its_line(tmp_path):
     path.write_text("{}\n", encoding="utf-8")
     with pytest.raises(UsageError, match="line 1"):
         read_history(path)
+
+
+def test_a_test_that_is_dated_ahead_does_not_unlock_and_the_next_one_does(passed, tmp_path):
+    path = tmp_path / "history.jsonl"
+    append_history(path, replace(passed, created="2099-01-01T00:00:00+00:00"))
+    with pytest.raises(NotAccepted, match=r"2099-01-01T00:00:00\+00:00\): is dated after now .*set this computer's"):
+        check_lock(path, NOW, 7)
+    append_history(path, passed)
+    check_lock(path, NOW, 7)
+
+
+@pytest.mark.parametrize("most_days", [float("nan"), -1.0])
+def test_an_age_that_is_no_number_of_days_does_not_unlock(passed, tmp_path, most_days):
+    path = tmp_path / "history.jsonl"
+    append_history(path, passed)
+    with pytest.raises(NotAccepted):
+        check_lock(path, NOW + timedelta(hours=1), most_days)
+    check_lock(path, NOW, 1e12)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"created": 5},
+        {"created": "yesterday"},
+        {"created": "2026-03-04T12:00:00"},
+        {"characteristics": 7},
+        {"characteristics": [5]},
+        {"characteristics": [{}]},
+        {"rig": None},
+        {"ball_bar_positions": -3},
+        {"surplus": 1},
+    ],
+)
+def test_a_line_of_wrong_types_is_refused_in_one_sentence(passed, tmp_path, change):
+    path = tmp_path / "history.jsonl"
+    path.write_text(json.dumps({**asdict(passed), **change}) + "\n")
+    with pytest.raises(UsageError, match="line 1: cannot be read as an acceptance test") as told:
+        read_history(path)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("raw", [b"[" * 100_000, b"\xff", b"3", b"null", b'{"created": NaN}'])
+def test_a_history_that_is_none_is_refused_in_one_sentence(tmp_path, raw):
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(raw)
+    with pytest.raises(UsageError, match="cannot be read") as told:
+        read_history(path)
+    assert "\n" not in str(told.value)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_history(tmp_path)

@@ -6,6 +6,7 @@ part of a pixel; what those formats cannot hold is refused.
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +23,7 @@ from rigdriver.calibration.exchange import (
     import_opencv_stereo,
 )
 from rigdriver.calibration.project import project
-from rigdriver.errors import CalibrationMismatch, UsageError
+from rigdriver.errors import CalibrationMismatch, FileNotWritten, UsageError
 
 
 def test_opencv_files_come_back_as_they_went(solved: SimpleNamespace, truth: SimpleNamespace, tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_opencvs_stereo_files_are_read(tmp_path: Path) -> None:
     K, d = np.array([[500.0, 0, 320], [0, 501, 240], [0, 0, 1]]), np.array([[-0.2, 0.1, 0, 0, 0]])
     R = cv2.Rodrigues(np.array([0.0, 0.1, 0.0]))[0]
     for name, nodes in (
-        ("in.yml", {"M1": K, "D1": d, "M2": K + 1, "D2": d}),
+        ("in.yml", {"M1": K, "D1": d, "M2": K + np.diag([1.0, 1.0, 0.0]), "D2": d}),
         ("ex.yml", {"R": R, "T": np.array([-83.0, 1, 2])}),
     ):
         storage = cv2.FileStorage(str(tmp_path / name), cv2.FILE_STORAGE_WRITE)
@@ -56,6 +57,99 @@ def test_opencvs_stereo_files_are_read(tmp_path: Path) -> None:
     assert np.allclose(found["right"].T_cam_world[:3, :3], R)
     with pytest.raises(CalibrationMismatch, match="lacks the matrix R"):
         import_opencv_stereo(tmp_path / "in.yml", tmp_path / "in.yml", (640, 480), ("left", "right"), "pair", {})
+
+
+def opencv_text(**changes: str | None) -> str:
+    """Return one camera as OpenCV writes it, with keys changed or left out."""
+    parts = {
+        "image_width": "image_width: 640",
+        "image_height": "image_height: 480",
+        "camera_matrix": "camera_matrix: !!opencv-matrix\n   rows: 3\n   cols: 3\n   dt: d\n"
+        "   data: [ 500., 0., 320., 0., 500., 240., 0., 0., 1. ]",
+        "distortion_coefficients": "distortion_coefficients: !!opencv-matrix\n   rows: 1\n   cols: 5\n   dt: d\n"
+        "   data: [ -1e-1, 1.0000000000000000e-02, 0., 0., 0. ]",
+        **changes,
+    }
+    return "%YAML:1.0\n---\n" + "".join(f"{part}\n" for part in parts.values() if part is not None)
+
+
+def test_a_file_as_opencv_writes_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "left.yaml").write_text(opencv_text())
+    found = import_opencv(tmp_path, "rig", {})["left"]
+    assert found.size_px == (640, 480)
+    assert found.distortion.tolist() == [-0.1, 0.01, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            opencv_text(camera_matrix="camera_matrix: !!opencv-matrix\n   rows: 3\n   dt: d\n   data: [ 1., 2. ]"),
+            "cols",
+        ),
+        (opencv_text(camera_matrix="camera_matrix: 5"), "no matrix"),
+        (opencv_text(camera_matrix=None), "lacks the matrix camera_matrix"),
+        (opencv_text(image_width="image_width: -640"), "image_width = -640"),
+        (opencv_text(image_width="image_width: .Inf"), "image_width"),
+        (opencv_text(image_width="image_width: 1" + "0" * 400), "image_width"),
+        (opencv_text(image_width=None), "lacks image_width"),
+        (opencv_text(x="x: " + "[" * 10_000), "nests deeper"),
+        (opencv_text(x="x: &a [1]\ny: *a"), "alias"),
+        (opencv_text().replace("500.", ".Nan"), "camera_matrix"),
+        (opencv_text().replace("rows: 3", "rows: 1000000000"), "camera_matrix"),
+        (opencv_text().replace("500.", "0."), "focal lengths"),
+        ("- 1", "holds no keys"),
+        ("", "holds no keys"),
+        ("%YAML:1.0\n---\n\t: [", "is no file that OpenCV writes"),
+        ('<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><opencv_storage/>', "document type"),
+        ("<opencv_storage><image_width>", "is no XML"),
+        ("{" * 10_000, "is no file that OpenCV writes"),
+    ],
+)
+def test_a_file_that_no_calibration_wrote_is_refused_in_one_line(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "left.yaml").write_text(text)
+    with pytest.raises(CalibrationMismatch, match=words) as told:
+        import_opencv(tmp_path, "rig", {})
+    assert "\n" not in str(told.value)
+
+
+PINHOLE = "{camera_model: pinhole, distortion_model: none, "
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("3", "holds no keys"),
+        ("{camera_model: pinhole, distortion_model: radtan}", "lacks intrinsics"),
+        ("{camera_model: [1], distortion_model: radtan}", "lens model"),
+        (PINHOLE + "intrinsics: x, resolution: [1, 1]}", "list of 4"),
+        (
+            PINHOLE + "intrinsics: [1, 1, .nan, 1], resolution: [1, 1]}",
+            "no number|finite",
+        ),
+        (PINHOLE + "intrinsics: [1, 1, 1, 1], resolution: [-1, 1]}", "-1 x 1 px"),
+        (
+            PINHOLE + "intrinsics: [[1], 1, 1, 1], resolution: [1, 1]}",
+            "no number",
+        ),
+    ],
+)
+def test_a_camchain_of_wrong_types_is_refused_in_one_line(tmp_path: Path, entry: str, words: str) -> None:
+    (tmp_path / "chain.yaml").write_text(f"cam0: {entry}\n")
+    with pytest.raises(CalibrationMismatch, match=words) as told:
+        import_kalibr(tmp_path / "chain.yaml", ["left"], "rig", {})
+    assert "\n" not in str(told.value)
+
+
+def test_an_export_on_a_full_disk_writes_no_file_and_says_so(solved: SimpleNamespace, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, before[1]))
+    try:
+        with pytest.raises(FileNotWritten, match=r"left_upper\.yaml: cannot be written"):
+            export_opencv(solved.calibration, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_folder_is_no_opencv_calibration(tmp_path: Path) -> None:

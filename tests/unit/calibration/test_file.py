@@ -11,10 +11,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from rigdriver.calibration import file as file_module
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load, parse, save, to_text
 from rigdriver.config import CameraConfig, RigConfig
@@ -180,3 +182,62 @@ def test_a_camera_that_is_not_there_is_named_with_those_that_are(solved: SimpleN
 def test_pods_hold_their_geometry_cameras(solved: SimpleNamespace) -> None:
     assert solved.calibration.pods() == {"left": ("left_upper", "left_lower"), "right": ("right_upper", "right_lower")}
     assert solved.calibration.pods("texture") == {"left": ("left_colour",), "right": ("right_colour",)}
+
+
+def _hashed(table: dict[str, Any]) -> str:
+    """Return the text of a file whose hash fits, as somebody would write it who means harm."""
+    table["sha256"] = file_module._digest(table)
+    return json.dumps(table)
+
+
+@pytest.mark.parametrize("name", ["../../up", "/etc/cron", "..", ".hidden", "a/b", ""])
+def test_a_camera_name_that_leads_out_of_a_folder_is_refused(solved: SimpleNamespace, name: str) -> None:
+    table = json.loads(to_text(solved.calibration))
+    table["cameras"][name] = table["cameras"].pop("left_upper")
+    with pytest.raises(CalibrationMismatch, match="is no name of a camera"):
+        parse(_hashed(table), "x.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("size_px", [-3, 5]),
+        ("size_px", [10**9, 5]),
+        ("K", [[0, 0, 0], [0, 0, 0], [0, 0, 0]]),
+        ("K", [[1e300, 0, 0], [0, 1, 0], [0, 0, 1]]),
+        ("T_cam_world", [[0] * 4] * 4),
+        ("distortion", [0.0] * 9),
+        ("distortion", [None] * 5),
+        ("pod", "../x"),
+        ("views", -1),
+    ],
+)
+def test_values_that_are_no_camera_are_refused_in_one_line(solved: SimpleNamespace, key: str, value: object) -> None:
+    table = json.loads(to_text(solved.calibration))
+    table["cameras"]["left_upper"][key] = value
+    with pytest.raises(CalibrationMismatch, match=r"x\.json: ") as told:
+        parse(_hashed(table), "x.json")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "change", [{"cameras": {}}, {"version": [1]}, {"board": 3}, {"notes": "x" * 3, "views": 1e400}]
+)
+def test_a_table_of_wrong_types_is_refused_in_one_line(solved: SimpleNamespace, change: dict[str, Any]) -> None:
+    table = {**json.loads(to_text(solved.calibration)), **change}
+    with pytest.raises(CalibrationMismatch, match=r"x\.json: ") as told:
+        parse(json.dumps(table), "x.json")
+    assert "\n" not in str(told.value)
+
+
+def test_a_board_that_cannot_be_is_refused_as_the_file_s(solved: SimpleNamespace) -> None:
+    table = json.loads(to_text(solved.calibration))
+    table["board"]["columns"] = 2
+    with pytest.raises(CalibrationMismatch, match=r"x\.json: board"):
+        parse(_hashed(table), "x.json")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 100_000, "NaN"])
+def test_a_text_that_nests_too_deep_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(CalibrationMismatch, match="is no JSON"):
+        parse(text, "x.json")

@@ -195,6 +195,9 @@ def test_json_names_the_frame_sets_that_are_not_proved(capture, run):
         ("[1, 2]", "is no proof of a capture"),
         ('{"frame_sets": [{"index": 1}]}', "is no proof of a capture"),
         ('{"frame_sets": [3]}', "is no proof of a capture"),
+        ("[" * 100_000, "is no proof of a capture"),
+        ('{"frame_sets": ' + "1" * 5000 + "}", "is no proof of a capture"),
+        ('{"frame_sets": NaN}', "is no proof of a capture"),
     ],
 )
 def test_a_file_that_is_no_proof_is_one_line_and_status_2(tmp_path, run, text, told):
@@ -205,6 +208,14 @@ def test_a_file_that_is_no_proof_is_one_line_and_status_2(tmp_path, run, text, t
     assert result.exit_code == 2
     assert told in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_file_without_a_frame_set_proves_nothing(tmp_path, run):
+    file = tmp_path / "proofs.json"
+    file.write_text('{"rig": "a", "frame_sets": []}')
+    result = run("proof", file)
+    assert (result.exit_code, "nothing that could be proved" in result.stdout) == (1, True)
+    assert json.loads(run("proof", file, "--json").stdout)["passed"] is False
 
 
 def test_a_frame_set_that_the_capture_does_not_hold_is_status_2(capture, run):
