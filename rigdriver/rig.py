@@ -16,7 +16,7 @@ import logging
 import operator
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from threading import RLock
@@ -24,11 +24,14 @@ from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
 from weakref import WeakSet
 
-from rigdriver.config import CameraConfig, RigConfig
+from rigdriver.config import CameraConfig, FeatureValue, RigConfig
+from rigdriver.config.models import ownership
+from rigdriver.config.owned_features import refusal
 from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
 from rigdriver.devices.cameras.cameras import Cameras
-from rigdriver.errors import CameraError, RigError, ScheduleError, StateError, gather
+from rigdriver.devices.cameras.exposure import write_exposure
+from rigdriver.errors import CameraError, RigError, ScheduleError, StateError, UsageError, gather
 from rigdriver.frames import Frame
 from rigdriver.images.region import ImageRegion, region_of
 from rigdriver.lifecycle import Lifecycle, RigState
@@ -37,7 +40,8 @@ from rigdriver.run.bench_run import BenchRun
 from rigdriver.run.frame_sets import FrameSets
 from rigdriver.run.run import Run
 from rigdriver.run.snap import snap, snap_timeout_s
-from rigdriver.schedule.plan import RULERS, compile_preamble, compile_schedule, exposure_us
+from rigdriver.schedule.plan import RULERS, compile_preamble, compile_schedule
+from rigdriver.schedule.plan import exposure_us as planned_exposure_us
 from rigdriver.schedule.planned import CameraFacts
 from rigdriver.sources import resolve
 from rigdriver.timebase import Timebase, open_timebase
@@ -70,6 +74,7 @@ class Rig:
         self._owner = Owner()
         self._box = box
         self.cameras = cameras
+        cameras.guard = self._refuse_owned
         self.timebase = timebase
         """Host time on this rig; frame sets and waits use it."""
         self._stack = stack
@@ -153,6 +158,32 @@ class Rig:
         devices = self.config, self.box, self.cameras, self._lifecycle
         return self._kept(Run(*devices, preambles, schedule, wanted, self.timebase, is_lit))
 
+    def set_exposure(self, camera: str, exposure_us: float) -> float:
+        """Change one camera's exposure for the runs to come; return what the camera made of it, in us.
+
+        Nothing is opened anew. The schedule and the flashes of the next run follow from it; the rig file stays as it
+        is.
+
+        Raises:
+            ScheduleError: a schedule with this exposure breaks a limit; nothing has changed.
+            CameraError: the camera lacks exposure times, refuses this one or changes it; its exposure is as before.
+            ConfigError: the value is out of bounds.
+            StateError: the rig is closed, or a run is under way.
+        """
+        self._expect_open()
+        changed = self.config.with_exposure(camera, exposure_us)
+        if self._box is not None:
+            compile_schedule(changed, self._box.identity.tick_rate_hz, self._next_generation(), 1)
+        features = self.cameras[camera].features
+        try:
+            got_us = write_exposure(features, camera, exposure_us)
+        except CameraError:
+            with suppress(CameraError):
+                write_exposure(features, camera, planned_exposure_us(self.config, self.config.camera(camera)))
+            raise
+        self.config = changed
+        return got_us
+
     def snap(self, camera: str) -> Frame:
         """Return one image of one camera with its present settings, without a run: no lamp flashes, nothing is proved.
 
@@ -219,6 +250,13 @@ class Rig:
                 remedy="end that run first, or open the rig again",
             )
 
+    def _refuse_owned(self, camera: str, values: Mapping[str, FeatureValue]) -> None:
+        """Refuse to write what the schedule or the rig's mode sets: the next run would not be what it says."""
+        use = ownership(self.config, self.config.camera(camera))
+        for feature, value in values.items():
+            if (remedy := refusal(feature, value, use)) is not None:
+                raise UsageError(device=f"camera {camera}", seen=f"{feature} = {value!r} is the plan's", remedy=remedy)
+
     def _kept(self, run: FrameSets) -> FrameSets:
         self._runs.add(run)
         return run
@@ -274,7 +312,7 @@ def trigger_features(config: RigConfig, camera: CameraConfig) -> CameraSettings:
     mode = config.schedule.mode
     trigger = _TRIGGERS.get(mode, TriggerBy.LINE)
     # The simplest cameras run freely and have no exposure time.
-    planned_us = camera.exposure_us if mode == "free" else exposure_us(config, camera)
+    planned_us = camera.exposure_us if mode == "free" else planned_exposure_us(config, camera)
     return CameraSettings(camera.features, trigger, planned_us, Reset(camera.reset))
 
 

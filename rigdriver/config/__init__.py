@@ -11,7 +11,6 @@ from rigdriver.config.models import (
     AcceptanceConfig,
     BoxConfig,
     CameraConfig,
-    FeatureValue,
     GenicamConfig,
     LampConfig,
     LightConfig,
@@ -21,6 +20,7 @@ from rigdriver.config.models import (
     ScheduleConfig,
     SyncConfig,
 )
+from rigdriver.config.owned_features import FeatureValue
 from rigdriver.config.writing import write
 
 __all__ = [

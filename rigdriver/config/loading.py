@@ -188,7 +188,7 @@ def _finding(error: Mapping[str, Any], origin: str, lines: Mapping[KeyPath, int]
 
 def _expected(kind: str, bounds: Mapping[str, Any], message: str, path: KeyPath, seen: object) -> str:
     """Say in the user's words what would be right."""
-    if "features" in path:
+    if "features" in path and kind != "whole_file":
         return "expected true, false, a number or a text"
     new_name = RENAMED_KEYS.get(".".join(part for part in path if isinstance(part, str)))
     if kind == "extra_forbidden" and new_name is not None:

@@ -13,11 +13,11 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from rigdriver.config.owned_features import FeatureValue, Ownership, refusal
 from rigdriver.config.toml_lines import KeyPath
 from rigdriver.errors import ConfigError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
-FeatureValue = bool | int | float | str
 
 
 class _Table(BaseModel):
@@ -261,6 +261,11 @@ class RigConfig(_Table):
             if c.link is not None and c.link not in known:
                 expected = f"expected one of [[links]]: {', '.join(known) or 'none yet'}"
                 raise whole_file_finding((*key, "link"), c.link, expected)
+        for key, c in cameras:
+            use = ownership(self, c)
+            for feature, value in c.features.items():
+                if (remedy := refusal(feature, value, use)) is not None:
+                    raise whole_file_finding((*key, "features", feature), value, remedy)
         return self
 
     def required_box(self) -> BoxConfig:
@@ -271,12 +276,41 @@ class RigConfig(_Table):
             )
         return self.box
 
+    def with_exposure(self, camera: str, exposure_us: float) -> RigConfig:
+        """Return the same rig with another exposure of one camera.
+
+        Raises:
+            ConfigError: the exposure is out of bounds, or no camera has that name.
+        """
+        if camera not in {c.name for c in self.cameras}:
+            raise ConfigError(
+                device=f"camera {camera}",
+                seen="is not in the rig file",
+                expected=f"one of {', '.join(c.name for c in self.cameras)}",
+            )
+        bounds = CameraConfig.model_fields["exposure_us"].metadata
+        low, high = (next(getattr(b, name) for b in bounds if hasattr(b, name)) for name in ("gt", "le"))
+        if not low < exposure_us <= high:
+            raise ConfigError(
+                device=f"camera {camera}",
+                seen=f"exposure_us = {exposure_us!r}",
+                expected=f"more than {low:g} and at most {high:g} us",
+            )
+        cameras = (c.model_copy(update={"exposure_us": exposure_us}) if c.name == camera else c for c in self.cameras)
+        return self.model_copy(update={"cameras": tuple(cameras)})
+
     def camera(self, name: str) -> CameraConfig:
         """Return the camera of that name. KeyError when there is none."""
         for camera in self.cameras:
             if camera.name == name:
                 return camera
         raise KeyError(name)
+
+
+def ownership(config: RigConfig, camera: CameraConfig) -> Ownership:
+    """Return how the rig uses the camera, as far as it decides which features are the plan's."""
+    mode = config.schedule.mode
+    return Ownership(mode, mode != "free" or camera.exposure_us is not None)
 
 
 def _refuse_twice(field: str, values: Sequence[tuple[KeyPath, str | int]]) -> None:

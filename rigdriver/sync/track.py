@@ -59,6 +59,9 @@ FORGET_AFTER = 4
 """Number of contradicting frames after which a hypothesis is dropped."""
 MOST_HYPOTHESES = 8
 MOST_HEARD = 256
+ENOUGH_HEARD, ENOUGH_AFTER_RESTART = 2, 6
+"""Least numbers of frames that agree with a hypothesis: of one that two witnesses name, and of one that the arrival
+alone names. One frame that comes out of order can deceive that; so many in a row, each at its usual time, do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ class _Hypothesis:
     latencies_ns: list[int] = field(default_factory=list)
     """Latencies of the frames that agree with it in clock and counter."""
     contradictions: int = 0
+    enough: int = ENOUGH_HEARD
+    """Least number of frames that must agree with it."""
 
     def is_same(self, other: _Hypothesis, tolerance: float) -> bool:
         """Whether both expect the same of every frame."""
@@ -306,7 +311,7 @@ class Track:
     def _is_believed(self, hypothesis: _Hypothesis) -> bool:
         """Whether witness 3 confirms a hypothesis: all frames that it explains surely arrived at the usual time."""
         heard = hypothesis.latencies_ns
-        if len(heard) < 2 or len(self._latencies_ns) < 3:
+        if len(heard) < hypothesis.enough or len(self._latencies_ns) < 3:
             return False
         unusual = abs(median(heard) - median(self._latencies_ns))
         return max(self._error_ns(heard), unusual) < self._reach_ns()
@@ -360,7 +365,8 @@ class Track:
         if by_count is not None and by_count is not by_clock and not self._is_miscounted(start, by_count):
             self._suppose("the camera's clock stepped", round(by_count.start_ticks - start), frame, by_count)
         if by_clock is None and by_arrival is not None and by_arrival is not by_count:
-            self._suppose("clock and counter began anew", round(by_arrival.start_ticks - start), frame, by_arrival)
+            shift = round(by_arrival.start_ticks - start)
+            self._suppose("clock and counter began anew", shift, frame, by_arrival, ENOUGH_AFTER_RESTART)
         self._rejected_in_a_row += 1
         rejected = self._explain(start, by_clock, by_count, by_arrival)
         if self._rejected_in_a_row < LOST_AFTER:
@@ -375,11 +381,11 @@ class Track:
         beyond = abs(by_count.start_ticks - start) % self._period_ticks
         return min(beyond, self._period_ticks - beyond) <= 2 * self._tolerance
 
-    def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure) -> None:
+    def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure, enough: int = ENOUGH_HEARD) -> None:
         if exposure.ordinal in self._used:
             return
         latency_ns = self._latency_ns(frame, exposure)
-        new = _Hypothesis(says, shift, frame.frame_id, exposure.ordinal, [latency_ns])
+        new = _Hypothesis(says, shift, frame.frame_id, exposure.ordinal, [latency_ns], enough=enough)
         if not any(h.is_same(new, self._tolerance) for h in self._hypotheses):
             self._hypotheses = [*self._hypotheses, new][-MOST_HYPOTHESES:]
 

@@ -7,7 +7,7 @@ layout (see settings_file.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -44,12 +44,26 @@ class Ask(Protocol):
         ...
 
 
+class FeatureGuard(Protocol):
+    """Refuses writes that are not the caller's to make."""
+
+    def __call__(self, camera: str, values: Mapping[str, FeatureValue]) -> None:
+        """Raise UsageError for the first feature that must not be written."""
+        ...
+
+
 class CameraFeatures:
     """The features of one open camera; iterating describes all of them as the camera has them now."""
 
-    def __init__(self, report: CameraReport, index: int, ask: Ask, walk_timeout_s: float) -> None:
-        """Use `Cameras[name].features`. `walk_timeout_s`: longest time for a request about all features."""
+    def __init__(
+        self, report: CameraReport, index: int, ask: Ask, walk_timeout_s: float, guard: FeatureGuard | None = None
+    ) -> None:
+        """Use `Cameras[name].features`. `walk_timeout_s`: longest time for a request about all features.
+
+        `guard` is asked before each write.
+        """
         self._report, self._index = report, index
+        self._guard = guard
         self._ask, self._walk_timeout_s = ask, walk_timeout_s
 
     def __iter__(self) -> Iterator[FeatureDescription]:
@@ -64,11 +78,21 @@ class CameraFeatures:
         return self._ask(ReadFeature(self._index, name), FeatureRead).value
 
     def set(self, name: str, value: FeatureValue) -> FeatureReport:
-        """Write one feature and return what the camera made of it. CameraError when it refuses."""
+        """Write one feature and return what the camera made of it.
+
+        Raises:
+            CameraError: the camera refuses.
+            UsageError: the feature is the plan's: a run would not be what its schedule says.
+        """
+        self._check({name: value})
         return self._ask(WriteFeature(self._index, name, value), FeatureWritten).report
 
     def write(self, settings: CameraSettings) -> SettingsOutcome:
-        """Write many features in rounds, as they may lock each other, and return what became of them."""
+        """Write many features in rounds, as they may lock each other, and return what became of them.
+
+        UsageError, as in `set`, before anything is written.
+        """
+        self._check(settings.demands)
         return self._ask(WriteSettings(self._index, settings), SettingsWritten, self._walk_timeout_s).outcome
 
     def save(self, path: Path) -> SettableFeatures:
@@ -87,9 +111,13 @@ class CameraFeatures:
         """Write the values of a file into the camera and return what became of them; a refusal is part of the outcome.
 
         Raises:
-            UsageError: the file cannot be read, or is no settings file.
+            UsageError: the file cannot be read, is no settings file, or names a feature that is the plan's.
         """
         return self.write(CameraSettings(read_settings(path)))
+
+    def _check(self, values: Mapping[str, FeatureValue]) -> None:
+        if self._guard is not None:
+            self._guard(self._report.name, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ from rigdriver.devices.camera_link.requests import (
 )
 from rigdriver.devices.camera_link.settings import CameraSettings, settings_of
 from rigdriver.devices.camera_link.slots import SlotReader
-from rigdriver.devices.cameras.camera_features import CameraFeatures, RigCamera
+from rigdriver.devices.cameras.camera_features import CameraFeatures, FeatureGuard, RigCamera
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, CameraStatistics, FrameLost
 from rigdriver.devices.cameras.process import CameraProcess
 from rigdriver.errors import CameraProcessLost, DeviceError, StateError
@@ -98,6 +98,8 @@ class Cameras:
         self._slots: dict[int, SlotReader] = {}
         self._counts = [_Counts() for _ in names]
         self._copied = [0 for _ in names]
+        self.guard: FeatureGuard | None = None
+        """What is asked before a feature is written from outside; None allows all."""
         self.reports: Mapping[str, CameraReport] = MappingProxyType({})
         """Reports of the cameras: what each one is, and what became of its features."""
         self._process = CameraProcess(self._on_event, self._on_lost, genicam.command_timeout_s, self._timebase, page)
@@ -213,18 +215,27 @@ class Cameras:
     def __getitem__(self, camera: str) -> RigCamera:
         """Return one camera with its features. StateError when none has that name."""
         index, report = self._index(camera), self.reports[camera]
-        return RigCamera(camera, report, CameraFeatures(report, index, self._ask, self._genicam.open_timeout_s))
+        return RigCamera(
+            camera, report, CameraFeatures(report, index, self._ask, self._genicam.open_timeout_s, self.guard)
+        )
 
     def get(self, camera: str, feature: str) -> FeatureValue:
         """Return a feature's value. CameraError when the camera has no such feature."""
         return self._ask(ReadFeature(self._index(camera), feature), FeatureRead).value
 
     def set(self, camera: str, feature: str, value: FeatureValue) -> FeatureReport:
-        """Write one feature and return what the camera made of it. CameraError when it refuses."""
+        """Write one feature and return what the camera made of it.
+
+        Raises:
+            CameraError: the camera refuses.
+            UsageError: the feature is the plan's (`rig.set_exposure` changes the exposure).
+        """
+        self._check(camera, feature, value)
         return self._ask(WriteFeature(self._index(camera), feature, value), FeatureWritten).report
 
     def execute(self, camera: str, command: str) -> None:
-        """Execute a command feature (`TriggerSoftware`) and wait until it is done."""
+        """Execute a command feature (`TriggerSoftware`) and wait until it is done. UsageError as in `set`."""
+        self._check(camera, command, True)
         self._ask(ExecuteFeature(self._index(camera), command), RequestDone)
 
     def statistics(self) -> Mapping[str, CameraStatistics]:
@@ -235,6 +246,10 @@ class Cameras:
         }
 
     # ---- requests ----
+
+    def _check(self, camera: str, feature: str, value: FeatureValue) -> None:
+        if self.guard is not None:
+            self.guard(camera, {feature: value})
 
     @property
     def _timeout_s(self) -> float:
