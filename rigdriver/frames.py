@@ -100,6 +100,7 @@ class GapReason(Enum):
     EDGES_LOST = "the box's report of this pulse did not arrive; check its cable"
     STOPPED = "the run ended before the frame arrived"
     NOT_STORED = "the folder holds no image of it"
+    UNUSABLE_FILE = "its image file cannot be used"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Folders of images, from this rig or from elsewhere: DIR/<camera>/<index>.png or .tiff.
 
-In: a folder. Out: paths by camera and index, and what a file holds. Hidden files, other folders and reports between
-them are left alone.
+In: a folder. Out: paths by camera and index, and what a file holds. Hidden files and folders, other folders and reports
+between them are left alone.
 Not here: what the numbers in a file mean (see recording/stored_formats.py), and boards and surfaces in it.
 """
 
@@ -17,7 +17,9 @@ import numpy as np
 from rigdriver.arrays import Pixels
 from rigdriver.errors import UsageError
 
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
+SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+"""Endings of image files in order of preference: where two files have one index, the lossless one is the image and the
+other one its preview."""
 REPORT = "index.html"
 
 
@@ -30,19 +32,34 @@ def list_images(folder: Path, cameras: Sequence[str] = ()) -> dict[str, dict[str
     if not folder.is_dir():
         raise UsageError(device=str(folder), seen="is no folder", expected="DIR/<camera>/<index>.png")
     # A report that lies among the cameras' folders holds pictures, too.
-    names = list(cameras) or sorted(p.name for p in folder.iterdir() if p.is_dir() and not (p / REPORT).exists())
+    names = list(cameras) or sorted(p.name for p in folder.iterdir() if _is_camera(p))
     found = {}
     for name in names:
-        paths = sorted(p for p in (folder / name).glob("*") if p.suffix.lower() in SUFFIXES)
+        paths = sorted((p for p in (folder / name).glob("*") if _is_image(p)), key=_by_preference)
         if not paths and cameras:
             raise UsageError(
                 device=str(folder / name), seen="holds no image", expected=f"<index>.png or .tiff for camera {name}"
             )
         if paths:
-            found[name] = {path.stem: path for path in paths}
+            # The last file of an index counts: the preferred one.
+            by_index = {path.stem: path for path in paths}
+            found[name] = {index: by_index[index] for index in sorted(by_index)}
     if not found:
         raise UsageError(device=str(folder), seen="holds no images", expected="DIR/<camera>/<index>.png or .tiff")
     return found
+
+
+def _is_camera(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".") and not (path / REPORT).exists()
+
+
+def _is_image(path: Path) -> bool:
+    """Return whether a file may be an image; names that begin with a dot belong to file managers and checkpoints."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _by_preference(path: Path) -> tuple[int, str]:
+    return -SUFFIXES.index(path.suffix.lower()), path.name
 
 
 def in_counting_order(indices: Iterable[str]) -> tuple[str, ...]:

@@ -7,9 +7,12 @@ known is noted. Not here: the comparison (see calibration/calibration.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.errors import CalibrationMismatch
+from rigdriver.frames import Frame, FrameSet, Gap, GapReason
 from rigdriver.images.region import ImageRegion
 from rigdriver.progress import Progress
 
@@ -50,3 +53,24 @@ def refuse_other_regions(known: RigCalibration, images: _Regions, progress: Prog
     if any(regions.values()):
         for note in notes:
             progress.note(note)
+
+
+def without_unfit(known: RigCalibration, frame_set: FrameSet) -> FrameSet:
+    """Return the frame set with a gap, with its reason, for each image of another size or kind than calibrated."""
+    unfit = {name: text for name, frame in frame_set.frames.items() if (text := _unfit(known, frame))}
+    if not unfit:
+        return frame_set
+    frames = {name: frame for name, frame in frame_set.frames.items() if name not in unfit}
+    gaps = {name: Gap(name, GapReason.UNUSABLE_FILE, text) for name, text in unfit.items()}
+    return replace(frame_set, frames=frames, gaps={**frame_set.gaps, **gaps})
+
+
+def _unfit(known: RigCalibration, frame: Frame) -> str:
+    shape = frame.pixels.shape
+    try:
+        known.check_sizes({frame.camera: (shape[1], shape[0])})
+    except CalibrationMismatch as exc:
+        return str(exc)
+    if known[frame.camera].role == "geometry" and len(shape) != 2:
+        return f"image of {shape[2]} colours; expected a grey one; save it with one channel"
+    return ""

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import closing
 
+from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
-from rigdriver.frames import FrameSet
+from rigdriver.frames import FrameSet, GapReason
+from rigdriver.procedures.fitting_images import without_unfit
 from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver.procedures.told import FrameSetNote
 from rigdriver.progress import Progress
 from rigdriver.recording.frame_source import FrameSetSink, Indexed
 from rigdriver.recording.image_folder import ImageFolder
-from rigdriver.stereo.cloud import PointCloud
+from rigdriver.stereo.cloud import PointCloud, empty_cloud
 from rigdriver.stereo.geometry.surface import Surface
-from rigdriver.stereo.reasons import Reason
+from rigdriver.stereo.reasons import Reason, ReasonKind
 from rigdriver.stereo.reconstruct import Reconstructor
 from rigdriver.stereo.reconstructors import SurfaceReconstructor
 from rigdriver.stereo.results import Results
@@ -67,26 +69,34 @@ def keep_all(trains: FlashTrains, frames: int, sink: FrameSetSink, progress: Pro
             advance(taken.index + 1)
 
 
-def measure_folder(images: ImageFolder, made: Reconstructor, results: Results, progress: Progress) -> None:
-    """Measure all that a folder holds.
-
-    Raises:
-        CalibrationMismatch: with the frame set whose images do not fit.
-    """
+def measure_folder(
+    images: ImageFolder, known: RigCalibration, made: Reconstructor, results: Results, progress: Progress
+) -> None:
+    """Measure all that a folder holds; an image that cannot be used ends nothing but its own frame set."""
     with progress.stage("reconstructing", len(images)) as advance:
         for done, taken in enumerate(images, start=1):
-            try:
-                cloud, surfaces = _measured(made, taken.frame_set)
-            except CalibrationMismatch as exc:
-                raise CalibrationMismatch(f"frame set {taken.name}: {exc}") from exc
+            frame_set = without_unfit(known, taken.frame_set)
+            cloud, surfaces = _measured(made, frame_set)
             if cloud.is_empty:
                 progress.note(FrameSetNote(taken.name, cloud.reason))
-            results.add(taken.name, cloud, surfaces, taken.frame_set.frames)
+            else:
+                _note_unusable(frame_set, taken.name, progress)
+            results.add(taken.name, cloud, surfaces, frame_set.frames)
             advance(done)
 
 
+def _note_unusable(frame_set: FrameSet, name: str, progress: Progress) -> None:
+    """Note files that could not be used where a surface came in spite of them: of a colour camera, or of one pod."""
+    for gap in frame_set.gaps.values():
+        if gap.reason is GapReason.UNUSABLE_FILE:
+            progress.note(FrameSetNote(name, str(gap)))
+
+
 def _measured(made: Reconstructor, frame_set: FrameSet) -> tuple[PointCloud, tuple[Surface, ...]]:
-    # A registered reconstructor may give points only.
-    if isinstance(made, SurfaceReconstructor):
-        return made.reconstruct_surfaces(frame_set)
-    return made.reconstruct(frame_set), ()
+    try:
+        # A registered reconstructor may give points only.
+        if isinstance(made, SurfaceReconstructor):
+            return made.reconstruct_surfaces(frame_set)
+        return made.reconstruct(frame_set), ()
+    except CalibrationMismatch as exc:
+        return empty_cloud((Reason(ReasonKind.UNFIT, error=exc),)), ()

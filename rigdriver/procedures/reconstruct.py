@@ -100,7 +100,7 @@ def reconstruct_folder(
         stack.callback(results.keep)  # from here on Ctrl-C, too, leaves a figures.json of what was measured
         images = ImageFolder(source, {camera.name: camera.role for camera in known}, answers)
         refuse_other_regions(known, images, progress)
-        measure_folder(images, made, results, progress)
+        measure_folder(images, known, made, results, progress)
     return _summed_up(results, options, None)
 
 
@@ -123,7 +123,7 @@ def reconstruct_rig(
             sink = CaptureFolder(options.folder / "images", config, regions=rig.regions())
             keep_all(trains, options.frames, sink, progress)
         images = ImageFolder(options.folder / "images", {camera.name: camera.role for camera in known})
-        measure_folder(images, made, results, progress)
+        measure_folder(images, known, made, results, progress)
     return _summed_up(results, options, trains)
 
 

@@ -2,13 +2,15 @@
 
 In: DIR/<camera>/<index>.png or .tiff, with images.json and proofs.json where it is a capture. Out: frame sets, read one
 by one; each frame says its pixel format, and the proof and gaps of a capture come with it. A camera without an image of
-an index is a gap. Files from elsewhere carry no proof: their frame sets are unproved, and say so.
+an index is a gap, and so is a file that cannot be used: it ends nothing but its own frame. Files from elsewhere carry
+no proof: their frame sets are unproved, and say so.
 Not here: what the digital numbers mean when nothing says it (see stored_formats.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,6 +25,8 @@ from rigdriver.recording.proof_files import Arrival, StoredProof, has_proofs, re
 from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers, format_of, read_sidecar, refuse_unfit_file
 
 NO_PROOF = "the folder holds no proof of these images"
+ASKED_FILES = 3
+"""Number of files of each camera that are read to learn what all of them hold: two outvote a bad one."""
 
 
 class ImageFolder:
@@ -32,7 +36,7 @@ class ImageFolder:
         """`roles`: role by camera (geometry, texture); other folders are left alone. `answers` count without a sidecar.
 
         Raises:
-            UsageError: none of the cameras has images there, or it is not clear what the files hold.
+            UsageError: none of the cameras has a usable image there, or it is not clear what the files hold.
         """
         found = list_images(folder)
         self._paths = {name: found[name] for name in roles if name in found}
@@ -54,9 +58,13 @@ class ImageFolder:
             if stored is not None:
                 self._sizes[name], self.pixel_formats[name] = stored.size_px, stored.pixel_format
                 continue
-            pixels = _first_readable(paths)
+            pixels = _typical(paths, is_grey=roles[name] == "geometry")
+            if pixels is None:  # each of its frames will be a gap with the file's own reason
+                continue
             self._sizes[name] = (pixels.shape[1], pixels.shape[0])
             self.pixel_formats[name] = format_of(name, roles[name], pixels, answers)
+        if not self.pixel_formats:
+            read_image(next(iter(next(iter(self._paths.values())).values())))  # raises with the first file's reason
         self._proofs = {p.index: p for p in read_proofs(folder)} if has_proofs(folder) else {}
 
     @property
@@ -84,11 +92,14 @@ class ImageFolder:
     def _frame_set(self, name: str, index: int) -> FrameSet:
         known = self._proofs.get(index) if _is_index(name) else None
         frames = {}
+        gaps = dict(known.gaps) if known else {}
         for camera, paths in self._paths.items():
-            if name in paths:
-                frames[camera] = self._frame(camera, paths[name], index, known)
-        told = known.gaps if known else {}
-        gaps = {c: told.get(c, Gap(c, GapReason.NOT_STORED)) for c in self._paths if c not in frames}
+            try:
+                if name in paths:
+                    frames[camera] = self._frame(camera, paths[name], index, known)
+            except UsageError as exc:
+                gaps[camera] = Gap(camera, GapReason.UNUSABLE_FILE, str(exc))
+        gaps = {c: gaps.get(c, Gap(c, GapReason.NOT_STORED)) for c in self._paths if c not in frames}
         if known is None:
             # Zeros stand for times that nobody measured; the verdict and its reason say so.
             proof = Proof(index, 0, 0, 0, MappingProxyType({}), float("nan"), "unproved", (NO_PROOF,))
@@ -117,13 +128,20 @@ def _is_index(name: str) -> bool:
     return name.isascii() and name.isdigit()
 
 
-def _first_readable(paths: Mapping[str, Path]) -> Pixels:
-    """Return the first image that can be read; one bad file does not decide what a camera's files hold."""
-    refused: UsageError | None = None
-    for path in paths.values():
-        try:
-            return read_image(path)
-        except UsageError as exc:
-            refused = refused or exc
-    assert refused is not None
-    raise refused
+def _typical(paths: Mapping[str, Path], *, is_grey: bool) -> Pixels | None:
+    """Return an image of the kind (type, size, channels) that most of a camera's files have; None without any.
+
+    One odd file, the first one included, does not decide what a camera's files hold; some of them are asked.
+    """
+    seen: dict[tuple[object, ...], list[Pixels]] = {}
+    rows = list(paths.values())
+    spread = [rows[k * (len(rows) - 1) // (ASKED_FILES - 1)] for k in range(ASKED_FILES)]
+    for path in dict.fromkeys([*spread, *rows]):
+        if sum(map(len, seen.values())) == ASKED_FILES:
+            break
+        with suppress(UsageError):
+            pixels = read_image(path)
+            seen.setdefault((pixels.dtype, pixels.shape), []).append(pixels)
+    # A geometry camera's files are grey whatever lies beside them. The earliest kind wins a draw.
+    kinds = [same for same in seen.values() if not is_grey or same[0].ndim == 2] or list(seen.values())
+    return max(kinds, key=len)[0] if kinds else None

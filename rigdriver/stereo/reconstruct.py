@@ -120,8 +120,9 @@ class CellReconstructor:
 
         `images`: a frame set, or images by camera; arrays without a pixel format must be of 8 bits.
 
+        An image of another size or kind than the calibration's counts as missing, with the reason.
+
         Raises:
-            CalibrationMismatch: an image has another size than the calibration's.
             UsageError: an array of 16 bits without a pixel format.
         """
         return self.reconstruct_surfaces(images)[0]
@@ -129,9 +130,7 @@ class CellReconstructor:
     def reconstruct_surfaces(self, images: FrameSet | Images) -> tuple[PointCloud, tuple[Surface, ...]]:
         """Return the points and the fused surface of each pod, of which meshes are made; raises as `reconstruct`."""
         begin = time.perf_counter()
-        missing, found = _pixels(images, self.pairs)
-        arrays = {name: pixels_of(image) for name, image in found.items()}
-        self.calibration.check_sizes({name: (p.shape[1], p.shape[0]) for name, p in arrays.items()})
+        missing, found = _pixels(images, self.pairs, self.calibration)
         # A pod needs both images; the other pod goes on without it.
         usable = [n for n, pair in enumerate(self.pairs) if not {pair.left.name, pair.right.name} & set(missing)]
         if not usable:
@@ -246,7 +245,7 @@ def reconstruct(images: FrameSet | Images, calibration: RigCalibration) -> Point
 
 
 def _pixels(
-    images: FrameSet | Images, pairs: tuple[PairGeometry, ...]
+    images: FrameSet | Images, pairs: tuple[PairGeometry, ...], calibration: RigCalibration
 ) -> tuple[dict[str, Reason], dict[str, AnyImage]]:
     """Split the cameras into those without an image, with the reason, and those with one."""
     missing: dict[str, Reason] = {}
@@ -263,14 +262,22 @@ def _pixels(
             found[name] = images[name]
         else:
             missing[name] = Reason(ReasonKind.NO_IMAGE, f"camera {name}")
-    for name, image in found.items():
-        pixels = pixels_of(image)
-        if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
-            raise CalibrationMismatch(
-                f"camera {name}: image of shape {pixels.shape} and type {pixels.dtype}; expected (height, width), 8 or "
-                "16 bit grey"
-            )
+    for name, image in list(found.items()):
+        try:
+            _refuse_unfit(name, pixels_of(image), calibration)
+        except CalibrationMismatch as exc:
+            missing[name] = Reason(ReasonKind.UNFIT, f"camera {name}", error=exc)
+            del found[name]
     return missing, found
+
+
+def _refuse_unfit(name: str, pixels: Pixels, calibration: RigCalibration) -> None:
+    if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
+        raise CalibrationMismatch(
+            f"camera {name}: image of shape {pixels.shape} and type {pixels.dtype}; expected (height, width), 8 or "
+            "16 bit grey"
+        )
+    calibration.check_sizes({name: (pixels.shape[1], pixels.shape[0])})
 
 
 def _no_figures(pod: str) -> PodFigures:

@@ -17,7 +17,8 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import save
 from rigdriver.cli import app
 from rigdriver.errors import CalibrationMismatch, UsageError
-from rigdriver.frames import FrameSet
+from rigdriver.frames import Frame, FrameSet, Proof
+from rigdriver.procedures.fitting_images import without_unfit
 from rigdriver.procedures.reconstruct import ReconstructOptions, reconstruct_folder
 from rigdriver.recording.stored_formats import FormatAnswers
 from rigdriver.stereo.cloud import PointCloud
@@ -117,3 +118,30 @@ def test_images_of_another_place_on_the_sensor_are_refused_though_their_size_fit
     with pytest.raises(CalibrationMismatch, match=r"images have offset 16,0 px, calibrated was offset 0,0 px"):
         reconstruct_folder(folder, ReconstructOptions(tmp_path / "out", calibration, "theirs"))
     assert theirs[0].seen == []
+
+
+@pytest.mark.parametrize("kind", ["damaged", "cut", "colour"])
+def test_a_bad_image_ends_its_own_frame_set_only(folder, calibration, tmp_path, kind):
+    for camera in ("left_upper", "right_lower"):
+        path = folder / camera / "000001.png"
+        if kind == "damaged":
+            path.write_bytes(path.read_bytes()[:100])
+        else:
+            cv2.imwrite(str(path), np.full((400, 640) if kind == "cut" else (480, 640, 3), 900, np.uint16))
+    done = reconstruct_folder(folder, ReconstructOptions(tmp_path / "out", calibration), FormatAnswers(bits=12))
+    assert (done.frame_sets, done.reconstructed) == (2, 0)
+    first, second = json.loads((tmp_path / "out" / "figures.json").read_text())["frame_sets"]
+    assert "left_upper: its image file cannot be used" in first["reason"]
+    assert "right_lower: its image file cannot be used" in first["reason"]
+    assert "blank image" in second["reason"]
+
+
+def test_a_colour_image_of_another_size_costs_its_texture_and_is_noted(rig_calibration):
+    given = {c.name: np.zeros(c.size_px[::-1], np.uint8) for c in rig_calibration} | {
+        "left_colour": np.zeros((4, 4), np.uint8)
+    }
+    frames = {name: Frame(name, 0, None, 0, "Mono8", pixels) for name, pixels in given.items()}
+    proof = Proof(0, 0, 0, 0, {}, float("nan"), "unproved")
+    fitting = without_unfit(rig_calibration, FrameSet(0, 0, 0, frames, {}, proof))
+    assert set(fitting.frames) == set(given) - {"left_colour"}
+    assert "images are 4x4, calibrated was" in str(fitting.gaps["left_colour"])

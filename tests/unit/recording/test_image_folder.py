@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ import pytest
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.images.folder import list_images
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.recording.capture_folder import CaptureFolder, refuse_used
 from rigdriver.recording.image_folder import NO_PROOF, ImageFolder
@@ -213,9 +215,9 @@ def test_a_number_that_the_named_bits_cannot_hold_is_refused(tmp_path):
     elsewhere(tmp_path, np.uint16)
     assert cv2.imwrite(str(tmp_path / "grey" / "10.png"), np.full((8, 8), 1024, np.uint16))
     taken = iter(ImageFolder(tmp_path, ROLES, FormatAnswers(bits=10)))
-    assert next(taken).name == "9"
-    with pytest.raises(UsageError, match=r"10\.png: holds the value 1024, and Mono10 ends at 1023; .*--bits"):
-        next(taken)
+    assert not next(taken).frame_set.gaps
+    told = str(next(taken).frame_set.gaps["grey"])
+    assert re.search(r"10\.png: holds the value 1024, and Mono10 ends at 1023; .*--bits", told)
 
 
 def test_colour_files_are_rgb():
@@ -244,8 +246,63 @@ def test_a_file_of_another_depth_than_the_others_is_named(tmp_path):
     elsewhere(tmp_path, np.uint16)
     assert cv2.imwrite(str(tmp_path / "grey" / "9.png"), np.full((8, 8), 3, np.uint8))
     folder = ImageFolder(tmp_path, ROLES, FormatAnswers(bits=12))
-    with pytest.raises(UsageError, match=r"9\.png: holds 8 bits per sample and 1 channels, which are no Mono12"):
-        list(folder)
+    nine, ten = folder
+    assert re.search(
+        r"9\.png: holds 8 bits per sample and 1 channels, which are no Mono12", str(nine.frame_set.gaps["grey"])
+    )
+    assert not ten.frame_set.gaps
+
+
+@pytest.mark.parametrize("bad", ["0", "1", "2"])
+@pytest.mark.parametrize("kind", ["damaged", "cut", "colour", "deep"])
+def test_one_bad_file_is_a_gap_and_decides_nothing_for_the_others(tmp_path, bad, kind):
+    rng = np.random.default_rng(3)
+    for name in ROLES:
+        (tmp_path / name).mkdir()
+        for index in "012":
+            cv2.imwrite(str(tmp_path / name / f"{index}.png"), rng.integers(0, 255, (8, 8), np.uint8))
+    path = tmp_path / "grey" / f"{bad}.png"
+    if kind == "damaged":
+        path.write_bytes(path.read_bytes()[:20])
+    elif kind == "cut":
+        cv2.imwrite(str(path), np.zeros((6, 8), np.uint8))
+    else:
+        cv2.imwrite(str(path), np.zeros((8, 8, 3), np.uint8) if kind == "colour" else np.zeros((8, 8), np.uint16))
+    folder = ImageFolder(tmp_path, ROLES)
+    assert folder.pixel_formats == {"grey": "Mono8", "colour": "BayerRG8"}
+    assert folder.sizes_px() == {"grey": (8, 8), "colour": (8, 8)}
+    for taken in folder:
+        is_bad = taken.name == bad and kind != "cut"  # a size is judged against the calibration
+        assert set(taken.frame_set.gaps) == ({"grey"} if is_bad else set())
+        assert all(gap.reason is GapReason.UNUSABLE_FILE for gap in taken.frame_set.gaps.values())
+        assert "colour" in taken.frame_set.frames
+
+
+def test_a_camera_without_a_usable_file_is_a_gap_in_each_frame_set(tmp_path):
+    elsewhere(tmp_path)
+    for path in (tmp_path / "grey").iterdir():
+        path.write_bytes(b"nothing")
+    folder = ImageFolder(tmp_path, ROLES)
+    assert [set(taken.frame_set.gaps) for taken in folder] == [{"grey"}, {"grey"}]
+    for path in (tmp_path / "colour").iterdir():
+        path.write_bytes(b"nothing")
+    with pytest.raises(UsageError, match="cannot be read as an image"):
+        ImageFolder(tmp_path, ROLES)
+
+
+def test_hidden_files_and_folders_and_previews_are_no_images(tmp_path):
+    elsewhere(tmp_path)
+    for name in ("._9.png", ".9.png.part.png"):
+        (tmp_path / "grey" / name).write_bytes(b"\0\5\26\7Mac OS X")
+    (tmp_path / ".thumbnails").mkdir()
+    cv2.imwrite(str(tmp_path / ".thumbnails" / "9.png"), np.zeros((2, 2), np.uint8))
+    (tmp_path / "grey" / "12.png").mkdir()
+    cv2.imwrite(str(tmp_path / "grey" / "9.jpg"), np.zeros((2, 2), np.uint8))
+    (tmp_path / "grey" / "10.png").rename(tmp_path / "grey" / "10.PNG")
+    assert list(list_images(tmp_path)) == ["colour", "grey"]
+    folder = ImageFolder(tmp_path, ROLES)
+    assert folder.names == ("9", "10")
+    assert all(not taken.frame_set.gaps and taken.frame_set["grey"].pixels.shape == (8, 8) for taken in folder)
 
 
 def test_a_folder_and_a_live_rig_are_frame_sources(tmp_path):
