@@ -40,10 +40,11 @@ from rigdriver.calibration.solve.outliers import (
     weigh_images,
 )
 from rigdriver.calibration.solve.screen import screen
-from rigdriver.calibration.solve.start import FEWEST_VIEWS, first_guess
+from rigdriver.calibration.solve.start import first_guess
+from rigdriver.calibration.solve.ties import lone_ties, refuse_few_views, refuse_undetermined, refuse_untied
 from rigdriver.calibration.solve.uncertainty import VOLUME_DIAMETER_MM, expect_accuracy, invert, sigmas_of
 from rigdriver.calibration.views.observations import Observations
-from rigdriver.errors import BoardMismatch, UsageError, ViewsInconsistent
+from rigdriver.errors import BoardMismatch, UsageError
 from rigdriver.images.region import ImageRegion
 
 FEW_VIEWS = 8
@@ -126,7 +127,8 @@ def solve(
 
     Raises:
         BoardMismatch: the board appears mirrored, or its description is wrong.
-        ViewsInsufficient: a camera with too few views, or cameras that share none.
+        ViewsInsufficient: a camera with too few views, cameras that share none, or parameters that no view determines;
+            judged on what is left after outliers were removed.
         ViewsInconsistent: the board or a camera moved in most views.
     """
     report = progress or (lambda _share, _step: None)
@@ -142,6 +144,9 @@ def solve(
     notes += judged.notes
     report(0.6, SolveStep.REJECT)
     problem, adjusted = _adjust_finally(problem, adjusted)
+    # Asked again of what is left: a view or a corner that was dropped may have been the only one of its kind.
+    refuse_few_views(problem.observations, screened, notes)
+    refuse_untied(problem.observations, notes)
     _refuse_bad_fit(problem, adjusted, board)
     report(0.8, SolveStep.UNCERTAINTY)
     solution = _conclude(observations, problem, adjusted, board, options, notes)
@@ -169,7 +174,8 @@ def _adjust_robustly(problem: Problem, state: RigEstimate) -> tuple[Problem, Adj
     for _ in range(3):
         refuse_contradiction(whole, judged)
         problem = replace(problem, observations=whole.keep(judged.keep))
-        _refuse_lost_camera(whole, problem.observations, judged)
+        refuse_few_views(problem.observations, whole, judged.notes)
+        refuse_untied(problem.observations, judged.notes)
         loss = float(np.clip(3 * noise_px(residuals(problem, adjusted.state)), 0.05, 1.0))
         adjusted = adjust(problem, adjusted.state, loss_px=loss, iterations=15)
         # A bad image pulls the fit and hides others; each pass judges all images anew, by a state that rests on good
@@ -202,19 +208,6 @@ def _both(first: Judged, second: Judged) -> Judged:
     images = {*first.dropped_images, *second.dropped_images}
     notes = dict.fromkeys((*first.notes, *second.notes))
     return Judged(first.keep & second.keep, tuple(notes), views, tuple(sorted(i for i in images if i[0] not in views)))
-
-
-def _refuse_lost_camera(whole: Observations, rest: Observations, judged: Judged) -> None:
-    left, had = (rest.counts() > 0).sum(axis=0), (whole.counts() > 0).sum(axis=0)
-    for name, now, before in zip(whole.cameras, left, had, strict=True):
-        if now < FEWEST_VIEWS:
-            raise ViewsInconsistent(
-                device=f"camera {name}",
-                seen=f"only {now} of its {before} views agree with the other cameras (for example {judged.notes[0]})",
-                expected=f"at least {FEWEST_VIEWS}",
-                remedy="the board or the camera moved between the exposures: rest both, and use frame sets that are "
-                "proved synchronous",
-            )
 
 
 def _adjust_finally(problem: Problem, adjusted: Adjusted) -> tuple[Problem, Adjusted]:
@@ -270,6 +263,7 @@ def _conclude(
     noise = float(np.sqrt(((adjusted.residuals_px * weights[:, None]) ** 2).sum() / freedom))
     covariance, bow_sigma = invert(normal, used.cameras, noise)
     cameras = _cameras(used, adjusted, options)
+    refuse_undetermined(cameras, covariance, used, state.t_view)
     cameras = {n: replace(c, sigmas=MappingProxyType(sigmas_of(covariance, n))) for n, c in cameras.items()}
     pods: dict[str, list[str]] = {}
     for camera in cameras.values():
@@ -279,7 +273,7 @@ def _conclude(
     accuracy = expect_accuracy(cameras, list(pods.values()), covariance, share, options.volume_diameter_mm)
     kept = _rows_in(found, used)
     bow = (float(state.bow_mm[0]), float(state.bow_mm[1]), float(state.bow_mm[2]))
-    all_notes = (*notes, *_remarks(cameras, board, bow))
+    all_notes = (*notes, *_lone(used), *_remarks(cameras, board, bow))
     calibration = RigCalibration(
         rig=options.rig, created=options.created or datetime.now(UTC).isoformat(timespec="seconds"), board=board,
         bow_mm=bow, cameras=MappingProxyType(cameras), rms_px=rms_px(adjusted.residuals_px), views=views,
@@ -318,6 +312,10 @@ def _rows_in(found: Observations, used: Observations) -> Mask:
         return o.group_ids() * 1_000_000 + o.corner
 
     return np.isin(key(found), key(used))
+
+
+def _lone(used: Observations) -> list[SolveNote]:
+    return [SolveNote(NoteKind.LONE_TIE, used.views[view]) for view in lone_ties(used)]
 
 
 def _remarks(

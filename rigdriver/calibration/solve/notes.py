@@ -22,6 +22,10 @@ class NoteKind(Enum):
     )
     IMAGE_FAR = "{image}: image dropped; it misses by {seen:.2f} px (typical {expected:.2f} px)"
     FEW_VIEWS = "{image}: only {seen:.0f} views; show it the board in more poses"
+    LONE_TIE = (
+        "{image}: the only view that ties some cameras to the others; nothing else checks it: take more views that "
+        "both sides see"
+    )
     NOT_MEASURED = (
         "the board's squares were not measured: {seen:g} mm is taken as exact; a print that is 0.1 % off makes every "
         "result 0.1 % off"

@@ -16,11 +16,10 @@ from rigdriver.arrays import Array
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.project import inverse, rotation_vector
 from rigdriver.calibration.solve.adjust import BOWS, RigEstimate
+from rigdriver.calibration.solve.ties import FEWEST_VIEWS, refuse_parted, refuse_untied
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import ViewsInsufficient
 
-FEWEST_VIEWS = 3
-"""Fewest views of a camera from which its lens and pose can be guessed."""
 MOST_VIEWS = 14
 """Most views that the first guess of a lens uses; more cost time and change nothing."""
 FOCAL_WIDTHS = (0.2, 50.0)
@@ -42,6 +41,7 @@ def first_guess(observations: Observations, board: Board, focal_share: float | N
         ViewsInsufficient: a camera sees too few views, or shares none with the others.
     """
     _refuse_few_views(observations)
+    refuse_untied(observations)
     flat = board.corners_mm()
     groups = {(v, c): part for v, c, part in observations.groups()}
     intrinsics = _lenses(observations, flat, groups, focal_share)
@@ -210,29 +210,21 @@ def _chain(observations: Observations, poses: dict[tuple[int, int], list[Array]]
             shared = [v for v in range(len(observations.views)) if (v, a) in poses and (v, b) in poses]
             if shared:
                 T, support = _relative([poses[v, a] for v in shared], [poses[v, b] for v in shared])
+                if support == 0:  # no view holds a pose for both: a link without support would be a guess
+                    continue
                 links[a, b], links[b, a] = (T, support), (inverse(T), support)
     T_cam_world = np.tile(np.eye(4), (count, 1, 1))
     done = {0}
     while len(done) < count:
         open_links = [(links[a, b][1], a, b) for a in done for b in range(count) if b not in done and (a, b) in links]
         if not open_links:
-            _refuse_parted(observations, done)
+            refuse_parted(observations.cameras, sorted(done))
         # Prim's algorithm for the spanning tree of the best supported links: a weak link is used only where no other
         # exists.
         _, a, b = max(open_links)
         T_cam_world[b] = links[a, b][0] @ T_cam_world[a]
         done.add(b)
     return T_cam_world
-
-
-def _refuse_parted(observations: Observations, done: set[int]) -> None:
-    here = ", ".join(observations.cameras[c] for c in sorted(done))
-    there = ", ".join(name for c, name in enumerate(observations.cameras) if c not in done)
-    raise ViewsInsufficient(
-        seen=f"no view shows the board to {here} and to {there} at once",
-        expected="at least one group of views that ties them",
-        remedy="hold the board so that both sides see it, and take six views more",
-    )
 
 
 def stand_boards(

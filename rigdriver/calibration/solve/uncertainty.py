@@ -35,6 +35,11 @@ FEWEST_POINTS = 10
 """Fewest points of the ball from which accuracy is stated."""
 LARGEST_SHARE = 0.4
 """Largest diameter of the ball, as a share of its distance from the nearest camera."""
+NULL_SHARE = 1e-12
+"""Eigenvalue of the scaled information, as a share of the largest, up to which a direction counts as not measured.
+Eight lens parameters on a narrow lens give 3e-11; rounding of a true null space gives 1e-15."""
+NULL_PART = 1e-6
+"""Smallest part of a parameter in directions that are not measured from which it is unknown."""
 STEPS = np.r_[np.full(4, 1e-2), np.full(8, 1e-5), np.full(3, 1e-6), np.full(3, 1e-3)]
 """Steps of the numerical derivatives, one for each of a camera's 18 parameters."""
 
@@ -49,17 +54,32 @@ class Lens:
 
 
 def invert(normal: Normal, cameras: Sequence[str], noise_px: float) -> tuple[Covariance, Array]:
-    """Return the covariance of the cameras' parameters, and (3,) standard uncertainties of the bow (0 where fixed)."""
-    # Covariance = s0^2 N^-1, with s0 the standard deviation of unit weight (Luhmann et al., on adjustment). N is scaled
-    # to a unit diagonal first, so that the pseudo-inverse compares directions and not units.
-    scale = 1 / np.sqrt(np.maximum(np.diag(normal.matrix), 1e-300))
-    scaled = normal.matrix * scale[:, None] * scale
-    matrix = np.linalg.pinv(scaled, rcond=1e-13, hermitian=True) * scale[:, None] * scale * noise_px**2
+    """Return the covariance of the cameras' parameters, and (3,) standard uncertainties of the bow (0 where fixed).
+
+    A parameter that the views do not determine has an infinite variance.
+    """
+    matrix = _inverse(normal.matrix) * noise_px**2
     is_camera = normal.columns < len(cameras) * WIDTH
     names = tuple(f"{cameras[j // WIDTH]}.{PARAMETERS[j % WIDTH]}" for j in normal.columns[is_camera])
     bow = np.zeros(3)
     bow[normal.columns[~is_camera] - len(cameras) * WIDTH] = np.sqrt(np.diag(matrix)[~is_camera])
     return Covariance(names, matrix[np.ix_(is_camera, is_camera)]), bow
+
+
+def _inverse(matrix: Array) -> Array:
+    """Invert a matrix of information; a row that a direction without information touches is infinite, not zero."""
+    # Covariance = s0^2 N^-1, with s0 the standard deviation of unit weight (Luhmann et al., on adjustment). N is scaled
+    # to a unit diagonal first, so that directions are compared and not units.
+    scale = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    value, vector = np.linalg.eigh(matrix * scale[:, None] * scale)
+    # A pseudo-inverse would call the directions of a null space certain, while nothing is known of them.
+    is_known = value > NULL_SHARE * value[-1]
+    known = vector[:, is_known]
+    inverse = (known / value[is_known]) @ known.T * scale[:, None] * scale
+    open_rows = (vector[:, ~is_known] ** 2).sum(axis=1) > NULL_PART**2
+    inverse[open_rows], inverse[:, open_rows] = 0.0, 0.0
+    inverse[open_rows, open_rows] = np.inf
+    return np.asarray(inverse)
 
 
 def sigmas_of(covariance: Covariance, camera: str) -> dict[str, float]:

@@ -15,6 +15,7 @@ SENTENCES = {
     NoteKind.VIEW_MOVED: "view 003, camera left: dropped; cameras disagree where the board stands by up to 4.0 px",
     NoteKind.IMAGE_FAR: "view 003, camera left: image dropped; it misses by 4.00 px (typical 60.00 px)",
     NoteKind.FEW_VIEWS: "view 003, camera left: only 4 views; show it the board in more poses",
+    NoteKind.LONE_TIE: "view 003, camera left: the only view that ties some cameras to the others",
     NoteKind.NOT_MEASURED: "the board's squares were not measured: 4 mm is taken as exact",
     NoteKind.STRETCHED: "all cameras see pixels stretched by 4.00 %",
     NoteKind.BENT: "the board is bent by 4.00 mm",
