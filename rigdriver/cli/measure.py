@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -16,6 +16,9 @@ from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import GOOD, undisturbed, verb
 from rigdriver.errors import UsageError
+
+if TYPE_CHECKING:
+    from rigdriver.procedures.measure import MeshMeasures
 
 
 @verb
@@ -45,6 +48,9 @@ def measure(  # noqa: PLR0913, PLR0917
     scale_ppm: Annotated[
         float, typer.Option("--scale-ppm", min=0, help="Standard uncertainty of the calibration's scale.")
     ] = 0,
+    near: Annotated[
+        float, typer.Option("--near", metavar="MM", min=0, help="Largest distance of a place from the surface, mm.")
+    ] = 2.0,
     json: JsonOption = False,
 ) -> int:
     """Measure on a mesh, with uncertainty."""
@@ -66,19 +72,29 @@ def measure(  # noqa: PLR0913, PLR0917
         other=other,
         picture=picture,
         scale_ppm=scale_ppm,
+        near_mm=near,
     )
     found = measure_mesh(mesh, options)
     if json:
-        show_json(
-            {
-                name: {"value": _or_none(q.value), "sigma": _or_none(q.sigma), "unit": q.unit}
-                for name, q in found.items()
-            }
-        )
+        show_json(_as_json(found))
     else:
-        for name, quantity in found.items():
+        for place in found.places:
+            show(f"place {','.join(f'{v:g}' for v in place.asked_mm)}: measured at {place}")
+        for name, quantity in found.quantities.items():
             show(f"{name}: {quantity}")
     return GOOD
+
+
+def _as_json(found: MeshMeasures) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        name: {"value": _or_none(q.value), "sigma": _or_none(q.sigma), "unit": q.unit}
+        for name, q in found.quantities.items()
+    }
+    if found.places:
+        values["places"] = [
+            {"asked_mm": p.asked_mm, "used_mm": p.used_mm, "moved_mm": p.moved_mm} for p in found.places
+        ]
+    return values
 
 
 def _numbers(text: str, count: int, option: str) -> tuple[float, ...]:

@@ -1,8 +1,8 @@
 """Measure on a mesh: distances, ways along the surface, areas, volumes, sections, and what changed between meshes.
 
-In: a mesh file, places in millimetres. Out: quantities with their standard uncertainty; a CSV of ways and sections and
-a deviation map as a picture, where asked.
-Not here: how anything is measured (see stereo/measure.py).
+In: a mesh file, places in millimetres. Out: quantities with their standard uncertainty, and the points of the surface
+that places were taken for; a CSV of ways and sections and a deviation map as a picture, where asked.
+Not here: how anything is measured (see stereo/measure/).
 """
 
 from __future__ import annotations
@@ -18,16 +18,13 @@ import numpy as np
 from rigdriver.arrays import Array
 from rigdriver.errors import UsageError
 from rigdriver.images.picture_file import write_picture
-from rigdriver.stereo.measure import (
-    Quantity,
-    area_of,
-    deviations,
-    distance_along,
-    distance_between,
-    faces_within,
-    section_of,
-    volume_of,
-)
+from rigdriver.stereo.measure.areas import Ball, area_of, volume_of
+from rigdriver.stereo.measure.deviation import deviations
+from rigdriver.stereo.measure.places import NEAR_MM, points_on
+from rigdriver.stereo.measure.quantity import Quantity
+from rigdriver.stereo.measure.sections import section_of
+from rigdriver.stereo.measure.straight import distance_between
+from rigdriver.stereo.measure.way import distance_along
 from rigdriver.stereo.mesh.files import read_mesh
 from rigdriver.stereo.mesh.pictures import draw_map
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
@@ -55,6 +52,8 @@ class MeasureOptions:
     """File for the deviation map."""
     scale_ppm: float = 0.0
     """Standard uncertainty of the calibration's scale."""
+    near_mm: float = NEAR_MM
+    """Largest distance of a place from the surface."""
 
     def __post_init__(self) -> None:
         if self.picture and not self.other:
@@ -63,8 +62,30 @@ class MeasureOptions:
             raise UsageError("--lines writes ways and sections; ask for one with --point twice or --section")
 
 
-def measure_mesh(mesh: Path, options: MeasureOptions) -> dict[str, Quantity]:
-    """Return the quantities by name, in the order in which they were asked for.
+@dataclass(frozen=True, slots=True)
+class PlaceUsed:
+    """The point of the surface that a place was taken for."""
+
+    asked_mm: Place
+    used_mm: Place
+    moved_mm: float
+
+    def __str__(self) -> str:
+        x, y, z = self.used_mm
+        return f"{x:.4g},{y:.4g},{z:.4g} mm (moved {self.moved_mm:.3g} mm onto the surface)"
+
+
+@dataclass(frozen=True, slots=True)
+class MeshMeasures:
+    """What was measured."""
+
+    quantities: Mapping[str, Quantity]
+    """By name, in the order in which they were asked for."""
+    places: tuple[PlaceUsed, ...] = ()
+
+
+def measure_mesh(mesh: Path, options: MeasureOptions) -> MeshMeasures:
+    """Return what was asked for.
 
     Raises:
         UsageError: a file is no mesh, or what is asked has no answer on it.
@@ -72,12 +93,14 @@ def measure_mesh(mesh: Path, options: MeasureOptions) -> dict[str, Quantity]:
     """
     read, ppm = read_mesh(mesh), options.scale_ppm
     drawn: dict[str, Array] = {}
-    chosen = faces_within(read, *options.within_mm) if options.within_mm else None
-    found: dict[str, Quantity] = {"area": area_of(read, chosen, ppm)}
+    ball = Ball(*options.within_mm) if options.within_mm else None
+    found: dict[str, Quantity] = {"area": area_of(read, ball, ppm)}
+    places: tuple[PlaceUsed, ...] = ()
     if options.points_mm:
         a, b = (np.array(place) for place in options.points_mm)
-        found["distance"] = distance_between(read, a, b, ppm)
-        found["distance along the surface"], drawn["way"] = distance_along(read, a, b, ppm)
+        places = _used(read, options.points_mm, options.near_mm)
+        found["distance"] = distance_between(read, a, b, ppm, options.near_mm)
+        found["distance along the surface"], drawn["way"] = distance_along(read, a, b, ppm, options.near_mm)
     if options.has_volume:
         found["volume"] = volume_of(read, ppm)
     if options.section:
@@ -87,7 +110,16 @@ def measure_mesh(mesh: Path, options: MeasureOptions) -> dict[str, Quantity]:
         found |= _compare(read, read_mesh(options.other), options.picture)
     if options.lines:
         _write_lines(options.lines, drawn)
-    return found
+    return MeshMeasures(found, places)
+
+
+def _used(mesh: SurfaceMesh, asked: tuple[Place, Place], near_mm: float) -> tuple[PlaceUsed, ...]:
+    found = points_on(mesh, asked, near_mm)
+    points = [tuple(float(v) for v in point.point_mm) for point in found]
+    return tuple(
+        PlaceUsed(place, (used[0], used[1], used[2]), point.moved_mm)
+        for place, used, point in zip(asked, points, found, strict=True)
+    )
 
 
 def _write_lines(path: Path, drawn: Mapping[str, Array]) -> None:

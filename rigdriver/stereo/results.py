@@ -26,7 +26,7 @@ from rigdriver.images.picture_file import write_picture
 from rigdriver.images.raw_image import AnyImage
 from rigdriver.stereo.cloud import Figures, PointCloud
 from rigdriver.stereo.geometry.surface import Surface
-from rigdriver.stereo.measure import deviations
+from rigdriver.stereo.measure.deviation import deviations
 from rigdriver.stereo.mesh.files import MESH_SUFFIXES, write_cloud, write_mesh
 from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, up_of
 from rigdriver.stereo.mesh.sequence import PointSequence, write_tracks
