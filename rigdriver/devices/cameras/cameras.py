@@ -150,6 +150,11 @@ class Cameras:
         """Process id of the camera process."""
         return self._process.pid
 
+    @property
+    def late_replies(self) -> int:
+        """Number of replies of the camera process that came when nobody waited for them any more."""
+        return self._process.late_replies
+
     def start(self, sink: CameraSink) -> None:
         """Start all cameras. `sink` gets every event, on the thread "cameras"; while it works no other event comes.
 

@@ -28,9 +28,8 @@ from rigdriver.devices.camera_link.requests import (
     CloseCameras,
     RequestDone,
     RequestFailed,
-    decode_reply,
-    encode_request,
 )
+from rigdriver.devices.cameras.exchange import CommandChannel
 from rigdriver.errors import BadReply, CameraProcessLost, StateError
 from rigdriver.ownership import Owner
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, held_up_s
@@ -43,7 +42,6 @@ _LOG_LINES = 120
 """Python's trace of a crash begins with what it was, and goes on for up to a hundred lines."""
 _LOG_LINE_CHARACTERS = 500
 _READ_BYTES = 65536
-_MOST_DESCRIPTORS = 32
 _LOOK_S = 0.2
 _Reply = TypeVar("_Reply", bound=CameraReply)
 
@@ -70,11 +68,9 @@ class CameraProcess:
         self._silence_timeout_s = max(silence_timeout_s, 1.0)
         self._timebase, self._page = timebase, page
         self._request_lock = threading.Lock()
-        self._commands, self._child_commands = socket.socketpair()
+        commands, self._child_commands = socket.socketpair()
         self._events, self._child_events = socket.socketpair()
-        self._reader = MessageReader()
-        self._owed = 0
-        """Number of requests whose answers have not come."""
+        self._channel = CommandChannel(commands, timebase)
         self._process: subprocess.Popen[bytes] | None = None
         self._verdict = ""
         self._is_closing = False
@@ -101,6 +97,11 @@ class CameraProcess:
         """Why the child is gone; None while it lives."""
         return self._lost
 
+    @property
+    def late_replies(self) -> int:
+        """Number of replies that came when nobody waited for them any more."""
+        return self._channel.late_replies
+
     def request(self, request: CameraRequest, expected: type[_Reply], timeout_s: float) -> tuple[_Reply, list[int]]:
         """Ask and wait for the answer. Return it with the descriptors that came along; the caller closes those.
 
@@ -124,7 +125,7 @@ class CameraProcess:
                 raise self._ending()
             self._is_asked = True
             try:
-                reply, fds = self._exchange(request, timeout_s)
+                reply, fds = self._channel.ask(request, TimeLimit(self._timebase, timeout_s))
             except TimeoutError:
                 self._kill(f"did not answer `{request.command}` within {timeout_s:g} s; a GenTL producer hangs")
                 raise self._ending() from None
@@ -154,43 +155,12 @@ class CameraProcess:
             except (CameraProcessLost, StateError) as exc:
                 _logger.debug("closing the camera process: %s", exc)
             self._is_closing = True
-            self._commands.close()
+            self._channel.hang_up()
             if not self._has_ended.wait(_END_TIMEOUT_S):
                 self._kill("did not end")
         if threading.current_thread() is not self._thread:
             self._thread.join(_END_TIMEOUT_S)
-
-    # ---- the caller's side of a request ----
-
-    def _exchange(self, request: CameraRequest, timeout_s: float) -> tuple[CameraReply, list[int]]:
-        self._commands.settimeout(max(0.001, timeout_s))
-        self._commands.sendall(encode_request(request))
-        self._owed += 1
-        fds: list[int] = []
-        limit = TimeLimit(self._timebase, timeout_s)
-        while True:
-            left_s = limit.left_s()
-            self._commands.settimeout(max(0.001, self._timebase.slice_s(limit.look_s())))
-            try:
-                data, new_fds, _, _ = socket.recv_fds(self._commands, _READ_BYTES, _MOST_DESCRIPTORS)
-            except TimeoutError:
-                self._timebase.idle()
-                if left_s > 0:  # the answer is looked for once more after the end
-                    continue
-                raise
-            fds += new_fds
-            if not data:
-                for fd in fds:
-                    os.close(fd)
-                raise ConnectionResetError("the camera process closed its socket")
-            for _, raw in self._reader.feed(data):
-                self._owed -= 1
-                if not self._owed:
-                    return decode_reply(raw), fds
-                # It answers a request before this one, whose wait was interrupted (Ctrl-C).
-                for fd in fds:
-                    os.close(fd)
-                fds = []
+        self._channel.close(_END_TIMEOUT_S)
 
     def _ending(self) -> CameraProcessLost:
         """Return why the child is gone, once the thread knows."""
