@@ -48,6 +48,8 @@ class CommandChannel:
         self._fds: deque[int] = deque()
         """Descriptors whose reply is not complete yet, in the order of the replies."""
         self._has_ended = False
+        self._room = select.poll()
+        self._room.register(link, select.POLLOUT)
         self.late_replies = 0
         """Number of replies that came when nobody waited for them any more."""
         self._thread = Thread(target=self._read, name="camera replies", daemon=True)
@@ -90,7 +92,9 @@ class CommandChannel:
         left = memoryview(message)
         try:
             while left:
-                select.select([], [self._link], [], max(0.0, limit.left_s()))
+                if self._has_ended:
+                    raise ConnectionResetError("the camera process closed its socket")
+                self._room.poll(max(0.0, limit.left_s()) * 1000)
                 # Nearly every request goes in one piece: signals are handled before or after it, never in between.
                 left = left[self._link.send(left, socket.MSG_DONTWAIT) :]
         except BlockingIOError as exc:

@@ -17,7 +17,8 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,6 +39,8 @@ _logger = logging.getLogger(__name__)
 _MODULE = "rigdriver.devices.camera_process"
 _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 2.0
+_GOING_S = 0.5
+"""Longest time for a child that has been told to go, in s; then it is killed."""
 _LOG_LINES = 120
 """Python's trace of a crash begins with what it was, and goes on for up to a hundred lines."""
 _LOG_LINE_CHARACTERS = 500
@@ -102,8 +105,12 @@ class CameraProcess:
         """Number of replies that came when nobody waited for them any more."""
         return self._channel.late_replies
 
-    def request(self, request: CameraRequest, expected: type[_Reply], timeout_s: float) -> tuple[_Reply, list[int]]:
+    def request(
+        self, request: CameraRequest, expected: type[_Reply], timeout_s: float, is_end: bool = False
+    ) -> tuple[_Reply, list[int]]:
         """Ask and wait for the answer. Return it with the descriptors that came along; the caller closes those.
+
+        `is_end`: the time is real time, and it counts from now, also while another request is under way.
 
         Raises:
             BadReply: another reply than `expected` came.
@@ -117,17 +124,21 @@ class CameraProcess:
                 remedy="hand the event to another thread first",
             )
         self._owner.expect_here("cameras")
-        with self._request_lock:
+        limit = TimeLimit(WALL_TIME if is_end else self._timebase, timeout_s)
+        with self._turn(request, limit if is_end else None):
             if self._is_closing or self._lost is not None:
                 raise self._lost or StateError(device="cameras", seen="closed", remedy="open them again")
-            if not self._is_up.wait(_START_TIMEOUT_S):
-                self._kill(f"did not start within {_START_TIMEOUT_S:g} s; the computer is overloaded")
+            start_s = timeout_s if is_end else _START_TIMEOUT_S
+            if not self._is_up.wait(start_s):
+                self._kill(f"did not start within {start_s:g} s; the computer is overloaded")
                 raise self._ending()
             self._is_asked = True
             try:
-                reply, fds = self._channel.ask(request, TimeLimit(self._timebase, timeout_s))
+                reply, fds = self._channel.ask(request, limit if is_end else TimeLimit(self._timebase, timeout_s))
             except TimeoutError:
                 self._kill(f"did not answer `{request.command}` within {timeout_s:g} s; a GenTL producer hangs")
+                if is_end:
+                    _logger.warning("cameras: abandoned, for the camera process %s", self._verdict)
                 raise self._ending() from None
             except OSError as exc:
                 raise self._ending() from exc
@@ -151,16 +162,28 @@ class CameraProcess:
             return
         if not self._is_closing:
             try:
-                self.request(CloseCameras(), RequestDone, timeout_s)
+                self.request(CloseCameras(), RequestDone, timeout_s, is_end=True)
             except (CameraProcessLost, StateError) as exc:
                 _logger.debug("closing the camera process: %s", exc)
             self._is_closing = True
             self._channel.hang_up()
-            if not self._has_ended.wait(_END_TIMEOUT_S):
+            if not self._has_ended.wait(_GOING_S):
                 self._kill("did not end")
         if threading.current_thread() is not self._thread:
-            self._thread.join(_END_TIMEOUT_S)
-        self._channel.close(_END_TIMEOUT_S)
+            self._thread.join(_GOING_S)
+        self._channel.close(_GOING_S)
+
+    @contextmanager
+    def _turn(self, request: CameraRequest, limit: TimeLimit | None) -> Iterator[None]:
+        """Let one request go at a time; an end does not wait for another one beyond its limit."""
+        while not self._request_lock.acquire(timeout=-1 if limit is None else limit.look_s()):
+            if limit is not None and limit.left_s() <= 0:
+                self._kill(f"is busy with another request than `{request.command}`; a GenTL producer hangs")
+                raise self._ending()
+        try:
+            yield
+        finally:
+            self._request_lock.release()
 
     def _ending(self) -> CameraProcessLost:
         """Return why the child is gone, once the thread knows."""
