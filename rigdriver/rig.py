@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from threading import RLock
 from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
 from weakref import WeakSet
@@ -31,6 +30,7 @@ from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.exposure import write_exposure
+from rigdriver.ends import End
 from rigdriver.errors import CameraError, RigError, ScheduleError, StateError, UsageError, gather
 from rigdriver.frames import Frame
 from rigdriver.images.region import ImageRegion, region_of
@@ -82,7 +82,7 @@ class Rig:
         # Random at the start: an event that is left from an earlier session must not carry a generation of this one.
         self._generation = secrets.randbelow(2**31) + 1
         self._runs: WeakSet[FrameSets] = WeakSet()
-        self._closing = RLock()
+        self._end = End(f"rig {config.name}", self._close, timebase)
         atexit.register(self.close)  # while the threads still live that turn the outputs off
 
     @classmethod
@@ -98,7 +98,8 @@ class Rig:
             ConfigError: the rig file is wrong.
             DeviceError: a device is missing, refuses or does not answer; all failures are reported at once.
         """
-        with ExitStack() as stack:
+        stack = ExitStack()
+        try:
             config = resolve(source, stack)
             errors: list[RigError] = []
             timebase = open_timebase(config.timebase)
@@ -111,7 +112,10 @@ class Rig:
                 for remark in report.remarks:
                     _logger.warning("%s", remark)
             # From here on the rig closes what was opened.
-            return cls(config, box, cameras, stack.pop_all(), timebase)
+            return cls(config, box, cameras, stack, timebase)
+        except BaseException:
+            End("the rig that could not be opened", stack.close).run()
+            raise
 
     @property
     def state(self) -> RigState:
@@ -216,15 +220,16 @@ class Rig:
     def close(self) -> None:
         """Turn all outputs off and give the devices back. Closing twice is harmless.
 
-        A fork of the process that opened the rig leaves it alone.
+        It takes 5 s at most: what does not answer by then is abandoned, and the log names it. Ctrl-C waits until it is
+        done. A fork of the process that opened the rig leaves it alone.
         """
-        # In a fork too: the child's exit must not close its parent's rig.
+        if self._owner.is_here:
+            self._end.run()
+        # Behind the end, so that one that was never begun is made up for at exit.
         atexit.unregister(self.close)
-        if not self._owner.is_here:
-            return
-        with self._closing, self._stack:
-            if self.state is RigState.CLOSED:
-                return
+
+    def _close(self) -> None:
+        with self._stack:
             try:
                 # Runs end before the devices close, so that the outputs are turned off over a link that still works.
                 for run in list(self._runs):  # one of them at most has started; it may be any
@@ -242,6 +247,8 @@ class Rig:
 
     def _expect_open(self) -> None:
         self._owner.expect_here(f"rig {self.config.name}")
+        for run in list(self._runs):
+            run.await_end()
         if self.state is not RigState.OPEN:
             raise StateError(
                 device=f"rig {self.config.name}",

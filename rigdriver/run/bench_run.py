@@ -16,6 +16,7 @@ from types import MappingProxyType
 from rigdriver.config import RigConfig
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, FrameLost
+from rigdriver.ends import CAMERAS_END_S
 from rigdriver.errors import SyncError
 from rigdriver.frames import Frame, FrameSet, Gap, GapReason
 from rigdriver.lifecycle import Lifecycle, RigState
@@ -111,7 +112,7 @@ class BenchRun(FrameSets):
         # Threads that wait at a full queue are let go before they are joined.
         self._outbox.abandon()
         self._join_threads()
-        self._cameras.stop()
+        self._cameras.stop(CAMERAS_END_S)
 
     def _take(self, event: CameraEvent) -> None:
         if isinstance(event, CameraLost):

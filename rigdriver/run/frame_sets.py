@@ -9,25 +9,27 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from threading import RLock, Thread, Timer
+from threading import RLock, Thread, get_ident
 from types import TracebackType
 from typing import Self
 
+from rigdriver.ends import END_S, NEWS_S, End
 from rigdriver.errors import RigError, StateError
 from rigdriver.frames import FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.ownership import Owner
 from rigdriver.run.queues import Outbox
-from rigdriver.run.states import RunAct, RunState, RunStates
+from rigdriver.run.states import HALTED, RunAct, RunState, RunStates
 from rigdriver.run.statistics import RunStatistics
-from rigdriver.timebase import WALL_TIME, Timebase
+from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 
 TURN_S = 0.05
 """Longest sleep of a waiting consumer or thread, in s; it bounds how late a timeout is noticed."""
 
-SLOW_END_S = 0.3
-"""Time, in s, after which an end that takes longer is told with its cause. Some producers wait seconds for an answer of
-a camera that is gone, and nobody should wait with them to learn which camera it is."""
+GATE_S = 1.0
+"""Longest time, in s, for which an end waits for a start under way on another thread."""
+JOIN_S = 0.5
+"""Longest time, in s, for which an end waits for the run's own threads together."""
 
 _logger = logging.getLogger(__name__)
 
@@ -53,6 +55,12 @@ class FrameSets(ABC):
         self._states = RunStates()
         # Whoever closes waits for a start under way on another thread, or the box would run on with nobody to stop it.
         self._gate = RLock()
+        self._starter: int | None = None
+        """Thread that starts the run."""
+        self._is_starter_waiting = False
+        self._end = End("the run", self._end_now, timebase)
+        self.fault: BaseException | None = None
+        """What had ended the run when its loop was left; nobody has been told but the log."""
 
     @property
     def states(self) -> RunStates:
@@ -77,6 +85,7 @@ class FrameSets(ABC):
             if self._states.go(RunAct.START) is None:  # another thread has closed it just now
                 self._lifecycle.go(RigState.OPEN)
                 raise _over()
+            self._starter = get_ident()
             try:
                 self._begin()
             # Whoever stops a run that starts gets an empty loop, not an error.
@@ -85,19 +94,39 @@ class FrameSets(ABC):
             except BaseException as exc:
                 self._close_after(exc)
                 raise
+            finally:
+                self._starter = None
 
     @abstractmethod
     def stop(self) -> None:
         """End after the pulse under way; frames that are on their way still come. Returns at once."""
 
     def close(self) -> None:
-        """Turn all outputs off now and let the cameras rest. Closing twice, or in a fork, is harmless."""
-        if not self._owner.is_here:
-            return
+        """Turn all outputs off now and let the cameras rest. Closing twice, or in a fork, is harmless.
+
+        It takes 5 s at most, and Ctrl-C waits until it is done.
+        """
+        if self._owner.is_here:
+            self._note_starter()
+            self._end.run()
+
+    def _note_starter(self) -> None:
+        if self._starter == get_ident():
+            self._is_starter_waiting = True
+
+    def await_end(self) -> None:
+        """Wait for an end under way, 5 s at most."""
+        if self._owner.is_here and self._states.state in HALTED:
+            self._end.wait(END_S)
+
+    def _end_now(self) -> None:
+        """Finish the run; on a thread of its own, unless that cannot be."""
         self._states.go(RunAct.CLOSE)
-        with self._gate:
+        # The thread that starts the run may be the one that waits for this end, and a start may hang.
+        has_gate = self._gate.acquire(timeout=0 if self._is_starter_waiting else GATE_S)
+        try:
             before = self._states.go(RunAct.FINISH)
-            if before is None:  # it never began, or somebody else has finished it
+            if before is None:  # it never began
                 self._outbox.end()
                 return
             try:
@@ -106,6 +135,9 @@ class FrameSets(ABC):
                 self._outbox.end()
                 if self._lifecycle.state is not RigState.CLOSED:
                     self._lifecycle.go(RigState.OPEN)
+        finally:
+            if has_gate:
+                self._gate.release()
 
     @abstractmethod
     def _begin(self) -> None:
@@ -126,8 +158,11 @@ class FrameSets(ABC):
             work()
 
     def _join_threads(self) -> None:
+        limit = TimeLimit(WALL_TIME, JOIN_S)
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(max(0.01, limit.left_s()))
+            if thread.is_alive():
+                _logger.warning('the thread "%s" of the run has not ended; it is left to itself', thread.name)
 
     @abstractmethod
     def _finish(self, why: str) -> None:
@@ -147,26 +182,52 @@ class FrameSets(ABC):
                     try:
                         frame_set = self._outbox.take(TURN_S)
                     except StopIteration:
-                        return
+                        break
                     if frame_set is not None:
                         yield frame_set
         except RigError as exc:
             self._close_after(exc)
             raise
-        finally:
+        except GeneratorExit:
+            self._close_unheard()
+            raise
+        except BaseException:
             self.close()
+            raise
+        self.close()
 
-    def _close_after(self, error: BaseException) -> None:
-        """Close; what fails then is a consequence of what ended the run, and must not stand in its place."""
-        meanwhile = Timer(SLOW_END_S, _logger.warning, ("the run ends, but its devices take long to stop: %s", error))
-        meanwhile.daemon = True
-        meanwhile.start()
+    def _close_unheard(self) -> None:
+        """Close behind a loop that was left: what is raised here reaches nobody, so it is logged."""
+        self.fault = self._outbox.unheard
+        if self.fault is not None:
+            _logger.warning("the run had been ended by a fault before its loop was left: %s", self.fault)
         try:
             self.close()
         except RigError as exc:
+            self.fault = self.fault or exc
+            _logger.warning("closing the run: %s", exc)
+
+    def _close_after(self, error: BaseException) -> None:
+        """Close; what fails then is a consequence of what ended the run, and must not stand in its place."""
+        if not isinstance(error, RigError):  # Ctrl-C, or the application's own: no news of ours waits
+            try:
+                self.close()
+            except RigError as exc:
+                error.add_note(f"afterwards, closing the run: {exc}")
+            return
+        if self._end.is_left:
+            return
+        self._note_starter()
+        self._end.begin()
+        if not self._end.wait(NEWS_S):
+            # The news comes first; `close` and the next run wait for the rest of the end.
+            self._end.leave()
+            _logger.warning("the run ends, but its devices take long to stop: %s", error)
+            return
+        try:
+            self._end.raise_error()
+        except RigError as exc:
             error.add_note(f"afterwards, closing the run: {exc}")
-        finally:
-            meanwhile.cancel()
 
     def __enter__(self) -> Self:
         self.start()

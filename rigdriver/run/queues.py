@@ -88,6 +88,7 @@ class Outbox(Generic[T]):
         self._end: BaseException | None = None
         self._is_ended = False
         self._is_abandoned = False
+        self._is_heard = False
         self._changed = Condition()
         self.dropped = 0
 
@@ -113,6 +114,12 @@ class Outbox(Generic[T]):
                 # The first end counts: what fails afterwards is a consequence of it.
                 self._end, self._is_ended = error, True
             self._changed.notify_all()
+
+    @property
+    def unheard(self) -> BaseException | None:
+        """Error that ended the run and that the consumer has not taken."""
+        with self._changed:
+            return None if self._is_heard else self._end
 
     def abandon(self) -> None:
         """The consumer has gone: nothing waits for it any more."""
@@ -140,5 +147,6 @@ class Outbox(Generic[T]):
                 self._changed.notify_all()
                 return item
             if self._is_ended:
+                self._is_heard = True
                 raise self._end if self._end is not None else StopIteration
             return None

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -100,6 +100,8 @@ class BoxLink:
         self._feeds = 0
         self.unanswered_feeds = 0
         self._is_unchecked = False
+        self._end: TimeLimit | None = None
+        """Time at which every request gives up; None: only its own limits count."""
         self._forgiven: dict[str, int] = {}
 
     @property
@@ -118,6 +120,19 @@ class BoxLink:
     def pumped_by(self, thread: threading.Thread | None) -> None:
         """From now on that thread calls `pump`; None: whoever waits does."""
         self._pump_thread = thread
+
+    @contextmanager
+    def within(self, time_s: float) -> Iterator[None]:
+        """Let every request, under way or to come, give up after `time_s` of real time, until the block ends."""
+        before, self._end = self._end, TimeLimit(WALL_TIME, time_s)
+        try:
+            yield
+        finally:
+            self._end = before
+
+    def _is_late(self) -> bool:
+        end = self._end
+        return end is not None and end.left_s() <= 0
 
     def flush(self) -> None:
         """Throw away what came before now."""
@@ -250,7 +265,7 @@ class BoxLink:
     def _wait_for_turn(self, what: str, timeout_s: float) -> None:
         limit = TimeLimit(self._timebase, timeout_s)
         while not self._requests.acquire(timeout=self._timebase.slice_s(limit.look_s())):
-            if limit.left_s() <= 0:
+            if limit.left_s() <= 0 or self._is_late():
                 raise NoReply(
                     device=self.name,
                     seen=f"{what} found no turn; other requests get no reply",
@@ -262,7 +277,7 @@ class BoxLink:
         seen = remedy = ""
         for _ in range(attempts):
             self._check_reopened()
-            if not self._is_clear():
+            if self._is_late() or not self._is_clear():
                 break
             answer = self._once(lambda: self._session.request(request))
             if answer is None:
@@ -290,6 +305,8 @@ class BoxLink:
         for _ in range(ATTEMPTS):
             if self._session.state is SessionState.IDLE:
                 return True
+            if self._is_late():
+                return False
             if not self.is_fenced:
                 # Until the interface is known, 49 may be no clock probe (PROTOCOL: use nothing from register 32
                 # on). What is read by then never changes.
@@ -314,9 +331,10 @@ class BoxLink:
         except LinkLost as exc:
             self.fail(exc)
             raise
-        except KeyboardInterrupt:
-            # The box must still be told to stop, so the session goes on, behind a fence.
-            self._session.abandon_any()
+        except BaseException:
+            # Ctrl-C, or whatever else a signal handler raises: the session goes on, behind a fence.
+            with self._arrived:
+                self._session.abandon_any()
             raise
         finally:
             self._transit.forget_request()
@@ -345,7 +363,7 @@ class BoxLink:
     def _wait(self, limit: TimeLimit) -> tuple[Reply, int] | None:
         while True:
             with self._arrived:
-                is_over = limit.left_s() <= 0 and not self._transit.may_reply_come()
+                is_over = self._is_late() or (limit.left_s() <= 0 and not self._transit.may_reply_come())
                 if self._reply is None and self._pump_thread is not None and not is_over:
                     self._raise_failure()
                     self._timebase.wait_on(self._arrived, max(SLICE_S, limit.look_s()))

@@ -22,6 +22,7 @@ from rigdriver.devices.box.link import ATTEMPTS, BoxLink, BytePort
 from rigdriver.devices.box.refusals import explained_fault, explained_refusal
 from rigdriver.devices.box.reopening import retry_opening
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
+from rigdriver.ends import BOX_END_S, End
 from rigdriver.errors import BadReply, BoxRefused, DeviceError, LinkLost, NoReply, RigError
 from rigdriver.schedule.steps import BoxSchedule
 from rigdriver.timebase import WALL_TIME, Timebase
@@ -39,7 +40,7 @@ _logger = logging.getLogger(__name__)
 FEEDS_A_TIMEOUT = 4
 SILENT_FEEDS = 12
 SILENT_NS = 1_000_000_000
-JOIN_S = 3.0
+JOIN_S = 0.5
 REOPEN_S = 3.0
 """Time for which a lost port is tried again while nothing is armed."""
 CLOCK_SHARE, CLOCK_SLACK_S = 0.99, 0.1
@@ -68,6 +69,7 @@ class TriggerBox:
         self._timebase = timebase
         self._sinks: tuple[EventSink, ...] = ()
         self._closing = threading.Event()
+        self._end_of_all = End("the trigger box", self._end_all, timebase)
         self._is_fed = False
         self._feed_interval_ns = int(config.watchdog_s * 1e9 / FEEDS_A_TIMEOUT)
         self._next_feed_ns = 0
@@ -259,6 +261,11 @@ class TriggerBox:
         if now:
             self._is_fed = False
 
+    def stop_within(self, time_s: float) -> None:
+        """End the run with all outputs low at once, as far as the link lets us within `time_s` of real time."""
+        with self._link.within(time_s):
+            self.stop(now=True)
+
     def stop_feeding(self) -> None:
         """Leave the watchdog unfed until the next `arm`, as a hanging computer would: to test that the box notices."""
         self._is_fed = False
@@ -306,12 +313,18 @@ class TriggerBox:
     # -- end ---------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Stop the box as well as the link allows, and close the port. Closing twice, or in a fork, is harmless."""
-        if self._closing.is_set() or not self._link.owner.is_here:
-            return
+        """Stop the box as well as the link allows, and close the port. Closing twice, or in a fork, is harmless.
+
+        It takes 2 s at most, and Ctrl-C waits until it is done.
+        """
+        if self._link.owner.is_here:
+            self._end_of_all.run()
+
+    def _end_all(self) -> None:
         try:
-            self.stop(now=True)
-            self._link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False, attempts=1)
+            with self._link.within(BOX_END_S):
+                self.stop(now=True)
+                self._link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False, attempts=1)
         except DeviceError:
             pass  # the watchdog turns the outputs off when the link cannot
         finally:

@@ -4,6 +4,7 @@ Two stream sockets. `commands`: the parent asks, the child answers, JSON both wa
 on the answer to `prepare`. `events`: child to parent only; frames as a fixed struct, the rest as JSON.
 
     [length u32][kind u8][body: length bytes]          little endian
+    body of REQUEST and REPLY: [number u32][JSON]      a reply carries the number of its request
 
 In: bytes or values. Out: values or bytes. Not here: sockets (see devices/camera_process/loop.py), cameras, and the
 values of requests and replies (see requests.py).
@@ -25,6 +26,7 @@ from rigdriver.json_values import JsonObject
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 _HEAD = struct.Struct("<IB")
+_NUMBER = struct.Struct("<I")
 # Frames come many times per second from every camera, so they alone have a fixed struct.
 _FRAME = struct.Struct("<HHqqqIII")
 _NO_STAMP = -(1 << 63)
@@ -151,6 +153,23 @@ def encode(kind: Kind, body: JsonObject) -> bytes:
     """Return a JSON message."""
     raw = json.dumps(body, separators=(",", ":")).encode()
     return _HEAD.pack(len(raw), kind) + raw
+
+
+def encode_numbered(kind: Kind, number: int, body: JsonObject) -> bytes:
+    """Return a JSON message with a number before it, by which a reply is told from late ones."""
+    raw = _NUMBER.pack(number) + json.dumps(body, separators=(",", ":")).encode()
+    return _HEAD.pack(len(raw), kind) + raw
+
+
+def split_number(body: bytes) -> tuple[int, bytes]:
+    """Return the number of a REQUEST or REPLY, and the JSON behind it.
+
+    Raises:
+        BadReply: the body is too short for a number.
+    """
+    if len(body) < _NUMBER.size:
+        raise BadReply(device="message of the camera process", seen=f"{len(body)} bytes", expected="a number")
+    return _NUMBER.unpack_from(body)[0], body[_NUMBER.size :]
 
 
 def decode_json(body: bytes) -> JsonObject:

@@ -27,7 +27,7 @@ from rigdriver.devices.camera_link.feature_tree import (
     SettableFeatures,
     SettingsOutcome,
 )
-from rigdriver.devices.camera_link.messages import Kind, decode_json, encode, error_from_json, error_to_json
+from rigdriver.devices.camera_link.messages import Kind, decode_json, encode_numbered, error_from_json, error_to_json
 from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
 from rigdriver.errors import BadReply, RigError, StateError
 
@@ -270,13 +270,13 @@ CameraReply: TypeAlias = (
 # ---- values to bytes and back ----
 
 
-def encode_request(request: CameraRequest) -> bytes:
-    """Return the REQUEST message."""
-    return encode(Kind.REQUEST, {"command": request.command, **_plain(request)})
+def encode_request(request: CameraRequest, number: int) -> bytes:
+    """Return the REQUEST message of that number."""
+    return encode_numbered(Kind.REQUEST, number, {"command": request.command, **_plain(request)})
 
 
 def decode_request(body: bytes) -> CameraRequest:
-    """Read the body of a REQUEST message.
+    """Read the body of a REQUEST message, without its number.
 
     Raises:
         StateError: no such command.
@@ -290,8 +290,8 @@ def decode_request(body: bytes) -> CameraRequest:
     return _REQUESTS[command](table)
 
 
-def encode_reply(reply: CameraReply) -> bytes:
-    """Return the REPLY message."""
+def encode_reply(reply: CameraReply, number: int) -> bytes:
+    """Return the REPLY message to the request of that number."""
     match reply:
         case RequestFailed():
             table: dict[str, Any] = {"error": error_to_json(reply.error)}
@@ -300,11 +300,11 @@ def encode_reply(reply: CameraReply) -> bytes:
             table = {"reports": reports, "refusals": [error_to_json(error) for error in reply.outcome.refusals]}
         case _:
             table = _plain(reply)
-    return encode(Kind.REPLY, {"reply": type(reply).__name__, **table})
+    return encode_numbered(Kind.REPLY, number, {"reply": type(reply).__name__, **table})
 
 
 def decode_reply(body: bytes) -> CameraReply:
-    """Read the body of a REPLY message.
+    """Read the body of a REPLY message, without its number.
 
     Raises:
         BadReply: no such reply.

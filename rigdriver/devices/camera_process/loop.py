@@ -12,7 +12,7 @@ import select
 import socket
 import time
 
-from rigdriver.devices.camera_link.messages import BeatNote, MessageReader
+from rigdriver.devices.camera_link.messages import BeatNote, MessageReader, split_number
 from rigdriver.devices.camera_link.requests import CloseCameras, RequestFailed, decode_request, encode_reply
 from rigdriver.devices.camera_process.commands import CommandAnswer, Commands
 from rigdriver.devices.camera_process.pace import Pace
@@ -130,20 +130,21 @@ class CameraLoop:
         if not data:
             return False
         for _, body in self._reader.feed(data):
+            number, text = split_number(body)
             is_last = False
             try:
-                request = decode_request(body)
+                request = decode_request(text)
                 is_last = isinstance(request, CloseCameras)
                 answer = self._commands.serve(request)
             except RigError as exc:
                 answer = CommandAnswer(RequestFailed(exc))
-            self._answer(answer)
+            self._answer(answer, number)
             if is_last:
                 return False
         return True
 
-    def _answer(self, answer: CommandAnswer) -> None:
-        message = encode_reply(answer.reply)
+    def _answer(self, answer: CommandAnswer, number: int) -> None:
+        message = encode_reply(answer.reply, number)
         # The kernel may take a part only; descriptors go with the first byte (unix(7)), the rest needs none.
         sent = socket.send_fds(self._link, [message], answer.fds) if answer.fds else 0
         self._link.sendall(message[sent:])

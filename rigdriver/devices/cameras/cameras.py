@@ -50,6 +50,7 @@ from rigdriver.devices.camera_link.slots import SlotReader
 from rigdriver.devices.cameras.camera_features import CameraFeatures, FeatureGuard, RigCamera
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, CameraStatistics, FrameLost
 from rigdriver.devices.cameras.process import CameraProcess
+from rigdriver.ends import CAMERAS_END_S, End
 from rigdriver.errors import CameraProcessLost, DeviceError, StateError
 from rigdriver.frames import Frame, GapReason
 from rigdriver.images.pixel_formats import BY_CODE
@@ -57,7 +58,9 @@ from rigdriver.timebase import open_timebase
 
 _logger = logging.getLogger(__name__)
 _NO_CHUNKS: Mapping[str, int | float] = MappingProxyType({})
-_CLOSE_TIMEOUT_S = 5.0
+LAST_FRAMES_S = 1.0
+"""Longest time for which a stop waits until the sink has taken the last frames, in s."""
+LOCK_S = 0.5
 _SEARCH_SHARE = 0.5
 """Share of the time for opening in which the cameras must be found; the rest is for opening them."""
 _LOADING_S = 20.0
@@ -102,6 +105,7 @@ class Cameras:
         """What is asked before a feature is written from outside; None allows all."""
         self.reports: Mapping[str, CameraReport] = MappingProxyType({})
         """Reports of the cameras: what each one is, and what became of its features."""
+        self._end = End("the cameras", self._close, self._timebase)
         self._process = CameraProcess(self._on_event, self._on_lost, genicam.command_timeout_s, self._timebase, page)
 
     @classmethod
@@ -152,6 +156,11 @@ class Cameras:
         """Process id of the camera process."""
         return self._process.pid
 
+    @property
+    def late_replies(self) -> int:
+        """Number of replies of the camera process that came when nobody waited for them any more."""
+        return self._process.late_replies
+
     def start(self, sink: CameraSink) -> None:
         """Start all cameras. `sink` gets every event, on the thread "cameras"; while it works no other event comes.
 
@@ -172,10 +181,10 @@ class Cameras:
                 raise
             self._state = _State.STREAMING
 
-    def stop(self) -> None:
+    def stop(self, time_s: float | None = None) -> None:
         """Stop all cameras. Frames that were on their way still come; none comes after this returns.
 
-        Harmless when nothing streams.
+        Harmless when nothing streams. `time_s` of real time: the camera process is killed when it needs longer.
 
         Raises:
             CameraError: a camera does not stop.
@@ -186,23 +195,31 @@ class Cameras:
                 return
             self._state = _State.READY
             try:
-                self._ask(StopCameras(), RequestDone, self._genicam.open_timeout_s)
+                if time_s is None:
+                    self._ask(StopCameras(), RequestDone, self._genicam.open_timeout_s)
+                else:
+                    self._process.request(StopCameras(), RequestDone, time_s, is_end=True)
                 # The answer came on the socket of commands; the last frames stand before STOPPED on that of events.
-                if not self._timebase.wait(self._has_stopped, self._timeout_s):
-                    _logger.warning("cameras: the sink has not taken the last frames within %g s", self._timeout_s)
+                if not self._has_stopped.wait(LAST_FRAMES_S):
+                    _logger.warning("cameras: the sink has not taken the last frames within %g s", LAST_FRAMES_S)
             finally:
                 self._sink = None
         self._raise_sink_error()
 
     def close(self) -> None:
         """Stop and close all cameras and end their process. Takes seconds at most, also when a producer hangs."""
-        with self._lock:
-            if self._state is _State.CLOSED:
-                return
+        self._end.run()
+
+    def _close(self) -> None:
+        has_lock = self._lock.acquire(timeout=LOCK_S)  # a start that hangs on another thread keeps it
+        try:
             self._state = _State.CLOSED
             self._sink = None
-            self._process.close(min(_CLOSE_TIMEOUT_S, self._timeout_s))
+            self._process.close(CAMERAS_END_S)
             self._slots.clear()  # arrays that live on keep their own mapping
+        finally:
+            if has_lock:
+                self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -375,7 +392,7 @@ def list_producers(producers: Sequence[Path], search_s: float) -> ProducerListin
         request = ListDevices([str(p.absolute()) for p in producers], search_s)
         found = process.request(request, DeviceList, timeout_s)[0]
     finally:
-        process.close(min(_CLOSE_TIMEOUT_S, timeout_s))
+        End("the camera process", lambda: process.close(CAMERAS_END_S)).run()
     return ProducerListing(found.devices, found.interfaces)
 
 

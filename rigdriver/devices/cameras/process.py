@@ -17,7 +17,8 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,9 +29,8 @@ from rigdriver.devices.camera_link.requests import (
     CloseCameras,
     RequestDone,
     RequestFailed,
-    decode_reply,
-    encode_request,
 )
+from rigdriver.devices.cameras.exchange import CommandChannel
 from rigdriver.errors import BadReply, CameraProcessLost, StateError
 from rigdriver.own_pause import Quiet
 from rigdriver.ownership import Owner
@@ -40,11 +40,12 @@ _logger = logging.getLogger(__name__)
 _MODULE = "rigdriver.devices.camera_process"
 _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 2.0
+_GOING_S = 0.5
+"""Longest time for a child that has been told to go, in s; then it is killed."""
 _LOG_LINES = 120
 """Python's trace of a crash begins with what it was, and goes on for up to a hundred lines."""
 _LOG_LINE_CHARACTERS = 500
 _READ_BYTES = 65536
-_MOST_DESCRIPTORS = 32
 _LOOK_S = 0.2
 _Reply = TypeVar("_Reply", bound=CameraReply)
 
@@ -71,11 +72,9 @@ class CameraProcess:
         self._silence_timeout_s = max(silence_timeout_s, 1.0)
         self._timebase, self._page = timebase, page
         self._request_lock = threading.Lock()
-        self._commands, self._child_commands = socket.socketpair()
+        commands, self._child_commands = socket.socketpair()
         self._events, self._child_events = socket.socketpair()
-        self._reader = MessageReader()
-        self._owed = 0
-        """Number of requests whose answers have not come."""
+        self._channel = CommandChannel(commands, timebase)
         self._process: subprocess.Popen[bytes] | None = None
         self._verdict = ""
         self._is_closing = False
@@ -102,8 +101,17 @@ class CameraProcess:
         """Why the child is gone; None while it lives."""
         return self._lost
 
-    def request(self, request: CameraRequest, expected: type[_Reply], timeout_s: float) -> tuple[_Reply, list[int]]:
+    @property
+    def late_replies(self) -> int:
+        """Number of replies that came when nobody waited for them any more."""
+        return self._channel.late_replies
+
+    def request(
+        self, request: CameraRequest, expected: type[_Reply], timeout_s: float, is_end: bool = False
+    ) -> tuple[_Reply, list[int]]:
         """Ask and wait for the answer. Return it with the descriptors that came along; the caller closes those.
+
+        `is_end`: the time is real time, and it counts from now, also while another request is under way.
 
         Raises:
             BadReply: another reply than `expected` came.
@@ -117,17 +125,21 @@ class CameraProcess:
                 remedy="hand the event to another thread first",
             )
         self._owner.expect_here("cameras")
-        with self._request_lock:
+        limit = TimeLimit(WALL_TIME if is_end else self._timebase, timeout_s)
+        with self._turn(request, limit if is_end else None):
             if self._is_closing or self._lost is not None:
                 raise self._lost or StateError(device="cameras", seen="closed", remedy="open them again")
-            if not WALL_TIME.wait(self._is_up, _START_TIMEOUT_S):
-                self._kill(f"did not start within {_START_TIMEOUT_S:g} s; the computer is overloaded")
+            start_s = timeout_s if is_end else _START_TIMEOUT_S
+            if not WALL_TIME.wait(self._is_up, start_s):
+                self._kill(f"did not start within {start_s:g} s; the computer is overloaded")
                 raise self._ending()
             self._is_asked = True
             try:
-                reply, fds = self._exchange(request, timeout_s)
+                reply, fds = self._channel.ask(request, limit if is_end else TimeLimit(self._timebase, timeout_s))
             except TimeoutError:
                 self._kill(f"did not answer `{request.command}` within {timeout_s:g} s; a GenTL producer hangs")
+                if is_end:
+                    _logger.warning("cameras: abandoned, for the camera process %s", self._verdict)
                 raise self._ending() from None
             except OSError as exc:
                 raise self._ending() from exc
@@ -151,47 +163,28 @@ class CameraProcess:
             return
         if not self._is_closing:
             try:
-                self.request(CloseCameras(), RequestDone, timeout_s)
+                self.request(CloseCameras(), RequestDone, timeout_s, is_end=True)
             except (CameraProcessLost, StateError) as exc:
                 _logger.debug("closing the camera process: %s", exc)
             self._is_closing = True
-            self._commands.close()
-            if not WALL_TIME.wait(self._has_ended, _END_TIMEOUT_S):
+            self._channel.hang_up()
+            if not WALL_TIME.wait(self._has_ended, _GOING_S):
                 self._kill("did not end")
         if threading.current_thread() is not self._thread:
-            self._thread.join(_END_TIMEOUT_S)
+            self._thread.join(_GOING_S)
+        self._channel.close(_GOING_S)
 
-    # ---- the caller's side of a request ----
-
-    def _exchange(self, request: CameraRequest, timeout_s: float) -> tuple[CameraReply, list[int]]:
-        self._commands.settimeout(max(0.001, timeout_s))
-        self._commands.sendall(encode_request(request))
-        self._owed += 1
-        fds: list[int] = []
-        limit = TimeLimit(self._timebase, timeout_s)
-        while True:
-            left_s = limit.left_s()
-            self._commands.settimeout(max(0.001, self._timebase.slice_s(limit.look_s())))
-            try:
-                data, new_fds, _, _ = socket.recv_fds(self._commands, _READ_BYTES, _MOST_DESCRIPTORS)
-            except TimeoutError:
-                self._timebase.idle()
-                if left_s > 0:  # the answer is looked for once more after the end
-                    continue
-                raise
-            fds += new_fds
-            if not data:
-                for fd in fds:
-                    os.close(fd)
-                raise ConnectionResetError("the camera process closed its socket")
-            for _, raw in self._reader.feed(data):
-                self._owed -= 1
-                if not self._owed:
-                    return decode_reply(raw), fds
-                # It answers a request before this one, whose wait was interrupted (Ctrl-C).
-                for fd in fds:
-                    os.close(fd)
-                fds = []
+    @contextmanager
+    def _turn(self, request: CameraRequest, limit: TimeLimit | None) -> Iterator[None]:
+        """Let one request go at a time; an end does not wait for another one beyond its limit."""
+        while not self._request_lock.acquire(timeout=-1 if limit is None else limit.look_s()):
+            if limit is not None and limit.left_s() <= 0:
+                self._kill(f"is busy with another request than `{request.command}`; a GenTL producer hangs")
+                raise self._ending()
+        try:
+            yield
+        finally:
+            self._request_lock.release()
 
     def _ending(self) -> CameraProcessLost:
         """Return why the child is gone, once the thread knows."""

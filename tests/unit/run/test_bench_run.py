@@ -51,7 +51,7 @@ class HandPlayed:
     def lose(self, camera: str) -> None:
         self._sink(CameraLost(camera, CameraError(f"camera {camera}: its cable is out")))
 
-    def stop(self) -> None: ...
+    def stop(self, time_s=None) -> None: ...
 
     def deliver(self, camera: str, frame_id: int, t_host_ns: int) -> None:
         self._sink(Frame(camera, frame_id, 0, t_host_ns, "Mono8", np.zeros((2, 2), np.uint8)))

@@ -24,7 +24,7 @@ from rigdriver.devices.camera_link.feature_tree import (
     SettableFeatures,
     SettingsOutcome,
 )
-from rigdriver.devices.camera_link.messages import Kind, MessageReader
+from rigdriver.devices.camera_link.messages import Kind, MessageReader, split_number
 from rigdriver.devices.camera_link.requests import (
     CameraReply,
     CameraRequest,
@@ -100,12 +100,16 @@ REPLIES: list[CameraReply] = [
     RequestDone(),
 ]
 
+NUMBER = 2**32 - 1
+
 
 def body(message: bytes, kind: Kind) -> bytes:
-    """Return the body of the one message in these bytes."""
+    """Return the body of the one message in these bytes, without its number."""
     ((seen, found),) = MessageReader().feed(message)
     assert seen is kind
-    return found
+    number, text = split_number(found)
+    assert number == NUMBER
+    return text
 
 
 def test_every_kind_is_tried() -> None:
@@ -115,17 +119,17 @@ def test_every_kind_is_tried() -> None:
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda r: type(r).__name__)
 def test_a_request_comes_back_as_it_was(request_: CameraRequest) -> None:
-    assert decode_request(body(encode_request(request_), Kind.REQUEST)) == request_
+    assert decode_request(body(encode_request(request_, NUMBER), Kind.REQUEST)) == request_
 
 
 @pytest.mark.parametrize("reply", REPLIES, ids=lambda r: type(r).__name__)
 def test_a_reply_comes_back_as_it_was(reply: CameraReply) -> None:
-    assert decode_reply(body(encode_reply(reply), Kind.REPLY)) == reply
+    assert decode_reply(body(encode_reply(reply, NUMBER), Kind.REPLY)) == reply
 
 
 def test_a_failure_comes_back_with_its_error_and_the_parts_of_it() -> None:
     error = CameraError(device="camera left", seen="Gain = 99 refused", expected="0 to 24 dB", remedy="lower gain_db")
-    reply = decode_reply(body(encode_reply(RequestFailed(error)), Kind.REPLY))
+    reply = decode_reply(body(encode_reply(RequestFailed(error), NUMBER), Kind.REPLY))
     assert isinstance(reply, RequestFailed)
     assert type(reply.error) is CameraError
     assert (reply.error.seen, reply.error.remedy) == (error.seen, error.remedy)
@@ -133,7 +137,8 @@ def test_a_failure_comes_back_with_its_error_and_the_parts_of_it() -> None:
 
 def test_a_refusal_among_many_features_comes_back_as_its_error() -> None:
     refusal = CameraError(device="camera left", seen="Width = 9 refused", expected="16 to 320")
-    reply = decode_reply(body(encode_reply(SettingsWritten(SettingsOutcome((REPORT,), (refusal,)))), Kind.REPLY))
+    written = SettingsWritten(SettingsOutcome((REPORT,), (refusal,)))
+    reply = decode_reply(body(encode_reply(written, NUMBER), Kind.REPLY))
     assert isinstance(reply, SettingsWritten)
     assert reply.outcome.reports == (REPORT,)
     assert [(type(e), str(e)) for e in reply.outcome.refusals] == [(CameraError, str(refusal))]
@@ -144,3 +149,8 @@ def test_what_is_no_request_or_reply_is_refused_by_name() -> None:
         decode_request(json.dumps({"command": "explode"}).encode())
     with pytest.raises(BadReply, match="unknown reply None"):
         decode_reply(b"{}")
+
+
+def test_a_message_too_short_for_a_number_is_refused() -> None:
+    with pytest.raises(BadReply, match="3 bytes; expected a number"):
+        split_number(b"abc")
