@@ -15,6 +15,7 @@ from rigdriver.devices.box.refusals import explained_fault
 from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import PulseReport
+from rigdriver.run.cut_short import CutShort, cut_short
 from rigdriver.run.states import STOPPED, RunAct, RunState, RunStates
 from rigdriver.timebase import held_up_s
 from rigdriver.wire.registers import BoxStates, Faults
@@ -48,16 +49,21 @@ class Ending:
         period_s: float,
         ask_box: Callable[[], BoxStatus],
         now_s: Callable[[], float],
+        has_stopped_box: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`expected` 0 runs until stopped; `grace_s`: how long frames may still come after the box has ended."""
+        """`expected` 0 runs until stopped; `grace_s`: how long frames may still come after the box has ended.
+
+        `has_stopped_box` returns whether this program has sent the box a Stop since the schedule began.
+        """
         self._states = states
         self._expected = expected
-        self._ask_box, self._now_s = ask_box, now_s
+        self._ask_box, self._now_s, self._has_stopped_box = ask_box, now_s, has_stopped_box
         self._grace_s = grace_s
         self._silence_s = SILENT_PERIODS * period_s + max(1.0, grace_s)
         self._heard_at = self._looked_at = self._now_s()
         self._ended_at: float | None = None
         self._gone: set[str] = set()
+        self._pulses_made: int | None = None
         self._lock = Lock()
         self.error: BaseException | None = None
         self.why: str | None = None
@@ -78,6 +84,7 @@ class Ending:
         # The preamble has a generation of its own: its end is not the run's.
         elif status.previous_state is BoxStates.RUNNING and status.generation == generation:
             self._ended_at = self._ended_at or self._now_s()
+            self._pulses_made = status.pulses_started
 
     def events_lost(self, lost: EventsLost) -> None:
         """Note that reports of the box are missing; a restart of the box ends the run."""
@@ -115,6 +122,25 @@ class Ending:
         """Say how it ended, if nothing has been said; a run that its user has stopped was stopped."""
         with self._lock:
             self.why = self.why or ("stopped" if self._states.state in STOPPED else why)
+
+    def conclude(self, why: str, frame_sets: int, pulses: int, asked: int | None) -> None:
+        """Say how a run ended of which no more comes: as was asked, or cut short, which is an error.
+
+        `pulses`: how many were handed out or left out; `asked` None: as many frame sets as come, until it is stopped.
+        """
+        is_short = frame_sets < asked if asked is not None else not self._expected or pulses < self._expected
+        if is_short and self._states.state is RunState.PLAYING:
+            error = cut_short(self._cause(pulses), frame_sets, asked)
+            self.fail(error, error.stopped_by)
+        self.settle(why)
+
+    def _cause(self, pulses: int) -> CutShort:
+        """Return what ended a run whose user has not stopped it."""
+        if self._expected and pulses >= self._expected:
+            return CutShort.PULSES_USED_UP
+        if self._expected and self._pulses_made is not None and self._pulses_made >= self._expected:
+            return CutShort.REPORTS_LOST
+        return CutShort.BY_THIS_PROGRAM if self._has_stopped_box() else CutShort.BY_ANOTHER_PROGRAM
 
     def is_over(self, next_index: int, is_idle: bool) -> bool:
         """Whether no more frame sets can come; `next_index` leaves next, `is_idle` means that none waits."""

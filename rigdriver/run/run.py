@@ -93,6 +93,9 @@ class Run(FrameSets):
         self._on_gap = config.run.on_gap
         self._done = LIGHT_LIMIT if is_as_long_as_light_allows else "done"
         self._tally = Tally(wanted or schedule.box.pulse_count or None)
+        self._asked = None if is_as_long_as_light_allows else wanted or schedule.box.pulse_count or None
+        self._stops_before = 0
+        """Number of times that this program had stopped the box when the schedule began."""
         self._brightness = Brightness(schedule.lamps_of())
         self._host_clock = HostClock(schedule.tick_rate_hz)
         self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns)
@@ -103,6 +106,7 @@ class Run(FrameSets):
             1 / schedule.rate_hz,
             box.status,
             timebase.now_s,
+            lambda: box.stops > self._stops_before,
         )
 
     # ------------------------------------------------------------ for the application
@@ -163,6 +167,7 @@ class Run(FrameSets):
         for name, log in self._logs.items():
             log.plan(self.schedule.exposures[name])
         self._ending.begin()
+        self._stops_before = self._box.stops
         self._play(self.schedule)
         self._go_on(RunAct.PLAY)
         self._lifecycle.go(RigState.RUNNING)
@@ -269,7 +274,7 @@ class Run(FrameSets):
             for resolved in self._matcher.finish():
                 self._hand_out(resolved)
             if not halted.is_set():  # else whoever closes the run says why
-                self._ending.settle(self._done)
+                self._ending.conclude(self._done, self._tally.frame_sets, self._matcher.next_index, self._asked)
             self._outbox.end(self._ending.error)
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
             self._ending.fail(exc)

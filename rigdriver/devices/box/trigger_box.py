@@ -70,6 +70,8 @@ class TriggerBox:
         self._sinks: tuple[EventSink, ...] = ()
         self._closing = threading.Event()
         self._is_fed = False
+        self.stops = 0
+        """Number of times that this program has told the box to stop."""
         self._feed_interval_ns = int(config.watchdog_s * 1e9 / FEEDS_A_TIMEOUT)
         self._next_feed_ns = 0
         self._thread: threading.Thread | None = None
@@ -251,6 +253,7 @@ class TriggerBox:
 
     def stop(self, now: bool = True) -> None:
         """End the run: with all outputs low at once, or when the pulse under way is over. Harmless when idle."""
+        self.stops += 1
         self._link.write(registers.STOP, StopModes.NOW if now else StopModes.AFTER_PULSE)
         if now:
             self._is_fed = False
