@@ -20,8 +20,7 @@ from rigdriver.frames import FrameSet
 from rigdriver.procedures.artefacts import Artefact, Certificate, Gallery
 from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver.progress import Progress
-from rigdriver.recording.capture_folder import CaptureFolder
-from rigdriver.recording.proof_files import CSV
+from rigdriver.recording.capture_folder import CaptureFolder, holds_proofs
 from rigdriver.rig import Rig
 from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.reconstruct import CellReconstructor
@@ -75,7 +74,7 @@ def take_live(
         NotMeasured: no new position came within the patience.
         RunCutShort: the run ended by itself; the positions so far are kept.
     """
-    if (folder / CSV).exists():
+    if holds_proofs(folder):
         raise UsageError(
             device=str(folder),
             seen="holds positions already",

@@ -27,7 +27,8 @@ LIGHT_LIMIT = "light limit"
 """Reason of an end that a limit on light set: a flash train that is used up, or a fault of the box."""
 
 
-def _restarted() -> LinkLost:
+def restarted() -> LinkLost:
+    """Return the error of a run whose box has restarted."""
     return LinkLost(
         device="trigger box", seen="it has restarted and forgotten its schedule", remedy="check its power and run again"
     )
@@ -35,7 +36,9 @@ def _restarted() -> LinkLost:
 
 def box_fault(status: BoxStatus) -> BoxFault:
     """Return the error of a run whose box has turned everything off: the cause and what to do."""
-    return explained_fault("trigger box", status.fault, "then clear the fault (box.clear_fault) and run again")
+    is_own = Faults.WATCHDOG_EXPIRED in status.fault and status.host_away_s > 0
+    before = f"this program stood still for {status.host_away_s * 1000:.0f} ms" if is_own else ""
+    return explained_fault("trigger box", status.fault, "then clear the fault (box.clear_fault) and run again", before)
 
 
 class Ending:
@@ -89,7 +92,7 @@ class Ending:
     def events_lost(self, lost: EventsLost) -> None:
         """Note that reports of the box are missing; a restart of the box ends the run."""
         if lost.has_restarted:
-            self.fail(_restarted())
+            self.fail(restarted())
 
     def camera_gone(self, lost: CameraLost, cameras: int) -> None:
         """Note that a camera is gone; the run goes on with gaps while others are left."""
@@ -169,7 +172,7 @@ class Ending:
             )
         # CommittedGeneration is 0 after a boot or reset (PROTOCOL, registers).
         if status.generation == 0:
-            return _restarted()
+            return restarted()
         return NoReply(
             device="trigger box", seen="it runs but reports nothing any more", remedy="check its cable and run again"
         )

@@ -27,7 +27,7 @@ from rigdriver.errors import RigError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, GapReason, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.brightness import Brightness
-from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault
+from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault, restarted
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.light import LightLog, await_light_budget
 from rigdriver.run.queues import Outbox
@@ -46,7 +46,8 @@ from rigdriver.sync.track import Track
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, held_up_s
 
 FIRST_PROBES = 8
-PROBE_EVERY_S = 1.0
+PROBE_EVERY_S = 0.5
+"""Time between two readings of the box's clock, in s; a box that has restarted shows by it within 1 s at every rate."""
 PROBE_SOON_S = 0.2
 VAGUE_NS = 100_000
 """Uncertainty of box time, in ns, above which it is asked for more often."""
@@ -94,6 +95,7 @@ class Run(FrameSets):
         self._done = LIGHT_LIMIT if is_as_long_as_light_allows else "done"
         self._tally = Tally(wanted or schedule.box.pulse_count or None)
         self._asked = None if is_as_long_as_light_allows else wanted or schedule.box.pulse_count or None
+        self._newest_ticks = 0
         self._stops_before = 0
         """Number of times that this program had stopped the box when the schedule began."""
         self._brightness = Brightness(schedule.lamps_of())
@@ -195,6 +197,10 @@ class Run(FrameSets):
 
     def _probe(self) -> None:
         probe = self._box.probe_clock()
+        # Box time counts from the boot (PROTOCOL): a tick that runs back is one of another boot.
+        if probe.t_box_ticks < self._newest_ticks:
+            self._ending.fail(restarted())
+        self._newest_ticks = probe.t_box_ticks
         self._host_clock.add(RoundTrip(probe.t_sent_ns, probe.t_received_ns, probe.t_box_ticks))
 
     def _is_box_time_vague(self) -> bool:

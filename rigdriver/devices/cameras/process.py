@@ -31,6 +31,7 @@ from rigdriver.devices.camera_link.requests import (
     decode_reply,
     encode_request,
 )
+from rigdriver.devices.cameras.vitality import Vitality
 from rigdriver.errors import BadReply, CameraProcessLost, StateError
 from rigdriver.ownership import Owner
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, held_up_s
@@ -44,7 +45,10 @@ _LOG_LINES = 120
 _LOG_LINE_CHARACTERS = 500
 _READ_BYTES = 65536
 _MOST_DESCRIPTORS = 32
-_LOOK_S = 0.2
+_LOOK_S = 0.05
+_HANGS_S = 0.7
+"""Silence, in s, of a camera process that could have spoken: it beats every 0.2 s, so three beats are missing then, and
+with the looks a producer that hangs is noticed within 1 s."""
 _Reply = TypeVar("_Reply", bound=CameraReply)
 
 
@@ -257,6 +261,7 @@ class CameraProcess:
         reader = MessageReader()
         tail = b""
         looked_s = self._timebase.now_s()
+        vitality = Vitality(process.pid)
         with selectors.DefaultSelector() as selector:
             selector.register(self._events, selectors.EVENT_READ)
             selector.register(process.stdout, selectors.EVENT_READ)
@@ -275,15 +280,26 @@ class CameraProcess:
                         for kind, body in reader.feed(data):
                             self._on_event(kind, body)
                         self._heard_s = self._timebase.now_s()  # what the sink took is not the child's silence
+                        vitality.heard()
                     else:
                         *lines, tail = (tail + data)[-8192:].split(b"\n")
                         self._log(lines)
                 now_s = self._timebase.now_s()
                 self._heard_s = min(now_s, self._heard_s + held_up_s(looked_s, now_s))
                 looked_s = now_s
-                if self._is_up.is_set() and not self._is_asked and now_s - self._heard_s > self._silence_timeout_s:
-                    self._kill(f"has been silent for {self._silence_timeout_s:g} s; a GenTL producer hangs")
+                self._judge(vitality, now_s)
         self._log([tail])
+
+    def _judge(self, vitality: Vitality, now_s: float) -> None:
+        """Give up a child that beats no more; while it is asked, the one who asks has a time limit of his own."""
+        if not self._is_up.is_set() or self._is_asked:
+            vitality.heard()
+            return
+        vitality.look(now_s)
+        silent_s = vitality.silent_s
+        if silent_s > _HANGS_S or now_s - self._heard_s > self._silence_timeout_s:
+            told_s = silent_s if silent_s > _HANGS_S else self._silence_timeout_s
+            self._kill(f"has been silent for {told_s:.3g} s; a GenTL producer hangs")
 
     def _log(self, lines: list[bytes]) -> None:
         for line in lines:
