@@ -13,15 +13,18 @@ import pytest
 import typer
 
 from rigdriver.cli.box import clear, status
-from rigdriver.errors import BoxFault, UsageError
+from rigdriver.config import load
+from rigdriver.errors import BoxFault, LinkLost, UsageError
 from rigdriver.procedures.box import look_at_box
 from rigdriver.procedures.capture import CaptureOptions, capture
 from rigdriver.recording.proof_files import COLUMNS, CSV
 from rigdriver.rig import Rig
 from rigdriver.wire.registers import BoxStates, Faults
+from tests.rig.played import dark
 
 pytestmark = [pytest.mark.sim, pytest.mark.plants_faults]
 SMALL = {"width": 160, "height": 120}
+NOTICED_S = 1.0
 
 
 def consumed_until_it_opens(rig, running) -> None:
@@ -86,3 +89,17 @@ def test_a_folder_with_a_heading_alone_is_of_a_program_that_was_killed_and_may_b
     assert capture(running.rig_file, CaptureOptions(3, folder)).has_passed
     with pytest.raises(UsageError, match="holds a capture already"):
         capture(running.rig_file, CaptureOptions(3, folder))
+
+
+@pytest.mark.parametrize("rate_hz", [1, 20])
+def test_a_box_that_resets_is_noticed_within_a_second_at_every_rate(launch_rig, rate_hz):
+    running = launch_rig(**SMALL, rate_hz=rate_hz)
+    with Rig.open(dark(load(Path(running.rig_file)))) as rig:
+        loop = iter(rig.run(frames=1000))
+        next(loop)
+        with running.control() as control:
+            control.do("box.reset")
+        reset_s = rig.timebase.now_s()
+        with pytest.raises(LinkLost, match="it has restarted and forgotten its schedule"):
+            list(loop)
+        assert rig.timebase.now_s() - reset_s < NOTICED_S
