@@ -23,6 +23,7 @@
     |   |-- CameraProcessLost(ConnectionError) the process that holds the cameras ended or hangs
     |   `-- DevicesFailed                    several of the above at once
     |-- NotMeasured                          what was to be measured was not in view
+    |-- RunCutShort                          a run ended by itself with fewer frame sets than were asked for
     |-- SyncError                            all answered, but the times do not fit
     |   `-- SyncLost                         a camera's clock or counter can no longer be trusted
     `-- CalibrationError                     the rig's geometry cannot be found or trusted
@@ -261,6 +262,33 @@ class NotMeasured(RigError):
 
     `plate: 3 of 7 positions, then no new one for 120 s (hold it still)`
     """
+
+
+class RunCutShort(RigError):
+    """A run ended with fewer frame sets than were asked for, and this application has not asked it to end.
+
+    `run: 11 of 50 frame sets came; another program has stopped the trigger box; close that program; start a new run`
+
+    `frame_sets` holds how many came, `asked` how many were asked for (None: as many as come until it is stopped), and
+    `stopped_by` what ended it.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        device: str = "",
+        seen: str = "",
+        expected: str = "",
+        remedy: str = "",
+        frame_sets: int = 0,
+        asked: int | None = None,
+        stopped_by: str = "",
+    ) -> None:
+        self.frame_sets = frame_sets
+        self.asked = asked
+        self.stopped_by = stopped_by
+        super().__init__(message, device=device, seen=seen, expected=expected, remedy=remedy)
 
 
 class SyncError(RigError):

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from rigdriver.cli import (
+    box,
     calibrate,
     camera,
     capture,
@@ -48,6 +49,7 @@ schedule_app = typer.Typer(help="Look at what a rig file has the box do.", no_ar
 schedule_app.command("show")(schedule_show.schedule_show)
 app.add_typer(schedule_app, name="schedule")
 app.command("proof")(proof_show.proof_show)
+app.add_typer(box.app, name="box")
 app.add_typer(calibrate.app, name="calibrate")
 app.command("list")(list_devices.list_devices)
 app.command("camera")(camera.camera)

@@ -1,7 +1,8 @@
 """How every verb ends: with an exit status, and with one line for an error instead of a traceback.
 
 In: a verb's function. Out: the same function for typer, in which a `RigError` becomes exit status 2 with its message,
-Ctrl-C becomes 130 and SIGTERM 143, both after everything that the verb opened has been closed.
+Ctrl-C becomes 130, SIGTERM 143 and SIGHUP (the terminal is gone) 129, all after everything that the verb opened has
+been closed.
 Not here: the verbs.
 """
 
@@ -30,6 +31,8 @@ CHECK_FAILED = 1
 COULD_NOT_TELL = 2
 # Shells give 128 plus the signal's number for a process that a signal ended.
 _SIGNALLED = 128
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a verb in good order."""
 
 
 _received: list[int] = []
@@ -39,7 +42,7 @@ _holds: list[bool] = []
 
 
 class _Stopped(KeyboardInterrupt):
-    """SIGINT or SIGTERM arrived; it unwinds like Ctrl-C, so every output is switched off on the way."""
+    """A signal of `ENDING` arrived; it unwinds like Ctrl-C, so every output is switched off on the way."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -48,7 +51,7 @@ class _Stopped(KeyboardInterrupt):
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait: packages with compiled code swallow what is raised while they load."""
+    """Let signals wait: packages with compiled code swallow what is raised while they load."""
     _holds.append(True)
     try:
         yield
@@ -107,7 +110,7 @@ def _guarded(act: Callable[[], int]) -> int:
 
 @contextmanager
 def _stop_signals(received: list[int]) -> Iterator[None]:
-    """Make the first SIGINT or SIGTERM unwind the verb, and later ones wait until it has closed everything."""
+    """Make the first signal of `ENDING` unwind the verb, and later ones wait until it has closed everything."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
@@ -116,7 +119,9 @@ def _stop_signals(received: list[int]) -> Iterator[None]:
         if len(received) == 1 and not _holds:
             raise _Stopped(number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What is ignored stays so: nohup(1) starts programs with SIGHUP ignored, and shells jobs in the background.
+    wanted = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in wanted}
     try:
         yield
     finally:

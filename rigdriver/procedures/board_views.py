@@ -20,7 +20,7 @@ from rigdriver.calibration.report.verdict import has_enough_views, is_well
 from rigdriver.calibration.solve.all_cameras import SolveOptions, solve
 from rigdriver.calibration.views.capture import GuidedCapture, Offer
 from rigdriver.calibration.views.observations import Observations
-from rigdriver.errors import RigError
+from rigdriver.errors import RigError, RunCutShort
 from rigdriver.progress import Progress
 from rigdriver.recording.capture_folder import CaptureFolder
 from rigdriver.recording.frame_source import FrameSetSink
@@ -76,6 +76,8 @@ def take_views(
         # The views so far are whole, with proofs; a person who has waited for them may still solve them.
         except KeyboardInterrupt:
             return capture, ViewsEnding(False, "stopped before it was enough", was_stopped=True)
+        except RunCutShort as exc:
+            return capture, ViewsEnding(False, f"not enough: {exc.stopped_by}; {exc.remedy}")
 
 
 def _watch(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rigdriver.config import RigConfig
-from rigdriver.errors import RigError
+from rigdriver.errors import RigError, RunCutShort
 from rigdriver.frames import FrameSet
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.procedures.told import PulseNote
@@ -71,15 +71,21 @@ def capture(source: str | Path | RigConfig, options: CaptureOptions, progress: P
 def capture_run(
     rig: Rig, frames: int, rate_hz: float | None, takers: Sequence[Callable[[FrameSet], object]], progress: Progress
 ) -> RunStatistics:
-    """Run the rig, hand each frame set to the takers, and return what the run counted."""
+    """Run the rig, hand each frame set to the takers, and return what the run counted.
+
+    A run that is cut short is noted, and what came of it counts: `stopped_by` names the cause.
+    """
     with progress.stage("capturing", frames) as advance, rig.run(frames=frames, rate_hz=rate_hz) as run:
-        for done, frame_set in enumerate(run, start=1):
-            # Takers come before the notes: what is kept does not wait for a terminal.
-            for take in takers:
-                take(frame_set)
-            for gap in frame_set.gaps.values():
-                progress.note(PulseNote(frame_set.pulse_index, gap))
-            advance(done)
+        try:
+            for done, frame_set in enumerate(run, start=1):
+                # Takers come before the notes: what is kept does not wait for a terminal.
+                for take in takers:
+                    take(frame_set)
+                for gap in frame_set.gaps.values():
+                    progress.note(PulseNote(frame_set.pulse_index, gap))
+                advance(done)
+        except RunCutShort as exc:
+            progress.note(exc)
         return run.statistics
 
 

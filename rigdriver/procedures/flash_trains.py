@@ -12,14 +12,19 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 
 from rigdriver.config import RigConfig
+from rigdriver.errors import RunCutShort
 from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_source import Indexed, indexed
 from rigdriver.rig import Rig
+from rigdriver.run.cut_short import in_all
 from rigdriver.run.statistics import RunStatistics
 
 
 class FlashTrains:
-    """A live rig as a `FrameSource`. Iterate it once; its counts may be read meanwhile and after, however it ended."""
+    """A live rig as a `FrameSource`. Iterate it once; its counts may be read meanwhile and after, however it ended.
+
+    The loop raises `RunCutShort`, with the count of all trains, when one of them is cut short.
+    """
 
     def __init__(self, rig: Rig, frames: int | None = None, rate_hz: float | None = None) -> None:
         """`frames` None goes on until the loop is left."""
@@ -61,6 +66,8 @@ class FlashTrains:
                     for frame_set in run:
                         newest = frame_set.pulse_index
                         yield indexed(first + newest, frame_set)
+                except RunCutShort as exc:
+                    raise in_all(exc, self.pulses + run.statistics.frame_sets, self._frames) from exc
                 # Counted however the loop is left: an application may break out of it or raise.
                 finally:
                     self._add(run.statistics)

@@ -6,12 +6,12 @@ Not here: which source and which options (see reconstruct.py); what results leav
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.config import RigConfig
-from rigdriver.errors import CalibrationMismatch
+from rigdriver.errors import CalibrationMismatch, RunCutShort
 from rigdriver.frames import FrameSet, GapReason
 from rigdriver.procedures.fitting_images import without_unfit
 from rigdriver.procedures.flash_trains import FlashTrains
@@ -39,9 +39,12 @@ def dropping(config: RigConfig) -> RigConfig:
 
 
 def measure_live(trains: FlashTrains, frames: int, made: Reconstructor, results: Results, progress: Progress) -> None:
-    """Measure what comes; a frame set that comes while others wait pushes the oldest of them out, whole."""
+    """Measure what comes; a frame set that comes while others wait pushes the oldest of them out, whole.
+
+    What a run that is cut short has brought is kept, and the end is noted.
+    """
     told: set[object] = set()
-    with progress.stage("measuring live", frames) as advance, closing(iter(trains)) as frame_sets:
+    with _kept(progress), progress.stage("measuring live", frames) as advance, closing(iter(trains)) as frame_sets:
         for taken in frame_sets:
             cloud = made.reconstruct(taken.frame_set)
             results.add(taken.name, cloud)
@@ -62,11 +65,25 @@ def _note_once(reasons: Iterable[Reason], taken: Indexed, told: set[object], pro
 
 
 def keep_all(trains: FlashTrains, frames: int, sink: FrameSetSink, progress: Progress) -> None:
-    """Keep every frame set, so that nothing is lost while surfaces are found afterwards."""
-    with progress.stage("capturing", frames) as advance, sink, closing(iter(trains)) as frame_sets:
+    """Keep every frame set, so that nothing is lost while surfaces are found afterwards.
+
+    What a run that is cut short has brought is kept, too, and the end is noted.
+    """
+    with (
+        progress.stage("capturing", frames) as advance, sink, _kept(progress), closing(iter(trains)) as frame_sets
+    ):  # fmt: skip
         for taken in frame_sets:
             sink.write(taken.frame_set, taken.index)
             advance(taken.index + 1)
+
+
+@contextmanager
+def _kept(progress: Progress) -> Iterator[None]:
+    """Note the end of a run that is cut short, and go on with what has come."""
+    try:
+        yield
+    except RunCutShort as exc:
+        progress.note(exc)
 
 
 def measure_folder(

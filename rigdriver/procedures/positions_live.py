@@ -15,13 +15,12 @@ from pathlib import Path
 
 from rigdriver.acceptance.artefacts import BallBarResult, PlateResult
 from rigdriver.acceptance.positions import Placing, Positions
-from rigdriver.errors import NotMeasured, UsageError
+from rigdriver.errors import NotMeasured, RunCutShort, UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.procedures.artefacts import Artefact, Certificate, Gallery
 from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver.progress import Progress
-from rigdriver.recording.capture_folder import CaptureFolder
-from rigdriver.recording.proof_files import CSV
+from rigdriver.recording.capture_folder import CaptureFolder, holds_proofs
 from rigdriver.rig import Rig
 from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.reconstruct import CellReconstructor
@@ -73,8 +72,9 @@ def take_live(
     Raises:
         UsageError: the folder holds positions already.
         NotMeasured: no new position came within the patience.
+        RunCutShort: the run ended by itself; the positions so far are kept.
     """
-    if (folder / CSV).exists():
+    if holds_proofs(folder):
         raise UsageError(
             device=str(folder),
             seen="holds positions already",
@@ -87,27 +87,33 @@ def take_live(
     # By the rig's timebase: in the lockstep of tests the computer's clock would run out.
     newest_s = rig.timebase.now_s()
     before: _Look | None = None
+    ended_by: RunCutShort | None = None
     with (
         progress.stage(f"taking the {artefact.value}", wish.positions) as advance,
         CaptureFolder(folder, rig.config, regions=rig.regions()) as sink,
         closing(iter(FlashTrains(rig))) as frame_sets,
     ):
-        for frame_set in (taken.frame_set for taken in frame_sets):
-            look = _look(frame_set, artefact, made, certificate, positions)
-            if look.position is not None:
-                index = len(positions.taken) - 1
-                sink.write(frame_set, index)
-                gallery.add(artefact, f"{index:06d}", *look.position, made.calibration)
-                newest_s = rig.timebase.now_s()
-                advance(len(positions.taken))
-            # A terminal would scroll at the rig's rate; a reason is noted when it begins.
-            if before is None or look.kind is not before.kind or look.position is not None:
-                progress.note(PositionNote(look.kind, look.reason, len(positions.taken), wish.positions))
-            before = look
-            if len(positions.taken) >= wish.positions:
-                return
-            if rig.timebase.now_s() - newest_s > wish.patience_s:
-                break
+        try:
+            for frame_set in (taken.frame_set for taken in frame_sets):
+                look = _look(frame_set, artefact, made, certificate, positions)
+                if look.position is not None:
+                    index = len(positions.taken) - 1
+                    sink.write(frame_set, index)
+                    gallery.add(artefact, f"{index:06d}", *look.position, made.calibration)
+                    newest_s = rig.timebase.now_s()
+                    advance(len(positions.taken))
+                # A terminal would scroll at the rig's rate; a reason is noted when it begins.
+                if before is None or look.kind is not before.kind or look.position is not None:
+                    progress.note(PositionNote(look.kind, look.reason, len(positions.taken), wish.positions))
+                before = look
+                if len(positions.taken) >= wish.positions:
+                    return
+                if rig.timebase.now_s() - newest_s > wish.patience_s:
+                    break
+        except RunCutShort as exc:
+            ended_by = exc  # raised when images and proofs of the positions so far are written
+    if ended_by is not None:
+        raise ended_by
     raise NotMeasured(
         device=artefact.value,
         seen=f"{len(positions.taken)} of {wish.positions} positions, then no new one for {wish.patience_s:.0f} s "

@@ -8,7 +8,7 @@ Not here: how an image is encoded (see images/image_writer.py); reading it back 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -18,7 +18,7 @@ from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.images.image_writer import ImageFormat, ImageWriter
 from rigdriver.images.region import ImageRegion
-from rigdriver.recording.proof_files import CSV, ProofFiles
+from rigdriver.recording.proof_files import CSV, JSON, ProofFiles
 from rigdriver.recording.stored_formats import Sidecar, StoredImages, stored_format, write_sidecar
 
 
@@ -38,6 +38,8 @@ class CaptureFolder:
             OSError: the folder cannot be written to.
         """
         self._folder = folder
+        self._is_new = not folder.exists()
+        self._is_empty = True
         self._config = config
         self._regions = regions
         self._stored: dict[str, StoredImages] = {}
@@ -55,6 +57,7 @@ class CaptureFolder:
         Raises:
             OSError: this or an earlier file could not be written.
         """
+        self._is_empty = False
         self._proofs.write(frame_set, index)
         if self._images is not None:
             # The sidecar comes before the images, so that no image lies there that cannot be read.
@@ -71,7 +74,19 @@ class CaptureFolder:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.__exit__(kind, exc, trace)
+        try:
+            self._open.__exit__(kind, exc, trace)
+        finally:
+            if exc is not None and self._is_empty:
+                self._leave_nothing()
+
+    def _leave_nothing(self) -> None:
+        """Remove what holds nothing, so that the same command works when what has failed is mended."""
+        for name in (CSV, JSON):
+            (self._folder / name).unlink(missing_ok=True)
+        if self._is_new:
+            with suppress(OSError):  # somebody has put a file there
+                self._folder.rmdir()
 
     def _describe(self, frame_set: FrameSet) -> None:
         """Write the sidecar anew when a camera's first frame came."""
@@ -87,9 +102,20 @@ class CaptureFolder:
             write_sidecar(self._folder, Sidecar(MappingProxyType(dict(self._stored)), self._config))
 
 
+def holds_proofs(folder: Path) -> bool:
+    """Return whether the folder holds a proof; a program that was killed before its first frame set leaves none."""
+    try:
+        with (folder / CSV).open(encoding="utf-8") as text:
+            return sum(1 for _, _ in zip(text, range(2), strict=False)) == 2  # the first line is the heading
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
 def refuse_used(folder: Path, what: str = "a capture") -> None:
     """Raise UsageError when a folder cannot take a new capture."""
-    if (folder / CSV).exists():
+    if holds_proofs(folder):
         raise UsageError(device=str(folder), seen=f"holds {what} already", remedy="name another folder with --out")
     if folder.exists() and not folder.is_dir():
         raise UsageError(device=str(folder), seen="is no folder", remedy="name another with --out")

@@ -16,6 +16,7 @@ from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import PulseReport
 from rigdriver.own_pause import AttendedTime
+from rigdriver.run.cut_short import CutShort, cut_short
 from rigdriver.run.states import STOPPED, RunAct, RunState, RunStates
 from rigdriver.wire.registers import BoxStates, Faults
 
@@ -26,7 +27,8 @@ LIGHT_LIMIT = "light limit"
 """Reason of an end that a limit on light set: a flash train that is used up, or a fault of the box."""
 
 
-def _restarted() -> LinkLost:
+def restarted() -> LinkLost:
+    """Return the error of a run whose box has restarted."""
     return LinkLost(
         device="trigger box", seen="it has restarted and forgotten its schedule", remedy="check its power and run again"
     )
@@ -34,7 +36,9 @@ def _restarted() -> LinkLost:
 
 def box_fault(status: BoxStatus) -> BoxFault:
     """Return the error of a run whose box has turned everything off: the cause and what to do."""
-    return explained_fault("trigger box", status.fault, "then clear the fault (box.clear_fault) and run again")
+    is_own = Faults.WATCHDOG_EXPIRED in status.fault and status.host_away_s > 0
+    before = f"this program stood still for {status.host_away_s * 1000:.0f} ms" if is_own else ""
+    return explained_fault("trigger box", status.fault, "then clear the fault (box.clear_fault) and run again", before)
 
 
 class Ending:
@@ -48,17 +52,22 @@ class Ending:
         period_s: float,
         ask_box: Callable[[], BoxStatus],
         now_s: Callable[[], float],
+        has_stopped_box: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`expected` 0 runs until stopped; `grace_s`: how long frames may still come after the box has ended."""
+        """`expected` 0 runs until stopped; `grace_s`: how long frames may still come after the box has ended.
+
+        `has_stopped_box` returns whether this program has sent the box a Stop since the schedule began.
+        """
         self._states = states
         self._expected = expected
-        self._ask_box = ask_box
+        self._ask_box, self._has_stopped_box = ask_box, has_stopped_box
         self._time = AttendedTime(now_s)
         self._grace_s = grace_s
         self._silence_s = SILENT_PERIODS * period_s + max(1.0, grace_s)
         self._heard_at = 0.0
         self._ended_at: float | None = None
         self._gone: set[str] = set()
+        self._pulses_made: int | None = None
         self._lock = Lock()
         self.error: BaseException | None = None
         self.why: str | None = None
@@ -79,11 +88,12 @@ class Ending:
         # The preamble has a generation of its own: its end is not the run's.
         elif status.previous_state is BoxStates.RUNNING and status.generation == generation:
             self._ended_at = self._time.attended_s if self._ended_at is None else self._ended_at
+            self._pulses_made = status.pulses_started
 
     def events_lost(self, lost: EventsLost) -> None:
         """Note that reports of the box are missing; a restart of the box ends the run."""
         if lost.has_restarted:
-            self.fail(_restarted())
+            self.fail(restarted())
 
     def camera_gone(self, lost: CameraLost, cameras: int) -> None:
         """Note that a camera is gone; the run goes on with gaps while others are left."""
@@ -108,6 +118,25 @@ class Ending:
         """Say how it ended, if nothing has been said; a run that its user has stopped was stopped."""
         with self._lock:
             self.why = self.why or ("stopped" if self._states.state in STOPPED else why)
+
+    def conclude(self, why: str, frame_sets: int, pulses: int, asked: int | None) -> None:
+        """Say how a run ended of which no more comes: as was asked, or cut short, which is an error.
+
+        `pulses`: how many were handed out or left out; `asked` None: as many frame sets as come, until it is stopped.
+        """
+        is_short = frame_sets < asked if asked is not None else not self._expected or pulses < self._expected
+        if is_short and self._states.state is RunState.PLAYING:
+            error = cut_short(self._cause(pulses), frame_sets, asked)
+            self.fail(error, error.stopped_by)
+        self.settle(why)
+
+    def _cause(self, pulses: int) -> CutShort:
+        """Return what ended a run whose user has not stopped it."""
+        if self._expected and pulses >= self._expected:
+            return CutShort.PULSES_USED_UP
+        if self._expected and self._pulses_made is not None and self._pulses_made >= self._expected:
+            return CutShort.REPORTS_LOST
+        return CutShort.BY_THIS_PROGRAM if self._has_stopped_box() else CutShort.BY_ANOTHER_PROGRAM
 
     def is_over(self, next_index: int, is_idle: bool) -> bool:
         """Whether no more frame sets can come; `next_index` leaves next, `is_idle` means that none waits."""
@@ -135,7 +164,7 @@ class Ending:
             )
         # CommittedGeneration is 0 after a boot or reset (PROTOCOL, registers).
         if status.generation == 0:
-            return _restarted()
+            return restarted()
         return NoReply(
             device="trigger box", seen="it runs but reports nothing any more", remedy="check its cable and run again"
         )

@@ -29,7 +29,7 @@ from rigdriver.frames import Frame, FrameSet, GapReason, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.own_pause import AttendedTime
 from rigdriver.run.brightness import Brightness
-from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault
+from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault, restarted
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.light import await_light_budget, await_start
 from rigdriver.run.light_log import LightLog
@@ -49,7 +49,8 @@ from rigdriver.sync.track import Track
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 
 FIRST_PROBES = 8
-PROBE_EVERY_S = 1.0
+PROBE_EVERY_S = 0.5
+"""Time between two readings of the box's clock, in s; a box that has restarted shows by it within 1 s at every rate."""
 PROBE_SOON_S = 0.2
 VAGUE_NS = 100_000
 """Uncertainty of box time, in ns, above which it is asked for more often."""
@@ -96,6 +97,10 @@ class Run(FrameSets):
         self._on_gap = config.run.on_gap
         self._done = LIGHT_LIMIT if is_as_long_as_light_allows else "done"
         self._tally = Tally(wanted or schedule.box.pulse_count or None)
+        self._asked = None if is_as_long_as_light_allows else wanted or schedule.box.pulse_count or None
+        self._newest_ticks = 0
+        self._stops_before = 0
+        """Number of times that this program had stopped the box when the schedule began."""
         self._brightness = Brightness(schedule.lamps_of())
         self._host_clock = HostClock(schedule.tick_rate_hz)
         self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns, timebase.now_ns)
@@ -106,6 +111,7 @@ class Run(FrameSets):
             1 / schedule.rate_hz,
             box.status,
             timebase.now_s,
+            lambda: box.stops > self._stops_before,
         )
 
     # ------------------------------------------------------------ for the application
@@ -170,6 +176,7 @@ class Run(FrameSets):
         self._ending.begin()
         if self.schedule.has_light:
             self._light_log.announce(self.schedule)
+        self._stops_before = self._box.stops
         self._play(self.schedule)
         self._go_on(RunAct.PLAY)
         self._lifecycle.go(RigState.RUNNING)
@@ -199,6 +206,10 @@ class Run(FrameSets):
 
     def _probe(self) -> None:
         probe = self._box.probe_clock()
+        # Box time counts from the boot (PROTOCOL): a tick that runs back is one of another boot.
+        if probe.t_box_ticks < self._newest_ticks:
+            self._ending.fail(restarted())
+        self._newest_ticks = probe.t_box_ticks
         self._host_clock.add(RoundTrip(probe.t_sent_ns, probe.t_received_ns, probe.t_box_ticks))
 
     def _is_box_time_vague(self) -> bool:
@@ -284,7 +295,7 @@ class Run(FrameSets):
             for resolved in self._matcher.finish():
                 self._hand_out(resolved)
             if not halted.is_set():  # else whoever closes the run says why
-                self._ending.settle(self._done)
+                self._ending.conclude(self._done, self._tally.frame_sets, self._matcher.next_index, self._asked)
             self._outbox.end(self._ending.error)
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
             self._ending.fail(exc)

@@ -39,7 +39,8 @@ class RunStatistics:
     expected: int | None
     """Frame sets asked for; None when it runs until stopped."""
     stopped_by: str | None
-    """Reason why the run ended, once it has: `done`, `stopped`, `closed early`, `light limit` or an error's text."""
+    """Reason why the run ended, once it has: `done`, `stopped`, `closed early`, `light limit`, what cut it short or
+    an error's text."""
 
 
 class Tally:

@@ -10,7 +10,7 @@ import math
 
 from rigdriver.config import RigConfig
 from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
-from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_losses
+from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_losses, told_gaps
 
 NO_BOX = "no trigger box"
 NEED_A_BOX = ("box", "wiring", "run.skew", "run.residual", "run.exposure_edges", "watchdog", "counters")
@@ -21,10 +21,8 @@ RATE_TOLERANCE = 0.05
 
 def judge_bench_run(observed: Observed, complete: int, rate_hz: float, config: RigConfig) -> list[CheckResult]:
     """Judge a run of `FRAME_SETS` frame sets of which `complete` have a frame of every camera."""
-    kinds = dict.fromkeys(str(gap) for gap in observed.gaps)
-    remedy = "; ".join(list(kinds)[:6]) or "fewer frame sets came than were asked for: see the log"
     return [
-        verdict(complete == FRAME_SETS, "run.complete", complete, FRAME_SETS, "frame sets", remedy),
+        verdict(complete == FRAME_SETS, "run.complete", complete, FRAME_SETS, "frame sets", told_gaps(observed)),
         _judge_rate(rate_hz, config),
         *judge_losses(observed),
         *(not_checked(name, NO_BOX) for name in NEED_A_BOX),

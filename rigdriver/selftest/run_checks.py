@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rigdriver.config import RigConfig
 from rigdriver.devices.cameras.events import CameraStatistics
+from rigdriver.errors import RunCutShort
 from rigdriver.frames import FrameSet, Gap, Proof
 from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
 from rigdriver.sync.proof import NO_STAMP
@@ -30,15 +32,18 @@ class Observed:
     dropped_frame_sets: int
     before: Mapping[str, CameraStatistics]
     after: Mapping[str, CameraStatistics]
+    stopped_by: str | None = None
+    """Reason why the run ended, as its statistics name it."""
 
 
 def keep(frame_sets: Iterable[FrameSet]) -> tuple[tuple[Proof, ...], tuple[Gap, ...]]:
-    """Take proofs and gaps from frame sets and let the pixels go at once."""
+    """Take proofs and gaps from frame sets and let the pixels go at once; a run that is cut short keeps what came."""
     proofs: list[Proof] = []
     gaps: list[Gap] = []
-    for frame_set in frame_sets:
-        proofs.append(frame_set.proof)
-        gaps += frame_set.gaps.values()
+    with suppress(RunCutShort):  # the check of completeness says it
+        for frame_set in frame_sets:
+            proofs.append(frame_set.proof)
+            gaps += frame_set.gaps.values()
     return tuple(proofs), tuple(gaps)
 
 
@@ -58,11 +63,16 @@ def judge_run(observed: Observed, config: RigConfig) -> list[CheckResult]:
 
 def _judge_completeness(observed: Observed, config: RigConfig) -> CheckResult:
     complete = sum(len(proof.frames) == len(config.cameras) for proof in observed.proofs)
-    # Each kind of gap once and six at most: hundreds of frame sets can have the same one.
-    kinds = dict.fromkeys(str(gap) for gap in observed.gaps)
-    remedy = "; ".join(list(kinds)[:6]) or "fewer frame sets came than were asked for: see the log"
+    remedy = told_gaps(observed)
     is_good = complete == FRAME_SETS and not observed.gaps
     return verdict(is_good, "run.complete", complete, FRAME_SETS, "frame sets", remedy)
+
+
+def told_gaps(observed: Observed) -> str:
+    """Return what is missing: each kind of gap once, six at most, or what ended the run."""
+    # Hundreds of frame sets can have the same gap.
+    kinds = dict.fromkeys(str(gap) for gap in observed.gaps)
+    return "; ".join(list(kinds)[:6]) or f"fewer frame sets came than were asked for: {observed.stopped_by}"
 
 
 def _judge_rate(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:

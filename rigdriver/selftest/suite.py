@@ -93,7 +93,8 @@ def _bench_run(rig: Rig) -> list[CheckResult]:
     with rig.run(frames=FRAME_SETS) as run:
         proofs, gaps = keep(samples.watch(run))
     figures = run.statistics
-    observed = Observed(proofs, gaps, figures.dropped_frame_sets, before, rig.cameras.statistics())
+    after = rig.cameras.statistics()
+    observed = Observed(proofs, gaps, figures.dropped_frame_sets, before, after, figures.stopped_by)
     checks = judge_bench_run(observed, figures.complete, figures.rate_hz, rig.config)
     if rig.config.calibration is not None:
         checks += judge_health(rig.config, rig.sizes_px(), samples.frame_sets)
@@ -105,8 +106,10 @@ def _run(rig: Rig) -> list[CheckResult]:
     samples = Samples(LOOKED_AT if rig.config.calibration else 0)
     with rig.run(frames=FRAME_SETS) as run:
         proofs, gaps = keep(samples.watch(run))
-        dropped = run.statistics.dropped_frame_sets
-    checks = judge_run(Observed(proofs, gaps, dropped, before, rig.cameras.statistics()), rig.config)
+    figures = run.statistics
+    after = rig.cameras.statistics()
+    observed = Observed(proofs, gaps, figures.dropped_frame_sets, before, after, figures.stopped_by)
+    checks = judge_run(observed, rig.config)
     if rig.config.calibration is not None:
         checks += judge_health(rig.config, rig.sizes_px(), samples.frame_sets)
     return checks

@@ -7,6 +7,7 @@ time, and no process left behind.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 
 from rigdriver.devices.cameras.events import CameraEvent
 from rigdriver.errors import CameraProcessLost, StateError
+from rigdriver_sim.program.launch import RunningRig
 from tests.conformance.camera_worlds import PATIENCE_S, Backend, Sink, launched, simulated
 
 pytestmark = pytest.mark.realtime
@@ -27,10 +29,15 @@ HANGS_S = 3
 
 
 @pytest.fixture(scope="module")
-def sim() -> Iterator[Backend]:
-    """Cameras in real time: time in lockstep would wait for a producer that hangs."""
+def sim_rig() -> Iterator[RunningRig]:
+    """A rig in real time: time in lockstep would wait for a producer that hangs."""
     with launched("default?width=320&height=240&seed=1") as running:
-        yield simulated(running)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sim(sim_rig: RunningRig) -> Backend:
+    return simulated(sim_rig)
 
 
 @pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGKILL])
@@ -67,6 +74,30 @@ def test_a_producer_that_hangs_while_nobody_asks_is_killed(backend: Backend) -> 
         os.kill(cameras.process_pid, signal.SIGSTOP)
         sink.wait(lambda: set(sink.lost()) == {"camera0"}, "the end of the camera")
         assert "silent" in str(sink.lost()["camera0"].error)
+
+
+def test_a_producer_that_hangs_in_its_own_call_is_noticed_long_before_a_command_would_time_out(
+    sim_rig: RunningRig,
+) -> None:
+    sink = Sink()
+    with simulated(sim_rig).open(1, command_timeout_s=PATIENCE_S) as cameras, sim_rig.control() as control:
+        cameras.start(sink)
+        sink.wait(lambda: cameras.process_pid > 0, "its start")
+        control.do("producer.hang")
+        sink.wait(lambda: set(sink.lost()) == {"camera0"}, "the end of the camera")
+        assert re.search(r"silent for 0\.\d+ s; a GenTL producer hangs", str(sink.lost()["camera0"].error))
+
+
+def test_a_camera_process_that_somebody_stops_for_a_while_is_not_given_up(sim: Backend) -> None:
+    sink = Sink()
+    with sim.open(1) as cameras:
+        cameras.start(sink)
+        _until(lambda: cameras.statistics()["camera0"].delivered >= 0)
+        os.kill(cameras.process_pid, signal.SIGSTOP)
+        time.sleep(2)  # the pause itself, no condition: longer than a producer that hangs is given
+        os.kill(cameras.process_pid, signal.SIGCONT)
+        assert cameras.get("camera0", "Width") == 320
+        assert sink.lost() == {}
 
 
 def test_closing_is_bounded_when_a_producer_hangs(backend: Backend) -> None:

@@ -43,6 +43,8 @@ class BoxStatus:
     pulse_index: int | None = None
     """Pulse under way; None when none runs, and when asked for."""
     pulses_started: int | None = None
+    host_away_s: float = 0.0
+    """With a fault: time just before it, in s, in which this program read nothing and fed nothing; 0 when it did."""
 
 
 @dataclass(frozen=True, slots=True)

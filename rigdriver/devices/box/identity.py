@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from rigdriver.devices.box.found import FoundState, Policy, take_over
 from rigdriver.devices.box.link import BoxLink
 from rigdriver.devices.box.serial_port import BAUD_RATE
 from rigdriver.errors import BadReply, BoxRefused, InterfaceMismatch, NoReply, NotATriggerBox
 from rigdriver.wire import registers
 
+_logger = logging.getLogger(__name__)
 _logger = logging.getLogger(__name__)
 BOOT_S = 3.0
 """Time after the first attempts in which a board may restart: its port was opened, and it is deaf and prints a text."""
@@ -51,8 +53,10 @@ class BoxIdentity:
     hard_light: registers.HardLightLimitsRecord
 
 
-def identify(link: BoxLink) -> tuple[BoxIdentity, int]:
-    """Make sure that a trigger box of this interface answers, stop it; return what it is and its event counter.
+def identify(link: BoxLink, old_faults: Policy = "clear") -> tuple[BoxIdentity, int, FoundState]:
+    """Make sure that a trigger box of this interface answers, stop it, and take it over from a program before.
+
+    Returns what it is, its event counter, and how it was found. `old_faults`: see found.py.
 
     Raises:
         NoReply: nothing answers.
@@ -71,19 +75,12 @@ def identify(link: BoxLink) -> tuple[BoxIdentity, int]:
         ) from exc
     _compare_interface(link, who, name, version)
     link.is_fenced = True
-    state = link.read_twice(registers.BOX_STATE)
-    if state in (registers.BoxStates.ARMED, registers.BoxStates.RUNNING):
-        link.write(registers.STOP, registers.StopModes.NOW)
-    elif state is registers.BoxStates.FAULT and link.read_twice(registers.FAULT) == registers.Faults.WATCHDOG_EXPIRED:
-        # Its computer fell silent: a program was killed, or a cable was out. That is over now, since a computer speaks.
-        # Every other fault stays latched until somebody has looked at it.
-        _logger.warning("%s: had turned everything off because its computer fell silent; cleared", link.name)
-        link.write(registers.CLEAR_FAULT, 1)
+    found = take_over(link, old_faults)
     # In standby the counter stands still, so this is exactly what the first event will carry.
     # Some of the other counters may go on, because inputs change at any time.
     next_event = link.read_twice(registers.COUNTERS, compared_bytes=4).events_sent
     link.write(registers.OPERATION_CONTROL, ACTIVE, is_echoed=False)
-    return _describe(link, name, version), next_event
+    return _describe(link, name, version), next_event, found
 
 
 def _greet(link: BoxLink) -> None:

@@ -60,14 +60,34 @@ def explained_refusal(name: str, what: str, state: BoxStates, refusal: CommitRef
     return BoxRefused(device=name, seen=seen, remedy=remedy)
 
 
-def explained_fault(name: str, fault: Faults, then: str = "then clear the fault and commit again") -> BoxFault:
-    """Return the error of a box in state Fault; `then` is what to do when the causes are removed."""
-    found = [known for flag, known in _FAULTS.items() if flag in fault] or [(f"fault bits {int(fault):#x}", "")]
+def fault_cause(fault: Faults) -> str:
+    """Return what happened."""
+    return "; ".join(cause for cause, _ in _known(fault))
+
+
+def fault_remedy(fault: Faults) -> str:
+    """Return what to do about it."""
+    return "; ".join(remedy for _, remedy in _known(fault) if remedy)
+
+
+def _known(fault: Faults) -> list[tuple[str, str]]:
+    return [known for flag, known in _FAULTS.items() if flag in fault] or [(f"fault bits {int(fault):#x}", "")]
+
+
+def explained_fault(
+    name: str, fault: Faults, then: str = "then clear the fault and commit again", before: str = ""
+) -> BoxFault:
+    """Return the error of a box in state Fault; `then` is what to do when the causes are removed.
+
+    `before`: what else is known of the cause, such as how long this program stood still.
+    """
+    found = _known(fault)
     reasons = "; ".join("; ".join(filter(None, known)) for known in found)
+    more = f"{before}, so " if before else ""
     # With several causes each remedy stands behind its own cause.
     return BoxFault(
-        f"{name}: turned everything off: {reasons}; {then}",
+        f"{name}: turned everything off: {more}{reasons}; {then}",
         device=name,
-        seen=f"turned everything off: {'; '.join(cause for cause, _ in found)}",
+        seen=f"turned everything off: {more}{fault_cause(fault)}",
         remedy="; ".join([*(remedy for _, remedy in found if remedy), then]),
     )

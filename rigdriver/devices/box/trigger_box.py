@@ -17,13 +17,14 @@ from typing import Self
 
 from rigdriver.config import BoxConfig
 from rigdriver.devices.box.events import BoxEvent, BoxLost, BoxStatus, EventReader
+from rigdriver.devices.box.found import OldFault
 from rigdriver.devices.box.identity import ACTIVE, STANDBY, identify
 from rigdriver.devices.box.link import ATTEMPTS, BoxLink, BytePort
 from rigdriver.devices.box.refusals import explained_fault, explained_refusal
 from rigdriver.devices.box.reopening import retry_opening
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
 from rigdriver.ends import BOX_END_S, End
-from rigdriver.errors import BadReply, BoxRefused, DeviceError, LinkLost, NoReply, RigError
+from rigdriver.errors import BadReply, BoxFault, BoxRefused, DeviceError, LinkLost, NoReply, RigError
 from rigdriver.schedule.steps import BoxSchedule
 from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire import registers
@@ -38,8 +39,15 @@ EventSink = Callable[[BoxEvent], None]
 _logger = logging.getLogger(__name__)
 # PROTOCOL 8.2: four feeds per timeout, from the thread that also reads events, so that a deaf host falls silent.
 FEEDS_A_TIMEOUT = 4
-SILENT_FEEDS = 12
-SILENT_NS = 1_000_000_000
+LONGEST_FEED_S = 0.125
+"""Longest interval between two feeds, in s: a box that is alive answers each, so that a silent one is noticed soon."""
+SILENT_FEEDS = 4
+SILENT_S = 0.8
+"""Time without any byte of a fed box, in s, after which it counts as lost; with the loop's pauses it is noticed within
+1 s. A computer that holds up a simulated box for half a second loses nothing."""
+LOOP_S = 0.1
+"""Longest turn of the box's thread, in s, that counts as time in which the box could be heard; what is beyond it is
+this program's own pause, and no silence of the box."""
 JOIN_S = 0.5
 REOPEN_S = 3.0
 """Time for which a lost port is tried again while nothing is armed."""
@@ -71,10 +79,18 @@ class TriggerBox:
         self._closing = threading.Event()
         self._end_of_all = End("the trigger box", self._end_all, timebase)
         self._is_fed = False
-        self._feed_interval_ns = int(config.watchdog_s * 1e9 / FEEDS_A_TIMEOUT)
+        self.stops = 0
+        """Number of times that this program has told the box to stop."""
+        self._feed_interval_ns = int(min(config.watchdog_s / FEEDS_A_TIMEOUT, LONGEST_FEED_S) * 1e9)
+        self._looked_ns = timebase.now_ns()
+        self._silent_ns = 0
+        """Time without a byte in which this thread looked."""
+        self._watchdog_ns = int(config.watchdog_s * 1e9)
+        self._away = (0, 0)
+        """End and length of the newest pause of this thread that is long enough to concern the watchdog."""
         self._next_feed_ns = 0
         self._thread: threading.Thread | None = None
-        self.identity, next_event = identify(link)
+        self.identity, next_event, self.found = identify(link, config.old_faults)
         self._events = EventReader(next_event)
         link.on_event = self._take_event
         link.write(registers.WATCHDOG_TIMEOUT, round(config.watchdog_s * self.identity.tick_rate_hz))
@@ -172,6 +188,11 @@ class TriggerBox:
         self._sinks = tuple(s for s in self._sinks if s != sink)
 
     @property
+    def old_fault(self) -> OldFault | None:
+        """Fault in which the box was found when it was opened: its cause, its age, and whether it was cleared."""
+        return self.found.old_fault
+
+    @property
     def link_counters(self) -> LinkCounters:
         """What the link has seen; see `LinkCounters` for what must stay 0."""
         return replace(self._link.counters, implausible_events=self._events.implausible)
@@ -183,6 +204,7 @@ class TriggerBox:
         try:
             self._link.write(registers.LIGHT_LIMITS, limits)
         except BoxRefused as exc:
+            self._raise_fault(exc)
             raise BoxRefused(
                 device=self._link.name,
                 seen=(
@@ -242,7 +264,7 @@ class TriggerBox:
         """Make the committed schedule ready to start. BoxRefused says why not; BoxFault when the box is in fault."""
         # Arm is refused unless the watchdog has been fed (PROTOCOL 5.5).
         self._link.feed()
-        self._is_fed = True
+        self._is_fed, self._silent_ns, self._away = True, 0, (0, 0)
         try:
             self._command(registers.ARM, generation, waiting=BoxStates.COMMITTED, done=(BoxStates.ARMED,))
         except BaseException:
@@ -257,6 +279,7 @@ class TriggerBox:
 
     def stop(self, now: bool = True) -> None:
         """End the run: with all outputs low at once, or when the pulse under way is over. Harmless when idle."""
+        self.stops += 1
         self._link.write(registers.STOP, StopModes.NOW if now else StopModes.AFTER_PULSE)
         if now:
             self._is_fed = False
@@ -366,10 +389,26 @@ class TriggerBox:
             remedy="check its cable and power",
         )
 
+    def _raise_fault(self, refused: BoxRefused) -> None:
+        """Raise what the box is in Fault for, when that is why it has refused."""
+        if self._link.read_twice(registers.BOX_STATE) is BoxStates.FAULT:
+            raise self._explained_fault() from refused
+
+    def _explained_fault(self) -> BoxFault:
+        old = self.old_fault
+        fault = self._link.read_twice(registers.FAULT)
+        if old is None or old.is_cleared or old.fault != fault:
+            return explained_fault(self._link.name, fault)
+        # It is from before this program, and named its remedy when it was found.
+        since = "" if old.age_s is None else f"{old.age_s:.0f} s before this program opened it"
+        return explained_fault(
+            self._link.name, fault, "then run `rigdriver box clear`", since and f"it faulted {since}"
+        )
+
     def _refusal(self, what: str) -> DeviceError:
         state = self._link.read_twice(registers.BOX_STATE)
         if state is BoxStates.FAULT:
-            return explained_fault(self._link.name, self._link.read_twice(registers.FAULT))
+            return self._explained_fault()
         refusal = self._link.read_twice(registers.COMMIT_REFUSAL)
         return explained_refusal(self._link.name, what, state, refusal)
 
@@ -378,10 +417,20 @@ class TriggerBox:
             # A fault stays until ClearFault and forgets the commit (PROTOCOL 8.4), so there is no run to keep alive.
             if isinstance(event, BoxStatus) and event.state is BoxStates.FAULT:
                 self._is_fed = False
+                event = replace(event, host_away_s=self._away_s(t_host_ns))
             for sink in self._sinks:
                 sink(event)
 
+    def _away_s(self, now_ns: int) -> float:
+        """Return for how long this program read and fed nothing just before now, in s; 0 when it did."""
+        away_ns = now_ns - self._looked_ns
+        if away_ns > self._watchdog_ns / 2:
+            return away_ns / 1e9
+        ended_ns, earlier_ns = self._away
+        return earlier_ns / 1e9 if now_ns - ended_ns < self._watchdog_ns else 0.0
+
     def _run(self) -> None:
+        self._looked_ns = self._timebase.now_ns()
         try:
             with self._timebase.take_part("box"):
                 while not self._closing.is_set():
@@ -405,14 +454,24 @@ class TriggerBox:
 
     def _keep_fed(self) -> None:
         now_ns = self._timebase.now_ns()
-        if not self._is_fed or now_ns < self._next_feed_ns:
+        self._count_silence(now_ns)
+        if not self._is_fed:
             return
-        self._next_feed_ns = now_ns + self._feed_interval_ns
-        silent_ns = now_ns - self._link.last_byte_ns
-        if self._link.unanswered_feeds > SILENT_FEEDS and silent_ns > SILENT_NS:
+        if self._link.unanswered_feeds >= SILENT_FEEDS and self._silent_ns > SILENT_S * 1e9:
             raise LinkLost(
                 device=self._link.name,
-                seen=f"silent for {silent_ns / 1e9:.1f} s",
+                seen=f"silent for {self._silent_ns / 1e9:.1f} s",
                 remedy="check cable and power, open it again",
             )
-        self._link.feed()
+        if now_ns >= self._next_feed_ns:
+            self._next_feed_ns = now_ns + self._feed_interval_ns
+            self._link.feed()
+
+    def _count_silence(self, now_ns: int) -> None:
+        """Add the time since the last look, but no pause of this program: what came in it may lie there unread."""
+        away_ns, self._looked_ns = now_ns - self._looked_ns, now_ns
+        if away_ns > self._watchdog_ns / 2:
+            self._away = (now_ns, away_ns)
+        # A byte that was read since the last look ends the silence.
+        heard_ns = now_ns - self._link.last_byte_ns
+        self._silent_ns = min(heard_ns, self._silent_ns + min(away_ns, round(LOOP_S * 1e9)))

@@ -20,7 +20,8 @@ from rigdriver.errors import RigError
 from rigdriver.timebase import WALL_TIME, Timebase
 
 _SHORTEST_POLL_S = 0.001
-_BEAT_PERIOD_NS = 400_000_000
+_BEAT_PERIOD_NS = 200_000_000
+"""Time between two beats; the parent gives up a process that misses three (see devices/cameras/process.py)."""
 _FULL_BYTES = 1024 * 1024
 
 

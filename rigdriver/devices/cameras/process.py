@@ -31,6 +31,7 @@ from rigdriver.devices.camera_link.requests import (
     RequestFailed,
 )
 from rigdriver.devices.cameras.exchange import CommandChannel
+from rigdriver.devices.cameras.vitality import Vitality
 from rigdriver.errors import BadReply, CameraProcessLost, StateError
 from rigdriver.own_pause import Quiet
 from rigdriver.ownership import Owner
@@ -46,7 +47,10 @@ _LOG_LINES = 120
 """Python's trace of a crash begins with what it was, and goes on for up to a hundred lines."""
 _LOG_LINE_CHARACTERS = 500
 _READ_BYTES = 65536
-_LOOK_S = 0.2
+_LOOK_S = 0.05
+_HANGS_S = 0.7
+"""Silence, in s, of a camera process that could have spoken: it beats every 0.2 s, so three beats are missing then, and
+with the looks a producer that hangs is noticed within 1 s."""
 _Reply = TypeVar("_Reply", bound=CameraReply)
 
 
@@ -250,6 +254,7 @@ class CameraProcess:
         assert process.stdout is not None
         reader = MessageReader()
         tail = b""
+        vitality = Vitality(process.pid)
         with selectors.DefaultSelector() as selector:
             selector.register(self._events, selectors.EVENT_READ)
             selector.register(process.stdout, selectors.EVENT_READ)
@@ -267,14 +272,24 @@ class CameraProcess:
                         self._is_up.set()
                         for kind, body in reader.feed(data):
                             self._on_event(kind, body)
+                        vitality.heard()
                     else:
                         *lines, tail = (tail + data)[-8192:].split(b"\n")
                         self._log(lines)
                 # What the sink took is not the child's silence either: this thread was away.
-                silent_s = self._quiet.look()
-                if self._is_up.is_set() and not self._is_asked and silent_s > self._silence_timeout_s:
-                    self._kill(f"has been silent for {self._silence_timeout_s:g} s; a GenTL producer hangs")
+                self._judge(vitality, self._quiet.look())
         self._log([tail])
+
+    def _judge(self, vitality: Vitality, unheard_s: float) -> None:
+        """Give up a child that beats no more; while it is asked, the one who asks has a time limit of his own."""
+        if not self._is_up.is_set() or self._is_asked:
+            vitality.heard()
+            return
+        vitality.look(self._timebase.now_s())
+        silent_s = vitality.silent_s
+        if silent_s > _HANGS_S or unheard_s > self._silence_timeout_s:
+            told_s = silent_s if silent_s > _HANGS_S else self._silence_timeout_s
+            self._kill(f"has been silent for {told_s:.3g} s; a GenTL producer hangs")
 
     def _log(self, lines: list[bytes]) -> None:
         for line in lines:

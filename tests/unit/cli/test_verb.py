@@ -46,7 +46,7 @@ def test_a_full_disk_is_one_line_and_status_2(capsys):
     )
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_unwinds_the_verb_and_is_told_by_the_exit_status(number, status):
     closed = []
 
@@ -147,3 +147,17 @@ def test_ctrl_c_before_a_verb_has_begun_is_no_traceback(mocker):
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130
+
+
+def test_a_signal_that_the_program_was_started_to_ignore_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup(1) does
+    try:
+
+        def act() -> int:
+            os.kill(os.getpid(), signal.SIGHUP)
+            return 0
+
+        assert exit_status(act) == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

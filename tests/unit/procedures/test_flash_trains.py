@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from rigdriver.errors import SyncError
+from rigdriver.errors import RunCutShort, SyncError
 from rigdriver.frames import FrameSet, Proof
 from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver.rig import Rig
@@ -22,7 +22,8 @@ def frame_set(pulse):
 class CountedRig:
     """Trains of three flashes; each run drops its first frame set, or others, and may fail."""
 
-    def __init__(self, fails_in=None, lamps=("lamp",), delivered=slice(1, None)):
+    def __init__(self, fails_in=None, lamps=("lamp",), delivered=slice(1, None), failure=None):
+        self.failure = failure or SyncError("lost")
         self.config = SimpleNamespace(lamps=lamps, light=SimpleNamespace(max_train_flashes=3))
         self.runs = []
         self.closed = 0
@@ -48,7 +49,7 @@ class CountedRun:
         for pulse in range(self._frames)[self._rig.delivered]:
             yield frame_set(pulse)
         if self._fails:
-            raise SyncError("lost")
+            raise self._rig.failure
 
     @property
     def statistics(self):
@@ -106,3 +107,10 @@ def test_a_run_that_fails_ends_the_loop_with_its_error_and_is_counted():
     with pytest.raises(SyncError, match="lost"):
         list(trains)
     assert (rig.closed, trains.pulses) == (2, 6)
+
+
+def test_a_train_that_is_cut_short_ends_the_loop_with_what_all_trains_have_brought():
+    rig = CountedRig(fails_in=2, failure=RunCutShort(frame_sets=3, asked=3, stopped_by="a cat", remedy="feed it"))
+    with pytest.raises(RunCutShort, match=r"run: 6 of 9 frame sets came; a cat; feed it") as caught:
+        list(trains_of(rig, 9))
+    assert (caught.value.frame_sets, caught.value.asked, caught.value.stopped_by) == (6, 9, "a cat")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rigdriver.devices.box.events import BoxStatus, EventsLost
 from rigdriver.devices.cameras.events import CameraLost
-from rigdriver.errors import BoxFault, CameraError, CameraProcessLost, LinkLost, NoReply, RigError
+from rigdriver.errors import BoxFault, CameraError, CameraProcessLost, LinkLost, NoReply, RigError, RunCutShort
 from rigdriver.run.ending import Ending
 from rigdriver.run.states import RunAct, RunState, RunStates
 from rigdriver.wire.registers import BoxStates, Faults
@@ -203,3 +205,48 @@ def test_a_silent_box_is_asked_why(
         ending.is_over(0, is_idle=True)
     assert type(ending.error) is kind
     assert told in str(ending.error)
+
+
+def ended_after(pulses_made: int) -> BoxStatus:
+    return replace(status(BoxStates.COMMITTED), pulses_started=pulses_made)
+
+
+@pytest.mark.parametrize(
+    ("expected", "made", "came", "pulses", "asked", "told"),
+    [
+        (50, 11, 11, 11, 50, "11 of 50 frame sets came; another program has stopped the trigger box"),
+        (0, 11, 11, 11, None, "11 frame sets came; another program has stopped the trigger box"),
+        (100, 11, 11, 11, None, "11 frame sets came; another program has stopped the trigger box"),
+        (13, 13, 1, 13, 3, "1 of 3 frame sets came; all pulses of the run are used up"),
+        (50, 50, 49, 49, 50, "49 of 50 frame sets came; the trigger box has made all pulses, but its reports"),
+    ],
+)
+def test_fewer_frame_sets_than_were_asked_for_are_an_error_that_names_the_cause(
+    clock: FakeTime, expected: int, made: int, came: int, pulses: int, asked: int | None, told: str
+) -> None:
+    ending = an_ending(clock, expected, 0.1)
+    ending.heard_of_state(ended_after(made), GENERATION)
+    ending.conclude("done", came, pulses, asked)
+    assert isinstance(ending.error, RunCutShort)
+    assert told in str(ending.error)
+    assert (ending.error.frame_sets, ending.error.asked) == (came, asked)
+    assert ending.why == ending.error.stopped_by
+
+
+@pytest.mark.parametrize(("expected", "came", "asked"), [(50, 50, 50), (100, 100, None), (60, 50, 50)])
+def test_as_many_frame_sets_as_were_asked_for_are_no_error(
+    clock: FakeTime, expected: int, came: int, asked: int | None
+) -> None:
+    ending = an_ending(clock, expected, 0.1)
+    ending.heard_of_state(ended_after(expected), GENERATION)
+    ending.conclude("done", came, expected, asked)
+    assert (ending.error, ending.why) == (None, "done")
+
+
+def test_fewer_frame_sets_are_no_error_when_the_user_has_stopped_the_run(clock: FakeTime) -> None:
+    states = playing()
+    ending = an_ending(clock, 50, 0.1, states=states)
+    states.go(RunAct.STOP)
+    ending.heard_of_state(ended_after(11), GENERATION)
+    ending.conclude("done", 11, 11, 50)
+    assert (ending.error, ending.why) == (None, "stopped")
