@@ -15,7 +15,7 @@ import pytest
 
 from rigdriver.config import RigConfig, load
 from rigdriver.devices.box.events import BoxEvent, BoxStatus
-from rigdriver.errors import BoxFault, BoxRefused, ScheduleError
+from rigdriver.errors import BoxFault, BoxRefused, DevicesFailed, ScheduleError
 from rigdriver.frames import FrameSet, PulseReport
 from rigdriver.rig import Rig
 from rigdriver.wire.registers import BoxStates
@@ -213,3 +213,18 @@ def test_a_spent_session_is_refused_until_somebody_begins_a_new_one(launch_rig):
             play(rig, 5)
         rig.box.clear_light_session()
         assert len(play(rig, 5)) == 5
+
+
+def test_a_rig_whose_lamps_and_cameras_are_on_other_outputs_than_the_box_counts_is_refused_dark(launch_rig):
+    running = launch_rig(**SMALL)
+    config = load(running.rig_file)
+    lamp = config.lamps[0].model_copy(update={"output": 12})
+    camera = config.cameras[0].model_copy(update={"output": config.lamps[0].output})
+    moved = config.model_copy(update={"lamps": (lamp, *config.lamps[1:]), "cameras": (camera, *config.cameras[1:])})
+    with pytest.raises(DevicesFailed) as refused:
+        Rig.open(moved)
+    assert f"lamp {lamp.name}: lamps.0.output = 12" in str(refused.value)
+    assert f"camera {camera.name}: cameras.0.output = {camera.output}" in str(refused.value)
+    with running.control() as control:
+        assert control.get("status")["output_levels"] == 0
+    Rig.open(config).close()
