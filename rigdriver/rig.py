@@ -26,6 +26,7 @@ from weakref import WeakSet
 from rigdriver.config import CameraConfig, FeatureValue, RigConfig
 from rigdriver.config.models import ownership
 from rigdriver.config.owned_features import refusal
+from rigdriver.devices.box.outputs import wrong_outputs
 from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.devices.camera_link.settings import CameraSettings, Reset, TriggerBy
 from rigdriver.devices.cameras.cameras import Cameras
@@ -95,7 +96,7 @@ class Rig:
         `source`: a rig file, a configuration, or the name of a rig such as `sim` or `sim:default?rate_hz=60`.
 
         Raises:
-            ConfigError: the rig file is wrong.
+            ConfigError: the rig file is wrong, or a lamp or camera is on an output that the box counts otherwise.
             DeviceError: a device is missing, refuses or does not answer; all failures are reported at once.
         """
         stack = ExitStack()
@@ -106,6 +107,7 @@ class Rig:
             # Box and cameras are both tried, so that one report names everything that is not connected.
             box = _collect(errors, lambda: _open_box(config, stack, timebase))
             cameras = _collect(errors, lambda: stack.enter_context(_open_cameras(config)))
+            errors += wrong_outputs(config, box.identity) if box is not None else ()
             if errors or cameras is None:
                 raise gather(f"rig {config.name}", errors)
             for report in cameras.reports.values():

@@ -15,7 +15,7 @@ import pytest
 
 from rigdriver.config import RigConfig, load
 from rigdriver.devices.box.events import BoxEvent, BoxStatus
-from rigdriver.errors import BoxFault, BoxRefused, FileNotWritten, ScheduleError
+from rigdriver.errors import BoxFault, BoxRefused, DevicesFailed, FileNotWritten, ScheduleError
 from rigdriver.frames import FrameSet, PulseReport
 from rigdriver.rig import Rig
 from rigdriver.wire.registers import BoxStates
@@ -251,3 +251,18 @@ def test_a_light_log_on_a_full_disk_refuses_the_run_and_nothing_flashes(launch_r
             play(rig, 20)
         assert witness.flashes == []
         assert rig.box.light_session().session_flashes == 0
+
+
+def test_a_rig_whose_lamps_and_cameras_are_on_other_outputs_than_the_box_counts_is_refused_dark(launch_rig):
+    running = launch_rig(**SMALL)
+    config = load(running.rig_file)
+    lamp = config.lamps[0].model_copy(update={"output": 12})
+    camera = config.cameras[0].model_copy(update={"output": config.lamps[0].output})
+    moved = config.model_copy(update={"lamps": (lamp, *config.lamps[1:]), "cameras": (camera, *config.cameras[1:])})
+    with pytest.raises(DevicesFailed) as refused:
+        Rig.open(moved)
+    assert f"lamp {lamp.name}: lamps.0.output = 12" in str(refused.value)
+    assert f"camera {camera.name}: cameras.0.output = {camera.output}" in str(refused.value)
+    with running.control() as control:
+        assert control.get("status")["output_levels"] == 0
+    Rig.open(config).close()
