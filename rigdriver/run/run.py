@@ -120,7 +120,11 @@ class Run(FrameSets):
     def statistics(self) -> RunStatistics:
         """The figures so far; may be read from any thread while the run goes on."""
         return self._tally.snapshot(
-            self._outbox.dropped, self._matcher.late_frames, self._matcher.stray_frames, self._ending.why
+            self._outbox.dropped,
+            self._matcher.late_frames,
+            self._matcher.stray_frames,
+            self._ending.why,
+            self._matcher.noise_edges,
         )
 
     @property
@@ -312,8 +316,10 @@ class Run(FrameSets):
                 # Not on the box's thread: a slow disk would keep it from feeding the watchdog.
                 self._log_light()
                 period = self.schedule.box.pulse_period_ticks
+                before = {name: log.glitches for name, log in self._logs.items()}
                 exposures = {name: log.feed(report, period) for name, log in self._logs.items()}
-                return self._matcher.take_report(report, exposures)
+                noise = {name: log.glitches - before[name] for name, log in self._logs.items()}
+                return self._matcher.take_report(report, exposures, noise)
             case Frame():
                 self._brightness.measure(report)
                 return self._matcher.take_frame(report)

@@ -36,6 +36,8 @@ class RunStatistics:
     residual_us_max: float
     gap_reasons: Mapping[str, int]
     gaps_by_camera: Mapping[str, int]
+    noise_edges: Mapping[str, int]
+    """Number of signals on each camera's exposure line that were no exposure; cameras without any are left out."""
     expected: int | None
     """Frame sets asked for; None when it runs until stopped."""
     stopped_by: str | None
@@ -100,7 +102,14 @@ class Tally:
         self._first = self._first or (frame_set.pulse_index, t_report_ns)
         self._last = (frame_set.pulse_index, t_report_ns)
 
-    def snapshot(self, dropped: int, late_frames: int, stray_frames: int, stopped_by: str | None) -> RunStatistics:
+    def snapshot(
+        self,
+        dropped: int,
+        late_frames: int,
+        stray_frames: int,
+        stopped_by: str | None,
+        noise_edges: Mapping[str, int] = MappingProxyType({}),
+    ) -> RunStatistics:
         """Return the figures as they are now."""
         return RunStatistics(
             frame_sets=self._frame_sets,
@@ -116,6 +125,7 @@ class Tally:
             residual_us_max=self._residual_max,
             gap_reasons=MappingProxyType(dict(self._reasons)),
             gaps_by_camera=MappingProxyType(dict(self._cameras)),
+            noise_edges=MappingProxyType({name: count for name, count in noise_edges.items() if count}),
             expected=self._expected,
             stopped_by=stopped_by,
         )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from rigdriver.frames import Edge, PulseReport
 from rigdriver.schedule.planned import PlannedExposure
 
+RISES = 8
+"""Number of rising edges that are looked at for the start of one exposure."""
 LONGEST_LOSS = 10_000
 """Number of pulses in a row whose reports may be missing; more mean that the index itself is damaged."""
 KEEP = 2048
@@ -52,6 +54,8 @@ class ExposureLog:
         self._tolerance = tolerance_ticks
         self._trigger: int | None = None
         self._start: int | None = None
+        self._rises: deque[int] = deque(maxlen=RISES)
+        """Rising edges since the last exposure: the true start is among them, noise may be, too."""
         self._log: deque[Exposure] = deque(maxlen=KEEP)
         self._starts: deque[int] = deque(maxlen=KEEP)
         self._ordinals: deque[int] = deque(maxlen=KEEP)
@@ -122,6 +126,7 @@ class ExposureLog:
         """Note that reports of the box are missing: exposures may have happened that are never reported."""
         self._doubts += 1
         self._is_lost_since = True
+        self._rises.clear()
         # Its end may be among what is missing, and the next end would be another exposure's.
         self._start = None
 
@@ -179,10 +184,14 @@ class ExposureLog:
             return
         if edge.rising >> line & 1:
             self._start = edge.t_box_ticks
+            self._rises.append(edge.t_box_ticks)
         elif self._start is not None:
-            start, self._start = self._start, None
-            if self._is_plausible(edge.t_box_ticks - start):
-                exposures.append(self._observe(start, edge.t_box_ticks, report))
+            self._start, end = None, edge.t_box_ticks
+            # A spike near the start makes several rising edges; the length of the exposure is known and tells which.
+            start = min(self._rises, key=lambda rise: abs(end - rise - self._planned.exposure_ticks))
+            if self._is_plausible(end - start):
+                self._rises.clear()
+                exposures.append(self._observe(start, end, report))
             else:
                 self.glitches += 1
                 self._doubts += 1

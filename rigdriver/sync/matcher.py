@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from rigdriver.frames import Flash, Frame, Gap, GapReason, Proof, PulseReport
 from rigdriver.schedule.planned import Schedule
@@ -95,6 +96,8 @@ class Matcher:
         self._are_edges_lost = False
         """Whether reports are missing since the newest pulse began."""
         self._belated: list[str] = []
+        self.noise_edges = dict.fromkeys(tracks, 0)
+        """Camera -> number of signals on its exposure line that were no exposure."""
         self.late_frames = 0
         """Proved frames whose frame set had left already."""
         self.stray_frames = 0
@@ -111,9 +114,17 @@ class Matcher:
         return not self._pending
 
     def take_report(
-        self, report: PulseReport, exposures: Mapping[str, tuple[list[int], list[Exposure]]]
+        self,
+        report: PulseReport,
+        exposures: Mapping[str, tuple[list[int], list[Exposure]]],
+        noise: Mapping[str, int] = MappingProxyType({}),
     ) -> list[Resolved]:
-        """Take one pulse report with what the exposure logs read off it; return what is settled by it."""
+        """Take one pulse report with what the exposure logs read off it; return what is settled by it.
+
+        `noise`: number of signals on each camera's exposure line that were no exposure.
+        """
+        for name, count in noise.items():
+            self._note_noise(name, count, report)
         if report.generation == self._schedule.box.generation:
             self._note_report(report, exposures)
         for name, held in self._held.items():
@@ -229,6 +240,14 @@ class Matcher:
         place.expose(exposure)
         if len(place.exposures) > 1:
             pending.notes.append(f"camera {name}: {len(place.exposures)} exposures in this pulse")
+
+    def _note_noise(self, name: str, count: int, report: PulseReport) -> None:
+        if count:
+            self.noise_edges[name] += count
+            told = f"camera {name}: noise on its exposure line ({count} x); check the line's cable and its screen"
+            pending = self._pending.get(report.pulse_index)
+            # Before the pulse is known, or when its frame set has left, the next one tells.
+            (self._belated if pending is None else pending.notes).append(told)
 
     def _note_lamps(self, pending: _Pending, report: PulseReport) -> None:
         for edge in report.edges:

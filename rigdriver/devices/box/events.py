@@ -23,6 +23,9 @@ IS_INPUT = 1 << 63
 TICK_MASK = (1 << 60) - 1
 NO_PULSE = -1
 """Index in a `PulseReport` that holds edges which happened outside every pulse; its generation is 0."""
+LATE_TICKS = 10_000_000
+"""Largest age, in ticks, at which an event that comes twice or too late still is one of this box's life: 1 s at the
+10 MHz of PROTOCOL. Ticks count from the boot, so an older one, with a counter that went back, is of a new life."""
 _NONE_RUNS = (1 << 64) - 1
 _COUNTERS = 1 << 32
 
@@ -81,6 +84,9 @@ class EventReader:
         self._next = next_counter
         self.implausible = 0
         """Events refused because their CRC-32 is wrong or their numbers contradict each other."""
+        self.repeated = 0
+        """Events that came twice, or after later ones (a serial server that sends again); what was missing stays so."""
+        self._newest_ticks = 0
 
     def expect(self, next_counter: int) -> None:
         """Take `next_counter` as that of the next event: the box was asked for it while it reported none."""
@@ -95,13 +101,23 @@ class EventReader:
             if message.address == registers.EDGE_EVENT.address:
                 edges = registers.EDGE_EVENT.unpack(message.payload)
                 report = _pulse_report(edges, t_host_ns)
-                return [*self._count(edges.event_counter, t_host_ns), report]
+                ticks = max([edges.pulse_start_ticks, *(edge.t_box_ticks for edge in report.edges)])
+                return self._in_order(edges.event_counter, ticks, report)
             if message.address == registers.STATUS_EVENT.address:
                 status = registers.STATUS_EVENT.unpack(message.payload)
-                return [*self._count(status.event_counter, t_host_ns), _status(status, t_host_ns)]
+                return self._in_order(status.event_counter, status.tick, _status(status, t_host_ns))
         except BadReply:
             self.implausible += 1
         return []
+
+    def _in_order(self, counter: int, ticks: int, event: PulseReport | BoxStatus) -> list[BoxEvent]:
+        """Return the event behind what is missing before it; nothing when its place has passed."""
+        is_back = self._next is not None and (counter - self._next) % _COUNTERS >= _COUNTERS // 2
+        if is_back and self._newest_ticks and ticks >= self._newest_ticks - LATE_TICKS:
+            self.repeated += 1
+            return []
+        self._newest_ticks = ticks if is_back else max(ticks, self._newest_ticks)
+        return [*self._count(counter, event.t_host_ns), event]
 
     def _count(self, counter: int, t_host_ns: int) -> list[BoxEvent]:
         expected, self._next = self._next, (counter + 1) % _COUNTERS

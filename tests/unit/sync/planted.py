@@ -186,6 +186,9 @@ class World:
         if fault == "line_split":
             cut = begin + rng.uniform(0.1, 0.9) * width
             spans = [(begin, cut), (cut + 2000, begin + width)]
+        if fault == "line_spiked":  # a spike close to the true start, on either side of it
+            at = begin + rng.choice([-1, 1]) * rng.uniform(5_000, 90_000)
+            spans = [(at, at + 3000), *spans] if at < begin else [(begin, at), (at + 3000, begin + width)]
         if fault == "line_ghost":
             spans.append((begin + 0.55 * period_ns, begin + 0.55 * period_ns + width))
         return [(round(t / 100), True, mask, level) for span in spans for t, level in zip(span, (1, 0), strict=True)]
@@ -299,8 +302,9 @@ def run(
     start_ns = 10**9 + opening.box.pulse_period_ticks * 100 + BETWEEN_NS
     for report in world.reports(schedule, start_ns, pulses):
         if isinstance(report, PulseReport):
+            before = {n: log.glitches for n, log in logs.items()}
             exposures = {n: log.feed(report, schedule.box.pulse_period_ticks) for n, log in logs.items()}
-            out += matcher.take_report(report, exposures)
+            out += matcher.take_report(report, exposures, {n: log.glitches - before[n] for n, log in logs.items()})
         elif isinstance(report, Loss):
             out += matcher.take_loss(report.camera, report.frame_id, 1, report.reason)
         elif isinstance(report, EventsLost):

@@ -110,10 +110,35 @@ def test_counter_is_common_to_edges_and_states() -> None:
     assert len(reader.read(edge_event(2), 0)) == 1
 
 
-def test_counter_that_goes_back_says_that_the_box_has_restarted() -> None:
-    lost, _ = EventReader(1000).read(status_event(0), 0)
+def test_a_counter_that_goes_back_says_that_the_box_has_restarted_when_its_clock_did_too() -> None:
+    reader = EventReader(1000)
+    reader.read(edge_event(1000, record(60_000_000, 1, 1)), 99)
+    (lost, _) = reader.read(edge_event(0, record(20_000, 1, 1)), 99)
     assert isinstance(lost, EventsLost)
     assert lost.has_restarted
+    assert len(reader.read(edge_event(1, record(30_000, 1, 1)), 99)) == 1
+
+
+@pytest.mark.parametrize("again", [0, 3, 5])
+def test_an_event_that_comes_twice_is_no_restart_and_says_nothing_new(again: int) -> None:
+    reader = EventReader(0)
+    events = [edge_event(n, record(60_000_000 + n, 1, 1)) for n in range(7)]
+    for event in events[:6]:
+        reader.read(event, 99)
+    assert reader.read(events[again], 99) == []
+    assert len(reader.read(events[6], 99)) == 1
+    assert reader.repeated == 1
+
+
+def test_an_event_that_others_overtook_stays_missing_and_is_no_restart() -> None:
+    reader = EventReader(0)
+    first, second, third = (edge_event(n, record(60_000_000 + n, 1, 1)) for n in range(3))
+    reader.read(first, 99)
+    (lost, _) = reader.read(third, 99)
+    assert isinstance(lost, EventsLost)
+    assert (lost.count, lost.has_restarted) == (1, False)
+    assert reader.read(second, 99) == []
+    assert reader.repeated == 1
 
 
 def test_first_event_sets_the_counter_when_nothing_is_expected() -> None:
