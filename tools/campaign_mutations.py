@@ -177,8 +177,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "the box runs on when a loop is left",
         "rigdriver/run/run.py",
-        "self._box.stop(now=True)\n\n    def _begin",
-        "pass\n\n    def _begin",
+        "self._box.stop(now=True)\n                is_dark = True",
+        "is_dark = True",
         (ENDS, LIGHT),
     ),
     Mutation(
