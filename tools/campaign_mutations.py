@@ -184,8 +184,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "the box runs on when a loop is left",
         "rigdriver/run/run.py",
-        "self._box.stop_within(BOX_END_S)\n                is_dark = True\n\n    def _begin",
-        "is_dark = True\n\n    def _begin",
+        "self._box.stop_within(BOX_END_S)\n                is_dark = True",
+        "is_dark = True",
         (ENDS, LIGHT),
     ),
     Mutation(

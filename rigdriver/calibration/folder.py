@@ -21,7 +21,8 @@ from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.board.detect import Detection, detect, guess_dictionaries
 from rigdriver.calibration.views.capture import blur_problem
 from rigdriver.calibration.views.observations import Observations, from_detections
-from rigdriver.errors import BoardMismatch
+from rigdriver.errors import BoardMismatch, UsageError
+from rigdriver.images.decoding import decode
 from rigdriver.images.folder import list_images
 
 Tell = Callable[[float, str], None]
@@ -78,8 +79,11 @@ def detect_folder(
 
 
 def _detect_file(board: Board, path: Path, pixel_format: str) -> Detection | None:
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
+    try:
+        pixels = decode(path)
+    except UsageError:  # more pixels than the memory holds
+        return None
+    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         return None
     if pixels.dtype == np.uint16:
         return detect(board, pixels.astype(np.uint16), pixel_format)
@@ -90,7 +94,7 @@ def _refuse_nowhere(folder: Path, board: Board, paths: Sequence[Path]) -> None:
     seen: dict[str, int] = {}
     # Two or three images suffice for a hint, and each costs a search with every dictionary.
     for path in paths[:: max(1, len(paths) // 2)]:
-        pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        pixels = decode(path, cv2.IMREAD_GRAYSCALE)
         if pixels is not None:
             for name, count in guess_dictionaries(np.asarray(pixels, dtype=np.uint8)).items():
                 seen[name] = max(seen.get(name, 0), count)

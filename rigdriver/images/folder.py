@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from rigdriver.arrays import Pixels
 from rigdriver.errors import UsageError
+from rigdriver.images.decoding import decode
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 """Endings of image files in order of preference: where two files have one index, the lossless one is the image and the
@@ -75,9 +75,9 @@ def read_image(path: Path) -> Pixels:
     """Read a grey, mosaic or colour image, 8 or 16 bit; colours come as red, green, blue.
 
     Raises:
-        UsageError: the file is no such image.
+        UsageError: the file is no such image, or its header announces more pixels than the memory holds.
     """
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    pixels = decode(path)
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         raise UsageError(
             device=str(path), seen="cannot be read as an image of 8 or 16 bit", remedy="make it a PNG or TIFF"

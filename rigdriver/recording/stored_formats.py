@@ -140,7 +140,7 @@ def read_sidecar(folder: Path) -> Sidecar | None:
 def _size_px(sides: Any) -> tuple[int, int]:
     width, height = sides
     if not (isinstance(width, int) and isinstance(height, int) and 0 < width <= LONGEST and 0 < height <= LONGEST):
-        raise ValueError(f"size_px {str(sides)[:40]}; expected two sides of 1 to {LONGEST} px")
+        raise ValueError(f"{str(sides)[:40]} is no image size; expected two sides of 1 to {LONGEST} px")
     return width, height
 
 

@@ -22,6 +22,8 @@ from rigdriver_sim.scene.spec import SceneError, SceneSpec, parse_scene
 from rigdriver_sim.scene.spec_lines import KeyPath, find_key_lines
 
 PACKAGED = Path(__file__).parent / "scenarios"
+MOST_LINE = 8192
+"""Longest line of a scenario file, in characters."""
 
 
 SizePx = Annotated[int, Field(ge=16, le=16_384)]
@@ -242,11 +244,16 @@ def load(spec: str) -> Scenario:
     path = _path_of(source or "default")
     try:
         text = path.read_text(encoding="utf-8")
+        # Python's parser takes time with the square of a key's parts, and goes down by recursion.
+        if max(map(len, text.splitlines()), default=0) > MOST_LINE:
+            raise ScenarioError(f"{path}: has a line of more than {MOST_LINE} characters; name a scenario file")
         table = tomllib.loads(text)
     except OSError as exc:
         raise ScenarioError(f"{path}: cannot be read: {exc.strerror}; name an existing scenario file") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ScenarioError(f"{path}: is no TOML: {exc}") from exc
+    except RecursionError as exc:
+        raise ScenarioError(f"{path}: nests too deep; name a scenario file") from exc
     lines = find_key_lines(text)
     for override in filter(None, overrides.split("&")):
         # What the caller wrote stands in no line of the file.

@@ -100,9 +100,10 @@ def read_mesh(path: Path) -> SurfaceMesh:
     try:
         # process=True would merge vertices, and the values per vertex would no longer belong to them.
         body = trimesh.load(path, process=False, force="mesh")
-    except (OSError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as exc:
+    except Exception as exc:
+        reason = " ".join(str(exc).split())[:200] or type(exc).__name__
         raise UsageError(
-            device=str(path), seen=f"cannot be read as a mesh: {exc}", remedy="name a PLY, OBJ, glTF or STL file"
+            device=str(path), seen=f"cannot be read as a mesh: {reason}", remedy="name a PLY, OBJ, glTF or STL file"
         ) from exc
     if not isinstance(body, trimesh.Trimesh) or not len(body.faces):
         raise UsageError(
