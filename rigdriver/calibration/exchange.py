@@ -37,9 +37,8 @@ LARGEST_KALIBR_MISS_PX = 0.1
 def export_opencv(calibration: RigCalibration, folder: Path) -> list[Path]:
     """Write `<camera>.yaml` for each camera, with OpenCV's usual keys and `T_cam_world` (mm)."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for camera in calibration:
-        path = folder / f"{camera.name}.yaml"
+    written = opencv_files(calibration, folder)
+    for camera, path in zip(calibration, written, strict=True):
         storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
         storage.write("calibration_time", calibration.created)
         storage.write("camera_name", camera.name)
@@ -51,8 +50,12 @@ def export_opencv(calibration: RigCalibration, folder: Path) -> list[Path]:
         storage.write("T_cam_world", np.array(camera.T_cam_world))
         storage.write("avg_reprojection_error", float(np.nan_to_num(camera.rms_px, nan=-1.0)))
         storage.release()
-        written.append(path)
     return written
+
+
+def opencv_files(calibration: RigCalibration, folder: Path) -> list[Path]:
+    """Return the files that `export_opencv` writes, one per camera."""
+    return [folder / f"{camera.name}.yaml" for camera in calibration]
 
 
 def import_opencv(folder: Path, rig: str, serials: Mapping[str, str]) -> RigCalibration:
