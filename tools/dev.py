@@ -175,7 +175,7 @@ def setup(_: list[str]) -> int:
 
 def demo(rest: list[str]) -> int:
     """Start the simulated rig, test it, capture three seconds, show what was proved."""
-    return run([str(BIN / "rigdriver"), "demo", "--out", "out/demo", *rest])
+    return run([str(BIN / "rigdriver"), "demo", "--out", "out/demo", "--overwrite", *rest])
 
 
 def test(rest: list[str]) -> int:

@@ -42,8 +42,7 @@ def export_opencv(calibration: RigCalibration, folder: Path) -> list[Path]:
     """Write `<camera>.yaml` for each camera, with OpenCV's usual keys and `T_cam_world` (mm)."""
     make_folder(folder)
     written: dict[Path, str] = {}
-    for camera in calibration:
-        path = folder / f"{camera.name}.yaml"
+    for camera, path in zip(calibration, opencv_files(calibration, folder), strict=True):
         storage = cv2.FileStorage(".yaml", cv2.FILE_STORAGE_WRITE | cv2.FILE_STORAGE_MEMORY)
         storage.write("calibration_time", calibration.created)
         storage.write("camera_name", camera.name)
@@ -57,6 +56,11 @@ def export_opencv(calibration: RigCalibration, folder: Path) -> list[Path]:
         written[path] = storage.releaseAndGetString()
     write_set(written)
     return list(written)
+
+
+def opencv_files(calibration: RigCalibration, folder: Path) -> list[Path]:
+    """Return the files that `export_opencv` writes, one per camera."""
+    return [folder / f"{camera.name}.yaml" for camera in calibration]
 
 
 def import_opencv(folder: Path, rig: str, serials: Mapping[str, str]) -> RigCalibration:

@@ -13,18 +13,20 @@ from typing import Annotated
 import typer
 
 from rigdriver.calibration.board.boards import parse_board
-from rigdriver.calibration.exchange import export_kalibr, export_opencv
+from rigdriver.calibration.exchange import export_kalibr, export_opencv, opencv_files
 from rigdriver.calibration.file import load
 from rigdriver.calibration.health.monitor import DriftVerdict
 from rigdriver.cli import calibrate_capture
 from rigdriver.cli.calibration_text import tell
 from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaOption, measured_board
+from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.errors import UsageError
 from rigdriver.json_values import JsonObject
+from rigdriver.outputs import refuse_overwriting
 from rigdriver.procedures.calibrate import (
     SolveFolderOptions,
     check_folder,
@@ -32,6 +34,9 @@ from rigdriver.procedures.calibrate import (
     resolve_folder,
     solve_folder,
 )
+
+PAGE = "index.html"
+"""File of a report, beside its pictures."""
 
 app = typer.Typer(help="Calibrate the rig's cameras, or check whether a calibration still holds.", no_args_is_help=True)
 
@@ -50,8 +55,10 @@ def board_sheet(
     pdf: Annotated[Path, typer.Option("--pdf", metavar="FILE", help="PDF to write.")],
     board: BoardOption = "face",
     paper: Annotated[str, typer.Option("--paper", help="a4 to a0, letter, tabloid; the smallest that fits.")] = "",
+    overwrite: OverwriteOption = False,
 ) -> int:
     """Write a true-to-scale sheet of a board, with its dimensions and a ruler to check the print."""
+    refuse_overwriting([pdf], overwrite)
     from rigdriver.calibration.board.sheet import write_pdf  # noqa: PLC0415  matplotlib is slow to import
 
     described = parse_board(board)
@@ -65,7 +72,7 @@ def board_sheet(
 
 @app.command("solve")
 @verb
-def solve(
+def solve(  # noqa: PLR0913, PLR0917  one argument per option
     folder: FolderArgument,
     board: BoardOption = "face",
     out: OutOption = Path("calibration.json"),
@@ -76,9 +83,11 @@ def solve(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write a report with pictures.")
     ] = None,
+    overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> int:
     """Calibrate all cameras from folders of board images."""
+    refuse_overwriting([out, report / PAGE if report else None], overwrite)
     options = SolveFolderOptions(measured_board(board, square, square_sigma), out, rig, coefficients, report)
     made = solve_folder(folder, options, PROGRESS)
     if json:
@@ -119,9 +128,10 @@ def _facts(verdict: DriftVerdict) -> JsonObject:
 @verb
 def resolve(
     camera: Annotated[str, typer.Argument(help="The camera that moved.")],
-    folder: FolderArgument, calibration: CalibrationOption, out: OutOption,
+    folder: FolderArgument, calibration: CalibrationOption, out: OutOption, overwrite: OverwriteOption = False,
 ) -> int:  # fmt: skip
     """Solve the pose of one moved camera again from a few board views."""
+    refuse_overwriting([out], overwrite)
     resolved = resolve_folder(folder, camera, calibration, out, PROGRESS)
     pitch, yaw, roll = resolved.turn_urad
     show(
@@ -137,12 +147,15 @@ def export(
     calibration: Annotated[Path, typer.Argument(metavar="FILE", help="Calibration file.")],
     to: Annotated[Path, typer.Argument(metavar="TO", help="Folder for OpenCV, file for Kalibr.")],
     form: Annotated[str, typer.Option("--format", help="opencv or kalibr.")] = "opencv",
+    overwrite: OverwriteOption = False,
 ) -> int:
     """Write a calibration for other programs."""
     known = load(calibration)
     if form == "opencv":
+        refuse_overwriting(opencv_files(known, to), overwrite)
         show(f"{to}: {len(export_opencv(known, to))} files")
     elif form == "kalibr":
+        refuse_overwriting([to], overwrite)
         misses = export_kalibr(known, to)
         show(f"{to}: largest miss of the four-parameter lenses {max(misses.values()):.4f} px")
     else:
@@ -156,8 +169,10 @@ def import_(
     source: Annotated[Path, typer.Argument(metavar="FROM", help="Folder of OpenCV files, or Kalibr's camchain.")],
     rig: Annotated[Path, typer.Option("--rig", metavar="FILE", help="Rig file: names and serials, in Kalibr's order.")],
     out: OutOption = Path("calibration.json"),
+    overwrite: OverwriteOption = False,
 ) -> int:
     """Read another program's calibration."""
+    refuse_overwriting([out], overwrite)
     found = import_calibration(source, rig, out)
     show(f"written: {out}; {found.notes[0]}")
     return GOOD

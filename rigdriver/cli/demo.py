@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rigdriver.cli.capture import rate_text
+from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import note, show
 from rigdriver.cli.selftest import tell, tested
 from rigdriver.cli.source import ScenarioOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.config import RigConfig
+from rigdriver.outputs import refuse_mixing
 from rigdriver.rig import Rig
 
 if TYPE_CHECKING:
@@ -37,8 +39,10 @@ def demo(
         "rigdriver-demo"
     ),
     scenario: ScenarioOption = "",
+    overwrite: OverwriteOption = False,
 ) -> int:
     """Start a simulated rig, test it, capture three seconds, show what was proved, calibrate it, measure a face."""
+    refuse_mixing(out, overwrite)
     with undisturbed():
         from rigdriver.procedures.demo_calibration import (  # noqa: PLC0415  compiled code is slow to import
             board_scenario,

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import GOOD, undisturbed, verb
 from rigdriver.errors import UsageError
+from rigdriver.outputs import refuse_overwriting
 
 if TYPE_CHECKING:
     from rigdriver.procedures.measure import MeshMeasures
@@ -51,9 +53,11 @@ def measure(  # noqa: PLR0913, PLR0917
     near: Annotated[
         float, typer.Option("--near", metavar="MM", min=0, help="Largest distance of a place from the surface, mm.")
     ] = 2.0,
+    overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> int:
     """Measure on a mesh, with uncertainty."""
+    refuse_overwriting([lines, picture], overwrite)
     with undisturbed():
         from rigdriver.procedures.measure import MeasureOptions, Place, measure_mesh  # noqa: PLC0415  slow to import
 

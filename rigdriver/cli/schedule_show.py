@@ -13,12 +13,14 @@ from typing import Annotated
 
 import typer
 
+from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import GOOD, verb
 from rigdriver.clock import us_from_ticks
 from rigdriver.errors import UsageError
 from rigdriver.json_values import JsonObject
+from rigdriver.outputs import refuse_overwriting
 from rigdriver.procedures.rig_file import LampLight, PlannedBench, PlannedRig, planned_rig
 from rigdriver.schedule.diagram import as_text, draw, rows
 
@@ -42,11 +44,13 @@ def schedule_show(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Picture to write: .svg or .png.")
     ] = None,
+    overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> int:
     """Draw the timing of one pulse, and prove that it breaks no limit."""
     if out is not None and out.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"{out}: expected a name that ends in {' or '.join(_SUFFIXES)}")
+    refuse_overwriting([out], overwrite)
     plan = planned_rig(file, rate_hz)
     if isinstance(plan, PlannedBench):
         return _show_bench(plan, out, json)

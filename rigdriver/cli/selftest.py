@@ -14,10 +14,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import complain, note, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import verb
 from rigdriver.errors import RigError
+from rigdriver.outputs import refuse_overwriting
 from rigdriver.rig import Rig
 from rigdriver.selftest import text
 from rigdriver.selftest.result import Report
@@ -34,8 +36,10 @@ def selftest(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the report as an HTML page, too.")
     ] = None,
+    overwrite: OverwriteOption = False,
 ) -> int:
     """Test the whole rig. Cameras are triggered, and lamps flash as the rig file plans."""
+    refuse_overwriting([html], overwrite)
     source = chosen_source(rig, sim, scenario)
     error: RigError | None = None
     try:

@@ -153,7 +153,8 @@ def reconstruct_live(
 
 def refuse_measured(folder: Path) -> None:
     """Raise UsageError when a folder cannot take a new reconstruction."""
-    if (folder / "figures.json").exists():
+    # figures.json comes last: clouds without it are of a reconstruction that was cut short.
+    if (folder / "figures.json").exists() or any(folder.glob("*.ply")):
         raise UsageError(
             device=str(folder), seen="holds a reconstruction already", remedy="name another folder with --out"
         )

@@ -18,6 +18,7 @@ from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.images.image_writer import ImageFormat, ImageWriter
 from rigdriver.images.region import ImageRegion
+from rigdriver.outputs import holds_images
 from rigdriver.recording.proof_files import CSV, JSON, ProofFiles
 from rigdriver.recording.stored_formats import Sidecar, StoredImages, stored_format, write_sidecar
 
@@ -117,5 +118,8 @@ def refuse_used(folder: Path, what: str = "a capture") -> None:
     """Raise UsageError when a folder cannot take a new capture."""
     if holds_proofs(folder):
         raise UsageError(device=str(folder), seen=f"holds {what} already", remedy="name another folder with --out")
+    # Images of another program would be replaced one by one, and those with higher numbers would stay among the new.
+    if holds_images(folder):
+        raise UsageError(device=str(folder), seen="holds images already", remedy="name another folder with --out")
     if folder.exists() and not folder.is_dir():
         raise UsageError(device=str(folder), seen="is no folder", remedy="name another with --out")
