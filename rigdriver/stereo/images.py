@@ -1,19 +1,22 @@
 """A pod's two raw images become two rectified ones, or a reason why they cannot.
 
-In: raw images of a pair. Out: a `RectifiedPair` in 8-bit units, by the full scale of the images' pixel formats, and the
-value below which a pixel counts as dark. Blank and saturated images are rejected here, each with its reason. Not here:
-what is matched (see match/).
+In: raw images of a pair. Out: a `RectifiedPair` and the value below which a pixel counts as dark. What is dark, blank
+or saturated is judged in the images' own digital numbers: by background, noise and contrast, and by the full scale of
+the pixel format. No limit is a share of the full scale, so two more bits, or one hot pixel, change nothing else. Dim
+images are amplified, since the matching compares grey values that use most of 255. Blank and saturated images are
+rejected here, each with its reason. Not here: what is matched (see match/).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver.arrays import Pixels
+from rigdriver.arrays import Ints64, Pixels
 from rigdriver.images.pixel_formats import full_scale
 from rigdriver.images.raw_image import AnyImage, with_format
 from rigdriver.stereo.geometry.rectify import EDGE_PX, PairGeometry
@@ -24,15 +27,29 @@ Floats32 = npt.NDArray[np.float32]
 Ints32 = npt.NDArray[np.int32]
 
 SHRINK = 8
-LEAST_CONTRAST = 6.0
-"""8-bit units between the darkest and the brightest parts; below, an image counts as blank."""
+DARK_SIGMAS = 4.0
+"""Distance of a lit pixel from the background, in standard deviations of the noise: 3 in 100,000 dark pixels pass."""
+DARK_SHARE = 0.03
+"""Least distance of a lit pixel from the background, as a share of the contrast: stray light in shadows."""
+BLANK_SIGMAS = 6.0
+"""Contrast between the brightest and the darkest parts, in standard deviations of a pixel's noise; below, an image
+counts as blank."""
 MOST_SATURATED = 0.25
 """Share of lit pixels at full scale; above, the speckle is gone."""
+FULL_SHARE = 250 / 255
+"""Share of full scale from which the mean of SHRINK x SHRINK pixels counts as saturated."""
+BRIGHT = 128.0
+"""Grey value, of 255, to which the bright parts of a dimmer image are amplified; brighter ones stay as they are."""
+NOISE_BLOCKS = 256
+"""Number of blocks of the background in which the noise is measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RectifiedPair:
-    """Both images, (H, W) float32, 0 to 255; overwritten by the next pair of the same `PairImages`."""
+    """Both images, (H, W) float32, 0 to 255, each amplified by itself.
+
+    They are overwritten by the next pair of the same `PairImages`.
+    """
 
     left: Floats32
     right: Floats32
@@ -60,38 +77,73 @@ class PairImages:
         darks = []
         for side, (given, camera) in enumerate(((left, self._pair.left), (right, self._pair.right))):
             image = with_format(given, "Mono8", f"camera {camera.name}")
-            scale = 255.0 / full_scale(image.pixel_format)
+            full = full_scale(image.pixel_format)
             turned = self._pair.turn(image.pixels, side)
-            small = _shrink(turned, scale)
-            low, high = _levels(small)
-            if high - low < LEAST_CONTRAST:
-                return self._none(
-                    Reason(ReasonKind.BLANK, f"camera {camera.name}", seen=high - low, expected=LEAST_CONTRAST)
-                )
-            # 250 and not 255: each of these values is the mean of SHRINK x SHRINK pixels.
-            saturated = float(np.mean(small >= 250)) / max(float(np.mean(small > low + 4)), 1e-9)
-            if saturated > MOST_SATURATED:
-                return self._none(Reason(
-                    ReasonKind.SATURATED, f"camera {camera.name}", seen=100 * saturated, expected=100 * MOST_SATURATED
-                ))  # fmt: skip
-            dark = low + max(4.0, 0.03 * (high - low))
-            lit_spans(small, SHRINK, self._pair.nodes[side], dark, self._spans[side])
+            small = _shrink(turned)
+            light = _light(turned, small)
+            if problem := _problem(light, small, full, f"camera {camera.name}"):
+                return RectifiedPair(self._out[0], self._out[1], 0.0, problem)
+            scale = max(255.0 / full, BRIGHT / max(light.high, 1.0))
+            dark = scale * light.dark
+            lit_spans(_as_bytes(small, scale), SHRINK, self._pair.nodes[side], dark, self._spans[side])
             resample(turned, self._pair.nodes[side], self._spans[side], float(EDGE_PX), scale, self._out[side])
             darks.append(dark)
         return RectifiedPair(self._out[0], self._out[1], max(darks))
 
-    def _none(self, problem: Reason) -> RectifiedPair:
-        return RectifiedPair(self._out[0], self._out[1], 0.0, problem)
+
+class _Light(NamedTuple):
+    """Light in one image, in its digital numbers."""
+
+    low: float
+    """Level of the darkest parts: the 2nd percentile."""
+    high: float
+    """Level of the brightest parts: the 98th percentile."""
+    noise: float
+    """Standard deviation of a pixel in the darkest parts, at least one digital number."""
+
+    @property
+    def dark(self) -> float:
+        """Value below which a pixel is background or shadow."""
+        return self.low + max(DARK_SIGMAS * self.noise, DARK_SHARE * (self.high - self.low))
 
 
-def _shrink(image: Pixels, scale: float) -> npt.NDArray[np.uint8]:
+def _light(image: Pixels, small: Pixels) -> _Light:
+    # Percentiles by counting: sorting would cost more than the resampling.
+    below = np.cumsum(np.bincount(small.ravel()))
+    low, some, high = (float(v) for v in np.searchsorted(below, [share * small.size for share in (0.02, 0.05, 0.98)]))
+    return _Light(low, high, _noise(image, np.flatnonzero(small <= some), small.shape[1]))
+
+
+def _noise(image: Pixels, blocks: Ints64, columns: int) -> float:
+    """Return the standard deviation of a pixel in the given blocks, at least 1.
+
+    Fourth differences, 1 -4 6 -4 1, have sqrt(70) times the noise of a pixel, and next to nothing of a pattern that is
+    as coarse as speckle: there may be no background, and then the darkest parts hold speckle, too.
+    """
+    some = blocks[:: -(-len(blocks) // NOISE_BLOCKS)]
+    inside = np.arange(SHRINK)
+    rows = (some // columns * SHRINK)[:, None, None] + inside[:, None]
+    pixels = image[rows, (some % columns * SHRINK)[:, None, None] + inside].astype(np.float64)
+    squares = (np.diff(pixels, n=4, axis=2) ** 2).mean(axis=(1, 2))
+    return max(float(np.sqrt(np.median(squares) / 70.0)), 1.0)
+
+
+def _problem(light: _Light, small: Pixels, full: int, device: str) -> Reason | None:
+    contrast, least = light.high - light.low, BLANK_SIGMAS * light.noise
+    if contrast < least:
+        return Reason(ReasonKind.BLANK, device, seen=contrast, expected=least)
+    saturated = float(np.mean(small >= FULL_SHARE * full)) / max(float(np.mean(small > light.dark)), 1e-9)
+    if saturated > MOST_SATURATED:
+        return Reason(ReasonKind.SATURATED, device, seen=100 * saturated, expected=100 * MOST_SATURATED)
+    return None
+
+
+def _shrink(image: Pixels) -> Pixels:
     height, width = image.shape
-    small = cv2.resize(image, (width // SHRINK, height // SHRINK), interpolation=cv2.INTER_AREA)
-    return np.asarray(small if image.dtype == np.uint8 else cv2.convertScaleAbs(small, alpha=scale), np.uint8)
+    return cast(Pixels, cv2.resize(image, (width // SHRINK, height // SHRINK), interpolation=cv2.INTER_AREA))
 
 
-def _levels(small: npt.NDArray[np.uint8]) -> tuple[float, float]:
-    """Second and 98th percentile, by counting: sorting would cost more than the resampling."""
-    below = np.cumsum(np.bincount(small.ravel(), minlength=256))
-    low, high = np.searchsorted(below, [0.02 * small.size, 0.98 * small.size])
-    return float(low), float(high)
+def _as_bytes(small: Pixels, scale: float) -> npt.NDArray[np.uint8]:
+    if small.dtype == np.uint8 and scale == 1.0:
+        return cast("npt.NDArray[np.uint8]", small)
+    return np.asarray(cv2.convertScaleAbs(small, alpha=scale), np.uint8)

@@ -24,8 +24,8 @@ class ReasonKind(Enum):
     GAP = "{gap}"
     UNFIT = "{error}"
     BLANK = (
-        "{device}: blank image: its values differ by {seen:.0f} of 255; expected at least {expected:.0f}; check lamp, "
-        "lens cap and exposure"
+        "{device}: blank image: its values differ by {seen:.0f} digital numbers; expected at least {expected:.0f}, "
+        "six times its noise; check lamp, lens cap and exposure"
     )
     SATURATED = (
         "{device}: saturated image: {seen:.0f} % of its lit pixels are at full scale; expected at most "

@@ -26,7 +26,7 @@ def test_every_kind_makes_a_sentence_without_holes(kind):
 @pytest.mark.parametrize("kind", [k for k in ReasonKind if "{seen" in k.value])
 def test_what_is_judged_by_a_figure_says_what_was_expected_and_in_which_unit(kind):
     assert "expected" in kind.value
-    assert any(unit in kind.value for unit in (" %", " px", " um", " of 255", " cells"))
+    assert any(unit in kind.value for unit in (" %", " px", " um", " digital numbers", " cells"))
 
 
 def test_reasons_that_differ_in_figures_only_have_one_key():
