@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import save
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.procedures.reconstruct import ReconstructOptions, reconstruct_folder
