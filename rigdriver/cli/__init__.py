@@ -1,85 +1,42 @@
 """The command line, `rigdriver VERB`: one file per verb.
 
-In: the words of the command line. Out: an exit status (0 good, 1 a check failed, 2 undecided) and results on stdout. A
-verb turns options into those of a procedure, calls it and shows the value. Not here: measuring, matching, deciding (see
-rigdriver.procedures).
+In: the words of the command line. Out: an exit status (0 good, 1 a check failed, 2 undecided, 130 Ctrl-C), results on
+stdout. A verb turns options into those of a procedure, calls it and shows the value. This file imports nothing of the
+rest, so that Ctrl-C is answered for while the rest is loaded. Not here: which verbs there are (see verbs.py), and
+measuring, matching, deciding (see rigdriver.procedures).
 """
 
 from __future__ import annotations
 
-import importlib.metadata
+import os
+import signal
 import sys
-from typing import Annotated
 
-import typer
-
-from rigdriver.cli import (
-    box,
-    calibrate,
-    camera,
-    capture,
-    config_check,
-    config_keys,
-    config_new,
-    demo,
-    list_devices,
-    measure,
-    proof_show,
-    reconstruct,
-    schedule_show,
-    selftest,
-    sim,
-    verify,
-)
-
-app = typer.Typer(
-    name="rigdriver",
-    help="Drive a rig of GenICam cameras, lamps and a serial trigger box; every frame set is proved.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-config_app = typer.Typer(help="Work on rig files.", no_args_is_help=True)
-config_app.command("check")(config_check.config_check)
-config_app.command("keys")(config_keys.config_keys)
-config_app.command("new")(config_new.config_new)
-app.add_typer(config_app, name="config")
-schedule_app = typer.Typer(help="Look at what a rig file has the box do.", no_args_is_help=True)
-schedule_app.command("show")(schedule_show.schedule_show)
-app.add_typer(schedule_app, name="schedule")
-app.command("proof")(proof_show.proof_show)
-app.add_typer(box.app, name="box")
-app.add_typer(calibrate.app, name="calibrate")
-app.command("list")(list_devices.list_devices)
-app.command("camera")(camera.camera)
-app.command("selftest")(selftest.selftest)
-app.command("capture")(capture.capture)
-app.add_typer(sim.app, name="sim")
-app.command("reconstruct")(reconstruct.reconstruct)
-app.command("measure")(measure.measure)
-app.command("verify")(verify.verify)
-app.command("demo")(demo.demo)
-
-
-def _print_version(is_wanted: bool) -> None:
-    if is_wanted:
-        typer.echo(f"rigdriver {importlib.metadata.version('rigdriver')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """Drive a rig of GenICam cameras, lamps and a serial trigger box; every frame set is proved."""
+_INTERRUPTED = 130
+"""Exit status after Ctrl-C: shells give 128 plus the signal's number for a process that a signal ended."""
 
 
 def main() -> None:
-    """Run the command line of this process."""
+    """Run the command line of this process; Ctrl-C ends it without a traceback from here to its last moment."""
+    try:
+        # Nothing is open before a verb begins, nor behind its end, so the process may go at once. Raising instead would
+        # meet packages that swallow what is raised while they load.
+        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(_INTERRUPTED))
+        status = _status()
+        # The work is done and its status is known; nothing may change that while the interpreter ends.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        status = _INTERRUPTED
+    sys.exit(status)
+
+
+def _status() -> int | str | None:
+    from rigdriver.cli.verb import interrupted_status  # noqa: PLC0415 - see the head of this file
+    from rigdriver.cli.verbs import app  # noqa: PLC0415
+
     try:
         app()
-    except KeyboardInterrupt:  # before a verb has begun, or behind its end
-        sys.exit(130)
+    except SystemExit as end:
+        return interrupted_status() or end.code
+    return 0

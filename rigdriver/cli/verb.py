@@ -66,6 +66,11 @@ def expect_to_go_on() -> None:
         raise _Stopped(_received[0])
 
 
+def interrupted_status() -> int:
+    """Return the exit status that the last signal calls for; 0 when none came."""
+    return _SIGNALLED + _received[0] if _received else 0
+
+
 def verb(act: Callable[Arguments, int]) -> Callable[Arguments, None]:
     """Turn a function that returns an exit status into a typer command."""
 

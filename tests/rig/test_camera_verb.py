@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.config import load
 from rigdriver.errors import CameraError, StateError, UsageError
 from rigdriver.rig import Rig

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.config import load
 from rigdriver.rig import Rig
 from tests.rig.played import dark

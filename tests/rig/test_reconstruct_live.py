@@ -22,7 +22,7 @@ import trimesh
 from typer.testing import CliRunner, Result
 
 from rigdriver.calibration.file import load, save
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.config import load as load_rig
 from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver_sim.program.launch import launch

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from rigdriver.calibration.file import load, save
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.config import load as load_rig
 from rigdriver_sim.program.launch import launch
 from rigdriver_sim.scenario import load as load_scenario

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 import rigdriver
 from rigdriver.calibration.board.boards import Board
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.config import RigConfig
 from rigdriver.rig import Rig
 

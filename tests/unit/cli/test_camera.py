@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from rigdriver.cli import app
 from rigdriver.cli.camera import parsed_change
 from rigdriver.cli.feature_text import feature_lines
+from rigdriver.cli.verbs import app
 from rigdriver.config import FeatureValue
 from rigdriver.devices.camera_link.descriptions import CameraReport, FeatureReport
 from rigdriver.devices.camera_link.feature_tree import FeatureDescription, FeatureKind

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from rigdriver.cli import app
 from rigdriver.cli.source import chosen_source
+from rigdriver.cli.verbs import app
 from rigdriver.errors import UsageError
 from rigdriver.procedures.producer_paths import search_standard_path
 

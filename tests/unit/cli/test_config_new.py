@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner, Result
 
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.config import load
 from rigdriver.devices.box.serial_port import PortInfo
 from rigdriver.devices.camera_link.descriptions import DeviceInfo

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceOutcome, InterfaceReport
 from rigdriver.procedures.list_devices import Connected
 

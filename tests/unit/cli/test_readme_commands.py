@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer
 
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 SHOWN = sorted(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof
 from rigdriver.recording.proof_files import ProofFiles
 

@@ -143,7 +143,8 @@ def test_an_error_in_our_own_code_is_not_hidden():
 
 
 def test_ctrl_c_before_a_verb_has_begun_is_no_traceback(mocker):
-    mocker.patch("rigdriver.cli.app", side_effect=KeyboardInterrupt)
+    mocker.patch("rigdriver.cli.verbs.app", side_effect=KeyboardInterrupt)
+    mocker.patch("signal.signal")  # the handlers of this process stay as they are
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130

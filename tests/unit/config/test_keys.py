@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.config import parse
 from rigdriver.config.keys import KeyFacts, all_keys, nearest
 from rigdriver.errors import ConfigError

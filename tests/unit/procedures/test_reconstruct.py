@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import save
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.frames import Frame, FrameSet, Proof
 from rigdriver.procedures.fitting_images import without_unfit
