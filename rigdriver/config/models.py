@@ -35,9 +35,10 @@ class BoxConfig(_Table):
     """Longest wait for one reply of the box."""
     watchdog_s: float = Field(default=0.5, ge=0.01, le=2)
     """Silence of this computer after which the box turns light and triggers off."""
-    old_faults: Literal["clear", "keep"] = "clear"
-    """What opening does with a fault that an earlier program left: clear it when its cause is gone (an interlock must
-    be closed again), or keep it until `rigdriver box clear`."""
+    old_faults: Literal["host", "clear", "keep"] = "host"
+    """What opening does with a fault that an earlier program left, once its cause is gone: `host` clears faults of a
+    silent or deaf computer and of a limit on light, `clear` also that of an interlock that is closed again, `keep`
+    none; what is not cleared waits for `rigdriver box clear`."""
 
 
 class GenicamConfig(_Table):

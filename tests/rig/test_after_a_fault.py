@@ -40,7 +40,7 @@ def trip_the_interlock(running) -> None:
         consumed_until_it_opens(rig, running)
 
 
-def test_a_latched_interlock_says_what_to_remove_leaves_no_folder_and_is_over_once_it_is_closed(launch_rig, tmp_path):
+def test_a_latched_interlock_says_what_to_remove_leaves_no_folder_and_is_over_once_it_is_cleared(launch_rig, tmp_path):
     running = launch_rig(**SMALL)
     trip_the_interlock(running)
     options = CaptureOptions(5, tmp_path / "out")
@@ -59,6 +59,9 @@ def test_a_latched_interlock_says_what_to_remove_leaves_no_folder_and_is_over_on
     found = look_at_box(running.rig_file)
     assert (found.status.state, found.old_fault.fault) == (BoxStates.FAULT, Faults.INTERLOCK_OPEN)
     assert found.old_fault.age_s is not None
+    with pytest.raises(BoxFault, match="the interlock opened; close it; then run `rigdriver box clear`"):
+        capture(running.rig_file, options)
+    assert look_at_box(running.rig_file, is_clearing=True).old_fault.is_cleared
     assert capture(running.rig_file, options).has_passed
 
 

@@ -2,9 +2,9 @@
 
 In: a link to a box that is in standby. Out: `FoundState`: an old fault with its cause and age, and whether it was
 cleared. A box that still runs is stopped: the port is locked, so the program that started it is gone. A fault is
-cleared when its cause is gone and the policy (`box.old_faults`) allows it; it is never cleared while an interlock is
-open. The limits on light are the box's own, and no cleared fault changes them. Not here: what the faults mean (see
-refusals.py).
+cleared when its cause is gone and the policy (`box.old_faults`) allows it: by default an interlock fault waits for
+somebody who clears it, and it is never cleared while an interlock is open. The limits on light are the box's own, and
+no cleared fault changes them. Not here: what the faults mean (see refusals.py).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from rigdriver.wire.payload_crc import is_intact
 from rigdriver.wire.registers import BoxStates, Faults
 
 _logger = logging.getLogger(__name__)
-Policy = Literal["clear", "keep"]
-"""What opening does with an old fault whose cause is gone."""
+Policy = Literal["host", "clear", "keep"]
+"""What opening does with an old fault whose cause is gone: clear those of `BY_HOST`, clear any, or keep all."""
 BY_HOST = Faults.WATCHDOG_EXPIRED | Faults.EVENTS_LOST | Faults.LIGHT_LIMIT
 """Faults whose cause is gone when a program opens the box: it speaks, it reads, and no run goes on. The box counts
 light on, so that clearing LightLimit allows no flash more."""
@@ -68,14 +68,15 @@ def take_over(link: BoxLink, policy: Policy) -> FoundState:
         return FoundState(state)
     fault = link.read_twice(registers.FAULT)
     remedy = _what_to_remove(link, fault)
-    is_cleared = policy == "clear" and not remedy
+    is_allowed = policy == "clear" or (policy == "host" and not fault & ~BY_HOST)
+    is_cleared = is_allowed and not remedy
     old = OldFault(fault, _age_s(link, fault), is_cleared, remedy)
     if is_cleared:
         link.write(registers.CLEAR_FAULT, 1)
         _logger.warning("%s: %s; that is over, and the fault is cleared", link.name, old)
     else:
-        then = remedy or "box.old_faults = 'keep' leaves it to you"
-        _logger.warning("%s: %s; %s, then run `rigdriver box clear`", link.name, old, then)
+        then = f"{remedy}, then run" if remedy else "its cause is gone; run"
+        _logger.warning("%s: %s; %s `rigdriver box clear`", link.name, old, then)
     return FoundState(state, old)
 
 

@@ -53,7 +53,7 @@ class BoxIdentity:
     hard_light: registers.HardLightLimitsRecord
 
 
-def identify(link: BoxLink, old_faults: Policy = "clear") -> tuple[BoxIdentity, int, FoundState]:
+def identify(link: BoxLink, old_faults: Policy = "host") -> tuple[BoxIdentity, int, FoundState]:
     """Make sure that a trigger box of this interface answers, stop it, and take it over from a program before.
 
     Returns what it is, its event counter, and how it was found. `old_faults`: see found.py.

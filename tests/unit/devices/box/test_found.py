@@ -50,7 +50,6 @@ def taken_over(port: FakeBoxPort, config: BoxConfig = CONFIG) -> TriggerBox:
     ("fault", "cause"),
     [
         (Faults.WATCHDOG_EXPIRED, "this computer was silent for longer than box.watchdog_s"),
-        (Faults.INTERLOCK_OPEN, "the interlock opened"),
         (Faults.EVENTS_LOST, "it could not send its events fast enough"),
         (Faults.LIGHT_LIMIT, "a limit on light was reached"),
     ],
@@ -79,6 +78,23 @@ def test_a_fault_whose_cause_lasts_stays_and_the_run_is_told_what_to_remove(faul
     port.script(registers.LIGHT_LIMITS, refuse)
     with pytest.raises(BoxFault, match=f"12 s before this program opened it.*{remedy}.*rigdriver box clear"):
         box.set_light_limits(registers.LightLimitsRecord(1, 2, 3, 4, 5, 6))
+
+
+def test_an_interlock_fault_waits_for_somebody_who_clears_it_also_when_the_interlock_is_closed_again():
+    port = faulted(Faults.INTERLOCK_OPEN, CLOSED)
+    box = taken_over(port)
+    assert (box.old_fault.is_cleared, box.old_fault.remedy) == (False, "")
+    assert port.written(registers.CLEAR_FAULT) == []
+    box = taken_over(port, CONFIG.model_copy(update={"old_faults": "clear"}))
+    assert box.old_fault.is_cleared
+    assert port.written(registers.CLEAR_FAULT) == [1]
+
+
+@pytest.mark.parametrize("policy", ["host", "clear", "keep"])
+def test_no_policy_clears_the_fault_of_an_open_interlock(policy):
+    port = faulted(Faults.INTERLOCK_OPEN, OPEN)
+    assert not taken_over(port, CONFIG.model_copy(update={"old_faults": policy})).old_fault.is_cleared
+    assert port.written(registers.CLEAR_FAULT) == []
 
 
 def test_a_fault_is_kept_where_the_rig_file_says_so():
