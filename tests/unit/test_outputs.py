@@ -16,7 +16,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from rigdriver.cli import app
+from rigdriver.cli.verbs import app
 from rigdriver.errors import UsageError
 from rigdriver.outputs import refuse_mixing, refuse_overwriting
 
