@@ -27,7 +27,8 @@ from rigdriver.errors import RigError
 from rigdriver.images.folder import read_image
 from rigdriver.recording.proof_files import read_proofs
 from rigdriver.recording.stored_formats import Sidecar, StoredImages, read_sidecar, write_sidecar
-from rigdriver.stereo.mesh.files import read_mesh, write_mesh
+from rigdriver.stereo.mesh.files import write_mesh
+from rigdriver.stereo.mesh.reading import read_mesh
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 from rigdriver_sim.scenario import ScenarioError
 from rigdriver_sim.scenario import load as load_scenario

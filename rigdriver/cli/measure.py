@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from rigdriver.cli.mesh import unit_named
 from rigdriver.cli.overwriting import OverwriteOption
-from rigdriver.cli.screen import show, show_json
+from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import GOOD, undisturbed, verb
 from rigdriver.errors import UsageError
@@ -53,6 +54,12 @@ def measure(  # noqa: PLR0913, PLR0917
     near: Annotated[
         float, typer.Option("--near", metavar="MM", min=0, help="Largest distance of a place from the surface, mm.")
     ] = 2.0,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            "--unit", metavar="UNIT", help="Unit of the files: mm, m, cm, um or inch; mm if not given, glTF m."
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> int:
@@ -77,11 +84,17 @@ def measure(  # noqa: PLR0913, PLR0917
         picture=picture,
         scale_ppm=scale_ppm,
         near_mm=near,
+        unit=unit_named(unit),
     )
     found = measure_mesh(mesh, options)
     if json:
         show_json(_as_json(found))
     else:
+        for name, notes in found.notes.items():
+            for told in notes:
+                note(f"{name}: {told}")
+        for name, reason in found.refused.items():
+            note(f"{name}: {reason}")
         for place in found.places:
             show(f"place {','.join(f'{v:g}' for v in place.asked_mm)}: measured at {place}")
         for name, quantity in found.quantities.items():
@@ -94,6 +107,10 @@ def _as_json(found: MeshMeasures) -> dict[str, Any]:
         name: {"value": _or_none(q.value), "sigma": _or_none(q.sigma), "unit": q.unit}
         for name, q in found.quantities.items()
     }
+    notes = [f"{name}: {told}" for name, some in found.notes.items() for told in some]
+    notes += [f"{name}: {reason}" for name, reason in found.refused.items()]
+    if notes:
+        values["notes"] = notes
     if found.places:
         values["places"] = [
             {"asked_mm": p.asked_mm, "used_mm": p.used_mm, "moved_mm": p.moved_mm} for p in found.places

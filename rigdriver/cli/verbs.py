@@ -22,6 +22,7 @@ from rigdriver.cli import (
     demo,
     list_devices,
     measure,
+    mesh,
     proof_show,
     reconstruct,
     schedule_show,
@@ -55,6 +56,7 @@ app.command("selftest")(selftest.selftest)
 app.command("capture")(capture.capture)
 app.add_typer(sim.app, name="sim")
 app.command("reconstruct")(reconstruct.reconstruct)
+app.command("mesh")(mesh.mesh)
 app.command("measure")(measure.measure)
 app.command("verify")(verify.verify)
 app.command("demo")(demo.demo)

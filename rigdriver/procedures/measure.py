@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 
@@ -18,15 +18,17 @@ import numpy as np
 from rigdriver.arrays import Array
 from rigdriver.errors import UsageError
 from rigdriver.images.picture_file import write_picture
-from rigdriver.stereo.measure.areas import Ball, area_of, volume_of
+from rigdriver.stereo.measure.areas import Ball, area_of, faces_touching, volume_of
 from rigdriver.stereo.measure.deviation import deviations
 from rigdriver.stereo.measure.places import NEAR_MM, points_on
 from rigdriver.stereo.measure.quantity import Quantity
 from rigdriver.stereo.measure.sections import section_of
 from rigdriver.stereo.measure.straight import distance_between
 from rigdriver.stereo.measure.way import distance_along
-from rigdriver.stereo.mesh.files import read_mesh
+from rigdriver.stereo.mesh.findings import MOST_DOUBLE_SHARE, MeshFindings, MeshNote, MeshNoteKind
 from rigdriver.stereo.mesh.pictures import draw_map
+from rigdriver.stereo.mesh.reading import Unit, read_checked
+from rigdriver.stereo.mesh.repair import layers
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 from rigdriver.whole_file import write_whole
 
@@ -54,6 +56,8 @@ class MeasureOptions:
     """Standard uncertainty of the calibration's scale."""
     near_mm: float = NEAR_MM
     """Largest distance of a place from the surface."""
+    unit: Unit | None = None
+    """Unit of the mesh files; None: mm, glTF m."""
 
     def __post_init__(self) -> None:
         if self.picture and not self.other:
@@ -82,6 +86,10 @@ class MeshMeasures:
     quantities: Mapping[str, Quantity]
     """By name, in the order in which they were asked for."""
     places: tuple[PlaceUsed, ...] = ()
+    notes: Mapping[str, tuple[MeshNote, ...]] = field(default_factory=dict)
+    """What was mended in each mesh file, and what needs care, by the file's name."""
+    refused: Mapping[str, UsageError] = field(default_factory=dict)
+    """What was not asked for and has no answer on this mesh, by name."""
 
 
 def measure_mesh(mesh: Path, options: MeasureOptions) -> MeshMeasures:
@@ -91,10 +99,20 @@ def measure_mesh(mesh: Path, options: MeasureOptions) -> MeshMeasures:
         UsageError: a file is no mesh, or what is asked has no answer on it.
         FileNotWritten: a file cannot be written.
     """
-    read, ppm = read_mesh(mesh), options.scale_ppm
+    checked, ppm = read_checked(mesh, options.unit), options.scale_ppm
+    read = checked.mesh
+    notes = {mesh.name: checked.findings.notes}
     drawn: dict[str, Array] = {}
     ball = Ball(*options.within_mm) if options.within_mm else None
-    found: dict[str, Quantity] = {"area": area_of(read, ball, ppm)}
+    found: dict[str, Quantity] = {}
+    refused: dict[str, UsageError] = {}
+    try:
+        found["area"] = _area(mesh, read, checked.findings, ball, ppm)
+    except UsageError as exc:
+        # The area is told beside other measures, too; then it must not stand in their way.
+        if ball or not (options.points_mm or options.has_volume or options.section or options.other):
+            raise
+        refused["area"] = exc
     places: tuple[PlaceUsed, ...] = ()
     if options.points_mm:
         a, b = (np.array(place) for place in options.points_mm)
@@ -102,15 +120,54 @@ def measure_mesh(mesh: Path, options: MeasureOptions) -> MeshMeasures:
         found["distance"] = distance_between(read, a, b, ppm, options.near_mm)
         found["distance along the surface"], drawn["way"] = distance_along(read, a, b, ppm, options.near_mm)
     if options.has_volume:
+        _check_one_layer(mesh, checked.findings, "volume")
         found["volume"] = volume_of(read, ppm)
     if options.section:
         place, normal = (np.array(part) for part in options.section)
         found["section"], drawn["section"] = section_of(read, place, normal, ppm)
     if options.other:
-        found |= _compare(read, read_mesh(options.other), options.picture)
+        other = read_checked(options.other, options.unit)
+        notes[options.other.name] = other.findings.notes
+        found |= _compare(read, other.mesh, options.picture)
     if options.lines:
         _write_lines(options.lines, drawn)
-    return MeshMeasures(found, places)
+    return MeshMeasures(found, places, notes, refused)
+
+
+def look_at_mesh(mesh: Path, unit: Unit | None = None) -> MeshFindings:
+    """Return where a mesh lies and how it hangs together.
+
+    Raises:
+        UsageError: the file is no mesh.
+    """
+    return read_checked(mesh, unit).findings
+
+
+def _area(path: Path, mesh: SurfaceMesh, findings: MeshFindings, ball: Ball | None, ppm: float) -> Quantity:
+    if ball is None:
+        _check_one_layer(path, findings, "area")
+        return area_of(mesh, None, ppm)
+    area = area_of(mesh, ball, ppm)
+    # Layers elsewhere do not concern this region.
+    share = float(layers(mesh.vertices_mm, mesh.faces[faces_touching(mesh, ball)].astype(np.int64)).mean())
+    if share > MOST_DOUBLE_SHARE:
+        raise _not_one_layer(path, f"{100 * share:.2g} % of the region lies in two layers", "area")
+    return area
+
+
+def _check_one_layer(path: Path, findings: MeshFindings, what: str) -> None:
+    if not findings.is_in_one_layer:
+        told = [str(n) for n in findings.notes if n.kind in {MeshNoteKind.LAYERED, MeshNoteKind.OVERLAPPING}]
+        raise _not_one_layer(path, "; ".join(told), what)
+
+
+def _not_one_layer(path: Path, seen: str, what: str) -> UsageError:
+    return UsageError(
+        device=str(path),
+        seen=f"has no {what} that could be believed: {seen}",
+        expected="each place of the surface once",
+        remedy="reconstruct it again, or unite its bodies in the program that made it",
+    )
 
 
 def _used(mesh: SurfaceMesh, asked: tuple[Place, Place], near_mm: float) -> tuple[PlaceUsed, ...]:

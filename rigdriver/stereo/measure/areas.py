@@ -46,7 +46,7 @@ def area_of(mesh: SurfaceMesh, within: Ball | None = None, scale_ppm: float = 0.
     """
     faces = np.arange(len(mesh.faces))
     if within:
-        faces = np.flatnonzero(_touches(mesh, within))
+        faces = np.flatnonzero(faces_touching(mesh, within))
     chosen = mesh.faces[faces]
     areas = _areas(mesh.vertices_mm[chosen], within)
     area = float(areas.sum())
@@ -70,8 +70,8 @@ def area_of(mesh: SurfaceMesh, within: Ball | None = None, scale_ppm: float = 0.
     return Quantity(area, float(np.linalg.norm(parts)), "mm^2")
 
 
-def _touches(mesh: SurfaceMesh, ball: Ball) -> Mask:
-    """Return which triangles, (F,), the ball can touch: those whose box it meets."""
+def faces_touching(mesh: SurfaceMesh, ball: Ball) -> Mask:
+    """Return which triangles, (F,), a ball can touch: those whose box it meets."""
     corners = mesh.vertices_mm[mesh.faces]
     centre = np.array(ball.centre_mm)
     off = np.maximum(np.maximum(corners.min(axis=1) - centre, centre - corners.max(axis=1)), 0.0)

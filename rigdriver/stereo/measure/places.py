@@ -1,7 +1,8 @@
 """Places on a mesh: the points of the surface that given coordinates mean, and how far each had to be moved.
 
-In: a `SurfaceMesh`, places in millimetres. Out: `SurfacePoint`s. A place is meant to lie on the surface; what is farther
-off than `NEAR_MM` is refused, not moved. Not here: what is measured between the points (see straight.py, way.py).
+In: a `SurfaceMesh`, places in millimetres. Out: `SurfacePoint`s. A place is meant to lie on the surface; what is
+farther off than `NEAR_MM` is refused, not moved. Not here: what is measured
+between the points (see straight.py, way.py).
 """
 
 from __future__ import annotations

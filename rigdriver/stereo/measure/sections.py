@@ -1,7 +1,7 @@
 """Sections: the line in which a plane cuts a mesh.
 
-In: a `SurfaceMesh` and a plane. Out: the line's length with its uncertainty, and its pieces. Not here: areas that such a
-line encloses.
+In: a `SurfaceMesh` and a plane. Out: the line's length with its uncertainty, and its pieces. Not here: areas that
+such a line encloses.
 """
 
 from __future__ import annotations

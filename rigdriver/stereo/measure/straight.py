@@ -1,7 +1,7 @@
 """The straight distance between two points of a mesh.
 
-In: a `SurfaceMesh` and two places. Out: a `Quantity`. The scale of the calibration counts once for a length, twice for an
-area and three times for a volume; averaging does not reduce it. Not here: ways along the surface (see way.py).
+In: a `SurfaceMesh` and two places. Out: a `Quantity`. The scale of the calibration counts once for a length, twice for
+an area and three times for a volume; averaging does not reduce it. Not here: ways along the surface (see way.py).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """From the points' standard uncertainty to that of a quantity made of many points.
 
 In: a mesh with sigma, and how a quantity changes when vertices move (its gradient). Out: its standard uncertainty. The
-error of a point is taken to lie along the normal and to have two parts. One is shared with the neighbours, whose windows
-hold the same pixels, and with nobody else. The other is common to the whole surface (smoothing, what a correction left
-over), so averaging does not reduce it. To first order the variance of a quantity with gradient g is then
-s^2 (sum g sigma)^2 + (1 - s^2) |W^T (g sigma)|^2 (GUM, JCGM 100:2008, 5.2), with W the average over neighbours. A vertex
-without sigma that the quantity depends on makes the uncertainty unknown. Not here: the quantities themselves.
+error of a point is taken to lie along the normal and to have two parts. One is shared with the neighbours, whose
+windows hold the same pixels, and with nobody else. The other is common to the whole surface (smoothing, what a
+correction left over), so averaging does not reduce it. To first order the variance of a quantity with gradient g is
+then s^2 (sum g sigma)^2 + (1 - s^2) |W^T (g sigma)|^2 (GUM, JCGM 100:2008, 5.2), with W the average over neighbours. A
+vertex without sigma that the quantity depends on makes the uncertainty unknown. Not here: the quantities themselves.
 """
 
 from __future__ import annotations

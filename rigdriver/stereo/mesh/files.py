@@ -1,7 +1,8 @@
 """Clouds and meshes in files: PLY, OBJ with MTL and PNG, glTF, STL. Millimetres in all but glTF, which is in metres.
 
 In: a `PointCloud` or a `SurfaceMesh`, and a path. Out: a file that other programs read. trimesh writes all but the PLY
-of a cloud, which also carries sigma and quality (see ply.py). Not here: how clouds and meshes are made.
+of a cloud, which also carries sigma and quality (see ply.py). Not here: how clouds and meshes are made, and reading
+them back (see reading.py).
 """
 
 from __future__ import annotations
@@ -85,55 +86,6 @@ def _write_gltf(body: trimesh.Trimesh, path: Path) -> None:
             written[path.parent / named] = files.pop(part["uri"])
             part["uri"] = named
     write_set({**written, path: json.dumps(table)}, is_private=True)
-
-
-def read_mesh(path: Path) -> SurfaceMesh:
-    """Read a mesh in millimetres; sigma is NaN where the file holds none (only this package's PLY holds it).
-
-    Raises:
-        UsageError: no such file, or no triangles in it.
-    """
-    if path.suffix.lower() not in MESH_SUFFIXES:
-        raise UsageError(device=str(path), seen="is no mesh by its name", expected=f"one of {', '.join(MESH_SUFFIXES)}")
-    if not path.is_file():
-        raise UsageError(device=str(path), seen="no such file", remedy=f"name a mesh ({', '.join(MESH_SUFFIXES)})")
-    try:
-        # process=True would merge vertices, and the values per vertex would no longer belong to them.
-        body = trimesh.load(path, process=False, force="mesh")
-    except Exception as exc:
-        reason = " ".join(str(exc).split())[:200] or type(exc).__name__
-        raise UsageError(
-            device=str(path), seen=f"cannot be read as a mesh: {reason}", remedy="name a PLY, OBJ, glTF or STL file"
-        ) from exc
-    if not isinstance(body, trimesh.Trimesh) or not len(body.faces):
-        raise UsageError(
-            device=str(path),
-            seen="holds no triangles",
-            expected="a mesh",
-            remedy="write one with `rigdriver reconstruct --mesh ply`",
-        )
-    if path.suffix.lower() in (".glb", ".gltf"):
-        body.apply_scale(1e3)  # type: ignore[no-untyped-call]
-    if not np.isfinite(body.vertices).all():
-        raise UsageError(
-            device=str(path),
-            seen="holds vertices that are not finite",
-            expected="mm",
-            remedy="mend the mesh, or write it again",
-        )
-    # STL repeats each vertex in each of its triangles.
-    if path.suffix.lower() == ".stl":
-        body.merge_vertices()
-    # trimesh keeps a property that it does not know among the raw data of the file.
-    sigma = body.vertex_attributes.get("sigma_mm")
-    if sigma is None:
-        raw = body.metadata.get("_ply_raw", {}).get("vertex", {}).get("data")
-        sigma = raw["sigma_mm"] if raw is not None and "sigma_mm" in (raw.dtype.names or ()) else None
-    known = np.full(len(body.vertices), np.nan) if sigma is None else np.ravel(sigma)
-    return SurfaceMesh(
-        np.array(body.vertices, np.float64), np.array(body.faces, np.int32), np.array(body.vertex_normals, np.float32),
-        np.array(known, np.float32),
-    )  # fmt: skip
 
 
 def to_trimesh(mesh: SurfaceMesh, is_textured: bool = True, name: str = "texture") -> trimesh.Trimesh:

@@ -15,7 +15,8 @@ from rigdriver.calibration.file import save
 from rigdriver.cli.measure import measure
 from rigdriver.cli.reconstruct import reconstruct
 from rigdriver.cli.verify import verify
-from rigdriver.stereo.mesh.files import read_mesh, write_mesh
+from rigdriver.stereo.mesh.files import write_mesh
+from rigdriver.stereo.mesh.reading import read_mesh
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 
