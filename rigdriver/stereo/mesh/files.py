@@ -98,13 +98,19 @@ def read_mesh(path: Path) -> SurfaceMesh:
     if not path.is_file():
         raise UsageError(device=str(path), seen="no such file", remedy=f"name a mesh ({', '.join(MESH_SUFFIXES)})")
     try:
-        # process=True would merge vertices, and the values per vertex would no longer belong to them.
-        body = trimesh.load(path, process=False, force="mesh")
+        return _read(path)
+    except UsageError:
+        raise
     except Exception as exc:
         reason = " ".join(str(exc).split())[:200] or type(exc).__name__
         raise UsageError(
             device=str(path), seen=f"cannot be read as a mesh: {reason}", remedy="name a PLY, OBJ, glTF or STL file"
         ) from exc
+
+
+def _read(path: Path) -> SurfaceMesh:
+    # process=True would merge vertices, and the values per vertex would no longer belong to them.
+    body = trimesh.load(path, process=False, force="mesh")
     if not isinstance(body, trimesh.Trimesh) or not len(body.faces):
         raise UsageError(
             device=str(path),
