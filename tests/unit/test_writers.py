@@ -1,6 +1,6 @@
 """Everything is written by one of two ways: as a whole (whole_file.py), or line by line (line_file.py).
 
-In: the source of the driver and of its tools. Out: no other call that makes or changes a file or a folder.
+In: the source of the driver. Out: no other call that makes or changes a file or a folder.
 Not here: what these two ways do (see test_whole_file.py).
 """
 

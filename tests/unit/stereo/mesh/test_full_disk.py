@@ -8,9 +8,9 @@ import resource
 import numpy as np
 import pytest
 
-from rigdriver.errors import FileNotWritten
+from rigdriver.errors import FileNotWritten, UsageError
 from rigdriver.stereo.cloud import PointCloud
-from rigdriver.stereo.mesh.files import write_cloud, write_mesh
+from rigdriver.stereo.mesh.files import read_mesh, write_cloud, write_mesh
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 LIMIT = 1024
@@ -52,3 +52,12 @@ def test_an_older_mesh_stays_when_a_new_one_does_not_fit(tmp_path, suffix, reque
         write_mesh(mesh, path)
     assert path.read_text() == "older"
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_mesh_whose_faces_name_points_that_are_not_there_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "face.ply"
+    head = "ply\nformat ascii 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
+    head += "element face 1\nproperty list uchar int vertex_indices\nend_header\n"
+    path.write_text(head + "0 0 0\n1 0 0\n0 1 0\n3 0 1 2000000\n")
+    with pytest.raises(UsageError, match=r"face\.ply: cannot be read as a mesh: .*name a PLY"):
+        read_mesh(path)
