@@ -6,6 +6,8 @@
     {"get": "status"}                                           -> {"ok": true, "value": {...}}
     anything wrong                                              -> {"ok": false, "error": "..."}
 
+A request may carry a "number", which its answer then carries, too: a client that gave up tells late answers by it.
+
 In: lines. Out: calls of the handler, answers. `Control` is the client. Not here: what can be asked (see acts.py).
 """
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +26,8 @@ from rigdriver_sim.folder import address_in
 
 SOCKET = "control.sock"
 MAX_LINE = 65_536
+_PART_S = 0.001
+"""Time between two looks for the rest of a line, in s."""
 
 Handler = Callable[[dict[str, Any]], Any]
 """Function of a request that returns the answer's value, or raises ValueError with a sentence for the client."""
@@ -79,14 +84,16 @@ class ControlServer:
                 return
 
     def _answer(self, line: bytes) -> bytes:
+        number: dict[str, Any] = {}
         try:
             request = json.loads(line)
             if not isinstance(request, dict):
                 raise ValueError("expected a JSON object")  # noqa: TRY004 - told to the client as it is
+            number = {"number": request.pop("number")} if "number" in request else {}
             value = self._handle(request)
         except ValueError as exc:
-            return json.dumps({"ok": False, "error": str(exc)}).encode()
-        return json.dumps({"ok": True} if value is None else {"ok": True, "value": value}).encode()
+            return json.dumps({"ok": False, "error": str(exc), **number}).encode()
+        return json.dumps({"ok": True, **number} if value is None else {"ok": True, "value": value, **number}).encode()
 
     def _drop(self, fd: int) -> None:
         client, _ = self._clients.pop(fd)
@@ -111,7 +118,10 @@ class Control:
             self._socket.close()
             seen = exc.strerror or exc
             raise ControlError(f"simulated rig {folder}: cannot be reached: {seen}; is it still running?") from exc
-        self._lines = self._socket.makefile("rb")
+        self._timeout_s = timeout_s
+        self._number = 0
+        self.late_answers = 0
+        """Number of answers that came when nobody waited for them any more."""
 
     def set(self, key: str, value: Any) -> None:
         """Change one fault: `set("faults.withhold_trigger_every", 50)`."""
@@ -136,21 +146,41 @@ class Control:
         Raises:
             ControlError: the rig refused, did not answer in time or is gone.
         """
+        self._number += 1
+        number = self._number
+        end_s = time.monotonic() + self._timeout_s
         try:
-            self._socket.sendall(json.dumps(request).encode() + b"\n")
-            line = self._lines.readline(MAX_LINE)
+            self._socket.sendall(json.dumps({**request, "number": number}).encode() + b"\n")
+            while (answer := json.loads(self._line(end_s) or b"null")) is not None and answer.get("number") != number:
+                self.late_answers += 1
         except OSError as exc:
             raise ControlError(f"simulated rig: no answer to {request}: {exc}; is it still running?") from exc
-        if not line:
+        if answer is None:
             raise ControlError(f"simulated rig: hung up at {request}; it has ended")
-        answer = json.loads(line)
         if not answer["ok"]:
             raise ControlError(f"simulated rig: refused {request}: {answer['error']}")
         return answer.get("value")
 
+    def _line(self, end_s: float) -> bytes:
+        """Take one whole line, or none of its bytes: whoever is interrupted here leaves nothing half read."""
+        seen = b""
+        while True:
+            self._socket.settimeout(max(0.001, end_s - time.monotonic()))
+            more = self._socket.recv(MAX_LINE, socket.MSG_PEEK)
+            line, newline, _ = more.partition(b"\n")
+            if newline:
+                return self._socket.recv(len(line) + 1)
+            if not more or len(more) >= MAX_LINE:
+                return b""
+            if time.monotonic() > end_s:
+                raise TimeoutError("timed out")
+            # What is there stays there, and the rest of the line comes within a moment.
+            if more == seen:
+                time.sleep(_PART_S)
+            seen = more
+
     def close(self) -> None:
         """Hang up; closing twice is harmless."""
-        self._lines.close()
         self._socket.close()
 
     def __enter__(self) -> Self:
