@@ -10,7 +10,8 @@ import pytest
 
 from rigdriver.errors import FileNotWritten, UsageError
 from rigdriver.stereo.cloud import PointCloud
-from rigdriver.stereo.mesh.files import read_mesh, write_cloud, write_mesh
+from rigdriver.stereo.mesh.files import write_cloud, write_mesh
+from rigdriver.stereo.mesh.reading import read_mesh
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 LIMIT = 1024
