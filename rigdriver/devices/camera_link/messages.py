@@ -43,6 +43,8 @@ class Kind(IntEnum):
     CAMERA_LOST = 5
     BEAT = 6
     STOPPED = 7
+    ENDING = 8
+    """The child turns to a camera to stop or close it: if it never says more, that camera hangs."""
 
 
 _KINDS = frozenset(Kind)
@@ -147,6 +149,23 @@ class BeatNote:
         """Read the body of a BEAT message."""
         table: Any = decode_json(body)
         return cls(tuple(table["underrun"]))
+
+
+@dataclass(frozen=True, slots=True)
+class EndingNote:
+    """A camera that is about to be stopped or closed."""
+
+    camera: int
+
+    def encode(self) -> bytes:
+        """Return the message."""
+        return encode(Kind.ENDING, {"camera": self.camera})
+
+    @classmethod
+    def decode(cls, body: bytes) -> EndingNote:
+        """Read the body of an ENDING message."""
+        table: Any = decode_json(body)
+        return cls(table["camera"])
 
 
 def encode(kind: Kind, body: JsonObject) -> bytes:

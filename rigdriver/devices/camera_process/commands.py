@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from rigdriver.devices.camera_link.messages import Kind, encode
+from rigdriver.devices.camera_link.messages import EndingNote, Kind, encode
 from rigdriver.devices.camera_link.requests import (
     CameraReply,
     CameraRequest,
@@ -125,7 +125,8 @@ class Commands:
 
     def close(self) -> None:
         """Stop and close everything, whatever fails on the way. Twice is harmless."""
-        for stream in self.streams:
+        for index, stream in enumerate(self.streams):
+            self._turn_to(index)
             for act in (stream.stop, stream.close):
                 try:
                     act()
@@ -202,10 +203,17 @@ class Commands:
 
     def _stop(self) -> None:
         try:
-            self._all("stopping cameras", lambda stream: stream.stop())
+            self._all("stopping cameras", self._stop_one)
         finally:
             # Behind the last frame in the same stream, so that the parent knows that none follows.
             self._outbox.put(encode(Kind.STOPPED, {}))
+
+    def _stop_one(self, stream: Stream) -> None:
+        self._turn_to(self.streams.index(stream))
+        stream.stop()
+
+    def _turn_to(self, camera: int) -> None:
+        self._outbox.put(EndingNote(camera).encode())
 
     def _all(self, what: str, act: Callable[[Stream], _T]) -> list[_T]:
         """Do the same to every camera, and tell all failures together."""

@@ -24,7 +24,7 @@ from rigdriver.devices.camera_link.descriptions import (
     FeatureReport,
     InterfaceReport,
 )
-from rigdriver.devices.camera_link.messages import BeatNote, CameraLostNote, FrameNote, Kind, LossNote
+from rigdriver.devices.camera_link.messages import BeatNote, CameraLostNote, EndingNote, FrameNote, Kind, LossNote
 from rigdriver.devices.camera_link.requests import (
     CameraReply,
     CameraRequest,
@@ -49,7 +49,7 @@ from rigdriver.devices.camera_link.settings import CameraSettings, settings_of
 from rigdriver.devices.camera_link.slots import SlotReader
 from rigdriver.devices.cameras.camera_features import CameraFeatures, FeatureGuard, RigCamera
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, CameraStatistics, FrameLost
-from rigdriver.devices.cameras.process import CameraProcess
+from rigdriver.devices.cameras.process import SOME_PRODUCER, CameraProcess
 from rigdriver.ends import CAMERAS_END_S, End
 from rigdriver.errors import CameraProcessLost, DeviceError, StateError
 from rigdriver.frames import Frame, GapReason
@@ -320,7 +320,10 @@ class Cameras:
                 for counts, underrun in zip(self._counts, BeatNote.decode(body).underrun, strict=False):
                     counts.underrun = underrun
             case Kind.STOPPED:
+                self._process.culprit = SOME_PRODUCER
                 self._has_stopped.set()
+            case Kind.ENDING:
+                self._process.culprit = f"camera {self._names[EndingNote.decode(body).camera]}"
 
     def _on_frame(self, note: FrameNote) -> None:
         slots = self._slots[note.camera]

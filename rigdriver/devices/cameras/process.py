@@ -47,6 +47,7 @@ _LOG_LINES = 120
 """Python's trace of a crash begins with what it was, and goes on for up to a hundred lines."""
 _LOG_LINE_CHARACTERS = 500
 _READ_BYTES = 65536
+SOME_PRODUCER = "a GenTL producer"
 _LOOK_S = 0.05
 _HANGS_S = 0.7
 """Silence, in s, of a camera process that could have spoken: it beats every 0.2 s, so three beats are missing then, and
@@ -84,6 +85,8 @@ class CameraProcess:
         self._is_closing = False
         self._is_asked = False
         self._quiet = Quiet(timebase.now_s)
+        self.culprit = SOME_PRODUCER
+        """Who hangs when an answer stays away: the camera that is being stopped or closed, where that is known."""
         self._last_lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._lost: CameraProcessLost | None = None
         self._is_running = threading.Event()
@@ -141,7 +144,7 @@ class CameraProcess:
             try:
                 reply, fds = self._channel.ask(request, limit if is_end else TimeLimit(self._timebase, timeout_s))
             except TimeoutError:
-                self._kill(f"did not answer `{request.command}` within {timeout_s:g} s; a GenTL producer hangs")
+                self._kill(f"did not answer `{request.command}` within {timeout_s:g} s; {self.culprit} hangs")
                 if is_end:
                     _logger.warning("cameras: abandoned, for the camera process %s", self._verdict)
                 raise self._ending() from None
@@ -183,7 +186,7 @@ class CameraProcess:
         """Let one request go at a time; an end does not wait for another one beyond its limit."""
         while not self._request_lock.acquire(timeout=-1 if limit is None else limit.look_s()):
             if limit is not None and limit.left_s() <= 0:
-                self._kill(f"is busy with another request than `{request.command}`; a GenTL producer hangs")
+                self._kill(f"is busy with another request than `{request.command}`; {self.culprit} hangs")
                 raise self._ending()
         try:
             yield
@@ -289,7 +292,7 @@ class CameraProcess:
         silent_s = vitality.silent_s
         if silent_s > _HANGS_S or unheard_s > self._silence_timeout_s:
             told_s = silent_s if silent_s > _HANGS_S else self._silence_timeout_s
-            self._kill(f"has been silent for {told_s:.3g} s; a GenTL producer hangs")
+            self._kill(f"has been silent for {told_s:.3g} s; {SOME_PRODUCER} hangs")
 
     def _log(self, lines: list[bytes]) -> None:
         for line in lines:
