@@ -21,8 +21,8 @@ NEWS_S = 0.4
 BOX_END_S = 1.0
 """Longest time for turning the box off, in s; after it the box's own watchdog does so."""
 CAMERAS_END_S = 3.8
-"""Longest time for stopping or closing all cameras, in s; a camera process that needs longer is killed. Producers wait for
-one camera that does not answer for up to 3 s."""
+"""Longest time for stopping or closing all cameras, in s; a camera process that needs longer is killed. Producers wait
+for one camera that does not answer for up to 3 s."""
 _LOOK_S = 0.05
 _logger = logging.getLogger(__name__)
 _here = local()

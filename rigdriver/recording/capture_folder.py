@@ -19,8 +19,11 @@ from rigdriver.frames import FrameSet
 from rigdriver.images.image_writer import ImageFormat, ImageWriter
 from rigdriver.images.region import ImageRegion
 from rigdriver.outputs import holds_images
-from rigdriver.recording.proof_files import CSV, JSON, ProofFiles
+from rigdriver.recording.proof_files import COLUMNS, CSV, JSON, ProofFiles
 from rigdriver.recording.stored_formats import Sidecar, StoredImages, stored_format, write_sidecar
+
+LONGEST_LINE = 4096
+"""Bytes of the first line of a file of proofs that are looked at; our heading is shorter."""
 
 
 class CaptureFolder:
@@ -106,12 +109,14 @@ class CaptureFolder:
 def holds_proofs(folder: Path) -> bool:
     """Return whether the folder holds a proof; a program that was killed before its first frame set leaves none."""
     try:
-        with (folder / CSV).open(encoding="utf-8") as text:
-            return sum(1 for _, _ in zip(text, range(2), strict=False)) == 2  # the first line is the heading
+        with (folder / CSV).open("rb") as file:
+            first, second = file.readline(LONGEST_LINE), file.read(1)
     except FileNotFoundError:
         return False
     except OSError:
         return True
+    # Whatever is not our heading alone may be precious to somebody.
+    return bool(second) or first.strip() not in {b"", ",".join(COLUMNS).encode()}
 
 
 def refuse_used(folder: Path, what: str = "a capture") -> None:

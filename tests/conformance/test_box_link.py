@@ -300,6 +300,7 @@ def test_link_that_is_cut_between_runs_is_opened_again_and_the_next_run_has_ever
     assert merged(log.pulses) == {index: list(EDGES) for index in range(3)}
 
 
+@pytest.mark.plants_faults
 def test_link_that_is_cut_during_a_run_is_lost(host: Host, box: TriggerBox) -> None:
     log = Log(host, box)
     run(box, schedule(53))
