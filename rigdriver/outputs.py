@@ -54,4 +54,8 @@ def refuse_mixing(folder: Path, is_allowed: bool) -> None:
 
 def holds_images(folder: Path) -> bool:
     """Whether a folder holds images in folders of cameras, from whichever program."""
-    return folder.is_dir() and any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.glob("*/*"))
+    return folder.is_dir() and any(
+        # A pipe or a device of that name is somebody's way to take the images, and holds none.
+        path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+        for path in folder.glob("*/*")
+    )

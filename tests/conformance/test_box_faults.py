@@ -66,6 +66,15 @@ def test_open_interlock_keeps_light_from_being_armed(outside: Outside, box: Trig
     box.arm(1)
 
 
+def start_lit(host: Host, box: TriggerBox) -> None:
+    """Start a run with light, once the dark pause that a boot begins with is over."""
+    box.commit(LAMP)
+    box.arm(1)
+    while wait_ticks := box.light_wait().start_ticks:
+        host.timebase.sleep(wait_ticks / box.identity.tick_rate_hz)
+    box.start(1)
+
+
 @pytest.mark.plants_faults
 def test_interlock_that_opens_turns_a_run_with_light_off(host: Host, outside: Outside, box: TriggerBox) -> None:
     off = threading.Event()
@@ -77,9 +86,7 @@ def test_interlock_that_opens_turns_a_run_with_light_off(host: Host, outside: Ou
             off.set()
 
     box.subscribe(take)
-    box.commit(LAMP)
-    box.arm(1)
-    box.start(1)
+    start_lit(host, box)
     outside.set_input(INTERLOCK, 0)
     assert host.timebase.wait(off, WAIT_S)
     assert faults[0].fault == Faults.INTERLOCK_OPEN
@@ -93,9 +100,7 @@ def test_interlock_fault_stays_until_somebody_clears_it_also_when_the_box_is_ope
     host: Host, outside: Outside
 ) -> None:
     with host.open() as box:
-        box.commit(LAMP)
-        box.arm(1)
-        box.start(1)
+        start_lit(host, box)
         outside.set_input(INTERLOCK, 0)
         assert box.status().state is BoxStates.FAULT
         outside.set_input(INTERLOCK, 1)

@@ -147,14 +147,14 @@ def test_the_answer_to_a_wait_that_was_interrupted_is_not_taken_for_that_to_the_
 ) -> None:
     with Cameras.open(sim.genicam(), sim.cameras(1), {}, sim.page) as cameras:
         time = cameras._process._timebase
-        slice_s, interrupts = time.slice_s, [KeyboardInterrupt()]
+        wait_on, interrupts = time.wait_on, [KeyboardInterrupt()]
 
-        def interrupted(wait_s: float) -> float:
+        def interrupted(condition: threading.Condition, timeout_s: float) -> None:
             if interrupts and threading.current_thread() is threading.main_thread():
                 raise interrupts.pop()
-            return slice_s(wait_s)
+            wait_on(condition, timeout_s)
 
-        monkeypatch.setattr(time, "slice_s", interrupted)
+        monkeypatch.setattr(time, "wait_on", interrupted)
         with pytest.raises(KeyboardInterrupt):
             cameras.get("camera0", "Width")
         assert cameras.get("camera0", "DeviceSerialNumber") == sim.serials[0]

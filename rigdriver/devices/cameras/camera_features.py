@@ -7,6 +7,7 @@ layout (see settings_file.py).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,10 @@ from rigdriver.devices.camera_link.requests import (
 )
 from rigdriver.devices.camera_link.settings import CameraSettings
 from rigdriver.devices.cameras.settings_file import read_settings, settings_text
+from rigdriver.errors import UsageError
 from rigdriver.whole_file import refuse_existing, write_new
 
+_logger = logging.getLogger(__name__)
 _Reply = TypeVar("_Reply", bound=CameraReply)
 
 
@@ -111,9 +114,24 @@ class CameraFeatures:
         """Write the values of a file into the camera and return what became of them; a refusal is part of the outcome.
 
         Raises:
-            UsageError: the file cannot be read, is no settings file, or names a feature that is the plan's.
+            UsageError: the file cannot be read, or is no settings file.
         """
-        return self.write(CameraSettings(read_settings(path)))
+        return self.write(CameraSettings(self._free(path)))
+
+    def _free(self, path: Path) -> dict[str, FeatureValue]:
+        """Return the values of a file without those that are the plan's: a file of all settings holds them, too."""
+        free: dict[str, FeatureValue] = {}
+        owned: list[str] = []
+        for name, value in read_settings(path).items():
+            try:
+                self._check({name: value})
+            except UsageError:
+                owned.append(name)
+            else:
+                free[name] = value
+        if owned:
+            _logger.warning("%s: left to the schedule of the rig: %s", path, ", ".join(owned))
+        return free
 
     def _check(self, values: Mapping[str, FeatureValue]) -> None:
         if self._guard is not None:
