@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from rigdriver.arrays import Array, Bytes, Floats32, Ints32, make_read_only
@@ -21,7 +22,11 @@ from rigdriver.images.raw_image import AnyImage, with_format
 from rigdriver.stereo.geometry.surface import Surface, cell_points, find_patches
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.mesh.fuse import find_worse, pod_weights
+from rigdriver.stereo.mesh.seam import Sheet, join
 from rigdriver.stereo.mesh.texture import atlas_of, colours_at, places_in_atlas, texture_cameras
+
+CRUMB = 3
+"""Least width, in patches, of a part that changes its owner."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,41 +73,52 @@ def make_mesh(
             remedy="its `reason` says why there are none",
         )
     weights = [pod_weights(surface) for surface in surfaces]
-    vertices, normals, sigmas, faces, count = [], [], [], [], 0
-    for n, surface in enumerate(surfaces):
-        worse = np.zeros(surface.keep.shape, np.uint8)
-        for m, other in enumerate(surfaces):
-            if m != n:
-                worse |= find_worse(surface, other, weights[n], weights[m])
-        points, directions = cell_points(surface)
-        # Room for the most triangles there can be; kept cells are numbered in the grid's order.
-        corners = np.zeros((2 * int(surface.keep.sum()), 3), np.int32)
-        number = np.full(surface.keep.shape, -1, np.int32)
-        number[surface.keep > 0] = np.arange(int(surface.keep.sum()))
-        patches = np.zeros_like(surface.keep)
-        find_patches(surface.field, surface.keep, patches)
-        corners = corners[: _triangles(surface.field, patches, worse, number, corners)]
-        # Vertices that no triangle uses are left out, and the others renumbered.
-        used = np.unique(corners)
-        renamed = np.full(len(points), -1, np.int32)
-        renamed[used] = np.arange(len(used), dtype=np.int32)
-        vertices.append(points[used])
-        normals.append(directions[used])
-        sigmas.append(surface.sigma_mm[surface.keep > 0][used])
-        faces.append(renamed[corners] + count)
-        count += len(used)
+    sheets = [_sheet(surfaces, weights, n) for n in range(len(surfaces))]
+    made = sheets[-1]
+    for sheet in sheets[-2::-1]:
+        made = join(sheet, made)
+    # Vertices that no triangle uses are left out, and the others renumbered.
+    is_used = np.zeros(len(made.points), bool)
+    is_used[made.faces.ravel()] = True
+    used = np.flatnonzero(is_used)
+    renamed = np.full(len(made.points), -1, np.int32)
+    renamed[used] = np.arange(len(used), dtype=np.int32)
     mesh = SurfaceMesh(
-        np.concatenate(vertices), np.concatenate(faces).astype(np.int32), np.concatenate(normals).astype(np.float32),
-        np.concatenate(sigmas).astype(np.float32),
-    )  # fmt: skip
+        made.points[used],
+        renamed[made.faces],
+        made.normals[used].astype(np.float32),
+        made.sigma[used].astype(np.float32),
+    )
     if not images:
         return mesh
-    pods = [surface.pair.pod for surface in surfaces]
-    return _textured(mesh, [len(v) for v in vertices], pods, calibration, images, pixel_format)
+    return _textured(
+        mesh, made.pod[used], [surface.pair.pod for surface in surfaces], calibration, images, pixel_format
+    )
+
+
+def _sheet(surfaces: Sequence[Surface], weights: Sequence[Floats32], n: int) -> Sheet:
+    """Return one pod's triangles. A patch goes only when a later pod has the larger weight at all its corners."""
+    surface = surfaces[n]
+    worse = np.zeros(surface.keep.shape, np.uint8)
+    for m in range(n + 1, len(surfaces)):
+        worse |= find_worse(surface, surfaces[m], weights[n], weights[m])
+    points, directions = cell_points(surface)
+    number = np.full(surface.keep.shape, -1, np.int32)
+    number[surface.keep > 0] = np.arange(int(surface.keep.sum()))
+    patches = np.zeros_like(surface.keep)
+    find_patches(surface.field, surface.keep, patches)
+    gone = worse[:-1, :-1] & worse[1:, :-1] & worse[:-1, 1:] & worse[1:, 1:]
+    # Single patches that change sides by noise would make a seam of crumbs.
+    patches[:-1, :-1][cv2.morphologyEx(gone, cv2.MORPH_OPEN, np.ones((CRUMB, CRUMB), np.uint8)) > 0] = 0
+    # Room for the most triangles there can be; kept cells are numbered in the grid's order.
+    corners = np.zeros((2 * int(patches.sum()), 3), np.int32)
+    corners = corners[: _triangles(surface.field, patches, number, corners)]
+    return Sheet(surface, points, directions, surface.sigma_mm[surface.keep > 0], corners, patches, number,
+                 np.full(len(points), n, np.int32))  # fmt: skip
 
 
 def _textured(
-    mesh: SurfaceMesh, counts: Sequence[int], pods: Sequence[str], calibration: RigCalibration,
+    mesh: SurfaceMesh, pod_of: Ints32, pods: Sequence[str], calibration: RigCalibration,
     images: Mapping[str, AnyImage], pixel_format: str,
 ) -> SurfaceMesh:  # fmt: skip
     cameras = texture_cameras(calibration, pods, images)
@@ -113,29 +129,25 @@ def _textured(
     seen = {name: to_rgb(with_format(images[name], pixel_format, f"camera {name}")) for name in names}
     calibration.check_sizes({name: (image.shape[1], image.shape[0]) for name, image in seen.items()})
     atlas, starts = atlas_of(seen, names)
-    places, begin = np.zeros((len(mesh.vertices_mm), 2)), 0
-    for pod, count in zip(pods, counts, strict=True):
-        part = slice(begin, begin + count)
+    places = np.zeros((len(mesh.vertices_mm), 2))
+    for n, pod in enumerate(pods):
+        part = pod_of == n
         camera = cameras[pod]
         places[part] = places_in_atlas(
             mesh.vertices_mm[part], calibration, camera, starts[camera], (atlas.shape[1], atlas.shape[0])
         )
-        begin += count
     return SurfaceMesh(
         mesh.vertices_mm, mesh.faces, mesh.normals, mesh.sigma_mm, colours_at(atlas, places), places, atlas
     )
 
 
 @kernel
-def _triangles(field: Floats32, patches: Bytes, worse: Bytes, number: Ints32, faces: Ints32) -> int:
+def _triangles(field: Floats32, patches: Bytes, number: Ints32, faces: Ints32) -> int:
     """Fill `faces` with two triangles per patch, cut along the diagonal with less change of disparity; count them."""
     count = 0
     for j in range(patches.shape[0] - 1):
         for i in range(patches.shape[1] - 1):
             if not patches[j, i]:
-                continue
-            # A patch goes only when the other pod has the larger weight at all its corners: so the cut has no gap.
-            if worse[j, i] and worse[j, i + 1] and worse[j + 1, i] and worse[j + 1, i + 1]:
                 continue
             a, b, c, d = number[j, i], number[j, i + 1], number[j + 1, i], number[j + 1, i + 1]
             if abs(field[0, j, i] - field[0, j + 1, i + 1]) <= abs(field[0, j, i + 1] - field[0, j + 1, i]):
