@@ -18,7 +18,13 @@ from rigdriver.calibration.file import load
 from rigdriver.calibration.health.monitor import DriftVerdict
 from rigdriver.cli import calibrate_capture
 from rigdriver.cli.calibration_text import tell
-from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaOption, measured_board
+from rigdriver.cli.measured_board import (
+    BoardOption,
+    FolderBoardOption,
+    SquareOption,
+    SquareSigmaOption,
+    folder_board,
+)
 from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
@@ -74,7 +80,7 @@ def board_sheet(
 @verb
 def solve(  # noqa: PLR0913, PLR0917  one argument per option
     folder: FolderArgument,
-    board: BoardOption = "face",
+    board: FolderBoardOption = None,
     out: OutOption = Path("calibration.json"),
     square: SquareOption = None,
     square_sigma: SquareSigmaOption = 0.0,
@@ -88,7 +94,7 @@ def solve(  # noqa: PLR0913, PLR0917  one argument per option
 ) -> int:
     """Calibrate all cameras from folders of board images."""
     refuse_overwriting([out, report / PAGE if report else None], overwrite)
-    options = SolveFolderOptions(measured_board(board, square, square_sigma), out, rig, coefficients, report)
+    options = SolveFolderOptions(folder_board(folder, board, square, square_sigma), out, rig, coefficients, report)
     made = solve_folder(folder, options, PROGRESS)
     if json:
         show_json(made.to_json())
