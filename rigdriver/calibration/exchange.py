@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -21,12 +20,15 @@ import numpy as np
 from rigdriver.arrays import Array
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
+from rigdriver.calibration.plausible import camera_problem
 from rigdriver.calibration.project import distort, distort_jacobian, inverse, pad_distortion, transform
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.json_values import JsonValue
 
 UNKNOWN_BOARD = Board("chessboard", 10, 7, 1.0)
 """Board of an imported calibration, whose file names none."""
+PINHOLE_MODELS = {"pinhole", "plumb_bob", "rational_polynomial", "radtan", "brown", "opencv", "standard"}
+"""Names by which files of OpenCV, ROS and others call the lens models that can be read."""
 LARGEST_KALIBR_MISS_PX = 0.1
 """Largest miss of a lens with four parameters that is exported, in pixels."""
 
@@ -65,8 +67,9 @@ def import_opencv(folder: Path, rig: str, serials: Mapping[str, str]) -> RigCali
         CalibrationMismatch: a file lacks a key or a camera its pose.
     """
     cameras = {}
-    paths = [p for p in sorted(folder.glob("*")) if p.suffix in (".yaml", ".yml", ".xml", ".json")]
+    paths = [p for p in sorted(folder.glob("*")) if p.suffix.lower() in (".yaml", ".yml", ".xml", ".json")]
     for path in paths:
+        _refuse_other_lens(path)
         K, d = _node(path, "camera_matrix"), _node(path, "distortion_coefficients")
         size = (int(_scalar(path, "image_width")), int(_scalar(path, "image_height")))
         T = _node(path, "T_cam_world", is_needed=len(paths) > 1)
@@ -95,6 +98,25 @@ def import_opencv_stereo(
         second: _camera(second, serials.get(second, ""), size_px, _node(intrinsics, "M2"), _node(intrinsics, "D2"), T),
     }
     return _imported(rig, cameras, "opencv")
+
+
+def _refuse_other_lens(path: Path) -> None:
+    """Refuse a file whose lens model is another one than pinhole with OpenCV's polynomial or rational distortion."""
+    storage = _open(path)
+    try:
+        fisheye = storage.getNode("fisheye_model")
+        # OpenCV's calibration sample writes it for cv::fisheye; the same four numbers mean another lens.
+        models = {"fisheye"} if not fisheye.empty() and fisheye.real() != 0 else set()
+        for key in ("distortion_model", "camera_model"):
+            node = storage.getNode(key)
+            models |= {node.string().strip().lower()} if node.isString() else set()
+    finally:
+        storage.release()
+    if other := sorted(models - PINHOLE_MODELS):
+        raise CalibrationMismatch(
+            device=str(path), seen=f"lens model {other[0]}", expected=f"one of {', '.join(sorted(PINHOLE_MODELS))}",
+            remedy="calibrate the camera with that model, or with `rigdriver calibrate`",
+        )  # fmt: skip
 
 
 def _open(path: Path) -> cv2.FileStorage:
@@ -135,6 +157,11 @@ def _camera(
     name: str, serial: str, size_px: tuple[int, int], K: Array, distortion: Array, T_cam_world: Array
 ) -> CameraCalibration:
     values = np.asarray(distortion, dtype=np.float64).ravel()
+    K, T_cam_world = np.array(K, dtype=np.float64), np.array(T_cam_world, dtype=np.float64)
+    if problem := camera_problem(K, values, T_cam_world, size_px):
+        raise CalibrationMismatch(
+            device=f"camera {name}", seen=problem, remedy="export it again from the program that made it"
+        )
     # OpenCV's models of 12 and 14 parameters, k1 k2 p1 p2 k3 k4 k5 k6 s1..s4 tx ty; zeros there change nothing.
     if len(values) > 8 and np.any(values[8:] != 0):
         raise CalibrationMismatch(
@@ -146,9 +173,9 @@ def _camera(
         name=name,
         serial=serial,
         size_px=size_px,
-        K=np.array(K, dtype=np.float64),
+        K=K,
         distortion=coefficients[:count].copy(),
-        T_cam_world=np.array(T_cam_world, dtype=np.float64),
+        T_cam_world=T_cam_world,
     )
 
 
@@ -252,7 +279,10 @@ def import_kalibr(path: Path, names: Sequence[str], rig: str, serials: Mapping[s
         camera, step = _from_camchain(chain[key], f"{path}: {key}", name, serials.get(name, ""), key == "cam0")
         # The chain is multiplied out, as every camera here is relative to the first one.
         T = step @ T
-        cameras[name] = replace(camera, T_cam_world=T.copy())
+        # Checked again with its pose, which no other place has seen.
+        cameras[name] = _camera(
+            name, camera.serial, camera.size_px, camera.K.copy(), camera.distortion.copy(), T.copy()
+        )
     return _imported(rig, cameras, "kalibr")
 
 
@@ -270,6 +300,9 @@ def _from_camchain(
         d = np.array(entry.get("distortion_coeffs", [0, 0, 0, 0]), dtype=np.float64)
     except (KeyError, TypeError, ValueError) as exc:
         raise CalibrationMismatch(f"{where}: {exc!r}; expected what Kalibr writes") from exc
+    # Before anything is multiplied with it: the product of two mirrored poses would look right.
+    if problem := camera_problem(np.diag([width, width, 1.0]), np.zeros(5), step, (width, height)):
+        raise CalibrationMismatch(device=where, seen=problem, remedy="export it again from Kalibr")
     step[:3, 3] *= 1000.0  # Kalibr counts metres
     K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
     return _camera(name, serial, (width, height), K, d, np.eye(4)), step

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance, RigCalibration
+from rigdriver.calibration.plausible import camera_problem
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.images.region import ImageRegion
@@ -262,6 +263,9 @@ def _build(table: _File, origin: str) -> RigCalibration:
             raise CalibrationMismatch(
                 f"{origin}: camera {name}: {len(camera.distortion)} distortion parameters; expected 5 or 8"
             )
+        K, distortion, T = (np.array(v, dtype=np.float64) for v in (camera.K, camera.distortion, camera.T_cam_world))
+        if problem := camera_problem(K, distortion, T, camera.size_px):
+            raise CalibrationMismatch(device=f"{origin}: camera {name}", seen=problem, remedy="calibrate again")
         cameras[name] = CameraCalibration(
             name=name, serial=camera.serial, size_px=camera.size_px, K=np.array(camera.K),
             distortion=np.array(camera.distortion), T_cam_world=np.array(camera.T_cam_world),

@@ -37,6 +37,7 @@ from rigdriver.procedures.calibrate import (
     SolveFolderOptions,
     check_folder,
     import_calibration,
+    parse_identities,
     resolve_folder,
     solve_folder,
 )
@@ -85,6 +86,12 @@ def solve(  # noqa: PLR0913, PLR0917  one argument per option
     square: SquareOption = None,
     square_sigma: SquareSigmaOption = 0.0,
     rig: RigFileOption = None,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--camera", metavar="NAME:ROLE:POD", help="Role and pod of a camera without a rig file; may be repeated."
+        ),
+    ] = None,
     coefficients: Annotated[int, typer.Option("--lens", help="5 or 8 distortion parameters.")] = 5,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write a report with pictures.")
@@ -94,7 +101,16 @@ def solve(  # noqa: PLR0913, PLR0917  one argument per option
 ) -> int:
     """Calibrate all cameras from folders of board images."""
     refuse_overwriting([out, report / PAGE if report else None], overwrite)
-    options = SolveFolderOptions(folder_board(folder, board, square, square_sigma), out, rig, coefficients, report)
+    if rig is not None and camera:
+        raise UsageError("--camera and --rig exclude each other: the rig file says roles and pods")
+    options = SolveFolderOptions(
+        folder_board(folder, board, square, square_sigma),
+        out,
+        rig,
+        coefficients,
+        parse_identities(camera or ()),
+        report,
+    )
     made = solve_folder(folder, options, PROGRESS)
     if json:
         show_json(made.to_json())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -44,7 +45,7 @@ def test_opencvs_stereo_files_are_read(tmp_path: Path) -> None:
     K, d = np.array([[500.0, 0, 320], [0, 501, 240], [0, 0, 1]]), np.array([[-0.2, 0.1, 0, 0, 0]])
     R = cv2.Rodrigues(np.array([0.0, 0.1, 0.0]))[0]
     for name, nodes in (
-        ("in.yml", {"M1": K, "D1": d, "M2": K + 1, "D2": d}),
+        ("in.yml", {"M1": K, "D1": d, "M2": K + np.array([[0, 0, 1], [0, 0, 1], [0, 0, 0]]), "D2": d}),
         ("ex.yml", {"R": R, "T": np.array([-83.0, 1, 2])}),
     ):
         storage = cv2.FileStorage(str(tmp_path / name), cv2.FILE_STORAGE_WRITE)
@@ -56,6 +57,68 @@ def test_opencvs_stereo_files_are_read(tmp_path: Path) -> None:
     assert np.allclose(found["right"].T_cam_world[:3, :3], R)
     with pytest.raises(CalibrationMismatch, match="lacks the matrix R"):
         import_opencv_stereo(tmp_path / "in.yml", tmp_path / "in.yml", (640, 480), ("left", "right"), "pair", {})
+
+
+K, D, T = np.array([[700.0, 0, 640], [0, 700, 480], [0, 0, 1]]), np.array([-0.1, 0.02, 0, 0, 0]), np.eye(4)
+
+
+def _opencv(folder: Path, name: str = "a.yaml", **nodes: Any) -> Path:
+    """Write a camera as OpenCV's calibration sample does; nodes that are None are left out."""
+    storage = cv2.FileStorage(str(folder / name), cv2.FILE_STORAGE_WRITE)
+    usual: dict[str, Any] = {"image_width": 1280, "image_height": 960, "camera_matrix": K, "distortion_coefficients": D}
+    for key, value in {**usual, **nodes}.items():
+        storage.write(key, value)
+    storage.release()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("nodes", "seen"),
+    [
+        ({"fisheye_model": 1, "distortion_coefficients": np.array([-0.02, 0.004, -0.003, 8e-4])}, "lens model fisheye"),
+        ({"distortion_model": "equidistant"}, "lens model equidistant"),
+        ({"camera_model": "omni"}, "lens model omni"),
+        ({"distortion_coefficients": np.array([np.nan, 0, 0, 0, 0])}, "its distortion holds a number that is not"),
+        ({"camera_matrix": np.full((3, 3), np.inf)}, "its camera matrix holds a number that is not finite"),
+        ({"T_cam_world": np.full((4, 4), np.nan)}, "its pose holds a number that is not finite"),
+        ({"T_cam_world": np.diag([-1.0, 1, 1, 1])}, "a mirrored pose"),
+        ({"T_cam_world": np.diag([2.0, 1, 1, 1])}, "a pose whose axes are not at right angles"),
+        ({"T_cam_world": np.eye(3)}, "pose of shape"),
+        ({"distortion_coefficients": np.zeros(6)}, "6 distortion parameters; expected 4, 5, 8, 12 or 14"),
+        ({"distortion_coefficients": np.full(14, 1e-3)}, "thin prism or tilt"),
+        ({"camera_matrix": K + np.array([[0, 5.0, 0], [0, 0, 0], [0, 0, 0]])}, "a camera matrix with skew"),
+        ({"camera_matrix": np.diag([-700.0, 700, 1])}, "focal lengths of -700 and 700 px"),
+        ({"camera_matrix": np.eye(2)}, "camera matrix of shape"),
+        ({"camera_matrix": K + np.array([[0, 0, 9000.0], [0, 0, 0], [0, 0, 0]])}, "a principal point at 9640, 480 px"),
+    ],
+)
+def test_an_opencv_file_that_is_no_pinhole_camera_is_refused_by_its_cause(
+    tmp_path: Path, nodes: dict[str, Any], seen: str
+) -> None:
+    with pytest.raises(CalibrationMismatch, match=seen):
+        import_opencv(_opencv(tmp_path, **nodes), "rig", {})
+
+
+@pytest.mark.parametrize("model", ["plumb_bob", "rational_polynomial", "pinhole", None])
+def test_a_file_that_names_the_model_or_counts_no_fisheye_is_read(tmp_path: Path, model: str | None) -> None:
+    nodes: dict[str, Any] = {"fisheye_model": 0} if model is None else {"distortion_model": model}
+    found = import_opencv(_opencv(tmp_path, "a.YAML", **nodes), "rig", {})
+    assert np.array_equal(found["a"].K, K)
+
+
+def test_kalibr_poses_that_are_mirrored_or_not_finite_are_refused(tmp_path: Path) -> None:
+    entry = {
+        "camera_model": "pinhole", "distortion_model": "radtan", "intrinsics": [700, 700, 640, 480],
+        "distortion_coeffs": [0, 0, 0, 0], "resolution": [1280, 960],
+    }  # fmt: skip
+    path = tmp_path / "c.yaml"
+    for step, seen in ((np.diag([-1.0, 1, 1, 1]), "mirrored"), (np.full((4, 4), np.nan), "not finite")):
+        path.write_text(yaml.safe_dump({"cam0": entry, "cam1": {**entry, "T_cn_cnm1": step.tolist()}}))
+        with pytest.raises(CalibrationMismatch, match=seen):
+            import_kalibr(path, ["a", "b"], "rig", {})
+    path.write_text(yaml.safe_dump({"cam0": {**entry, "distortion_coeffs": [0, 0, 0]}}))
+    with pytest.raises(CalibrationMismatch, match="3 distortion parameters"):
+        import_kalibr(path, ["a"], "rig", {})
 
 
 def test_an_empty_folder_is_no_opencv_calibration(tmp_path: Path) -> None:
