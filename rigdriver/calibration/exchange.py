@@ -8,7 +8,6 @@ it is fitted, and the largest miss is returned. Not here: our own format (see fi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from rigdriver.arrays import Array
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.foreign_text import MOST_BYTES, matrix, number, opencv_values, scalar, to_yaml, yaml_values
+from rigdriver.calibration.plausible import camera_problem
 from rigdriver.calibration.project import distort, distort_jacobian, inverse, pad_distortion, transform
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.file_text import is_plain_name, read_utf8
@@ -31,6 +31,8 @@ UNKNOWN_BOARD = Board("chessboard", 10, 7, 1.0)
 """Board of an imported calibration, whose file names none."""
 MOST_CAMERAS = 100
 """Most files of a folder that are read as cameras."""
+PINHOLE_MODELS = {"pinhole", "plumb_bob", "rational_polynomial", "radtan", "brown", "opencv", "standard"}
+"""Names by which files of OpenCV, ROS and others call the lens models that can be read."""
 LARGEST_KALIBR_MISS_PX = 0.1
 """Largest miss of a lens with four parameters that is exported, in pixels."""
 
@@ -70,9 +72,10 @@ def import_opencv(folder: Path, rig: str, serials: Mapping[str, str]) -> RigCali
         CalibrationMismatch: a file lacks a key or a camera its pose, or holds what no lens or pose is.
     """
     cameras = {}
-    paths = [p for p in sorted(folder.glob("*")) if p.suffix in (".yaml", ".yml", ".xml", ".json")]
+    paths = [p for p in sorted(folder.glob("*")) if p.suffix.lower() in (".yaml", ".yml", ".xml", ".json")]
     for path in paths[: MOST_CAMERAS + 1]:
         values = opencv_values(path)
+        _refuse_other_lens(path, values)
         size = (round(scalar(path, values, "image_width")), round(scalar(path, values, "image_height")))
         T = np.eye(4)
         if "T_cam_world" in values or len(paths) > 1:
@@ -112,6 +115,20 @@ def _lens(path: Path, values: Mapping[str, Any], K: str, distortion: str) -> tup
     return matrix(path, values, K, (3, 3)), matrix(path, values, distortion, *counts)
 
 
+def _refuse_other_lens(path: Path, values: Mapping[str, Any]) -> None:
+    """Refuse a file whose lens model is another one than pinhole with OpenCV's polynomial or rational distortion."""
+    # OpenCV's calibration sample writes it for cv::fisheye; the same four numbers mean another lens.
+    is_fisheye = str(values.get("fisheye_model", "0")).strip() not in {"0", "0.", "0.0", "false"}
+    models = {"fisheye"} if is_fisheye else set()
+    models |= {str(values[key]).strip().lower() for key in ("distortion_model", "camera_model") if key in values}
+    if other := sorted(models - PINHOLE_MODELS):
+        raise CalibrationMismatch(
+            device=str(path), seen=f"lens model {other[0][:40]}",
+            expected=f"one of {', '.join(sorted(PINHOLE_MODELS))}",
+            remedy="calibrate the camera with that model, or with `rigdriver calibrate`",
+        )  # fmt: skip
+
+
 def _camera(
     name: str, serial: str, size_px: tuple[int, int], K: Array, distortion: Array, T_cam_world: Array
 ) -> CameraCalibration:
@@ -119,6 +136,11 @@ def _camera(
         # Names become names of files and folders.
         raise CalibrationMismatch(f"{name[:60]!r} is no name of a camera; rename its file")
     values = np.asarray(distortion, dtype=np.float64).ravel()
+    K, T_cam_world = np.array(K, dtype=np.float64), np.array(T_cam_world, dtype=np.float64)
+    if problem := camera_problem(K, values, T_cam_world, size_px):
+        raise CalibrationMismatch(
+            device=f"camera {name}", seen=problem, remedy="export it again from the program that made it"
+        )
     # OpenCV's models of 12 and 14 parameters, k1 k2 p1 p2 k3 k4 k5 k6 s1..s4 tx ty; zeros there change nothing.
     if len(values) > 8 and np.any(values[8:] != 0):
         raise CalibrationMismatch(
@@ -130,9 +152,9 @@ def _camera(
         name=name,
         serial=serial,
         size_px=size_px,
-        K=np.array(K, dtype=np.float64),
+        K=K,
         distortion=coefficients[:count].copy(),
-        T_cam_world=np.array(T_cam_world, dtype=np.float64),
+        T_cam_world=T_cam_world,
     )
     if problem := camera.problem:
         raise CalibrationMismatch(f"camera {name}: {problem}; take a copy or calibrate again")
@@ -232,7 +254,10 @@ def import_kalibr(path: Path, names: Sequence[str], rig: str, serials: Mapping[s
         camera, step = _from_camchain(chain[key], f"{path}: {key}", name, serials.get(name, ""), key == "cam0")
         # The chain is multiplied out, as every camera here is relative to the first one.
         T = step @ T
-        cameras[name] = replace(camera, T_cam_world=T.copy())
+        # Checked again with its pose, which no other place has seen.
+        cameras[name] = _camera(
+            name, camera.serial, camera.size_px, camera.K.copy(), camera.distortion.copy(), T.copy()
+        )
     return _imported(rig, cameras, "kalibr")
 
 
@@ -256,6 +281,10 @@ def _from_camchain(
         raise CalibrationMismatch(f"{where}: lacks {exc.args[0]}; expected what Kalibr writes") from exc
     except (TypeError, ValueError) as exc:
         raise CalibrationMismatch(f"{where}: {exc}; expected what Kalibr writes") from exc
+    # Before anything is multiplied with it: the product of two mirrored poses would look right.
+    size = (round(width), round(height))
+    if problem := camera_problem(np.diag([width, width, 1.0]), np.zeros(5), step, size):
+        raise CalibrationMismatch(device=where, seen=problem, remedy="export it again from Kalibr")
     step[:3, 3] *= 1000.0  # Kalibr counts metres
     K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
     return _camera(name, serial, (round(width), round(height)), K, d, np.eye(4)), step

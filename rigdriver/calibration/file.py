@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import LONGEST_SIDE_PX, Accuracy, CameraCalibration, Covariance, RigCalibration
+from rigdriver.calibration.plausible import camera_problem
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.file_text import is_plain_name, json_values, read_utf8
@@ -267,6 +268,9 @@ def _build(table: _File, origin: str) -> RigCalibration:
             raise CalibrationMismatch(
                 f"{origin}: camera {name}: {len(camera.distortion)} distortion parameters; expected 5 or 8"
             )
+        K, distortion, T = (np.array(v, dtype=np.float64) for v in (camera.K, camera.distortion, camera.T_cam_world))
+        if problem := camera_problem(K, distortion, T, camera.size_px):
+            raise CalibrationMismatch(device=f"{origin}: camera {name}", seen=problem, remedy="calibrate again")
         cameras[name] = CameraCalibration(
             name=name, serial=camera.serial, size_px=camera.size_px, K=np.array(camera.K),
             distortion=np.array(camera.distortion), T_cam_world=np.array(camera.T_cam_world),

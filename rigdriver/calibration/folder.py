@@ -17,8 +17,10 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
+from rigdriver.arrays import Pixels
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.board.detect import Detection, detect, guess_dictionaries
+from rigdriver.calibration.board.identity import markers_beyond
 from rigdriver.calibration.views.capture import blur_problem
 from rigdriver.calibration.views.observations import Observations, from_detections
 from rigdriver.errors import BoardMismatch, UsageError
@@ -26,6 +28,10 @@ from rigdriver.images.decoding import decode
 from rigdriver.images.folder import list_images
 
 Tell = Callable[[float, str], None]
+IMAGES_TO_IDENTIFY = 6
+"""Number of images in which markers beyond the board are looked for."""
+FEWEST_MARKERS_BEYOND = 2
+"""Fewest different markers beyond the board that make it another board; one can be a false reading."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,22 +78,50 @@ def detect_folder(
                 detections[view][name] = found
                 if problem := blur_problem(found):
                     notes.append(f"view {view}, camera {name}: {problem}")
+    paths = {(view, name): path for name, view, path in jobs}
+    _refuse_larger_board(board, detections, paths, pixel_formats)
     if not any(detections.values()):
         _refuse_nowhere(folder, board, [path for _, _, path in jobs])
     ordered = {name: sizes[name] for name in images if name in sizes}
     return FoundCorners(from_detections(detections, ordered), detections, tuple(notes), len(jobs))
 
 
+def _refuse_larger_board(
+    board: Board, detections: Mapping[str, Mapping[str, Detection]], paths: Mapping[tuple[str, str], Path],
+    pixel_formats: Mapping[str, str],
+) -> None:  # fmt: skip
+    """Refuse when the images show markers of the same print beyond the board that was described."""
+    found = [(len(d.ids), view, name) for view, by_camera in detections.items() for name, d in by_camera.items()]
+    beyond: set[int] = set()
+    # The fullest images show most of the board's edge; each costs a search with the whole dictionary.
+    for _, view, name in sorted(found, reverse=True)[:IMAGES_TO_IDENTIFY]:
+        pixels = _read(paths[view, name])
+        if pixels is not None:
+            beyond |= markers_beyond(board, pixels, detections[view][name], pixel_formats.get(name, ""))
+    if len(beyond) >= FEWEST_MARKERS_BEYOND:
+        raise BoardMismatch(
+            device=f"board {board.name}",
+            seen=f"the print goes on beyond it, with markers {min(beyond)} to {max(beyond)}; this board ends with "
+            f"{board.columns * board.rows // 2 - 1}",
+            expected="the board that was held before the cameras",
+            remedy="count the squares of the print, and name that board with --board; its squares may have another "
+            "size, which would make every result too large or too small",
+        )
+
+
 def _detect_file(board: Board, path: Path, pixel_format: str) -> Detection | None:
+    pixels = _read(path)
+    return None if pixels is None else detect(board, pixels, pixel_format)
+
+
+def _read(path: Path) -> Pixels | None:
     try:
         pixels = decode(path)
     except UsageError:  # more pixels than the memory holds
         return None
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
         return None
-    if pixels.dtype == np.uint16:
-        return detect(board, pixels.astype(np.uint16), pixel_format)
-    return detect(board, pixels.astype(np.uint8), pixel_format)
+    return pixels.astype(np.uint16) if pixels.dtype == np.uint16 else pixels.astype(np.uint8)
 
 
 def _refuse_nowhere(folder: Path, board: Board, paths: Sequence[Path]) -> None:

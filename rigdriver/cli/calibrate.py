@@ -18,7 +18,13 @@ from rigdriver.calibration.file import load
 from rigdriver.calibration.health.monitor import DriftVerdict
 from rigdriver.cli import calibrate_capture
 from rigdriver.cli.calibration_text import tell
-from rigdriver.cli.measured_board import BoardOption, SquareOption, SquareSigmaOption, measured_board
+from rigdriver.cli.measured_board import (
+    BoardOption,
+    FolderBoardOption,
+    SquareOption,
+    SquareSigmaOption,
+    folder_board,
+)
 from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
@@ -31,6 +37,7 @@ from rigdriver.procedures.calibrate import (
     SolveFolderOptions,
     check_folder,
     import_calibration,
+    parse_identities,
     resolve_folder,
     solve_folder,
 )
@@ -74,11 +81,17 @@ def board_sheet(
 @verb
 def solve(  # noqa: PLR0913, PLR0917  one argument per option
     folder: FolderArgument,
-    board: BoardOption = "face",
+    board: FolderBoardOption = None,
     out: OutOption = Path("calibration.json"),
     square: SquareOption = None,
     square_sigma: SquareSigmaOption = 0.0,
     rig: RigFileOption = None,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--camera", metavar="NAME:ROLE:POD", help="Role and pod of a camera without a rig file; may be repeated."
+        ),
+    ] = None,
     coefficients: Annotated[int, typer.Option("--lens", help="5 or 8 distortion parameters.")] = 5,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write a report with pictures.")
@@ -88,7 +101,16 @@ def solve(  # noqa: PLR0913, PLR0917  one argument per option
 ) -> int:
     """Calibrate all cameras from folders of board images."""
     refuse_overwriting([out, report / PAGE if report else None], overwrite)
-    options = SolveFolderOptions(measured_board(board, square, square_sigma), out, rig, coefficients, report)
+    if rig is not None and camera:
+        raise UsageError("--camera and --rig exclude each other: the rig file says roles and pods")
+    options = SolveFolderOptions(
+        folder_board(folder, board, square, square_sigma),
+        out,
+        rig,
+        coefficients,
+        parse_identities(camera or ()),
+        report,
+    )
     made = solve_folder(folder, options, PROGRESS)
     if json:
         show_json(made.to_json())

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from rigdriver.calibration.board.boards import Board
+from rigdriver.calibration.board.identity import write_named_board
 from rigdriver.calibration.report.verdict import has_enough_views, is_well
 from rigdriver.calibration.solve.all_cameras import SolveOptions, solve
 from rigdriver.calibration.views.capture import GuidedCapture, Offer
@@ -68,6 +69,7 @@ def take_views(
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="detect"))
         capture = GuidedCapture(board, rig.sizes_px(), executor=pool)
+        write_named_board(folder, board)
         sink = stack.enter_context(CaptureFolder(folder, rig.config, regions=rig.regions()))
         # Entered last, closed first: a solve that is under way ends before the images' folder is closed.
         question = stack.enter_context(_Question(board, options))

@@ -8,7 +8,7 @@ Not here: taking the images (see calibrate_capture.py); the solving (see rigdriv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,11 +22,16 @@ from rigdriver.calibration.health.monitor import DriftVerdict
 from rigdriver.calibration.health.monitor import check as check_health
 from rigdriver.calibration.solve.all_cameras import CameraIdentity, SolveOptions
 from rigdriver.calibration.solve.one_camera import ResolvedCamera, resolve_camera
+from rigdriver.config import RigConfig
 from rigdriver.config import load as load_rig
+from rigdriver.errors import UsageError
 from rigdriver.images.region import ImageRegion
 from rigdriver.procedures.calibrated import Calibrated, calibrated, identities
 from rigdriver.progress import SILENT, Progress
 from rigdriver.recording.stored_formats import read_sidecar
+
+ROLES = ("geometry", "texture")
+"""Roles of a camera, the usual one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class SolveFolderOptions:
     rig_file: Path | None = None
     """Names, serials and pods of the cameras; without it the folder's names are taken."""
     lens_coefficients: int = 5
+    identities: Mapping[str, CameraIdentity] = field(default_factory=lambda: MappingProxyType({}))
+    """Roles and pods by camera, where there is no rig file."""
     report: Path | None = None
 
 
@@ -52,15 +59,23 @@ def solve_folder(folder: Path, options: SolveFolderOptions, progress: Progress =
     names = tuple(c.name for c in config.cameras) if config else ()
     found = _noted(find_board(folder, options.board, names, progress), progress)
     regions = stored_regions(folder)
-    who = (
-        identities(config, regions)
-        if config
-        else {name: CameraIdentity(region=regions.get(name)) for name in found.observations.cameras}
-    )
+    who = identities(config, regions) if config else _who(options.identities, found.observations.cameras, regions)
     solving = SolveOptions(
         config.name if config else "unnamed", options.lens_coefficients, identities=MappingProxyType(dict(who))
     )
     return calibrated(found.observations, options.board, solving, options.out, options.report, progress)
+
+
+def _who(
+    said: Mapping[str, CameraIdentity], cameras: Sequence[str], regions: Mapping[str, ImageRegion | None]
+) -> Mapping[str, CameraIdentity]:
+    unknown = [name for name in said if name not in cameras]
+    if unknown:
+        raise UsageError(
+            device=f"--camera {unknown[0]}", seen="the folder has no such camera",
+            expected=f"one of {', '.join(cameras)}",
+        )  # fmt: skip
+    return {name: replace(said.get(name, CameraIdentity()), region=regions.get(name)) for name in cameras}
 
 
 def check_folder(folder: Path, file: Path, rig_file: Path | None = None, progress: Progress = SILENT) -> DriftVerdict:
@@ -90,9 +105,38 @@ def import_calibration(source: Path, rig_file: Path, out: Path) -> RigCalibratio
         found = import_opencv(source, config.name, serials)
     else:
         found = import_kalibr(source, [c.name for c in config.cameras], config.name, serials)
+    found = _with_pods(found, config)
     # These formats hold no serial numbers: the check shows at least that all cameras of the rig are there.
     found.check_rig(config)
     save(found, out)
+    return found
+
+
+def _with_pods(found: RigCalibration, config: RigConfig) -> RigCalibration:
+    """Return the calibration with the rig file's pods and roles, which other programs' files do not hold."""
+    who = {camera.name: camera for camera in config.cameras}
+    cameras = {
+        name: replace(camera, pod=who[name].pod, role=who[name].role) if name in who else camera
+        for name, camera in found.cameras.items()
+    }
+    return replace(found, cameras=MappingProxyType(cameras))
+
+
+def parse_identities(texts: Sequence[str]) -> Mapping[str, CameraIdentity]:
+    """Read `NAME[:ROLE[:POD]]`, what a person says of cameras without a rig file.
+
+    Raises:
+        UsageError: another role, or a part too many.
+    """
+    found = {}
+    for text in texts:
+        parts = [*text.split(":"), "", ""]
+        name, role, pod = parts[:3]
+        if not name or any(parts[3:]) or role not in {"", *ROLES}:
+            raise UsageError(
+                device=f"--camera {text}", seen="is not understood", expected=f"NAME:{' or '.join(ROLES)}:POD"
+            )
+        found[name] = CameraIdentity(role=role or ROLES[0], pod=pod or CameraIdentity().pod)
     return found
 
 

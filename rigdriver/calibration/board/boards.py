@@ -28,6 +28,10 @@ DICTIONARIES: Mapping[str, int] = MappingProxyType(
 )
 
 
+LARGEST_PRINT_ERROR = 0.05
+"""Largest difference of a square from its design, as a share; "fit to page" shrinks by 3 to 4 %."""
+
+
 @dataclass(frozen=True, slots=True)
 class Board:
     """One printed board. `columns` and `rows` count squares, black and white."""
@@ -84,8 +88,21 @@ class Board:
         return grid.reshape(-1, 3)
 
     def measured(self, square_mm: float, sigma_mm: float = 0.0) -> Board:
-        """Return this board with the side of its squares as measured on the print; markers scale with them."""
+        """Return this board with the side of its squares as measured on the print; markers scale with them.
+
+        Raises:
+            UsageError: it differs so much from the design that it is no print of this board.
+        """
         scale = square_mm / self.square_mm
+        designed = self.nominal_square_mm or self.square_mm
+        # Printers stretch by a few per mille; more is another board, another unit or a slip of the decimal point.
+        if not abs(square_mm / designed - 1) <= LARGEST_PRINT_ERROR:
+            raise UsageError(
+                device=f"board {self.name}", seen=f"a square measured as {square_mm:g} mm",
+                expected=f"within {LARGEST_PRINT_ERROR:.0%} of the {designed:g} mm as designed",
+                remedy="measure in millimetres over many squares and divide by their number, or describe the print by "
+                "its own size, as charuco:COLUMNSxROWS:SQUARE:MARKER:DICTIONARY",
+            )  # fmt: skip
         return replace(
             self,
             square_mm=square_mm,

@@ -74,7 +74,8 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def _reduced(grey: Bytes) -> tuple[Bytes, float]:
+def reduced(grey: Bytes) -> tuple[Bytes, float]:
+    """Return the image in which markers are searched, and by how much it was reduced."""
     scale = max(1, round(grey.shape[1] / SEARCH_WIDTH_PX))
     if scale == 1:
         return grey, 1.0
@@ -85,7 +86,7 @@ def _reduced(grey: Bytes) -> tuple[Bytes, float]:
 
 
 def _charuco(board: Board, grey: Bytes) -> tuple[Ints32, Array]:
-    small, scale = _reduced(grey)
+    small, scale = reduced(grey)
     made = opencv_board(board)
     best_ids, best_points = np.zeros(0, np.int32), np.zeros((0, 2))
     for first, last in THRESHOLD_WINDOWS_PX:
@@ -94,7 +95,7 @@ def _charuco(board: Board, grey: Bytes) -> tuple[Ints32, Array]:
         parameters.adaptiveThreshWinSizeStep = max(last - first, 1)
         detector = cv2.aruco.CharucoDetector(made, cv2.aruco.CharucoParameters(), parameters)
         corners, found, marker_corners, _ = detector.detectBoard(small)
-        ids = _flat_ids(found)
+        ids = flat_ids(found)
         if len(ids) > len(best_ids):
             best_ids = ids
             best_points = np.asarray(corners, dtype=np.float64).reshape(-1, 2)
@@ -104,13 +105,13 @@ def _charuco(board: Board, grey: Bytes) -> tuple[Ints32, Array]:
     return best_ids, best_points * scale + (scale - 1) / 2
 
 
-def _flat_ids(found: object) -> Ints32:
-    """OpenCV gives None for nothing, (N, 1) in version 4 and (N,) in 5."""
+def flat_ids(found: object) -> Ints32:
+    """Return (N,) ids. OpenCV gives None for nothing, (N, 1) in version 4 and (N,) in 5."""
     return np.zeros(0, np.int32) if found is None else np.asarray(found, dtype=np.int32).ravel()
 
 
 def _chessboard(board: Board, grey: Bytes) -> tuple[Ints32, Array]:
-    small, scale = _reduced(grey)
+    small, scale = reduced(grey)
     flags = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE
     if grey.shape[1] > 1000:  # the quick check saves a second on a large empty image, but misses some small boards
         flags |= cv2.CALIB_CB_FAST_CHECK
@@ -170,11 +171,11 @@ def _refine(board: Board, grey: Bytes, ids: Ints32, points: Array) -> tuple[Ints
 
 def guess_dictionaries(pixels: Pixels) -> dict[str, int]:
     """Count the markers of each known dictionary in an image, for the message that a board is not the described one."""
-    small, _ = _reduced(to_grey(pixels))
+    small, _ = reduced(to_grey(pixels))
     counts: dict[str, int] = {}
     for name in (n for n in DICTIONARIES if n.endswith("_250")):
         dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[name])
         _, ids, _ = cv2.aruco.ArucoDetector(dictionary).detectMarkers(small)
-        if len(_flat_ids(ids)) >= 4:
+        if len(flat_ids(ids)) >= 4:
             counts[name] = len(ids)
     return counts

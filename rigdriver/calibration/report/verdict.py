@@ -11,10 +11,13 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 from rigdriver.calibration.board.boards import Board
+from rigdriver.calibration.board.identity import unseen_edges
 from rigdriver.calibration.calibration import Accuracy, CameraCalibration
 from rigdriver.calibration.solve.all_cameras import Solution
-from rigdriver.calibration.solve.notes import SolveNote
+from rigdriver.calibration.solve.notes import NoteKind, SolveNote
 from rigdriver.calibration.views.coverage import ENOUGH_VIEWS, Coverage, CoverageHint, assess
 from rigdriver.json_values import JsonValue
 
@@ -30,6 +33,10 @@ WELL_KEPT = 0.90
 """Smallest share of kept corners of a good calibration."""
 
 
+WELL_DISTANCE_MM = (100.0, 10_000.0)
+"""Distances of the boards from the cameras that a good calibration has; others come of a wrong unit of the square."""
+
+
 class LimitKind(Enum):
     """Quantity that a limit is about; the value is its name for people."""
 
@@ -39,8 +46,21 @@ class LimitKind(Enum):
     STEP = "expected step between the pods (95 %)"
     SCALE = "expected scale error (95 %)"
     NO_ACCURACY = "no 3D error"
+    DISTANCE = "distance of the boards from the cameras"
+    EDGE = "corners at the board's far edges"
+    TIE = "views that tie the cameras"
 
 
+_SAID = {
+    LimitKind.NO_ACCURACY: "no pod has two geometry cameras: no 3D error can be stated",
+    LimitKind.DISTANCE: f"the boards stood {{seen:.3g}} mm from the cameras (expected {WELL_DISTANCE_MM[0]:g} to "
+    f"{WELL_DISTANCE_MM[1]:g}): give the board's squares in mm",
+    LimitKind.EDGE: "no image shows the last {seen:.0f} rows or columns of the board: if the print does not have them, "
+    "it is another board whose squares may have another size; name it with --board, or show the whole board once",
+    LimitKind.TIE: "one view alone ties some cameras to the others, and nothing checks it: take more views that both "
+    "sides see",
+}
+"""Findings that are told only when they are not kept."""
 _UNITS = {LimitKind.RMS: "px", LimitKind.POINT: "um", LimitKind.STEP: "um", LimitKind.SCALE: "ppm"}
 
 
@@ -58,8 +78,8 @@ class LimitFinding:
     """The view that would help most; for `POINT` and `STEP`."""
 
     def __str__(self) -> str:
-        if self.kind is LimitKind.NO_ACCURACY:
-            return "no pod has two geometry cameras: no 3D error can be stated"
+        if self.kind in _SAID:
+            return _SAID[self.kind].format(seen=self.seen)
         if self.kind is LimitKind.KEPT:
             sentence = f"{self.seen:.1%} of {self.corners} corners kept (expected {self.limit:.0%})"
         else:
@@ -160,6 +180,7 @@ def judge_solution(solution: Solution, coverage: Coverage) -> tuple[LimitFinding
         _at_most(LimitKind.RMS, calibration.rms_px, WELL_RMS_PX),
         LimitFinding(LimitKind.KEPT, kept >= WELL_KEPT, kept, WELL_KEPT, corners=len(solution.observations)),
     ]
+    findings += _odd(solution)
     if accuracy is None:
         return (*findings, LimitFinding(LimitKind.NO_ACCURACY, is_kept=False))
     hint = coverage.hints[0] if coverage.hints else None
@@ -168,6 +189,24 @@ def judge_solution(solution: Solution, coverage: Coverage) -> tuple[LimitFinding
         findings.append(_at_most(LimitKind.STEP, accuracy.step_um_95, WELL_STEP_UM, hint))
     findings.append(_at_most(LimitKind.SCALE, accuracy.scale_ppm_95, WELL_SCALE_PPM))
     return tuple(findings)
+
+
+def _odd(solution: Solution) -> list[LimitFinding]:
+    """Return findings on what is beyond all limits; nothing for what is as usual."""
+    table, state, board = solution.observations, solution.state, solution.calibration.board
+    odd = []
+    used = table.keep(solution.kept)
+    posed = used.counts().sum(axis=1) > 0
+    centres = np.array([camera.centre_mm for camera in solution.calibration])
+    distance = float(np.median(np.linalg.norm(state.t_view[posed][:, None] - centres, axis=2)))
+    if not WELL_DISTANCE_MM[0] <= distance <= WELL_DISTANCE_MM[1]:
+        odd.append(LimitFinding(LimitKind.DISTANCE, is_kept=False, seen=distance))
+    # A chessboard is found as a whole or not at all.
+    if board.kind == "charuco" and (unseen := max(unseen_edges(board, table.corner))):
+        odd.append(LimitFinding(LimitKind.EDGE, is_kept=False, seen=unseen))
+    if any(note.kind is NoteKind.LONE_TIE for note in solution.notes):
+        odd.append(LimitFinding(LimitKind.TIE, is_kept=False, seen=1))
+    return odd
 
 
 def _at_most(kind: LimitKind, seen: float, limit: float, hint: CoverageHint | None = None) -> LimitFinding:

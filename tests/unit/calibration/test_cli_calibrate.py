@@ -131,6 +131,28 @@ def test_the_sheet_and_the_exports_are_written(calibration: Path, tmp_path: Path
     assert runner.invoke(app, ["export", str(calibration), str(tmp_path / "x"), "--format", "other"]).exit_code == 2
 
 
+def test_the_board_that_a_capture_named_is_the_one_that_is_solved(images: Path, tmp_path: Path) -> None:
+    from rigdriver.calibration.board.boards import PRESETS
+    from rigdriver.calibration.board.identity import write_named_board
+
+    def solve(*words: str) -> Result:
+        return CliRunner().invoke(app, ["solve", str(folder), "-o", str(tmp_path / "c.json"), *words])
+
+    folder = tmp_path / "views"
+    shutil.copytree(images, folder)
+    write_named_board(folder, PRESETS["face"].measured(15.03, 0.002))
+    refused = solve("--board", "a4")
+    assert refused.exit_code == 2
+    told = " ".join(refused.output.split())
+    assert "differs from --board a4: rows 10 and 9" in told
+    assert "leave --board out" in told
+    for words in (("--square", "1498"), ("--square", "0")):
+        assert "as designed" in " ".join(solve(*words).output.split())
+    assert not (tmp_path / "c.json").exists()
+    assert solve().exit_code in (0, 1)
+    assert json.loads((tmp_path / "c.json").read_text())["board"]["square_mm"] == 15.03
+
+
 def test_a_folder_without_images_ends_in_one_line_and_status_2(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["solve", str(tmp_path)])
     assert result.exit_code == 2

@@ -6,9 +6,11 @@ part of a pixel; what those formats cannot hold is refused.
 
 from __future__ import annotations
 
+import json
 import resource
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -127,7 +129,7 @@ PINHOLE = "{camera_model: pinhole, distortion_model: none, "
             PINHOLE + "intrinsics: [1, 1, .nan, 1], resolution: [1, 1]}",
             "no number|finite",
         ),
-        (PINHOLE + "intrinsics: [1, 1, 1, 1], resolution: [-1, 1]}", "-1 x 1 px"),
+        (PINHOLE + "intrinsics: [1, 1, 1, 1], resolution: [-1, 1]}", "an image of -1 x 1 pixels"),
         (
             PINHOLE + "intrinsics: [[1], 1, 1, 1], resolution: [1, 1]}",
             "no number",
@@ -150,6 +152,68 @@ def test_an_export_on_a_full_disk_writes_no_file_and_says_so(solved: SimpleNames
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
+
+
+K, D, T = np.array([[700.0, 0, 640], [0, 700, 480], [0, 0, 1]]), np.array([-0.1, 0.02, 0, 0, 0]), np.eye(4)
+
+
+def _opencv(folder: Path, name: str = "a.yaml", **nodes: Any) -> Path:
+    """Write a camera as OpenCV's calibration sample does; nodes that are None are left out."""
+    storage = cv2.FileStorage(str(folder / name), cv2.FILE_STORAGE_WRITE)
+    usual: dict[str, Any] = {"image_width": 1280, "image_height": 960, "camera_matrix": K, "distortion_coefficients": D}
+    for key, value in {**usual, **nodes}.items():
+        storage.write(key, value)
+    storage.release()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("nodes", "seen"),
+    [
+        ({"fisheye_model": 1, "distortion_coefficients": np.array([-0.02, 0.004, -0.003, 8e-4])}, "lens model fisheye"),
+        ({"distortion_model": "equidistant"}, "lens model equidistant"),
+        ({"camera_model": "omni"}, "lens model omni"),
+        ({"distortion_coefficients": np.array([np.nan, 0, 0, 0, 0])}, "distortion_coefficients: .* is no number"),
+        ({"camera_matrix": np.full((3, 3), np.inf)}, "camera_matrix: .* is no number"),
+        ({"T_cam_world": np.full((4, 4), np.nan)}, "T_cam_world: .* is no number"),
+        ({"T_cam_world": np.diag([-1.0, 1, 1, 1])}, "a mirrored pose"),
+        ({"T_cam_world": np.diag([2.0, 1, 1, 1])}, "a pose whose axes are not at right angles"),
+        ({"T_cam_world": np.eye(3)}, "T_cam_world has 3 x 3 numbers; expected 4 x 4"),
+        ({"distortion_coefficients": np.zeros(6)}, "has 6 x 1 numbers; expected 4 x 1 or 5 x 1"),
+        ({"distortion_coefficients": np.full(14, 1e-3)}, "thin prism or tilt"),
+        ({"camera_matrix": K + np.array([[0, 5.0, 0], [0, 0, 0], [0, 0, 0]])}, "a camera matrix with skew"),
+        ({"camera_matrix": np.diag([-700.0, 700, 1])}, "focal lengths of -700 and 700 px"),
+        ({"camera_matrix": np.eye(2)}, "camera_matrix has 2 x 2 numbers; expected 3 x 3"),
+        ({"camera_matrix": K + np.array([[0, 0, 9000.0], [0, 0, 0], [0, 0, 0]])}, "a principal point at 9640, 480 px"),
+    ],
+)
+def test_an_opencv_file_that_is_no_pinhole_camera_is_refused_by_its_cause(
+    tmp_path: Path, nodes: dict[str, Any], seen: str
+) -> None:
+    with pytest.raises(CalibrationMismatch, match=seen):
+        import_opencv(_opencv(tmp_path, **nodes), "rig", {})
+
+
+@pytest.mark.parametrize("model", ["plumb_bob", "rational_polynomial", "pinhole", None])
+def test_a_file_that_names_the_model_or_counts_no_fisheye_is_read(tmp_path: Path, model: str | None) -> None:
+    nodes: dict[str, Any] = {"fisheye_model": 0} if model is None else {"distortion_model": model}
+    found = import_opencv(_opencv(tmp_path, "a.YAML", **nodes), "rig", {})
+    assert np.array_equal(found["a"].K, K)
+
+
+def test_kalibr_poses_that_are_mirrored_or_not_finite_are_refused(tmp_path: Path) -> None:
+    entry = {
+        "camera_model": "pinhole", "distortion_model": "radtan", "intrinsics": [700, 700, 640, 480],
+        "distortion_coeffs": [0, 0, 0, 0], "resolution": [1280, 960],
+    }  # fmt: skip
+    path = tmp_path / "c.yaml"
+    for step, seen in ((np.diag([-1.0, 1, 1, 1]), "mirrored"), (np.full((4, 4), np.nan), "is not finite")):
+        path.write_text(json.dumps({"cam0": entry, "cam1": {**entry, "T_cn_cnm1": step.tolist()}}))
+        with pytest.raises(CalibrationMismatch, match=seen):
+            import_kalibr(path, ["a", "b"], "rig", {})
+    path.write_text(json.dumps({"cam0": {**entry, "distortion_coeffs": [0, 0, 0]}}))
+    with pytest.raises(CalibrationMismatch, match="is no list of 4"):
+        import_kalibr(path, ["a"], "rig", {})
 
 
 def test_an_empty_folder_is_no_opencv_calibration(tmp_path: Path) -> None:

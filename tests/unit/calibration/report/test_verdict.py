@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from rigdriver.calibration.report.verdict import LimitFinding, LimitKind, is_well, judge_solution
+from rigdriver.calibration.solve.all_cameras import Solution
+from rigdriver.calibration.solve.notes import NoteKind, SolveNote
 from rigdriver.calibration.views.coverage import CoverageHint, HintKind, assess
 
 MORE = "take more views with more tilt and depth"
@@ -36,6 +39,10 @@ HINT = CoverageHint(HintKind.TILT, ("left",), "up")
         (
             LimitFinding(LimitKind.STEP, False, 20, 10),
             f"expected step between the pods (95 %) 20 um (expected at most 10): {MORE}",
+        ),
+        (
+            LimitFinding(LimitKind.DISTANCE, False, 90_000),
+            "the boards stood 9e+04 mm from the cameras (expected 100 to 10000): give the board's squares in mm",
         ),
         (LimitFinding(LimitKind.NO_ACCURACY, False), "no pod has two geometry cameras: no 3D error can be stated"),
     ],
@@ -63,6 +70,29 @@ def test_each_limit_is_judged_by_its_own_figure(solved: SimpleNamespace) -> None
     assert broken(step_um_95=10.1) == [LimitKind.STEP]
     assert broken(scale_ppm_95=100.1) == [LimitKind.SCALE]
     assert broken(step_um_95=float("nan")) == []
+
+
+def test_what_is_beyond_all_limits_makes_a_poor_calibration(solved: SimpleNamespace) -> None:
+    solution = solved.solution
+    coverage = assess(solution.observations, solved.board)
+
+    def broken(changed: Solution) -> list[LimitKind]:
+        return [finding.kind for finding in judge_solution(changed, coverage) if not finding.is_kept]
+
+    # Squares given in metres: all that is told in mm is a thousand times too small.
+    small = {
+        c.name: replace(c, T_cam_world=c.T_cam_world * np.array([1, 1, 1, 1e-3])[None]) for c in solved.calibration
+    }
+    in_metres = replace(
+        solution,
+        calibration=replace(solved.calibration, cameras=small),
+        state=replace(solution.state, t_view=solution.state.t_view * 1e-3),
+    )
+    assert broken(in_metres) == [LimitKind.DISTANCE]
+    larger = replace(solved.board, rows=solved.board.rows + 1)
+    assert broken(replace(solution, calibration=replace(solved.calibration, board=larger))) == [LimitKind.EDGE]
+    note = SolveNote(NoteKind.LONE_TIE, "003")
+    assert broken(replace(solution, notes=(note,))) == [LimitKind.TIE]
 
 
 def test_without_an_accuracy_nothing_is_well(solved: SimpleNamespace) -> None:
