@@ -23,7 +23,12 @@ pytestmark = [pytest.mark.sim, pytest.mark.realtime, pytest.mark.plants_faults]
 def capturing(running, folder: Path) -> subprocess.Popen[str]:
     """Start a capture that has its first frame sets."""
     words = ["capture", "--rig", str(running.rig_file), "--frames", "1000", "--no-images", "--out", str(folder)]
-    process = subprocess.Popen([*RIGDRIVER, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    # Under nohup SIGHUP is ignored, and a child inherits that; then it would rightly live on.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        process = subprocess.Popen([*RIGDRIVER, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     wait_for(lambda: rows(folder / "proofs.csv") > 7, "the first frame sets")
     return process
 
