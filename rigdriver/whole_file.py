@@ -13,7 +13,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -61,13 +61,23 @@ def write_whole(path: Path, *parts: Content, is_private: bool = False, is_durabl
     _write([(path, parts)], is_private=is_private, is_durable=is_durable)
 
 
-def write_set(files: Mapping[Path, Content], *, is_private: bool = False) -> None:
+def write_set(
+    files: Mapping[Path, Content],
+    *,
+    is_private: bool = False,
+    is_durable: bool = True,
+    turn: AbstractContextManager[object] | None = None,
+) -> None:
     """Write files that belong together: all of them, or none when one does not fit.
+
+    All of them are on the disk under other names when `turn` is entered, and have their names when it ends; what it
+    raises on entry leaves no file.
 
     Raises:
         FileNotWritten: one cannot be written.
     """
-    _write([(path, [content]) for path, content in files.items()], is_private=is_private, is_durable=True)
+    named = [(path, [content]) for path, content in files.items()]
+    _write(named, is_private=is_private, is_durable=is_durable, turn=turn)
 
 
 def write_new(path: Path, *parts: Content, is_private: bool = False) -> None:
@@ -118,7 +128,12 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _write(
-    files: Sequence[tuple[Path, Sequence[Content]]], *, is_private: bool, is_durable: bool, is_new: bool = False
+    files: Sequence[tuple[Path, Sequence[Content]]],
+    *,
+    is_private: bool,
+    is_durable: bool,
+    is_new: bool = False,
+    turn: AbstractContextManager[object] | None = None,
 ) -> None:
     """Write all files beside their places first, then put them there: what does not fit is noticed before that."""
     staged: list[tuple[Path, Path, Path]] = []
@@ -136,12 +151,13 @@ def _write(
                 else:
                     staged.append((path, target, _temporary(target, is_private)))
                     _fill(staged[-1][2], raw, found, is_private, is_durable)
-        for path, target, temporary in staged:
-            with _told(path):
-                if is_new:
-                    _link(temporary, target)
-                else:
-                    temporary.replace(target)
+        with turn or nullcontext():
+            for path, target, temporary in staged:
+                with _told(path):
+                    if is_new:
+                        _link(temporary, target)
+                    else:
+                        temporary.replace(target)
     finally:
         for _, _, temporary in staged:
             with suppress(OSError):

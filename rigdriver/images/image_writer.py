@@ -3,7 +3,8 @@
 In: frame sets at the rig's pace. Out: lossless files; PNGs are compressed while there is time and only stored when the
 writers fall behind. Pixels are copied at once, so that the cameras' slots come free; memory is bounded, and when a
 disk is slower than the cameras for long the capture waits here, which the run counts. Bayer mosaics are written as they
-are.
+are. Frame sets get their names one after the other, each as a whole: what lies there is always the first of those that
+were taken, whatever ends the capture.
 Not here: proofs, and what the files hold (see recording/capture_folder.py).
 """
 
@@ -11,8 +12,12 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -22,9 +27,15 @@ import numpy as np
 from rigdriver.arrays import Pixels
 from rigdriver.frames import Frame, FrameSet
 from rigdriver.images.png import encode_png
-from rigdriver.whole_file import make_folder, write_whole
+from rigdriver.timebase import WALL_TIME, wait_for
+from rigdriver.whole_file import make_folder, write_set
 
-_WAIT_S = 60.0
+PATIENCE_S = 60.0
+"""Longest time, in s, for which a capture waits for a disk that takes nothing."""
+EARLY_END_S = 4.0
+"""Time, in s, in which what waits is still written when a capture ends early; a user is promised 5 s for all of it."""
+_PLACING_S = 0.5
+"""Longest time, in s, for which an end waits for the frame set that gets its names right now."""
 
 
 class ImageFormat(Enum):
@@ -34,38 +45,106 @@ class ImageFormat(Enum):
     TIFF = "tiff"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Taken:
+    """Copies of a frame set's images on their way to the disk."""
+
+    number: int
+    images: Mapping[Path, Pixels]
+    size: int
+    entered: Callable[[], object] | None
+
+
+class _Dropped(Exception):
+    """The capture has ended before this frame set's turn came."""
+
+
 class ImageWriter:
     """Writes images in threads of its own; `write` blocks only when `buffer_bytes` of images wait."""
 
-    def __init__(self, folder: Path, image_format: ImageFormat, buffer_bytes: int = 1 << 30) -> None:
+    def __init__(self, folder: Path, image_format: ImageFormat | None, buffer_bytes: int = 1 << 30) -> None:
+        """`image_format` None writes no image: frame sets are only entered, in their turn."""
         self._folder = folder
         self._format = image_format
         self._buffer_bytes = buffer_bytes
         self._room = threading.Condition()
+        self._placing = threading.Lock()
+        """Held while a frame set gets its names and is entered."""
+        self._waiting: deque[_Taken] = deque()
         self._waiting_bytes = 0
+        self._under_way = 0
         self._failure: BaseException | None = None
-        self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="image-writer")
+        self._failed_at: int | None = None
+        """Number of the first frame set that could not be written; none after it is."""
+        self._is_closing = False
+        self._is_over = False
+        """Whether nothing gets a name any more."""
+        self._threads: list[threading.Thread] = []
+        self.taken = 0
+        """Number of frame sets taken for writing."""
+        self.kept = 0
+        """Number of frame sets that lie there whole."""
 
-    def write(self, frame_set: FrameSet, index: int | None = None) -> None:
+    @property
+    def dropped(self) -> int:
+        """Number of frame sets that were taken and will not lie there, when it has ended."""
+        return self.taken - self.kept
+
+    def write(self, frame_set: FrameSet, index: int | None = None, entered: Callable[[], object] | None = None) -> None:
         """Take copies of a frame set's images, to be written under that index or its pulse index.
+
+        `entered` is called in the frame set's turn, as soon as its images have their names; when it raises, they are
+        removed again, and no later frame set is written.
 
         Raises:
             OSError: an earlier image could not be written, or the disk has stalled for a minute.
         """
         index = frame_set.pulse_index if index is None else index
-        for frame in frame_set:
-            self._reserve(frame.pixels.nbytes)
-            path = self.path_of(frame.camera, index)
-            self._threads.submit(self._write, path, _as_rgb(frame)).add_done_callback(self._note_failure)
+        frames = list(frame_set) if self._format else []
+        size = sum(frame.pixels.nbytes for frame in frames)
+        self._await_room(size)
+        self._start_threads()
+        images = {self.path_of(frame.camera, index): _as_rgb(frame) for frame in frames}
+        with self._room:
+            # An interrupt comes before this or after it: a frame set is taken as a whole, or not at all.
+            self._waiting.append(_Taken(self.taken, images, size, entered))
+            self.taken += 1
+            self._waiting_bytes += size
+            self._room.notify_all()
 
     def path_of(self, camera: str, index: int) -> Path:
         """Return where an image goes."""
+        assert self._format is not None, "there are no images"
         return self._folder / camera / f"{index:06d}.{self._format.value}"
 
     def close(self) -> None:
-        """Wait until everything is written. Raises what a writer raised."""
-        self._threads.shutdown(wait=True)
+        """Wait until everything is written; it goes on while the disk takes something. Closing twice is harmless.
+
+        Raises:
+            OSError: something could not be written.
+        """
+        with self._room:
+            self._is_closing = True
+            self._room.notify_all()
+            while not self._is_done():
+                if not self._wait(partial(self._has_moved, self.kept), PATIENCE_S):
+                    raise self._stalled()
+        for thread in self._threads:
+            thread.join(_PLACING_S)
         self._raise_failure()
+
+    def end_early(self, time_s: float = EARLY_END_S) -> None:
+        """Write what waits for that time at most, and drop the rest; `kept` and `dropped` are right afterwards."""
+        with self._room:
+            self._is_closing = True
+            self._room.notify_all()
+            self._wait(self._is_done, time_s)
+            self._is_over = True
+            self._waiting.clear()
+            self._room.notify_all()
+        # A frame set that gets its names right now is kept.
+        if self._placing.acquire(timeout=_PLACING_S):
+            self._placing.release()
 
     def __enter__(self) -> Self:
         return self
@@ -76,29 +155,120 @@ class ImageWriter:
         if kind is None:
             self.close()
         else:
-            # The block failed: images that have not begun are given up, those under way end whole.
-            self._threads.shutdown(wait=True, cancel_futures=True)
+            self.end_early()
 
-    def _reserve(self, size: int) -> None:
+    # ------------------------------------------------------------ the caller's thread
+
+    def _await_room(self, size: int) -> None:
         with self._room:
-            has_room = self._room.wait_for(
-                # An image that is larger than the whole buffer still gets through, when nothing else waits.
-                lambda: self._failure or self._waiting_bytes == 0 or self._waiting_bytes + size <= self._buffer_bytes,
-                timeout=_WAIT_S,
+            has_room = self._wait(
+                # Images that are larger than the whole buffer still get through, when nothing else waits.
+                lambda: (
+                    self._failure is not None
+                    or self._waiting_bytes == 0
+                    or self._waiting_bytes + size <= self._buffer_bytes
+                ),
+                PATIENCE_S,
             )
             self._raise_failure()
             if not has_room:
-                raise TimeoutError(f"{self._folder}: the disk has taken no image for {_WAIT_S:.0f} s")
-            self._waiting_bytes += size
+                raise self._stalled()
 
-    def _write(self, path: Path, pixels: Pixels) -> None:
+    def _wait(self, is_so: Callable[[], bool], timeout_s: float) -> bool:
+        return wait_for(WALL_TIME, self._room, is_so, timeout_s)
+
+    def _stalled(self) -> TimeoutError:
+        return TimeoutError(f"{self._folder}: the disk has taken no image for {PATIENCE_S:.0f} s")
+
+    def _start_threads(self) -> None:
+        wanted = min(4, os.cpu_count() or 1) if self._format else 1
+        while len(self._threads) < wanted:
+            # Daemons: a disk that hangs must not keep the program from ending.
+            thread = threading.Thread(target=self._work, name=f"image-writer-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _is_done(self) -> bool:
+        return not self._waiting and not self._under_way
+
+    def _has_moved(self, kept: int) -> bool:
+        return self._is_done() or self.kept != kept
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    # ------------------------------------------------------------ the writers' threads
+
+    def _work(self) -> None:
+        while self._keep_next():
+            pass
+
+    def _keep_next(self) -> bool:
+        """Keep the frame set that has waited longest; return False when none will come any more."""
+        taken = self._next()
+        if taken is None:
+            return False
         try:
-            make_folder(path.parent, is_private=True)
-            write_whole(path, self._encode(pixels), is_private=True, is_durable=False)
+            self._keep(taken)
+        except _Dropped:
+            pass
+        except BaseException as exc:  # noqa: BLE001 - raised where the next frame set is taken
+            self._fail(taken, exc)
         finally:
             with self._room:
-                self._waiting_bytes -= pixels.nbytes
+                self._waiting_bytes -= taken.size
+                self._under_way -= 1
                 self._room.notify_all()
+        return True
+
+    def _next(self) -> _Taken | None:
+        with self._room:
+            while not self._waiting:
+                if self._is_closing:
+                    return None
+                self._room.wait()
+            self._under_way += 1
+            return self._waiting.popleft()
+
+    def _keep(self, taken: _Taken) -> None:
+        contents: dict[Path, bytes | memoryview] = {}
+        for path, pixels in taken.images.items():
+            self._refuse_dropped(taken)
+            make_folder(path.parent, is_private=True)
+            contents[path] = self._encode(pixels)
+        write_set(contents, is_private=True, is_durable=False, turn=self._turn(taken))
+
+    @contextmanager
+    def _turn(self, taken: _Taken) -> Iterator[None]:
+        """Wait until all earlier frame sets are kept; give the images their names; enter them."""
+        with self._room:
+            while self.kept != taken.number:
+                self._refuse_dropped(taken)
+                self._room.wait()
+        with self._placing:
+            self._refuse_dropped(taken)
+            try:
+                yield
+                if taken.entered is not None:
+                    taken.entered()
+            except BaseException:
+                for path in taken.images:
+                    path.unlink(missing_ok=True)
+                raise
+            self.kept += 1
+
+    def _refuse_dropped(self, taken: _Taken) -> None:
+        if self._is_over or (self._failed_at is not None and taken.number > self._failed_at):
+            raise _Dropped
+
+    def _fail(self, taken: _Taken, exc: BaseException) -> None:
+        with self._room:
+            # Earlier frame sets are under way already, and are still kept.
+            if self._failed_at is None or taken.number < self._failed_at:
+                self._failed_at, self._failure = taken.number, exc
+            self._waiting.clear()
+            self._room.notify_all()
 
     def _encode(self, pixels: Pixels) -> bytes | memoryview:
         if self._format is ImageFormat.PNG:
@@ -113,17 +283,6 @@ class ImageWriter:
         if not is_encoded:
             raise OSError(f"an image of shape {pixels.shape}, {pixels.dtype}, cannot be written as TIFF")
         return data.data
-
-    def _note_failure(self, done: Future[None]) -> None:
-        exc = None if done.cancelled() else done.exception()
-        if exc is not None:
-            with self._room:
-                self._failure = self._failure or exc
-                self._room.notify_all()
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
 
 
 def snapshot_png(frame: Frame) -> bytes:

@@ -1,26 +1,32 @@
 """A capture in a folder: images, the sidecar that says what they hold, and proofs.
 
-In: frame sets. Out: DIR/<camera>/<index>.png or .tiff, images.json, proofs.csv and proofs.json. The sidecar is written
-with the first frame of each camera, so a capture that is cut short can be read, too.
+In: frame sets. Out: DIR/<camera>/<index>.png or .tiff, images.json, proofs.csv and proofs.json. Images and proofs are
+of the same frame sets at any time: a frame set's proofs are written as soon as its images lie there, in the order in
+which they were taken. A capture that ends early writes what waits for a few seconds, and tells what it dropped. The
+sidecar is written with the first frame of each camera, so a capture that is cut short can be read, too.
 Not here: how an image is encoded (see images/image_writer.py); reading it back (see image_folder.py).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
 from rigdriver.config import RigConfig
+from rigdriver.ends import END_S, End
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
-from rigdriver.images.image_writer import ImageFormat, ImageWriter
+from rigdriver.images.image_writer import EARLY_END_S, ImageFormat, ImageWriter
 from rigdriver.images.region import ImageRegion
 from rigdriver.outputs import holds_images
-from rigdriver.recording.proof_files import COLUMNS, CSV, JSON, ProofFiles
-from rigdriver.recording.stored_formats import Sidecar, StoredImages, stored_format, write_sidecar
+from rigdriver.recording.proof_files import COLUMNS, CSV, JSON, ProofFiles, proof_entry
+from rigdriver.recording.stored_formats import SIDECAR, Sidecar, StoredImages, stored_format, write_sidecar
+
+logger = logging.getLogger(__name__)
 
 LONGEST_LINE = 4096
 """Bytes of the first line of a file of proofs that are looked at; our heading is shorter."""
@@ -43,17 +49,13 @@ class CaptureFolder:
         """
         self._folder = folder
         self._is_new = not folder.exists()
-        self._is_empty = True
         self._config = config
         self._regions = regions
         self._stored: dict[str, StoredImages] = {}
-        self._open = ExitStack()
+        self._has_images = image_format is not None
         self._proofs = ProofFiles(folder, config.name)
-        # Closed in reverse: all images are written before proofs.json names them.
-        self._open.push(self._proofs)
-        self._images = ImageWriter(folder, image_format) if image_format else None
-        if self._images is not None:
-            self._open.push(self._images)
+        self._images = ImageWriter(folder, image_format)
+        self._early = End(f"writing to {folder}", self._write_what_waits)
 
     def write(self, frame_set: FrameSet, index: int | None = None) -> None:
         """Keep a frame set under that index, or under its pulse index.
@@ -61,16 +63,20 @@ class CaptureFolder:
         Raises:
             OSError: this or an earlier file could not be written.
         """
-        self._is_empty = False
-        self._proofs.write(frame_set, index)
-        if self._images is not None:
+        if self._has_images:
             # The sidecar comes before the images, so that no image lies there that cannot be read.
             self._describe(frame_set)
-            self._images.write(frame_set, index)
+        entry = proof_entry(frame_set, index)
+        self._images.write(frame_set, index, entered=lambda: self._proofs.add(entry))
 
     def close(self) -> None:
         """Wait until everything is written. Raises what a writer raised; closing twice is harmless."""
-        self._open.close()
+        try:
+            self._images.close()
+        except BaseException:
+            self._end_early()
+            raise
+        self._proofs.close()
 
     def __enter__(self) -> Self:
         return self
@@ -78,16 +84,34 @@ class CaptureFolder:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._open.__exit__(kind, exc, trace)
-        finally:
-            if exc is not None and self._is_empty:
-                self._leave_nothing()
+        if exc is None:
+            self.close()
+        else:
+            self._end_early()
+
+    def _end_early(self) -> None:
+        """Write what waits in a bounded time, and tell what was dropped."""
+        self._early.run(END_S)
+
+    def _write_what_waits(self) -> None:
+        images = self._images
+        images.end_early(EARLY_END_S)
+        if images.dropped:
+            logger.warning(
+                "%s: %d of %d frame sets were dropped when the capture ended early; the first %d lie there with their "
+                "proofs", self._folder, images.dropped, images.taken, images.kept,
+            )  # fmt: skip
+        self._proofs.close()
+        if not images.kept:
+            self._leave_nothing()
 
     def _leave_nothing(self) -> None:
         """Remove what holds nothing, so that the same command works when what has failed is mended."""
-        for name in (CSV, JSON):
+        for name in (CSV, JSON, SIDECAR) if self._stored else (CSV, JSON):
             (self._folder / name).unlink(missing_ok=True)
+        for camera in self._stored:
+            with suppress(OSError):  # it is not there, or somebody has put a file there
+                (self._folder / camera).rmdir()
         if self._is_new:
             with suppress(OSError):  # somebody has put a file there
                 self._folder.rmdir()
@@ -102,8 +126,9 @@ class CaptureFolder:
             if frame.camera not in self._stored
         }
         if new:
-            self._stored |= new
-            write_sidecar(self._folder, Sidecar(MappingProxyType(dict(self._stored)), self._config))
+            stored = {**self._stored, **new}
+            write_sidecar(self._folder, Sidecar(MappingProxyType(stored), self._config))
+            self._stored = stored
 
 
 def holds_proofs(folder: Path) -> bool:

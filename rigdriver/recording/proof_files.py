@@ -1,8 +1,8 @@
 """The proofs of a capture as files: proofs.csv, a row for each camera and frame set, and proofs.json with all of it.
 
 Frames that nothing proves (a bench without a trigger box) have a row, too, with their id and their times.
-In: frame sets. Out: the CSV grows while the capture runs, so a crash leaves what was proved until then; the JSON is
-written at the end, and `read_proofs` gives proofs and gaps back as they were.
+In: frame sets. Out: both files grow while the capture runs and hold the same frame sets, so a crash leaves what was
+proved until then; `read_proofs` gives proofs and gaps back as they were.
 Not here: images (see capture_folder.py); the sentences that explain a proof (see cli/proof_show.py).
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -21,9 +20,8 @@ from typing import Any, Self
 from rigdriver.errors import UsageError
 from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof
 from rigdriver.json_values import JsonObject
-from rigdriver.line_file import LineFile
+from rigdriver.line_file import JsonListFile, LineFile
 from rigdriver.recording.proof_tables import proof_tables
-from rigdriver.whole_file import make_folder, write_whole
 
 CSV, JSON = "proofs.csv", "proofs.json"
 COLUMNS = (
@@ -76,47 +74,58 @@ class StoredProof:
         return tuple(dict.fromkeys([*(str(gap) for gap in self.gaps.values()), *self.proof.reasons]))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ProofEntry:
+    """What both files say of one frame set; it holds no pixels."""
+
+    lines: tuple[str, ...]
+    table: JsonObject
+
+
+def proof_entry(frame_set: FrameSet, index: int | None = None) -> ProofEntry:
+    """Return what both files say of a frame set under that index, or under its pulse index."""
+    index = frame_set.pulse_index if index is None else index
+    table: JsonObject = {
+        "index": index,
+        "t_utc_ns": frame_set.t_utc_ns,
+        "gaps": {
+            name: {"reason": gap.reason.name, "detail": gap.detail, "text": str(gap)}
+            for name, gap in frame_set.gaps.items()
+        },
+        "proof": frame_set.proof.to_json(),
+        "arrivals": {name: asdict(_arrival(frame)) for name, frame in frame_set.frames.items()},
+    }
+    return ProofEntry(tuple(map(_as_csv, _rows(frame_set, index))), table)
+
+
 class ProofFiles:
-    """Writes proofs.csv and proofs.json into a folder."""
+    """Writes proofs.csv and proofs.json into a folder; at any time both hold the same frame sets."""
 
     def __init__(self, folder: Path, rig: str) -> None:
-        self._folder = folder
-        self._rig = rig
-        self._frame_sets: list[JsonObject] = []
-        self._open = ExitStack()
-        self._is_closed = False
-        make_folder(folder, is_private=True)
-        self._lines = self._open.enter_context(LineFile(folder / CSV, is_private=True, is_new=True))
-        self._lines.append(_as_csv(dict(zip(COLUMNS, COLUMNS, strict=True))))
+        with ExitStack() as opened:
+            self._lines = opened.enter_context(LineFile(folder / CSV, is_private=True, is_new=True))
+            self._lines.append(_as_csv(dict(zip(COLUMNS, COLUMNS, strict=True))))
+            self._list = JsonListFile(folder / JSON, {"rig": rig}, "frame_sets")
+            opened.callback(self._list.close)
+            self._open = opened.pop_all()
 
     def write(self, frame_set: FrameSet, index: int | None = None) -> None:
         """Add a frame set under that index, or under its pulse index."""
-        index = frame_set.pulse_index if index is None else index
-        # Each row is with the system at once: a crash must not take what was proved until then.
-        self._lines.append(*map(_as_csv, _rows(frame_set, index)))
-        self._frame_sets.append(
-            {
-                "index": index,
-                "t_utc_ns": frame_set.t_utc_ns,
-                "gaps": {
-                    name: {"reason": gap.reason.name, "detail": gap.detail, "text": str(gap)}
-                    for name, gap in frame_set.gaps.items()
-                },
-                "proof": frame_set.proof.to_json(),
-                "arrivals": {name: asdict(_arrival(frame)) for name, frame in frame_set.frames.items()},
-            }
-        )
+        self.add(proof_entry(frame_set, index))
+
+    def add(self, entry: ProofEntry) -> None:
+        """Add a frame set to both files, or to none when one cannot be written."""
+        # Each is with the system at once: a crash must not take what was proved until then.
+        self._list.append(entry.table)
+        try:
+            self._lines.append(*entry.lines)
+        except BaseException:
+            self._list.take_back()
+            raise
 
     def close(self) -> None:
-        """Write the JSON and close the CSV; closing twice is harmless."""
-        # A second close would write the JSON anew.
-        if self._is_closed:
-            return
-        self._is_closed = True
+        """Put the JSON on the disk and close both; closing twice is harmless."""
         self._open.close()
-        # JSON has no NaN (RFC 8259, section 6): `to_json` writes null, and a NaN that slipped through is an error here.
-        whole = {"rig": self._rig, "frame_sets": self._frame_sets}
-        write_whole(self._folder / JSON, json.dumps(whole, indent=1, allow_nan=False) + "\n", is_private=True)
 
     def __enter__(self) -> Self:
         return self
