@@ -1,6 +1,7 @@
 """Light on a whole rig: what turns it off, what bounds it, and that every flash is written down.
 
-Judged by the box's own stamps, heard beside the run that is under test.
+Judged by the box's own stamps, heard beside the run that is under test, and by the edges of the lamp outputs that the
+simulator wrote down where the cables begin.
 """
 
 from __future__ import annotations
@@ -81,6 +82,24 @@ def witnessed(running, change: Callable[[RigConfig], RigConfig]) -> Iterator[tup
         yield rig, witness
 
 
+def true_flashes(running) -> list[SeenFlash]:
+    """Return every flash that the lamp outputs made, whatever box and driver say of it."""
+    found, lit = [], {}
+    boot_ns = drift_ppb = 0
+    for line in running.truth():
+        if line["what"] == "box":
+            boot_ns, drift_ppb = line["boot_ns"], line["drift_ppb"]
+        if line["what"] == "lamp":
+            ticks = (line["t_ns"] - boot_ns) * (10**9 + drift_ppb) // (100 * 10**9)
+            if line["level"]:
+                lit[line["output"]] = ticks
+            else:
+                rise = lit.pop(line["output"])
+                found.append((line["run"], line["pulse"], LAMPS[line["output"]], rise, ticks))
+    assert not lit, f"outputs {sorted(lit)} are still lit"
+    return found
+
+
 def play(rig: Rig, frames: int, then: Callable[[FrameSet], None] = lambda _: None) -> list[FrameSet]:
     kept = []
     for frame_set in rig.run(frames=frames):
@@ -115,11 +134,12 @@ def proved_flashes(frame_sets: list[FrameSet]) -> list[SeenFlash]:
 
 
 def test_every_flash_of_a_run_stands_in_its_proofs_and_in_the_light_log(launch_rig, tmp_path):
-    log = tmp_path / "light.jsonl"
-    with witnessed(launch_rig(**SMALL), with_light(log)) as (rig, witness):
+    running, log = launch_rig(**SMALL), tmp_path / "light.jsonl"
+    with witnessed(running, with_light(log)) as (rig, witness):
         frame_sets = play(rig, 20)
         assert rig.box.light_session().session_flashes == 20
     assert len(witness.flashes) == 4 * 20
+    assert sorted(true_flashes(running)) == sorted(witness.flashes)
     assert sorted(proved_flashes(frame_sets)) == sorted(witness.flashes)
     assert logged(log) == as_logged(witness.flashes)
 
@@ -140,11 +160,14 @@ def test_an_opened_interlock_turns_everything_off_at_once_and_is_named(launch_ri
         assert witness.interlock_ticks is not None
         assert max(witness.rises) < witness.interlock_ticks
         assert max(witness.falls) <= witness.interlock_ticks + PERIOD
-        assert logged(log) == as_logged(witness.flashes)
+        lit = sorted(true_flashes(running))
+        assert lit == sorted(witness.flashes)
+        assert logged(log) == as_logged(lit)
         # It stays dark while the interlock is open, and light comes back only when somebody asks for it.
         rig.box.clear_fault()
         with pytest.raises(BoxRefused, match=r"(?i)interlock"):
             play(rig, 3)
+        assert sorted(true_flashes(running)) == lit
         with running.control() as control:
             control.do("interlock.close")
         assert len(play(rig, 3)) == 3

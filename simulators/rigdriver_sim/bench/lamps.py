@@ -19,6 +19,11 @@ class LampLog:
         self._on_since_ns: dict[int, int] = {}
         self._flashes: dict[int, deque[tuple[int, int]]] = {o: deque(maxlen=_FLASHES_KEPT) for o in outputs}
 
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Numbers of the lamp outputs."""
+        return tuple(self._flashes)
+
     def note(self, t_ns: int, changed: int, levels: int) -> None:
         """Take a change of the outputs."""
         for output, flashes in self._flashes.items():

@@ -1,7 +1,7 @@
 """What really happened, one JSON object a line: for scoring only, never for the driver.
 
-In: exposures and planted faults. Out: truth.jsonl beside the rig file, bounded in lines. Not here: what a line is used
-for (see score/).
+In: exposures, edges of lamp outputs and planted faults. Out: truth.jsonl beside the rig file, bounded in lines. Not
+here: what a line is used for (see score/).
 """
 
 from __future__ import annotations

@@ -107,6 +107,7 @@ class Wires:
     def outputs_changed(self, t_ns: int, change: OutputChange) -> None:
         """The box set its outputs."""
         self.lamps.note(t_ns, change.changed, change.levels)
+        self._note_lamps(t_ns, change)
         rising = change.changed & change.levels
         for name, table in self._tables.items():
             if rising >> table.output & 1:
@@ -137,6 +138,14 @@ class Wires:
         self._truth.note("published", run=self._generation(), pulse=pulse, camera=exposure.camera, t_host_ns=t_host_ns)
 
     # ---------------------------------------------------------------- inside
+
+    def _note_lamps(self, t_ns: int, change: OutputChange) -> None:
+        """Note every edge of a lamp output, whoever asked for it and whatever the box reports of it."""
+        for output in self.lamps.outputs:
+            if change.changed >> output & 1:
+                level = change.levels >> output & 1
+                run = self._generation()
+                self._truth.note("lamp", run=run, pulse=change.pulse_index, output=output, level=level, t_ns=t_ns)
 
     def _other_end(self, name: str) -> str:
         swap = self.faults.swap_triggers

@@ -114,6 +114,20 @@ def test_the_truth_names_pulse_camera_and_times_of_every_exposure(bench: Bench) 
     assert {(line["run"], line["ordinal"]) for line in exposures} == {(42, 1)}
 
 
+def test_the_truth_holds_every_edge_of_a_lamp_output_and_no_other(bench: Bench) -> None:
+    t_ns = bench.pulse(3, mask=0x3F | 1 << 6 | 1 << 8)
+    bare_ns = bench.pulse(None, mask=1 << 6)
+    edges = [(e["output"], e["level"], e["t_ns"], e["pulse"], e["run"]) for e in bench.told("lamp")]
+    assert edges == [
+        (6, 1, t_ns, 3, 42),
+        (8, 1, t_ns, 3, 42),
+        (6, 0, t_ns + 100 * US, 3, 42),
+        (8, 0, t_ns + 100 * US, 3, 42),
+        (6, 1, bare_ns, None, 42),
+        (6, 0, bare_ns + 100 * US, None, 42),
+    ]
+
+
 def test_a_painter_can_ask_for_the_pulse_of_an_exposure(bench: Bench) -> None:
     bench.pulse(17)
     assert bench.wires.pulse_of(Exposure("left_upper", 0, 0, 0, 0, 0.0, 0)) == 17
