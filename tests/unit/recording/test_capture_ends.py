@@ -20,7 +20,7 @@ import pytest
 from rigdriver.config import RigConfig
 from rigdriver.errors import FileNotWritten
 from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof
-from rigdriver.images import image_writer
+from rigdriver.images import image_writer, png
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.line_file import JsonListFile, LineFile
 from rigdriver.recording import capture_folder
@@ -73,7 +73,7 @@ class SlowDisk:
         self.stands_at = stands_at
         self.go_on = threading.Event()
         self.stands = threading.Event()
-        encode = image_writer.encode_png
+        encode = png.encode_png
 
         def slow(pixels, *args, **kwargs):
             if pixels[0, 0] >= self.stands_at:
