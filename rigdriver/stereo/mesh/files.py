@@ -19,6 +19,8 @@ from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.mesh.ply import write_rows
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
+SCALE_COMMENT = "calibration_scale_ppm"
+"""Word of the PLY comment that holds the standard uncertainty of the calibration's scale."""
 MESH_SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl")
 
 
@@ -70,6 +72,12 @@ def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
         path.write_text(text, encoding="utf-8")
         for name, content in others.items():
             (path.parent / name).write_bytes(content)
+        return
+    if suffix == ".ply" and np.isfinite(mesh.scale_ppm):
+        data = body.export(file_type="ply")
+        assert isinstance(data, bytes)
+        comment = f"\ncomment {SCALE_COMMENT} {mesh.scale_ppm:.3f}".encode("ascii")
+        path.write_bytes(data.replace(b"\nelement vertex", comment + b"\nelement vertex", 1))
         return
     body.export(path)
 
