@@ -49,8 +49,11 @@ def measure(  # noqa: PLR0913, PLR0917
         Path | None, typer.Option("--picture", metavar="PNG", help="Deviation map as a picture.")
     ] = None,
     scale_ppm: Annotated[
-        float, typer.Option("--scale-ppm", min=0, help="Standard uncertainty of the calibration's scale.")
-    ] = 0,
+        float | None,
+        typer.Option(
+            "--scale-ppm", min=0, help="Standard uncertainty of the calibration's scale; the PLY's own if not given."
+        ),
+    ] = None,
     near: Annotated[
         float, typer.Option("--near", metavar="MM", min=0, help="Largest distance of a place from the surface, mm.")
     ] = 2.0,

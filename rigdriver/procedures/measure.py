@@ -19,7 +19,7 @@ from rigdriver.arrays import Array
 from rigdriver.errors import UsageError
 from rigdriver.images.picture_file import write_picture
 from rigdriver.stereo.measure.areas import Ball, area_of, faces_touching, volume_of
-from rigdriver.stereo.measure.deviation import deviations
+from rigdriver.stereo.measure.deviation import deviations, deviations_over
 from rigdriver.stereo.measure.places import NEAR_MM, points_on
 from rigdriver.stereo.measure.quantity import Quantity
 from rigdriver.stereo.measure.sections import section_of
@@ -52,8 +52,8 @@ class MeasureOptions:
     """Mesh to which the deviation is measured."""
     picture: Path | None = None
     """File for the deviation map."""
-    scale_ppm: float = 0.0
-    """Standard uncertainty of the calibration's scale."""
+    scale_ppm: float | None = None
+    """Standard uncertainty of the calibration's scale; None: what the mesh file says, 0 where it says nothing."""
     near_mm: float = NEAR_MM
     """Largest distance of a place from the surface."""
     unit: Unit | None = None
@@ -99,8 +99,9 @@ def measure_mesh(mesh: Path, options: MeasureOptions) -> MeshMeasures:
         UsageError: a file is no mesh, or what is asked has no answer on it.
         FileNotWritten: a file cannot be written.
     """
-    checked, ppm = read_checked(mesh, options.unit), options.scale_ppm
+    checked = read_checked(mesh, options.unit)
     read = checked.mesh
+    ppm = options.scale_ppm if options.scale_ppm is not None else float(np.nan_to_num(read.scale_ppm))
     notes = {mesh.name: checked.findings.notes}
     drawn: dict[str, Array] = {}
     ball = Ball(*options.within_mm) if options.within_mm else None
@@ -192,7 +193,7 @@ def _write_lines(path: Path, drawn: Mapping[str, Array]) -> None:
 
 
 def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dict[str, Quantity]:
-    off, sigma = deviations(mesh, other)
+    off, sigma = deviations_over(mesh, other)
     known = np.isfinite(off)
     share = float(known.mean())
     if not known.any():
@@ -206,7 +207,7 @@ def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dic
     if picture:
         # The largest deviations lie at edges; with them as the bounds all other colours would be one.
         reach = max(float(np.percentile(np.abs(off[known]), 98)), 1e-3)
-        write_picture(picture, draw_map(mesh, off, "deviation", "mm", (-reach, reach)))
+        write_picture(picture, draw_map(mesh, deviations(mesh, other)[0], "deviation", "mm", (-reach, reach)))
     return {
         "deviation, share of this mesh that has one": Quantity(100 * share, 0.0, "%"),
         "deviation, median": Quantity(float(np.median(off[known])), typical, "mm"),

@@ -17,6 +17,8 @@ REACH_MM = 5.0
 """Largest distance that counts as a deviation, in mm."""
 ASKEW = 0.7
 """Least cosine, beside a border, between the way to the nearest point and the surface's normal there."""
+LEAST_PLACES, MOST_PLACES = 20_000, 200_000
+"""Least and largest number of places at which whole surfaces are compared."""
 ON_EDGE = 1e-9
 """Share of a triangle's corner below which a point lies on the opposite edge."""
 
@@ -26,9 +28,29 @@ def deviations(mesh: SurfaceMesh, other: SurfaceMesh, reach_mm: float = REACH_MM
 
     It is above 0 where this mesh lies outside the other, and NaN where the other ends or is farther than `reach_mm`.
     """
-    near = NearestOnSurface(other.vertices_mm, other.faces)(mesh.vertices_mm)
+    return _deviations_at(mesh.vertices_mm, mesh.sigma_mm.astype(np.float64), other, reach_mm)
+
+
+def deviations_over(mesh: SurfaceMesh, other: SurfaceMesh, reach_mm: float = REACH_MM) -> tuple[Array, Array]:
+    """Return the same at places, (N,), that stand for equal areas of the whole mesh, however coarse its triangles."""
+    corners = mesh.vertices_mm[mesh.faces]
+    double = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    count = int(np.clip(len(mesh.vertices_mm), LEAST_PLACES, MOST_PLACES))
+    summed = np.cumsum(double)
+    face = np.searchsorted(summed, (np.arange(count) + 0.5) / count * summed[-1])
+    # An additive sequence of two irrational steps fills each triangle evenly (Roberts 2018).
+    u, v = np.mod(np.arange(count)[:, None] * np.array([0.7548776662466927, 0.5698402909980532]), 1.0).T
+    root = np.sqrt(u)
+    shares = np.stack([1 - root, root * (1 - v), root * v], axis=1)
+    places = np.einsum("nk,nkc->nc", shares, corners[face])
+    sigma = np.einsum("nk,nk->n", shares, mesh.sigma_mm[mesh.faces[face]].astype(np.float64))
+    return _deviations_at(places, sigma, other, reach_mm)
+
+
+def _deviations_at(places: Array, own: Array, other: SurfaceMesh, reach_mm: float) -> tuple[Array, Array]:
+    near = NearestOnSurface(other.vertices_mm, other.faces)(places)
     corners = other.faces[near.faces]
-    off = mesh.vertices_mm - near.points_mm
+    off = places - near.points_mm
     out = _normals_at(other, near)
     along = np.einsum("ij,ij->i", off, out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-300))
     # Beyond a border the nearest point lies askew on it: that is no deviation.
@@ -37,7 +59,7 @@ def deviations(mesh: SurfaceMesh, other: SurfaceMesh, reach_mm: float = REACH_MM
     found = np.where(known, np.copysign(near.away_mm, along), np.nan)
     # The point between three vertices has their sigma in shares; neighbours err together.
     theirs = np.einsum("ij,ij->i", near.shares, other.sigma_mm[corners].astype(np.float64))
-    return found, np.where(known, np.hypot(mesh.sigma_mm, theirs), np.nan)
+    return found, np.where(known, np.hypot(own, theirs), np.nan)
 
 
 def _normals_at(mesh: SurfaceMesh, near: Nearest) -> Array:

@@ -21,6 +21,8 @@ from rigdriver.stereo.mesh.ply import write_rows
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 from rigdriver.whole_file import write_set, write_whole
 
+SCALE_COMMENT = "calibration_scale_ppm"
+"""Word of the PLY comment that holds the standard uncertainty of the calibration's scale."""
 MESH_SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl")
 
 
@@ -72,7 +74,12 @@ def write_mesh(mesh: SurfaceMesh, path: Path) -> None:
         # The mesh names the other files, so that these come first.
         write_set({**{path.parent / name: content for name, content in others.items()}, path: text}, is_private=True)
         return
-    write_whole(path, cast("bytes | str", body.export(file_type=suffix.lstrip("."))), is_private=True)
+    data = cast("bytes | str", body.export(file_type=suffix.lstrip(".")))
+    if suffix == ".ply" and np.isfinite(mesh.scale_ppm):
+        assert isinstance(data, bytes)
+        comment = f"\ncomment {SCALE_COMMENT} {mesh.scale_ppm:.3f}".encode("ascii")
+        data = data.replace(b"\nelement vertex", comment + b"\nelement vertex", 1)
+    write_whole(path, data, is_private=True)
 
 
 def _write_gltf(body: trimesh.Trimesh, path: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import trimesh
 
 from rigdriver.arrays import Array, Floats32, Ints64
 from rigdriver.errors import UsageError
-from rigdriver.stereo.mesh.files import MESH_SUFFIXES
+from rigdriver.stereo.mesh.files import MESH_SUFFIXES, SCALE_COMMENT
 from rigdriver.stereo.mesh.findings import MeshFindings
 from rigdriver.stereo.mesh.repair import mend
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
@@ -63,6 +63,7 @@ class _Raw:
     faces: Ints64
     normals: Floats32 | None = None
     sigma: Floats32 | None = None
+    scale_ppm: float = float("nan")
 
 
 def read_mesh(path: Path, unit: Unit | None = None) -> SurfaceMesh:
@@ -111,7 +112,7 @@ def read_checked(path: Path, unit: Unit | None = None) -> ReadMesh:
         raise UsageError(
             device=str(path), seen="holds no triangle with an area", expected="a surface", remedy="write it again"
         )
-    return ReadMesh(mesh, findings)
+    return ReadMesh(replace(mesh, scale_ppm=raw.scale_ppm), findings)
 
 
 def _check_size(path: Path, used: Array, scale: float, unit: Unit | None) -> None:
@@ -176,7 +177,10 @@ def _by_library(path: Path, suffix: str, data: bytes) -> _Raw:
     # Normals from the file tell which side is out; those that the library makes from the winding tell nothing.
     is_told = "vertex_normals" in body._cache.cache  # noqa: SLF001  trimesh has no other way to ask
     normals = np.array(body.vertex_normals, np.float32) if is_told else None
-    return _Raw(np.array(body.vertices, np.float64), np.array(body.faces, np.int64), normals, _sigma_in(body))
+    word = SCALE_COMMENT.encode("ascii")
+    told = re.search(rb"^comment " + word + rb" (\d{1,9}(?:\.\d{1,9})?)\s*$", data[:65536], re.MULTILINE)
+    ppm = float(told[1]) if told and suffix == ".ply" else float("nan")
+    return _Raw(np.array(body.vertices, np.float64), np.array(body.faces, np.int64), normals, _sigma_in(body), ppm)
 
 
 def _sigma_in(body: trimesh.Trimesh) -> Floats32 | None:

@@ -9,7 +9,7 @@ file formats (see files.py) and closing for printing (see solid.py).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -47,6 +47,8 @@ class SurfaceMesh:
     """(V, 2) float64: texture coordinates, v upwards."""
     atlas: Bytes | None = None
     """(H, W, 3) uint8: the texture."""
+    scale_ppm: float = float("nan")
+    """Standard uncertainty of the calibration's scale; NaN where it is not known."""
 
     def __post_init__(self) -> None:
         make_read_only(self.vertices_mm, self.faces, self.normals, self.sigma_mm, self.colours, self.places, self.atlas)
@@ -88,6 +90,7 @@ def make_mesh(
         renamed[made.faces],
         made.normals[used].astype(np.float32),
         made.sigma[used].astype(np.float32),
+        scale_ppm=calibration.accuracy.scale_ppm if calibration.accuracy else float("nan"),
     )
     if not images:
         return mesh
@@ -136,9 +139,7 @@ def _textured(
         places[part] = places_in_atlas(
             mesh.vertices_mm[part], calibration, camera, starts[camera], (atlas.shape[1], atlas.shape[0])
         )
-    return SurfaceMesh(
-        mesh.vertices_mm, mesh.faces, mesh.normals, mesh.sigma_mm, colours_at(atlas, places), places, atlas
-    )
+    return replace(mesh, colours=colours_at(atlas, places), places=places, atlas=atlas)
 
 
 @kernel

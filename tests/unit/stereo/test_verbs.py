@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from rigdriver.calibration.file import save
 from rigdriver.cli.measure import measure
+from rigdriver.cli.mesh import mesh
 from rigdriver.cli.reconstruct import reconstruct
 from rigdriver.cli.verify import verify
 from rigdriver.stereo.mesh.files import write_mesh
@@ -23,7 +25,7 @@ from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 @pytest.fixture
 def run():
     app = typer.Typer()
-    for act in (measure, verify, reconstruct):
+    for act in (measure, mesh, verify, reconstruct):
         app.command()(act)
     return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
 
@@ -183,3 +185,32 @@ def test_reconstruct_refuses_what_does_not_belong_together(run, head, tmp_path):
         assert done.exit_code == 2, words
         assert told in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_coarse_mesh_is_compared_over_its_whole_surface(run, tmp_path):
+    body = trimesh.creation.box((100, 100, 100))
+    body.export(tmp_path / "cube.stl")
+    body.apply_scale(1.002)
+    body.export(tmp_path / "larger.stl")
+    done = run("measure", tmp_path / "larger.stl", "--to", tmp_path / "cube.stl", "--json")
+    told = json.loads(done.stdout)
+    # At its eight corners alone the distance would be 0.17 mm.
+    assert told["deviation, median"]["value"] == pytest.approx(0.1, abs=1e-4)
+    assert told["deviation, share of this mesh that has one"]["value"] == pytest.approx(100)
+
+
+def test_a_mesh_file_carries_the_uncertainty_of_the_scale(run, ball, tmp_path):
+    write_mesh(replace(read_mesh(ball), scale_ppm=500.0), tmp_path / "scaled.ply")
+    asked = ([tmp_path / "scaled.ply"], [ball, "--scale-ppm", "500"], [ball])
+    told = [json.loads(run("measure", *words, "--json").stdout)["area"] for words in asked]
+    assert told[0]["sigma"] == pytest.approx(told[1]["sigma"], rel=1e-3)
+    assert told[0]["sigma"] > told[0]["value"] * 1e-3 > told[2]["sigma"]
+
+
+def test_mesh_tells_where_it_lies(run, ball):
+    done = run("mesh", ball)
+    assert done.exit_code == 0
+    assert "x -50 to 50 mm" in done.stdout
+    assert "closed: it has a volume" in done.stdout
+    assert json.loads(run("mesh", ball, "--json").stdout)["parts"] == 1
+    assert "one of m, cm, mm" in run("mesh", ball, "--unit", "feet").stderr
