@@ -8,9 +8,10 @@ images/folder.py); solving.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -59,31 +60,98 @@ def detect_folder(
     """
     tell = progress or (lambda _share, _what: None)
     images = list_images(folder, cameras)
+    _refuse_unpaired(folder, images)
     jobs = [(name, view, path) for name, paths in images.items() for view, path in paths.items()]
     detections: dict[str, dict[str, Detection]] = {view: {} for view in sorted({view for _, view, _ in jobs})}
-    sizes: dict[str, tuple[int, int]] = {}
     notes: list[str] = []
     with ThreadPoolExecutor(workers, thread_name_prefix="detect") as pool:
-        results = pool.map(lambda job: _detect_file(board, job[2], pixel_formats.get(job[0], "")), jobs)
-        for done, ((name, view, path), found) in enumerate(zip(jobs, results, strict=True), start=1):
-            tell(done / len(jobs), f"{name}/{path.name}")
-            if found is None:
-                notes.append(f"{path}: cannot be read as an image; left out")
-            # One camera matrix holds for one image size only.
-            elif sizes.setdefault(name, found.size_px) != found.size_px:
-                notes.append(f"{path}: {found.size_px} pixels, the others {sizes[name]}; left out")
-            elif not found.is_found:
-                notes.append(f"view {view}, camera {name}: board not found")
-            else:
-                detections[view][name] = found
-                if problem := blur_problem(found):
-                    notes.append(f"view {view}, camera {name}: {problem}")
+        results: list[Detection | None] = []
+        for found in pool.map(lambda job: _detect_file(board, job[2], pixel_formats.get(job[0], "")), jobs):
+            name, _, path = jobs[len(results)]
+            results.append(found)
+            tell(len(results) / len(jobs), f"{name}/{path.name}")
+    sizes = _usual_sizes([name for name, _, _ in jobs], results)
+    for (name, view, path), found in zip(jobs, results, strict=True):
+        if found is None:
+            notes.append(f"{path}: cannot be read as an image; left out")
+        # One camera matrix holds for one image size only.
+        elif sizes[name] != found.size_px:
+            notes.append(f"{path}: {found.size_px} pixels, the others {sizes[name]}; left out")
+        elif not found.is_found:
+            notes.append(f"view {view}, camera {name}: board not found")
+        else:
+            detections[view][name] = found
+            if problem := blur_problem(found):
+                notes.append(f"view {view}, camera {name}: {problem}")
     paths = {(view, name): path for name, view, path in jobs}
     _refuse_larger_board(board, detections, paths, pixel_formats)
     if not any(detections.values()):
         _refuse_nowhere(folder, board, [path for _, _, path in jobs])
+    for name in images:
+        if not any(name in by_camera for by_camera in detections.values()):
+            _refuse_mirrored(board, name, list(images[name].values()), pixel_formats.get(name, ""))
     ordered = {name: sizes[name] for name in images if name in sizes}
     return FoundCorners(from_detections(detections, ordered), detections, tuple(notes), len(jobs))
+
+
+def _refuse_unpaired(folder: Path, images: Mapping[str, Mapping[str, Path]]) -> None:
+    """Refuse cameras whose file names have nothing in common: images of one moment go by one name."""
+    for name, mine in images.items():
+        others = {other: paths for other, paths in images.items() if other != name}
+        if others and not any(set(mine) & set(paths) for paths in others.values()):
+            other, theirs = next(iter(others.items()))
+            raise UsageError(
+                device=str(folder),
+                seen=f"no file name of {name} ({next(iter(mine.values())).name}) is one of another camera "
+                f"({other}: {next(iter(theirs.values())).name}), so that no views pair",
+                expected="one name for the images of one moment, in every camera's folder",
+                remedy="name the files alike, for example 0001.png in each folder",
+            )
+
+
+def _usual_sizes(names: Sequence[str], results: Sequence[Detection | None]) -> dict[str, tuple[int, int]]:
+    """Return the size that most images of each camera have; the first image may be the odd one."""
+    counts: dict[str, Counter[tuple[int, int]]] = {}
+    for name, found in zip(names, results, strict=True):
+        if found is not None:
+            counts.setdefault(name, Counter())[found.size_px] += 1
+    return {name: sizes.most_common(1)[0][0] for name, sizes in counts.items()}
+
+
+def _some(paths: Sequence[Path]) -> Sequence[Path]:
+    # Two or three images suffice for a hint, and each costs a search of its own.
+    return paths[:: max(1, len(paths) // 2)]
+
+
+def _turned_over(pixels: Pixels) -> Pixels:
+    if pixels.dtype == np.uint16:
+        return np.ascontiguousarray(pixels[:, ::-1]).astype(np.uint16)
+    return np.ascontiguousarray(pixels[:, ::-1]).astype(np.uint8)
+
+
+def _refuse_mirrored(board: Board, camera: str, paths: Sequence[Path], pixel_format: str) -> None:
+    """Refuse a camera that shows the board only when its images are turned over."""
+    for path in _some(paths):
+        pixels = _read(path)
+        if pixels is not None and detect(board, _turned_over(pixels), pixel_format).is_found:
+            raise BoardMismatch(
+                device=f"camera {camera}", seen="its images are mirrored, those of the other cameras are not",
+                remedy="turn off ReverseX or ReverseY (one of them alone mirrors), or turn the image files over",
+            )  # fmt: skip
+
+
+def _fits_as(board: Board, paths: Sequence[Path]) -> str:
+    """Return what the board fits as, in words, if one flag or a mirror explains why it was not found; else nothing."""
+    other = replace(board, legacy=not board.legacy)
+    for path in _some(paths):
+        pixels = _read(path)
+        if pixels is None:
+            continue
+        if board.kind == "charuco" and detect(other, pixels).is_found:
+            return f"it fits as --board {other.name}"
+        if detect(board, _turned_over(pixels)).is_found:
+            return "it fits when the images are mirrored: turn off ReverseX or ReverseY, or mirroring in the printer"
+    return ""
 
 
 def _refuse_larger_board(
@@ -125,9 +193,12 @@ def _read(path: Path) -> Pixels | None:
 
 
 def _refuse_nowhere(folder: Path, board: Board, paths: Sequence[Path]) -> None:
+    if fitting := _fits_as(board, paths):
+        raise BoardMismatch(
+            device=str(folder), seen=f"board {board.name} was found in none of {len(paths)} images", remedy=fitting
+        )
     seen: dict[str, int] = {}
-    # Two or three images suffice for a hint, and each costs a search with every dictionary.
-    for path in paths[:: max(1, len(paths) // 2)]:
+    for path in _some(paths):
         pixels = decode(path, cv2.IMREAD_GRAYSCALE)
         if pixels is not None:
             for name, count in guess_dictionaries(np.asarray(pixels, dtype=np.uint8)).items():
@@ -138,5 +209,5 @@ def _refuse_nowhere(folder: Path, board: Board, paths: Sequence[Path]) -> None:
     )
     raise BoardMismatch(
         f"{folder}: board {board.name} was found in none of {len(paths)} images; {hint}; check columns, rows, "
-        "dictionary and whether the print or the images are mirrored"
+        "dictionary, whether OpenCV before 4.6 made the print (add :legacy), and whether print or images are mirrored"
     )

@@ -17,7 +17,9 @@ from rigdriver.errors import UsageError
 DEFAULT_BOARD = "face"
 BoardOption = Annotated[
     str,
-    typer.Option("--board", help="Preset (face, a4, a3, small, chessboard) or charuco:13x10:15:11.25:DICT_5X5_1000."),
+    typer.Option(
+        "--board", help="Preset (face, a4, a3, small, chessboard) or charuco:13x10:15:11.25:DICT_5X5_1000[:legacy]."
+    ),
 ]
 FolderBoardOption = Annotated[
     str | None,
