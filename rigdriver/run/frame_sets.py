@@ -28,7 +28,7 @@ TURN_S = 0.05
 
 GATE_S = 1.0
 """Longest time, in s, for which an end waits for a start under way on another thread."""
-JOIN_S = 0.5
+JOIN_S = 1.5
 """Longest time, in s, for which an end waits for the run's own threads together."""
 
 _logger = logging.getLogger(__name__)

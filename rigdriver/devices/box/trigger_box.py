@@ -48,7 +48,8 @@ SILENT_S = 0.8
 LOOP_S = 0.1
 """Longest turn of the box's thread, in s, that counts as time in which the box could be heard; what is beyond it is
 this program's own pause, and no silence of the box."""
-JOIN_S = 0.5
+JOIN_S = 1.5
+"""Longest time, in s, for which an end waits for the box's thread."""
 REOPEN_S = 3.0
 """Time for which a lost port is tried again while nothing is armed."""
 CLOCK_SHARE, CLOCK_SLACK_S = 0.99, 0.1
