@@ -21,6 +21,7 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
 from rigdriver.images.raw_image import AnyImage, pixels_of
+from rigdriver.stereo.beyond import look_beyond
 from rigdriver.stereo.cells import CELL_PX
 from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
 from rigdriver.stereo.geometry.pair_numbers import numbers_of, pose_of
@@ -28,7 +29,6 @@ from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, defau
 from rigdriver.stereo.geometry.silhouette import sees_volume
 from rigdriver.stereo.geometry.surface import Surface, find_patches, flat_surface, make_surface
 from rigdriver.stereo.images import PairImages
-from rigdriver.stereo.match.beyond import look_beyond
 from rigdriver.stereo.match.cell_matcher import CellMatcher, MatchSettings
 from rigdriver.stereo.match.rows import row_residual
 from rigdriver.stereo.match.screen import ScreenSettings, screen

@@ -20,6 +20,7 @@ from rigdriver.calibration.board.boards import DICTIONARIES, Board
 from rigdriver.calibration.board.detect import Detection, flat_ids, reduced
 from rigdriver.calibration.board.mosaic import to_grey
 from rigdriver.errors import UsageError
+from rigdriver.whole_file import make_folder, write_whole
 
 NAMED_BOARD = "board.json"
 """File in which a capture keeps the board that was held before it."""
@@ -81,8 +82,8 @@ def differences(named: Board, described: Board) -> list[str]:
 
 def write_named_board(folder: Path, board: Board) -> None:
     """Keep with the images which board they show."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / NAMED_BOARD).write_text(json.dumps(asdict(board), indent=1) + "\n", encoding="utf-8")
+    make_folder(folder)
+    write_whole(folder / NAMED_BOARD, json.dumps(asdict(board), indent=1) + "\n")
 
 
 def read_named_board(folder: Path) -> Board | None:

@@ -4,7 +4,7 @@ In: a pair's rectified left image, its right camera's raw image, and which cells
 left image that match the right one at a disparity outside the volume's range, and how far away they are. The search is
 the coarse one, at an eighth of the resolution, over a range of depths many times the volume's; a match counts when the
 two images correlate about it. It runs only where a surface was doubted, so its time does not count.
-Not here: what is done with the answer (see ../trust.py).
+Not here: what is done with the answer (see trust.py).
 """
 
 from __future__ import annotations
@@ -82,14 +82,16 @@ def _wide_right(pair: PairGeometry, raw: Pixels, shape: tuple[int, ...], margin:
 
 def _correlation(left: Floats32, right: Floats32, disparity: Floats32) -> Floats32:
     """Return the correlation of the images about each pixel, (H, W); 0 where there is no disparity."""
-    rows, columns = np.indices(left.shape, np.float32)
+    places = np.indices(left.shape, np.float32)
+    rows, columns = np.asarray(places[0]), np.asarray(places[1])
     known = np.isfinite(disparity)
     # Where nothing was found the window is read somewhere, and the result is dropped.
-    there = cv2.remap(right, columns - np.nan_to_num(disparity), rows, cv2.INTER_LINEAR)
+    there = cv2.remap(right, np.asarray(columns - np.nan_to_num(disparity), np.float32), rows, cv2.INTER_LINEAR)
 
     def mean(image: Floats32) -> Floats32:
         return np.asarray(cv2.blur(image, (WINDOW_PX, WINDOW_PX)), np.float32)
 
-    a, b = left - mean(left), there - mean(there)
+    seen = np.asarray(there, np.float32)
+    a, b = left - mean(left), seen - mean(seen)
     product = mean(a * b) / np.sqrt(np.maximum(mean(a * a) * mean(b * b), 1e-9))
     return np.where(known, product, 0.0).astype(np.float32)
