@@ -142,8 +142,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "the watchdog is never fed",
         "rigdriver/devices/box/trigger_box.py",
-        "if not self._is_fed or now_ns < self._next_feed_ns:",
-        "if True:",
+        "if now_ns >= self._next_feed_ns:",
+        "if False:",
         (LINK, ENDS),
     ),
     Mutation(
@@ -155,21 +155,21 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "a running box is not stopped when it is opened",
-        "rigdriver/devices/box/identity.py",
+        "rigdriver/devices/box/found.py",
         "link.write(registers.STOP, registers.StopModes.NOW)",
         "pass",
         (LINK,),
     ),
     Mutation(
         "every fault is cleared when a box is opened",
-        "rigdriver/devices/box/identity.py",
-        "link.read_twice(registers.FAULT) == registers.Faults.WATCHDOG_EXPIRED",
-        "True",
+        "rigdriver/devices/box/found.py",
+        "is_cleared = is_allowed and not remedy",
+        "is_cleared = True",
         (BOX_FAULTS, LINK),
     ),
     Mutation(
         "a watchdog's fault stays when a box is opened",
-        "rigdriver/devices/box/identity.py",
+        "rigdriver/devices/box/found.py",
         "link.write(registers.CLEAR_FAULT, 1)",
         "pass",
         (LINK, DEVICES),
@@ -198,7 +198,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a hung camera process is waited for",
         "rigdriver/devices/cameras/process.py",
-        "if self._is_up.is_set() and not self._is_asked and silent_s > self._silence_timeout_s:",
+        "if silent_s > _HANGS_S or unheard_s > self._silence_timeout_s:",
         "if False:",
         (HANGS, DEVICES),
     ),

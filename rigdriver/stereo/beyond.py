@@ -27,7 +27,7 @@ is farther is hardly lit."""
 WINDOW_PX = 7
 """Side of the window, in coarse pixels, in which both images must correlate."""
 LEAST_CORRELATION = 0.7
-"""Least correlation of a match: 49 pixels of noise pass it less than once in a million places."""
+"""Least correlation of a match. An estimate: 49 independent pixels of noise correlate by 0.14 (one sigma)."""
 SLACK_PX = 1.0
 """Distance from the volume's range, in coarse pixels, from which a match lies outside."""
 
