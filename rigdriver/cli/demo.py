@@ -22,6 +22,7 @@ from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.config import RigConfig
 from rigdriver.outputs import refuse_mixing
+from rigdriver.procedures.demo_folder import refuse_strange
 from rigdriver.rig import Rig
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def demo(
 ) -> int:
     """Start a simulated rig, test it, capture three seconds, show what was proved, calibrate it, measure a face."""
     refuse_mixing(out, overwrite)
+    refuse_strange(out)
     with undisturbed():
         from rigdriver.procedures.demo_calibration import (  # noqa: PLC0415  compiled code is slow to import
             board_scenario,

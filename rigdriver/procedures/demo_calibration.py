@@ -7,7 +7,6 @@ Not here: a benchmark (see tools/bench_calibration.py); few views at half the re
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from rigdriver.calibration.board.boards import PRESETS
@@ -16,10 +15,10 @@ from rigdriver.calibration.solve.all_cameras import SolveOptions
 from rigdriver.config import RigConfig
 from rigdriver.procedures.calibrate import find_board
 from rigdriver.procedures.calibrated import Calibrated, calibrated, identities
+from rigdriver.procedures.demo_folder import VIEWS, new_views_folder
 from rigdriver.procedures.simulator import pass_on
 from rigdriver.progress import Progress
 
-VIEWS = 12
 SIZE_PX = (1024, 768)
 LEAST_WIDTH_PX = 640
 """Least width of an image, in px; smaller ones show too little of the board's markers."""
@@ -37,15 +36,15 @@ def board_scenario(scenario: str, size_px: tuple[int, int]) -> str:
 def calibrate_simulated(config: RigConfig, scenario: str, out: Path, progress: Progress) -> Calibrated | None:
     """Render views of a board scenario and calibrate; None when they cannot be rendered, for a reason on stderr."""
     folder = out / "calibration"
-    shutil.rmtree(folder / "views", ignore_errors=True)
+    views = new_views_folder(out)
     progress.note(f"\ncalibrating the simulated rig: {VIEWS} views of a ChArUco board, rendered for this")
-    words = [scenario, "--frames", str(VIEWS), "--no-depth", "--quiet", "--out", str(folder / "views")]
+    words = [scenario, "--frames", str(VIEWS), "--no-depth", "--quiet", "--out", str(views)]
     if pass_on("render", words) != 0:
         progress.note("the board could not be rendered, for the reason above")
         return None
     board = PRESETS["face"]
-    cameras = [c.name for c in config.cameras if (folder / "views" / c.name).is_dir()]
-    found = find_board(folder / "views", board, cameras, progress)
+    cameras = [c.name for c in config.cameras if (views / c.name).is_dir()]
+    found = find_board(views, board, cameras, progress)
     options = SolveOptions(config.name, identities=identities(config))
     file, report = folder / "calibration.json", folder / "report"
     return calibrated(found.observations, board, options, file, report, progress)

@@ -8,7 +8,6 @@ Not here: the truth.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from rigdriver.calibration.file import load
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
 from rigdriver.images.picture_file import write_picture
+from rigdriver.procedures.demo_folder import new_face_folder
 from rigdriver.procedures.simulator import answer_of
 from rigdriver.progress import Progress
 from rigdriver.stereo.cloud import PointCloud
@@ -28,7 +28,6 @@ from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, side_by_side, 
 from rigdriver.stereo.mesh.solid import close_for_printing
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
 from rigdriver.stereo.reconstruct import CellReconstructor
-from rigdriver.whole_file import make_folder
 
 _HEIGHT_PX = 640
 WELL_RMS_UM = 200.0
@@ -69,9 +68,7 @@ class FaceMeasured:
 
 def measure_face(frame_set: FrameSet, scenario: str, out: Path, progress: Progress) -> FaceMeasured:
     """Measure, draw, score; without a face, the problem says why."""
-    folder = out / "face"
-    shutil.rmtree(folder, ignore_errors=True)
-    make_folder(folder, is_private=True)
+    folder = new_face_folder(out)
     progress.note("\nmeasuring the face of the last frame set (the first time ever, its loops are compiled)")
     known = load(out / "calibration" / "calibration.json")
     with CellReconstructor(known) as made:

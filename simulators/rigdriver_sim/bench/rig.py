@@ -36,6 +36,7 @@ from rigdriver_sim.faults.planting import CameraPlanter, Place
 from rigdriver_sim.faults.table import Bump, FaultTable
 from rigdriver_sim.scenario import CameraTable, Scenario, ScenarioError, findings
 from rigdriver_sim.trigger_box.box import BoxSetup, SimulatedBox
+from rigdriver_sim.trigger_box.event_damage import EventDamage
 from rigdriver_sim.trigger_box.facts import BoxFacts
 from rigdriver_sim.trigger_box.line_noise import Damage
 
@@ -171,6 +172,9 @@ class SimulatedRig:
             Damage() if faults.serial_side == "to_host" else damage,
             Damage() if faults.serial_side == "to_box" else damage,
         )
+        self.box.damage_events(
+            EventDamage(faults.lose_event_every, faults.double_event_every, faults.overtake_event_every)
+        )
         for name, camera in self.cameras.items():
             self._planters[name].plant(camera.faults, faults)
         for name, guard in self._guards.items():
@@ -230,6 +234,7 @@ class SimulatedRig:
             "output_levels": self.box.output_levels,
             "is_scene_changing": self._view.is_changing,
             "bytes_damaged": self.box.bytes_damaged,
+            "events_damaged": self.box.events_damaged,
             "frames_dropped": dict(zip(self.cameras, self._frames_dropped(), strict=True)),
             "faults": self.wires.faults.model_dump(),
         }
@@ -284,7 +289,9 @@ class SimulatedRig:
         )
 
     def _act_on_box(self, act: str) -> None:
-        {"unplug": self.box.unplug, "replug": self.box.replug, "reset": self.box.reset}[act]()
+        box = self.box
+        acts = {"unplug": box.unplug, "replug": box.replug, "reset": box.reset, "cut": box.cut, "mend": box.mend}
+        acts[act]()
 
     def _note_incident(self, fault: str, camera: str, pulse: int) -> None:
         self.wires.note_fault(fault, camera, pulse, self._engine.now_ns)

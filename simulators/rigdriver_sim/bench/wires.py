@@ -131,6 +131,8 @@ class Wires:
         delay_ns = round(self._tables[name].line_delay_us * 1000)
         self._engine.at(exposure.start_ns + delay_ns, lambda: self._set_line(name, 1))
         self._engine.at(exposure.end_ns + delay_ns, lambda: self._set_line(name, 0))
+        if pulse is not None and pulse in self.faults.spike_start.get(name, ()):
+            self._spike("spike_start", name, pulse, self._spike_ns(exposure.start_ns + delay_ns))
 
     def published(self, exposure: Exposure, t_host_ns: int) -> None:
         """A camera's frame is in the computer: note when, on the host's clock."""
@@ -182,7 +184,13 @@ class Wires:
     def _plan_noise(self, name: str, pulse: int, t_ns: int) -> None:
         """Invert the line for a moment, somewhere in the 50 ms after the trigger."""
         at_ns = t_ns + round(chance.share(self._seed, "noise_at", name, pulse) * 50e6)
-        self.note_fault("noise_edge", name, pulse, at_ns)
+        self._spike("noise_edge", name, pulse, at_ns)
+
+    def _spike_ns(self, start_ns: int) -> int:
+        return max(start_ns + round(self.faults.spike_start_us * 1000), self._engine.now_ns)
+
+    def _spike(self, fault: str, name: str, pulse: int, at_ns: int) -> None:
+        self.note_fault(fault, name, pulse, at_ns)
         self._engine.at(at_ns, lambda: self._drive(name, 1 - self._line_levels.get(name, 0)))
         until_ns = at_ns + round(self.faults.noise_edge_width_us * 1000)
         self._engine.at(until_ns, lambda: self._drive(name, self._line_levels.get(name, 0)))

@@ -22,7 +22,7 @@ class Reach:
     camera: Callable[[str, str], None]
     """Camera, and what is done to it: an act of `reach/acts.py` without `camera.`."""
     box: Callable[[str], None]
-    """`unplug`, `replug` or `reset`."""
+    """`unplug`, `replug`, `cut`, `mend` or `reset`."""
     producer: Callable[[int], None]
     """`feed_layout.PLANT_...`."""
     note: Callable[[str, str, int], None]
@@ -61,6 +61,9 @@ class Incidents:
             self._later(faults.replug_box_after_s, partial(reach.box, "replug"))
         if number in faults.reset_box and self._is_new("reset_box", "", number):
             self._soon(partial(reach.box, "reset"))
+        if number in faults.cut_serial and self._is_new("cut_serial", "", number):
+            self._soon(partial(reach.box, "cut"))
+            self._later(faults.cut_serial_s, partial(reach.box, "mend"))
         if number in faults.crash_producer and self._is_new("crash_producer", "", number):
             # At once, not soon: this only sets a mark that the producer reads in its next call.
             reach.producer(PLANT_CRASH)

@@ -62,6 +62,10 @@ class CableFaults(Table):
     noise_edge: Plan = Field(default_factory=dict)
     """A spike on this camera's exposure line, noise_edge_width_us long."""
     noise_edge_width_us: float = Field(default=3, ge=0.1, le=10_000)
+    spike_start: Plan = Field(default_factory=dict)
+    """The exposure line is inverted for noise_edge_width_us close to this exposure's start."""
+    spike_start_us: float = Field(default=-20, ge=-1000, le=1000)
+    """From the start to the spike."""
     dead_line: Plan = Field(default_factory=dict)
     """The camera exposes, but its exposure line stays still."""
     swap_triggers: tuple[Name, ...] = ()
@@ -140,6 +144,15 @@ class BoxFaultKeys(Table):
     """One byte in so many is lost on the serial line."""
     insert_byte_every: Every = 0
     """A byte that nobody sent appears, once in so many."""
+    lose_event_every: Every = 0
+    """One event of the box in so many is lost on its way."""
+    double_event_every: Every = 0
+    """One event of the box in so many arrives twice."""
+    overtake_event_every: Every = 0
+    """One event of the box in so many arrives after the next one."""
+    cut_serial: tuple[Pulse, ...] = ()
+    """At this pulse the serial line carries nothing in either direction, for cut_serial_s; the port stays."""
+    cut_serial_s: float = Field(default=0.1, ge=0.01, le=60)
     serial_side: Literal["both", "to_box", "to_host"] = "both"
     """Direction of the serial line that is damaged."""
 

@@ -15,6 +15,7 @@ from rigdriver_sim.engine import EventEngine
 from rigdriver_sim.trigger_box.behaviour import OutputChange
 from rigdriver_sim.trigger_box.box_clock import BoxClock
 from rigdriver_sim.trigger_box.contract import TICK_NS
+from rigdriver_sim.trigger_box.event_damage import EventDamage, EventLink
 from rigdriver_sim.trigger_box.facts import BoxFacts
 from rigdriver_sim.trigger_box.line_noise import Damage, LineNoise
 from rigdriver_sim.trigger_box.links import Link, PtyLink, TcpLink
@@ -55,6 +56,7 @@ class SimulatedBox:
         self._fed_wall_ns = 0
         self._from_host = LineNoise(setup.seed, "to_box")
         self._to_host = LineNoise(setup.seed, "to_host")
+        self._events = EventLink(setup.seed)
         self._on_the_line = bytearray()
         """Sent, and damaged where it was to be, but not yet taken by the port."""
         self._under_way: deque[tuple[int, bytes]] = deque()
@@ -93,6 +95,11 @@ class SimulatedBox:
         return self._tcp.port if self._tcp else None
 
     @property
+    def events_damaged(self) -> int:
+        """Events that were lost, doubled or overtaken whole."""
+        return self._events.hits
+
+    @property
     def bytes_damaged(self) -> int:
         """Bytes that were flipped, lost or inserted, in both directions."""
         return self._from_host.hits + self._to_host.hits
@@ -100,6 +107,18 @@ class SimulatedBox:
     def damage_line(self, to_box: Damage, to_host: Damage) -> None:
         """Damage the serial line from now on."""
         self._from_host.damage, self._to_host.damage = to_box, to_host
+
+    def damage_events(self, damage: EventDamage) -> None:
+        """Lose, double and overtake whole events from now on."""
+        self._events.damage = damage
+
+    def cut(self) -> None:
+        """Let the line carry nothing, while the port stays."""
+        self._from_host.is_cut = self._to_host.is_cut = True
+
+    def mend(self) -> None:
+        """Let the line carry what is sent from now on."""
+        self._from_host.is_cut = self._to_host.is_cut = False
 
     def has_room(self) -> bool:
         """The host keeps up with the events (a gate for pace 0): several would still fit."""
@@ -143,6 +162,7 @@ class SimulatedBox:
     # ---------------------------------------------------------------- inside
 
     def _link_lost(self) -> None:
+        self._events.forget()
         self._machine.link_lost()
 
     def _tcp_lost(self) -> None:
@@ -154,7 +174,7 @@ class SimulatedBox:
         return PtyLink(self._engine, self._setup.port, self._receive_by_pty, self._pump)
 
     def _boot(self) -> Machine:
-        machine = Machine(self._setup.facts, self._input_levels, self._memory)
+        machine = Machine(self._setup.facts, self._input_levels, self._memory, self._events)
         machine.behaviour.may_expire = self._is_host_silent
         # A probe is stamped by a clock that is never late (PROTOCOL 9):
         # simulated time waits for overdue actions, a crystal does not.

@@ -31,6 +31,8 @@ class LineNoise:
     def __init__(self, seed: int, direction: str) -> None:
         self.damage = Damage()
         """May be replaced at any time."""
+        self.is_cut = False
+        """Whether nothing arrives."""
         self.hits = 0
         self._seed = seed
         self._direction = direction
@@ -38,6 +40,10 @@ class LineNoise:
 
     def carry(self, data: bytes) -> bytes:
         """Return what of these bytes arrives."""
+        if self.is_cut:
+            self._count += len(data)
+            self.hits += len(data)
+            return b""
         if not self.damage.is_any:
             # Counted without damage too: which byte is hit depends on
             # its place alone, not on when the damage was planted.

@@ -16,6 +16,7 @@ from rigdriver_sim.trigger_box import registers as r
 from rigdriver_sim.trigger_box.behaviour import Behaviour, OutputChange
 from rigdriver_sim.trigger_box.contract import REGISTERS, TICKS_PER_S, Register
 from rigdriver_sim.trigger_box.core import CoreRegisters, Values
+from rigdriver_sim.trigger_box.event_damage import EventLink
 from rigdriver_sim.trigger_box.facts import BoxFacts
 from rigdriver_sim.trigger_box.non_volatile import NonVolatile
 from rigdriver_sim.trigger_box.parser import ERROR_BIT, EVENT, READ, WRITE, Parser, Request
@@ -25,8 +26,15 @@ from rigdriver_sim.trigger_box.register_space import LAST_CORE_REGISTER, Registe
 class Machine:
     """One box from boot to reset."""
 
-    def __init__(self, facts: BoxFacts, input_levels: int, memory: NonVolatile | None = None) -> None:
-        """`memory` is what the box remembers of earlier boots; None: nothing."""
+    def __init__(
+        self,
+        facts: BoxFacts,
+        input_levels: int,
+        memory: NonVolatile | None = None,
+        events: EventLink | None = None,
+    ) -> None:
+        """`memory` is what the box remembers of earlier boots, `events` the way of its events; None: nothing, sound."""
+        self._events = events or EventLink(0)
         self.outbox = messages.Outbox()
         memory = memory or NonVolatile(facts)
         self.behaviour = Behaviour(facts, self._send_event, input_levels, memory.light)
@@ -154,7 +162,9 @@ class Machine:
         self._event_counter = self._event_counter + 1 & 0xFFFFFFFF
         self._space.last_event[address] = payload
         message = messages.encode(EVENT, address, 1, payload, self._core.harp_ticks(t_ticks))
-        is_sent = self.outbox.put_event(message)
+        is_sent = True
+        for arriving in self._events.carry(message):
+            is_sent = self.outbox.put_event(arriving) and is_sent
         self._events_dropped += not is_sent
         return is_sent
 

@@ -10,6 +10,7 @@ import csv
 import json
 import logging
 import math
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -225,7 +226,7 @@ def test_a_killed_program_leaves_files_that_agree(tmp_path, slow_disk):
 
 
 def test_frame_sets_are_entered_in_their_order_whichever_image_is_ready_first(tmp_path, mocker):
-    encode, first_may_end = image_writer.encode_png, threading.Event()
+    encode, first_may_end = png.encode_png, threading.Event()
 
     def encode_last_first(pixels, *args, **kwargs):
         if pixels[0, 0] == 0:
@@ -249,7 +250,7 @@ def test_proofs_alone_agree_too(tmp_path):
 
 
 def test_a_list_of_json_is_whole_when_the_disk_takes_a_part_of_a_value(tmp_path, mocker):
-    pwrite, room = image_writer.os.pwrite, [10_000]
+    pwrite, room = os.pwrite, [10_000]
 
     def write_a_part(handle, raw, place):
         if len(raw) > room[0] > 0:
