@@ -127,6 +127,15 @@ class Client:
         """Write LightLimits."""
         return self.write(r.REG_LIGHT_LIMITS, *limits.words())
 
+    def lose_link(self) -> None:
+        """Pull the cable, and put it back."""
+        self.machine.link_lost()
+
+    @property
+    def committed(self) -> int:
+        """Generation of the committed program, or 0."""
+        return self.machine.behaviour.committed_generation
+
     @property
     def rises(self) -> dict[int, list[int]]:
         """Ticks at which each lamp output rose, flashes that are not over included."""
@@ -184,16 +193,19 @@ class Client:
             flashes = list(self.lit.get(output, ()))
             if output in self._rose:
                 flashes.append(self._lit(output, self.now))
-            for limits_of in ("the host's", "the hard"):
-                found += [
-                    f"output {output}, {limits_of} limit: {sentence}"
-                    for n, flash in enumerate(flashes)
-                    for sentence in _broken_by(
-                        flash, flashes[:n], flash.limits if limits_of == "the host's" else self.facts.hard_light
-                    )
-                ]
-            found += [f"output {output}: {sentence}" for f in flashes for sentence in _after_boot(f)]
+            found += broken_by_lamp(output, flashes, self.facts.hard_light)
         return found
+
+
+def broken_by_lamp(output: int, flashes: list[Lit], hard: LightLimits) -> list[str]:
+    """Return every limit that the flashes of one lamp output broke, those of the host and the hard ones."""
+    found = [
+        f"output {output}, {whose} limit: {sentence}"
+        for whose in ("the host's", "the hard")
+        for n, flash in enumerate(flashes)
+        for sentence in _broken_by(flash, flashes[:n], flash.limits if whose == "the host's" else hard)
+    ]
+    return found + [f"output {output}: {sentence}" for f in flashes for sentence in _after_boot(f)]
 
 
 def _after_boot(flash: Lit) -> Iterable[str]:

@@ -144,7 +144,7 @@ def dark_between(c: Client, _: int) -> None:
 
 
 def lose_the_link(c: Client, _: int) -> None:
-    c.machine.link_lost()
+    c.lose_link()
 
 
 def does(address: int, *values: int) -> Trick:
@@ -204,10 +204,10 @@ TRICKS: dict[str, Trick] = {
 def flash(client: Client, mode: int) -> None:
     """Ask for a flash now, whatever the box holds."""
     client.write(r.REG_CLEAR_FAULT, 1)
-    if client.machine.behaviour.program is None:
+    if not client.committed:
         client.set_limits(HARD)
         client.commit(FLASH, PERIOD, mode=mode)
-    client.go(client.machine.behaviour.committed_generation)
+    client.go(client.committed)
     client.line(SYNC, 1)
     client.line(SYNC, 0)
     client.wait(6 * MS)
