@@ -19,7 +19,6 @@ from rigdriver.config.models import (
     RunConfig,
     ScheduleConfig,
     SyncConfig,
-    VolumeConfig,
 )
 from rigdriver.config.owned_features import FeatureValue
 from rigdriver.config.writing import write
@@ -37,7 +36,6 @@ __all__ = [
     "RunConfig",
     "ScheduleConfig",
     "SyncConfig",
-    "VolumeConfig",
     "load",
     "parse",
     "write",

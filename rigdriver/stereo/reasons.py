@@ -32,15 +32,9 @@ class ReasonKind(Enum):
         "{expected:.0f} %; shorten the exposure or dim the projector"
     )
     FEW_MATCHES = (
-        "{device}: {seen:.0f} % of the lit surface in the working volume matches between {between}; expected at least "
-        "{expected:.0f} %; "
+        "{device}: {seen:.0f} % of the lit surface matches between {between}; expected at least {expected:.0f} %; "
         "check that the images are of one moment, belong to these cameras, show speckle, and that the calibration is "
         "of this rig"
-    )
-    OUTSIDE_VOLUME = (
-        "{device}: most of what is lit ({spread:.0f} cells of 4 x 4 pixels) lies {seen:.0f} mm before {between}; "
-        "expected {expected:.0f} to {expected_spread:.0f} mm; move the face into the working volume, or give "
-        "another with --volume"
     )
     FEW_CELLS = (
         "{device}: {seen:.0f} cells of 4 x 4 pixels match between {between}; expected at least {expected:.0f}; move "

@@ -26,7 +26,6 @@ from rigdriver.stereo.cells import CELL_PX
 from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
 from rigdriver.stereo.geometry.pair_numbers import numbers_of, pose_of
 from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
-from rigdriver.stereo.geometry.silhouette import sees_volume
 from rigdriver.stereo.geometry.surface import Surface, find_patches, flat_surface, make_surface
 from rigdriver.stereo.images import PairImages
 from rigdriver.stereo.match.cell_matcher import CellMatcher, MatchSettings
@@ -35,7 +34,7 @@ from rigdriver.stereo.match.screen import ScreenSettings, screen
 from rigdriver.stereo.mesh.dense import fill_points, plan_points
 from rigdriver.stereo.mesh.fuse import fuse
 from rigdriver.stereo.reasons import Reason, ReasonKind
-from rigdriver.stereo.trust import TrustSettings, judge_pod, judge_seam, outside_volume, warn_of_rows, warn_of_seam
+from rigdriver.stereo.trust import TrustSettings, judge_pod, judge_seam, warn_of_rows, warn_of_seam
 
 Images = Mapping[str, AnyImage]
 
@@ -86,7 +85,6 @@ class CellReconstructor:
         self.pairs: tuple[PairGeometry, ...] = tuple(
             make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()
         )
-        self._sees = [sees_volume(pair, chosen) for pair in self.pairs]
         self._images = [PairImages(pair) for pair in self.pairs]
         self._matchers = [CellMatcher(pair.size_px, self._settings.match) for pair in self.pairs]
         self._pool = ThreadPoolExecutor(len(self.pairs), thread_name_prefix="stereo")
@@ -158,20 +156,12 @@ class CellReconstructor:
         surface = make_surface(pair, matches.field, matches.quality, keep)
         row, spread = row_residual(rectified.left, rectified.right, matches.field, matches.quality, keep)
         marks.append(time.perf_counter())
-        # One pixel stands for its cell. What cannot lie in the volume says nothing of what was measured there.
-        lit = (rectified.left[1::CELL_PX, 1::CELL_PX] > rectified.dark) & (self._sees[n] | (surface.keep > 0))
-        figures = _figures(surface, int(np.count_nonzero(lit)), row, spread)
-        problem = judge_pod(figures, pair, trust)
-        if problem and problem.kind is ReasonKind.FEW_MATCHES:
-            beyond = look_beyond(pair, rectified.left, pixels_of(right))
-            outside = int(np.count_nonzero(beyond.outside & lit & (surface.keep == 0)))
-            figures = replace(figures, lit_cells=figures.lit_cells - outside)
-            problem = judge_pod(figures, pair, trust)
-            if problem and outside > figures.lit_cells:
-                problem = outside_volume(figures, pair, outside, beyond.depth_mm)
+        # One pixel stands for its cell.
+        lit = int(np.count_nonzero(rectified.left[1::CELL_PX, 1::CELL_PX] > rectified.dark))
+        figures = _figures(surface, lit, row, spread)
         names = ("rectify", "match", "screen")
         times = {name: 1e3 * (b - a) for name, a, b in zip(names, marks[:-1], marks[1:], strict=True)}
-        return PodResult(figures, surface, problem, MappingProxyType(times))
+        return PodResult(figures, surface, judge_pod(figures, pair, trust), MappingProxyType(times))
 
     def _join(
         self, results: list[PodResult], gaps: tuple[Reason, ...], begin: float

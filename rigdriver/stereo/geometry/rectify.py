@@ -8,7 +8,6 @@ Verri, A compact algorithm for rectification of stereo pairs, 2000). Not here: w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -25,9 +24,6 @@ BLOCK_PX = 32
 """Unit of rectified sizes: a cell of the coarsest pyramid level, in full pixels."""
 LEAST_BASELINE_MM = 1.0
 """Least distance of the two cameras of a pair, in mm."""
-LEAST_CONVERGENCE_DEG = 1.0
-"""Least angle between two lines of sight that have a point in common. Lines of sight are known to some tenths of a
-degree, since a calibration trades them against the lens' middle; below, their distance would mean nothing."""
 EDGE_PX = 3
 """Width of the margin, in px, in which a raw image counts as unseen."""
 
@@ -41,10 +37,6 @@ class WorkingVolume:
     radius_mm: float
     half_depth_mm: float
     """Distance from the middle to each cut, along each pod's line of sight."""
-
-
-USUAL_DEPTH_SHARE = 0.7
-"""Distance from the middle of a volume to each cut, as a share of its radius, where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,32 +95,15 @@ def default_volume(calibration: RigCalibration, share: float = 0.16) -> WorkingV
     axes = np.stack([camera.T_cam_world[2, :3] for camera in cameras])
     # The point nearest to all lines of sight: sum (I - a a^T) (p - c) = 0.
     away = np.eye(3)[None] - axes[:, :, None] * axes[:, None, :]
-    angle = float(np.degrees(np.arccos(np.clip(axes @ axes.T, -1.0, 1.0).min())))
-    if angle < LEAST_CONVERGENCE_DEG:
+    try:
+        point = np.linalg.solve(away.sum(axis=0), np.einsum("nij,nj->i", away, centres))
+    except np.linalg.LinAlgError:
         raise CalibrationMismatch(
-            f"the geometry cameras look in parallel (within {angle:.2f} degrees), so no point is in the middle of "
-            f"their views; expected lines of sight that meet at {LEAST_CONVERGENCE_DEG:g} degrees or more; give the "
-            "working volume with --volume, or as [volume] in the rig file"
-        )
-    point = np.linalg.solve(away.sum(axis=0), np.einsum("nij,nj->i", away, centres))
-    _refuse_unseen(cameras, point)
+            "the geometry cameras look in parallel, so no point is in the middle of their views; expected cameras that "
+            "are turned towards one point; turn them towards the face, or give a WorkingVolume"
+        ) from None
     distance = float(np.mean(np.linalg.norm(centres - point, axis=1)))
-    return WorkingVolume(
-        (float(point[0]), float(point[1]), float(point[2])), share * distance, USUAL_DEPTH_SHARE * share * distance
-    )
-
-
-def _refuse_unseen(cameras: Sequence[CameraCalibration], point: Array) -> None:
-    """Refuse a middle that some camera does not see: lines of sight that miss each other have no middle."""
-    for camera in cameras:
-        seen = camera.T_cam_world[:3, :3] @ point + camera.T_cam_world[:3, 3]
-        at = camera.K @ seen / seen[2] if seen[2] > 0 else np.full(3, np.nan)
-        if not (0 <= at[0] < camera.size_px[0] and 0 <= at[1] < camera.size_px[1]):
-            raise CalibrationMismatch(
-                f"camera {camera.name}: does not see the point that all geometry cameras look at, "
-                f"{', '.join(f'{v:.0f}' for v in point)} mm; expected it in every image; turn the cameras towards the "
-                "face, or give the working volume with --volume, or as [volume] in the rig file"
-            )
+    return WorkingVolume((float(point[0]), float(point[1]), float(point[2])), share * distance, 0.7 * share * distance)
 
 
 def find_pairs(calibration: RigCalibration) -> dict[str, tuple[str, str]]:

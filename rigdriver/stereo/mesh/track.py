@@ -23,10 +23,6 @@ ROUND_TRIP_PX = 0.7
 LEAST_VERTICES = 10
 """Least number of vertices of a surface on which a point is looked for."""
 
-LEAST_FACING = 0.2
-"""Least cosine between a ray and the normal of the surface that it meets: 12 degrees to the surface, below which little
-of it is measured. It bounds how far beyond the vertices a plane is followed."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
@@ -94,9 +90,6 @@ def _lift(places_px: Array, camera: CameraCalibration, surface_mm: Array, normal
     rays = np.column_stack([to_rays(camera, places_px[wanted]), np.ones(len(wanted))]) @ camera.T_cam_world[:3, :3]
     normal = normals[near]
     # The ray eye + length * ray meets the plane of the nearest vertex.
-    along = np.einsum("ij,ij->i", normal, rays)
-    length = np.einsum("ij,ij->i", normal, surface_mm[near] - eye) / along
-    # Seen along the plane, a ray meets it anywhere: the hit lies within 1 / LEAST_FACING of the gap from its vertex.
-    squarely = -along / np.linalg.norm(rays, axis=1) >= LEAST_FACING
-    found[wanted[squarely]] = eye + (length[:, None] * rays)[squarely]
+    length = np.einsum("ij,ij->i", normal, surface_mm[near] - eye) / np.einsum("ij,ij->i", normal, rays)
+    found[wanted] = eye + length[:, None] * rays
     return found

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
-import cv2
 import numpy as np
 import pytest
 
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
-from rigdriver.calibration.project import to_rays
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.images.raw_image import RawImage
 from rigdriver.stereo.geometry.rectify import WorkingVolume
@@ -110,6 +108,8 @@ def test_images_of_different_moments_give_no_points(head, render):
 
 
 def _turned(camera: CameraCalibration, pitch_rad: float, yaw_rad: float) -> CameraCalibration:
+    import cv2
+
     T = np.eye(4)
     T[:3, :3] = cv2.Rodrigues(np.array([pitch_rad, yaw_rad, 0.0]))[0]
     return CameraCalibration(
@@ -201,65 +201,3 @@ def test_cameras_that_look_in_parallel_need_a_volume(head):
     }
     with pytest.raises(CalibrationMismatch, match="parallel"):
         CellReconstructor(replace(head.calibration, cameras=MappingProxyType(cameras)))
-
-
-@pytest.mark.parametrize("angle_deg", [0.0, 0.05, 0.4])
-def test_cameras_that_look_nearly_in_parallel_are_refused_and_a_volume_helps(head, angle_deg):
-    """Their lines of sight meet tens of metres away, or behind them, by errors of the calibration alone."""
-    cameras = {}
-    for n, (name, c) in enumerate(head.calibration.cameras.items()):
-        R = cv2.Rodrigues(np.array([0.0, np.radians(angle_deg) * (n % 2), 0.0]))[0]
-        place = np.array([120.0 * n, 0.0, 0.0])
-        T = np.block([[R, -(R @ place)[:, None]], [np.zeros((1, 3)), np.ones((1, 1))]])
-        cameras[name] = replace(c, T_cam_world=T)
-    calibration = replace(head.calibration, cameras=MappingProxyType(cameras))
-    with pytest.raises(CalibrationMismatch, match=r"in parallel .*--volume"):
-        CellReconstructor(calibration)
-    with CellReconstructor(calibration, WorkingVolume((200.0, 0.0, 2500.0), 200.0, 150.0)) as made:
-        assert made.pairs
-
-
-def _with_wall(images, calibration, distance_mm, seed):
-    """Put a speckled wall behind the face: where a camera sees no face, it sees a plane across the line of sight."""
-    rng = np.random.default_rng(seed)
-    cameras = list(calibration)
-    middle = np.mean([c.centre_mm for c in cameras], axis=0)
-    axis = np.mean([c.T_cam_world[2, :3] for c in cameras], axis=0)
-    axis /= np.linalg.norm(axis)
-    across = np.cross(axis, [0.0, 1.0, 0.0])
-    across /= np.linalg.norm(across)
-    up = np.cross(across, axis)
-    pattern = cv2.resize(
-        rng.integers(0, 2, (1200, 1200)).astype(np.float32), (3600, 3600), interpolation=cv2.INTER_CUBIC
-    )
-    made = {}
-    for name, image in images.items():
-        c = calibration[name]
-        rays = to_rays(c, np.stack(np.meshgrid(*(np.arange(n) for n in c.size_px)), -1).reshape(-1, 2).astype(float))
-        rays = np.column_stack([rays, np.ones(len(rays))]) @ c.T_cam_world[:3, :3]
-        length = (distance_mm - (c.centre_mm - middle) @ axis) / (rays @ axis)
-        at = c.centre_mm + length[:, None] * rays - middle
-        u, v = (1800 + 1.6 * (at @ d).reshape(image.shape).astype(np.float32) for d in (across, up))
-        wall = 20 + 60 * cv2.remap(pattern, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        face = cv2.morphologyEx(
-            (cv2.GaussianBlur(image, (0, 0), 3) > 14).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9))
-        )
-        made[name] = np.where(face > 0, image, np.clip(wall, 0, 255)).astype(np.uint8)
-    return made
-
-
-@pytest.mark.parametrize("distance_mm", [1250.0, 1600.0])
-def test_a_lit_wall_behind_the_face_does_not_count(head, distance_mm):
-    images = {name: image for name, image in head.images.items() if not name.endswith("colour")}
-    cloud = reconstruct(_with_wall(images, head.calibration, distance_mm, 3), head.calibration)
-    assert not cloud.is_empty, cloud.reason
-    assert set(cloud.pod_names) == {"left", "right"}
-    assert np.median(np.abs(head.errors_um(cloud))) < MEDIAN_UM
-
-
-def test_what_lies_outside_the_volume_is_the_reason_that_is_given(head):
-    images = {name: np.zeros_like(image) for name, image in head.images.items() if not name.endswith("colour")}
-    cloud = reconstruct(_with_wall(images, head.calibration, 1150.0, 4), head.calibration)
-    assert cloud.is_empty
-    assert "lies 1" in cloud.reason
-    assert "working volume" in cloud.reason
