@@ -61,7 +61,7 @@ def _renewed(out: Path, folder: Path, is_own: Callable[[Path], bool]) -> Path:
         except OSError as exc:
             raise not_written(path, exc) from exc
     make_folder(folder, is_private=True)
-    write_whole(folder / MARK, "A demo of rigdriver made this folder, and replaces its own files here.\n")
+    write_whole(folder / MARK, "This folder is that of a demo, which replaces its own files here.\n")
     return folder
 
 

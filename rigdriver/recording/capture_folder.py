@@ -136,7 +136,7 @@ def holds_proofs(folder: Path) -> bool:
     try:
         with (folder / CSV).open("rb") as file:
             first, second = file.readline(LONGEST_LINE), file.read(1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
         return True

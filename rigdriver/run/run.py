@@ -248,8 +248,8 @@ class Run(FrameSets):
             untied &= set(errors)
             if not untied:
                 return
-            # What hurts a first attempt may be over with the second.
-            if attempt == len(self._preambles) or (preamble.is_hopeless and attempt > 1):
+            # Who waits for frames that cannot come is told at once (within 2 s), not after three attempts.
+            if attempt == len(self._preambles) or preamble.is_hopeless:
                 told = [errors[name] for name in self._logs if name in untied]
                 raise self._untied(told, [name for name in sorted(untied) if preamble.is_dark(name)])
 

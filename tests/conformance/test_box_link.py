@@ -336,7 +336,7 @@ def test_requests_from_many_threads_each_get_their_own_reply(host: Host, box: Tr
 
 def test_replies_that_the_computer_hands_on_late_are_neither_missed_nor_stale(host: Host) -> None:
     # In modelled time a read waits a millisecond; by the wall it waits its poll time, longer than the time to reply.
-    reads = 1 if isinstance(host.timebase, WallTime) else 100
+    reads = 1 if isinstance(host.timebase, WallTime) else 50
     box = host.identified(LatePort(host.port(), reads), reply_timeout_s=0.05)
     box.listen()
     try:
@@ -347,7 +347,7 @@ def test_replies_that_the_computer_hands_on_late_are_neither_missed_nor_stale(ho
 
 
 def test_feeds_that_the_computer_hands_on_late_keep_the_box_running(host: Host) -> None:
-    reads = 1 if isinstance(host.timebase, WallTime) else 100
+    reads = 1 if isinstance(host.timebase, WallTime) else 50
     box = host.identified(LateWritesPort(host.port(), reads))
     log = Log(host, box)
     box.listen()

@@ -65,8 +65,12 @@ def damaged(running: RunningRig, control: Control, rate_hz: float, damage: dict[
     return played, ended[0]
 
 
+ALONE = [pytest.param(kind, marks=pytest.mark.slow) for kind in DAMAGE if kind != "everything"]
+"""Each kind of damage by itself takes more than ten seconds at each rate."""
+
+
 @pytest.mark.parametrize("rate_hz", [10, 25, 50])
-@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("kind", [*ALONE, "everything"])
 def test_frame_sets_are_complete_again_within_two_seconds_of_the_last_damage(running, control, rate_hz, kind):
     before = control.get("status")
     played, last = damaged(running, control, rate_hz, DAMAGE[kind])

@@ -56,16 +56,17 @@ def test_what_the_plan_owns_is_refused_and_stays(running: RunningRig, feature: s
         assert rig.cameras.set("left_upper", "Gain", 2.0).got == 2.0
 
 
-def test_settings_that_hold_what_the_plan_owns_are_not_loaded_into_an_open_rig(
-    running: RunningRig, tmp_path: Path
+def test_of_loaded_settings_what_the_plan_owns_is_left_to_it_and_told(
+    running: RunningRig, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "settings.toml"
     file.write_text("[features]\nGain = 3.0\nExposureTime = 1200.0\n")
     with opened(running) as rig:
-        gain = rig.cameras.get("left_upper", "Gain")
-        with pytest.raises(UsageError, match=r"rig\.set_exposure"):
-            rig.cameras["left_upper"].features.load(file)
-        assert rig.cameras.get("left_upper", "Gain") == gain
+        exposure_us = rig.cameras.get("left_upper", "ExposureTime")
+        assert rig.cameras["left_upper"].features.load(file).is_as_asked
+        assert rig.cameras.get("left_upper", "Gain") == 3.0
+        assert rig.cameras.get("left_upper", "ExposureTime") == exposure_us != 1200.0
+    assert "settings.toml: left to the schedule of the rig: ExposureTime" in caplog.text
 
 
 def test_an_exposure_that_cannot_be_changes_nothing(running: RunningRig) -> None:
