@@ -20,13 +20,6 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.images.region import ImageRegion
 
-LONGEST_SIDE_PX = 100_000
-"""Longest side of an image or a sensor, in px; line-scan sensors have 16,384."""
-LARGEST_VALUE = 1e9
-"""Largest number of a lens or a pose, in px or mm: a thousand kilometres."""
-ROUNDED = 1e-3
-"""Largest error of a rotation matrix: files hold rounded numbers."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraCalibration:
@@ -62,22 +55,6 @@ class CameraCalibration:
         """Centre of projection in the world: (3,), millimetres."""
         # X_cam = R X + t is zero at X = -R^T t.
         return np.asarray(-self.T_cam_world[:3, :3].T @ self.T_cam_world[:3, 3])
-
-    @property
-    def problem(self) -> str:
-        """Phrase that says why these values are no lens and no pose; empty when they can be."""
-        if not all(0 < side <= LONGEST_SIDE_PX for side in self.size_px):
-            return f"its images have {self.size_px[0]} x {self.size_px[1]} px; expected 1 to {LONGEST_SIDE_PX} each"
-        values = np.r_[self.K.ravel(), self.distortion.ravel(), self.T_cam_world.ravel()]
-        if not np.isfinite(values).all() or np.abs(values).max() > LARGEST_VALUE:
-            return f"a value of its lens or pose is beyond {LARGEST_VALUE:g}"
-        if not (self.K[0, 0] > 0 and self.K[1, 1] > 0 and np.array_equal(self.K[2], [0, 0, 1]) and self.K[1, 0] == 0):
-            return "its camera matrix has no focal lengths above 0, or not 0 0 1 below"
-        R = self.T_cam_world[:3, :3]
-        is_turn = np.allclose(R @ R.T, np.eye(3), atol=ROUNDED) and np.linalg.det(R) > 0
-        if not is_turn or not np.array_equal(self.T_cam_world[3], [0, 0, 0, 1]):
-            return "its pose is no rotation and shift"
-        return ""
 
 
 @dataclass(frozen=True, slots=True)

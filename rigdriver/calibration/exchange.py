@@ -148,7 +148,7 @@ def _camera(
         )
     coefficients = pad_distortion(values[:8])
     count = 5 if not np.any(coefficients[5:]) else 8
-    camera = CameraCalibration(
+    return CameraCalibration(
         name=name,
         serial=serial,
         size_px=size_px,
@@ -156,9 +156,6 @@ def _camera(
         distortion=coefficients[:count].copy(),
         T_cam_world=T_cam_world,
     )
-    if problem := camera.problem:
-        raise CalibrationMismatch(f"camera {name}: {problem}; take a copy or calibrate again")
-    return camera
 
 
 def _imported(rig: str, cameras: Mapping[str, CameraCalibration], source: str) -> RigCalibration:

@@ -20,8 +20,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rigdriver.calibration.board.boards import Board
-from rigdriver.calibration.calibration import LONGEST_SIDE_PX, Accuracy, CameraCalibration, Covariance, RigCalibration
-from rigdriver.calibration.plausible import camera_problem
+from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance, RigCalibration
+from rigdriver.calibration.plausible import LONGEST_SIDE_PX, camera_problem
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.file_text import is_plain_name, json_values, read_utf8
@@ -278,8 +278,6 @@ def _build(table: _File, origin: str) -> RigCalibration:
             views=camera.views, corners=camera.corners,
             region=None if camera.region is None else ImageRegion(**camera.region.model_dump()),
         )  # fmt: skip
-        if problem := cameras[name].problem:
-            raise CalibrationMismatch(f"{origin}: camera {name}: {problem}; take a copy or calibrate again")
     accuracy = None
     if table.accuracy is not None:
         a = table.accuracy

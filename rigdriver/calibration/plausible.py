@@ -18,6 +18,10 @@ LARGEST_OFF_ROTATION = 1e-4
 """Largest element of R R^T - 1 that comes of rounding; files with few digits stay below."""
 FOCAL_WIDTHS = (0.1, 100.0)
 """Range of focal lengths in image widths."""
+LONGEST_SIDE_PX = 100_000
+"""Longest side of an image or a sensor, in px; line-scan sensors have 16,384."""
+LARGEST_VALUE = 1e9
+"""Largest number of a lens or a pose, in px or mm: a thousand kilometres."""
 CENTRE_SIZES = (-0.5, 1.5)
 """Range of the principal point in image sizes; a region of the sensor can lie beside it."""
 
@@ -31,17 +35,19 @@ def camera_problem(K: Array, distortion: Array, T_cam_world: Array, size_px: tup
     for name, values in (("camera matrix", K), ("distortion", distortion), ("pose", T_cam_world)):
         if not np.isfinite(values).all():
             return f"its {name} holds a number that is not finite"
+        if np.abs(values).max() > LARGEST_VALUE:
+            return f"a value of its {name} is beyond {LARGEST_VALUE:g}"
     return _lens_problem(K, size_px) or _pose_problem(T_cam_world)
 
 
 def _lens_problem(K: Array, size_px: tuple[int, int]) -> str:
     width = size_px[0]
-    if min(size_px) < 1:
+    if min(size_px) < 1 or max(size_px) > LONGEST_SIDE_PX:
         return f"an image of {size_px[0]} x {size_px[1]} pixels"
     focal = np.array([K[0, 0], K[1, 1]])
     if not ((focal >= FOCAL_WIDTHS[0] * width) & (focal <= FOCAL_WIDTHS[1] * width)).all():
         return f"focal lengths of {focal[0]:g} and {focal[1]:g} px for images {width} px wide"
-    if np.abs([K[0, 1], K[1, 0]]).max() > LARGEST_SKEW * focal[0] or not np.array_equal(K[2], [0, 0, 1]):
+    if abs(K[0, 1]) > LARGEST_SKEW * focal[0] or K[1, 0] != 0 or not np.array_equal(K[2], [0, 0, 1]):
         return "a camera matrix with skew or another last row than 0 0 1"
     centre = K[:2, 2] / np.array(size_px)
     if not ((centre >= CENTRE_SIZES[0]) & (centre <= CENTRE_SIZES[1])).all():

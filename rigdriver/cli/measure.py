@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from rigdriver.cli.mesh import unit_named
+from rigdriver.cli.mesh import UnitOption, unit_named
 from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption
@@ -57,12 +57,7 @@ def measure(  # noqa: PLR0913, PLR0917
     near: Annotated[
         float, typer.Option("--near", metavar="MM", min=0, help="Largest distance of a place from the surface, mm.")
     ] = 2.0,
-    unit: Annotated[
-        str | None,
-        typer.Option(
-            "--unit", metavar="UNIT", help="Unit of the files: mm, m, cm, um or inch; mm if not given, glTF m."
-        ),
-    ] = None,
+    unit: UnitOption = None,
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> int:

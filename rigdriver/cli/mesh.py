@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from rigdriver.stereo.mesh.findings import MeshFindings
     from rigdriver.stereo.mesh.reading import Unit
 
+UnitOption = Annotated[
+    str | None,
+    typer.Option("--unit", metavar="UNIT", help="Unit of the mesh: mm, m, cm, um or inch; mm if not given, glTF m."),
+]
+
 
 @verb
 def mesh(
     file: Annotated[Path, typer.Argument(metavar="MESH", help="PLY, OBJ, glTF or STL.", show_default=False)],
-    unit: Annotated[
-        str | None,
-        typer.Option(
-            "--unit", metavar="UNIT", help="Unit of the file: mm, m, cm, um or inch; mm if not given, glTF m."
-        ),
-    ] = None,
+    unit: UnitOption = None,
     json: JsonOption = False,
 ) -> int:
     """Tell where a mesh lies and how it hangs together."""

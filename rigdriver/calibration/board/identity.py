@@ -20,6 +20,7 @@ from rigdriver.calibration.board.boards import DICTIONARIES, Board
 from rigdriver.calibration.board.detect import Detection, flat_ids, reduced
 from rigdriver.calibration.board.mosaic import to_grey
 from rigdriver.errors import UsageError
+from rigdriver.file_text import json_values, read_utf8
 from rigdriver.whole_file import make_folder, write_whole
 
 NAMED_BOARD = "board.json"
@@ -94,10 +95,10 @@ def read_named_board(folder: Path) -> Board | None:
     """
     path = folder / NAMED_BOARD
     try:
-        return Board(**json.loads(path.read_text(encoding="utf-8")))
+        return Board(**json_values(read_utf8(path)))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, RecursionError) as exc:
+    except (OSError, ValueError, TypeError) as exc:
         raise UsageError(
             device=str(path), seen=f"does not name a board ({exc})", remedy="remove it, and give --board"
         ) from exc

@@ -64,7 +64,7 @@ class LampLedger:
             distance = flash.rise_ticks - before.rise_ticks
             if flash.rise_ticks < self._dark_until_ticks or not limits.is_far_enough(distance):
                 return False
-            # Of all seconds with a part of a flash in them, one that ends with a flash holds most.
+            # The second that holds most light is one that ends together with a flash.
             since = flash.fall_ticks - TICKS_PER_S
             seen.append(flash)
             lit += flash.width_ticks
