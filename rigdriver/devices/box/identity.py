@@ -17,7 +17,6 @@ from rigdriver.errors import BadReply, BoxRefused, InterfaceMismatch, NoReply, N
 from rigdriver.wire import registers
 
 _logger = logging.getLogger(__name__)
-_logger = logging.getLogger(__name__)
 BOOT_S = 3.0
 """Time after the first attempts in which a board may restart: its port was opened, and it is deaf and prints a text."""
 QUIET_S = 0.3
