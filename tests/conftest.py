@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     on_metal = config.getoption("--rig") is not None
     if hasattr(config, "workerinput"):
-        from tests.two_workers import share
+        from tests.workers import share
 
         share(config.workerinput, items)
     for item in items:
@@ -61,19 +61,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell each worker where to write the names of the real-time tests."""
-    from tests.two_workers import FOLDER, folder_of_names
+    from tests.workers import FOLDER, folder_of_names
 
     node.workerinput[FOLDER] = folder_of_names(node.config)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Let `-n 2 --dist loadfile` keep all real-time tests on one worker, too; any other `--dist` is xdist's own."""
+    """Let `-n 3 --dist loadfile` keep all real-time tests on one worker, too; any other `--dist` is xdist's own."""
     if config.getoption("--rig") is not None:
-        raise pytest.UsageError("--rig names one rig, which two workers cannot share: leave -n out")
+        raise pytest.UsageError("--rig names one rig, which several workers cannot share: leave -n out")
     if config.getoption("dist") != "loadfile":
         return None
-    from tests.two_workers import FilesAndRealTime
+    from tests.workers import FilesAndRealTime
 
     config.option.loadscopereorder = False
     return FilesAndRealTime(config, log)

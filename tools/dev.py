@@ -179,17 +179,17 @@ def demo(rest: list[str]) -> int:
 
 
 def test(rest: list[str]) -> int:
-    """Run the tests on two workers (`-n 1` or `-n 4` for others); further arguments go to pytest."""
+    """Run the tests on three workers (`-n 2` or `-n 4` for others); further arguments go to pytest."""
     fetch_foreign_producers()
     return run([str(PYTHON), "-m", "pytest", *workers(rest), *rest])
 
 
 def workers(rest: Sequence[str]) -> list[str]:
-    """Return what makes pytest use two workers, unless there is one rig to test or somebody who looks on."""
+    """Return what makes pytest use three workers, unless there is one rig to test or somebody who looks on."""
     alone = ("--rig", "--pdb", "--trace", "--collect-only", "--co")
     if any(word.split("=")[0] in alone for word in rest):
         return []
-    return ["-n", "2", "--dist", "loadfile"]
+    return ["-n", "3", "--dist", "loadfile"]
 
 
 def lint(_: list[str]) -> int:

@@ -208,7 +208,7 @@ class Run:
             command = [python, "tools/dev.py", "test", *wanted]
         else:
             home = plan.venv.parent
-            command = [python, "-m", "pytest", "-n", "2", "--dist", "loadfile", *wanted]
+            command = [python, "-m", "pytest", "-n", "3", "--dist", "loadfile", *wanted]
         begun_s = time.monotonic()
         try:
             self._status = self._watch(command, home, log, spared)

@@ -19,16 +19,15 @@ from rigdriver.procedures.demo_folder import VIEWS, new_views_folder
 from rigdriver.procedures.simulator import pass_on
 from rigdriver.progress import Progress
 
-SIZE_PX = (1024, 768)
-LEAST_WIDTH_PX = 640
-"""Least width of an image, in px; smaller ones show too little of the board's markers."""
+LEAST_SIZE_PX = (640, 480)
+"""Least size of an image, in px; smaller ones show too little of the board's markers."""
 _SAME_RIG = ("scene.seed=", "scene.optics.", "scene.sensor.")
 """Keys that must be the same in two scenarios, so that their cameras are."""
 
 
 def board_scenario(scenario: str, size_px: tuple[int, int]) -> str:
-    """Return the scenario in which the same cameras see a board; of too small a size another one is taken."""
-    width, height = size_px if size_px[0] >= LEAST_WIDTH_PX else SIZE_PX
+    """Return the scenario in which the same cameras see a board; of too small a size the least one is taken."""
+    width, height = size_px if size_px[0] >= LEAST_SIZE_PX[0] else LEAST_SIZE_PX
     kept = [word for word in scenario.partition("?")[2].split("&") if word.startswith(_SAME_RIG)]
     return "board?" + "&".join([f"width={width}", f"height={height}", *kept])
 

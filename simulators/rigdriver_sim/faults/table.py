@@ -7,7 +7,11 @@ the seed; the rest holds as long as it is set. Not here: how a fault is made (se
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -31,7 +35,7 @@ def misplaced(path: tuple[str | int, ...], value: object, expected: str) -> Pyda
 class Table(BaseModel):
     """A table of a scenario: frozen, and nothing in it that is not known."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Bump(Table):
@@ -217,7 +221,20 @@ def catalogue() -> list[tuple[str, str, str]]:
     """Return for each key of the table: its name, its value when nothing is wrong, and what it does."""
     rows = []
     for group in GROUPS:
+        meanings = _meanings(group)
         for name, known in group.model_fields.items():
             default: Any = known.get_default(call_default_factory=True)
-            rows.append((name, repr(default).replace("()", "[]"), known.description or "the fault's size"))
+            rows.append((name, repr(default).replace("()", "[]"), meanings.get(name, "the fault's size")))
     return rows
+
+
+def _meanings(group: type[Table]) -> dict[str, str]:
+    """Return what stands below each key in the source; pydantic would read it at every start of a rig."""
+    (known,) = ast.parse(textwrap.dedent(inspect.getsource(group))).body
+    assert isinstance(known, ast.ClassDef)
+    return {
+        key.target.id: text.value.value
+        for key, text in pairwise(known.body)
+        if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import dev
-from tests.two_workers import LONG_FILES
+from tests.workers import LONG_FILES
 
 ROOT = Path(__file__).parents[3]
 
@@ -67,4 +67,4 @@ def test_one_rig_and_a_person_who_looks_on_get_no_workers(words):
 
 
 def test_an_own_number_of_workers_comes_last_and_so_counts():
-    assert [*dev.workers(["-n", "0"]), "-n", "0"] == ["-n", "2", "--dist", "loadfile", "-n", "0"]
+    assert [*dev.workers(["-n", "0"]), "-n", "0"] == ["-n", "3", "--dist", "loadfile", "-n", "0"]
