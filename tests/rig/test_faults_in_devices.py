@@ -284,7 +284,7 @@ def test_damaged_serial_bytes_never_shift_a_frame(
         assert "EDGES_LOST" in {gap.reason.name for gap in played.gaps.values()}
 
 
-@pytest.mark.parametrize("key", ["lose_frame_every", "late_exposure_every", "noise_edge_every"])
+@pytest.mark.parametrize("key", ["lose_frame_every", "late_exposure_every", "noise_edge_every", "incomplete_every"])
 def test_a_fault_at_a_rate_strikes_once_in_so_many_pulses(running: RunningRig, control: Control, key: str) -> None:
     control.set(f"faults.{key}", 10)
     with opened(running) as rig:

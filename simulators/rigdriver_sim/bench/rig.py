@@ -284,6 +284,7 @@ class SimulatedRig:
         return CameraPlanter(
             Place(spec, number, len(self.scenario.cameras), self.scenario.seed),
             pulse=lambda: self.wires.pulse_on_wire(name),
+            run=lambda: self.box.committed_generation,
             now_ns=lambda: self._engine.now_ns,
             note=lambda fault, pulse: self.wires.note_fault(fault, name, pulse, self._engine.now_ns),
         )

@@ -37,10 +37,11 @@ class CameraPlanter:
         self,
         place: Place,
         pulse: Callable[[], int | None],
+        run: Callable[[], int],
         now_ns: Callable[[], int],
         note: Callable[[str, int | None], None],
     ) -> None:
-        self._place, self._pulse, self._now_ns, self._note = place, pulse, now_ns, note
+        self._place, self._pulse, self._run, self._now_ns, self._note = place, pulse, run, now_ns, note
         self._faults = FaultTable()
         self._shift_ns = 0
         """Offset of the camera's clock, in ns, that this file has given to the camera so far."""
@@ -75,11 +76,21 @@ class CameraPlanter:
         mine = frozenset(plan.get(place.spec.name, ()))
         # The camera asks once or more for one exposure; the truth tells it once.
         told: list[int | None] = [None]
+        drawn: dict[tuple[int, int], int] = {}
+        """Run and pulse that a rate has hit last -> exposure; a period with several exposures loses one of them."""
+
+        def is_drawn(number: int, ordinal: int) -> bool:
+            if not chance.is_the_one(place.seed, what, every, number, place.number, place.of):
+                return False
+            here = (self._run(), number)
+            if here not in drawn:
+                drawn.clear()
+            return drawn.setdefault(here, ordinal) == ordinal
 
         def is_hit(ordinal: int) -> bool:
             pulse = self._pulse()
             number = ordinal if pulse is None else pulse
-            if number not in mine and not chance.is_the_one(place.seed, what, every, number, place.number, place.of):
+            if number not in mine and not is_drawn(number, ordinal):
                 return False
             if told[0] != ordinal:
                 told[0] = ordinal
