@@ -37,6 +37,26 @@ pseudo terminal hands bytes on in a thread of the kernel, which a busy computer 
 time, because a thread that is held up itself does not look."""
 
 
+class AnyEvent(Protocol):
+    """What is set once something has happened."""
+
+    def is_set(self) -> bool:
+        """Return whether it is set."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set, at most that long; return whether it is."""
+        ...
+
+
+class AnyCondition(Protocol):
+    """What its holders may wait for."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let go, wait for a notification, at most that long, and take hold again; return whether it came."""
+        ...
+
+
 class Timebase(Protocol):
     """A clock, and how to wait by it."""
 
@@ -48,11 +68,11 @@ class Timebase(Protocol):
         """Return the host's time in seconds."""
         ...
 
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+    def wait(self, event: AnyEvent, timeout_s: float) -> bool:
         """Wait until the event is set, at most that long; return whether it is set."""
         ...
 
-    def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
+    def wait_on(self, condition: AnyCondition, timeout_s: float) -> None:
         """Wait for the condition once, for `timeout_s` or less; the caller looks at its own state and at the time."""
         ...
 
@@ -92,7 +112,7 @@ class WallTime:
         """Return `time.monotonic`."""
         return time.monotonic()
 
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+    def wait(self, event: AnyEvent, timeout_s: float) -> bool:
         """Wait for the event; a time in which this process stood still is not counted."""
         limit = TimeLimit(self, timeout_s)
         while not event.wait(limit.look_s()):
@@ -100,7 +120,7 @@ class WallTime:
                 return event.is_set()
         return True
 
-    def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
+    def wait_on(self, condition: AnyCondition, timeout_s: float) -> None:
         """Wait for the condition."""
         condition.wait(timeout_s)
 
@@ -171,7 +191,7 @@ class ModelledTime:
         """Return the time that the rig has reached, in seconds."""
         return self._words[1] / 1e9
 
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+    def wait(self, event: AnyEvent, timeout_s: float) -> bool:
         """Wait for the event, by modelled time."""
         end_ns = self.now_ns() + round(timeout_s * 1e9)
         while True:
@@ -181,7 +201,7 @@ class ModelledTime:
                 return event.is_set()
             self.idle()
 
-    def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
+    def wait_on(self, condition: AnyCondition, timeout_s: float) -> None:
         """Wait for the condition for a millisecond at most."""
         if not condition.wait(min(timeout_s, SLICE_S)):
             self.idle()
@@ -222,8 +242,7 @@ class ModelledTime:
         if getattr(self._mine, "word", None) is not None:
             yield
             return
-        word = self._mine.word = self._claim(name)
-        self._mine.since_ns = self._words[1]
+        word = self._claim(name)
         try:
             yield
         finally:
@@ -246,7 +265,9 @@ class ModelledTime:
                 self._memory[start + 24 : start + 48] = name.encode()[:24].ljust(24, b"\0")
                 self._words[word + 1] = self._words[1]
                 self._words[word + 2] = 0
-                self._words[word] = os.getpid()  # last: from here on time waits
+                # Before time waits: a thread that is interrupted right here still turns in every wait of its own.
+                self._mine.word, self._mine.since_ns = word, self._words[1]
+                self._words[word] = os.getpid()
                 return word
             finally:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
@@ -269,7 +290,7 @@ class TimeLimit:
         return max(0.0, min(self._timeout_s - self._time.attended_s, LOOK_S / 2))
 
 
-def wait_for(timebase: Timebase, condition: threading.Condition, is_so: Callable[[], bool], timeout_s: float) -> bool:
+def wait_for(timebase: Timebase, condition: AnyCondition, is_so: Callable[[], bool], timeout_s: float) -> bool:
     """Wait on a held condition until `is_so`, at most that long by that timebase; return whether it is."""
     limit = TimeLimit(timebase, timeout_s)
     while not is_so():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+
+from rigdriver.timebase import AnyCondition, AnyEvent
 
 
 @dataclass
@@ -23,12 +24,12 @@ class FakeTime:
     def pass_s(self, duration_s: float) -> None:
         self.t_ns += round(duration_s * 1e9)
 
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+    def wait(self, event: AnyEvent, timeout_s: float) -> bool:
         if not event.is_set():
             self.pass_s(timeout_s)
         return event.is_set()
 
-    def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
+    def wait_on(self, condition: AnyCondition, timeout_s: float) -> None:
         self.pass_s(timeout_s)
 
     def sleep(self, duration_s: float) -> None:

@@ -27,6 +27,7 @@ import numpy as np
 from rigdriver.arrays import Pixels
 from rigdriver.frames import Frame, FrameSet
 from rigdriver.images.png import encode_png
+from rigdriver.signal_safe import SafeCondition
 from rigdriver.timebase import WALL_TIME, wait_for
 from rigdriver.whole_file import make_folder, write_set
 
@@ -49,7 +50,6 @@ class ImageFormat(Enum):
 class _Taken:
     """Copies of a frame set's images on their way to the disk."""
 
-    number: int
     images: Mapping[Path, Pixels]
     size: int
     entered: Callable[[], object] | None
@@ -67,11 +67,13 @@ class ImageWriter:
         self._folder = folder
         self._format = image_format
         self._buffer_bytes = buffer_bytes
-        self._room = threading.Condition()
+        self._room = SafeCondition()
         self._placing = threading.Lock()
         """Held while a frame set gets its names and is entered."""
         self._waiting: deque[_Taken] = deque()
         self._waiting_bytes = 0
+        self._begun = 0
+        """Number of frame sets that a writer has taken up."""
         self._under_way = 0
         self._failure: BaseException | None = None
         self._failed_at: int | None = None
@@ -80,10 +82,14 @@ class ImageWriter:
         self._is_over = False
         """Whether nothing gets a name any more."""
         self._threads: list[threading.Thread] = []
-        self.taken = 0
-        """Number of frame sets taken for writing."""
         self.kept = 0
         """Number of frame sets that lie there whole."""
+
+    @property
+    def taken(self) -> int:
+        """Number of frame sets taken for writing."""
+        with self._room:
+            return self._begun + len(self._waiting)
 
     @property
     def dropped(self) -> int:
@@ -106,10 +112,9 @@ class ImageWriter:
         self._start_threads()
         images = {self.path_of(frame.camera, index): _as_rgb(frame) for frame in frames}
         with self._room:
-            # An interrupt comes before this or after it: a frame set is taken as a whole, or not at all.
-            self._waiting.append(_Taken(self.taken, images, size, entered))
-            self.taken += 1
             self._waiting_bytes += size
+            # An interrupt comes before this call or after it: a frame set is taken as a whole, or not at all.
+            self._waiting.append(_Taken(images, size, entered))
             self._room.notify_all()
 
     def path_of(self, camera: str, index: int) -> Path:
@@ -140,7 +145,6 @@ class ImageWriter:
             self._room.notify_all()
             self._wait(self._is_done, time_s)
             self._is_over = True
-            self._waiting.clear()
             self._room.notify_all()
         # A frame set that gets its names right now is kept.
         if self._placing.acquire(timeout=_PLACING_S):
@@ -189,7 +193,10 @@ class ImageWriter:
             thread.start()
 
     def _is_done(self) -> bool:
-        return not self._waiting and not self._under_way
+        return not self._under_way and (not self._waiting or self._takes_up_nothing())
+
+    def _takes_up_nothing(self) -> bool:
+        return self._is_over or self._failure is not None
 
     def _has_moved(self, kept: int) -> bool:
         return self._is_done() or self.kept != kept
@@ -206,15 +213,16 @@ class ImageWriter:
 
     def _keep_next(self) -> bool:
         """Keep the frame set that has waited longest; return False when none will come any more."""
-        taken = self._next()
-        if taken is None:
+        found = self._next()
+        if found is None:
             return False
+        number, taken = found
         try:
-            self._keep(taken)
+            self._keep(number, taken)
         except _Dropped:
             pass
         except BaseException as exc:  # noqa: BLE001 - raised where the next frame set is taken
-            self._fail(taken, exc)
+            self._fail(number, exc)
         finally:
             with self._room:
                 self._waiting_bytes -= taken.size
@@ -222,32 +230,33 @@ class ImageWriter:
                 self._room.notify_all()
         return True
 
-    def _next(self) -> _Taken | None:
+    def _next(self) -> tuple[int, _Taken] | None:
         with self._room:
-            while not self._waiting:
-                if self._is_closing:
+            while not self._waiting or self._takes_up_nothing():
+                if self._is_closing or self._takes_up_nothing():
                     return None
                 self._room.wait()
+            number, self._begun = self._begun, self._begun + 1
             self._under_way += 1
-            return self._waiting.popleft()
+            return number, self._waiting.popleft()
 
-    def _keep(self, taken: _Taken) -> None:
+    def _keep(self, number: int, taken: _Taken) -> None:
         contents: dict[Path, bytes | memoryview] = {}
         for path, pixels in taken.images.items():
-            self._refuse_dropped(taken)
+            self._refuse_dropped(number)
             make_folder(path.parent, is_private=True)
             contents[path] = self._encode(pixels)
-        write_set(contents, is_private=True, is_durable=False, turn=self._turn(taken))
+        write_set(contents, is_private=True, is_durable=False, turn=self._turn(number, taken))
 
     @contextmanager
-    def _turn(self, taken: _Taken) -> Iterator[None]:
+    def _turn(self, number: int, taken: _Taken) -> Iterator[None]:
         """Wait until all earlier frame sets are kept; give the images their names; enter them."""
         with self._room:
-            while self.kept != taken.number:
-                self._refuse_dropped(taken)
+            while self.kept != number:
+                self._refuse_dropped(number)
                 self._room.wait()
         with self._placing:
-            self._refuse_dropped(taken)
+            self._refuse_dropped(number)
             try:
                 yield
                 if taken.entered is not None:
@@ -258,16 +267,15 @@ class ImageWriter:
                 raise
             self.kept += 1
 
-    def _refuse_dropped(self, taken: _Taken) -> None:
-        if self._is_over or (self._failed_at is not None and taken.number > self._failed_at):
+    def _refuse_dropped(self, number: int) -> None:
+        if self._is_over or (self._failed_at is not None and number > self._failed_at):
             raise _Dropped
 
-    def _fail(self, taken: _Taken, exc: BaseException) -> None:
+    def _fail(self, number: int, exc: BaseException) -> None:
         with self._room:
             # Earlier frame sets are under way already, and are still kept.
-            if self._failed_at is None or taken.number < self._failed_at:
-                self._failed_at, self._failure = taken.number, exc
-            self._waiting.clear()
+            if self._failed_at is None or number < self._failed_at:
+                self._failed_at, self._failure = number, exc
             self._room.notify_all()
 
     def _encode(self, pixels: Pixels) -> bytes | memoryview:

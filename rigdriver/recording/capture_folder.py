@@ -17,7 +17,7 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 from rigdriver.config import RigConfig
-from rigdriver.ends import END_S, End
+from rigdriver.ends import End, time_left_s
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.images.image_writer import EARLY_END_S, ImageFormat, ImageWriter
@@ -91,11 +91,11 @@ class CaptureFolder:
 
     def _end_early(self) -> None:
         """Write what waits in a bounded time, and tell what was dropped."""
-        self._early.run(END_S)
+        self._early.run()
 
     def _write_what_waits(self) -> None:
         images = self._images
-        images.end_early(EARLY_END_S)
+        images.end_early(time_left_s(EARLY_END_S))
         if images.dropped:
             logger.warning(
                 "%s: %d of %d frame sets were dropped when the capture ended early; the first %d lie there with their "

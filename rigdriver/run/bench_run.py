@@ -10,13 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import Event
 from types import MappingProxyType
 
 from rigdriver.config import RigConfig
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, FrameLost
-from rigdriver.ends import CAMERAS_END_S
+from rigdriver.ends import CAMERAS_END_S, time_left_s
 from rigdriver.errors import SyncError
 from rigdriver.frames import Frame, FrameSet, Gap, GapReason
 from rigdriver.lifecycle import Lifecycle, RigState
@@ -28,6 +27,7 @@ from rigdriver.run.states import RunAct
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.run.utc import utc_ns
 from rigdriver.schedule.plan import exposure_us
+from rigdriver.signal_safe import SafeEvent
 from rigdriver.sync.grouping import ANY_PHASE, TOGETHER, ArrivalGroups, Grouped
 from rigdriver.timebase import WALL_TIME, Timebase
 
@@ -74,7 +74,7 @@ class BenchRun(FrameSets):
         self._groups = ArrivalGroups(names, round(1e9 / rate_hz), window, unanswered_ns)
         self._inbox: Inbox[CameraEvent | _Triggered] = Inbox(config.run.queue_frame_sets * len(names), timebase)
         self._software = SoftwareTrigger(self._execute, timebase)
-        self._has_started = Event()
+        self._has_started = SafeEvent()
         """Event that is set when all cameras acquire; what came before, came from some of them only."""
         self._silence = Silence(config, rate_hz, timebase.now_s())
         self._reported: frozenset[str] = frozenset()
@@ -112,7 +112,7 @@ class BenchRun(FrameSets):
         # Threads that wait at a full queue are let go before they are joined.
         self._outbox.abandon()
         self._join_threads()
-        self._cameras.stop(CAMERAS_END_S)
+        self._cameras.stop(time_left_s(CAMERAS_END_S))
 
     def _take(self, event: CameraEvent) -> None:
         if isinstance(event, CameraLost):

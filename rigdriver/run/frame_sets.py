@@ -13,7 +13,7 @@ from threading import RLock, Thread, get_ident
 from types import TracebackType
 from typing import Self
 
-from rigdriver.ends import END_S, NEWS_S, End
+from rigdriver.ends import END_S, NEWS_S, RUN_END_S, End
 from rigdriver.errors import RigError, StateError
 from rigdriver.frames import FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState
@@ -58,7 +58,7 @@ class FrameSets(ABC):
         self._starter: int | None = None
         """Thread that starts the run."""
         self._is_starter_waiting = False
-        self._end = End("the run", self._end_now, timebase)
+        self._end = End("the run", self._end_now, timebase, RUN_END_S)
         self.fault: BaseException | None = None
         """What had ended the run when its loop was left; nobody has been told but the log."""
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext
-from threading import Condition
 from typing import Generic, TypeVar
 
+from rigdriver.signal_safe import SafeCondition
 from rigdriver.timebase import WALL_TIME, Timebase
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ class Inbox(Generic[T]):
         self._heavy = 0
         self._heavy_limit = heavy_limit
         self._is_closed = False
-        self._changed = Condition()
+        self._changed = SafeCondition()
 
     def put(self, item: T) -> None:
         """Add a light item; never waits."""
@@ -89,7 +89,7 @@ class Outbox(Generic[T]):
         self._is_ended = False
         self._is_abandoned = False
         self._is_heard = False
-        self._changed = Condition()
+        self._changed = SafeCondition()
         self.dropped = 0
 
     def put(self, item: T) -> None:

@@ -23,7 +23,7 @@ from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.devices.camera_link.descriptions import CameraReport
 from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.events import CameraLost, FrameLost
-from rigdriver.ends import BOX_END_S, CAMERAS_END_S
+from rigdriver.ends import BOX_END_S, CAMERAS_END_S, time_left_s
 from rigdriver.errors import FileNotWritten, RigError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, GapReason, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
@@ -154,10 +154,10 @@ class Run(FrameSets):
             last.callback(lambda: self._light_log.close(is_dark))
             last.callback(self._box.unsubscribe, self._light_log.hear)
             last.callback(self._box.unsubscribe, self._reports.from_box)
-            last.callback(self._cameras.stop, CAMERAS_END_S)
+            last.callback(lambda: self._cameras.stop(time_left_s(CAMERAS_END_S)))
             last.callback(self._join)
             with contextlib.suppress(RigError):  # the box's own watchdog turns its outputs off when the link is gone
-                self._box.stop_within(BOX_END_S)
+                self._box.stop_within(time_left_s(BOX_END_S))
                 is_dark = True
 
     def _begin(self) -> None:

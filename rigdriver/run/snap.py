@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Event
 
 from rigdriver.config import FeatureValue, RigConfig
 from rigdriver.devices.camera_link.settings import CameraSettings, TriggerBy
@@ -20,6 +19,7 @@ from rigdriver.devices.cameras.events import CameraEvent, CameraLost, FrameLost
 from rigdriver.errors import CameraError, RigError, gather
 from rigdriver.frames import Frame
 from rigdriver.schedule.plan import exposure_us
+from rigdriver.signal_safe import SafeEvent
 from rigdriver.timebase import Timebase, TimeLimit
 
 _COMMAND = "TriggerSoftware"
@@ -95,7 +95,7 @@ class _FirstFrame:
 
     def __init__(self, camera: str) -> None:
         self._camera = camera
-        self.has_ended = Event()
+        self.has_ended = SafeEvent()
         self.frame: Frame | None = None
         self.error: RigError | None = None
         self.lost = 0

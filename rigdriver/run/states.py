@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from threading import Event, Lock
+from threading import Lock
 from types import MappingProxyType
+
+from rigdriver.signal_safe import SafeEvent
 
 
 class RunState(Enum):
@@ -118,9 +120,9 @@ class RunStates:
         self._state = RunState.NEW
         self._lock = Lock()
         self._watchers: tuple[Watcher, ...] = ()
-        self.halted = Event()
+        self.halted = SafeEvent()
         """Event that is set from the first state of HALTED on."""
-        self.unwanted = Event()
+        self.unwanted = SafeEvent()
         """Event that is set from the first state of STOPPED or HALTED on: nobody wants the run to go on."""
 
     @property

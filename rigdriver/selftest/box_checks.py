@@ -6,7 +6,6 @@ and the box must turn everything off by itself. No lamp is lit. Not here: camera
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +19,7 @@ from rigdriver.devices.box.identity import BoxIdentity
 from rigdriver.devices.box.trigger_box import BoxCounters, ClockProbe
 from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.selftest.result import CheckResult, unknown, verdict
+from rigdriver.signal_safe import SafeEvent
 from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire.registers import INTERFACE_HASH, BoxStates, Faults
 from rigdriver.wire.session import LinkCounters
@@ -159,7 +159,7 @@ class _Listener:
     def __init__(self, timebase: Timebase) -> None:
         self._timebase = timebase
         self._fault: BoxStatus | None = None
-        self._has_faulted = threading.Event()
+        self._has_faulted = SafeEvent()
 
     def hear(self, event: BoxEvent) -> None:
         """Take an event."""

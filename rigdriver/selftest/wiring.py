@@ -7,7 +7,6 @@ clocks and matching (see run_checks.py).
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ from rigdriver.frames import Edge, Frame, PulseReport
 from rigdriver.schedule.plan import exposure_us
 from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.selftest.result import CheckResult, verdict
+from rigdriver.signal_safe import SafeCondition
 from rigdriver.timebase import WALL_TIME, Timebase, wait_for
 
 TRIGGERS = 3
@@ -181,7 +181,7 @@ class _Watch:
 
     def __init__(self, timebase: Timebase) -> None:
         self._timebase = timebase
-        self._news = threading.Condition()
+        self._news = SafeCondition()
         self._frames: Counter[str] = Counter()
         self._edges: list[Edge] = []
         self._closed_pulses = 0

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 
 import pytest
 
 from rigdriver.config import load
 from rigdriver.rig import Rig
+from rigdriver.signal_safe import SafeCondition
 from tests.rig.test_frame_sets import dark
 
 FEATURES = ("Width", "Height", "ExposureTime")
@@ -24,7 +24,7 @@ def test_an_interrupted_request_leaves_no_reply_for_the_next_question(rig_file, 
         pid = rig.cameras.process_pid
         os.kill(pid, signal.SIGSTOP)
         try:
-            mocker.patch.object(threading.Condition, "wait", side_effect=KeyboardInterrupt)
+            mocker.patch.object(SafeCondition, "wait", side_effect=KeyboardInterrupt)
             with pytest.raises(KeyboardInterrupt):
                 rig.cameras.get("left_upper", "PixelFormat")
             mocker.stopall()

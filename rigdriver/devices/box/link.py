@@ -18,6 +18,7 @@ from typing import Protocol
 from rigdriver.devices.box.transit import Transit
 from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, RigError, StateError
 from rigdriver.ownership import Owner
+from rigdriver.signal_safe import SafeCondition, Turn, always
 from rigdriver.timebase import SLICE_S, WALL_TIME, Timebase, TimeLimit
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register, V
@@ -87,10 +88,10 @@ class BoxLink:
         self._timeout_ns = int(reply_timeout_s * 1e9)
         self._timebase = timebase
         self._session = Session()
-        self._requests = threading.RLock()
+        self._requests = Turn()
         # Feeds are sent beside requests, from another thread: the bytes of two messages must not mix.
         self._writes = threading.Lock()
-        self._arrived = threading.Condition()
+        self._arrived = SafeCondition()
         self._reply: tuple[Reply, int] | None = None
         self._transit = Transit(timebase, self._timeout_ns)
         self._failure: Exception | None = None
@@ -249,22 +250,23 @@ class BoxLink:
                 remedy="hand it to another thread",
             )
         self.owner.expect_here(self.name)
-        # Each attempt of another request may need as many fences before it.
-        self._wait_for_turn(what, (attempts + 1) * (ATTEMPTS + 1) * self._timeout_ns / 1e9 + 1)
-        # While no thread listens (the box is being opened), modelled time would run on without whoever waits here.
-        part = self._timebase.take_part("request") if self._pump_thread is None else nullcontext()
-        try:
-            with part:
-                answer = self._try(request, what, attempts)
-        finally:
-            self._requests.release()
+        token = object()
+        answer = always(lambda: self._in_turn(token, request, what, attempts), lambda: self._requests.give_back(token))
         if answer.message.is_error:
             raise BoxRefused(device=self.name, seen=f"refused the {what}; its state or its limits do not allow it")
         return answer
 
-    def _wait_for_turn(self, what: str, timeout_s: float) -> None:
+    def _in_turn(self, token: object, request: Request, what: str, attempts: int) -> Answer:
+        # Each attempt of another request may need as many fences before it.
+        self._wait_for_turn(token, what, (attempts + 1) * (ATTEMPTS + 1) * self._timeout_ns / 1e9 + 1)
+        # While no thread listens (the box is being opened), modelled time would run on without whoever waits here.
+        part = self._timebase.take_part("request") if self._pump_thread is None else nullcontext()
+        with part:
+            return self._try(request, what, attempts)
+
+    def _wait_for_turn(self, token: object, what: str, timeout_s: float) -> None:
         limit = TimeLimit(self._timebase, timeout_s)
-        while not self._requests.acquire(timeout=self._timebase.slice_s(limit.look_s())):
+        while not self._requests.take(token, self._timebase.slice_s(limit.look_s())):
             if limit.left_s() <= 0 or self._is_late():
                 raise NoReply(
                     device=self.name,

@@ -23,9 +23,10 @@ from rigdriver.devices.box.link import ATTEMPTS, BoxLink, BytePort
 from rigdriver.devices.box.refusals import explained_fault, explained_refusal
 from rigdriver.devices.box.reopening import retry_opening
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
-from rigdriver.ends import BOX_END_S, End
+from rigdriver.ends import BOX_END_S, End, time_left_s
 from rigdriver.errors import BadReply, BoxFault, BoxRefused, DeviceError, LinkLost, NoReply, RigError
 from rigdriver.schedule.steps import BoxSchedule
+from rigdriver.signal_safe import SafeEvent
 from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
@@ -77,7 +78,7 @@ class TriggerBox:
         self._link = link
         self._timebase = timebase
         self._sinks: tuple[EventSink, ...] = ()
-        self._closing = threading.Event()
+        self._closing = SafeEvent()
         self._end_of_all = End("the trigger box", self._end_all, timebase)
         self._is_fed = False
         self.stops = 0
@@ -346,7 +347,7 @@ class TriggerBox:
 
     def _end_all(self) -> None:
         try:
-            with self._link.within(BOX_END_S):
+            with self._link.within(time_left_s(BOX_END_S)):
                 self.stop(now=True)
                 self._link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False, attempts=1)
         except DeviceError:

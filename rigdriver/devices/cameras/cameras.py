@@ -50,10 +50,11 @@ from rigdriver.devices.camera_link.slots import SlotReader
 from rigdriver.devices.cameras.camera_features import CameraFeatures, FeatureGuard, RigCamera
 from rigdriver.devices.cameras.events import CameraEvent, CameraLost, CameraStatistics, FrameLost
 from rigdriver.devices.cameras.process import SOME_PRODUCER, CameraProcess
-from rigdriver.ends import CAMERAS_END_S, End
+from rigdriver.ends import CAMERAS_END_S, End, time_left_s
 from rigdriver.errors import CameraProcessLost, DeviceError, StateError
 from rigdriver.frames import Frame, GapReason
 from rigdriver.images.pixel_formats import BY_CODE
+from rigdriver.signal_safe import SafeEvent
 from rigdriver.timebase import open_timebase
 
 _logger = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class Cameras:
         self._lock = threading.Lock()
         self._sink: CameraSink | None = None
         self._sink_error: BaseException | None = None
-        self._has_stopped = threading.Event()
+        self._has_stopped = SafeEvent()
         self._slots: dict[int, SlotReader] = {}
         self._counts = [_Counts() for _ in names]
         self._copied = [0 for _ in names]
@@ -215,7 +216,7 @@ class Cameras:
         try:
             self._state = _State.CLOSED
             self._sink = None
-            self._process.close(CAMERAS_END_S)
+            self._process.close(time_left_s(CAMERAS_END_S))
             self._slots.clear()  # arrays that live on keep their own mapping
         finally:
             if has_lock:
@@ -395,7 +396,7 @@ def list_producers(producers: Sequence[Path], search_s: float) -> ProducerListin
         request = ListDevices([str(p.absolute()) for p in producers], search_s)
         found = process.request(request, DeviceList, timeout_s)[0]
     finally:
-        End("the camera process", lambda: process.close(CAMERAS_END_S)).run()
+        End("the camera process", lambda: process.close(time_left_s(CAMERAS_END_S))).run()
     return ProducerListing(found.devices, found.interfaces)
 
 

@@ -14,7 +14,7 @@ import select
 import socket
 from collections import deque
 from contextlib import suppress
-from threading import Condition, Thread, current_thread
+from threading import Thread, current_thread
 
 from rigdriver.devices.camera_link.messages import MessageReader, split_number
 from rigdriver.devices.camera_link.requests import (
@@ -25,6 +25,7 @@ from rigdriver.devices.camera_link.requests import (
     encode_request,
 )
 from rigdriver.errors import BadReply, RigError
+from rigdriver.signal_safe import SafeCondition
 from rigdriver.timebase import Timebase, TimeLimit
 
 _logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class CommandChannel:
         """Take the socket; the channel closes it."""
         self._link, self._timebase = link, timebase
         self._reader = MessageReader()
-        self._changed = Condition()
+        self._changed = SafeCondition()
         self._number = 0
         self._awaited: int | None = None
         self._arrived: tuple[CameraReply | RigError, list[int]] | None = None

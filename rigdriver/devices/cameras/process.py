@@ -17,8 +17,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +34,7 @@ from rigdriver.devices.cameras.vitality import Vitality
 from rigdriver.errors import BadReply, CameraProcessLost, StateError
 from rigdriver.own_pause import Quiet
 from rigdriver.ownership import Owner
+from rigdriver.signal_safe import SafeEvent, Turn, always
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 
 _logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class CameraProcess:
         self._on_lost = on_lost
         self._silence_timeout_s = max(silence_timeout_s, 1.0)
         self._timebase, self._page = timebase, page
-        self._request_lock = threading.Lock()
+        self._requests = Turn()
         commands, self._child_commands = socket.socketpair()
         self._events, self._child_events = socket.socketpair()
         self._channel = CommandChannel(commands, timebase)
@@ -89,10 +89,10 @@ class CameraProcess:
         """Who hangs when an answer stays away: the camera that is being stopped or closed, where that is known."""
         self._last_lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._lost: CameraProcessLost | None = None
-        self._is_running = threading.Event()
-        self._is_up = threading.Event()
+        self._is_running = SafeEvent()
+        self._is_up = SafeEvent()
         """The child has said something: the binding is loaded, which takes long on a busy computer."""
-        self._has_ended = threading.Event()
+        self._has_ended = SafeEvent()
         # The kernel kills the child when the thread that started it ends, so the thread that stays with it starts it.
         self._thread = threading.Thread(target=self._run, name="cameras", daemon=True)
         self._thread.start()
@@ -132,27 +132,10 @@ class CameraProcess:
                 remedy="hand the event to another thread first",
             )
         self._owner.expect_here("cameras")
-        limit = TimeLimit(WALL_TIME if is_end else self._timebase, timeout_s)
-        with self._turn(request, limit if is_end else None):
-            if self._is_closing or self._lost is not None:
-                raise self._lost or StateError(device="cameras", seen="closed", remedy="open them again")
-            start_s = timeout_s if is_end else _START_TIMEOUT_S
-            if not WALL_TIME.wait(self._is_up, start_s):
-                self._kill(f"did not start within {start_s:g} s; the computer is overloaded")
-                raise self._ending()
-            self._is_asked = True
-            try:
-                reply, fds = self._channel.ask(request, limit if is_end else TimeLimit(self._timebase, timeout_s))
-            except TimeoutError:
-                self._kill(f"did not answer `{request.command}` within {timeout_s:g} s; {self.culprit} hangs")
-                if is_end:
-                    _logger.warning("cameras: abandoned, for the camera process %s", self._verdict)
-                raise self._ending() from None
-            except OSError as exc:
-                raise self._ending() from exc
-            finally:
-                self._quiet.heard()
-                self._is_asked = False
+        token = object()
+        reply, fds = always(
+            lambda: self._in_turn(token, request, timeout_s, is_end), lambda: self._requests.give_back(token)
+        )
         if isinstance(reply, RequestFailed):
             raise reply.error
         if not isinstance(reply, expected):
@@ -181,17 +164,37 @@ class CameraProcess:
             self._thread.join(_GOING_S)
         self._channel.close(_GOING_S)
 
-    @contextmanager
-    def _turn(self, request: CameraRequest, limit: TimeLimit | None) -> Iterator[None]:
+    def _in_turn(
+        self, token: object, request: CameraRequest, timeout_s: float, is_end: bool
+    ) -> tuple[CameraReply, list[int]]:
+        limit = TimeLimit(WALL_TIME, timeout_s) if is_end else None
+        self._wait_for_turn(token, request, limit)
+        if self._is_closing or self._lost is not None:
+            raise self._lost or StateError(device="cameras", seen="closed", remedy="open them again")
+        start_s = timeout_s if is_end else _START_TIMEOUT_S
+        if not WALL_TIME.wait(self._is_up, start_s):
+            self._kill(f"did not start within {start_s:g} s; the computer is overloaded")
+            raise self._ending()
+        self._is_asked = True
+        try:
+            return self._channel.ask(request, limit or TimeLimit(self._timebase, timeout_s))
+        except TimeoutError:
+            self._kill(f"did not answer `{request.command}` within {timeout_s:g} s; {self.culprit} hangs")
+            if is_end:
+                _logger.warning("cameras: abandoned, for the camera process %s", self._verdict)
+            raise self._ending() from None
+        except OSError as exc:
+            raise self._ending() from exc
+        finally:
+            self._quiet.heard()
+            self._is_asked = False
+
+    def _wait_for_turn(self, token: object, request: CameraRequest, limit: TimeLimit | None) -> None:
         """Let one request go at a time; an end does not wait for another one beyond its limit."""
-        while not self._request_lock.acquire(timeout=-1 if limit is None else limit.look_s()):
+        while not self._requests.take(token, _LOOK_S):
             if limit is not None and limit.left_s() <= 0:
                 self._kill(f"is busy with another request than `{request.command}`; {self.culprit} hangs")
                 raise self._ending()
-        try:
-            yield
-        finally:
-            self._request_lock.release()
 
     def _ending(self) -> CameraProcessLost:
         """Return why the child is gone, once the thread knows."""

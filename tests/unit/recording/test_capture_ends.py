@@ -26,6 +26,7 @@ from rigdriver.images.image_writer import ImageFormat
 from rigdriver.line_file import JsonListFile, LineFile
 from rigdriver.recording import capture_folder
 from rigdriver.recording.capture_folder import CaptureFolder, refuse_used
+from rigdriver.signal_safe import SafeCondition
 
 NAMES = ("left", "right")
 CONFIG = RigConfig.model_validate(
@@ -195,7 +196,7 @@ def test_an_interrupt_within_a_frame_set_leaves_nothing_of_it(tmp_path):
 def test_an_interrupt_while_all_is_being_written_still_writes_it(tmp_path, slow_disk, mocker):
     slow_disk.stands_at = 2
     sink = CaptureFolder(tmp_path, CONFIG)
-    wait, is_cut = threading.Condition.wait, []
+    wait, is_cut = SafeCondition.wait, []
 
     def cut(self, timeout=None):
         if threading.current_thread() is threading.main_thread() and not is_cut:
@@ -206,7 +207,7 @@ def test_an_interrupt_while_all_is_being_written_still_writes_it(tmp_path, slow_
 
     for index in range(4):
         sink.write(frame_set(index))
-    mocker.patch.object(threading.Condition, "wait", cut)
+    mocker.patch.object(SafeCondition, "wait", cut)
     with pytest.raises(KeyboardInterrupt):
         sink.close()
     assert is_cut

@@ -19,6 +19,7 @@ from rigdriver.errors import CameraError, CameraSilent, NoReply, SyncError
 from rigdriver.frames import Frame, FrameSet, GapReason
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.bench_run import BenchRun
+from rigdriver.timebase import AnyCondition
 from tests.fake_time import FakeTime
 
 CONFIG = RigConfig.model_validate(
@@ -157,7 +158,7 @@ class TimeOfCommands(FakeTime):
 
     is_asked = False
 
-    def wait_on(self, condition: threading.Condition, timeout_s: float) -> None:
+    def wait_on(self, condition: AnyCondition, timeout_s: float) -> None:
         if self.is_asked and threading.current_thread().name == "sync":
             super().wait_on(condition, timeout_s)
         else:
