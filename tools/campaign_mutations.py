@@ -141,7 +141,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "the watchdog is never fed",
-        "rigdriver/devices/box/trigger_box.py",
+        "rigdriver/devices/box/watch.py",
         "if now_ns >= self._next_feed_ns:",
         "if False:",
         (LINK, ENDS),
@@ -149,8 +149,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "the watchdog is fed for ever",
         "rigdriver/devices/box/trigger_box.py",
-        'box notices."""\n        self._is_fed = False',
-        'box notices."""\n        self._is_fed = True',
+        'box notices."""\n        self._watch.stop_feeding()',
+        'box notices."""',
         (LIGHT, COMMANDS),
     ),
     Mutation(
