@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from rigdriver.config import BoxConfig
+from rigdriver.devices.box.clock_probe import ClockProbe, probe_once
 from rigdriver.devices.box.events import BoxEvent, BoxStatus, EventReader
 from rigdriver.devices.box.found import OldFault
 from rigdriver.devices.box.identity import ACTIVE, STANDBY, identify
@@ -43,17 +44,6 @@ CLOCK_SHARE, CLOCK_SLACK_S = 0.99, 0.1
 """Least share of the host's time that a box's clock counts when it has not restarted, and the slack of one probe."""
 DAMAGED_ON_THE_WAY = (RefusalReasons.STEP_COUNT_DIFFERS, RefusalReasons.CRC_DIFFERS)
 """Refusals that say that another schedule arrived than was sent; sending it again may help."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClockProbe:
-    """One reading of the box's clock, between two readings of this computer's (time.monotonic_ns)."""
-
-    nonce: int
-    t_sent_ns: int
-    t_received_ns: int
-    t_box_ticks: int
-    """Box time at which the last byte of the request arrived, in ticks."""
 
 
 class TriggerBox:
@@ -278,16 +268,11 @@ class TriggerBox:
     def probe_clock(self) -> ClockProbe:
         """Read the box's clock, with the host times around it. A lost or damaged reply is asked for again."""
         for attempt in range(ATTEMPTS):
-            # A new nonce per attempt: a late reply to the attempt before must not pass for this one's.
-            nonce = self._link.new_nonce()
-            asked = registers.ClockProbeRecord(nonce, 0, 0, 0)
             try:
-                got, t_sent_ns, t_received_ns = self._link.exchange_timed(registers.CLOCK_PROBE, asked, key_bytes=4)
+                return probe_once(self._link)
             except (NoReply, BadReply):
                 if attempt == ATTEMPTS - 1:
                     raise
-                continue
-            return ClockProbe(nonce, t_sent_ns, t_received_ns, got.tick_high << 32 | got.tick_low)
         raise AssertionError("the last attempt returns or raises")
 
     def status(self) -> BoxStatus:
