@@ -141,7 +141,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "the watchdog is never fed",
-        "rigdriver/devices/box/trigger_box.py",
+        "rigdriver/devices/box/watch.py",
         "if now_ns >= self._next_feed_ns:",
         "if False:",
         (LINK, ENDS),
@@ -149,8 +149,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "the watchdog is fed for ever",
         "rigdriver/devices/box/trigger_box.py",
-        'box notices."""\n        self._is_fed = False',
-        'box notices."""\n        self._is_fed = True',
+        'box notices."""\n        self._watch.stop_feeding()',
+        'box notices."""',
         (LIGHT, COMMANDS),
     ),
     Mutation(
@@ -184,7 +184,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "the box runs on when a loop is left",
         "rigdriver/run/run.py",
-        "self._box.stop_within(BOX_END_S)\n                is_dark = True",
+        "self._box.stop_within(time_left_s(BOX_END_S))\n                is_dark = True",
         "is_dark = True",
         (ENDS, LIGHT),
     ),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from pydantic import StrictBool
 
 from rigdriver.acceptance.artefacts import BallBarResult, PlateResult
 from rigdriver.config import AcceptanceConfig
@@ -28,7 +29,7 @@ class Characteristic:
     full_range_um: float | None
     """Full range over all points, none left out; None where the characteristic has none."""
     rms_um: float
-    is_passed: bool
+    is_passed: StrictBool
 
 
 @dataclass(frozen=True, slots=True)

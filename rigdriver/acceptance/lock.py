@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from rigdriver.acceptance.judge import Acceptance, Characteristic
 from rigdriver.errors import NotAccepted, UsageError
@@ -64,23 +64,12 @@ def _moment(text: str) -> str:
     return text
 
 
-class _HistoryCharacteristic(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    name: str
-    meaning: str
-    worst_um: float
-    limit_um: float
-    full_range_um: float | None
-    rms_um: float
-    is_passed: StrictBool
-
-
 class _HistoryLine(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     created: Annotated[str, AfterValidator(_moment)]
     rig: str
     calibration: str
-    characteristics: tuple[_HistoryCharacteristic, ...]
+    characteristics: tuple[Characteristic, ...]
     ball_bar_positions: int = Field(0, ge=0, lt=10**9)
     plate_positions: int = Field(0, ge=0, lt=10**9)
 
@@ -89,7 +78,7 @@ class _HistoryLine(BaseModel):
             self.created,
             self.rig,
             self.calibration,
-            tuple(Characteristic(**line.model_dump()) for line in self.characteristics),
+            self.characteristics,
             self.ball_bar_positions,
             self.plate_positions,
         )

@@ -161,7 +161,12 @@ def _yaml() -> ModuleType:
     try:
         return importlib.import_module("yaml")
     except ImportError as exc:
-        raise UsageError("calibrations of others are YAML: install PyYAML (pip install pyyaml)") from exc
+        raise UsageError(
+            device="PyYAML",
+            seen="is not installed",
+            expected="this package, because other programs' calibrations are YAML",
+            remedy="pip install pyyaml",
+        ) from exc
 
 
 def _xml_values(text: str) -> dict[str, Any]:

@@ -102,7 +102,12 @@ def solve(  # noqa: PLR0913, PLR0917  one argument per option
     """Calibrate all cameras from folders of board images."""
     refuse_overwriting([out, report / PAGE if report else None], overwrite)
     if rig is not None and camera:
-        raise UsageError("--camera and --rig exclude each other: the rig file says roles and pods")
+        raise UsageError(
+            device="--camera",
+            seen="was given together with --rig",
+            expected="one of them, because the rig file holds roles and pods",
+            remedy="leave --camera or --rig out",
+        )
     options = SolveFolderOptions(
         folder_board(folder, board, square, square_sigma),
         out,
@@ -181,7 +186,7 @@ def export(
         misses = export_kalibr(known, to)
         show(f"{to}: largest miss of the four-parameter lenses {max(misses.values()):.4f} px")
     else:
-        raise UsageError(f"--format {form}: expected opencv or kalibr")
+        raise UsageError(device="--format", seen=form, expected="opencv or kalibr")
     return GOOD
 
 

@@ -58,7 +58,12 @@ def camera(  # noqa: PLR0913, PLR0917  one argument per option
 ) -> int:
     """Show and change the features of one camera, save and load them, take one image."""
     if save is not None and load is not None:
-        raise UsageError("--save and --load exclude each other: load first, then save")
+        raise UsageError(
+            device="--save",
+            seen="was given together with --load",
+            expected="one of them",
+            remedy="load first, then save",
+        )
     changes = tuple(map(parsed_change, change or ()))
     is_listed = search is not None or not (changes or save or load or snap)
     options = CameraOptions(load, changes, save, (search or "") if is_listed else None, snap)

@@ -34,9 +34,15 @@ def proof_show(
     """Print the proofs of a capture and explain them."""
     proofs = read_proofs(file)
     if index is not None:
+        held = sorted(p.index for p in proofs)
         proofs = tuple(p for p in proofs if p.index == index)
         if not proofs:
-            raise UsageError(f"{file}: holds no frame set {index}")
+            raise UsageError(
+                device=str(file),
+                seen=f"holds no frame set {index}",
+                expected=f"one of {len(held)} from {held[0]} to {held[-1]}" if held else "",
+                remedy="" if held else "capture again",
+            )
     unproved = [p for p in proofs if p.proof.verdict != "proved"]
     if json:
         passed = bool(proofs) and not unproved

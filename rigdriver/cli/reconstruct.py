@@ -93,7 +93,12 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     answers = FormatAnswers(tuple(pixel_format or ()), bits)
     # An answer that is not used would look as if it were.
     if source is None and answers != FormatAnswers():
-        raise UsageError("--pixel-format and --bits describe a folder of images; a rig's cameras say it themselves")
+        raise UsageError(
+            device="--pixel-format and --bits",
+            seen="were given without a folder of images",
+            expected="none of them for a rig, because its cameras report their pixel format",
+            remedy="leave both out, or name the folder",
+        )
     folder = out or Path(f"reconstruction-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     options = ReconstructOptions(
         folder, calibration, reconstructor, tuple(mesh or ()), pictures, tracks, LockWish(lock, lock_days), frames,

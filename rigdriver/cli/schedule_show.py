@@ -49,7 +49,11 @@ def schedule_show(
 ) -> int:
     """Draw the timing of one pulse, and prove that it breaks no limit."""
     if out is not None and out.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"{out}: expected a name that ends in {' or '.join(_SUFFIXES)}")
+        raise UsageError(
+            device=f"--out {out}",
+            seen=f"ends in {out.suffix!r}" if out.suffix else "has no ending",
+            expected=f"a name that ends in {' or '.join(_SUFFIXES)}",
+        )
     refuse_overwriting([out], overwrite)
     plan = planned_rig(file, rate_hz)
     if isinstance(plan, PlannedBench):
@@ -71,7 +75,9 @@ def _show_bench(plan: PlannedBench, out: Path | None, json: bool) -> int:
     mode = plan.config.schedule.mode
     if out is not None:
         raise UsageError(
-            f"{out}: there is no diagram without a trigger box (schedule.mode = {mode!r}); leave --out out"
+            device=f"--out {out}",
+            seen=f"there is no diagram without a trigger box (schedule.mode = {mode!r})",
+            remedy="leave --out out",
         )
     if json:
         show_json(

@@ -52,10 +52,19 @@ def chosen_source(rig: Path | None, sim: bool, scenario: str = "") -> str | Path
     # A scenario is one of the simulated rig, so that --sim need not be said.
     wants_sim = sim or bool(scenario)
     if rig is not None and wants_sim:
-        raise UsageError("--rig and --sim exclude each other: name one rig")
+        raise UsageError(
+            device="--rig",
+            seen="was given together with --sim or --scenario",
+            expected="one rig",
+            remedy="name one of them",
+        )
     if wants_sim:
         return f"sim:{scenario}" if scenario else "sim"
     # Never the simulator by default: nobody shall take simulated frames for a real rig's.
     if rig is not None or DEFAULT_RIG_FILE.is_file():
         return rig or DEFAULT_RIG_FILE
-    raise UsageError("which rig? Name a rig file with --rig FILE, or use the simulated one with --sim")
+    raise UsageError(
+        device="rig",
+        seen=f"none is named, and this folder holds no {DEFAULT_RIG_FILE}",
+        remedy="name a rig file with --rig FILE, or use the simulated rig with --sim",
+    )

@@ -100,7 +100,9 @@ def _set(place: Any, last: str, value: Value | None, key: str) -> None:
         else:
             place[last] = _plain(value)
     except (TypeError, ValueError, TOMLKitError) as exc:
-        raise UsageError(f"{key} = {value!r}: is not a value that TOML can hold ({exc})") from exc
+        raise UsageError(
+            device=key, seen=f"{value!r} is not a value that TOML can hold ({exc})", expected="text, a number or a list"
+        ) from exc
 
 
 def _set_element(array: Any, index: int, value: Value | None) -> None:

@@ -61,9 +61,19 @@ class MeasureOptions:
 
     def __post_init__(self) -> None:
         if self.picture and not self.other:
-            raise UsageError("--picture draws the deviation to another mesh; name that with --to")
+            raise UsageError(
+                device="--picture",
+                seen="was given without another mesh",
+                expected="a second mesh, because the picture shows the deviation to it",
+                remedy="name that mesh with --to",
+            )
         if self.lines and not (self.points_mm or self.section):
-            raise UsageError("--lines writes ways and sections; ask for one with --point twice or --section")
+            raise UsageError(
+                device="--lines",
+                seen="was given without a way or a section",
+                expected="one of them to write",
+                remedy="give --point twice, or --section",
+            )
 
 
 @dataclass(frozen=True, slots=True)

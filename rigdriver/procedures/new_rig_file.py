@@ -98,12 +98,18 @@ def proposed(devices: Sequence[DeviceInfo], box: FoundBox | None) -> tuple[NewCa
     """
     if len(devices) > MOST_CAMERAS:
         raise UsageError(
-            f"{len(devices)} cameras found; a rig has at most {MOST_CAMERAS}; name those of this rig with --camera"
+            device="cameras",
+            seen=f"{len(devices)} found",
+            expected=f"at most {MOST_CAMERAS} per rig",
+            remedy="name those of this rig with --camera",
         )
     for device in devices:
         if not device.serial:
             raise UsageError(
-                f"camera {device.id} ({device.vendor} {device.model}): its producer gives no serial number"
+                device=f"camera {device.id} ({device.vendor} {device.model})",
+                seen="its producer gives no serial number",
+                expected="a serial number, by which a rig file names each camera",
+                remedy="name the other cameras with --camera",
             )
     lamps = 0 if box is None else box.lamp_outputs
     free = [output for output in range(OUTPUTS) if not lamps >> output & 1]

@@ -132,7 +132,12 @@ def reconstruct_live(
 ) -> Reconstruction:
     """Measure frame sets of a rig as they come; what comes meanwhile is dropped whole, and counted."""
     if options.meshes or options.has_tracks:
-        raise UsageError("--live writes clouds and figures only; leave --mesh and --tracks out, or leave --live out")
+        raise UsageError(
+            device="--live",
+            seen="was given together with --mesh or --tracks",
+            expected="clouds and figures only, which are all that it writes",
+            remedy="leave --mesh and --tracks out, or leave --live out",
+        )
     refuse_measured(options.folder)
     trains: FlashTrains | None = None
     with ExitStack() as stack:

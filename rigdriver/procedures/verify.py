@@ -58,7 +58,7 @@ class VerifyOptions:
         for name, value in self.limits_um.items():
             # `not >` and not `<=`, so that NaN is refused too.
             if value is not None and not value > 0:
-                raise UsageError(f"limit {name} = {value:g}: expected more than 0 um")
+                raise UsageError(device=f"limit {name}", seen=f"{value:g} um", expected="more than 0 um")
 
 
 @dataclass(frozen=True, slots=True)

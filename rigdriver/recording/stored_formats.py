@@ -68,7 +68,7 @@ class FormatAnswers:
 
     def __post_init__(self) -> None:
         if self.bits is not None and self.bits not in DEEP_BITS:
-            raise UsageError(f"--bits {self.bits}: expected {_choice(DEEP_BITS)}")
+            raise UsageError(device="--bits", seen=str(self.bits), expected=_choice(DEEP_BITS))
         for answer in self.pixel_formats:
             named(answer.rpartition("=")[2])
 

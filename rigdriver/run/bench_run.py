@@ -73,7 +73,7 @@ class BenchRun(FrameSets):
         unanswered_ns = round(config.sync.gap_timeout_s * 1e9) + longest_ns
         self._groups = ArrivalGroups(names, round(1e9 / rate_hz), window, unanswered_ns)
         self._inbox: Inbox[CameraEvent | _Triggered] = Inbox(config.run.queue_frame_sets * len(names), timebase)
-        self._software = SoftwareTrigger(self._execute, timebase)
+        self._software = SoftwareTrigger(cameras.execute, timebase)
         self._has_started = SafeEvent()
         """Event that is set when all cameras acquire; what came before, came from some of them only."""
         self._silence = Silence(config, rate_hz, timebase.now_s())
@@ -139,9 +139,6 @@ class BenchRun(FrameSets):
         if error is not None:  # commanded once more, it would keep the others waiting for as long again
             self._inbox.put(CameraLost(name, error))
         return refusal
-
-    def _execute(self, camera: str, command: str) -> None:
-        self._cameras.execute(camera, command)
 
     # ------------------------------------------------------------ the sync thread
 

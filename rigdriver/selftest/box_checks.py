@@ -14,9 +14,10 @@ from typing import Protocol
 
 from rigdriver.clock import ticks_from_us
 from rigdriver.config import RigConfig
+from rigdriver.devices.box.clock_probe import ClockProbe
 from rigdriver.devices.box.events import BoxEvent, BoxStatus
 from rigdriver.devices.box.identity import BoxIdentity
-from rigdriver.devices.box.trigger_box import BoxCounters, ClockProbe
+from rigdriver.devices.box.trigger_box import BoxCounters
 from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.selftest.result import CheckResult, unknown, verdict
 from rigdriver.signal_safe import SafeEvent

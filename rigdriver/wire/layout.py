@@ -131,4 +131,4 @@ def _check(name: str, value: object, minimum: int | None, maximum: int | None) -
     if isinstance(value, int) and (
         (minimum is not None and value < minimum) or (maximum is not None and value > maximum)
     ):
-        raise UsageError(f"{name} = {value}: expected {minimum} to {maximum}")
+        raise UsageError(device=name, seen=str(value), expected=f"{minimum} to {maximum}")

@@ -53,7 +53,7 @@ class Board:
     def __post_init__(self) -> None:
         problem = _problem(self)
         if problem:
-            raise UsageError(f"board {self.name}: {problem}")
+            raise UsageError(device=f"board {self.name}", seen=problem)
 
     @property
     def name(self) -> str:
@@ -171,8 +171,12 @@ def parse_board(text: str) -> Board:
             "charuco", int(match[1]), int(match[2]), square, float(match[4]), dictionary, bool(match[6]), square
         )
     raise UsageError(
-        f"board {text!r}: expected one of {', '.join(PRESETS)}, or charuco:13x10:20:15:DICT_5X5_100, "
-        "or chessboard:10x7:25 (squares, side in mm)"
+        device=f"board {text!r}",
+        seen="is not known",
+        expected=(
+            f"one of {', '.join(PRESETS)}, or charuco:13x10:20:15:DICT_5X5_100, or chessboard:10x7:25 "
+            "(squares, side in mm)"
+        ),
     )
 
 

@@ -66,7 +66,7 @@ def write_pdf(board: Board, path: Path, paper: str = "") -> str:
     """
     paper = paper.lower() or smallest_paper(board)
     if paper not in PAPERS_MM:
-        raise UsageError(f"paper {paper!r}: expected one of {', '.join(PAPERS_MM)}")
+        raise UsageError(device=f"paper {paper!r}", seen="is not known", expected=f"one of {', '.join(PAPERS_MM)}")
     width, height = PAPERS_MM[paper]
     if not _fits(board, width, height):
         raise UsageError(

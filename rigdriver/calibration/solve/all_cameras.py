@@ -133,7 +133,7 @@ def solve(
     """
     report = progress or (lambda _share, _step: None)
     if options.coefficients not in (5, 8):
-        raise UsageError(f"coefficients = {options.coefficients}: expected 5 or 8")
+        raise UsageError(device="coefficients", seen=str(options.coefficients), expected="5 or 8")
     report(0.0, SolveStep.SCREEN)
     screened, notes = screen(observations, board)
     report(0.1, SolveStep.GUESS)

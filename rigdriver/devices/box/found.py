@@ -13,6 +13,7 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
+from rigdriver.devices.box.clock_probe import probe_once
 from rigdriver.devices.box.link import BoxLink
 from rigdriver.devices.box.refusals import fault_cause, fault_remedy
 from rigdriver.errors import BadReply, NoReply
@@ -98,10 +99,9 @@ def _age_s(link: BoxLink, fault: Faults) -> float | None:
             return None  # it faulted in standby, where the box sends no events
         if not is_intact(registers.STATUS_EVENT.address, registers.STATUS_EVENT.pack(event)):
             return None
-        asked = registers.ClockProbeRecord(link.new_nonce(), 0, 0, 0)
-        now, _, _ = link.exchange_timed(registers.CLOCK_PROBE, asked, key_bytes=4)
+        now_ticks = probe_once(link).t_box_ticks
         tick_rate_hz = link.read_twice(registers.TICK_RATE)
     except (BadReply, NoReply):
         return None  # its cause counts more than its age
-    age_ticks = (now.tick_high << 32 | now.tick_low) - event.tick
+    age_ticks = now_ticks - event.tick
     return age_ticks / tick_rate_hz if age_ticks >= 0 and tick_rate_hz > 0 else None

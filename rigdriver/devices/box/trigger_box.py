@@ -1,32 +1,32 @@
 """The trigger box: the device that owns all timing.
 
 In: schedules, light limits and commands. Out: the box's identity and state, clock probes, and its events, handed to
-subscribers on the thread "box", which also feeds the box's watchdog from `arm` until `stop`. When this process dies or
-hangs, the feeds end and the box turns everything off by itself. Not here: cameras (see devices/cameras/cameras.py), and
-why a schedule looks as it does (see schedule/plan.py).
+subscribers on the thread "box". The box's watchdog is fed from `arm` until `stop`; when this process dies or hangs, the
+feeds end and the box turns everything off by itself. Not here: that thread (see watch.py), cameras (see
+devices/cameras/cameras.py), and why a schedule looks as it does (see schedule/plan.py).
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from rigdriver.config import BoxConfig
-from rigdriver.devices.box.events import BoxEvent, BoxLost, BoxStatus, EventReader
+from rigdriver.devices.box.clock_probe import ClockProbe, probe_once
+from rigdriver.devices.box.events import BoxEvent, BoxStatus, EventReader
 from rigdriver.devices.box.found import OldFault
 from rigdriver.devices.box.identity import ACTIVE, STANDBY, identify
 from rigdriver.devices.box.link import ATTEMPTS, BoxLink, BytePort
 from rigdriver.devices.box.refusals import explained_fault, explained_refusal
 from rigdriver.devices.box.reopening import retry_opening
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
+from rigdriver.devices.box.watch import FEEDS_PER_TIMEOUT, BoxWatch
 from rigdriver.ends import BOX_END_S, End, time_left_s
-from rigdriver.errors import BadReply, BoxFault, BoxRefused, DeviceError, LinkLost, NoReply, RigError
+from rigdriver.errors import BadReply, BoxFault, BoxRefused, DeviceError, LinkLost, NoReply
 from rigdriver.schedule.steps import BoxSchedule
-from rigdriver.signal_safe import SafeEvent
 from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
@@ -38,36 +38,12 @@ BoxCounters = registers.CountersRecord
 EventSink = Callable[[BoxEvent], None]
 
 _logger = logging.getLogger(__name__)
-# PROTOCOL 8.2: four feeds per timeout, from the thread that also reads events, so that a deaf host falls silent.
-FEEDS_A_TIMEOUT = 4
-LONGEST_FEED_S = 0.125
-"""Longest interval between two feeds, in s: a box that is alive answers each, so that a silent one is noticed soon."""
-SILENT_FEEDS = 4
-SILENT_S = 0.8
-"""Time without any byte of a fed box, in s, after which it counts as lost; with the loop's pauses it is noticed within
-1 s. A computer that holds up a simulated box for half a second loses nothing."""
-LOOP_S = 0.1
-"""Longest turn of the box's thread, in s, that counts as time in which the box could be heard; what is beyond it is
-this program's own pause, and no silence of the box."""
-JOIN_S = 1.5
-"""Longest time, in s, for which an end waits for the box's thread."""
 REOPEN_S = 3.0
 """Time for which a lost port is tried again while nothing is armed."""
 CLOCK_SHARE, CLOCK_SLACK_S = 0.99, 0.1
 """Least share of the host's time that a box's clock counts when it has not restarted, and the slack of one probe."""
 DAMAGED_ON_THE_WAY = (RefusalReasons.STEP_COUNT_DIFFERS, RefusalReasons.CRC_DIFFERS)
 """Refusals that say that another schedule arrived than was sent; sending it again may help."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClockProbe:
-    """One reading of the box's clock, between two readings of this computer's (time.monotonic_ns)."""
-
-    nonce: int
-    t_sent_ns: int
-    t_received_ns: int
-    t_box_ticks: int
-    """Box time at which the last byte of the request arrived, in ticks."""
 
 
 class TriggerBox:
@@ -78,20 +54,10 @@ class TriggerBox:
         self._link = link
         self._timebase = timebase
         self._sinks: tuple[EventSink, ...] = ()
-        self._closing = SafeEvent()
         self._end_of_all = End("the trigger box", self._end_all, timebase)
-        self._is_fed = False
         self.stops = 0
         """Number of times that this program has told the box to stop."""
-        self._feed_interval_ns = int(min(config.watchdog_s / FEEDS_A_TIMEOUT, LONGEST_FEED_S) * 1e9)
-        self._looked_ns = timebase.now_ns()
-        self._silent_ns = 0
-        """Time without a byte in which this thread looked."""
-        self._watchdog_ns = int(config.watchdog_s * 1e9)
-        self._away = (0, 0)
-        """End and length of the newest pause of this thread that is long enough to concern the watchdog."""
-        self._next_feed_ns = 0
-        self._thread: threading.Thread | None = None
+        self._watch = BoxWatch(link, config.watchdog_s, timebase, self._tell)
         self.identity, next_event, self.found = identify(link, config.old_faults)
         self._events = EventReader(next_event)
         link.on_event = self._take_event
@@ -107,7 +73,7 @@ class TriggerBox:
             NotATriggerBox: something else answers.
             InterfaceMismatch: the box has another interface than this driver.
         """
-        poll_s = timebase.slice_s(min(POLL_S, config.watchdog_s / (2 * FEEDS_A_TIMEOUT)))
+        poll_s = timebase.slice_s(min(POLL_S, config.watchdog_s / (2 * FEEDS_PER_TIMEOUT)))
 
         def opened() -> SerialPort:
             return SerialPort(config.url, poll_s)
@@ -140,7 +106,7 @@ class TriggerBox:
         self._mark = self.probe_clock()
 
         def reopen() -> BytePort | None:
-            if self._is_fed or self._closing.is_set():
+            if self._watch.is_fed or self._watch.is_closing:
                 return None
             self._link.close_port()
             return retry_opening(opened, self._timebase, REOPEN_S)
@@ -174,9 +140,7 @@ class TriggerBox:
 
     def listen(self) -> None:
         """Start the thread that reads the port, calls the subscribers and feeds the watchdog."""
-        self._thread = threading.Thread(target=self._run, name="box", daemon=True)
-        self._link.pumped_by(self._thread)
-        self._thread.start()
+        self._watch.listen()
 
     def subscribe(self, sink: EventSink) -> None:
         """Call `sink` with every event from now on, on the thread "box".
@@ -265,12 +229,11 @@ class TriggerBox:
     def arm(self, generation: int) -> None:
         """Make the committed schedule ready to start. BoxRefused says why not; BoxFault when the box is in fault."""
         # Arm is refused unless the watchdog has been fed (PROTOCOL 5.5).
-        self._link.feed()
-        self._is_fed, self._silent_ns, self._away = True, 0, (0, 0)
+        self._watch.begin_feeding()
         try:
             self._command(registers.ARM, generation, waiting=BoxStates.COMMITTED, done=(BoxStates.ARMED,))
         except BaseException:
-            self._is_fed = False
+            self._watch.stop_feeding()
             raise
 
     def start(self, generation: int) -> None:
@@ -284,7 +247,7 @@ class TriggerBox:
         self.stops += 1
         self._link.write(registers.STOP, StopModes.NOW if now else StopModes.AFTER_PULSE)
         if now:
-            self._is_fed = False
+            self._watch.stop_feeding()
 
     def stop_within(self, time_s: float) -> None:
         """End the run with all outputs low at once, as far as the link lets us within `time_s` of real time."""
@@ -293,7 +256,7 @@ class TriggerBox:
 
     def stop_feeding(self) -> None:
         """Leave the watchdog unfed until the next `arm`, as a hanging computer would: to test that the box notices."""
-        self._is_fed = False
+        self._watch.stop_feeding()
 
     def clear_fault(self) -> None:
         """Leave state Fault; the schedule must be committed again. Harmless in any other state."""
@@ -305,16 +268,11 @@ class TriggerBox:
     def probe_clock(self) -> ClockProbe:
         """Read the box's clock, with the host times around it. A lost or damaged reply is asked for again."""
         for attempt in range(ATTEMPTS):
-            # A new nonce per attempt: a late reply to the attempt before must not pass for this one's.
-            nonce = self._link.new_nonce()
-            asked = registers.ClockProbeRecord(nonce, 0, 0, 0)
             try:
-                got, t_sent_ns, t_received_ns = self._link.exchange_timed(registers.CLOCK_PROBE, asked, key_bytes=4)
+                return probe_once(self._link)
             except (NoReply, BadReply):
                 if attempt == ATTEMPTS - 1:
                     raise
-                continue
-            return ClockProbe(nonce, t_sent_ns, t_received_ns, got.tick_high << 32 | got.tick_low)
         raise AssertionError("the last attempt returns or raises")
 
     def status(self) -> BoxStatus:
@@ -353,10 +311,7 @@ class TriggerBox:
         except DeviceError:
             pass  # the watchdog turns the outputs off when the link cannot
         finally:
-            self._closing.set()
-            if self._thread is not None:
-                self._thread.join(JOIN_S)
-            self._link.pumped_by(None)
+            self._watch.end()
             self._link.close()
 
     def __enter__(self) -> Self:
@@ -418,62 +373,10 @@ class TriggerBox:
         for event in self._events.read(message, t_host_ns):
             # A fault stays until ClearFault and forgets the commit (PROTOCOL 8.4), so there is no run to keep alive.
             if isinstance(event, BoxStatus) and event.state is BoxStates.FAULT:
-                self._is_fed = False
-                event = replace(event, host_away_s=self._away_s(t_host_ns))
-            for sink in self._sinks:
-                sink(event)
+                self._watch.stop_feeding()
+                event = replace(event, host_away_s=self._watch.away_s(t_host_ns))
+            self._tell(event)
 
-    def _away_s(self, now_ns: int) -> float:
-        """Return for how long this program read and fed nothing just before now, in s; 0 when it did."""
-        away_ns = now_ns - self._looked_ns
-        if away_ns > self._watchdog_ns / 2:
-            return away_ns / 1e9
-        ended_ns, earlier_ns = self._away
-        return earlier_ns / 1e9 if now_ns - ended_ns < self._watchdog_ns else 0.0
-
-    def _run(self) -> None:
-        self._looked_ns = self._timebase.now_ns()
-        try:
-            with self._timebase.take_part("box"):
-                while not self._closing.is_set():
-                    self._link.pump()
-                    self._keep_fed()
-        except LinkLost as exc:
-            self._end(exc)
-        except Exception as exc:  # noqa: BLE001 - whoever calls the box next gets it
-            detail = exc if isinstance(exc, RigError) else repr(exc)
-            error = DeviceError(
-                device=self._link.name, seen=f"a subscriber failed: {detail}; the box is no longer fed and stops"
-            )
-            error.__cause__ = exc
-            self._link.fail(error)
-
-    def _end(self, error: LinkLost) -> None:
-        self._link.fail(error)
-        lost = BoxLost(error, self._timebase.now_ns())
+    def _tell(self, event: BoxEvent) -> None:
         for sink in self._sinks:
-            sink(lost)
-
-    def _keep_fed(self) -> None:
-        now_ns = self._timebase.now_ns()
-        self._count_silence(now_ns)
-        if not self._is_fed:
-            return
-        if self._link.unanswered_feeds >= SILENT_FEEDS and self._silent_ns > SILENT_S * 1e9:
-            raise LinkLost(
-                device=self._link.name,
-                seen=f"silent for {self._silent_ns / 1e9:.1f} s",
-                remedy="check cable and power, open it again",
-            )
-        if now_ns >= self._next_feed_ns:
-            self._next_feed_ns = now_ns + self._feed_interval_ns
-            self._link.feed()
-
-    def _count_silence(self, now_ns: int) -> None:
-        """Add the time since the last look, but no pause of this program: what came in it may lie there unread."""
-        away_ns, self._looked_ns = now_ns - self._looked_ns, now_ns
-        if away_ns > self._watchdog_ns / 2:
-            self._away = (now_ns, away_ns)
-        # A byte that was read since the last look ends the silence.
-        heard_ns = now_ns - self._link.last_byte_ns
-        self._silent_ns = min(heard_ns, self._silent_ns + min(away_ns, round(LOOP_S * 1e9)))
+            sink(event)

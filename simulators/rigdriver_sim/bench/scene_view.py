@@ -50,7 +50,7 @@ class SceneView:
         _refuse_strangers(scenario)
         self._as_built: Mapping[str, CameraChange] = spec.cameras
         faults = scenario.faults
-        self._shown = _changes(self._as_built, faults.bump_camera, faults.defocus_px)
+        self._shown = changed_cameras(self._as_built, faults.bump_camera, faults.defocus_px)
         seen: SceneSpec = replace(spec, cameras=self._shown)
         self._bank = Bank.open(seen, scenario.width, scenario.height, progress=progress)
         # One thread, so that of two changes to a camera the later one is shown in the end.
@@ -87,7 +87,7 @@ class SceneView:
 
     def change(self, bumped: Mapping[str, Bump], defocus_px: Mapping[str, float]) -> None:
         """Let something happen to cameras; seen once it is rendered."""
-        wanted = _changes(self._as_built, bumped, defocus_px)
+        wanted = changed_cameras(self._as_built, bumped, defocus_px)
         for camera in {**self._shown, **wanted}:
             change = wanted.get(camera, CameraChange())
             if change != self._shown.get(camera, CameraChange()):
@@ -115,9 +115,10 @@ def _draw_of(exposure: Exposure, pulse: int | None) -> int:
     return exposure.ordinal if pulse is None else pulse
 
 
-def _changes(
+def changed_cameras(
     as_built: Mapping[str, CameraChange], bumped: Mapping[str, Bump], defocus_px: Mapping[str, float]
 ) -> Mapping[str, CameraChange]:
+    """Return what has happened to cameras: how they are built, and a bump and a blur on top of it."""
     # A fault table holds all that has moved, so it is applied to the cameras as built, not to what was shown last.
     changes = dict(as_built)
     for camera, bump in bumped.items():

@@ -25,7 +25,10 @@ _NO_PULSE = _WRAP - 1
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a frame says of itself. Ordinal and pulse wrap at 2**20; pulse is None outside the box's pulses."""
+    """What a frame says of itself. The ordinal wraps at 2**20, the pulse at 2**20 - 1.
+
+    The pulse is None outside the box's pulses; the largest number of its 20 bits says so.
+    """
 
     camera: int
     ordinal: int

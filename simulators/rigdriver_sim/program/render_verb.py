@@ -15,12 +15,13 @@ from pathlib import Path
 
 import cv2
 
+from rigdriver_sim.bench.scene_view import changed_cameras
 from rigdriver_sim.program.progress import rendering_bar
 from rigdriver_sim.scenario import Scenario, ScenarioError, load
 from rigdriver_sim.scene.contact_sheet import contact_sheet
 from rigdriver_sim.scene.offline import RenderPlan, render_to
 from rigdriver_sim.scene.render import Renderer
-from rigdriver_sim.scene.spec import CameraChange, SceneSpec
+from rigdriver_sim.scene.spec import SceneSpec
 
 SHEET_VIEW_PX = 480
 """Width of each view in a picture of all, in px."""
@@ -85,9 +86,5 @@ def _seen(scenario: Scenario) -> SceneSpec:
     spec = scenario.scene_spec
     if spec is None:
         raise ScenarioError(f"{scenario.name}: has no [scene] to render; try smile, board, ballbar or plate")
-    changes = dict(spec.cameras)
-    for name, bump in scenario.faults.bump_camera.items():
-        changes[name] = replace(changes.get(name, CameraChange()), **dict(bump))
-    for name, blur in scenario.faults.defocus_px.items():
-        changes[name] = replace(changes.get(name, CameraChange()), defocus_px=blur)
-    return replace(spec, cameras=changes)
+    faults = scenario.faults
+    return replace(spec, cameras=changed_cameras(spec.cameras, faults.bump_camera, faults.defocus_px))

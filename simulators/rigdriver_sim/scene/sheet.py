@@ -112,7 +112,7 @@ class SheetStill:
         for _ in range(30):
             # The foot of the normal on the bowed sheet, by fixed point: the bow is a small fraction of the size.
             height, slope = self._height(foot, half)
-            foot = self._kept_inside(wanted - (local[:, 2] - height)[:, None] * slope, half)
+            foot = self._kept_inside(wanted + (local[:, 2] - height)[:, None] * slope, half)
         height, _slope = self._height(foot, half)
         away = np.concatenate([wanted - foot, (local[:, 2] - height)[:, None]], axis=1)
         signed: Floats = np.sqrt((away**2).sum(axis=1)) * np.where(local[:, 2] < height, 1.0, -1.0)

@@ -106,6 +106,16 @@ def test_a_line_of_wrong_types_is_refused_in_one_sentence(passed, tmp_path, chan
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize("change", [{"is_passed": "yes"}, {"is_passed": 1}, {"surplus": 1}, {"worst_um": float("nan")}])
+def test_a_characteristic_of_wrong_types_is_refused(passed, tmp_path, change):
+    path = tmp_path / "history.jsonl"
+    line = asdict(passed)
+    line["characteristics"][0].update(change)
+    path.write_text(json.dumps(line) + "\n")
+    with pytest.raises(UsageError, match="line 1: cannot be read as an acceptance test"):
+        read_history(path)
+
+
 @pytest.mark.parametrize("raw", [b"[" * 100_000, b"\xff", b"3", b"null", b'{"created": NaN}'])
 def test_a_history_that_is_none_is_refused_in_one_sentence(tmp_path, raw):
     path = tmp_path / "history.jsonl"

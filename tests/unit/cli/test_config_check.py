@@ -83,7 +83,7 @@ def test_no_rig_is_chosen_silently(tmp_path, monkeypatch):
 
 
 def test_two_rigs_cannot_be_chosen(tmp_path):
-    with pytest.raises(UsageError, match="exclude"):
+    with pytest.raises(UsageError, match="--rig: was given together with --sim"):
         chosen_source(tmp_path / "rig.toml", sim=True)
 
 

@@ -64,7 +64,7 @@ def test_every_key_stands_in_the_text_and_each_default_can_be_switched_on_where_
 def test_a_camera_without_a_serial_number_or_a_thirteenth_camera_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match=r"camera id- \(Maker .* gives no serial number"):
         proposed([device("")], None)
-    with pytest.raises(UsageError, match=r"13 cameras found; a rig has at most 12"):
+    with pytest.raises(UsageError, match=r"cameras: 13 found; expected at most 12 per rig"):
         proposed([device(str(n)) for n in range(13)], None)
 
 

@@ -227,7 +227,7 @@ def test_colour_files_are_rgb():
 @pytest.mark.parametrize(
     ("answers", "told"),
     [
-        ({"bits": 11}, "--bits 11: expected 10, 12, 14 or 16"),
+        ({"bits": 11}, "--bits: 11; expected 10, 12, 14 or 16"),
         ({"pixel_formats": ("Foo8",)}, "pixel format Foo8: is not known"),
         ({"pixel_formats": ("left=Foo8",)}, "pixel format Foo8: is not known"),
     ],

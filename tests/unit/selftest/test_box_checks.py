@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from rigdriver.config import RigConfig
+from rigdriver.devices.box.clock_probe import ClockProbe
 from rigdriver.devices.box.events import BoxStatus
 from rigdriver.devices.box.identity import BoxIdentity
-from rigdriver.devices.box.trigger_box import ClockProbe
 from rigdriver.selftest.box_checks import Health, judge_box, judge_health, judge_watchdog
 from rigdriver.selftest.result import Status
 from rigdriver.wire.registers import INTERFACE_HASH, BoxStates, CountersRecord, Faults, HardLightLimitsRecord

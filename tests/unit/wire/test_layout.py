@@ -42,7 +42,7 @@ def test_field_out_of_its_bounds_is_named(step: tuple[int, int, int, int], field
 
 
 def test_number_out_of_bounds_is_named_with_its_bounds() -> None:
-    with pytest.raises(UsageError, match="WatchdogTimeout = 99999: expected 100000 to 20000000"):
+    with pytest.raises(UsageError, match="WatchdogTimeout: 99999; expected 100000 to 20000000"):
         registers.WATCHDOG_TIMEOUT.pack(99_999)
 
 

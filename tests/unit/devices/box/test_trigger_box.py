@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from rigdriver.config import BoxConfig
+from rigdriver.devices.box.clock_probe import ClockProbe
 from rigdriver.devices.box.link import ATTEMPTS, BoxLink
-from rigdriver.devices.box.trigger_box import ClockProbe, TriggerBox
+from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.errors import (
     BadReply,
     BoxFault,
@@ -246,7 +247,7 @@ def test_schedule_that_breaks_a_limit_is_not_sent_again(port: FakeBoxPort) -> No
 
 def test_schedule_that_fits_no_register_is_refused_here(port: FakeBoxPort) -> None:
     box = open_over(port)
-    with pytest.raises(UsageError, match=r"StageHeader.pulse_period_ticks = 999"):
+    with pytest.raises(UsageError, match=r"StageHeader.pulse_period_ticks: 999"):
         box.commit(BoxSchedule.of(7, 999, 1, (box_step(1, 0, 10),)))
 
 

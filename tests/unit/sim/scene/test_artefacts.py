@@ -52,6 +52,20 @@ def test_the_distance_to_a_plate_ends_at_its_rim() -> None:
     assert np.allclose(distance, [2.0, -3.0, 5.0], atol=1e-9)
 
 
+def test_distance_to_a_strongly_bowed_sheet_is_what_one_moves_along_its_normal() -> None:
+    bow_mm, half_mm = 8.0, 50.0
+    still = Renderer(SceneSpec(kind="plate", plate=PlateSpec(size_mm=100.0, bow_mm=bow_mm)), 320, 240).still(0.0)
+    assert isinstance(still, SheetStill)
+    spread = 2 * half_mm**2
+    x, y = np.array([0.0, 20.0, -30.0]), np.array([0.0, 15.0, 10.0])
+    foot = np.stack([x, y, -bow_mm * (1 - (x**2 + y**2) / spread)], axis=1)
+    normal = np.stack([2 * bow_mm * x / spread, 2 * bow_mm * y / spread, -np.ones(3)], axis=1)
+    normal /= np.linalg.norm(normal, axis=1)[:, None]
+    for moved_mm in (-6.0, 4.0):
+        distance = still.signed_distance_mm(transform(still.T_world_body, foot + moved_mm * normal))
+        assert np.allclose(distance, moved_mm, atol=1e-9)
+
+
 def test_spheres_have_their_certified_size_and_spacing() -> None:
     still = Renderer(SceneSpec(kind="ball_bar"), 320, 240).still(0.3)
     assert isinstance(still, SpheresStill)

@@ -1,0 +1,132 @@
+"""The watch over an opened box: one thread that reads its port, feeds its watchdog and notices when it is silent.
+
+In: a link, and whoever takes the news. Out: feeds from `begin_feeding` until `stop_feeding`; the link read all the
+time, so that events and replies come; and `BoxLost` when the port is gone or a fed box says nothing. A pause of this
+program is no silence of the box; `away_s` gives its length. Not here: commands (see trigger_box.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from rigdriver.devices.box.events import BoxLost
+from rigdriver.devices.box.link import BoxLink
+from rigdriver.errors import DeviceError, LinkLost, RigError
+from rigdriver.signal_safe import SafeEvent
+from rigdriver.timebase import Timebase
+
+# PROTOCOL 8.2: four feeds per timeout, from the thread that also reads events, so that a deaf host falls silent.
+FEEDS_PER_TIMEOUT = 4
+LONGEST_FEED_S = 0.125
+"""Longest interval between two feeds, in s: a box that is alive answers each, so that a silent one is noticed soon."""
+SILENT_FEEDS = 4
+SILENT_S = 0.8
+"""Time without any byte of a fed box, in s, after which it counts as lost; with the loop's pauses it is noticed within
+1 s. A computer that holds up a simulated box for half a second loses nothing."""
+LOOP_S = 0.1
+"""Longest turn of the box's thread, in s, that counts as time in which the box could be heard; what is beyond it is
+this program's own pause, and no silence of the box."""
+JOIN_S = 1.5
+"""Longest time, in s, for which an end waits for the box's thread."""
+
+
+class BoxWatch:
+    """The thread "box" of one opened box, and what it has noticed."""
+
+    def __init__(
+        self, link: BoxLink, watchdog_s: float, timebase: Timebase, on_lost: Callable[[BoxLost], None]
+    ) -> None:
+        """Take an opened link; `on_lost` is called on the thread "box"."""
+        self._link = link
+        self._timebase = timebase
+        self._on_lost = on_lost
+        self._closing = SafeEvent()
+        self.is_fed = False
+        """True while this thread feeds the watchdog: from `begin_feeding` until `stop_feeding`."""
+        self._feed_interval_ns = int(min(watchdog_s / FEEDS_PER_TIMEOUT, LONGEST_FEED_S) * 1e9)
+        self._looked_ns = timebase.now_ns()
+        self._silent_ns = 0
+        """Time without a byte in which this thread looked."""
+        self._watchdog_ns = int(watchdog_s * 1e9)
+        self._away = (0, 0)
+        """End and length of the newest pause of this thread that is long enough to concern the watchdog."""
+        self._next_feed_ns = 0
+        self._thread: threading.Thread | None = None
+
+    def listen(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="box", daemon=True)
+        self._link.pumped_by(self._thread)
+        self._thread.start()
+
+    @property
+    def is_closing(self) -> bool:
+        """True from `end` on."""
+        return self._closing.is_set()
+
+    def end(self) -> None:
+        """End the thread. Harmless when it was never started."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join(JOIN_S)
+        self._link.pumped_by(None)
+
+    def begin_feeding(self) -> None:
+        """Feed the watchdog now and from now on."""
+        self._link.feed()
+        self.is_fed, self._silent_ns, self._away = True, 0, (0, 0)
+
+    def stop_feeding(self) -> None:
+        """Feed the watchdog no more."""
+        self.is_fed = False
+
+    def away_s(self, now_ns: int) -> float:
+        """Return for how long this program read and fed nothing just before now, in s; 0 when it did."""
+        away_ns = now_ns - self._looked_ns
+        if away_ns > self._watchdog_ns / 2:
+            return away_ns / 1e9
+        ended_ns, earlier_ns = self._away
+        return earlier_ns / 1e9 if now_ns - ended_ns < self._watchdog_ns else 0.0
+
+    def _run(self) -> None:
+        self._looked_ns = self._timebase.now_ns()
+        try:
+            with self._timebase.take_part("box"):
+                while not self._closing.is_set():
+                    self._link.pump()
+                    self._keep_fed()
+        except LinkLost as exc:
+            self._link.fail(exc)
+            self._on_lost(BoxLost(exc, self._timebase.now_ns()))
+        except Exception as exc:  # noqa: BLE001 - whoever calls the box next gets it
+            detail = exc if isinstance(exc, RigError) else repr(exc)
+            error = DeviceError(
+                device=self._link.name, seen=f"a subscriber failed: {detail}; the box is no longer fed and stops"
+            )
+            error.__cause__ = exc
+            self._link.fail(error)
+
+    def _keep_fed(self) -> None:
+        now_ns = self._timebase.now_ns()
+        self._count_silence(now_ns)
+        if not self.is_fed:
+            return
+        if self._link.unanswered_feeds >= SILENT_FEEDS and self._silent_ns > SILENT_S * 1e9:
+            raise LinkLost(
+                device=self._link.name,
+                seen=f"silent for {self._silent_ns / 1e9:.1f} s",
+                remedy="check cable and power, open it again",
+            )
+        if now_ns >= self._next_feed_ns:
+            self._next_feed_ns = now_ns + self._feed_interval_ns
+            self._link.feed()
+
+    def _count_silence(self, now_ns: int) -> None:
+        """Add the time since the last look, but no pause of this program: what came in it may lie there unread."""
+        away_ns, self._looked_ns = now_ns - self._looked_ns, now_ns
+        if away_ns > self._watchdog_ns / 2:
+            self._away = (now_ns, away_ns)
+        # A byte that was read since the last look ends the silence.
+        heard_ns = now_ns - self._link.last_byte_ns
+        self._silent_ns = min(heard_ns, self._silent_ns + min(away_ns, round(LOOP_S * 1e9)))
