@@ -24,18 +24,25 @@ if TYPE_CHECKING:
     from rigdriver.procedures.measure import MeshMeasures
 
 
+WithinOption = Annotated[
+    str | None,
+    typer.Option("--within", metavar="X,Y,Z,R", help="Area of the part that lies in this ball; of all if not given."),
+]
+ScaleOption = Annotated[
+    float | None,
+    typer.Option(
+        "--scale-ppm", min=0, help="Standard uncertainty of the calibration's scale; the PLY's own if not given."
+    ),
+]
+
+
 @verb
 def measure(  # noqa: PLR0913, PLR0917
     mesh: Annotated[Path, typer.Argument(metavar="MESH", help="PLY, OBJ, glTF or STL; PLY carries the uncertainty.")],
     points: Annotated[
         list[str] | None, typer.Option("--point", metavar="X,Y,Z", help="Place, mm; two places give their distance.")
     ] = None,
-    within: Annotated[
-        str | None,
-        typer.Option(
-            "--within", metavar="X,Y,Z,R", help="Area of the part that lies in this ball; of all if not given."
-        ),
-    ] = None,
+    within: WithinOption = None,
     volume: Annotated[bool, typer.Option("--volume", help="Volume; the mesh must be watertight.")] = False,
     section: Annotated[
         str | None, typer.Option("--section", metavar="X,Y,Z,NX,NY,NZ", help="Section by a plane: place and normal.")
@@ -48,12 +55,7 @@ def measure(  # noqa: PLR0913, PLR0917
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="PNG", help="Deviation map as a picture.")
     ] = None,
-    scale_ppm: Annotated[
-        float | None,
-        typer.Option(
-            "--scale-ppm", min=0, help="Standard uncertainty of the calibration's scale; the PLY's own if not given."
-        ),
-    ] = None,
+    scale_ppm: ScaleOption = None,
     near: Annotated[
         float, typer.Option("--near", metavar="MM", min=0, help="Largest distance of a place from the surface, mm.")
     ] = 2.0,
@@ -88,16 +90,20 @@ def measure(  # noqa: PLR0913, PLR0917
     if json:
         show_json(_as_json(found))
     else:
-        for name, notes in found.notes.items():
-            for told in notes:
-                note(f"{name}: {told}")
-        for name, reason in found.refused.items():
-            note(f"{name}: {reason}")
-        for place in found.places:
-            show(f"place {','.join(f'{v:g}' for v in place.asked_mm)}: measured at {place}")
-        for name, quantity in found.quantities.items():
-            show(f"{name}: {quantity}")
+        _tell(found)
     return GOOD
+
+
+def _tell(found: MeshMeasures) -> None:
+    for name, notes in found.notes.items():
+        for told in notes:
+            note(f"{name}: {told}")
+    for name, reason in found.refused.items():
+        note(f"{name}: {reason}")
+    for place in found.places:
+        show(f"place {','.join(f'{v:g}' for v in place.asked_mm)}: measured at {place}")
+    for name, quantity in found.quantities.items():
+        show(f"{name}: {quantity}")
 
 
 def _as_json(found: MeshMeasures) -> dict[str, Any]:

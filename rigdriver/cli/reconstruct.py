@@ -38,6 +38,16 @@ if TYPE_CHECKING:
     from rigdriver.procedures.reconstruct import Reconstruction
 
 
+MeshOption = Annotated[
+    list[str] | None,
+    typer.Option("--mesh", help="Also write meshes: ply, obj, glb, gltf, stl (closed). May be repeated."),
+]
+ReconstructorOption = Annotated[
+    str,
+    typer.Option("--reconstructor", metavar="NAME", help="Reconstructor that a package registers; cells is built in."),
+]
+
+
 @verb
 def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     source: Annotated[
@@ -51,21 +61,13 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     rate_hz: Annotated[
         float | None, typer.Option("--rate", metavar="HZ", help="Frame sets per second; the rig file's if not given.")
     ] = None,
-    mesh: Annotated[
-        list[str] | None,
-        typer.Option("--mesh", help="Also write meshes: ply, obj, glb, gltf, stl (closed). May be repeated."),
-    ] = None,
+    mesh: MeshOption = None,
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw shaded views and maps.")] = True,
     tracks: Annotated[bool, typer.Option("--tracks", help="Follow points of the first frame set's skin.")] = False,
     pixel_format: PixelFormatOption = None,
     bits: BitsOption = None,
     live: Annotated[bool, typer.Option("--live", help="Measure while the rig runs; only clouds and figures.")] = False,
-    reconstructor: Annotated[
-        str,
-        typer.Option(
-            "--reconstructor", metavar="NAME", help="Reconstructor that a package registers; cells is built in."
-        ),
-    ] = "cells",
+    reconstructor: ReconstructorOption = "cells",
     lock: LockOption = None,
     lock_days: LockDaysOption = None,
     rig: RigOption = None,
@@ -84,21 +86,8 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
             reconstruct_rig,
         )
 
-    if source is not None and (live or rig or sim or scenario):
-        raise UsageError(
-            device=str(source),
-            seen="a folder is not live",
-            remedy="give the folder, or a rig with --rig or --sim, not both",
-        )
     answers = FormatAnswers(tuple(pixel_format or ()), bits)
-    # An answer that is not used would look as if it were.
-    if source is None and answers != FormatAnswers():
-        raise UsageError(
-            device="--pixel-format and --bits",
-            seen="were given without a folder of images",
-            expected="none of them for a rig, because its cameras report their pixel format",
-            remedy="leave both out, or name the folder",
-        )
+    _refuse_contradictions(source, live or bool(rig or sim or scenario), answers)
     folder = out or Path(f"reconstruction-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     options = ReconstructOptions(
         folder, calibration, reconstructor, tuple(mesh or ()), pictures, tracks, LockWish(lock, lock_days), frames,
@@ -117,6 +106,23 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     if done.lacks_frame_sets:
         note(f"{done.came} of {done.asked} frame sets came; run `rigdriver selftest` to see why")
     return GOOD if done.has_passed else CHECK_FAILED
+
+
+def _refuse_contradictions(source: Path | None, means_rig: bool, answers: FormatAnswers) -> None:
+    if source is not None and means_rig:
+        raise UsageError(
+            device=str(source),
+            seen="a folder is not live",
+            remedy="give the folder, or a rig with --rig or --sim, not both",
+        )
+    # An answer that is not used would look as if it were.
+    if source is None and answers != FormatAnswers():
+        raise UsageError(
+            device="--pixel-format and --bits",
+            seen="were given without a folder of images",
+            expected="none of them for a rig, because its cameras report their pixel format",
+            remedy="leave both out, or name the folder",
+        )
 
 
 def _facts(done: Reconstruction) -> JsonObject:

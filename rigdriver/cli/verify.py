@@ -33,37 +33,41 @@ class HeldArtefact(Enum):
     PLATE = "plate"
 
 
+BallBarOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ball-bar",
+        metavar="DIR",
+        help="Images of a ball bar, CAMERA/INDEX.png; images with the same INDEX show the same position.",
+    ),
+]
+PlateOption = Annotated[
+    Path | None, typer.Option("--plate", metavar="DIR", help="Images of a flat plate, in the same layout.")
+]
+TakeOption = Annotated[
+    list[HeldArtefact] | None,
+    typer.Option(
+        "--take",
+        help="Test object to hold in front of the live rig; may be repeated. Default: both; none if --ball-bar or "
+        "--plate is given.",
+    ),
+]
+PositionsOption = Annotated[
+    int,
+    typer.Option(
+        "--positions", min=1, help="Number of positions in which each test object is held in front of the live rig."
+    ),
+]
 LimitOption = Annotated[float | None, typer.Option(metavar="UM", help="Limit, um; the rig file's if not given.")]
 
 
 @verb
 def verify(  # noqa: PLR0913, PLR0917
     calibration: CalibrationOption = None,
-    ball_bar: Annotated[
-        Path | None,
-        typer.Option(
-            "--ball-bar",
-            metavar="DIR",
-            help="Images of a ball bar, CAMERA/INDEX.png; images with the same INDEX show the same position.",
-        ),
-    ] = None,
-    plate: Annotated[
-        Path | None, typer.Option("--plate", metavar="DIR", help="Images of a flat plate, in the same layout.")
-    ] = None,
-    take: Annotated[
-        list[HeldArtefact] | None,
-        typer.Option(
-            "--take",
-            help="Test object to hold in front of the live rig; may be repeated. Default: both; none if --ball-bar or "
-            "--plate is given.",
-        ),
-    ] = None,
-    positions: Annotated[
-        int,
-        typer.Option(
-            "--positions", min=1, help="Number of positions in which each test object is held in front of the live rig."
-        ),
-    ] = 7,
+    ball_bar: BallBarOption = None,
+    plate: PlateOption = None,
+    take: TakeOption = None,
+    positions: PositionsOption = 7,
     patience: Annotated[
         float, typer.Option("--patience", metavar="S", min=1, help="Longest wait for a new position, s.")
     ] = 120.0,

@@ -54,6 +54,9 @@ class HandPlayed:
 
     def stop(self, time_s=None) -> None: ...
 
+    def execute(self, camera: str, command: str) -> None:
+        raise AssertionError(f"nobody commands these cameras: {camera} {command}")
+
     def deliver(self, camera: str, frame_id: int, t_host_ns: int) -> None:
         self._sink(Frame(camera, frame_id, 0, t_host_ns, "Mono8", np.zeros((2, 2), np.uint8)))
 
