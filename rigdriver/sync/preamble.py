@@ -13,9 +13,10 @@ from rigdriver.errors import SyncLost
 from rigdriver.frames import Frame, PulseReport
 from rigdriver.schedule.plan import GOLOMB_MARKS
 from rigdriver.schedule.planned import Schedule
+from rigdriver.sync.arrivals import ARRIVAL_SHARE
 from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.lock import has_stamps, pair_preamble
-from rigdriver.sync.track import ARRIVAL_SHARE, Track
+from rigdriver.sync.track import Track
 
 INCOMPLETE_REMEDY = (
     "give each packet room on its way: MTU 9000 at the network port and its switches, or a smaller "

@@ -12,13 +12,15 @@ exposure, held until the box has reported further, or rejected with a reason.
                 three. A step by a whole pulse period deceives witness 1 and a lost count deceives witness 2, but
                 neither deceives all three. One more frame is enough where arrivals are steady; where they scatter,
                 more frames are compared until their median is certain. Where the box may have missed an exposure, the
-                count does not prove a step by whole periods. After a disagreement, witnesses 1 and 2 are not enough
-                without witness 3. A frame that no hypothesis explains stays rejected, because a gap is better than a
-                wrong frame. Where clock and count both fail (the camera has restarted), the arrival alone names the
-                exposure of a hypothesis. One double fault is not detected: between two frames, n frames are lost
-                without the frame id advancing, and the camera's clock steps back by exactly n pulse periods. Then time
-                stamp and frame id agree on the same wrong exposure, and the time of arrival is asked only if they
-                disagree, or if reports of the box are missing.
+                count does not prove a step by whole periods. A frame that no hypothesis explains stays rejected,
+                because a gap is better than a wrong frame. Where clock and count both fail (the camera has
+                restarted), the arrival alone names the exposure of a hypothesis.
+
+What each witness cannot know decides when two are enough (DECISIONS.md, "Two witnesses that are bent alike"). Once one
+was bent by whole pulses, a single fault of the other makes them agree on a wrong place: then witness 3 must confirm.
+Where ids are missing before a frame, the frame may be of an earlier exposure: then it must not come before its time.
+One double fault is not detected: between two frames, n frames are lost without the frame id advancing, and the camera's
+clock steps back by exactly n pulse periods. Such a frame looks like one that came late.
 
 A camera without time stamps lacks witness 1: its frames are matched where count and arrival agree, and a disagreement
 is never settled, for there is no third. Not here: frame sets and other cameras (see matcher.py).
@@ -27,30 +29,18 @@ is never settled, for there is no third. Not here: frame sets and other cameras 
 from __future__ import annotations
 
 import zlib
-from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from math import sqrt
-from statistics import median
 
 from rigdriver.clock import ClockEstimator, ClockFit
 from rigdriver.frames import Frame, GapReason
+from rigdriver.sync.arrivals import ARRIVAL_SHARE, Arrivals
 from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.frame_ids import SHORT_COUNTER
 from rigdriver.sync.lock import Pair, has_stamps
 
-USUAL = 65
-"""Number of newest frames that give a camera's usual latency: the median time from an exposure to the arrival of
-its frame."""
-ARRIVAL_SHARE = 0.4
-"""Share of a pulse period by which an arrival may differ from the usual one and still identify its pulse."""
-SURE = 4.0
-"""Number of standard errors of a difference of medians that must fit into that share."""
 REFIT_EVERY = 8
 """Number of frames between two fits, once there are a few; the fitted line hardly changes in this time."""
-FEW = 8
-"""Least number of arrivals that show their true spread."""
 MOST_AHEAD = 32
 """Largest number of pulses by which a frame may arrive ahead of the report of its exposure."""
 LOST_AFTER = 20
@@ -59,6 +49,8 @@ FORGET_AFTER = 4
 """Number of contradicting frames after which a hypothesis is dropped."""
 MOST_HYPOTHESES = 8
 MOST_HEARD = 256
+MOST_USED = 256
+SECOND = "a second frame for an exposure that has one"
 ENOUGH_HEARD, ENOUGH_AFTER_RESTART = 2, 6
 """Least numbers of frames that agree with a hypothesis: of one that two witnesses name, and of one that the arrival
 alone names. One frame that comes out of order can deceive that; so many in a row, each at its usual time, do not."""
@@ -103,10 +95,24 @@ class _Hypothesis:
     enough: int = ENOUGH_HEARD
     """Least number of frames that must agree with it."""
 
+    def follow(self, frame: Frame, exposure: Exposure) -> bool:
+        """Return whether it counts this exposure for the frame; go on from there when a short counter begins again."""
+        if exposure.ordinal - self.ordinal in wrapped_counts(frame.frame_id, self.frame_id):
+            self.frame_id, self.ordinal = frame.frame_id, exposure.ordinal
+            return True
+        return exposure.ordinal - self.ordinal == frame.frame_id - self.frame_id
+
     def is_same(self, other: _Hypothesis, tolerance: float) -> bool:
         """Whether both expect the same of every frame."""
         same_count = self.frame_id - self.ordinal == other.frame_id - other.ordinal
         return same_count and abs(self.shift_ticks - other.shift_ticks) <= tolerance
+
+
+def wrapped_counts(frame_id: int, anchor_id: int) -> tuple[int, ...]:
+    """Return by how many exposures a frame is ahead of the anchor if a 16-bit counter has begun again, at 0 or at 1."""
+    if not frame_id < MOST_AHEAD < SHORT_COUNTER - anchor_id + MOST_AHEAD <= 2 * MOST_AHEAD:
+        return ()
+    return tuple(frame_id + SHORT_COUNTER - first - anchor_id for first in (0, 1) if frame_id >= first)
 
 
 class Track:
@@ -120,11 +126,16 @@ class Track:
         self._clock = ClockEstimator(log.camera, "box", self._ticks_per_ns, sigma_floor=2e-6 * tick_rate_hz)
         self._fit: ClockFit | None = None
         self._anchor: tuple[int, int] | None = None
-        self._used: deque[int] = deque(maxlen=256)
+        self._used: dict[int, tuple[int, int | None]] = {}
+        """Ordinal of each exposure that has its frame -> id and time stamp of it, in the order of the matches."""
         self._hypotheses: list[_Hypothesis] = []
-        self._latencies_ns: deque[int] = deque(maxlen=USUAL)
+        self._arrivals = Arrivals(self._ticks_per_ns)
         self._unfitted = zlib.crc32(log.camera.encode()) % REFIT_EVERY  # so that cameras refit in different pulses
         self._rejected_in_a_row = 0
+        self._is_bent = False
+        """Whether since the last match a frame has come of which clock or counter was off by whole pulses."""
+        self._is_doubled = False
+        """Whether since the last match a frame has come with id and stamp of one that was there already."""
         self._doubts = 0
         self._period_ticks = 0
         self._is_stamped = True
@@ -138,8 +149,10 @@ class Track:
     def lock(self, pairs: tuple[Pair, ...]) -> None:
         """Begin from the preamble's pairs; everything known before is forgotten."""
         self._clock.clear()
-        self._latencies_ns.clear()
+        self._arrivals.clear()
         self._hypotheses.clear()
+        self._used.clear()
+        self._is_bent = self._is_doubled = False
         self._anchor = None
         self._is_stamped = has_stamps([pair.frame for pair in pairs])
         for pair in pairs:
@@ -150,6 +163,7 @@ class Track:
         if self._fit is None or self._anchor is None:
             return Rejected(GapReason.TIME_STAMP, "the camera's clock is not locked")
         self._period_ticks = period_ticks
+        self._arrivals.expect(period_ticks)
         if not self._is_stamped:
             return self._offer_by_arrival(frame, self._fit.map(frame.t_host_ns), self._anchor)
         if frame.t_camera_ns is None:
@@ -160,17 +174,26 @@ class Track:
         by_count = self._log.by_ordinal(ordinal)
         if self._may_be_reported_yet(start, ordinal, by_clock, by_count):
             return Held()
-        if by_clock is not None and (
-            (by_clock is by_count and self._may_trust(frame, by_clock))
-            or self._has_wrapped(frame, by_clock, self._anchor)
-        ):
-            return self._match(frame, by_clock, start - by_clock.start_ticks)
+        if by_clock is not None and (agreed := self._agree(frame, start, by_clock, by_count)) is not None:
+            return agreed
         if by_clock is None and by_count is None and self._is_unreported(start, ordinal, self._anchor[1]):
             # Both name the same exposure, whose report is missing: nothing is wrong with the camera.
             return Rejected(GapReason.EDGES_LOST, "")
         if (settled := self._settle(frame, start)) is not None:
             return settled
         return self._reject(frame, start, by_clock, by_count)
+
+    def _agree(
+        self, frame: Frame, start: float, by_clock: Exposure, by_count: Exposure | None
+    ) -> Matched | Rejected | None:
+        """Return the verdict where clock and count name the same exposure and may be trusted in that, else None."""
+        if self._used.get(by_clock.ordinal) == (frame.frame_id, frame.t_camera_ns):
+            self._is_doubled = True
+            return Rejected(GapReason.AMBIGUOUS, SECOND)
+        is_counted = by_clock is by_count and self._may_trust(frame, by_clock)
+        if by_clock.ordinal in self._used or not (is_counted or self._has_wrapped(frame, by_clock)):
+            return None
+        return self._match(frame, by_clock, start - by_clock.start_ticks)
 
     def _offer_by_arrival(self, frame: Frame, start: float, anchor: tuple[int, int]) -> Matched | Held | Rejected:
         """Judge a frame of a camera without time stamps: `start` is what its arrival says, witnesses 2 and 3 count."""
@@ -181,7 +204,9 @@ class Track:
         is_ahead = 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD
         if is_ahead and start + reach >= self._log.reported_ticks:
             return Held()
-        has_wrapped = by_arrival is not None and by_arrival.ordinal - anchor[1] in self._wrapped(frame, anchor)
+        has_wrapped = by_arrival is not None and by_arrival.ordinal - anchor[1] in wrapped_counts(
+            frame.frame_id, anchor[0]
+        )
         if by_arrival is not None and (by_arrival is by_count or has_wrapped):
             return self._match(frame, by_arrival, None)
         if by_arrival is None and start + reach >= self._log.reported_ticks:
@@ -250,21 +275,24 @@ class Track:
         self, frame: Frame, exposure: Exposure, residual: float | None, notes: tuple[str, ...] = ()
     ) -> Matched | Rejected:
         if exposure.ordinal in self._used:
-            return Rejected(GapReason.AMBIGUOUS, "a second frame for an exposure that has one")
+            return Rejected(GapReason.AMBIGUOUS, SECOND)
         if self._anchor is not None and exposure.ordinal < self._anchor[1]:
             notes = (*notes, "delivered out of order")
         self._hypotheses.clear()
         self._rejected_in_a_row = 0
+        self._is_bent = self._is_doubled = False
         self._learn(frame, exposure)
         return Matched(exposure, residual, notes)
 
     def _learn(self, frame: Frame, exposure: Exposure) -> None:
-        self._used.append(exposure.ordinal)
+        self._used[exposure.ordinal] = frame.frame_id, frame.t_camera_ns
+        if len(self._used) > MOST_USED:
+            del self._used[next(iter(self._used))]
         # A belated frame must not take the anchor back: the counter is followed from the newest exposure.
         if self._anchor is None or exposure.ordinal > self._anchor[1]:
             self._anchor = (frame.frame_id, exposure.ordinal)
             self._doubts = exposure.doubts
-        self._latencies_ns.append(self._latency_ns(frame, exposure))
+        self._arrivals.add(frame, exposure)
         stamp_ns = frame.t_camera_ns if self._is_stamped else None
         self._clock.add(frame.t_host_ns if stamp_ns is None else stamp_ns, exposure.start_ticks)
         self._unfitted += 1
@@ -272,17 +300,18 @@ class Track:
             self._fit = self._clock.fit()
             self._unfitted = 0
 
-    def _has_wrapped(self, frame: Frame, by_clock: Exposure, anchor: tuple[int, int]) -> bool:
-        """Whether a 16-bit counter has begun again, and clock and arrival name the exposure that it then counts."""
-        is_counted = by_clock.ordinal - anchor[1] in self._wrapped(frame, anchor)
-        return is_counted and self._arrives_surely(frame, by_clock)
+    def _has_wrapped(self, frame: Frame, by_clock: Exposure) -> bool:
+        """Whether a 16-bit counter has begun again, and clock and arrival name the exposure that it then counts.
 
-    @staticmethod
-    def _wrapped(frame: Frame, anchor: tuple[int, int]) -> tuple[int, ...]:
-        """Return by how many exposures the frame is ahead of the anchor if a 16-bit counter has begun again."""
-        if not frame.frame_id < MOST_AHEAD < SHORT_COUNTER - anchor[0] + MOST_AHEAD <= 2 * MOST_AHEAD:
-            return ()
-        return tuple(frame.frame_id + SHORT_COUNTER - first - anchor[0] for first in (0, 1))
+        Where it begins is not known, so it names two exposures. The later one is not believed at once: a clock that
+        stepped and a frame that came late would name it, too; nothing makes a frame look earlier than it is.
+        """
+        if self._rejected_in_a_row or self._anchor is None:
+            return False
+        counted = wrapped_counts(frame.frame_id, self._anchor[0])
+        if not counted or by_clock.ordinal - self._anchor[1] != min(counted):
+            return False
+        return self._arrivals.is_surely_usual(frame, by_clock)
 
     def _may_trust(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether two witnesses that agree are enough.
@@ -291,58 +320,43 @@ class Track:
         frame is no disagreement where the box has seen every exposure.
         """
         is_seen = exposure.doubts == self._doubts
+        if self._is_too_early(frame, exposure):
+            return False
+        if self._is_bent:
+            return self._arrivals.is_surely_usual(frame, exposure)
+        if self._is_doubled and self._arrivals.are_steady:
+            return self._arrivals.is_usual(frame, exposure)
         if self._rejected_in_a_row == 0 and not is_seen:
             # The count holds exposures that nobody has seen; the arrival must not contradict it.
-            return self._arrives_as_usual(frame, exposure) or not self._error_ns([0]) < self._reach_ns()
+            return self._arrivals.is_usual(frame, exposure) or not self._arrivals.are_steady
         if self._rejected_in_a_row == 0 or (self._rejected_in_a_row == 1 and is_seen):
             return True
-        return self._arrives_surely(frame, exposure)
+        return self._arrivals.is_surely_usual(frame, exposure)
 
-    def _arrives_surely(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether witness 3 confirms a single frame; it can do so only where arrivals are steady."""
-        return self._arrives_as_usual(frame, exposure) and self._error_ns([0]) < self._reach_ns()
+    def _is_too_early(self, frame: Frame, exposure: Exposure) -> bool:
+        """Whether the frame must be of an earlier exposure, one that has no frame: none comes before its time."""
+        has_skipped = self._anchor is not None and exposure.ordinal > self._anchor[1] + 1
+        return has_skipped and self._arrivals.is_too_early(frame, exposure)
 
-    def _arrives_as_usual(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether a single frame arrived at the usual time; that is enough to name a reason, not to place the frame."""
-        if len(self._latencies_ns) < 3:
+    def _is_whole_periods_off(self, start: float) -> bool:
+        """Whether a time stamp that names another pulse than the frame's may do so by whole pulse periods."""
+        newest = self._log.newest(1)
+        if not newest:
             return False
-        return abs(self._latency_ns(frame, exposure) - median(self._latencies_ns)) < self._reach_ns()
-
-    def _is_believed(self, hypothesis: _Hypothesis) -> bool:
-        """Whether witness 3 confirms a hypothesis: all frames that it explains surely arrived at the usual time."""
-        heard = hypothesis.latencies_ns
-        if len(heard) < hypothesis.enough or len(self._latencies_ns) < 3:
-            return False
-        unusual = abs(median(heard) - median(self._latencies_ns))
-        return max(self._error_ns(heard), unusual) < self._reach_ns()
-
-    def _latency_ns(self, frame: Frame, exposure: Exposure) -> int:
-        """Return the time from exposure to arrival, on two clocks: only its changes mean something.
-
-        Not from the report of the exposure: on a damaged line reports come late, and the frames do not.
-        """
-        return frame.t_host_ns - round(exposure.start_ticks / self._ticks_per_ns)
-
-    def _reach_ns(self) -> float:
-        return ARRIVAL_SHARE * self._period_ticks / self._ticks_per_ns
-
-    def _error_ns(self, heard: Sequence[int]) -> float:
-        """Return by how much the median of these arrivals may differ from the usual one by chance."""
-        # The standard error of a difference is s sqrt(1/n + 1/m).
-        usual = self._latencies_ns
-        return SURE * max(_scatter(usual), _scatter(heard)) * sqrt(1 / len(heard) + 1 / len(usual))
+        beyond = abs(start - newest[0].start_ticks) % self._period_ticks
+        return min(beyond, self._period_ticks - beyond) <= 2 * self._tolerance
 
     def _settle(self, frame: Frame, start: float) -> Matched | Rejected | None:
         """Compare the frame with the hypotheses; when exactly one agrees with all three witnesses, it is accepted."""
         agreed: list[tuple[_Hypothesis, Exposure]] = []
         for h in self._hypotheses:
             exposure = self._log.nearest(start + h.shift_ticks, self._tolerance)
-            if exposure is None or exposure.ordinal != self._count(frame, (h.frame_id, h.ordinal)):
+            if exposure is None or not h.follow(frame, exposure):
                 h.contradictions += 1
                 continue
             if len(h.latencies_ns) < MOST_HEARD:
-                h.latencies_ns.append(self._latency_ns(frame, exposure))
-            if exposure.ordinal > h.ordinal and self._is_believed(h):
+                h.latencies_ns.append(self._arrivals.latency_ns(frame, exposure))
+            if exposure.ordinal > h.ordinal and self._arrivals.confirm(h.latencies_ns, h.enough):
                 agreed.append((h, exposure))
         self._hypotheses = [h for h in self._hypotheses if h.contradictions < FORGET_AFTER]
         if len({e.ordinal for _, e in agreed}) != 1:
@@ -364,10 +378,12 @@ class Track:
             self._suppose(says, 0, frame, by_clock)
         if by_count is not None and by_count is not by_clock and not self._is_miscounted(start, by_count):
             self._suppose("the camera's clock stepped", round(by_count.start_ticks - start), frame, by_count)
-        if by_clock is None and by_arrival is not None and by_arrival is not by_count:
+        is_nowhere = by_clock is None or (by_clock is by_count and self._is_too_early(frame, by_clock))
+        if is_nowhere and by_arrival is not None and by_arrival is not by_count:
             shift = round(by_arrival.start_ticks - start)
             self._suppose("clock and counter began anew", shift, frame, by_arrival, ENOUGH_AFTER_RESTART)
         self._rejected_in_a_row += 1
+        self._is_bent |= by_clock is not None or self._is_whole_periods_off(start)
         rejected = self._explain(start, by_clock, by_count, by_arrival)
         if self._rejected_in_a_row < LOST_AFTER:
             return rejected
@@ -384,13 +400,13 @@ class Track:
     def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure, enough: int = ENOUGH_HEARD) -> None:
         if exposure.ordinal in self._used:
             return
-        latency_ns = self._latency_ns(frame, exposure)
+        latency_ns = self._arrivals.latency_ns(frame, exposure)
         new = _Hypothesis(says, shift, frame.frame_id, exposure.ordinal, [latency_ns], enough=enough)
         if not any(h.is_same(new, self._tolerance) for h in self._hypotheses):
             self._hypotheses = [*self._hypotheses, new][-MOST_HYPOTHESES:]
 
     def _by_arrival(self, frame: Frame) -> Exposure | None:
-        usual = [e for e in self._log.newest(8) if e.ordinal not in self._used and self._arrives_as_usual(frame, e)]
+        usual = [e for e in self._log.newest(8) if e.ordinal not in self._used and self._arrivals.is_usual(frame, e)]
         return usual[0] if len(usual) == 1 else None
 
     def _explain(
@@ -408,13 +424,3 @@ class Track:
             step_us = (start - by_count.start_ticks) * us_per_tick
             return Rejected(GapReason.TIME_STAMP, f"{step_us:+.0f} us off", by_count)
         return Rejected(GapReason.AMBIGUOUS, "clock, counter and arrival disagree", by_arrival)
-
-
-def _scatter(latencies_ns: Sequence[int]) -> float:
-    """Return about one standard deviation, whatever a few stragglers do; of few values the whole spread."""
-    ordered = sorted(latencies_ns)
-    if len(ordered) < FEW:
-        return float(ordered[-1] - ordered[0])
-    # Between the tenths of a normal distribution lie 2.56 standard deviations.
-    tenth = len(ordered) // 10
-    return (ordered[-1 - tenth] - ordered[tenth]) / 2.5

@@ -38,6 +38,8 @@ NASTY = (
     "uncounted_loss", "held_long", "stalled", "doubled_frame", "line_dead", "line_split", "line_ghost",
 )  # fmt: skip
 """Faults after which more than the frame set of their own pulse may suffer."""
+BENDS = ("id_step", "id_jump", "frozen_stamp", "lagging_header", "late")
+"""Faults that bend a witness, or two, by whole frames. Faults can meet in one frame: "clock_step+id_step"."""
 
 
 def rig_config(
@@ -70,6 +72,10 @@ class CameraTruth:
     next_id: int = 0
     step_ns: int = 0
     stalled_until_ns: float = 0
+    lag: int = 0
+    """How many frames late the camera's headers (id and stamp) are on its pixels."""
+    headers: list[tuple[int, int]] = field(default_factory=list)
+    """Id and stamp of each frame, in order."""
 
     def stamp(self, t_ns: float) -> int:
         return round(
@@ -116,6 +122,10 @@ class World:
     """(camera, pulse) -> fault"""
     step_of: dict[tuple[str, int], int] = field(default_factory=dict)
     """Nanoseconds of a stamp jump or clock step; else drawn."""
+    ids_of: dict[tuple[str, int], int] = field(default_factory=dict)
+    """By how much an id step (for good) or jump (once) is off; else +1 or -1, drawn."""
+    late_of: dict[tuple[str, int], float] = field(default_factory=dict)
+    """Periods by which a late frame and those behind it are held up; else 1."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -157,80 +167,100 @@ class World:
     def _expose(self, name, n, trigger_ns, plan, index, fault, edges, arriving, period_ns) -> None:
         camera = self.truth[name]
         rng = camera.rng
-        if fault in {"id_reset", "restart"}:
+        faults = frozenset((fault or "").split("+"))
+        if faults & {"id_reset", "restart"}:
             camera.next_id = 0
-        if fault in {"clock_step", "restart"}:
+        if "id_step" in faults:
+            camera.next_id += self._ids(name, index)
+        if faults & {"clock_step", "restart"}:
             camera.step_ns += self._step(name, index)
         start = trigger_ns + plan.latency_ticks * 100 + rng.gauss(0, 1500)
-        if fault == "late_exposure":
+        if "late_exposure" in faults:
             start += rng.choice([150_000, 400_000, 1_500_000])
-        starts = [] if fault == "missed_trigger" else [start]
-        if fault == "doubled_trigger":
+        starts = [] if "missed_trigger" in faults else [start]
+        if "doubled_trigger" in faults:
             starts.append(start + 0.3 * period_ns)
-        if fault == "noise_edge":
+        if "noise_edge" in faults:
             starts.append(start + rng.choice([0.2, 0.4, 0.5]) * period_ns)
         for nth, begin in enumerate(starts):
             width = plan.exposure_ticks * 100
             if plan.input is not None:
-                edges += self._line(begin, width, 1 << n, fault, period_ns, rng)
+                edges += self._line(begin, width, 1 << n, faults, period_ns, rng)
             self._deliver(
-                name, begin, width, index if nth == 0 else -1, fault if nth == 0 else None, arriving, period_ns
+                name, begin, width, index if nth == 0 else -1, faults if nth == 0 else frozenset(), arriving, period_ns
             )
 
     @staticmethod
-    def _line(begin, width, mask, fault, period_ns, rng) -> list[tuple[int, bool, int, int]]:
+    def _line(begin, width, mask, faults, period_ns, rng) -> list[tuple[int, bool, int, int]]:
         """Return the edges on the exposure line, which may lie."""
         spans = [(begin, begin + width)]
-        if fault == "line_dead":
+        if "line_dead" in faults:
             spans = []
-        if fault == "line_split":
+        if "line_split" in faults:
             cut = begin + rng.uniform(0.1, 0.9) * width
             spans = [(begin, cut), (cut + 2000, begin + width)]
-        if fault == "line_spiked":  # a spike close to the true start, on either side of it
+        if "line_spiked" in faults:  # a spike close to the true start, on either side of it
             at = begin + rng.choice([-1, 1]) * rng.uniform(5_000, 90_000)
             spans = [(at, at + 3000), *spans] if at < begin else [(begin, at), (at + 3000, begin + width)]
-        if fault == "line_ghost":
+        if "line_ghost" in faults:
             spans.append((begin + 0.55 * period_ns, begin + 0.55 * period_ns + width))
         return [(round(t / 100), True, mask, level) for span in spans for t, level in zip(span, (1, 0), strict=True)]
 
-    def _deliver(self, name, begin, width, index, fault, arriving, period_ns) -> None:
+    def _deliver(self, name, begin, width, index, faults, arriving, period_ns) -> None:
         camera = self.truth[name]
         stamp, frame_id = camera.stamp(begin), self._wrapped(camera.next_id)
-        if fault == "uncounted_loss":
+        if "uncounted_loss" in faults:
             return
         camera.next_id += 1
-        if fault == "lost_frame":
+        if "lost_frame" in faults:
             if self.tells_losses:
                 t_host = round(begin + width + camera.arrival_ns)
                 told_id = frame_id + (self.damaged_id_ahead if self.tells_losses is GapReason.INCOMPLETE else 0)
                 arriving.append((t_host, 1, Loss(name, told_id, self.tells_losses, t_host)))
             return
-        if fault == "repeated_id":
-            frame_id -= 1
-        if fault == "stamp_jump":
-            stamp += self._step(name, index)
+        frame_id, stamp = self._header(name, index, faults, frame_id, stamp)
         arrival = begin + width + camera.arrival_ns + abs(camera.rng.gauss(0, self.arrival_jitter_ns))
+        if "late" in faults:
+            arrival += self.late_of.get((name, index), 1) * period_ns
         if arrival < camera.stalled_until_ns:  # frames queue up and come in a row, in order
             arrival = camera.stalled_until_ns + 1000
-        if fault not in {"reordered", "held_long"}:
+        if not faults & {"reordered", "held_long"}:
             camera.stalled_until_ns = arrival
-        if fault == "reordered":
+        if "reordered" in faults:
             arrival += 1.05 * period_ns
-        if fault == "held_long":
+        if "held_long" in faults:
             arrival += camera.rng.choice([1, 2, 3, 5]) * period_ns
-        if fault == "stalled":
+        if "stalled" in faults:
             arrival = camera.stalled_until_ns = arrival + camera.rng.uniform(1, 6) * period_ns
         pixels = np.full((1, 1), index & 0xFFFF, np.uint16)
         arriving.append((arrival, 1, Frame(name, frame_id, stamp, round(arrival), "Mono16", pixels)))
-        if fault == "doubled_frame":
+        if "doubled_frame" in faults:
             again = arrival + camera.rng.choice([1e5, 0.5, 1.0]) * period_ns % period_ns
             arriving.append((again, 1, Frame(name, frame_id, stamp, round(again), "Mono16", pixels)))
+
+    def _header(self, name, index, faults, frame_id, stamp) -> tuple[int, int]:
+        """Return the id and stamp that the camera gives the frame."""
+        camera = self.truth[name]
+        if "repeated_id" in faults:
+            frame_id -= 1
+        if "stamp_jump" in faults:
+            stamp += self._step(name, index)
+        if "id_jump" in faults:
+            frame_id += self._ids(name, index)
+        if "frozen_stamp" in faults and camera.headers:
+            stamp = camera.headers[-1][1]
+        camera.headers.append((frame_id, stamp))
+        camera.lag += "lagging_header" in faults
+        return camera.headers[-1 - camera.lag]
 
     def _wrapped(self, count: int) -> int:
         if self.wrap is None or count < self.wrap[0]:
             return count
         size, first = self.wrap
         return first + (count - size) % (size - first)
+
+    def _ids(self, name: str, index: int) -> int:
+        return self.ids_of.get((name, index)) or self.truth[name].rng.choice([-1, 1])
 
     def _step(self, name: str, index: int) -> int:
         drawn = self.truth[name].rng.choice([-1, 1]) * self.truth[name].rng.choice(

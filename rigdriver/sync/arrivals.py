@@ -1,0 +1,103 @@
+"""The usual time from an exposure to the arrival of its frame, and what the arrival of one frame can say.
+
+In: frames with their exposures, as they were matched. Out: whether a frame arrives as usual, surely so, or earlier than
+any frame of an exposure can. A frame may be late by any amount, so a late one says little; none comes before its time.
+Not here: time stamps and frame ids (see track.py).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from math import sqrt
+from statistics import median
+
+from rigdriver.frames import Frame
+from rigdriver.sync.exposures import Exposure
+
+USUAL = 65
+"""Number of newest frames that give a camera's usual latency: the median time from an exposure to the arrival of
+its frame."""
+ARRIVAL_SHARE = 0.4
+"""Share of a pulse period by which an arrival may differ from the usual one and still identify its pulse."""
+SURE = 4.0
+"""Number of standard errors of a difference of medians that must fit into that share."""
+FEW = 8
+"""Least number of arrivals that show their true spread."""
+LEAST = 3
+"""Least number of arrivals that show what is usual."""
+
+
+class Arrivals:
+    """Usual latency of one camera."""
+
+    def __init__(self, ticks_per_ns: float) -> None:
+        self._ticks_per_ns = ticks_per_ns
+        self._latencies_ns: deque[int] = deque(maxlen=USUAL)
+        self._reach_ns = 0.0
+
+    def clear(self) -> None:
+        """Forget what is usual."""
+        self._latencies_ns.clear()
+
+    def expect(self, period_ticks: int) -> None:
+        """Take the pulse period: arrivals name a pulse when they are off by less than a share of it."""
+        self._reach_ns = ARRIVAL_SHARE * period_ticks / self._ticks_per_ns
+
+    def add(self, frame: Frame, exposure: Exposure) -> None:
+        """Learn from a matched frame."""
+        self._latencies_ns.append(self.latency_ns(frame, exposure))
+
+    def latency_ns(self, frame: Frame, exposure: Exposure) -> int:
+        """Return the time from exposure to arrival, on two clocks: only its changes mean something.
+
+        Not from the report of the exposure: on a damaged line reports come late, and the frames do not.
+        """
+        return frame.t_host_ns - round(exposure.start_ticks / self._ticks_per_ns)
+
+    @property
+    def are_steady(self) -> bool:
+        """Whether arrivals scatter so little that a single one names its pulse."""
+        return len(self._latencies_ns) >= LEAST and self._error_ns([0]) < self._reach_ns
+
+    def is_usual(self, frame: Frame, exposure: Exposure) -> bool:
+        """Whether a single frame arrived at the usual time; that is enough to name a reason, not to place the frame."""
+        if len(self._latencies_ns) < LEAST:
+            return False
+        return abs(self.latency_ns(frame, exposure) - median(self._latencies_ns)) < self._reach_ns
+
+    def is_surely_usual(self, frame: Frame, exposure: Exposure) -> bool:
+        """Whether the arrival confirms a single frame; it can do so only where arrivals are steady."""
+        return self.is_usual(frame, exposure) and self.are_steady
+
+    def is_too_early(self, frame: Frame, exposure: Exposure) -> bool:
+        """Whether the frame came so early after the exposure as none before it: then it is an earlier one's.
+
+        Arrivals scatter to the late side alone, so this holds where they are not steady, too.
+        """
+        if len(self._latencies_ns) < LEAST:
+            return False
+        return self.latency_ns(frame, exposure) < min(self._latencies_ns) - self._reach_ns
+
+    def confirm(self, heard: Sequence[int], enough: int) -> bool:
+        """Return whether the latencies of several frames are surely the usual one."""
+        if len(heard) < enough or len(self._latencies_ns) < LEAST:
+            return False
+        unusual = abs(median(heard) - median(self._latencies_ns))
+        return max(self._error_ns(heard), unusual) < self._reach_ns
+
+    def _error_ns(self, heard: Sequence[int]) -> float:
+        """Return by how much the median of these arrivals may differ from the usual one by chance."""
+        # The standard error of a difference is s sqrt(1/n + 1/m).
+        usual = self._latencies_ns
+        return SURE * max(_scatter(usual), _scatter(heard)) * sqrt(1 / len(heard) + 1 / len(usual))
+
+
+def _scatter(latencies_ns: Sequence[int]) -> float:
+    """Return about one standard deviation, whatever a few stragglers do; of few values the whole spread."""
+    ordered = sorted(latencies_ns)
+    if len(ordered) < FEW:
+        return float(ordered[-1] - ordered[0])
+    # Between the tenths of a normal distribution lie 2.56 standard deviations.
+    tenth = len(ordered) // 10
+    return (ordered[-1 - tenth] - ordered[tenth]) / 2.5

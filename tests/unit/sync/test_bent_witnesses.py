@@ -1,0 +1,103 @@
+"""Two witnesses that are bent by the same number of pulses agree on a wrong place; no frame is proved there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+
+from tests.unit.sync.campaign import planted_outcome
+from tests.unit.sync.planted import World, run
+
+CAMERA = "camera_0"
+PERIOD_NS = 100_000_000
+AT = 20
+PULSES = 34
+COUNTERS: dict[str, tuple[int, tuple[int, int] | None]] = {
+    "64 bit": (1000, None),
+    "16 bit from 1": (2**16 - AT - 7, (2**16, 1)),
+    "16 bit from 0": (2**16 - AT - 6, (2**16, 0)),
+    "8 bit": (2**8 - AT - 6, (2**8, 0)),
+}
+"""Counters of frame ids, the short ones begin again at about the pulse of the first fault; the preamble uses five."""
+Acts = tuple[tuple[int, str, int], ...]
+"""(pulse, fault, by how many periods, ids or frames)"""
+
+
+def world_of(acts: Acts, counter: str) -> World:
+    """Return a world of one camera with those faults."""
+    faults = defaultdict(list)
+    first_id, wrap = COUNTERS[counter]
+    world = World(3, 10, cameras=(CAMERA,), first_id=first_id, wrap=wrap)
+    for pulse, fault, size in acts:
+        place = (CAMERA, pulse)
+        faults[place].append(fault)
+        if fault in {"clock_step", "stamp_jump"}:
+            world.step_of[place] = size * PERIOD_NS
+        if fault in {"id_step", "id_jump"}:
+            world.ids_of[place] = size
+        if fault == "late":
+            world.late_of[place] = size
+    world.faults.update({place: "+".join(names) for place, names in faults.items()})
+    return world
+
+
+def wrong_frames(world: World) -> list[tuple[int, int]]:
+    """Return pulse of the frame set and of the frame where they differ."""
+    resolved, _, _ = run(world, PULSES)
+    pairs = [(r.pulse_index, int(f.pixels[0, 0])) for r in resolved for f in r.frames.values()]
+    assert len(pairs) >= AT - 2, "what came before the faults is proved"
+    return [(placed, true) for placed, true in pairs if placed != true]
+
+
+@pytest.mark.parametrize("counter", COUNTERS)
+@pytest.mark.parametrize("periods", [-2, -1, 1, 2])
+@pytest.mark.parametrize("later", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("fault", "size"),
+    [("id_step", 0), ("id_jump", 0), ("id_reset", 0), ("frozen_stamp", 0), ("late", 1), ("late", 2), ("reordered", 0),
+     ("lost_frame", 0), ("lagging_header", 0)],
+)  # fmt: skip
+def test_a_clock_that_steps_by_whole_periods_and_another_fault_put_no_frame_into_a_wrong_set(
+    fault: str, size: int, later: int, periods: int, counter: str
+) -> None:
+    acts = ((AT, "clock_step", periods), (AT + later, fault, size or periods))
+    assert wrong_frames(world_of(acts, counter)) == []
+
+
+@pytest.mark.parametrize(
+    "acts",
+    [
+        # A repeated id, then or at once an id that stands still for good, after a step of one period.
+        ((AT, "clock_step", -1), (AT + 1, "id_jump", -1)),
+        ((AT, "clock_step", -1), (AT, "id_step", -1)),
+        ((AT, "clock_step", -2), (AT + 1, "id_jump", -1), (AT + 2, "id_jump", -2)),
+        # Id and stamp skip as many pulses at once.
+        ((AT, "clock_step", 1), (AT, "id_step", 1)),
+        ((AT, "clock_step", 2), (AT, "id_step", 2)),
+        ((AT, "stamp_jump", 1), (AT, "id_jump", 1)),
+        ((AT, "stamp_jump", -1), (AT + 1, "clock_step", -1), (AT + 1, "id_step", -1)),
+        # Each image comes with the header of the one before, for good.
+        ((AT, "lagging_header", 1),),
+        ((AT, "lagging_header", 1), (AT + 1, "lagging_header", 1)),
+        # A clock that stepped, a counter that begins again and a frame that is overtaken.
+        ((AT, "clock_step", 1), (AT + 3, "reordered", 1)),
+    ],
+)
+@pytest.mark.parametrize("counter", COUNTERS)
+def test_clock_and_counter_that_are_bent_alike_prove_nothing(acts: Acts, counter: str) -> None:
+    assert wrong_frames(world_of(acts, counter)) == []
+
+
+@pytest.mark.parametrize("counter", [name for name in COUNTERS if name != "8 bit"])
+@pytest.mark.parametrize("periods", [-2, -1, 1, 2])
+def test_a_frame_is_proved_again_as_soon_as_the_arrivals_say_which_of_two_witnesses_was_bent(
+    periods: int, counter: str
+) -> None:
+    world = world_of(((AT - 8, "clock_step", periods), (AT - 7, "id_jump", -1)), counter)
+    resolved, _, _ = run(world, PULSES)
+    assert {r.pulse_index for r in resolved if r.gaps} <= set(range(AT - 8, AT - 4))
+
+
+def test_the_world_in_which_a_repeated_id_followed_a_step_of_one_period_has_no_wrong_frame() -> None:
+    assert planted_outcome("16-bit frame ids", 5013, 300).wrong == 0
