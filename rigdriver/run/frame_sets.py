@@ -13,8 +13,8 @@ from threading import RLock, Thread, get_ident
 from types import TracebackType
 from typing import Self
 
-from rigdriver.ends import END_S, NEWS_S, RUN_END_S, End
-from rigdriver.errors import RigError, StateError
+from rigdriver.ends import END_S, LATE_NEWS_S, NEWS_S, RUN_END_S, End
+from rigdriver.errors import LinkLost, RigError, StateError
 from rigdriver.frames import FrameSet
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.ownership import Owner
@@ -219,7 +219,7 @@ class FrameSets(ABC):
             return
         self._note_starter()
         self._end.begin()
-        if not self._end.wait(NEWS_S):
+        if not self._end.wait(LATE_NEWS_S if isinstance(error, LinkLost) else NEWS_S):
             # The news comes first; `close` and the next run wait for the rest of the end.
             self._end.leave()
             _logger.warning("the run ends, but its devices take long to stop: %s", error)
