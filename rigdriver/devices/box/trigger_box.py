@@ -25,6 +25,7 @@ from rigdriver.devices.box.reopening import retry_opening
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
 from rigdriver.ends import BOX_END_S, End, time_left_s
 from rigdriver.errors import BadReply, BoxFault, BoxRefused, DeviceError, LinkLost, NoReply, RigError
+from rigdriver.opening import keep, opened
 from rigdriver.schedule.steps import BoxSchedule
 from rigdriver.signal_safe import SafeEvent
 from rigdriver.timebase import WALL_TIME, Timebase
@@ -92,6 +93,7 @@ class TriggerBox:
         """End and length of the newest pause of this thread that is long enough to concern the watchdog."""
         self._next_feed_ns = 0
         self._thread: threading.Thread | None = None
+        keep(self.close)
         self.identity, next_event, self.found = identify(link, config.old_faults)
         self._events = EventReader(next_event)
         link.on_event = self._take_event
@@ -107,20 +109,24 @@ class TriggerBox:
             NotATriggerBox: something else answers.
             InterfaceMismatch: the box has another interface than this driver.
         """
+        return opened("the trigger box", lambda: cls._opened(config, timebase))
+
+    @classmethod
+    def _opened(cls, config: BoxConfig, timebase: Timebase) -> TriggerBox:
         poll_s = timebase.slice_s(min(POLL_S, config.watchdog_s / (2 * FEEDS_A_TIMEOUT)))
 
-        def opened() -> SerialPort:
+        def opened_port() -> SerialPort:
             return SerialPort(config.url, poll_s)
 
         try:
-            box = cls._over(opened(), config, timebase)
+            box = cls._over(opened_port(), config, timebase)
         except LinkLost as exc:  # a board that restarts when it is opened may leave its bus for a moment
-            port = retry_opening(opened, timebase, REOPEN_S)
+            port = retry_opening(opened_port, timebase, REOPEN_S)
             if port is None:
                 raise
             _logger.warning("%s; opened again", exc)
             box = cls._over(port, config, timebase)
-        box.mend_with(opened)
+        box.mend_with(opened_port)
         box.listen()
         return box
 
@@ -354,7 +360,7 @@ class TriggerBox:
             pass  # the watchdog turns the outputs off when the link cannot
         finally:
             self._closing.set()
-            if self._thread is not None:
+            if self._thread is not None and self._thread.ident is not None:
                 self._thread.join(JOIN_S)
             self._link.pumped_by(None)
             self._link.close()
