@@ -49,6 +49,7 @@ LATEST_INTERRUPT_S = 8.0
 WAIT_S = 60.0
 LONG_S = "60"
 MOST_TRIES = 5
+TOLD_EVERY = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,8 @@ def interrupts(count: int, seed: int, console: Console, bar: Console) -> list[st
             if seen := interrupted(moment_s, Path(folder) / str(n), running):
                 wrong.append(f"interrupt {n} at {moment_s:.3f} s: {seen}")
                 console.print(wrong[-1], highlight=False, soft_wrap=True)
-    console.print(f"{count} interrupts, {len(wrong)} wrong")
+            if not (n + 1) % TOLD_EVERY:
+                console.print(f"{n + 1} interrupts, {len(wrong)} wrong")
     return wrong
 
 
