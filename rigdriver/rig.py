@@ -36,6 +36,7 @@ from rigdriver.errors import CameraError, RigError, ScheduleError, StateError, U
 from rigdriver.frames import Frame
 from rigdriver.images.region import ImageRegion, region_of
 from rigdriver.lifecycle import Lifecycle, RigState
+from rigdriver.opening import keep, opened
 from rigdriver.ownership import Owner
 from rigdriver.run.bench_run import BenchRun
 from rigdriver.run.frame_sets import FrameSets
@@ -84,6 +85,7 @@ class Rig:
         self._generation = secrets.randbelow(2**31) + 1
         self._runs: WeakSet[FrameSets] = WeakSet()
         self._end = End(f"rig {config.name}", self._close, timebase)
+        keep(self.close)
         atexit.register(self.close)  # while the threads still live that turn the outputs off
 
     @classmethod
@@ -99,25 +101,26 @@ class Rig:
             ConfigError: the rig file is wrong, or a lamp or camera is on an output that the box counts otherwise.
             DeviceError: a device is missing, refuses or does not answer; all failures are reported at once.
         """
+        return opened("the rig", lambda: cls._opened(source))
+
+    @classmethod
+    def _opened(cls, source: str | Path | RigConfig) -> Rig:
         stack = ExitStack()
-        try:
-            config = resolve(source, stack)
-            errors: list[RigError] = []
-            timebase = open_timebase(config.timebase)
-            # Box and cameras are both tried, so that one report names everything that is not connected.
-            box = _collect(errors, lambda: _open_box(config, stack, timebase))
-            cameras = _collect(errors, lambda: stack.enter_context(_open_cameras(config)))
-            errors += wrong_outputs(config, box.identity) if box is not None else ()
-            if errors or cameras is None:
-                raise gather(f"rig {config.name}", errors)
-            for report in cameras.reports.values():
-                for remark in report.remarks:
-                    _logger.warning("%s", remark)
-            # From here on the rig closes what was opened.
-            return cls(config, box, cameras, stack, timebase)
-        except BaseException:
-            End("the rig that could not be opened", stack.close).run()
-            raise
+        keep(stack.close)
+        config = resolve(source, stack)
+        errors: list[RigError] = []
+        timebase = open_timebase(config.timebase)
+        # Box and cameras are both tried, so that one report names everything that is not connected.
+        box = _collect(errors, lambda: _open_box(config, stack, timebase))
+        cameras = _collect(errors, lambda: stack.enter_context(_open_cameras(config)))
+        errors += wrong_outputs(config, box.identity) if box is not None else ()
+        if errors or cameras is None:
+            raise gather(f"rig {config.name}", errors)
+        for report in cameras.reports.values():
+            for remark in report.remarks:
+                _logger.warning("%s", remark)
+        # From here on the rig closes what was opened.
+        return cls(config, box, cameras, stack, timebase)
 
     @property
     def state(self) -> RigState:

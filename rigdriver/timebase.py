@@ -18,13 +18,16 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from rigdriver.errors import ConfigError
 from rigdriver.own_pause import LOOK_S, AttendedTime
+from rigdriver.signal_safe import always
+
+T = TypeVar("T")
 
 MAGIC = b"RIGTIME1"
 PARTS = 32
@@ -236,41 +239,68 @@ class ModelledTime:
         """Return whether there were fewer looks than `TRANSIT_LOOKS`."""
         return looks < TRANSIT_LOOKS
 
-    @contextmanager
-    def take_part(self, name: str) -> Iterator[None]:
+    def take_part(self, name: str) -> AbstractContextManager[None]:
         """Claim a record of the page for this thread; within another part of the same thread this changes nothing."""
-        if getattr(self._mine, "word", None) is not None:
-            yield
-            return
-        word = self._claim(name)
-        try:
-            yield
-        finally:
-            self._mine.word = None  # a generator may be closed by another thread than the one that began it
-            if self._words[word] == os.getpid():  # a forked child ends no part of its parent's
-                self._words[word] = 0
+        return _Part(name, self._enter, self._leave)
 
-    def _claim(self, name: str) -> int:
-        with self._claims:
-            fcntl.flock(self._fd, fcntl.LOCK_EX)  # other processes claim, too
-            try:
-                number = next((n for n in range(1, PARTS + 1) if not self._words[n * RECORD_BYTES // 8]), None)
-                if number is None:
-                    raise ConfigError(
-                        device="timebase",
-                        seen=f"{PARTS} threads take part already",
-                        remedy="close what is open on this rig",
-                    )
-                start, word = number * RECORD_BYTES, number * RECORD_BYTES // 8
-                self._memory[start + 24 : start + 48] = name.encode()[:24].ljust(24, b"\0")
-                self._words[word + 1] = self._words[1]
-                self._words[word + 2] = 0
-                # Before time waits: a thread that is interrupted right here still turns in every wait of its own.
-                self._mine.word, self._mine.since_ns = word, self._words[1]
-                self._words[word] = os.getpid()
-                return word
-            finally:
-                fcntl.flock(self._fd, fcntl.LOCK_UN)
+    def _enter(self, part: _Part) -> None:
+        if getattr(self._mine, "word", None) is None:
+            with self._claims:  # other processes claim, too
+                always(lambda: self._claim(part), lambda: fcntl.flock(self._fd, fcntl.LOCK_UN))
+
+    def _leave(self, part: _Part) -> None:
+        word, pid = part.word, os.getpid()
+        if word is None:
+            return
+        # Some parts end on another thread than the one that began them, when a generator is closed there.
+        if getattr(self._mine, "word", None) == word:
+            self._mine.word = None
+        if self._words[word] == pid:  # a forked child ends no part of its parent's
+            self._words[word] = 0
+        part.word = None  # at once: the record may be another's next
+
+    def _claim(self, part: _Part) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        number = next((n for n in range(1, PARTS + 1) if not self._words[n * RECORD_BYTES // 8]), None)
+        if number is None:
+            raise ConfigError(
+                device="timebase",
+                seen=f"{PARTS} threads take part already",
+                remedy="close what is open on this rig",
+            )
+        start, word, pid = number * RECORD_BYTES, number * RECORD_BYTES // 8, os.getpid()
+        self._memory[start + 24 : start + 48] = part.name.encode()[:24].ljust(24, b"\0")
+        self._words[word + 1] = self._words[1]
+        self._words[word + 2] = 0
+        # Before time waits: what is interrupted right here is given back.
+        part.word, self._mine.word, self._mine.since_ns = word, word, self._words[1]
+        self._words[word] = pid
+
+
+class _Part:
+    """A record of the page while a thread has it; leaving twice, or without having entered, is harmless."""
+
+    def __init__(self, name: str, enter: Callable[[_Part], None], leave: Callable[[_Part], None]) -> None:
+        self.name, self._enter, self._leave = name, enter, leave
+        self.word: int | None = None
+        """First word of the record."""
+
+    def __enter__(self) -> None:
+        self._enter(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._leave(self)
+
+
+def taking_part(timebase: Timebase, name: str, act: Callable[[], T]) -> T:
+    """Return what `act` returns, done while modelled time waits for this thread; no interrupt leaves it waiting."""
+    part = timebase.take_part(name)
+
+    def act_within() -> T:
+        with part:
+            return act()
+
+    return always(act_within, lambda: part.__exit__(None, None, None))
 
 
 class TimeLimit:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import dis
 import sys
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Any
+
+import rigdriver
 
 MOST_MOMENTS = 2000
 _CHECKED = ("CALL", "JUMP_BACKWARD")
@@ -22,11 +26,21 @@ class Interrupt(KeyboardInterrupt):
     """What a signal handler raises."""
 
 
+_OURS = str(Path(rigdriver.__file__).parent)
+
+
 def _is_checked(frame: FrameType, place: int) -> bool:
     return place >= 0 and dis.opname[frame.f_code.co_code[place]].startswith(_CHECKED)
 
 
-def interrupted_at(moment: int, act: Callable[[], object], is_watched: Callable[[str], bool] = lambda _: True) -> bool:
+def is_ours_or_waits(source: str) -> bool:
+    """Whether a source file is the driver's, or that of Python's own locks."""
+    return source.startswith(_OURS) or source == threading.__file__
+
+
+def interrupted_at(
+    moment: int, act: Callable[[], object], is_watched: Callable[[str], bool] = is_ours_or_waits
+) -> bool:
     """Call `act` with an interrupt at its n-th moment, counted from 1; return whether it came.
 
     `is_watched`: whether moments in a source file of that name count.
@@ -58,6 +72,44 @@ def interrupted_at(moment: int, act: Callable[[], object], is_watched: Callable[
     finally:
         sys.settrace(before)
     return False
+
+
+class Places:
+    """Interrupts an act at its n-th place: a moment in a function of our own, at the first time that it is reached."""
+
+    def __init__(self, is_watched: Callable[[str], bool]) -> None:
+        self._is_watched = is_watched
+
+    def interrupted_at(self, place: int, act: Callable[[], object]) -> str | None:
+        """Call `act` with the interrupt; return where it came, or None when there are fewer places."""
+        seen: set[tuple[object, int]] = set()
+        places: dict[FrameType, int] = {}
+        where: list[str] = []
+
+        def trace(frame: FrameType, event: str, _arg: Any) -> Any:
+            if event == "call":
+                if not self._is_watched(frame.f_code.co_filename):
+                    return None
+                frame.f_trace_opcodes, frame.f_trace_lines = True, False
+            is_moment = event == "call" or (event == "opcode" and _is_checked(frame, places.get(frame, -1)))
+            places[frame] = frame.f_lasti
+            if is_moment and (frame.f_code, frame.f_lasti) not in seen:
+                seen.add((frame.f_code, frame.f_lasti))
+                if len(seen) == place:
+                    sys.settrace(None)
+                    where.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}")
+                    raise Interrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            act()
+        except Interrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        return where[0] if where else None
 
 
 def moments_of(act: Callable[[], object]) -> list[int]:

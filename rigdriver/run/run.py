@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from rigdriver.clock import ClockFit, ticks_from_us
@@ -46,7 +47,7 @@ from rigdriver.sync.matcher import Matcher, Resolved
 from rigdriver.sync.preamble import Preamble
 from rigdriver.sync.proof import Prover
 from rigdriver.sync.track import Track
-from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
+from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, taking_part
 
 FIRST_PROBES = 8
 PROBE_EVERY_S = 0.5
@@ -240,8 +241,7 @@ class Run(FrameSets):
             begun_ns = self._timebase.now_ns()
             preamble = Preamble(schedule, self._logs, self._tracks, self._tolerance, marks, begun_ns)
             self._play(schedule)
-            with self._timebase.take_part("start"):
-                self._hear_preamble(preamble, schedule)
+            taking_part(self._timebase, "start", partial(self._hear_preamble, preamble, schedule))
             self._box.stop(now=True)
             errors = preamble.lock()
             # A lock of an earlier attempt holds: only a camera that never had one is at fault.

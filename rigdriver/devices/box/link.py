@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from rigdriver.devices.box.transit import Transit
 from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, RigError, StateError
 from rigdriver.ownership import Owner
 from rigdriver.signal_safe import SafeCondition, Turn, always
-from rigdriver.timebase import SLICE_S, WALL_TIME, Timebase, TimeLimit
+from rigdriver.timebase import SLICE_S, WALL_TIME, Timebase, TimeLimit, taking_part
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register, V
 from rigdriver.wire.session import (
@@ -260,9 +260,9 @@ class BoxLink:
         # Each attempt of another request may need as many fences before it.
         self._wait_for_turn(token, what, (attempts + 1) * (ATTEMPTS + 1) * self._timeout_ns / 1e9 + 1)
         # While no thread listens (the box is being opened), modelled time would run on without whoever waits here.
-        part = self._timebase.take_part("request") if self._pump_thread is None else nullcontext()
-        with part:
-            return self._try(request, what, attempts)
+        if self._pump_thread is None:
+            return taking_part(self._timebase, "request", lambda: self._try(request, what, attempts))
+        return self._try(request, what, attempts)
 
     def _wait_for_turn(self, token: object, what: str, timeout_s: float) -> None:
         limit = TimeLimit(self._timebase, timeout_s)

@@ -23,6 +23,7 @@ from serial import rfc2217
 from serial.tools import list_ports
 
 from rigdriver.errors import LinkLost, PortUnavailable
+from rigdriver.opening import keep
 from rigdriver.timebase import WALL_TIME, TimeLimit
 
 _logger = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class SerialPort:
             PortUnavailable: no such port, no permission, or another program has it.
         """
         self.url = url
+        keep(self.close)
         try:
             self._serial = _open(url, poll_s)
         except Exception as exc:  # pyserial's handlers of URLs raise what they like: re.error, KeyError, TypeError
@@ -135,7 +137,7 @@ class SerialPort:
 
     def close(self) -> None:
         """Close the port. Closing twice is harmless."""
-        if self not in _open_ports:
+        if not hasattr(self, "_serial"):  # it could not be opened
             return
         _open_ports.discard(self)
         # The lock belongs to the open file, which a child that is being forked shares until it has let go of it.

@@ -26,6 +26,7 @@ from rigdriver.devices.box.serial_port import POLL_S, SerialPort
 from rigdriver.devices.box.watch import FEEDS_PER_TIMEOUT, BoxWatch
 from rigdriver.ends import BOX_END_S, End, time_left_s
 from rigdriver.errors import BadReply, BoxFault, BoxRefused, DeviceError, LinkLost, NoReply
+from rigdriver.opening import keep, opened
 from rigdriver.schedule.steps import BoxSchedule
 from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire import registers
@@ -58,6 +59,7 @@ class TriggerBox:
         self.stops = 0
         """Number of times that this program has told the box to stop."""
         self._watch = BoxWatch(link, config.watchdog_s, timebase, self._tell)
+        keep(self.close)
         self.identity, next_event, self.found = identify(link, config.old_faults)
         self._events = EventReader(next_event)
         link.on_event = self._take_event
@@ -73,20 +75,24 @@ class TriggerBox:
             NotATriggerBox: something else answers.
             InterfaceMismatch: the box has another interface than this driver.
         """
+        return opened("the trigger box", lambda: cls._opened(config, timebase))
+
+    @classmethod
+    def _opened(cls, config: BoxConfig, timebase: Timebase) -> TriggerBox:
         poll_s = timebase.slice_s(min(POLL_S, config.watchdog_s / (2 * FEEDS_PER_TIMEOUT)))
 
-        def opened() -> SerialPort:
+        def opened_port() -> SerialPort:
             return SerialPort(config.url, poll_s)
 
         try:
-            box = cls._over(opened(), config, timebase)
+            box = cls._over(opened_port(), config, timebase)
         except LinkLost as exc:  # a board that restarts when it is opened may leave its bus for a moment
-            port = retry_opening(opened, timebase, REOPEN_S)
+            port = retry_opening(opened_port, timebase, REOPEN_S)
             if port is None:
                 raise
             _logger.warning("%s; opened again", exc)
             box = cls._over(port, config, timebase)
-        box.mend_with(opened)
+        box.mend_with(opened_port)
         box.listen()
         return box
 

@@ -68,7 +68,7 @@ class BoxWatch:
     def end(self) -> None:
         """End the thread. Harmless when it was never started."""
         self._closing.set()
-        if self._thread is not None:
+        if self._thread is not None and self._thread.ident is not None:
             self._thread.join(JOIN_S)
         self._link.pumped_by(None)
 

@@ -54,6 +54,7 @@ from rigdriver.ends import CAMERAS_END_S, End, time_left_s
 from rigdriver.errors import CameraProcessLost, DeviceError, StateError
 from rigdriver.frames import Frame, GapReason
 from rigdriver.images.pixel_formats import BY_CODE
+from rigdriver.opening import keep, opened
 from rigdriver.signal_safe import SafeEvent
 from rigdriver.timebase import open_timebase
 
@@ -107,6 +108,7 @@ class Cameras:
         self.reports: Mapping[str, CameraReport] = MappingProxyType({})
         """Reports of the cameras: what each one is, and what became of its features."""
         self._end = End("the cameras", self._close, self._timebase)
+        keep(self._end.run)
         self._process = CameraProcess(self._on_event, self._on_lost, genicam.command_timeout_s, self._timebase, page)
 
     @classmethod
@@ -129,9 +131,19 @@ class Cameras:
             CameraProcessLost: a producer crashed or hung.
             DevicesFailed: several of these; all failures of all cameras.
         """
+        return opened("the cameras", lambda: cls._opened(genicam, cameras, features, page))
+
+    @classmethod
+    def _opened(
+        cls,
+        genicam: GenicamConfig,
+        cameras: Sequence[CameraConfig],
+        features: Mapping[str, CameraSettings | Mapping[str, FeatureValue]],
+        page: Path | None,
+    ) -> Self:
         self = cls(genicam, [c.name for c in cameras], page)
         try:
-            opened = self._ask(
+            found = self._ask(
                 OpenCameras(
                     producers=[str(p.absolute()) for p in genicam.producers],
                     interfaces=list(genicam.interfaces),
@@ -148,8 +160,8 @@ class Cameras:
         except BaseException:
             self.close()
             raise
-        both = zip(cameras, opened.cameras, strict=True)
-        self.reports = MappingProxyType({camera.name: _camera_report(camera, found) for camera, found in both})
+        both = zip(cameras, found.cameras, strict=True)
+        self.reports = MappingProxyType({camera.name: _camera_report(camera, one) for camera, one in both})
         return self
 
     @property
@@ -216,7 +228,8 @@ class Cameras:
         try:
             self._state = _State.CLOSED
             self._sink = None
-            self._process.close(time_left_s(CAMERAS_END_S))
+            if hasattr(self, "_process"):
+                self._process.close(time_left_s(CAMERAS_END_S))
             self._slots.clear()  # arrays that live on keep their own mapping
         finally:
             if has_lock:

@@ -25,6 +25,7 @@ from rigdriver.devices.camera_link.requests import (
     encode_request,
 )
 from rigdriver.errors import BadReply, RigError
+from rigdriver.opening import keep
 from rigdriver.signal_safe import SafeCondition
 from rigdriver.timebase import Timebase, TimeLimit
 
@@ -54,6 +55,7 @@ class CommandChannel:
         self.late_replies = 0
         """Number of replies that came when nobody waited for them any more."""
         self._thread = Thread(target=self._read, name="camera replies", daemon=True)
+        keep(self.hang_up)
         self._thread.start()
 
     def ask(self, request: CameraRequest, limit: TimeLimit) -> tuple[CameraReply, list[int]]:

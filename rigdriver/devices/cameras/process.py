@@ -31,7 +31,9 @@ from rigdriver.devices.camera_link.requests import (
 )
 from rigdriver.devices.cameras.exchange import CommandChannel
 from rigdriver.devices.cameras.vitality import Vitality
+from rigdriver.ends import CAMERAS_END_S, time_left_s
 from rigdriver.errors import BadReply, CameraProcessLost, StateError
+from rigdriver.opening import keep
 from rigdriver.own_pause import Quiet
 from rigdriver.ownership import Owner
 from rigdriver.signal_safe import SafeEvent, Turn, always
@@ -95,6 +97,7 @@ class CameraProcess:
         self._has_ended = SafeEvent()
         # The kernel kills the child when the thread that started it ends, so the thread that stays with it starts it.
         self._thread = threading.Thread(target=self._run, name="cameras", daemon=True)
+        keep(lambda: self.close(time_left_s(CAMERAS_END_S)))
         self._thread.start()
         WALL_TIME.wait(self._is_running, _START_TIMEOUT_S)
 
@@ -150,6 +153,10 @@ class CameraProcess:
         A fork of the process that started it leaves it alone.
         """
         if not self._owner.is_here:
+            return
+        if not WALL_TIME.wait(self._is_running, _GOING_S):  # its start was interrupted
+            self._is_closing = True
+            self._channel.hang_up()
             return
         if not self._is_closing:
             try:
@@ -222,6 +229,8 @@ class CameraProcess:
         if self._process is None:
             self._end()
             return
+        if self._is_closing:
+            self._kill("is not wanted any more")
         with self._timebase.take_part("cameras"):  # in modelled time nothing happens until the child's end is known
             try:
                 self._listen(self._process)
