@@ -28,6 +28,7 @@ LONG_FILES = (
     "tests/unit/stereo/test_reconstruct.py",
     "tests/conformance/test_foreign_producers.py",
     "tests/rig/test_command_line.py",
+    "tests/conformance/test_box_damaged_link.py",
     "tests/conformance/test_box_link.py",
     "tests/unit/calibration/solve/test_all_cameras.py",
     "tests/rig/test_camera_verb.py",
