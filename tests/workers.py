@@ -29,6 +29,7 @@ LONG_FILES = (
     "tests/rig/test_camera_verb.py",
     "tests/conformance/test_foreign_producers.py",
     "tests/rig/test_command_line.py",
+    "tests/conformance/test_box_damaged_link.py",
     "tests/rig/test_benches.py",
     "tests/rig/test_ways_to_end.py",
     "tests/rig/test_faults_in_light_and_disk.py",

@@ -26,7 +26,8 @@ LIMIT_S = 900.0
 SYNC, FAULTS, ENDS = "tests/unit/sync", "tests/rig/test_faults_in_frames.py", "tests/rig/test_ways_to_end.py"
 DEVICES, POLICIES = "tests/rig/test_faults_in_devices.py", "tests/rig/test_policies.py"
 FRAME_SETS, LIGHT = "tests/rig/test_frame_sets.py", "tests/rig/test_light_safety.py"
-LINK, BOX_FAULTS = "tests/conformance/test_box_link.py", "tests/conformance/test_box_faults.py"
+LINK, DAMAGED = "tests/conformance/test_box_link.py", "tests/conformance/test_box_damaged_link.py"
+BOX_FAULTS = "tests/conformance/test_box_faults.py"
 PROOFS, COMMANDS = "tests/rig/test_proofs_against_truth.py", "tests/rig/test_command_line.py"
 HANGS, SIGNALS = "tests/conformance/test_realtime_camera_process.py", "tests/rig/test_realtime_signals.py"
 
@@ -144,7 +145,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "rigdriver/devices/box/watch.py",
         "if now_ns >= self._next_feed_ns:",
         "if False:",
-        (LINK, ENDS),
+        (LINK, DAMAGED, ENDS),
     ),
     Mutation(
         "the watchdog is fed for ever",
@@ -158,28 +159,28 @@ MUTATIONS: tuple[Mutation, ...] = (
         "rigdriver/devices/box/found.py",
         "link.write(registers.STOP, registers.StopModes.NOW)",
         "pass",
-        (LINK,),
+        (LINK, DAMAGED),
     ),
     Mutation(
         "every fault is cleared when a box is opened",
         "rigdriver/devices/box/found.py",
         "is_cleared = is_allowed and not remedy",
         "is_cleared = True",
-        (BOX_FAULTS, LINK),
+        (BOX_FAULTS, LINK, DAMAGED),
     ),
     Mutation(
         "a watchdog's fault stays when a box is opened",
         "rigdriver/devices/box/found.py",
         "link.write(registers.CLEAR_FAULT, 1)",
         "pass",
-        (LINK, DEVICES),
+        (LINK, DAMAGED, DEVICES),
     ),
     Mutation(
         "a late reply is taken for a fresh one",
         "rigdriver/devices/box/link.py",
         "self._once(lambda: self._session.fence(self.new_nonce()))",
         "self._session.trust()",
-        ("tests/unit/devices", LINK),
+        ("tests/unit/devices", LINK, DAMAGED),
     ),
     Mutation(
         "the box runs on when a loop is left",

@@ -129,7 +129,7 @@ def _numbers(text: str, count: int, option: str) -> tuple[float, ...]:
         numbers = ()
     # float() takes "nan" and "inf", which are no places.
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
-        raise UsageError(device=option, seen=text, expected=f"{count} finite numbers in mm, separated by commas")
+        raise UsageError(device=option, seen=text, expected=f"{count} numbers in mm, separated by commas")
     return numbers
 
 

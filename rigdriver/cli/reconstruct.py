@@ -112,8 +112,9 @@ def _refuse_contradictions(source: Path | None, means_rig: bool, answers: Format
     if source is not None and means_rig:
         raise UsageError(
             device=str(source),
-            seen="a folder is not live",
-            remedy="give the folder, or a rig with --rig or --sim, not both",
+            seen="a folder of images was given together with --live or a rig",
+            expected="one of them",
+            remedy="leave the folder out, or leave --live, --rig, --sim and --scenario out",
         )
     # An answer that is not used would look as if it were.
     if source is None and answers != FormatAnswers():

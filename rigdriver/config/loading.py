@@ -60,7 +60,9 @@ def read_text(path: Path) -> str:
         ) from exc
     if len(raw) > MOST_BYTES:
         raise ConfigError(
-            device=str(path), seen=f"has more than {MOST_BYTES >> 20} MB", remedy="name a rig file; none is as large"
+            device=str(path),
+            seen=f"has more than {MOST_BYTES >> 20} MB",
+            remedy="name a rig file; a rig file is smaller",
         )
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in raw[:_LOOK_FOR_NUL_BYTES]:
         raise ConfigError(device=str(path), seen="is not UTF-8 but UTF-16 text", remedy="save it as UTF-8")

@@ -65,14 +65,14 @@ class MeasureOptions:
                 device="--picture",
                 seen="was given without another mesh",
                 expected="a second mesh, because the picture shows the deviation to it",
-                remedy="name that mesh with --to",
+                remedy="name that with --to",
             )
         if self.lines and not (self.points_mm or self.section):
             raise UsageError(
                 device="--lines",
                 seen="was given without a way or a section",
                 expected="one of them to write",
-                remedy="give --point twice, or --section",
+                remedy="ask for one with --point twice or --section",
             )
 
 
@@ -175,7 +175,7 @@ def _check_one_layer(path: Path, findings: MeshFindings, what: str) -> None:
 def _not_one_layer(path: Path, seen: str, what: str) -> UsageError:
     return UsageError(
         device=str(path),
-        seen=f"has no {what} that could be believed: {seen}",
+        seen=f"has no {what} that can be trusted: {seen}",
         expected="each place of the surface once",
         remedy="reconstruct it again, or unite its bodies in the program that made it",
     )

@@ -1,13 +1,13 @@
 """What every trigger box does: the simulated one over a pty and a socket, or one on metal with `--box PORT`.
 
-In: commands, light limits and schedules. Out: edges, states and clock probes as PROTOCOL.md wants them; then the same
-over a link that damages bytes. Not here: which box it is (see box_makers.py).
+In: commands, light limits and schedules. Out: edges, states and clock probes as PROTOCOL.md wants them. Not here: which
+box it is (see box_makers.py), and a link that damages bytes (see test_box_damaged_link.py).
 """
 
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from harp.protocol import HarpMessage, MessageType, PayloadType
@@ -15,92 +15,21 @@ from harp.protocol import HarpMessage, MessageType, PayloadType
 from rigdriver.devices.box.events import BoxEvent, BoxLost, BoxStatus, EventsLost
 from rigdriver.devices.box.serial_port import SerialPort
 from rigdriver.devices.box.trigger_box import TriggerBox
-from rigdriver.errors import BoxFault, BoxRefused, DeviceError, LinkLost, NoReply, StateError
-from rigdriver.frames import PulseReport
-from rigdriver.schedule.steps import BoxSchedule, box_step
-from rigdriver.timebase import WallTime, wait_for
+from rigdriver.errors import BoxFault, BoxRefused, DeviceError, LinkLost, StateError
+from rigdriver.schedule.steps import box_step
+from rigdriver.timebase import WallTime
 from rigdriver.wire import registers
-from rigdriver.wire.registers import BoxStates, Faults, LightLimitsRecord, StageStepRecord
-from rigdriver.wire.session import LinkCounters
+from rigdriver.wire.registers import BoxStates, Faults, LightLimitsRecord
 from tests.box_errors import grown
 from tests.conformance.box_makers import WAIT_S, Host
-from tests.conformance.box_worlds import DamagingPort, LatePort, LateWritesPort
-
-PERIOD = 100_000
-"""10 ms."""
-STEPS = (box_step(0x01, 0, 1000), box_step(0x3E, 1500, 1000), box_step(0x01, 3000, 500))
-EDGES = ((0, 0x01, 0x01), (1000, 0x01, 0), (1500, 0x3E, 0x3E), (2500, 0x3E, 0), (3000, 0x01, 0x01), (3500, 0x01, 0))
-"""What the steps must look like: (ticks after the pulse start, mask, levels)."""
-
-
-class Log:
-    """Events as they come."""
-
-    def __init__(self, host: Host, box: TriggerBox) -> None:
-        self.events: list[BoxEvent] = []
-        self._timebase = host.timebase
-        self._news = threading.Condition()
-        box.subscribe(self._take)
-
-    def _take(self, event: BoxEvent) -> None:
-        with self._news:
-            self.events.append(event)
-            self._news.notify_all()
-
-    def wait_for(self, is_there: Callable[[list[BoxEvent]], bool]) -> None:
-        with self._news:
-            has_come = wait_for(self._timebase, self._news, lambda: is_there(self.events), WAIT_S)
-        assert has_come, self.events[-5:]
-
-    def wait_for_state(self, state: BoxStates, times: int = 1) -> None:
-        self.wait_for(lambda events: sum(isinstance(e, BoxStatus) and e.state is state for e in events) >= times)
-
-    def wait_for_end(self) -> None:
-        running = BoxStates.RUNNING
-        self.wait_for(lambda events: any(isinstance(e, BoxStatus) and e.previous_state is running for e in events))
-
-    @property
-    def pulses(self) -> list[PulseReport]:
-        return [event for event in self.events if isinstance(event, PulseReport) and event.pulse_index >= 0]
-
-    @property
-    def states(self) -> list[BoxStates]:
-        return [event.state for event in self.events if isinstance(event, BoxStatus)]
+from tests.conformance.box_runs import EDGES, PERIOD, Log, assert_link_is_sound, merged, run, schedule
+from tests.conformance.box_worlds import LatePort, LateWritesPort
 
 
 @pytest.fixture
 def box(host: Host) -> Iterator[TriggerBox]:
     with host.open() as box:
         yield box
-
-
-def schedule(
-    generation: int, pulses: int = 0, steps: tuple[StageStepRecord, ...] = STEPS, period: int = PERIOD
-) -> BoxSchedule:
-    return BoxSchedule.of(generation, period, pulses, steps)
-
-
-def run(box: TriggerBox, plan: BoxSchedule) -> None:
-    box.commit(plan)
-    box.arm(plan.generation)
-    box.start(plan.generation)
-
-
-def merged(pulses: list[PulseReport]) -> dict[int, list[tuple[int, int, int]]]:
-    by_index: dict[int, list[tuple[int, int, int]]] = {}
-    for pulse in pulses:
-        edges = [(e.t_box_ticks - pulse.start_ticks, e.mask, e.levels) for e in pulse.edges if not e.is_input]
-        by_index.setdefault(pulse.pulse_index, []).extend(edges)
-    return by_index
-
-
-def assert_link_is_sound(counters: LinkCounters) -> None:
-    assert counters.requests == counters.replies
-    assert (counters.differences, counters.abandoned, counters.stale, counters.doubled, counters.unsolicited) == (
-        0,
-    ) * 5
-    assert (counters.bytes_skipped, counters.checksum_errors, counters.header_errors, counters.unfinished) == (0,) * 4
-    assert counters.implausible_events == 0
 
 
 # -- a sound link ----------------------------------------------------------------------------------------------------
@@ -402,71 +331,3 @@ def test_box_counts_a_refused_request_among_its_errors(host: Host) -> None:
     with host.open() as box, pytest.raises(BoxRefused):
         box.arm(3)
     assert grown(before, host.box_errors()) == {"requests_refused": 1}
-
-
-# -- a damaged link --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.plants_faults
-@pytest.mark.parametrize("seed", [1, 2])
-def test_damaged_bytes_never_become_wrong_values_and_the_link_recovers(host: Host, seed: int) -> None:
-    port = DamagingPort(host.port(), one_in=250, seed=seed)
-    box = host.identified(port, reply_timeout_s=0.05, watchdog_s=1)
-    box.listen()
-    given_up = 0
-    try:
-        port.is_on = True
-        last_ticks = 0
-        for generation in range(1, 21):
-            try:
-                box.commit(schedule(generation))
-                ticks = box.probe_clock().t_box_ticks
-                assert last_ticks < ticks < last_ticks + 100 * 10_000_000
-                last_ticks = ticks
-                assert box.status().generation == generation
-            except NoReply:
-                given_up += 1
-        port.is_on = False
-        assert given_up <= 4
-        seen = box.link_counters
-        assert port.damaged > 10
-        assert seen.abandoned > 0
-        assert seen.checksum_errors + seen.header_errors + seen.unfinished > 0
-        box.commit(schedule(99, pulses=5))
-        before = box.link_counters.abandoned
-        log = Log(host, box)
-        run(box, schedule(100, pulses=5))
-        log.wait_for_end()
-        assert merged(log.pulses) == {index: list(EDGES) for index in range(5)}
-        assert box.link_counters.abandoned == before
-    finally:
-        port.is_on = False
-        box.close()
-
-
-@pytest.mark.plants_faults
-@pytest.mark.parametrize("seed", [3, 4])
-def test_events_on_a_damaged_link_are_true_or_counted_as_lost(host: Host, seed: int) -> None:
-    port = DamagingPort(host.port(), one_in=1500, seed=seed)
-    box = host.identified(port, reply_timeout_s=0.05, watchdog_s=2)
-    box.listen()
-    try:
-        log = Log(host, box)
-        run(box, schedule(7, pulses=100))
-        port.is_on = True
-        log.wait_for(lambda _: bool(log.pulses) and log.pulses[-1].pulse_index > 80)
-        port.is_on = False
-        log.wait_for_end()
-        lost = [event for event in log.events if isinstance(event, EventsLost)]
-        start = log.pulses[0].start_ticks - log.pulses[0].pulse_index * PERIOD
-        for pulse in log.pulses:
-            assert pulse.start_ticks == start + pulse.pulse_index * PERIOD
-            for edge in pulse.edges:
-                assert (edge.t_box_ticks - pulse.start_ticks, edge.mask, edge.levels) in EDGES
-        assert lost
-        assert port.damaged > 5
-        received = sum(not isinstance(event, EventsLost) for event in log.events)
-        assert received + sum(event.count for event in lost) == box.counters().events_sent
-    finally:
-        port.is_on = False
-        box.close()

@@ -73,7 +73,7 @@ def refuse_parted(cameras: Sequence[str], tied: Sequence[int], notes: Sequence[S
     raise ViewsInsufficient(
         seen=f"no view {'that is left ' if dropped else ''}shows the board to {here} and to {there} at once{told}",
         expected="at least one group of views that ties them",
-        remedy="hold the board at rest so that both sides see it, and take six views more",
+        remedy="hold the board at rest so that both sides see it, and take six more views",
     )
 
 
@@ -92,8 +92,8 @@ def refuse_few_views(rest: Observations, whole: Observations, notes: Sequence[So
                 seen=f"only {now} of its {before} views agree with the other cameras"
                 + (f" (for example {reasons[0]})" if reasons else ""),
                 expected=f"at least {FEWEST_VIEWS}",
-                remedy="the board or the camera moved between the exposures: rest both, and use frame sets that are "
-                "proved synchronous",
+                remedy="the board or the camera moved between the exposures: keep both at rest, and use frame sets "
+                "that are proved synchronous",
             )
 
 
@@ -131,6 +131,6 @@ def refuse_undetermined(
         raise ViewsInsufficient(
             seen=f"the views that are left do not determine {'; '.join(loose)}",
             expected="lens and pose of every camera",
-            remedy="take views more in which the board is tilted both ways, near and far, and seen by neighbouring "
+            remedy="take more views in which the board is tilted both ways, near and far, and seen by neighbouring "
             "cameras at once",
         )

@@ -30,6 +30,6 @@ def write_exposure(features: CameraFeatures, camera: str, exposure_us: float) ->
         raise CameraError(
             device=f"camera {camera}",
             seen=f"makes {got_us:g} us of an exposure of {exposure_us:g} us",
-            remedy="ask for an exposure that it can do",
+            remedy="choose an exposure that this camera supports",
         )
     return got_us

@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.producer.streaming_camera import stream_triggered
+
 HERE = Path(__file__).resolve().parent
 SIMULATORS = HERE.parents[2] / "simulators"
 WAIT_S = 60.0
@@ -182,3 +184,18 @@ def started(start):
 def refused(gentl):
     """Expect a refusal with a code of GenTL."""
     return lambda code: pytest.raises(gentl.GentlError, match=f": {code}: ")
+
+
+@pytest.fixture
+def opened(serve, load):
+    """One camera: server, library, interface, device."""
+    server = serve()
+    library = load(server.producer)
+    _, interface = library.open_interface()
+    return server, library, interface, library.open_device(interface)
+
+
+@pytest.fixture
+def streaming(opened, gentl):
+    """What `stream_triggered` gives."""
+    return stream_triggered(opened, gentl)

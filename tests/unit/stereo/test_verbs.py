@@ -174,7 +174,7 @@ def test_reconstruct_refuses_what_does_not_belong_together(run, head, tmp_path):
     save(head.calibration, tmp_path / "calibration.json")
     (tmp_path / "in").mkdir()
     for words, told in (
-        (("in", "--live"), "a folder is not live"),
+        (("in", "--live"), "a folder of images was given together with --live"),
         (("in", "--mosaic", "Foo8"), "expected one of BGR8, BGRa8, BayerBG10"),
         (("in",), "holds no images"),
         (("nowhere",), "is no folder"),

@@ -11,7 +11,7 @@ from rigdriver_sim.camera.description import camera_xml
 from rigdriver_sim.camera.makes import MAKES, make_named
 from rigdriver_sim.camera.spec import CameraSpec
 from rigdriver_sim.feed.server import GC_ERR_ACCESS_DENIED, GC_ERR_INVALID_ADDRESS, GC_ERR_INVALID_VALUE, Refused
-from tests.unit.sim.camera.test_model import Rig
+from tests.unit.sim.camera.camera_rig import Rig
 
 ON, OFF, CONTINUOUS, SOFTWARE = 1, 0, 2, 0
 

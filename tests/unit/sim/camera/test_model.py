@@ -1,124 +1,14 @@
-"""The simulated camera without a producer: triggers, exposures, numbers and faults in simulated time.
+"""The simulated camera without a producer: triggers, exposures and numbers in simulated time.
 
-In: edges, settings and planted faults, each at its time. Out: exposures, stamps, frame numbers and counters. No
-producer, no memory that is shared, no wall clock.
+In: edges and settings, each at its time. Out: exposures, stamps, frame numbers and counters. Not here: planted faults
+(see test_model_faults.py).
 """
-
-import struct
 
 import numpy as np
 import pytest
 
-from rigdriver_sim.camera.model import SimulatedCamera
-from rigdriver_sim.camera.spec import CameraSpec
-from rigdriver_sim.feed import layout
 from rigdriver_sim.feed.server import GC_ERR_ACCESS_DENIED, GC_ERR_INVALID_VALUE, Refused
-
-MS = 1_000_000
-
-
-class Loop:
-    """An engine whose time a test moves."""
-
-    def __init__(self):
-        self.now_ns = 0
-        self.actions = []
-
-    def at(self, t_ns, action):
-        self.actions.append((t_ns, len(self.actions), action))
-
-    def host_ns(self):
-        return self.now_ns
-
-    def delivered(self):
-        """Nobody follows this time."""
-
-    def run_until(self, t_ns):
-        while due := sorted(entry for entry in self.actions if entry[0] <= t_ns):
-            self.actions.remove(due[0])
-            self.now_ns = max(self.now_ns, due[0][0])
-            due[0][2]()
-        self.now_ns = t_ns
-
-
-class Feed:
-    """A feed of one camera in plain memory."""
-
-    def __init__(self, slots=100):
-        self.registers = bytearray(layout.REGISTER_BYTES)
-        self.is_present = self.is_streaming = True
-        self.slots = slots
-        self.frames = []
-        self.sent = []
-        self.events = []
-        self.dropped = 0
-        self.handles_dropped = 0
-        self.on_write = self.on_release = None
-
-    def write_registers(self, address, data):
-        self.registers[address : address + len(data)] = data
-
-    def set_present(self, is_present):
-        self.is_present = is_present
-
-    def set_reachable(self, is_reachable):
-        self.is_present = is_reachable
-
-    def drop_handles(self):
-        self.handles_dropped += 1
-
-    def has_room(self):
-        return len(self.frames) < self.slots
-
-    def drop(self):
-        self.dropped += 1
-
-    def next_slot(self):
-        self.filling = (layout.Slot(), np.zeros(1 << 16, np.uint8))
-        return self.filling
-
-    def send(self):
-        self.sent.append(self.filling[0].frame_id)
-
-    def publish(self):
-        self.frames.append(self.filling)
-
-    def push_event(self, event_id, t_camera_ns, frame_id):
-        self.events.append((event_id, t_camera_ns, frame_id))
-
-
-class Rig:
-    def __init__(self, **spec):
-        plain = {"width": 64, "height": 48, "jitter_us": 0.0, "readout_us": 1000.0, "max_rate_hz": 100.0}
-        self.loop, self.feed = Loop(), Feed()
-        self.exposures = []
-        self.camera = SimulatedCamera(CameraSpec("eye", "S1", **(plain | spec)), self.loop, self.feed, seed=3)
-        self.camera.on_exposure = self.exposures.append
-        self.registers = self.camera._control.registers
-
-    def write(self, name, value):
-        kind = self.registers.features[name].kind.value
-        raw = struct.pack("<d" if kind == "Float" else "<q", value)
-        self.feed.on_write(self.registers.address(name), raw)
-
-    def start(self, **features):
-        for name, value in {"TriggerMode": 1, **features}.items():
-            self.write(name, value)
-        self.write("AcquisitionStart", 1)
-        return self
-
-    def pulse(self, count, period_ns=20 * MS):
-        first = self.loop.now_ns + period_ns
-        taken = []
-        for n in range(count):
-            self.loop.run_until(first + n * period_ns)
-            taken.append(self.camera.trigger(self.loop.now_ns))
-        self.loop.run_until(self.loop.now_ns + 100 * MS)
-        return taken
-
-    @property
-    def ids(self):
-        return [slot.frame_id for slot, _ in self.feed.frames]
+from tests.unit.sim.camera.camera_rig import MS, Rig
 
 
 def test_exposure_starts_a_latency_after_the_edge_and_lasts_as_set():
@@ -252,67 +142,6 @@ def test_full_ring_drops_the_frame_and_counts_it():
     assert not rig.camera.has_room()
     rig.feed.is_streaming = False
     assert rig.camera.has_room()
-
-
-@pytest.mark.parametrize(
-    ("fault", "rule", "ids", "exposures"),
-    [
-        ("lose_frame", {1}, [0, 2, 3], 4),
-        ("skip_frame", {1}, [0, 1, 2], 4),
-        ("repeat_frame_id", {2}, [0, 1, 1, 2], 4),
-        ("reset_frame_id", {2}, [0, 1, 0, 1], 4),
-        ("withhold_trigger", {1}, [0, 1, 2], 3),
-        ("stick_line", {1}, [0, 1, 2, 3], 3),
-    ],
-)
-def test_planted_fault_does_what_its_name_says(fault, rule, ids, exposures):
-    rig = Rig().start()
-    setattr(rig.camera.faults, fault, rule)
-    rig.pulse(4)
-    assert (rig.ids, len(rig.exposures)) == (ids, exposures)
-
-
-def test_incomplete_frame_has_half_its_bytes():
-    rig = Rig().start()
-    rig.camera.faults.incomplete = {0}
-    rig.pulse(1)
-    slot = rig.feed.frames[0][0]
-    assert (slot.is_incomplete, slot.filled_bytes, slot.delivered_height) == (1, 64 * 24, 24)
-
-
-def test_stamp_jump_stays_and_stamp_error_does_not():
-    plain, jumped, erring = (Rig().start() for _ in range(3))
-    jumped.camera.faults.stamp_jump_ns = {1: 5000}
-    erring.camera.faults.stamp_error_ns = {1: 5000}
-    stamps = []
-    for rig in (plain, jumped, erring):
-        rig.pulse(3)
-        stamps.append(np.array([slot.stamp for slot, _ in rig.feed.frames], np.int64))
-    assert list(stamps[1] - stamps[0]) == [0, 5000, 5000]
-    assert list(stamps[2] - stamps[0]) == [0, 5000, 0]
-
-
-def test_late_and_longer_exposures_move_start_and_end():
-    rig = Rig(latency_us=0.0).start(ExposureTime=100.0)
-    rig.camera.faults.late_exposure_ns = {0: 3000}
-    rig.camera.faults.longer_exposure_ns = lambda ordinal: 7000
-    (exposure,) = rig.pulse(1)
-    assert (exposure.start_ns - exposure.trigger_ns, exposure.end_ns - exposure.start_ns) == (3000, 107_000)
-
-
-def test_late_delivery_lets_others_overtake():
-    rig = Rig().start()
-    rig.camera.faults.deliver_late_ns = {0: 30 * MS}
-    rig.pulse(3)
-    assert rig.ids == [1, 0, 2]
-
-
-def test_double_trigger_is_a_second_edge_that_comes_too_early():
-    rig = Rig().start()
-    rig.camera.faults.double_trigger = {0}
-    rig.pulse(2)
-    assert rig.ids == [0, 1]
-    assert rig.registers.of("CounterValue", 1) == 1
 
 
 def test_free_run_keeps_its_rate():
