@@ -23,6 +23,7 @@ from rigdriver.stereo.geometry.surface import Surface, cell_points, find_patches
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.mesh.fuse import find_worse, pod_weights
 from rigdriver.stereo.mesh.seam import Sheet, join
+from rigdriver.stereo.mesh.stance import stance_of
 from rigdriver.stereo.mesh.texture import atlas_of, colours_at, places_in_atlas, texture_cameras
 
 CRUMB = 3
@@ -49,9 +50,12 @@ class SurfaceMesh:
     """(H, W, 3) uint8: the texture."""
     scale_ppm: float = float("nan")
     """Standard uncertainty of the calibration's scale; NaN where it is not known."""
+    stance: Array | None = None
+    """(3, 3): the directions right, up and towards the viewer; None where they are not known."""
 
     def __post_init__(self) -> None:
         make_read_only(self.vertices_mm, self.faces, self.normals, self.sigma_mm, self.colours, self.places, self.atlas)
+        make_read_only(self.stance)
 
 
 def make_mesh(
@@ -91,6 +95,7 @@ def make_mesh(
         made.normals[used].astype(np.float32),
         made.sigma[used].astype(np.float32),
         scale_ppm=calibration.accuracy.scale_ppm if calibration.accuracy else float("nan"),
+        stance=stance_of(calibration),
     )
     if not images:
         return mesh
