@@ -90,7 +90,8 @@ def measure_face(frame_set: FrameSet, scenario: str, out: Path, progress: Progre
     write_mesh(close_for_printing(mesh), folder / "face.stl")
     score, error_um = _score(frame_set, scenario, out, folder)
     sheet = folder / "face.png"
-    missing = [draw_missing(surface, frame_set.frames, stance_of(known)[1], _HEIGHT_PX) for surface in surfaces]
+    up = stance_of(known)[1]
+    missing = [draw_missing(surface, frame_set.frames, cloud.figures, up, _HEIGHT_PX) for surface in surfaces]
     write_picture(sheet, sheet_of(mesh, error_um, [drawn for drawn in missing if drawn is not None]))
     return FaceMeasured(cloud, "", score, sheet)
 

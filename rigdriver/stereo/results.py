@@ -150,7 +150,7 @@ class Results:
         if self._has_pictures:
             self._draw(index, mesh)
             for surface in surfaces:
-                if (drawn := draw_missing(surface, images or {}, self._up, HEIGHT_PX)) is not None:
+                if (drawn := draw_missing(surface, images or {}, cloud.figures, self._up, HEIGHT_PX)) is not None:
                     self._save(f"{index}-{surface.pair.pod}-missing", drawn)
 
     def _count_warnings(self, cloud: PointCloud) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from rigdriver.arrays import Array, Bytes, Mask
 from rigdriver.images.raw_image import AnyImage
 from rigdriver.stereo.cells import CELL_PX
+from rigdriver.stereo.cloud import Figures
 from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.images import PairImages
 from rigdriver.stereo.mesh.picture_parts import Colour, with_words
@@ -22,8 +23,13 @@ MISSING: Colour = (225, 60, 160)
 """Colour of what is missing; neither grey images nor the scales of maps have it."""
 
 
-def draw_missing(surface: Surface, images: Mapping[str, AnyImage], up: Array, height_px: int) -> Bytes | None:
-    """Return the picture, (H, W, 3) uint8, with `up` of the world upwards; None without the pod's images."""
+def draw_missing(
+    surface: Surface, images: Mapping[str, AnyImage], figures: Figures, up: Array, height_px: int
+) -> Bytes | None:
+    """Return the picture, (H, W, 3) uint8, with `up` of the world upwards; None without the pod's images.
+
+    The share is that of the pod's own figures, as it stands wherever it is told.
+    """
     pair = surface.pair
     if not {pair.left.name, pair.right.name} <= set(images):
         return None
@@ -32,7 +38,7 @@ def draw_missing(surface: Surface, images: Mapping[str, AnyImage], up: Array, he
         return None
     lit = (rectified.left[1::CELL_PX, 1::CELL_PX] > rectified.dark)[: surface.keep.shape[0], : surface.keep.shape[1]]
     missing = lit & (surface.keep == 0)
-    share = float(missing.sum()) / max(int(lit.sum()), 1)
+    share = {pod.pod: pod.kept_share for pod in figures.pods}[pair.pod]
     grey = np.clip(rectified.left, 0, 255).astype(np.uint8)
     picture = np.repeat(grey[..., None], 3, axis=2)
     there = np.kron(missing, np.ones((CELL_PX, CELL_PX), bool))
@@ -44,7 +50,7 @@ def draw_missing(surface: Surface, images: Mapping[str, AnyImage], up: Array, he
     width = round(upright.shape[1] * height_px / upright.shape[0])
     drawn = cv2.resize(np.ascontiguousarray(upright), (width, height_px), interpolation=cv2.INTER_AREA)
     legend = [(MISSING, "lit, not measured: hair, shadow, shiny, steep"), ((90, 90, 90), "grey: measured, or dark")]
-    title = f"{pair.pod}: {1 - share:.1%} of what is lit was measured"
+    title = f"{pair.pod}: {share:.1%} of what is lit was measured"
     return with_words(np.asarray(drawn, np.uint8), title, legend)
 
 

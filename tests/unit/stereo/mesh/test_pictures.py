@@ -197,10 +197,11 @@ def test_what_is_lit_and_was_not_measured_is_shown_upright_with_its_share(head, 
     place = np.stack(np.meshgrid(np.linspace(-1, 1, columns), np.linspace(-1, 1, rows)))
     keep[place[0] * local[0] + place[1] * local[1] > 0] = 0
     surface = SimpleNamespace(pair=pair, keep=keep)
-    picture = draw_missing(surface, head.images, up, 200)
+    figures = SimpleNamespace(pods=[SimpleNamespace(pod="left", kept_share=0.5)])
+    picture = draw_missing(surface, head.images, figures, up, 200)
     marked = np.nonzero(np.abs(picture[34:234].astype(int) - np.array(MISSING)).sum(axis=2) < 200)[0]
     assert len(marked) > 500
     assert marked.mean() < 110
     (title,) = [call.args[1] for call in spy.call_args_list if "of what is lit was measured" in call.args[1]]
-    assert 20 < float(title.split()[1].rstrip("%")) < 80
-    assert draw_missing(surface, {}, up, 200) is None
+    assert title == "left: 50.0% of what is lit was measured"
+    assert draw_missing(surface, {}, figures, up, 200) is None
