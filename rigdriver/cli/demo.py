@@ -123,12 +123,13 @@ def _tell_face(face: FaceMeasured) -> None:
     show(
         f"\nMeasured the face of that pulse: {len(face.cloud)} points in {figures.times_ms['total']:.0f} ms, each with "
         f"its\nown uncertainty (median {face.sigma_um:.0f} um). The two pods' surfaces lay "
-        f"{abs(figures.step_um):.0f} um apart\nbefore they were fused."
+        f"{abs(figures.step_um):.0f} um apart\nbefore they were fused. Of what is lit "
+        f"{' and '.join(f'{pod.kept_share:.1%} ({pod.pod})' for pod in figures.pods)} was measured."
     )
     _tell_score(face.score)
     show(
-        f"Look at {face.sheet}: shape, texture, predicted uncertainty, true error. Beside it lie the cloud,\n"
-        "face.ply, .obj, .glb, and face.stl, closed for a printer."
+        f"Look at {face.sheet}: shape, texture, predicted uncertainty, true error, and what is missing. Beside it\n"
+        "lie the cloud, face.ply, .obj, .glb, and face.stl, closed for a printer."
     )
 
 

@@ -136,6 +136,9 @@ def _tell(done: Reconstruction) -> None:
     if done.points_median is not None:
         pace = "" if done.time_ms_median is None else f", {done.time_ms_median:.0f} ms each"
         show(f"{done.points_median:.0f} points per frame set{pace} (medians)")
+    if done.measured_share:
+        shares = ", ".join(f"{pod} {share:.1%}" for pod, share in done.measured_share.items())
+        show(f"measured of what is lit: {shares} (the rest is hair, shadow, shiny or steep: see the pictures)")
     for text, count in done.warnings.items():
         show(f"  {count} x {text}")
     show(f"written to {done.folder}")

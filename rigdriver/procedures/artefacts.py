@@ -17,7 +17,7 @@ from rigdriver.acceptance.artefacts import BallBarResult, PlateResult, measure_b
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.geometry.surface import Surface
-from rigdriver.stereo.mesh.pictures import draw_map, up_of
+from rigdriver.stereo.mesh.pictures import draw_map
 from rigdriver.stereo.mesh.surface_mesh import make_mesh
 
 PICTURE_PX = 200
@@ -67,4 +67,4 @@ class Gallery:
         off_um = 1e3 * result.off_mm(mesh.vertices_mm)
         title = f"{artefact.value} {name}"
         limits = (-MAP_UM, MAP_UM)
-        self.pictures[title] = draw_map(mesh, off_um, title, "um", limits, up_of(calibration), PICTURE_PX)
+        self.pictures[title] = draw_map(mesh, off_um, title, "um", limits, PICTURE_PX)

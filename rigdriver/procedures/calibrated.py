@@ -59,9 +59,10 @@ def identities(
 
 
 def calibrated(
-    observations: Observations, board: Board, options: SolveOptions, out: Path, report: Path | None, progress: Progress
-) -> Calibrated:
-    """Solve, write the file and, where wished, the report."""
+    observations: Observations, board: Board, options: SolveOptions, out: Path, report: Path | None, progress: Progress,
+    is_demo: bool = False,
+) -> Calibrated:  # fmt: skip
+    """Solve, write the file and, where wished, the report; that of a demo says that few views were meant."""
     with progress.stage("solving", 100) as advance:
         solution = solve_rig(observations, board, options, lambda share, _what: advance(round(100 * share)))
     # Saved before the report is drawn: a folder that is full or a picture that fails costs no calibration.
@@ -70,6 +71,6 @@ def calibrated(
     if report is not None:
         from rigdriver.calibration.report.page import write_report  # noqa: PLC0415  matplotlib is slow to import
 
-        page = write_report(solution, board, report)
+        page = write_report(solution, board, report, is_demo)
     findings = judge_solution(solution, assess(solution.observations, board))
     return Calibrated(solution.calibration, findings, figures(solution, board), out, page)

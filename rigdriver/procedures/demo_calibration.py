@@ -46,7 +46,7 @@ def calibrate_simulated(config: RigConfig, scenario: str, out: Path, progress: P
     found = find_board(views, board, cameras, progress)
     options = SolveOptions(config.name, identities=identities(config))
     file, report = folder / "calibration.json", folder / "report"
-    return calibrated(found.observations, board, options, file, report, progress)
+    return calibrated(found.observations, board, options, file, report, progress, is_demo=True)
 
 
 def is_as_good_as_it_must_be(made: Calibrated) -> bool:

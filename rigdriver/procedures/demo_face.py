@@ -8,6 +8,7 @@ Not here: the truth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ from rigdriver.procedures.simulator import answer_of
 from rigdriver.progress import Progress
 from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.mesh.files import write_cloud, write_mesh
-from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, side_by_side, up_of
+from rigdriver.stereo.mesh.missing import draw_missing
+from rigdriver.stereo.mesh.picture_parts import one_above_the_other, side_by_side
+from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded
 from rigdriver.stereo.mesh.solid import close_for_printing
+from rigdriver.stereo.mesh.stance import stance_of
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
 from rigdriver.stereo.reconstruct import CellReconstructor
 
@@ -86,7 +90,9 @@ def measure_face(frame_set: FrameSet, scenario: str, out: Path, progress: Progre
     write_mesh(close_for_printing(mesh), folder / "face.stl")
     score, error_um = _score(frame_set, scenario, out, folder)
     sheet = folder / "face.png"
-    _draw(mesh, error_um, up_of(known), sheet)
+    up = stance_of(known)[1]
+    missing = [draw_missing(surface, frame_set.frames, cloud.figures, up, _HEIGHT_PX) for surface in surfaces]
+    write_picture(sheet, sheet_of(mesh, error_um, [drawn for drawn in missing if drawn is not None]))
     return FaceMeasured(cloud, "", score, sheet)
 
 
@@ -99,15 +105,20 @@ def _score(frame_set: FrameSet, scenario: str, out: Path, folder: Path) -> tuple
     return score, np.asarray(np.load(there), np.float32)
 
 
-def _draw(mesh: SurfaceMesh, error_um: npt.NDArray[np.float32], up: npt.NDArray[np.float64], sheet: Path) -> None:
+def sheet_of(
+    mesh: SurfaceMesh, error_um: npt.NDArray[np.float32], missing: Sequence[npt.NDArray[np.uint8]]
+) -> npt.NDArray[np.uint8]:
+    """Return shape, texture and what is missing, and below them uncertainty and error on one scale."""
     sigma_um = 1e3 * mesh.sigma_mm
-    top = max(float(np.ceil(np.percentile(sigma_um, 95) / 10) * 10), 10.0)
-    # The largest errors lie at edges; as the bounds they would make the rest one colour.
-    reach = max(float(np.ceil(np.percentile(np.abs(error_um), 95) / 10) * 10), 20.0)
-    drawn = side_by_side([
-        draw_shaded(mesh, up, _HEIGHT_PX, title="measured shape"),
-        draw_shaded(mesh, up, _HEIGHT_PX, has_colour=True, title="texture"),
-        draw_map(mesh, sigma_um, "predicted uncertainty (sigma)", "um", (0.0, top), up, _HEIGHT_PX),
-        draw_map(mesh, error_um, "true error", "um", (-reach, reach), up, _HEIGHT_PX),
-    ])  # fmt: skip
-    write_picture(sheet, drawn)
+    # The largest values lie at edges; as the bounds they would make the rest one colour. Errors are some two sigma.
+    known = np.concatenate([np.abs(error_um), 2 * sigma_um])
+    reach = max(float(np.ceil(np.nanpercentile(known, 95) / 10) * 10), 20.0)
+    shape = [
+        draw_shaded(mesh, _HEIGHT_PX, title="measured shape"),
+        draw_shaded(mesh, _HEIGHT_PX, has_colour=True, title="texture"),
+    ]
+    maps = [
+        draw_map(mesh, sigma_um, "predicted uncertainty (sigma)", "um", (0.0, reach), _HEIGHT_PX),
+        draw_map(mesh, error_um, "true error", "um", (-reach, reach), _HEIGHT_PX, "no true surface near"),
+    ]
+    return one_above_the_other([side_by_side([*shape, *maps]), *([side_by_side(missing)] if missing else [])])

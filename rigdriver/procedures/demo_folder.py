@@ -17,7 +17,10 @@ VIEWS = 12
 """Number of views of the board that a demo renders."""
 MARK = ".rigdriver-demo"
 """Name of the file that marks a folder as made by a demo."""
-_FACE = frozenset({"cloud.ply", "face.ply", "face.obj", "face.glb", "face.stl", "face.png", "error_um.npy"})
+_FACE = frozenset({
+    "cloud.ply", "face.ply", "face.obj", "face.mtl", "face-texture.png", "face.glb", "face.stl", "face.png",
+    "error_um.npy",
+})  # fmt: skip
 _TRUTH = "truth.json"
 _VIEW = re.compile(r"(\d{6})\.png")
 

@@ -15,24 +15,26 @@ from pathlib import Path
 
 import numpy as np
 
-from rigdriver.arrays import Array
+from rigdriver.arrays import Array, Bytes
 from rigdriver.errors import UsageError
-from rigdriver.images.picture_file import write_picture
+from rigdriver.images.picture_file import check_picture_name, write_picture
 from rigdriver.stereo.measure.areas import Ball, area_of, faces_touching, volume_of
-from rigdriver.stereo.measure.deviation import deviations, deviations_over
+from rigdriver.stereo.measure.deviation import REACH_MM, deviations, deviations_over
 from rigdriver.stereo.measure.places import NEAR_MM, points_on
 from rigdriver.stereo.measure.quantity import Quantity
 from rigdriver.stereo.measure.sections import section_of
 from rigdriver.stereo.measure.straight import distance_between
 from rigdriver.stereo.measure.way import distance_along
 from rigdriver.stereo.mesh.findings import MOST_DOUBLE_SHARE, MeshFindings, MeshNote, MeshNoteKind
-from rigdriver.stereo.mesh.pictures import draw_map
+from rigdriver.stereo.mesh.pictures import NO_SURFACE, draw_map, refined
 from rigdriver.stereo.mesh.reading import Unit, read_checked
 from rigdriver.stereo.mesh.repair import layers
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 from rigdriver.whole_file import write_whole
 
 Place = tuple[float, float, float]
+DRAWN_SHARE = 0.008
+"""Longest edge of a triangle that is drawn as a map, as a share of the mesh's size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class MeasureOptions:
                 expected="one of them to write",
                 remedy="ask for one with --point twice or --section",
             )
+        if self.picture:
+            check_picture_name(self.picture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,16 @@ def _write_lines(path: Path, drawn: Mapping[str, Array]) -> None:
     write_whole(path, text.getvalue(), is_private=True)
 
 
+def _deviation_map(mesh: SurfaceMesh, other: SurfaceMesh, off_mm: Array, share: float) -> Bytes:
+    # The largest deviations lie at edges; with them as the bounds all other colours would be one.
+    reach = max(float(np.percentile(np.abs(off_mm), 98)), 1e-3)
+    # A coarse mesh has too few corners for a map; what lies between them deviates as well.
+    fine = refined(mesh, DRAWN_SHARE * float(np.linalg.norm(np.ptp(mesh.vertices_mm, axis=0))))
+    title = f"deviation; {100 * share:.3g} % of this mesh has one"
+    unknown = f"no surface of the other mesh within {REACH_MM:g} mm, or beyond its border"
+    return draw_map(fine, deviations(fine, other)[0], title, "mm", (-reach, reach), unknown=unknown, nothing=NO_SURFACE)
+
+
 def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dict[str, Quantity]:
     off, sigma = deviations_over(mesh, other)
     known = np.isfinite(off)
@@ -215,9 +229,7 @@ def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dic
         )
     typical = float(np.nanmedian(sigma[known])) if np.isfinite(sigma[known]).any() else float("nan")
     if picture:
-        # The largest deviations lie at edges; with them as the bounds all other colours would be one.
-        reach = max(float(np.percentile(np.abs(off[known]), 98)), 1e-3)
-        write_picture(picture, draw_map(mesh, deviations(mesh, other)[0], "deviation", "mm", (-reach, reach)))
+        write_picture(picture, _deviation_map(mesh, other, off[known], share))
     return {
         "deviation, share of this mesh that has one": Quantity(100 * share, 0.0, "%"),
         "deviation, median": Quantity(float(np.median(off[known])), typical, "mm"),

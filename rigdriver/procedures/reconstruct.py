@@ -66,6 +66,8 @@ class Reconstruction:
     time_ms_95: float | None
     warnings: dict[str, int]
     """Number of frame sets by warning."""
+    measured_share: dict[str, float]
+    """Median share, by pod, of what is lit that was measured."""
     asked: int | None = None
     """Number of frame sets that a rig was asked for; None for a folder."""
     came: int | None = None
@@ -202,6 +204,7 @@ def _summed_up(results: Results, options: ReconstructOptions, trains: FlashTrain
         summary.time_ms_median,
         summary.time_ms_95,
         dict(summary.warnings),
+        dict(summary.measured_share),
         options.frames if trains else None,
         trains.pulses if trains else None,
     )

@@ -26,15 +26,20 @@ from rigdriver.images.picture_file import write_picture
 from rigdriver.images.raw_image import AnyImage
 from rigdriver.stereo.cloud import Figures, PointCloud
 from rigdriver.stereo.geometry.surface import Surface
-from rigdriver.stereo.measure.deviation import deviations
+from rigdriver.stereo.measure.deviation import REACH_MM, deviations
 from rigdriver.stereo.mesh.files import MESH_SUFFIXES, write_cloud, write_mesh
-from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded, up_of
+from rigdriver.stereo.mesh.missing import draw_missing
+from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded
 from rigdriver.stereo.mesh.sequence import PointSequence, write_tracks
 from rigdriver.stereo.mesh.solid import close_for_printing
+from rigdriver.stereo.mesh.stance import stance_of
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
 from rigdriver.stereo.reasons import sentence_of
 from rigdriver.whole_file import make_folder, write_whole
 
+HEIGHT_PX = 900
+"""Height of a surface in a picture, in px."""
+NO_COUNTERPART = f"the first frame set has no surface within {REACH_MM:g} mm"
 CLOUDS_WAITING = 16
 """Largest number of clouds that wait for the disk; beyond it, measuring waits, too."""
 _WRITE_S = 60.0
@@ -74,6 +79,8 @@ class Summary:
     time_ms_95: float | None
     warnings: Mapping[str, int]
     """Number of times that each warning came; the sentence is that of its first time."""
+    measured_share: Mapping[str, float]
+    """Median share, by pod, of what is lit that was measured; hair and shadows are not."""
 
 
 class Results:
@@ -95,11 +102,11 @@ class Results:
             raise UsageError(device=f"mesh format {unknown[0].lstrip('.')}", seen="unknown", expected=f"one of {names}")
         self._folder, self._calibration, self._has_pictures = folder, calibration, has_pictures
         self._has_tracks = has_tracks
+        self._up = stance_of(calibration)[1]
         self._sequence: PointSequence | None = None
         self._rows: list[FrameSetRow] = []
         self._warnings: dict[tuple[object, ...], tuple[str, int]] = {}
         self._first: SurfaceMesh | None = None
-        self._up = up_of(calibration)
         # A disk that flushes for half a second must not make a live rig lose frame sets.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="cloud-writer")
         self._writing: deque[Future[None]] = deque()
@@ -142,6 +149,9 @@ class Results:
             self._follow(index, mesh, images or {})
         if self._has_pictures:
             self._draw(index, mesh)
+            for surface in surfaces:
+                if (drawn := draw_missing(surface, images or {}, cloud.figures, self._up, HEIGHT_PX)) is not None:
+                    self._save(f"{index}-{surface.pair.pod}-missing", drawn)
 
     def _count_warnings(self, cloud: PointCloud) -> None:
         """Count the reasons of an empty cloud as one, and each warning of another; they differ in figures only."""
@@ -183,11 +193,11 @@ class Results:
     def _draw(self, index: str, mesh: SurfaceMesh) -> None:
         sigma_um = 1e3 * mesh.sigma_mm
         top = float(np.ceil(np.percentile(sigma_um, 98) / 5) * 5)
-        self._save(f"{index}-shaded", draw_shaded(mesh, self._up))
+        self._save(f"{index}-shaded", draw_shaded(mesh, title=f"{index}: measured shape"))
         if mesh.colours is not None:
-            self._save(f"{index}-texture", draw_shaded(mesh, self._up, has_colour=True))
+            self._save(f"{index}-texture", draw_shaded(mesh, has_colour=True, title=f"{index}: texture"))
         title = f"{index}: predicted standard uncertainty"
-        self._save(f"{index}-sigma", draw_map(mesh, sigma_um, title, "um", (0.0, max(top, 5.0)), self._up))
+        self._save(f"{index}-sigma", draw_map(mesh, sigma_um, title, "um", (0.0, max(top, 5.0)), HEIGHT_PX))
         if self._first is None:
             self._first = mesh
             return
@@ -195,7 +205,7 @@ class Results:
         reach = float(np.clip(np.nanpercentile(np.abs(off), 98) if np.isfinite(off).any() else 1.0, 0.05, 5.0))
         reach = float(np.ceil(reach * 20) / 20)
         title = f"{index}: distance to the first frame set"
-        self._save(f"{index}-deviation", draw_map(mesh, off, title, "mm", (-reach, reach), self._up))
+        self._save(f"{index}-deviation", draw_map(mesh, off, title, "mm", (-reach, reach), HEIGHT_PX, NO_COUNTERPART))
 
     def _save(self, name: str, picture: npt.NDArray[np.uint8]) -> None:
         path = self._folder / "pictures" / f"{name}.png"
@@ -220,11 +230,19 @@ class Results:
             time_ms_median=float(np.median(totals)) if totals else None,
             time_ms_95=float(np.percentile(totals, 95)) if totals else None,
             warnings=dict(self._warnings.values()),
+            measured_share=_measured_shares([row.figures for row in done]),
         )
         make_folder(self._folder, is_private=True)
         text = json.dumps({"summary": asdict(summary), "frame_sets": [_row_json(row) for row in self._rows]}, indent=1)
         write_whole(self._folder / "figures.json", text + "\n", is_private=True)
         return summary
+
+
+def _measured_shares(figures: Sequence[Figures]) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for pod in (pod for each in figures for pod in each.pods):
+        found.setdefault(pod.pod, []).append(pod.kept_share)
+    return {pod: round(float(np.median(shares)), 4) for pod, shares in found.items()}
 
 
 def _row_json(row: FrameSetRow) -> dict[str, Any]:

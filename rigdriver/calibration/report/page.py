@@ -1,7 +1,8 @@
 """The report of a calibration: one HTML page with verdict, figures and pictures.
 
 In: a `Solution`. Out: DIR/index.html and the pictures beside it. The first lines say whether the result can be used and
-what to do if not. Not here: the limits (see verdict.py).
+what to do if not; the page of a small demo says that it is one, and marks as missed only what a demo must keep. Not
+here: the limits (see verdict.py).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.report.pictures import draw_all
-from rigdriver.calibration.report.verdict import judge_solution
+from rigdriver.calibration.report.verdict import OF_FULL_CALIBRATIONS, LimitFinding, judge_solution
 from rigdriver.calibration.solve.all_cameras import Solution
 from rigdriver.calibration.views.coverage import assess
 from rigdriver.whole_file import write_whole
@@ -19,20 +20,22 @@ from rigdriver.whole_file import write_whole
 _STYLE = (
     "body{font:15px sans-serif;max-width:1180px;margin:24px auto;color:#222}table{border-collapse:collapse}"
     "td,th{padding:3px 12px 3px 0;text-align:left;border-bottom:1px solid #ddd}img{max-width:100%}"
-    ".good{color:#1b7837}.poor{color:#b2182b}"
+    ".good{color:#1b7837}.poor{color:#b2182b}.apart{color:#666}"
 )
 
 
-def write_report(solution: Solution, board: Board, folder: Path) -> Path:
-    """Write page and pictures, and return the page's path."""
+def write_report(solution: Solution, board: Board, folder: Path, is_demo: bool = False) -> Path:
+    """Write page and pictures, and return the page's path. `is_demo`: few views of small images were meant."""
     coverage = assess(solution.observations, board)
-    pictures = draw_all(solution, coverage, folder)
+    pictures = draw_all(solution, coverage, folder, is_demo)
     calibration = solution.calibration
     rows = judge_solution(solution, coverage)
-    is_good = all(row.is_kept for row in rows)
+    is_good = all(row.is_kept or (is_demo and row.kind in OF_FULL_CALIBRATIONS) for row in rows)
     head = "This calibration can be used." if is_good else "This calibration should be improved."
-    findings = "".join(f'<li class="{"good" if row.is_kept else "poor"}">{html.escape(str(row))}</li>' for row in rows)
-    advice = "".join(f"<li>{html.escape(text)}</li>" for text in coverage.advice[:8])
+    if is_demo and is_good:
+        head = _demo_head(solution)
+    findings = "".join(f'<li class="{_class_of(row, is_demo)}">{html.escape(str(row))}</li>' for row in rows)
+    advice = "" if is_demo else "".join(f"<li>{html.escape(text)}</li>" for text in coverage.advice[:8])
     notes = "".join(f"<li>{html.escape(text)}</li>" for text in calibration.notes)
     cameras = "".join(
         f"<tr><td>{html.escape(c.name)}</td><td>{html.escape(c.serial)}</td><td>{c.views}</td><td>{c.corners}</td>"
@@ -55,3 +58,18 @@ def write_report(solution: Solution, board: Board, folder: Path) -> Path:
         + f"{cameras}</table>{images}</html>\n",
     )
     return page
+
+
+def _demo_head(solution: Solution) -> str:
+    width, height = solution.observations.sizes_px[0]
+    seen = f"{solution.calibration.views} views at {width} x {height} px"
+    return (
+        f"This is a small demo of {seen}, and a good one. Limits in grey are those of a rig that measures faces: they "
+        "need 36 views at full resolution."
+    )
+
+
+def _class_of(row: LimitFinding, is_demo: bool) -> str:
+    if row.is_kept:
+        return "good"
+    return "apart" if is_demo and row.kind in OF_FULL_CALIBRATIONS else "poor"

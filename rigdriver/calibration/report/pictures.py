@@ -21,17 +21,17 @@ from rigdriver.calibration.views.coverage import ENOUGH_CELLS, Coverage, count_c
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.whole_file import make_folder, write_whole
 
-GOOD, POOR, OFF = "#1b7837", "#b2182b", "#d95f02"
-"""Colours of good results, of poor ones, and of what is left out."""
+GOOD, POOR, OFF, APART = "#1b7837", "#b2182b", "#d95f02", "#666666"
+"""Colours of good results, of poor ones, of what is left out, and of what is poor but was not asked for."""
 MOST_ARROWS = 700
 """Most residuals that are drawn per camera."""
 
 
-def draw_all(solution: Solution, coverage: Coverage, folder: Path) -> list[Path]:
+def draw_all(solution: Solution, coverage: Coverage, folder: Path, is_demo: bool = False) -> list[Path]:
     """Write all pictures and return their paths."""
     make_folder(folder)
     return [
-        draw_coverage(solution.observations, coverage, folder / "coverage.png"),
+        draw_coverage(solution.observations, coverage, folder / "coverage.png", is_demo),
         draw_residuals(solution, folder / "residuals.png"),
         draw_histogram(solution, folder / "histogram.png"),
         draw_views(solution, folder / "views.png"),
@@ -54,17 +54,18 @@ def _save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def draw_coverage(observations: Observations, coverage: Coverage, path: Path) -> Path:
-    """Draw the corners over each camera's field; red cells hold none."""
+def draw_coverage(observations: Observations, coverage: Coverage, path: Path, is_demo: bool = False) -> Path:
+    """Draw the corners over each camera's field; red cells hold none. In a demo, which needs no more, they are grey."""
+    rest = "grey would need the board in a full calibration" if is_demo else "red needs the board"
     figure, all_axes = _grid(
-        len(observations.cameras),
-        f"Coverage: green is covered, red needs the board ({coverage.progress:.0%} of enough)",
+        len(observations.cameras), f"Coverage: green is covered, {rest} ({coverage.progress:.0%} of enough)"
     )
+    empty, poor = ((0.90, 0.90, 0.90), APART) if is_demo else ((0.97, 0.80, 0.78), POOR)
     for c, axes in enumerate(all_axes):
         name, (width, height) = observations.cameras[c], observations.sizes_px[c]
         points = observations.points_px[observations.camera == c]
         covered = count_cells(points, (width, height)) > 0
-        shade = np.where(covered[..., None], (0.85, 0.94, 0.85), (0.97, 0.80, 0.78))
+        shade = np.where(covered[..., None], (0.85, 0.94, 0.85), empty)
         axes.imshow(shade, extent=(0, width, height, 0), interpolation="nearest")
         axes.plot(points[:, 0], points[:, 1], ",", color="#33691e", alpha=0.6)
         own = coverage.cameras[name]
@@ -72,7 +73,7 @@ def draw_coverage(observations: Observations, coverage: Coverage, path: Path) ->
         missing = [d for d, n in own.tilted.items() if n < 2]
         told = f"{own.views} views, {own.covered:.0%} of the field, depth +-{own.depth_spread / 2:.0%}"
         told += f"\nmissing tilts: {', '.join(missing)}" if missing else "\nall tilts"
-        axes.set_title(f"{name}\n{told}", fontsize=8, color=GOOD if is_good else POOR)
+        axes.set_title(f"{name}\n{told}", fontsize=8, color=GOOD if is_good else poor)
         axes.set(xlim=(0, width), ylim=(height, 0))
         axes.tick_params(labelsize=6)
     return _save(figure, path)
@@ -183,7 +184,9 @@ def draw_views(solution: Solution, path: Path) -> Path:
     step = max(1, len(table.views) // 40)
     axes.set_yticks(range(0, len(table.views), step), table.views[::step], fontsize=6)
     axes.set_title(
-        "Median residual by view: red row: the board moved;\nred column: the camera moved; x: left out", fontsize=9
+        "Median residual by view: red row: the board moved;\n"
+        "red column: the camera moved; x: left out; white: no board seen",
+        fontsize=9,
     )
     figure.colorbar(image, label="px")
     return _save(figure, path)

@@ -51,6 +51,8 @@ class LimitKind(Enum):
     TIE = "views that tie the cameras"
 
 
+OF_FULL_CALIBRATIONS = frozenset({LimitKind.POINT, LimitKind.STEP, LimitKind.SCALE})
+"""Limits that few views of small images cannot keep; those on the fit hold for a demo, too."""
 _SAID = {
     LimitKind.NO_ACCURACY: "no pod has two geometry cameras: no 3D error can be stated",
     LimitKind.DISTANCE: f"the boards stood {{seen:.3g}} mm from the cameras (expected {WELL_DISTANCE_MM[0]:g} to "

@@ -1,93 +1,119 @@
 """Pictures of a mesh: shaded, and as a map of one value per vertex, seen from where its surface faces.
 
-In: a `SurfaceMesh` and values. Out: RGB images with a colour bar, ready for PNG. The projection is parallel, and the
-nearest triangle hides those behind it. Not here: what the values mean.
+In: a `SurfaceMesh` and values. Out: RGB images with title, legend and colour bar, ready for PNG. The projection is
+parallel, and the nearest triangle hides those behind it. Any mesh can be drawn: open or closed, with sigma or without,
+of this rig or of another program. Not here: what the values mean, and what stands about a picture (see
+picture_parts.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import cv2
 import numpy as np
 import numpy.typing as npt
+import trimesh
 
 from rigdriver.arrays import Array, Bytes, Floats32, Ints32, Mask
-from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.stereo.kernel import kernel
+from rigdriver.stereo.mesh.picture_parts import (
+    MARGIN_PX,
+    PAPER,
+    UNKNOWN,
+    Legend,
+    colours_of,
+    with_bar,
+    with_words,
+)
+from rigdriver.stereo.mesh.stance import axes
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
-PAPER = 250
-"""Grey value of the background."""
-MARGIN_PX = 12
-BAR_PX = 92
-"""Width of the colour bar with its numbers, in px."""
-TITLE_PX = 34
 MOST_ASPECT = 2.5
 """Largest width of a picture, as a multiple of its height."""
+SIDE_LIGHT = np.array([-0.6, 0.7, 0.4]) / np.linalg.norm([-0.6, 0.7, 0.4])
+"""Direction of a weak light from the upper left, in the viewer's axes right, up, towards; it shows relief."""
+NO_SURFACE: Legend = ((PAPER, "white: no surface"),)
+NOT_MEASURED: Legend = ((PAPER, "white: nothing measured"),)
+_MOST_HALVINGS = 30
+_TURNED_AWAY = 0.2
+"""Length of the mean normal below which a surface faces no side on the whole: it is closed, or nearly so."""
 
 
-def draw_shaded(
-    mesh: SurfaceMesh, up: npt.ArrayLike = (0, 1, 0), height_px: int = 900, has_colour: bool = False, title: str = ""
-) -> Bytes:
-    """Return the surface lit from the upper left, (H, W, 3) uint8; with `has_colour` in its own colours."""
-    frame = _view(mesh, up)
+def draw_shaded(mesh: SurfaceMesh, height_px: int = 900, has_colour: bool = False, title: str = "") -> Bytes:
+    """Return the surface as a light at the viewer's head shows it, (H, W, 3) uint8; `has_colour`: in its own colours.
+
+    Title and legend add to the height; without a title there are none.
+    """
+    frame = _view(mesh)
     _, normals, seen = _render(mesh, mesh.sigma_mm, frame, height_px)
-    # One light from the upper left, towards the viewer; the exponent brightens the half-lit parts.
-    light = np.array([-0.35, 0.45, 0.82])
-    shade = np.clip(normals @ light / np.linalg.norm(light), 0, 1) ** 0.8
     if has_colour and mesh.colours is not None:
         channels = [_render(mesh, mesh.colours[:, k].astype(np.float32), frame, height_px)[0] for k in range(3)]
         picture = np.nan_to_num(np.stack(channels, axis=-1)).astype(np.float64)
     else:
-        picture = (30 + 205 * shade)[..., None] * np.array([0.98, 0.96, 0.92])
+        # Triangles that face away count as lit, too: no side that is seen is black.
+        head_on, aside = np.abs(normals[..., 2]), 0.5 + 0.5 * (normals @ SIDE_LIGHT)
+        shade = np.clip(0.28 + 0.72 * (0.75 * head_on**1.6 + 0.25 * aside), 0, 1)
+        picture = 235 * shade[..., None] * np.array([0.98, 0.96, 0.92])
     drawn = np.where(seen[..., None], picture, PAPER).astype(np.uint8)
-    return _titled(drawn, title) if title else drawn
+    return with_words(drawn, title, NOT_MEASURED) if title else drawn
 
 
 def draw_map(
     mesh: SurfaceMesh, values: npt.ArrayLike, title: str, unit: str, limits: tuple[float, float],
-    up: npt.ArrayLike = (0, 1, 0), height_px: int = 900,
+    height_px: int = 900, unknown: str = "no value here", nothing: Legend = NOT_MEASURED,
 ) -> Bytes:  # fmt: skip
-    """Return the values, one per vertex, as colours with a bar, (H, W, 3) uint8; grey where a value is NaN.
+    """Return the values, one per vertex, as colours with a bar and a legend, (H, W, 3) uint8; grey where one is NaN.
 
-    Limits of both signs use a diverging scale (blue, white, red), else a sequential one.
+    Limits of both signs use a diverging scale (blue, yellow, red), else a sequential one. `unknown` says what grey
+    means, `nothing` what white does.
     """
-    frame = _view(mesh, up)
+    frame = _view(mesh)
     found, normals, seen = _render(mesh, np.asarray(values, np.float32), frame, height_px)
     low, high = limits
     scaled = np.clip((found - low) / (high - low), 0, 1)
-    shade = 0.72 + 0.28 * np.clip(normals[..., 2], 0, 1)
-    coloured = _colours(scaled, low < 0) * shade[..., None]
-    coloured[~np.isfinite(found)] = 150
+    shade = 0.72 + 0.28 * np.abs(normals[..., 2])
+    coloured = colours_of(scaled, low < 0) * shade[..., None]
+    is_known = np.isfinite(found)
+    coloured[~is_known] = UNKNOWN
     picture = np.where(seen[..., None], coloured, PAPER).astype(np.uint8)
-    return _with_bar(picture, title, unit, limits)
+    legend = [*nothing, *([(UNKNOWN, f"grey: {unknown}")] if (seen & ~is_known).any() else [])]
+    some = found[is_known]
+    is_beyond = (bool((some < low).any()), bool((some > high).any()))
+    return with_words(with_bar(picture, unit, limits, is_beyond), title, legend)
 
 
-def up_of(calibration: RigCalibration) -> Array:
-    """Return the direction upwards, (3,): that of the colour cameras, whose images people see, else of all cameras."""
-    chosen = [c for c in calibration if c.role == "texture"] or list(calibration)
-    up: Array = -np.sum([camera.T_cam_world[1, :3] for camera in chosen], axis=0)
-    return up / max(float(np.linalg.norm(up)), 1e-9)
+def refined(mesh: SurfaceMesh, edge_mm: float) -> SurfaceMesh:
+    """Return the same surface with no edge longer than that; a mesh that has none is returned as it is."""
+    corners = mesh.vertices_mm[mesh.faces]
+    if float(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max()) <= edge_mm:
+        return mesh
+    vertices, faces, face = trimesh.remesh.subdivide_to_size(  # type: ignore[no-untyped-call]
+        mesh.vertices_mm, mesh.faces, edge_mm, max_iter=_MOST_HALVINGS, return_index=True
+    )
+    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-300)
+    # A vertex belongs to triangles of one plane, or of planes that meet in an edge: any of them serves for the light.
+    normals, sigma = np.zeros((len(vertices), 3), np.float32), np.zeros(len(vertices), np.float32)
+    normals[np.ravel(faces)] = np.repeat(flat[face], 3, axis=0)
+    sigma[np.ravel(faces)] = np.repeat(mesh.sigma_mm[mesh.faces].mean(axis=1)[face], 3)
+    return SurfaceMesh(np.asarray(vertices), np.asarray(faces, np.int32), normals, sigma, stance=mesh.stance)
 
 
-def side_by_side(pictures: Sequence[Bytes]) -> Bytes:
-    """Return pictures as one, (H, W, 3) uint8, from left to right, standing on one line."""
-    height = max(picture.shape[0] for picture in pictures)
-    rows = [np.pad(p, ((height - p.shape[0], 0), (0, 0), (0, 0)), constant_values=PAPER) for p in pictures]
-    return np.asarray(np.hstack(rows), np.uint8)
-
-
-def _view(mesh: SurfaceMesh, up: npt.ArrayLike) -> Array:
+def _view(mesh: SurfaceMesh) -> Array:
     """Return the rows right, up, and towards the viewer, who stands where the surface faces on the whole."""
-    # Only the measured part of a closed body counts.
-    towards = mesh.normals[np.isfinite(mesh.sigma_mm)].mean(axis=0).astype(np.float64)
-    towards /= max(float(np.linalg.norm(towards)), 1e-9)
-    upwards = np.asarray(up, np.float64)
-    right = np.cross(upwards, towards)
-    if np.linalg.norm(right) < 0.1:
-        right = np.cross([1.0, 0.0, 0.0], towards)
-    right /= np.linalg.norm(right)
+    # Only the measured part of a closed body counts; of a file of another program nothing is known to be measured.
+    is_measured = np.isfinite(mesh.sigma_mm)
+    normals = mesh.normals[is_measured] if is_measured.any() else mesh.normals
+    towards = normals.mean(axis=0).astype(np.float64)
+    is_facing = bool(np.linalg.norm(towards) > _TURNED_AWAY)
+    if mesh.stance is not None:
+        up, viewer = mesh.stance[1], mesh.stance[2]
+    else:
+        # A surface that faces -z was left in the frame of a camera, whose y runs down; other programs have y up.
+        flip = -1.0 if is_facing and towards[2] < -0.5 * float(np.linalg.norm(towards)) else 1.0
+        up, viewer = np.array([0.0, flip, 0.0]), np.array([0.0, 0.0, flip])
+    right, _, _ = axes(up, towards if is_facing else viewer)
+    towards = towards / np.linalg.norm(towards) if is_facing else viewer
+    towards = towards - (towards @ right) * right
+    towards /= np.linalg.norm(towards)
     return np.stack([right, np.cross(towards, right), towards])
 
 
@@ -141,38 +167,3 @@ def _raster(
                 image[y, x] = u * values[a] + v * values[b] + w * values[c]
                 for k in range(3):
                     shown[y, x, k] = u * normals[a, k] + v * normals[b, k] + w * normals[c, k]
-
-
-def _colours(scaled: npt.NDArray[np.floating], is_diverging: bool) -> Array:
-    """Return RGB, 0 to 255, of values 0 to 1."""
-    if is_diverging:
-        stops = np.array([[33, 80, 170], [120, 170, 220], [245, 245, 240], [235, 150, 110], [175, 30, 40]], np.float64)
-    else:
-        stops = np.array([[40, 30, 90], [40, 110, 150], [70, 175, 130], [200, 215, 80], [250, 240, 190]], np.float64)
-    places = np.linspace(0, 1, len(stops))
-    clean = np.nan_to_num(scaled)
-    return np.stack([np.interp(clean, places, stops[:, k]) for k in range(3)], axis=-1)
-
-
-def _with_bar(picture: Bytes, title: str, unit: str, limits: tuple[float, float]) -> Bytes:
-    height, left = picture.shape[0], picture.shape[1] + 12
-    page = _titled(np.pad(picture, ((0, 0), (0, BAR_PX), (0, 0)), constant_values=PAPER), title)
-    top, bottom = TITLE_PX + 40, TITLE_PX + height - 40
-    ramp = _colours(np.linspace(1, 0, bottom - top)[:, None].repeat(18, axis=1), limits[0] < 0)
-    page[top:bottom, left : left + 18] = ramp.astype(np.uint8)
-    for n in range(5):
-        value = limits[1] + (limits[0] - limits[1]) * n / 4
-        y = top + round((bottom - top - 1) * n / 4)
-        cv2.putText(
-            page, f"{value:g}", (left + 23, y + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA
-        )
-    cv2.putText(page, unit, (left, top - 12), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA)
-    return page
-
-
-def _titled(picture: Bytes, title: str) -> Bytes:
-    height, width = picture.shape[:2]
-    page = np.full((height + TITLE_PX, max(width, 11 * len(title)), 3), PAPER, np.uint8)
-    page[TITLE_PX:, :width] = picture
-    cv2.putText(page, title, (MARGIN_PX, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (30, 30, 30), 1, cv2.LINE_AA)
-    return page

@@ -24,6 +24,7 @@ from rigdriver.errors import UsageError
 from rigdriver.stereo.mesh.files import MESH_SUFFIXES, SCALE_COMMENT
 from rigdriver.stereo.mesh.findings import MeshFindings
 from rigdriver.stereo.mesh.repair import mend
+from rigdriver.stereo.mesh.stance import WORD, checked_stance, stance_in
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 SMALL_MM = 5.0
@@ -64,6 +65,7 @@ class _Raw:
     normals: Floats32 | None = None
     sigma: Floats32 | None = None
     scale_ppm: float = float("nan")
+    stance: Array | None = None
 
 
 def read_mesh(path: Path, unit: Unit | None = None) -> SurfaceMesh:
@@ -112,7 +114,7 @@ def read_checked(path: Path, unit: Unit | None = None) -> ReadMesh:
         raise UsageError(
             device=str(path), seen="holds no triangle with an area", expected="a surface", remedy="write it again"
         )
-    return ReadMesh(replace(mesh, scale_ppm=raw.scale_ppm), findings)
+    return ReadMesh(replace(mesh, scale_ppm=raw.scale_ppm, stance=raw.stance), findings)
 
 
 def _check_size(path: Path, used: Array, scale: float, unit: Unit | None) -> None:
@@ -142,7 +144,7 @@ def _parsed(path: Path) -> _Raw:
         raise _unreadable(path, exc.strerror or str(exc)) from exc
     suffix = path.suffix.lower()
     if suffix == ".stl":
-        return _read_stl(path, data)
+        return replace(_read_stl(path, data), stance=stance_in(data[:STL_HEAD]))
     try:
         return _by_library(path, suffix, data)
     except UsageError:
@@ -180,7 +182,15 @@ def _by_library(path: Path, suffix: str, data: bytes) -> _Raw:
     word = SCALE_COMMENT.encode("ascii")
     told = re.search(rb"^comment " + word + rb" (\d{1,9}(?:\.\d{1,9})?)\s*$", data[:65536], re.MULTILINE)
     ppm = float(told[1]) if told and suffix == ".ply" else float("nan")
-    return _Raw(np.array(body.vertices, np.float64), np.array(body.faces, np.int64), normals, _sigma_in(body), ppm)
+    vertices, faces = np.array(body.vertices, np.float64), np.array(body.faces, np.int64)
+    if suffix in {".ply", ".obj"}:
+        return _Raw(vertices, faces, normals, _sigma_in(body), ppm, stance_in(data[:65536]))
+    stance = checked_stance(body.metadata.get(WORD))
+    if stance is not None:
+        # This package turned it to stand upright; here it goes back into its calibration's world.
+        vertices = vertices @ stance
+        normals = None if normals is None else np.asarray(normals @ stance, np.float32)
+    return _Raw(vertices, faces, normals, _sigma_in(body), ppm, stance)
 
 
 def _sigma_in(body: trimesh.Trimesh) -> Floats32 | None:

@@ -50,8 +50,9 @@ def close_for_printing(mesh: SurfaceMesh, step_mm: float = 1.0, behind_mm: float
             remedy="choose another `behind_mm`",
         )
     return SurfaceMesh(
-        vertices, np.asarray(body.faces, np.int32), np.array(body.vertex_normals, np.float32), sigma.astype(np.float32)
-    )
+        vertices, np.asarray(body.faces, np.int32), np.array(body.vertex_normals, np.float32),
+        sigma.astype(np.float32), stance=mesh.stance,
+    )  # fmt: skip
 
 
 def _frame(axis: Array) -> Array:

@@ -23,6 +23,7 @@ from rigdriver.stereo.geometry.surface import Surface, cell_points, find_patches
 from rigdriver.stereo.kernel import kernel
 from rigdriver.stereo.mesh.fuse import find_worse, pod_weights
 from rigdriver.stereo.mesh.seam import Sheet, join
+from rigdriver.stereo.mesh.stance import stance_of
 from rigdriver.stereo.mesh.texture import atlas_of, colours_at, places_in_atlas, texture_cameras
 
 CRUMB = 3
@@ -49,9 +50,12 @@ class SurfaceMesh:
     """(H, W, 3) uint8: the texture."""
     scale_ppm: float = float("nan")
     """Standard uncertainty of the calibration's scale; NaN where it is not known."""
+    stance: Array | None = None
+    """(3, 3): the directions right, up and towards the viewer; None where they are not known."""
 
     def __post_init__(self) -> None:
         make_read_only(self.vertices_mm, self.faces, self.normals, self.sigma_mm, self.colours, self.places, self.atlas)
+        make_read_only(self.stance)
 
 
 def make_mesh(
@@ -80,17 +84,15 @@ def make_mesh(
     for sheet in sheets[-2::-1]:
         made = join(sheet, made)
     # Vertices that no triangle uses are left out, and the others renumbered.
-    is_used = np.zeros(len(made.points), bool)
-    is_used[made.faces.ravel()] = True
-    used = np.flatnonzero(is_used)
-    renamed = np.full(len(made.points), -1, np.int32)
-    renamed[used] = np.arange(len(used), dtype=np.int32)
+    faces = np.empty_like(made.faces)
+    used = _renumber(made.faces, faces, np.full(len(made.points), -1, np.int32))
     mesh = SurfaceMesh(
         made.points[used],
-        renamed[made.faces],
+        faces,
         made.normals[used].astype(np.float32),
         made.sigma[used].astype(np.float32),
         scale_ppm=calibration.accuracy.scale_ppm if calibration.accuracy else float("nan"),
+        stance=stance_of(calibration),
     )
     if not images:
         return mesh
@@ -140,6 +142,24 @@ def _textured(
             mesh.vertices_mm[part], calibration, camera, starts[camera], (atlas.shape[1], atlas.shape[0])
         )
     return replace(mesh, colours=colours_at(atlas, places), places=places, atlas=atlas)
+
+
+@kernel
+def _renumber(faces: Ints32, renamed: Ints32, number: Ints32) -> Ints32:
+    """Fill `renamed` with the same triangles, their vertices numbered without gaps; return the vertices in use."""
+    for f in range(faces.shape[0]):
+        for k in range(3):
+            number[faces[f, k]] = 0
+    used = np.empty(number.shape[0], np.int32)
+    count = 0
+    for n in range(number.shape[0]):
+        if number[n] == 0:
+            used[count], number[n] = n, count
+            count += 1
+    for f in range(faces.shape[0]):
+        for k in range(3):
+            renamed[f, k] = number[faces[f, k]]
+    return used[:count]
 
 
 @kernel

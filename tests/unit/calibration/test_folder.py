@@ -98,3 +98,16 @@ def test_the_figures_say_why_a_calibration_should_be_improved(solved: SimpleName
     told = figures(solve(solved.observations, vague, SolveOptions()), vague).to_json()
     assert told["passed"] is False
     assert "measure the board's squares more exactly" in str(told["findings"])
+
+
+def test_the_page_of_a_small_demo_says_so_instead_of_calling_it_poor(solved: SimpleNamespace, tmp_path: Path) -> None:
+    vague = solved.board.measured(solved.board.square_mm, 0.02)
+    solution = solve(solved.observations, vague, SolveOptions())
+    text = write_report(solution, vague, tmp_path / "full").read_text()
+    assert "This calibration should be improved." in text
+    assert 'class="poor"' in text
+    text = write_report(solution, vague, tmp_path / "demo", is_demo=True).read_text()
+    assert "This is a small demo of" in text
+    assert "should be improved" not in text
+    assert 'class="poor"' not in text
+    assert 'class="apart"' in text

@@ -48,6 +48,9 @@ def test_a_folder_of_images_becomes_clouds_meshes_pictures_and_figures(head, fol
     assert bad["points"] == 0
     assert "left_upper" in bad["reason"]
     names = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    # Hair and shadow are shown, and told as a share of what is lit.
+    assert {"000003-left-missing.png", "000003-right-missing.png"} <= names
+    assert figures["summary"]["measured_share"]["left"] == pytest.approx(good["pods"]["left"]["kept_share"], abs=1e-3)
     assert {"000003.ply", "000003-mesh.ply", "000003-shaded.png", "000003-sigma.png", "000003-texture.png"} <= names
     assert "000004.ply" not in names
 
@@ -60,9 +63,9 @@ def test_a_second_frame_set_gets_a_map_of_its_distance_to_the_first(head, tmp_pa
             results.add(index, cloud, surfaces)
     picture = cv2.imread(str(tmp_path / "pictures" / "b-deviation.png"))
     assert picture is not None
-    # The same surface twice: the map is pale, no strong blue or red but in the bar.
+    # The same surface twice: the map is yellow, which has most green; no blue or red but in the bar.
     inner = picture[60:, : picture.shape[1] - 110].astype(int)
-    assert np.mean(np.ptp(inner, axis=2) > 90) < 0.01
+    assert np.mean((inner[..., 1] < 140) & (np.ptp(inner, axis=2) > 40)) < 0.01
 
 
 def test_a_folder_of_other_cameras_is_refused_with_both_names(folder):
