@@ -79,7 +79,7 @@ def test_what_was_opened_outside_of_an_opening_is_nobodys_to_close() -> None:
     Thing.made = []
     thing = Thing()
     with pytest.raises(KeyError):
-        opened("another thing", lambda: {}["missing"])
+        opened("another thing", lambda: dict[str, int]()["missing"])
     assert thing.is_open
 
 
