@@ -78,8 +78,8 @@ def test_things_are_closed_backwards_and_what_fails_hides_no_error_of_the_openin
 def test_what_was_opened_outside_of_an_opening_is_nobodys_to_close() -> None:
     Thing.made = []
     thing = Thing()
-    with pytest.raises(KeyError):
-        opened("another thing", lambda: {}["missing"])
+    with pytest.raises(IndexError):
+        opened("another thing", [].pop)
     assert thing.is_open
 
 
