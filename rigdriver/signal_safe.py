@@ -96,33 +96,44 @@ class SafeEvent:
 
 
 class OwnTurn:
-    """What one thread at a time may have, and may take again while it has it.
+    """What one thread at a time may have, in the order of asking, and may take again while it has it.
 
-    Each taking has a token of its own: giving it back is harmless before it was taken, and twice.
+    Each taking has a token of its own, which keeps its place from the first try on. Giving it back is harmless before
+    it was taken, and twice; whoever waits no more must do so.
     """
 
     def __init__(self) -> None:
         self._changed = SafeCondition()
         self._owner = 0
         self._tokens: list[object] = []
+        self._waiting: list[object] = []
 
     def take(self, token: object, timeout_s: float) -> bool:
         """Take the turn, or wait for it at most that long; return whether the calling thread has it."""
         with self._changed:
-            if not self._is_free():
+            if not self._is_mine and token not in self._waiting:
+                self._waiting.append(token)
+            if not self._is_next(token):
                 self._changed.wait(timeout_s)
-            if not self._is_free():
+            if not self._is_next(token):
                 return False
+            if token in self._waiting:
+                self._waiting.remove(token)
             self._owner = get_ident()
             self._tokens.append(token)
             return True
 
     def give_back(self, token: object) -> None:
-        """Give back what was taken with that token."""
+        """Give back what was taken with that token, or its place in the row."""
         with self._changed:
-            if token in self._tokens:
-                self._tokens.remove(token)
-                self._changed.notify_all()
+            for tokens in (self._tokens, self._waiting):
+                if token in tokens:
+                    tokens.remove(token)
+                    self._changed.notify_all()
 
-    def _is_free(self) -> bool:
-        return not self._tokens or self._owner == get_ident()
+    @property
+    def _is_mine(self) -> bool:
+        return bool(self._tokens) and self._owner == get_ident()
+
+    def _is_next(self, token: object) -> bool:
+        return self._is_mine or (not self._tokens and self._waiting[:1] == [token])

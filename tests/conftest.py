@@ -7,6 +7,7 @@ open serial port or socket, or after which the box has counted errors. Not here:
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -43,6 +44,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--box", metavar="PORT", help="run the box's suite on the box at this port, not on the model")
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
+
+
+def pytest_configure() -> None:
+    """Hear the signals that are tested: a shell starts jobs in the background, and nohup(1) all, with some ignored."""
+    for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

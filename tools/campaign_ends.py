@@ -269,6 +269,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every try into this file")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    # A shell starts jobs in the background with SIGINT ignored, and their children would ignore it, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     console, bar = Console(), Console(stderr=True)
     single = [faults for faults in SINGLE if asked.fault in (None, str(faults))]
     jobs = [*single * asked.times, *([] if asked.fault else COMBINED * asked.combined)]

@@ -100,12 +100,52 @@ def test_whoever_waits_is_woken_by_a_notification_that_follows_an_interrupted_on
 
 def test_a_turn_may_be_taken_again_by_the_thread_that_has_it_and_by_no_other() -> None:
     turn, tokens, refused = OwnTurn(), (object(), object()), []
+
+    def refuse() -> None:
+        token = object()
+        refused.append(always(lambda: not turn.take(token, 0), lambda: turn.give_back(token)))
+
     assert all(turn.take(token, 0) for token in tokens)
     for token in tokens:
-        other = threading.Thread(target=lambda: refused.append(not turn.take(object(), 0)))
+        other = threading.Thread(target=refuse)
         other.start()
         other.join(WAIT_S)
         turn.give_back(token)
         turn.give_back(token)
     assert refused == [True, True]
     assert turn.take(object(), 0)
+
+
+def test_a_thread_that_takes_its_turn_again_and_again_lets_those_who_wait_go_first() -> None:
+    turn, others, order = OwnTurn(), [object(), object()], []
+    mine = object()
+    assert turn.take(mine, 0)
+    for token in others:
+        asked = threading.Event()
+
+        def wait(token=token, asked=asked) -> None:
+            turn.take(token, 0)
+            asked.set()
+            while not turn.take(token, WAIT_S):
+                pass
+            order.append(token)
+            turn.give_back(token)
+
+        threading.Thread(target=wait, daemon=True).start()
+        assert asked.wait(WAIT_S)
+    turn.give_back(mine)
+    again = object()
+    while not turn.take(again, WAIT_S):
+        pass
+    assert order == others
+
+
+def test_whoever_waits_no_more_keeps_no_place() -> None:
+    turn, mine, gone, other = OwnTurn(), object(), object(), object()
+    assert turn.take(mine, 0)
+    elsewhere = threading.Thread(target=lambda: turn.take(gone, 0))
+    elsewhere.start()
+    elsewhere.join(WAIT_S)
+    turn.give_back(gone)
+    turn.give_back(mine)
+    assert turn.take(other, 0)

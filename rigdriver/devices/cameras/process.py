@@ -186,7 +186,7 @@ class CameraProcess:
         try:
             return self._channel.ask(request, limit or TimeLimit(self._timebase, timeout_s))
         except TimeoutError:
-            self._kill(f"did not answer `{request.command}` within {timeout_s:g} s; {self.culprit} hangs")
+            self._kill(f"did not answer `{request.command}` within {timeout_s:.3g} s; {self.culprit} hangs")
             if is_end:
                 _logger.warning("cameras: abandoned, for the camera process %s", self._verdict)
             raise self._ending() from None

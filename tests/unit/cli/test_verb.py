@@ -6,6 +6,7 @@ traceback for what a user or a device did.
 
 import os
 import signal
+import threading
 from contextlib import suppress
 
 import pytest
@@ -14,6 +15,9 @@ import typer
 from rigdriver.cli import main
 from rigdriver.cli.verb import expect_to_go_on, undisturbed, verb
 from rigdriver.errors import CameraMissing, LinkLost
+
+WAIT_S = 60.0
+"""Time limit that ends a hang and measures nothing, s."""
 
 
 def exit_status(act) -> int:
@@ -53,7 +57,7 @@ def test_a_signal_unwinds_the_verb_and_is_told_by_the_exit_status(number, status
     def act() -> int:
         try:
             os.kill(os.getpid(), number)
-            signal.pause()
+            threading.Event().wait(WAIT_S)
         finally:
             closed.append(True)
         return 0
@@ -68,7 +72,7 @@ def test_a_second_ctrl_c_does_not_break_the_closing():
     def act() -> int:
         try:
             os.kill(os.getpid(), signal.SIGINT)
-            signal.pause()
+            threading.Event().wait(WAIT_S)
         finally:
             os.kill(os.getpid(), signal.SIGINT)
             closed.append(True)
@@ -84,7 +88,7 @@ def test_ctrl_c_that_somebody_swallows_still_ends_the_verb_and_tells_so():
     def act() -> int:
         with suppress(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
-            signal.pause()
+            threading.Event().wait(WAIT_S)
         expect_to_go_on()
         reached.append(True)
         return 0
@@ -92,7 +96,7 @@ def test_ctrl_c_that_somebody_swallows_still_ends_the_verb_and_tells_so():
     def act_without_asking() -> int:
         with suppress(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
-            signal.pause()
+            threading.Event().wait(WAIT_S)
         return 0
 
     assert exit_status(act) == 130
@@ -119,7 +123,7 @@ def test_a_link_that_dies_of_the_same_ctrl_c_is_no_error(capsys):
     def act() -> int:
         try:
             os.kill(os.getpid(), signal.SIGINT)
-            signal.pause()
+            threading.Event().wait(WAIT_S)
         except KeyboardInterrupt:
             raise LinkLost("trigger box: gone") from None
         return 0
