@@ -20,6 +20,8 @@ USUAL = 65
 its frame."""
 ARRIVAL_SHARE = 0.4
 """Share of a pulse period by which an arrival may differ from the usual one and still identify its pulse."""
+LEAST_SHARE = 0.05
+"""Share of a pulse period by which an arrival may always differ from the usual one, however little arrivals scatter."""
 SURE = 4.0
 """Number of standard errors of a difference of medians that must fit into that share."""
 FEW = 8
@@ -34,7 +36,7 @@ class Arrivals:
     def __init__(self, ticks_per_ns: float) -> None:
         self._ticks_per_ns = ticks_per_ns
         self._latencies_ns: deque[int] = deque(maxlen=USUAL)
-        self._reach_ns = 0.0
+        self._period_ns = self._reach_ns = 0.0
 
     def clear(self) -> None:
         """Forget what is usual."""
@@ -42,7 +44,8 @@ class Arrivals:
 
     def expect(self, period_ticks: int) -> None:
         """Take the pulse period: arrivals name a pulse when they are off by less than a share of it."""
-        self._reach_ns = ARRIVAL_SHARE * period_ticks / self._ticks_per_ns
+        self._period_ns = period_ticks / self._ticks_per_ns
+        self._reach_ns = ARRIVAL_SHARE * self._period_ns
 
     def add(self, frame: Frame, exposure: Exposure) -> None:
         """Learn from a matched frame."""
@@ -67,8 +70,14 @@ class Arrivals:
         return abs(self.latency_ns(frame, exposure) - median(self._latencies_ns)) < self._reach_ns
 
     def is_surely_usual(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether the arrival confirms a single frame; it can do so only where arrivals are steady."""
-        return self.is_usual(frame, exposure) and self.are_steady
+        """Whether the arrival confirms a single frame; it can do so only where arrivals are steady.
+
+        It must lie within what arrivals scatter: a second exposure in the period is off by less than a pulse.
+        """
+        if not self.are_steady:
+            return False
+        reach_ns = max(self._error_ns([0]), LEAST_SHARE * self._period_ns)
+        return abs(self.latency_ns(frame, exposure) - median(self._latencies_ns)) <= reach_ns
 
     def is_too_early(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether the frame came so early after the exposure as none before it: then it is an earlier one's.
@@ -78,6 +87,20 @@ class Arrivals:
         if len(self._latencies_ns) < LEAST:
             return False
         return self.latency_ns(frame, exposure) < min(self._latencies_ns) - self._reach_ns
+
+    def may_be_later(self, frame: Frame, exposure: Exposure) -> bool:
+        """Whether the frame came so late after the exposure that it may be of a later one."""
+        if len(self._latencies_ns) < LEAST:
+            return True
+        return self.latency_ns(frame, exposure) > min(self._latencies_ns) + self._period_ns - self._reach_ns
+
+    def pulses_late(self, frame: Frame, exposure: Exposure) -> int:
+        """Return by how many whole pulse periods the frame came late, surely; 0 also where it is not whole periods."""
+        if not self.are_steady:
+            return 0
+        late_ns = self.latency_ns(frame, exposure) - median(self._latencies_ns)
+        pulses = max(0, round(late_ns / self._period_ns))
+        return pulses if abs(late_ns - pulses * self._period_ns) <= self._error_ns([0]) else 0
 
     def confirm(self, heard: Sequence[int], enough: int) -> bool:
         """Return whether the latencies of several frames are surely the usual one."""
@@ -94,10 +117,10 @@ class Arrivals:
 
 
 def _scatter(latencies_ns: Sequence[int]) -> float:
-    """Return about one standard deviation, whatever a few stragglers do; of few values the whole spread."""
+    """Return about one standard deviation, whatever a quarter of stragglers does; of few values the whole spread."""
     ordered = sorted(latencies_ns)
     if len(ordered) < FEW:
         return float(ordered[-1] - ordered[0])
-    # Between the tenths of a normal distribution lie 2.56 standard deviations.
-    tenth = len(ordered) // 10
-    return (ordered[-1 - tenth] - ordered[tenth]) / 2.5
+    # Between the quarters of a normal distribution lie 1.35 standard deviations.
+    quarter = len(ordered) // 4
+    return (ordered[-1 - quarter] - ordered[quarter]) / 1.35
