@@ -26,6 +26,11 @@ SURE = 4.0
 """Number of standard errors of a difference of medians that must fit into that share."""
 FEW = 8
 """Least number of arrivals that show their true spread."""
+FEW_STRAGGLERS, MANY_STRAGGLERS = 10, 4
+"""One arrival in so many may be late without making the rest look less steady, on either side. Few may where the
+arrivals alone name a pulse: frames that wait for each other are late together."""
+SPREAD = {FEW_STRAGGLERS: 2.5, MANY_STRAGGLERS: 1.35}
+"""Standard deviations of a normal distribution between its tenths, and between its quarters."""
 LEAST = 3
 """Least number of arrivals that show what is usual."""
 
@@ -102,25 +107,25 @@ class Arrivals:
         pulses = max(0, round(late_ns / self._period_ns))
         return pulses if abs(late_ns - pulses * self._period_ns) <= self._error_ns([0]) else 0
 
-    def confirm(self, heard: Sequence[int], enough: int) -> bool:
-        """Return whether the latencies of several frames are surely the usual one."""
+    def confirm(self, heard: Sequence[int], enough: int, is_alone: bool) -> bool:
+        """Return whether the latencies of several frames are surely the usual one; `is_alone`: nothing else says so."""
         if len(heard) < enough or len(self._latencies_ns) < LEAST:
             return False
         unusual = abs(median(heard) - median(self._latencies_ns))
-        return max(self._error_ns(heard), unusual) < self._reach_ns
+        return max(self._error_ns(heard, FEW_STRAGGLERS if is_alone else MANY_STRAGGLERS), unusual) < self._reach_ns
 
-    def _error_ns(self, heard: Sequence[int]) -> float:
+    def _error_ns(self, heard: Sequence[int], stragglers: int = MANY_STRAGGLERS) -> float:
         """Return by how much the median of these arrivals may differ from the usual one by chance."""
         # The standard error of a difference is s sqrt(1/n + 1/m).
         usual = self._latencies_ns
-        return SURE * max(_scatter(usual), _scatter(heard)) * sqrt(1 / len(heard) + 1 / len(usual))
+        scatter_ns = max(_scatter(usual, stragglers), _scatter(heard, stragglers))
+        return SURE * scatter_ns * sqrt(1 / len(heard) + 1 / len(usual))
 
 
-def _scatter(latencies_ns: Sequence[int]) -> float:
-    """Return about one standard deviation, whatever a quarter of stragglers does; of few values the whole spread."""
+def _scatter(latencies_ns: Sequence[int], stragglers: int) -> float:
+    """Return about one standard deviation, whatever that part of stragglers does; of few values the whole spread."""
     ordered = sorted(latencies_ns)
     if len(ordered) < FEW:
         return float(ordered[-1] - ordered[0])
-    # Between the quarters of a normal distribution lie 1.35 standard deviations.
-    quarter = len(ordered) // 4
-    return (ordered[-1 - quarter] - ordered[quarter]) / 1.35
+    cut = len(ordered) // stragglers
+    return (ordered[-1 - cut] - ordered[cut]) / SPREAD[stragglers]

@@ -41,6 +41,11 @@ class Hypothesis:
     enough: int = ENOUGH_HEARD
     """Least number of frames that must agree with it."""
 
+    @property
+    def is_of_arrival(self) -> bool:
+        """Whether the arrival alone named its exposure."""
+        return self.enough == ENOUGH_AFTER_RESTART
+
     def follow(self, frame: Frame, exposure: Exposure) -> bool:
         """Return whether it counts this exposure for the frame; go on from there when a short counter begins again."""
         if exposure.ordinal - self.ordinal in wrapped_counts(frame.frame_id, self.frame_id):
@@ -92,7 +97,7 @@ class Hypotheses:
                 continue
             if len(h.latencies_ns) < MOST_HEARD:
                 h.latencies_ns.append(self._arrivals.latency_ns(frame, exposure))
-            if exposure.ordinal > h.ordinal and self._arrivals.confirm(h.latencies_ns, h.enough):
+            if exposure.ordinal > h.ordinal and self._arrivals.confirm(h.latencies_ns, h.enough, h.is_of_arrival):
                 agreed.append((h, exposure))
         self._kept = [h for h in self._kept if h.contradictions < FORGET_AFTER]
         return agreed[0] if len({e.ordinal for _, e in agreed}) == 1 else None
