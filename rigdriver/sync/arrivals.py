@@ -20,10 +20,17 @@ USUAL = 65
 its frame."""
 ARRIVAL_SHARE = 0.4
 """Share of a pulse period by which an arrival may differ from the usual one and still identify its pulse."""
+LEAST_SHARE = 0.05
+"""Share of a pulse period by which an arrival may always differ from the usual one, however little arrivals scatter."""
 SURE = 4.0
 """Number of standard errors of a difference of medians that must fit into that share."""
 FEW = 8
 """Least number of arrivals that show their true spread."""
+FEW_STRAGGLERS, MANY_STRAGGLERS = 10, 4
+"""One arrival in so many may be late without making the rest look less steady, on either side. Few may where the
+arrivals alone name a pulse: frames that wait for each other are late together."""
+SPREAD = {FEW_STRAGGLERS: 2.5, MANY_STRAGGLERS: 1.35}
+"""Standard deviations of a normal distribution between its tenths, and between its quarters."""
 LEAST = 3
 """Least number of arrivals that show what is usual."""
 
@@ -34,7 +41,7 @@ class Arrivals:
     def __init__(self, ticks_per_ns: float) -> None:
         self._ticks_per_ns = ticks_per_ns
         self._latencies_ns: deque[int] = deque(maxlen=USUAL)
-        self._reach_ns = 0.0
+        self._period_ns = self._reach_ns = 0.0
 
     def clear(self) -> None:
         """Forget what is usual."""
@@ -42,7 +49,8 @@ class Arrivals:
 
     def expect(self, period_ticks: int) -> None:
         """Take the pulse period: arrivals name a pulse when they are off by less than a share of it."""
-        self._reach_ns = ARRIVAL_SHARE * period_ticks / self._ticks_per_ns
+        self._period_ns = period_ticks / self._ticks_per_ns
+        self._reach_ns = ARRIVAL_SHARE * self._period_ns
 
     def add(self, frame: Frame, exposure: Exposure) -> None:
         """Learn from a matched frame."""
@@ -67,8 +75,14 @@ class Arrivals:
         return abs(self.latency_ns(frame, exposure) - median(self._latencies_ns)) < self._reach_ns
 
     def is_surely_usual(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether the arrival confirms a single frame; it can do so only where arrivals are steady."""
-        return self.is_usual(frame, exposure) and self.are_steady
+        """Whether the arrival confirms a single frame; it can do so only where arrivals are steady.
+
+        It must lie within what arrivals scatter: a second exposure in the period is off by less than a pulse.
+        """
+        if not self.are_steady:
+            return False
+        reach_ns = max(self._error_ns([0]), LEAST_SHARE * self._period_ns)
+        return abs(self.latency_ns(frame, exposure) - median(self._latencies_ns)) <= reach_ns
 
     def is_too_early(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether the frame came so early after the exposure as none before it: then it is an earlier one's.
@@ -79,25 +93,39 @@ class Arrivals:
             return False
         return self.latency_ns(frame, exposure) < min(self._latencies_ns) - self._reach_ns
 
-    def confirm(self, heard: Sequence[int], enough: int) -> bool:
-        """Return whether the latencies of several frames are surely the usual one."""
+    def may_be_later(self, frame: Frame, exposure: Exposure) -> bool:
+        """Whether the frame came so late after the exposure that it may be of a later one."""
+        if len(self._latencies_ns) < LEAST:
+            return True
+        return self.latency_ns(frame, exposure) > min(self._latencies_ns) + self._period_ns - self._reach_ns
+
+    def pulses_late(self, frame: Frame, exposure: Exposure) -> int:
+        """Return by how many whole pulse periods the frame came late, surely; 0 also where it is not whole periods."""
+        if not self.are_steady:
+            return 0
+        late_ns = self.latency_ns(frame, exposure) - median(self._latencies_ns)
+        pulses = max(0, round(late_ns / self._period_ns))
+        return pulses if abs(late_ns - pulses * self._period_ns) <= self._error_ns([0]) else 0
+
+    def confirm(self, heard: Sequence[int], enough: int, is_alone: bool) -> bool:
+        """Return whether the latencies of several frames are surely the usual one; `is_alone`: nothing else says so."""
         if len(heard) < enough or len(self._latencies_ns) < LEAST:
             return False
         unusual = abs(median(heard) - median(self._latencies_ns))
-        return max(self._error_ns(heard), unusual) < self._reach_ns
+        return max(self._error_ns(heard, FEW_STRAGGLERS if is_alone else MANY_STRAGGLERS), unusual) < self._reach_ns
 
-    def _error_ns(self, heard: Sequence[int]) -> float:
+    def _error_ns(self, heard: Sequence[int], stragglers: int = MANY_STRAGGLERS) -> float:
         """Return by how much the median of these arrivals may differ from the usual one by chance."""
         # The standard error of a difference is s sqrt(1/n + 1/m).
         usual = self._latencies_ns
-        return SURE * max(_scatter(usual), _scatter(heard)) * sqrt(1 / len(heard) + 1 / len(usual))
+        scatter_ns = max(_scatter(usual, stragglers), _scatter(heard, stragglers))
+        return SURE * scatter_ns * sqrt(1 / len(heard) + 1 / len(usual))
 
 
-def _scatter(latencies_ns: Sequence[int]) -> float:
-    """Return about one standard deviation, whatever a few stragglers do; of few values the whole spread."""
+def _scatter(latencies_ns: Sequence[int], stragglers: int) -> float:
+    """Return about one standard deviation, whatever that part of stragglers does; of few values the whole spread."""
     ordered = sorted(latencies_ns)
     if len(ordered) < FEW:
         return float(ordered[-1] - ordered[0])
-    # Between the tenths of a normal distribution lie 2.56 standard deviations.
-    tenth = len(ordered) // 10
-    return (ordered[-1 - tenth] - ordered[tenth]) / 2.5
+    cut = len(ordered) // stragglers
+    return (ordered[-1 - cut] - ordered[cut]) / SPREAD[stragglers]

@@ -19,7 +19,8 @@ from rigdriver.sync.exposures import LONGEST_LOSS, Exposure
 from rigdriver.sync.frame_ids import DamagedIds
 from rigdriver.sync.places import Place, PlaceState
 from rigdriver.sync.proof import Evidence, Prover
-from rigdriver.sync.track import Held, Matched, Rejected, Track
+from rigdriver.sync.track import Track
+from rigdriver.sync.verdicts import Held, Matched, Rejected
 
 OVERTAKEN = 2
 """Number of later matched frames of its camera after which a frame counts as lost."""
@@ -127,16 +128,16 @@ class Matcher:
             self._note_noise(name, count, report)
         if report.generation == self._schedule.box.generation:
             self._note_report(report, exposures)
-        for name, held in self._held.items():
-            # A frame may be held again, behind the others, so each is taken once.
-            for _ in range(len(held)):
-                self._judge(name, held.popleft())
+        for name in self._held:
+            self._judge_held(name)
         return self._settle()
 
     def take_frame(self, frame: Frame) -> list[Resolved]:
         """Take one frame; return what is settled by it."""
         self._damaged[frame.camera].arrived(frame.frame_id)
         self._judge(frame.camera, frame)
+        # This one may show the place of those before it.
+        self._judge_held(frame.camera)
         return self._settle()
 
     def take_loss(self, camera: str, frame_id: int | None, count: int, reason: GapReason) -> list[Resolved]:
@@ -268,6 +269,12 @@ class Matcher:
                 self._hold(name, frame)
             case Rejected():
                 self._suspect(name, verdict)
+
+    def _judge_held(self, name: str) -> None:
+        held = self._held[name]
+        # A frame may be held again, behind the others, so each is taken once.
+        for _ in range(len(held)):
+            self._judge(name, held.popleft())
 
     def _hold(self, name: str, frame: Frame) -> None:
         held = self._held[name]

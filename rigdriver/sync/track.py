@@ -19,8 +19,9 @@ exposure, held until the box has reported further, or rejected with a reason.
 What each witness cannot know decides when two are enough (DECISIONS.md, "Two witnesses that are bent alike"). Once one
 was bent by whole pulses, a single fault of the other makes them agree on a wrong place: then witness 3 must confirm.
 Where ids are missing before a frame, the frame may be of an earlier exposure: then it must not come before its time.
-One double fault is not detected: between two frames, n frames are lost without the frame id advancing, and the camera's
-clock steps back by exactly n pulse periods. Such a frame looks like one that came late.
+If frames are lost without the frame id advancing while the clock steps back by as many periods, the next frame looks
+like one that came late by whole pulses. It waits until the frames behind it show whether it was; if they come as late,
+it is rejected. Where arrivals scatter over periods, that double fault is not detected.
 
 A camera without time stamps lacks witness 1: its frames are matched where count and arrival agree, and a disagreement
 is never settled, for there is no third. Not here: frame sets and other cameras (see matcher.py).
@@ -29,90 +30,31 @@ is never settled, for there is no third. Not here: frame sets and other cameras 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
 from itertools import takewhile
 
 from rigdriver.clock import ClockEstimator, ClockFit
 from rigdriver.frames import Frame, GapReason
 from rigdriver.sync.arrivals import ARRIVAL_SHARE, Arrivals
 from rigdriver.sync.exposures import Exposure, ExposureLog
-from rigdriver.sync.frame_ids import SHORT_COUNTER
+from rigdriver.sync.hypotheses import (
+    ENOUGH_AFTER_RESTART,
+    ENOUGH_HEARD,
+    MOST_AHEAD,
+    Hypotheses,
+    Hypothesis,
+    wrapped_counts,
+)
 from rigdriver.sync.lock import Pair, has_stamps
+from rigdriver.sync.verdicts import Held, Matched, Rejected
 
 REFIT_EVERY = 8
 """Number of frames between two fits, once there are a few; the fitted line hardly changes in this time."""
-MOST_AHEAD = 32
-"""Largest number of pulses by which a frame may arrive ahead of the report of its exposure."""
 LOST_AFTER = 20
 """Number of rejections in a row after which the camera counts as no longer tied to the box."""
-FORGET_AFTER = 4
-"""Number of contradicting frames after which a hypothesis is dropped."""
-MOST_HYPOTHESES = 8
-MOST_HEARD = 256
 MOST_USED = 256
+"""Largest number of frames, placed or rejected, that are remembered to find copies of them."""
 SECOND = "a second frame for an exposure that has one"
-ENOUGH_HEARD, ENOUGH_AFTER_RESTART = 2, 6
-"""Least numbers of frames that agree with a hypothesis: of one that two witnesses name, and of one that the arrival
-alone names. One frame that comes out of order can deceive that; so many in a row, each at its usual time, do not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """The frame was made by this exposure."""
-
-    exposure: Exposure
-    residual_ticks: float | None
-    """Difference of mapped time stamp and exposure start; None when the camera gives no time stamp."""
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The box has not yet reported the time of the frame's stamp."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """The frame cannot be tied to an exposure; `exposure` is the one whose place it leaves empty, if that is clear."""
-
-    reason: GapReason
-    detail: str
-    exposure: Exposure | None = None
-
-
-@dataclass(slots=True)
-class _Hypothesis:
-    """An explanation of a rejected frame: what follows when one of the witnesses was wrong."""
-
-    says: str
-    shift_ticks: int
-    """Difference to add to the mapped time stamp."""
-    frame_id: int
-    ordinal: int
-    latencies_ns: list[int] = field(default_factory=list)
-    """Latencies of the frames that agree with it in clock and counter."""
-    contradictions: int = 0
-    enough: int = ENOUGH_HEARD
-    """Least number of frames that must agree with it."""
-
-    def follow(self, frame: Frame, exposure: Exposure) -> bool:
-        """Return whether it counts this exposure for the frame; go on from there when a short counter begins again."""
-        if exposure.ordinal - self.ordinal in wrapped_counts(frame.frame_id, self.frame_id):
-            self.frame_id, self.ordinal = frame.frame_id, exposure.ordinal
-            return True
-        return exposure.ordinal - self.ordinal == frame.frame_id - self.frame_id
-
-    def is_same(self, other: _Hypothesis, tolerance: float) -> bool:
-        """Whether both expect the same of every frame."""
-        same_count = self.frame_id - self.ordinal == other.frame_id - other.ordinal
-        return same_count and abs(self.shift_ticks - other.shift_ticks) <= tolerance
-
-
-def wrapped_counts(frame_id: int, anchor_id: int) -> tuple[int, ...]:
-    """Return by how many exposures a frame is ahead of the anchor if a 16-bit counter has begun again, at 0 or at 1."""
-    if not frame_id < MOST_AHEAD < SHORT_COUNTER - anchor_id + MOST_AHEAD <= 2 * MOST_AHEAD:
-        return ()
-    return tuple(frame_id + SHORT_COUNTER - first - anchor_id for first in (0, 1) if frame_id >= first)
+"""Detail of the rejection of a copy."""
 
 
 class Track:
@@ -128,12 +70,20 @@ class Track:
         self._anchor: tuple[int, int] | None = None
         self._used: dict[int, tuple[int, int | None]] = {}
         """Ordinal of each exposure that has its frame -> id and time stamp of it, in the order of the matches."""
-        self._hypotheses: list[_Hypothesis] = []
         self._arrivals = Arrivals(self._ticks_per_ns)
+        self._hypotheses = Hypotheses(log, self._arrivals, tolerance_ticks)
         self._unfitted = zlib.crc32(log.camera.encode()) % REFIT_EVERY  # so that cameras refit in different pulses
         self._rejected_in_a_row = 0
         self._is_bent = False
         """Whether since the last match a frame has come of which clock or counter was off by whole pulses."""
+        self._refused: dict[tuple[int, int | None], int] = {}
+        """Id and time stamp of each frame that was rejected since the last match -> host time of its arrival."""
+        self._late: tuple[int, int] | None = None
+        """Of the frame that waits for others to show its place: exposure that it names, and that its arrival names."""
+        self._excused: int | None = None
+        """Exposure whose frame waited, and has been shown to have come late."""
+        self._anchored_at_ns = 0
+        """Host time at which the frame of the anchor arrived."""
         self._is_doubled = False
         """Whether since the last match a frame has come with id and stamp of one that was there already."""
         self._doubts = 0
@@ -151,9 +101,10 @@ class Track:
         self._clock.clear()
         self._arrivals.clear()
         self._hypotheses.clear()
+        self._refused.clear()
         self._used.clear()
         self._is_bent = self._is_doubled = False
-        self._anchor = None
+        self._anchor = self._late = self._excused = None
         self._is_stamped = has_stamps([pair.frame for pair in pairs])
         for pair in pairs:
             self._learn(pair.frame, pair.exposure)
@@ -168,32 +119,65 @@ class Track:
             return self._offer_by_arrival(frame, self._fit.map(frame.t_host_ns), self._anchor)
         if frame.t_camera_ns is None:
             return Rejected(GapReason.TIME_STAMP, "it has none", self._log.by_ordinal(self._count(frame, self._anchor)))
-        start = self._fit.map(frame.t_camera_ns)
+        return self._offer_by_stamp(frame, self._fit.map(frame.t_camera_ns), self._anchor)
+
+    def _offer_by_stamp(self, frame: Frame, start: float, anchor: tuple[int, int]) -> Matched | Held | Rejected:
         by_clock = self._log.nearest(start, self._tolerance)
-        ordinal = self._count(frame, self._anchor)
+        ordinal = self._count(frame, anchor)
         by_count = self._log.by_ordinal(ordinal)
+        if self._is_copy(frame, by_clock):
+            self._is_doubled = True
+            return Rejected(GapReason.AMBIGUOUS, SECOND)
         if self._may_be_reported_yet(start, ordinal, by_clock, by_count):
             return Held()
         if by_clock is not None and (agreed := self._agree(frame, start, by_clock, by_count)) is not None:
             return agreed
-        if by_clock is None and by_count is None and self._is_unreported(start, ordinal, self._anchor[1]):
+        if by_clock is None and by_count is None and self._is_unreported(start, ordinal, anchor[1]):
             # Both name the same exposure, whose report is missing: nothing is wrong with the camera.
             return Rejected(GapReason.EDGES_LOST, "")
         if (settled := self._settle(frame, start)) is not None:
             return settled
         return self._reject(frame, start, by_clock, by_count)
 
+    def _is_copy(self, frame: Frame, by_clock: Exposure | None) -> bool:
+        """Whether a frame with this id and time stamp has come before: delivered twice, or with another's header."""
+        header = frame.frame_id, frame.t_camera_ns
+        if by_clock is not None and self._used.get(by_clock.ordinal) == header:
+            return True
+        return self._refused.get(header, frame.t_host_ns) != frame.t_host_ns
+
     def _agree(
         self, frame: Frame, start: float, by_clock: Exposure, by_count: Exposure | None
-    ) -> Matched | Rejected | None:
+    ) -> Matched | Held | Rejected | None:
         """Return the verdict where clock and count name the same exposure and may be trusted in that, else None."""
-        if self._used.get(by_clock.ordinal) == (frame.frame_id, frame.t_camera_ns):
-            self._is_doubled = True
-            return Rejected(GapReason.AMBIGUOUS, SECOND)
         is_counted = by_clock is by_count and self._may_trust(frame, by_clock)
         if by_clock.ordinal in self._used or not (is_counted or self._has_wrapped(frame, by_clock)):
             return None
-        return self._match(frame, by_clock, start - by_clock.start_ticks)
+        is_in_place = self._is_in_its_place(frame, by_clock)
+        if is_in_place is None:
+            return Held()
+        return self._match(frame, by_clock, start - by_clock.start_ticks) if is_in_place else None
+
+    def _is_in_its_place(self, frame: Frame, exposure: Exposure) -> bool | None:
+        """Whether a frame that looks late by whole pulses is late; None while the next frames must show it.
+
+        If clock and counter lag by as many pulses, the frame is of the exposure that its arrival names. Frames come in
+        the order of their exposures and none before its time. So the frame is late where one that came after it is of
+        that exposure at the latest, and its place is not known where the next frame goes on as late.
+        """
+        here = exposure.ordinal
+        latest = here + self._arrivals.pulses_late(frame, exposure)
+        if here in (latest, self._excused) or latest in self._used:
+            return True
+        if self._anchor is not None and self._anchor[1] > here:
+            return self._anchor[1] <= latest
+        if self._late is not None and self._late[0] != here:
+            if latest > self._late[1]:
+                self._is_bent = True
+                return False
+            self._excused = self._late[0]
+        self._late = here, latest
+        return None
 
     def _offer_by_arrival(self, frame: Frame, start: float, anchor: tuple[int, int]) -> Matched | Held | Rejected:
         """Judge a frame of a camera without time stamps: `start` is what its arrival says, witnesses 2 and 3 count."""
@@ -276,11 +260,16 @@ class Track:
     ) -> Matched | Rejected:
         if exposure.ordinal in self._used:
             return Rejected(GapReason.AMBIGUOUS, SECOND)
-        if self._anchor is not None and exposure.ordinal < self._anchor[1]:
+        is_behind = self._anchor is not None and exposure.ordinal < self._anchor[1]
+        if is_behind and frame.t_host_ns > self._anchored_at_ns:
             notes = (*notes, "delivered out of order")
-        self._hypotheses.clear()
-        self._rejected_in_a_row = 0
-        self._is_bent = self._is_doubled = False
+        if not is_behind:
+            self._hypotheses.clear()
+            self._refused.clear()
+            self._rejected_in_a_row = 0
+            self._is_bent = self._is_doubled = False
+        if self._late is not None and exposure.ordinal >= self._late[0]:
+            self._late = None
         self._learn(frame, exposure)
         return Matched(exposure, residual, notes)
 
@@ -291,6 +280,7 @@ class Track:
         # A belated frame must not take the anchor back: the counter is followed from the newest exposure.
         if self._anchor is None or exposure.ordinal > self._anchor[1]:
             self._anchor = (frame.frame_id, exposure.ordinal)
+            self._anchored_at_ns = frame.t_host_ns
             self._doubts = exposure.doubts
         self._arrivals.add(frame, exposure)
         stamp_ns = frame.t_camera_ns if self._is_stamped else None
@@ -323,9 +313,9 @@ class Track:
         if self._is_too_early(frame, exposure):
             return False
         if self._is_bent:
-            return self._arrivals.is_surely_usual(frame, exposure)
-        if self._is_doubled and self._arrivals.are_steady:
-            return self._arrivals.is_usual(frame, exposure)
+            return self._is_next_in_order(frame, exposure) or self._arrivals.is_surely_usual(frame, exposure)
+        if self._is_doubled:
+            return not self._arrivals.may_be_later(frame, exposure)
         if self._rejected_in_a_row == 0 and not is_seen:
             # The count holds exposures that nobody has seen; the arrival must not contradict it.
             return self._arrivals.is_usual(frame, exposure) or not self._arrivals.are_steady
@@ -335,8 +325,29 @@ class Track:
 
     def _is_too_early(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether the frame must be of an earlier exposure, one that has no frame: none comes before its time."""
-        has_skipped = self._anchor is not None and exposure.ordinal > self._anchor[1] + 1
+        if self._anchor is None or exposure.ordinal <= self._anchor[1]:
+            return False
+        is_next = exposure.ordinal == self._anchor[1] + 1 and exposure.doubts == self._doubts
+        has_skipped = not is_next or frame.t_host_ns < self._anchored_at_ns
         return has_skipped and self._arrivals.is_too_early(frame, exposure)
+
+    def _is_next_in_order(self, frame: Frame, exposure: Exposure) -> bool:
+        """Whether the order alone leaves the frame no other place, where the box has seen every exposure.
+
+        Each frame that was rejected since the anchor takes one of the exposures after it, so this one is of none before
+        the next; and where it came before a later exposure's frame can, it is of none after it.
+        """
+        is_seen = exposure.doubts == self._doubts and not exposure.is_inferred
+        if self._anchor is None or self._is_doubled or not is_seen:
+            return False
+        is_next = exposure.ordinal == self._anchor[1] + self._rejected_in_a_row + 1
+        return is_next and not self._arrivals.may_be_later(frame, exposure)
+
+    def _may_be_elsewhere(self, frame: Frame, exposure: Exposure) -> bool:
+        """Whether the arrival of this very frame contradicts what the frames before it confirm."""
+        if self._is_doubled and self._arrivals.may_be_later(frame, exposure):
+            return True
+        return self._arrivals.are_steady and not self._arrivals.is_usual(frame, exposure)
 
     def _is_whole_periods_off(self, start: float) -> bool:
         """Whether a time stamp that names another pulse than the frame's may do so by whole pulse periods."""
@@ -348,20 +359,12 @@ class Track:
 
     def _settle(self, frame: Frame, start: float) -> Matched | Rejected | None:
         """Compare the frame with the hypotheses; when exactly one agrees with all three witnesses, it is accepted."""
-        agreed: list[tuple[_Hypothesis, Exposure]] = []
-        for h in self._hypotheses:
-            exposure = self._log.nearest(start + h.shift_ticks, self._tolerance)
-            if exposure is None or not h.follow(frame, exposure):
-                h.contradictions += 1
-                continue
-            if len(h.latencies_ns) < MOST_HEARD:
-                h.latencies_ns.append(self._arrivals.latency_ns(frame, exposure))
-            if exposure.ordinal > h.ordinal and self._arrivals.confirm(h.latencies_ns, h.enough):
-                agreed.append((h, exposure))
-        self._hypotheses = [h for h in self._hypotheses if h.contradictions < FORGET_AFTER]
-        if len({e.ordinal for _, e in agreed}) != 1:
+        agreed = self._hypotheses.explain(frame, start)
+        if agreed is None:
             return None
-        hypothesis, exposure = agreed[0]
+        hypothesis, exposure = agreed
+        if self._may_be_elsewhere(frame, exposure):
+            return None
         if hypothesis.shift_ticks:
             # The camera's readings are kept as they were; it is the box side of the old pairs that moves.
             self._clock.shift(hypothesis.shift_ticks)
@@ -383,6 +386,9 @@ class Track:
             shift = round(by_arrival.start_ticks - start)
             self._suppose("clock and counter began anew", shift, frame, by_arrival, ENOUGH_AFTER_RESTART)
         self._rejected_in_a_row += 1
+        if len(self._refused) >= MOST_USED:
+            del self._refused[next(iter(self._refused))]
+        self._refused[frame.frame_id, frame.t_camera_ns] = frame.t_host_ns
         self._is_bent |= by_clock is not None or self._is_whole_periods_off(start)
         rejected = self._explain(start, by_clock, by_count, by_arrival)
         if self._rejected_in_a_row < LOST_AFTER:
@@ -401,9 +407,8 @@ class Track:
         if exposure.ordinal in self._used:
             return
         latency_ns = self._arrivals.latency_ns(frame, exposure)
-        new = _Hypothesis(says, shift, frame.frame_id, exposure.ordinal, [latency_ns], enough=enough)
-        if not any(h.is_same(new, self._tolerance) for h in self._hypotheses):
-            self._hypotheses = [*self._hypotheses, new][-MOST_HYPOTHESES:]
+        new = Hypothesis(says, shift, frame.frame_id, exposure.ordinal, [latency_ns], enough=enough)
+        self._hypotheses.suppose(new)
 
     def _by_arrival(self, frame: Frame) -> Exposure | None:
         usual = [e for e in self._log.newest(8) if e.ordinal not in self._used and self._arrivals.is_usual(frame, e)]

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass
 
 from rigdriver.frames import GapReason
-from tests.unit.sync.planted import FAULTS, NASTY, World, run
+from tests.unit.sync.planted import BENDS, FAULTS, NASTY, World, run
 
+STEPS = {"clock_step", "stamp_jump"}
 NAMES = tuple(f"camera_{n}" for n in range(12))
 
 
@@ -45,7 +46,7 @@ def _faults(
 def _steps(rng: random.Random, world: World) -> World:
     """Draw every step of a clock anew: of any size, one in ten by whole pulse periods."""
     for place, fault in world.faults.items():
-        if fault in {"clock_step", "stamp_jump"}:
+        if STEPS & set(fault.split("+")) and place not in world.step_of:
             size_ns = rng.randint(1, 10) * 1e9 / world.rate_hz if rng.random() < 0.1 else 10 ** rng.uniform(5.3, 12)
             world.step_of[place] = round(rng.choice([-1, 1]) * size_ns)
     return world
@@ -127,6 +128,58 @@ def _telling(rng: random.Random, pulses: int) -> World:
     )  # fmt: skip
 
 
+def _bent_alike(rng: random.Random, pulses: int) -> World:
+    """Two of clock, counter and arrival are bent by whole pulses, often in one frame and by as many; not all three."""
+    cameras = NAMES[: rng.randint(1, 6)]
+    rate = rng.choice([10, 60])
+    places = _faults(rng, cameras, pulses, ("bent",))
+    clock, counter = ("clock_step", "stamp_jump", "frozen_stamp"), ("id_step", "id_jump", "repeated_id", "lost_frame")
+    losing = (*counter, "uncounted_loss", "lagging_header")
+    witnesses = rng.choice([(clock, losing), (clock, ("late", "lost_frame")), (counter, ("late", "lost_frame"))])
+    world = World(
+        rng.randrange(2**31), rate, cameras=cameras, arrival_jitter_ns=rng.choice([1e6, 0.1e9 / rate]),
+        first_id=rng.choice([1, 2**16 - rng.randrange(10, pulses)]), wrap=rng.choice([None, (2**16, 0), (2**16, 1)]),
+    )  # fmt: skip
+    for place in places:
+        bends = [rng.choice(kinds) for kinds in witnesses]
+        world.faults[place] = "+".join(rng.sample(bends, rng.randint(1, 2)))
+        pulses_off = rng.choice([-2, -1, 1, 2])
+        world.step_of[place] = round(pulses_off * 1e9 / rate)
+        world.ids_of[place] = pulses_off
+        world.late_of[place] = rng.choice([1, 2])
+    return world
+
+
+def _paired(rng: random.Random, pulses: int) -> World:
+    """Two faults meet in one frame, or two cameras have one in the same pulse, or the box's report is lost with it."""
+    cameras = NAMES[: rng.randint(2, 6)]
+    faults: dict[tuple[str, int], str] = {}
+    lost: dict[int, float] = {}
+    kinds = [k for k in FAULTS + NASTY + BENDS if k != "doubled_frame"]
+    for pulse in (p for p in range(pulses) if rng.random() < 0.05):
+        hit = rng.sample(cameras, 2)
+        match rng.randrange(3):
+            case 0:
+                faults[hit[0], pulse] = "+".join(rng.sample(kinds, 2))
+            case 1:
+                faults.update({(camera, pulse): rng.choice(kinds) for camera in hit})
+            case _:
+                faults[hit[0], pulse] = rng.choice(["id_reset", "clock_step", "restart", "id_step", "missed_trigger"])
+                lost[pulse] = rng.choice([0.5, 1.0])
+    return World(rng.randrange(2**31), rng.choice([10, 60]), cameras=cameras, faults=faults, lost_reports=lost)
+
+
+def _other_cameras(rng: random.Random, pulses: int) -> World:
+    """Cameras of other makes: coarse or short tick counters, stamps of the exposure's end, ids that count triggers."""
+    cameras = NAMES[: rng.randint(1, 6)]
+    return World(
+        rng.randrange(2**31), rng.choice([10, 60]), cameras=cameras,
+        faults=_faults(rng, cameras, pulses, (*FAULTS, *NASTY, *BENDS, "restart")),
+        stamp_tick_ns=rng.choice([1, 8, 1000, 10_000]), stamp_wrap_ns=rng.choice([None, 2**32 * 8, 2**40]),
+        is_stamped_at_end=rng.random() < 0.5, is_counting_triggers=rng.random() < 0.5, first_id=rng.choice([0, 1]),
+    )  # fmt: skip
+
+
 KINDS: dict[str, Callable[[random.Random, int], World]] = {
     "one kind of fault": _one_kind,
     "all kinds mixed": _mixed,
@@ -137,6 +190,9 @@ KINDS: dict[str, Callable[[random.Random, int], World]] = {
     "16-bit frame ids": _wrapping,
     "no exposure lines": _blind,
     "losses told": _telling,
+    "bent alike": _bent_alike,
+    "faults in pairs": _paired,
+    "other cameras": _other_cameras,
 }
 
 

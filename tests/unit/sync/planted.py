@@ -120,6 +120,14 @@ class World:
     """pulse -> chance that a part of the box's report of it is lost"""
     faults: dict[tuple[str, int], str] = field(default_factory=dict)
     """(camera, pulse) -> fault"""
+    stamp_tick_ns: int = 1
+    """Length of one tick of the cameras' clocks: a stamp is a whole number of ticks."""
+    stamp_wrap_ns: int | None = None
+    """Time after which the cameras' clocks begin again at 0, as short tick counters do."""
+    is_stamped_at_end: bool = False
+    """Whether cameras stamp the end of the exposure."""
+    is_counting_triggers: bool = False
+    """Whether a trigger that a camera misses uses up a frame id."""
     step_of: dict[tuple[str, int], int] = field(default_factory=dict)
     """Nanoseconds of a stamp jump or clock step; else drawn."""
     ids_of: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -178,6 +186,7 @@ class World:
         if "late_exposure" in faults:
             start += rng.choice([150_000, 400_000, 1_500_000])
         starts = [] if "missed_trigger" in faults else [start]
+        camera.next_id += self.is_counting_triggers and not starts
         if "doubled_trigger" in faults:
             starts.append(start + 0.3 * period_ns)
         if "noise_edge" in faults:
@@ -208,7 +217,9 @@ class World:
 
     def _deliver(self, name, begin, width, index, faults, arriving, period_ns) -> None:
         camera = self.truth[name]
-        stamp, frame_id = camera.stamp(begin), self._wrapped(camera.next_id)
+        stamp = camera.stamp(begin + width * self.is_stamped_at_end) // self.stamp_tick_ns * self.stamp_tick_ns
+        stamp = stamp if self.stamp_wrap_ns is None else stamp % self.stamp_wrap_ns
+        frame_id = self._wrapped(camera.next_id)
         if "uncounted_loss" in faults:
             return
         camera.next_id += 1

@@ -24,11 +24,11 @@ Acts = tuple[tuple[int, str, int], ...]
 """(pulse, fault, by how many periods, ids or frames)"""
 
 
-def world_of(acts: Acts, counter: str) -> World:
+def world_of(acts: Acts, counter: str, arrival_jitter_ns: float = 1e6) -> World:
     """Return a world of one camera with those faults."""
     faults = defaultdict(list)
     first_id, wrap = COUNTERS[counter]
-    world = World(3, 10, cameras=(CAMERA,), first_id=first_id, wrap=wrap)
+    world = World(3, 10, cameras=(CAMERA,), first_id=first_id, wrap=wrap, arrival_jitter_ns=arrival_jitter_ns)
     for pulse, fault, size in acts:
         place = (CAMERA, pulse)
         faults[place].append(fault)
@@ -80,6 +80,16 @@ def test_a_clock_that_steps_by_whole_periods_and_another_fault_put_no_frame_into
         # Each image comes with the header of the one before, for good.
         ((AT, "lagging_header", 1),),
         ((AT, "lagging_header", 1), (AT + 1, "lagging_header", 1)),
+        # Frames are lost that use up no id while the clock steps back by as many periods: the next one looks late.
+        ((AT - 1, "uncounted_loss", 1), (AT, "clock_step", -1)),
+        ((AT - 2, "uncounted_loss", 1), (AT - 1, "uncounted_loss", 1), (AT, "clock_step", -2)),
+        ((AT - 1, "uncounted_loss", 1), (AT, "clock_step", -1), (AT + 1, "id_jump", -1)),
+        ((AT - 1, "lost_frame", 1), (AT, "stamp_jump", -1), (AT, "id_jump", -1)),
+        # The second image of a period comes with the header of the first.
+        ((AT, "lagging_header", 1), (AT + 3, "doubled_trigger", 1)),
+        ((AT, "lagging_header", 1), (AT, "reordered", 1)),
+        # The box misses an exposure while the clock steps ahead.
+        ((AT, "stamp_jump", 1), (AT, "line_dead", 1)),
         # A clock that stepped, a counter that begins again and a frame that is overtaken.
         ((AT, "clock_step", 1), (AT + 3, "reordered", 1)),
     ],
@@ -87,6 +97,32 @@ def test_a_clock_that_steps_by_whole_periods_and_another_fault_put_no_frame_into
 @pytest.mark.parametrize("counter", COUNTERS)
 def test_clock_and_counter_that_are_bent_alike_prove_nothing(acts: Acts, counter: str) -> None:
     assert wrong_frames(world_of(acts, counter)) == []
+
+
+@pytest.mark.parametrize("later", [1, 3])
+@pytest.mark.parametrize("fault", ["id_jump", "id_step", "lost_frame", "frozen_stamp", "late"])
+def test_images_with_the_headers_of_those_before_prove_nothing_even_where_arrivals_scatter_over_half_a_period(
+    fault: str, later: int
+) -> None:
+    acts = ((AT, "lagging_header", 1), (AT + later, fault, 1))
+    assert wrong_frames(world_of(acts, "64 bit", arrival_jitter_ns=PERIOD_NS / 2)) == []
+
+
+@pytest.mark.parametrize("periods", [1, 2, 3, 8])
+@pytest.mark.parametrize("fault", ["late", "reordered"])
+def test_frames_that_come_late_by_whole_periods_are_no_gaps(fault: str, periods: int) -> None:
+    """The frames behind the late one show that it was late."""
+    resolved, _, _ = run(world_of(((AT, fault, periods),), "64 bit"), PULSES)
+    assert [r.pulse_index for r in resolved if r.gaps] == []
+    notes = [n for r in resolved for p in r.proof.frames.values() for n in p.notes]
+    assert notes == (["delivered out of order"] if fault == "reordered" else [])
+
+
+def test_one_stall_of_a_camera_does_not_end_its_lock_at_the_next_fault() -> None:
+    """The late frames are a fifth of those that say what is usual."""
+    world = world_of(((AT - 10, "late", 6), (AT, "id_jump", -1), (AT + 2, "clock_step", 1)), "64 bit")
+    resolved, _, _ = run(world, PULSES)
+    assert [r.pulse_index for r in resolved if r.gaps] == [AT, AT + 2]
 
 
 @pytest.mark.parametrize("counter", [name for name in COUNTERS if name != "8 bit"])
@@ -97,6 +133,11 @@ def test_a_frame_is_proved_again_as_soon_as_the_arrivals_say_which_of_two_witnes
     world = world_of(((AT - 8, "clock_step", periods), (AT - 7, "id_jump", -1)), counter)
     resolved, _, _ = run(world, PULSES)
     assert {r.pulse_index for r in resolved if r.gaps} <= set(range(AT - 8, AT - 4))
+
+
+def test_arrivals_alone_tie_no_camera_where_they_scatter_over_a_period() -> None:
+    """Frames that wait for each other are late together, so that a few of them deceive."""
+    assert planted_outcome("late and jittering", 20011, 300).wrong == 0
 
 
 def test_the_world_in_which_a_repeated_id_followed_a_step_of_one_period_has_no_wrong_frame() -> None:

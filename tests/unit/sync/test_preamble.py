@@ -19,7 +19,8 @@ from rigdriver.schedule.planned import PlannedExposure, Schedule
 from rigdriver.schedule.steps import BoxSchedule
 from rigdriver.sync.exposures import ExposureLog
 from rigdriver.sync.preamble import Preamble
-from rigdriver.sync.track import Held, Matched, Rejected, Track
+from rigdriver.sync.track import Track
+from rigdriver.sync.verdicts import Held, Matched, Rejected
 
 TICK_HZ = 1_000_000
 UNIT, EXPOSURE, PERIOD = 10_000, 2_000, 122_000
