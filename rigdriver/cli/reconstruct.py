@@ -30,6 +30,7 @@ from rigdriver.cli.source import (
 )
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
 from rigdriver.cli.watching import PROGRESS
+from rigdriver.config import VolumeConfig
 from rigdriver.errors import UsageError
 from rigdriver.json_values import JsonObject
 from rigdriver.recording.stored_formats import FormatAnswers
@@ -66,6 +67,12 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
             "--reconstructor", metavar="NAME", help="Reconstructor that a package registers; cells is built in."
         ),
     ] = "cells",
+    volume: Annotated[
+        str | None,
+        typer.Option(
+            "--volume", metavar="X,Y,Z,R", help="Working volume: a ball, mm; the rig file's [volume] if not given."
+        ),
+    ] = None,
     lock: LockOption = None,
     lock_days: LockDaysOption = None,
     rig: RigOption = None,
@@ -97,7 +104,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     folder = out or Path(f"reconstruction-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     options = ReconstructOptions(
         folder, calibration, reconstructor, tuple(mesh or ()), pictures, tracks, LockWish(lock, lock_days), frames,
-        rate_hz,
+        rate_hz, _volume(volume),
     )  # fmt: skip
     if source is not None:
         done = reconstruct_folder(source, options, answers, PROGRESS)
@@ -112,6 +119,20 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     if done.lacks_frame_sets:
         note(f"{done.came} of {done.asked} frame sets came; run `rigdriver selftest` to see why")
     return GOOD if done.has_passed else CHECK_FAILED
+
+
+def _volume(text: str | None) -> VolumeConfig | None:
+    if text is None:
+        return None
+    try:
+        *centre, radius = (float(part) for part in text.split(","))
+        return VolumeConfig.model_validate({"centre_mm": centre, "radius_mm": radius})
+    except ValueError:  # pydantic's ValidationError is one
+        raise UsageError(
+            device=f"--volume {text}",
+            seen="is no ball",
+            expected="X,Y,Z,R in mm, such as 0,0,900,150, with a radius above 0",
+        ) from None
 
 
 def _facts(done: Reconstruction) -> JsonObject:

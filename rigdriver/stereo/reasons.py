@@ -36,6 +36,11 @@ class ReasonKind(Enum):
         "check that the images are of one moment, belong to these cameras, show speckle, and that the calibration is "
         "of this rig"
     )
+    OUTSIDE_VOLUME = (
+        "{device}: what is lit matches {seen:.0f} mm before {between} ({spread:.0f} cells of 4 x 4 pixels), outside "
+        "the working volume; expected it at {expected:.0f} to {expected_spread:.0f} mm; move the face there, or name "
+        "another volume with --volume or as [volume] in the rig file"
+    )
     FEW_CELLS = (
         "{device}: {seen:.0f} cells of 4 x 4 pixels match between {between}; expected at least {expected:.0f}; move "
         "the face into the middle of the volume that both cameras see"

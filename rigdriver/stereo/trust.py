@@ -19,7 +19,7 @@ class TrustSettings:
     """Limits of the residuals: beyond a limit a result is refused, beyond a `warn_` limit there is a warning."""
 
     kept_share: float = 0.35
-    """Least share of the lit cells that must be measured."""
+    """Least share of the lit cells that must be measured, of those that can lie in the working volume."""
     row_residual_px: float = 0.35
     """Largest median height difference of matching pixels."""
     row_spread_px: float = 0.30
@@ -58,6 +58,15 @@ def judge_pod(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> Reason
             spread=f.row_spread_px, expected_spread=trust.row_spread_px,
         )  # fmt: skip
     return None
+
+
+def outside_volume(f: PodFigures, pair: PairGeometry, outside_cells: int, depth_mm: float) -> Reason:
+    """Return the reason for a pod that sees more outside the working volume than in it."""
+    near, far = pair.depths_mm
+    return Reason(
+        ReasonKind.OUTSIDE_VOLUME, f"pod {f.pod}", pair.left.name, seen=depth_mm, expected=near, spread=outside_cells,
+        expected_spread=far,
+    )  # fmt: skip
 
 
 def warn_of_rows(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> Reason | None:
