@@ -35,7 +35,18 @@ from rigdriver.stereo.match.screen import ScreenSettings, screen
 from rigdriver.stereo.mesh.dense import fill_points, plan_points
 from rigdriver.stereo.mesh.fuse import fuse
 from rigdriver.stereo.reasons import Reason, ReasonKind
-from rigdriver.stereo.trust import TrustSettings, judge_pod, judge_seam, outside_volume, warn_of_rows, warn_of_seam
+from rigdriver.stereo.trust import (
+    TrustSettings,
+    judge_overlap,
+    judge_pod,
+    judge_seam,
+    outside_volume,
+    warn_of_lenses,
+    warn_of_proof,
+    warn_of_row_spread,
+    warn_of_rows,
+    warn_of_seam,
+)
 
 Images = Mapping[str, AnyImage]
 
@@ -87,6 +98,7 @@ class CellReconstructor:
             make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()
         )
         self._silhouettes = [Silhouette(pair, chosen) for pair in self.pairs]
+        self._lens_warnings = warn_of_lenses(self.pairs)
         self._images = [PairImages(pair) for pair in self.pairs]
         self._matchers = [CellMatcher(pair.size_px, self._settings.match) for pair in self.pairs]
         self._pool = ThreadPoolExecutor(len(self.pairs), thread_name_prefix="stereo")
@@ -143,7 +155,8 @@ class CellReconstructor:
             for n in usable
         ]
         results = [job.result() for job in jobs]
-        return self._join(results, tuple(missing.values()), begin)
+        doubts = warn_of_proof(images, found, self._settings.trust) if isinstance(images, FrameSet) else []
+        return self._join(results, (*missing.values(), *doubts), begin)
 
     def _run_pod(self, n: int, left: AnyImage, right: AnyImage) -> PodResult:
         pair, trust = self.pairs[n], self._settings.trust
@@ -198,16 +211,24 @@ class CellReconstructor:
             return empty_cloud(warnings, Figures(pods=figures, warnings=tuple(warnings))), ()
         # Warnings of all pods, those that were refused included: their figures say which camera to look at.
         pairs = {pair.pod: pair for pair in self.pairs}
-        warnings += [warning for f in figures if (warning := warn_of_rows(f, pairs[f.pod], trust))]
+        off_rows = [
+            w for f in figures for warn in (warn_of_rows, warn_of_row_spread) if (w := warn(f, pairs[f.pod], trust))
+        ]
+        warnings += [*off_rows, *self._lens_warnings]
         mark = time.perf_counter()
         pixel_um = good[0].pair.depth_um_per_px
         step = spread = float("nan")
         share = 0.0
         if len(good) == 2:
+            apart_deg = _degrees_apart(good[0].pair, good[1].pair)
             first, second, seam = fuse(good[0], good[1], self._pool)
             step, spread, good = 1e3 * seam.step_mm, 1e3 * seam.spread_mm, [first, second]
             share = seam.overlap_cells / max(seam.total_cells, 1)
-            if problem := judge_seam(step, spread, seam.met_cells, trust, pixel_um):
+            problem = judge_seam(step, spread, seam.met_cells, trust, pixel_um)
+            problem = problem or judge_overlap(share, apart_deg, bool(off_rows), trust)
+            if problem and problem.kind is ReasonKind.PODS_DO_NOT_MEET:
+                warnings.append(problem)
+            elif problem:
                 judged = Figures(figures, step, spread, share, MappingProxyType(times), tuple(warnings))
                 return empty_cloud((problem,), judged), ()
             if warning := warn_of_seam(step, trust, pixel_um):
@@ -302,6 +323,11 @@ def _refuse_unfit(name: str, pixels: Pixels, calibration: RigCalibration) -> Non
             "16 bit grey"
         )
     calibration.check_sizes({name: (pixels.shape[1], pixels.shape[0])})
+
+
+def _degrees_apart(first: PairGeometry, second: PairGeometry) -> float:
+    """Return the angle between two pods' lines of sight."""
+    return float(np.degrees(np.arccos(np.clip(first.R_pair_world[2] @ second.R_pair_world[2], -1.0, 1.0))))
 
 
 def _no_figures(pod: str) -> PodFigures:
