@@ -30,6 +30,7 @@ from rigdriver.cli.source import (
 )
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
 from rigdriver.cli.watching import PROGRESS
+from rigdriver.config import VolumeConfig
 from rigdriver.errors import UsageError
 from rigdriver.json_values import JsonObject
 from rigdriver.recording.stored_formats import FormatAnswers
@@ -68,6 +69,12 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     bits: BitsOption = None,
     live: Annotated[bool, typer.Option("--live", help="Measure while the rig runs; only clouds and figures.")] = False,
     reconstructor: ReconstructorOption = "cells",
+    volume: Annotated[
+        str | None,
+        typer.Option(
+            "--volume", metavar="X,Y,Z,R", help="Working volume: a ball, mm; the rig file's [volume] if not given."
+        ),
+    ] = None,
     lock: LockOption = None,
     lock_days: LockDaysOption = None,
     rig: RigOption = None,
@@ -91,7 +98,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     folder = out or Path(f"reconstruction-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     options = ReconstructOptions(
         folder, calibration, reconstructor, tuple(mesh or ()), pictures, tracks, LockWish(lock, lock_days), frames,
-        rate_hz,
+        rate_hz, _volume(volume),
     )  # fmt: skip
     if source is not None:
         done = reconstruct_folder(source, options, answers, PROGRESS)
@@ -124,6 +131,20 @@ def _refuse_contradictions(source: Path | None, means_rig: bool, answers: Format
             expected="none of them for a rig, because its cameras report their pixel format",
             remedy="leave both out, or name the folder",
         )
+
+
+def _volume(text: str | None) -> VolumeConfig | None:
+    if text is None:
+        return None
+    try:
+        *centre, radius = (float(part) for part in text.split(","))
+        return VolumeConfig.model_validate({"centre_mm": centre, "radius_mm": radius})
+    except ValueError:  # pydantic's ValidationError is one
+        raise UsageError(
+            device=f"--volume {text}",
+            seen="is no ball",
+            expected="X,Y,Z,R in mm, such as 0,0,900,150, with a radius above 0",
+        ) from None
 
 
 def _facts(done: Reconstruction) -> JsonObject:

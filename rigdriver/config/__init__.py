@@ -19,6 +19,7 @@ from rigdriver.config.models import (
     RunConfig,
     ScheduleConfig,
     SyncConfig,
+    VolumeConfig,
 )
 from rigdriver.config.owned_features import FeatureValue
 from rigdriver.config.writing import write
@@ -36,6 +37,7 @@ __all__ = [
     "RunConfig",
     "ScheduleConfig",
     "SyncConfig",
+    "VolumeConfig",
     "load",
     "parse",
     "write",

@@ -26,7 +26,7 @@ from rigdriver.config import models
 from rigdriver.config.models import RigConfig
 
 UNITS: Mapping[str, str] = {
-    "us": "us", "s": "s", "hz": "Hz", "um": "um", "mj": "mJ", "j": "J", "w": "W", "days": "days",
+    "us": "us", "s": "s", "hz": "Hz", "um": "um", "mm": "mm", "mj": "mJ", "j": "J", "w": "W", "days": "days",
     "megabytes_per_s": "MB/s", "duty": "share from 0 to 1",
 }  # fmt: skip
 """Units by the ending of a key's name."""

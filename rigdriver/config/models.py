@@ -221,6 +221,21 @@ class AcceptanceConfig(_Table):
     """Largest age of the last test: `rigdriver reconstruct` refuses when it is older or failed. None: no check."""
 
 
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class VolumeConfig(_Table):
+    """Working volume: a ball in the calibration's world, cut in front and behind, in which surfaces are measured."""
+
+    centre_mm: Annotated[tuple[_Finite, _Finite, _Finite] | None, Field(strict=False)] = None
+    """Middle of the ball: x, y, z in the calibration's world; when left out, the point that all geometry cameras look
+    at."""
+    radius_mm: float | None = Field(default=None, gt=0, le=10_000)
+    """Radius of the ball; when left out, 0.16 of the cameras' distance from its middle."""
+    half_depth_mm: float | None = Field(default=None, gt=0, le=10_000)
+    """Distance from the middle to each cut along a pod's line of sight; when left out, 0.7 of the radius."""
+
+
 class RigConfig(_Table):
     """The whole rig file."""
 
@@ -239,6 +254,7 @@ class RigConfig(_Table):
     acceptance: AcceptanceConfig = AcceptanceConfig()
     calibration: Annotated[Path | None, Field(strict=False)] = None
     """Calibration file of the cameras, relative to the rig file's folder; the self-test checks whether it fits."""
+    volume: VolumeConfig = VolumeConfig()
     timebase: Annotated[Path | None, Field(strict=False)] = None
     """Page in which a simulated rig publishes the host's time and waits for the driver (timebase.py); only its own rig
     file names it. Without it, time is this computer's."""

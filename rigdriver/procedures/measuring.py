@@ -29,6 +29,12 @@ from rigdriver.stereo.results import Results
 LIVE_QUEUE = 8
 """Number of frame sets that may wait, so that a delay of some tenths of a second loses none."""
 
+NOT_PROVED = (
+    "the folder's proofs do not hold this frame set, so nothing says that its images are of one moment; measure images "
+    "from elsewhere in a folder of their own"
+)
+"""What is noted of images that were put into a capture."""
+
 
 def dropping(config: RigConfig) -> RigConfig:
     """Return the rig with runs that go on when frame sets come too fast, and count those that were dropped."""
@@ -93,6 +99,8 @@ def measure_folder(
     with progress.stage("reconstructing", len(images)) as advance:
         for done, taken in enumerate(images, start=1):
             frame_set = without_unfit(known, taken.frame_set)
+            if images.lacks_proof(taken):
+                progress.note(FrameSetNote(taken.name, NOT_PROVED, is_told_once=True))
             cloud, surfaces = _measured(made, frame_set)
             if cloud.is_empty:
                 progress.note(FrameSetNote(taken.name, cloud.reason))

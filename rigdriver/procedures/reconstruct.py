@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load
-from rigdriver.config import RigConfig
+from rigdriver.config import RigConfig, VolumeConfig
 from rigdriver.errors import UsageError
 from rigdriver.procedures.acceptance_lock import LockWish, refuse_unless_accepted
 from rigdriver.procedures.calibration_source import calibration_file
@@ -26,6 +26,7 @@ from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
+from rigdriver.stereo.geometry.rectify import working_volume
 from rigdriver.stereo.reconstruct import Reconstructor, StereoSettings
 from rigdriver.stereo.reconstructors import BUILT_IN, SlowStarter, SurfaceReconstructor, open_reconstructor
 from rigdriver.stereo.results import Results
@@ -51,6 +52,8 @@ class ReconstructOptions:
     frames: int = 10
     """Frame sets to take from a rig."""
     rate_hz: float | None = None
+    volume: VolumeConfig | None = None
+    """Working volume; the rig file's when it is None, and else that of the calibration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +101,9 @@ def reconstruct_folder(
         known = load(calibration_file(options.calibration, None))
         # Before anything is opened or lit: a refusal costs nobody a sitting.
         refuse_unless_accepted(options.lock, None, known)
-        results, made = _opened(options, known, None, stack)
-        stack.callback(results.keep)  # from here on Ctrl-C, too, leaves a figures.json of what was measured
         images = ImageFolder(source, {camera.name: camera.role for camera in known}, answers)
+        results, made = _opened(options, known, images.config, None, stack)
+        stack.callback(results.keep)  # from here on Ctrl-C, too, leaves a figures.json of what was measured
         refuse_other_regions(known, images, progress)
         measure_folder(images, known, made, results, progress)
     return _summed_up(results, options, None)
@@ -115,7 +118,7 @@ def reconstruct_rig(
     with ExitStack() as stack:
         config = resolve(source, stack)
         known = _fitting(config, options)
-        results, made = _opened(options, known, None, stack)
+        results, made = _opened(options, known, config, None, stack)
         stack.callback(lambda: results.keep(trains.dropped if trains else 0))
         progress.go_on()
         with Rig.open(config) as rig:
@@ -145,7 +148,7 @@ def reconstruct_live(
     with ExitStack() as stack:
         config = resolve(source, stack)
         known = _fitting(config, options)
-        results, made = _opened(options, known, StereoSettings(point_mm=LIVE_POINT_MM), stack)
+        results, made = _opened(options, known, config, StereoSettings(point_mm=LIVE_POINT_MM), stack)
         stack.callback(lambda: results.keep(trains.dropped if trains else 0))
         if isinstance(made, SlowStarter):
             made.warm_up()  # compiling loops would cost the first frame sets
@@ -177,13 +180,22 @@ def _fitting(config: RigConfig, options: ReconstructOptions) -> RigCalibration:
 
 
 def _opened(
-    options: ReconstructOptions, known: RigCalibration, live: StereoSettings | None, stack: ExitStack
-) -> tuple[Results, Reconstructor]:
+    options: ReconstructOptions, known: RigCalibration, config: RigConfig | None, live: StereoSettings | None,
+    stack: ExitStack,
+) -> tuple[Results, Reconstructor]:  # fmt: skip
     # Pictures take longer than a frame set may, so that live measuring draws none.
     has_pictures = options.has_pictures and live is None
+    if options.volume and options.reconstructor != BUILT_IN:
+        raise UsageError(
+            device=f"reconstructor {options.reconstructor}",
+            seen="takes no working volume",
+            remedy=f"leave --volume out, or take --reconstructor {BUILT_IN}",
+        )
+    given = options.volume or (config.volume if config else VolumeConfig())
+    volume = working_volume(known, given) if given != VolumeConfig() else None
     results = Results(options.folder, known, options.meshes, has_pictures, options.has_tracks)
     stack.enter_context(results)
-    made = stack.enter_context(closing(open_reconstructor(known, options.reconstructor, live)))
+    made = stack.enter_context(closing(open_reconstructor(known, options.reconstructor, live, volume)))
     if (options.meshes or options.has_tracks) and not isinstance(made, SurfaceReconstructor):
         raise UsageError(
             device=f"reconstructor {options.reconstructor}",

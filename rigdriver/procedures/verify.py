@@ -18,7 +18,7 @@ from rigdriver.acceptance.judge import Acceptance, judge
 from rigdriver.acceptance.lock import append_history, read_history
 from rigdriver.acceptance.page import report_html
 from rigdriver.calibration.file import load
-from rigdriver.config import AcceptanceConfig, RigConfig
+from rigdriver.config import AcceptanceConfig, RigConfig, VolumeConfig
 from rigdriver.errors import NotMeasured, UsageError
 from rigdriver.procedures.acceptance_lock import DEFAULT_FOLDER, HISTORY
 from rigdriver.procedures.artefacts import Artefact, Certificate, Gallery
@@ -31,6 +31,7 @@ from rigdriver.recording.stored_formats import FormatAnswers
 from rigdriver.rig import Rig
 from rigdriver.schedule.white_light import MAX_RATE_HZ
 from rigdriver.sources import resolve
+from rigdriver.stereo.geometry.rectify import working_volume
 from rigdriver.stereo.reconstruct import CellReconstructor
 from rigdriver.whole_file import make_folder, write_whole
 
@@ -82,7 +83,9 @@ def verify(source: str | Path | RigConfig | None, options: VerifyOptions, progre
         config = resolve(source, stack) if source is not None else None
         known = load(calibration_file(options.calibration, config))
         limits = _limits(config, options.limits_um)
-        made = stack.enter_context(CellReconstructor(known))
+        made = stack.enter_context(
+            CellReconstructor(known, working_volume(known, config.volume if config else VolumeConfig()))
+        )
         for artefact, folder in options.folders.items():
             _measure_folder(artefact, folder, made, options, gallery, progress)
         if config is not None and options.take:

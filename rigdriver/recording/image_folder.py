@@ -80,6 +80,10 @@ class ImageFolder:
         """Return each camera's place on the sensor; None where the folder does not say it."""
         return MappingProxyType(self._regions)
 
+    def lacks_proof(self, taken: Indexed) -> bool:
+        """Return whether the folder holds proofs, but none of this frame set: its images came from elsewhere."""
+        return bool(self._proofs) and not (_is_index(taken.name) and taken.index in self._proofs)
+
     def __len__(self) -> int:
         return len(self.names)
 

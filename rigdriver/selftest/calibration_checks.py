@@ -51,13 +51,14 @@ def judge_health(
     config: RigConfig, sizes_px: Mapping[str, tuple[int, int]], frame_sets: Sequence[FrameSet]
 ) -> list[CheckResult]:
     """Ask the frame sets' speckle whether a camera has moved; nothing when there is no calibration that fits."""
+    from rigdriver.stereo.geometry.rectify import working_volume  # noqa: PLC0415  compiled code is slow to import
     from rigdriver.stereo.witness import SpeckleWitness  # noqa: PLC0415  compiled code is slow to import
 
     if config.calibration is None:
         return []
     try:
         known = load(config.calibration, config, sizes_px)
-        witness = SpeckleWitness(known)
+        witness = SpeckleWitness(known, working_volume(known, config.volume))
     except CalibrationMismatch as exc:
         return [unknown(HEALTH, HOLDS, str(exc))]
     found = check(known, [witness.observe(frame_set) for frame_set in frame_sets])

@@ -23,7 +23,8 @@ class PodFigures:
 
     pod: str
     lit_cells: int
-    """Number of cells of CELL_PX x CELL_PX pixels that are bright enough in the left image."""
+    """Number of cells of CELL_PX x CELL_PX pixels that are bright enough in the left image and can lie in the working
+    volume."""
     kept_cells: int
     """Number of cells that were measured and kept."""
     correlation: float

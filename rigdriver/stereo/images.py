@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver.arrays import Ints64, Pixels
+from rigdriver.arrays import Array, Ints64, Pixels
 from rigdriver.images.pixel_formats import full_scale
 from rigdriver.images.raw_image import AnyImage, with_format
 from rigdriver.stereo.geometry.rectify import EDGE_PX, PairGeometry
@@ -40,6 +40,9 @@ FULL_SHARE = 250 / 255
 """Share of full scale from which the mean of SHRINK x SHRINK pixels counts as saturated."""
 BRIGHT = 128.0
 """Grey value, of 255, to which the bright parts of a dimmer image are amplified; brighter ones stay as they are."""
+GAP_SHARE, GAP_SIGMAS = 0.05, 1.645
+"""Share of the darkest pixels, and the standard deviations by which these lie below the mean of an even block (normal
+distribution)."""
 NOISE_BLOCKS = 256
 """Number of blocks of the background in which the noise is measured."""
 
@@ -95,7 +98,7 @@ class _Light(NamedTuple):
     """Light in one image, in its digital numbers."""
 
     low: float
-    """Level of the darkest parts: the 2nd percentile."""
+    """Level of the background; where there is none, of the gaps of the speckle in the darkest parts."""
     high: float
     """Level of the brightest parts: the 98th percentile."""
     noise: float
@@ -110,22 +113,39 @@ class _Light(NamedTuple):
 def _light(image: Pixels, small: Pixels) -> _Light:
     # Percentiles by counting: sorting would cost more than the resampling.
     below = np.cumsum(np.bincount(small.ravel()))
-    low, some, high = (float(v) for v in np.searchsorted(below, [share * small.size for share in (0.02, 0.05, 0.98)]))
-    return _Light(low, high, _noise(image, np.flatnonzero(small <= some), small.shape[1]))
+    some, high = (float(v) for v in np.searchsorted(below, [share * small.size for share in (0.05, 0.98)]))
+    blocks = _blocks(image, np.flatnonzero(small <= some), small.shape[1])
+    noise = _noise(blocks)
+    # The mean of a speckled block lies far above the gaps of its speckle, and these are lit, too: a wall that fills the
+    # image has no darker parts. A plain wall may even be brighter than the gaps of what stands before it.
+    low = min(
+        float(np.median(_gaps(blocks, noise))),
+        float(np.quantile(_gaps(_blocks(image, np.arange(small.size), small.shape[1]), noise), GAP_SHARE)),
+    )
+    return _Light(low, high, max(noise, 1.0))
 
 
-def _noise(image: Pixels, blocks: Ints64, columns: int) -> float:
-    """Return the standard deviation of a pixel in the given blocks, at least 1.
+def _gaps(blocks: Array, noise: float) -> Array:
+    """Return the level of the darkest parts of each block; of a block without speckle, its own level."""
+    return np.asarray(np.quantile(blocks, GAP_SHARE, axis=(1, 2)) + GAP_SIGMAS * noise, np.float64)
+
+
+def _blocks(image: Pixels, places: Ints64, columns: int) -> Array:
+    """Return some of the blocks, (n, SHRINK, SHRINK)."""
+    some = places[:: -(-len(places) // NOISE_BLOCKS)]
+    inside = np.arange(SHRINK)
+    rows = (some // columns * SHRINK)[:, None, None] + inside[:, None]
+    return np.asarray(image[rows, (some % columns * SHRINK)[:, None, None] + inside], np.float64)
+
+
+def _noise(blocks: Array) -> float:
+    """Return the standard deviation of a pixel in blocks, (n, SHRINK, SHRINK).
 
     Fourth differences, 1 -4 6 -4 1, have sqrt(70) times the noise of a pixel, and next to nothing of a pattern that is
     as coarse as speckle: there may be no background, and then the darkest parts hold speckle, too.
     """
-    some = blocks[:: -(-len(blocks) // NOISE_BLOCKS)]
-    inside = np.arange(SHRINK)
-    rows = (some // columns * SHRINK)[:, None, None] + inside[:, None]
-    pixels = image[rows, (some % columns * SHRINK)[:, None, None] + inside].astype(np.float64)
-    squares = (np.diff(pixels, n=4, axis=2) ** 2).mean(axis=(1, 2))
-    return max(float(np.sqrt(np.median(squares) / 70.0)), 1.0)
+    squares = (np.diff(blocks, n=4, axis=2) ** 2).mean(axis=(1, 2))
+    return float(np.sqrt(np.median(squares) / 70.0))
 
 
 def _problem(light: _Light, small: Pixels, full: int, device: str) -> Reason | None:

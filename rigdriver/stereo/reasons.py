@@ -36,6 +36,11 @@ class ReasonKind(Enum):
         "check that the images are of one moment, belong to these cameras, show speckle, and that the calibration is "
         "of this rig"
     )
+    OUTSIDE_VOLUME = (
+        "{device}: what is lit matches {seen:.0f} mm before {between} ({spread:.0f} cells of 4 x 4 pixels), outside "
+        "the working volume; expected it at {expected:.0f} to {expected_spread:.0f} mm; move the face there, or name "
+        "another volume with --volume or as [volume] in the rig file"
+    )
     FEW_CELLS = (
         "{device}: {seen:.0f} cells of 4 x 4 pixels match between {between}; expected at least {expected:.0f}; move "
         "the face into the middle of the volume that both cameras see"
@@ -52,6 +57,33 @@ class ReasonKind(Enum):
     )
     ROWS_DRIFT = (
         "{device}: rows of {between} differ by {seen:+.2f} px; expected within {expected:.2f} px; check the calibration"
+    )
+    ROWS_SPREAD = (
+        "{device}: rows of {between} differ from place to place (spread {spread:.3f} px); expected within "
+        "{expected_spread:.3f} px; the images are of different moments, or the calibration has another lens "
+        "distortion; check that all cameras are triggered at once, and the calibration"
+    )
+    PODS_DO_NOT_MEET = (
+        "the pods measured {seen:.1f} % of their surface in common; expected at least {expected:.1f} % of pods that "
+        "look from {spread:.0f} degrees apart; the images may be of different moments; check that all cameras are "
+        "triggered at once"
+    )
+    MOMENTS_DIFFER = (
+        "the pods measured {seen:.1f} % of their surface in common (expected at least {expected:.1f} % of pods that "
+        "look from {spread:.0f} degrees apart), and rows differ; the images are of different moments; check that all "
+        "cameras are triggered at once, and take them anew"
+    )
+    EXPOSED_APART = (
+        "the frame set's proof says that exposures began {spread:.1f} us apart; expected at most "
+        "{expected_spread:.0f} us; check triggers and exposures"
+    )
+    NOT_IN_PROOF = (
+        "{device}: the frame set's proof does not hold this image, so its moment is unknown; take the capture as "
+        "it was written"
+    )
+    NO_DISTORTION = (
+        "{device}: its calibration says that the lens does not distort at all; expected coefficients that are not "
+        "zero; check that the file holds them, or calibrate again"
     )
     PODS_APART = (
         "the pods' surfaces lie {seen:+.0f} um apart (spread {spread:.0f} um); expected within {expected:.0f} um "

@@ -16,24 +16,37 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from rigdriver.arrays import Bytes, Floats32, Ints64, Pixels, make_read_only
+from rigdriver.arrays import Bytes, Floats32, Ints64, Mask, Pixels, make_read_only
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
 from rigdriver.images.raw_image import AnyImage, pixels_of
+from rigdriver.stereo.beyond import BeyondSearch
 from rigdriver.stereo.cells import CELL_PX
 from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
 from rigdriver.stereo.geometry.pair_numbers import numbers_of, pose_of
 from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
+from rigdriver.stereo.geometry.silhouette import Silhouette
 from rigdriver.stereo.geometry.surface import Surface, find_patches, flat_surface, make_surface
-from rigdriver.stereo.images import PairImages
+from rigdriver.stereo.images import PairImages, RectifiedPair
 from rigdriver.stereo.match.cell_matcher import CellMatcher, MatchSettings
 from rigdriver.stereo.match.rows import row_residual
 from rigdriver.stereo.match.screen import ScreenSettings, screen
 from rigdriver.stereo.mesh.dense import fill_points, plan_points
 from rigdriver.stereo.mesh.fuse import fuse
 from rigdriver.stereo.reasons import Reason, ReasonKind
-from rigdriver.stereo.trust import TrustSettings, judge_pod, judge_seam, warn_of_rows, warn_of_seam
+from rigdriver.stereo.trust import (
+    TrustSettings,
+    judge_overlap,
+    judge_pod,
+    judge_seam,
+    outside_volume,
+    warn_of_lenses,
+    warn_of_proof,
+    warn_of_row_spread,
+    warn_of_rows,
+    warn_of_seam,
+)
 
 Images = Mapping[str, AnyImage]
 
@@ -80,10 +93,12 @@ class CellReconstructor:
         """Raises CalibrationMismatch when the calibration holds no usable pair."""
         self._settings = settings or StereoSettings()
         self.calibration = calibration
-        chosen = volume or default_volume(calibration)
+        self._volume = chosen = volume or default_volume(calibration)
         self.pairs: tuple[PairGeometry, ...] = tuple(
             make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()
         )
+        self._silhouettes = [Silhouette(pair, chosen) for pair in self.pairs]
+        self._lens_warnings = warn_of_lenses(self.pairs)
         self._images = [PairImages(pair) for pair in self.pairs]
         self._matchers = [CellMatcher(pair.size_px, self._settings.match) for pair in self.pairs]
         self._pool = ThreadPoolExecutor(len(self.pairs), thread_name_prefix="stereo")
@@ -140,7 +155,8 @@ class CellReconstructor:
             for n in usable
         ]
         results = [job.result() for job in jobs]
-        return self._join(results, tuple(missing.values()), begin)
+        doubts = warn_of_proof(images, found, self._settings.trust) if isinstance(images, FrameSet) else []
+        return self._join(results, (*missing.values(), *doubts), begin)
 
     def _run_pod(self, n: int, left: AnyImage, right: AnyImage) -> PodResult:
         pair, trust = self.pairs[n], self._settings.trust
@@ -155,12 +171,33 @@ class CellReconstructor:
         surface = make_surface(pair, matches.field, matches.quality, keep)
         row, spread = row_residual(rectified.left, rectified.right, matches.field, matches.quality, keep)
         marks.append(time.perf_counter())
-        # One pixel stands for its cell.
-        lit = int(np.count_nonzero(rectified.left[1::CELL_PX, 1::CELL_PX] > rectified.dark))
-        figures = _figures(surface, lit, row, spread)
+        lit = self._lit(n, rectified, keep)
+        figures = _figures(surface, int(np.count_nonzero(lit)), row, spread)
+        problem = judge_pod(figures, pair, trust)
+        if problem and problem.kind in {ReasonKind.FEW_MATCHES, ReasonKind.FEW_CELLS}:
+            problem = self._outside(n, figures, left, right) or problem
         names = ("rectify", "match", "screen")
         times = {name: 1e3 * (b - a) for name, a, b in zip(names, marks[:-1], marks[1:], strict=True)}
-        return PodResult(figures, surface, judge_pod(figures, pair, trust), MappingProxyType(times))
+        return PodResult(figures, surface, problem, MappingProxyType(times))
+
+    def _lit(self, n: int, rectified: RectifiedPair, keep: Bytes) -> Mask:
+        """Return the lit cells that can lie in the working volume; what is far from all measured ones is elsewhere."""
+        # One pixel stands for its cell.
+        is_lit = rectified.left[1::CELL_PX, 1::CELL_PX] > rectified.dark
+        # Where next to nothing was measured there is nothing to be near to.
+        is_measured = np.count_nonzero(keep) >= self._settings.trust.least_cells
+        inside = self._silhouettes[n].subject(keep) if is_measured else self._silhouettes[n].sees
+        return np.asarray(is_lit & inside, bool)
+
+    def _outside(self, n: int, figures: PodFigures, left: AnyImage, right: AnyImage) -> Reason | None:
+        """Return the reason for a pod of which more lies outside the working volume than in it."""
+        chosen = self._settings
+        beyond = BeyondSearch(self.calibration, self.pairs[n], self._volume, chosen.match, chosen.screen).look(
+            left, right
+        )
+        if beyond.cells < chosen.trust.least_cells or beyond.cells <= figures.kept_cells:
+            return None
+        return outside_volume(figures, self.pairs[n], beyond.cells, beyond.depth_mm)
 
     def _join(
         self, results: list[PodResult], gaps: tuple[Reason, ...], begin: float
@@ -174,16 +211,24 @@ class CellReconstructor:
             return empty_cloud(warnings, Figures(pods=figures, warnings=tuple(warnings))), ()
         # Warnings of all pods, those that were refused included: their figures say which camera to look at.
         pairs = {pair.pod: pair for pair in self.pairs}
-        warnings += [warning for f in figures if (warning := warn_of_rows(f, pairs[f.pod], trust))]
+        off_rows = [
+            w for f in figures for warn in (warn_of_rows, warn_of_row_spread) if (w := warn(f, pairs[f.pod], trust))
+        ]
+        warnings += [*off_rows, *self._lens_warnings]
         mark = time.perf_counter()
         pixel_um = good[0].pair.depth_um_per_px
         step = spread = float("nan")
         share = 0.0
         if len(good) == 2:
+            apart_deg = _degrees_apart(good[0].pair, good[1].pair)
             first, second, seam = fuse(good[0], good[1], self._pool)
             step, spread, good = 1e3 * seam.step_mm, 1e3 * seam.spread_mm, [first, second]
             share = seam.overlap_cells / max(seam.total_cells, 1)
-            if problem := judge_seam(step, spread, seam.met_cells, trust, pixel_um):
+            problem = judge_seam(step, spread, seam.met_cells, trust, pixel_um)
+            problem = problem or judge_overlap(share, apart_deg, bool(off_rows), trust)
+            if problem and problem.kind is ReasonKind.PODS_DO_NOT_MEET:
+                warnings.append(problem)
+            elif problem:
                 judged = Figures(figures, step, spread, share, MappingProxyType(times), tuple(warnings))
                 return empty_cloud((problem,), judged), ()
             if warning := warn_of_seam(step, trust, pixel_um):
@@ -278,6 +323,11 @@ def _refuse_unfit(name: str, pixels: Pixels, calibration: RigCalibration) -> Non
             "16 bit grey"
         )
     calibration.check_sizes({name: (pixels.shape[1], pixels.shape[0])})
+
+
+def _degrees_apart(first: PairGeometry, second: PairGeometry) -> float:
+    """Return the angle between two pods' lines of sight."""
+    return float(np.degrees(np.arccos(np.clip(first.R_pair_world[2] @ second.R_pair_world[2], -1.0, 1.0))))
 
 
 def _no_figures(pod: str) -> PodFigures:

@@ -15,6 +15,7 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.stereo.cloud import PointCloud
+from rigdriver.stereo.geometry.rectify import WorkingVolume
 from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.reconstruct import CellReconstructor, Images, Reconstructor, StereoSettings
 
@@ -41,15 +42,18 @@ class SlowStarter(Protocol):
 
 
 def open_reconstructor(
-    calibration: RigCalibration, name: str = BUILT_IN, settings: StereoSettings | None = None
+    calibration: RigCalibration,
+    name: str = BUILT_IN,
+    settings: StereoSettings | None = None,
+    volume: WorkingVolume | None = None,
 ) -> Reconstructor:
-    """Build the reconstructor of that name; close it in the end. `settings` are the built-in one's.
+    """Build the reconstructor of that name; close it in the end. `settings` and `volume` are the built-in one's.
 
     Raises:
         UsageError: no package registers that name, or what it registers is no reconstructor.
     """
     if name == BUILT_IN:
-        return CellReconstructor(calibration, settings=settings)
+        return CellReconstructor(calibration, volume, settings)
     others = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in others:
         known = ", ".join(sorted({BUILT_IN, *others}))

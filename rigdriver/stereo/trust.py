@@ -7,8 +7,10 @@ true. Limits in pixels hold for every resolution; `pixel_um` is the depth per pi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rigdriver.frames import FrameSet
 from rigdriver.stereo.cloud import PodFigures
 from rigdriver.stereo.geometry.rectify import PairGeometry
 from rigdriver.stereo.reasons import Reason, ReasonKind
@@ -19,7 +21,7 @@ class TrustSettings:
     """Limits of the residuals: beyond a limit a result is refused, beyond a `warn_` limit there is a warning."""
 
     kept_share: float = 0.35
-    """Least share of the lit cells that must be measured."""
+    """Least share of the lit cells that must be measured, of those that can lie in the working volume."""
     row_residual_px: float = 0.35
     """Largest median height difference of matching pixels."""
     row_spread_px: float = 0.30
@@ -33,6 +35,16 @@ class TrustSettings:
     0.07."""
     warn_row_px: float = 0.10
     warn_step_px: float = 0.10
+    warn_row_spread_px: float = 0.035
+    """Largest robust standard deviation of the row difference without a warning. In images of one moment it is the
+    noise of a block, 0.01 to 0.025 px; a face that has moved by half a millimetre gives 0.04 or more in one pod."""
+    seen_deg: float = 50.0
+    """Angle between a pod's line of sight and a surface's normal up to which a pod measures most of it."""
+    overlap_share: float = 0.25
+    """Share of the expected overlap of two pods, below which there is a warning. Both see the normals between them: of
+    2 * seen_deg each all but the angle between the pods."""
+    skew_us: float = 100.0
+    """Largest difference between exposure starts: what moves by 500 mm/s moves 0.05 mm in that time."""
     least_cells: int = 400
     """Least number of cells that one pod must measure."""
     least_met_cells: int = 200
@@ -60,6 +72,15 @@ def judge_pod(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> Reason
     return None
 
 
+def outside_volume(f: PodFigures, pair: PairGeometry, outside_cells: int, depth_mm: float) -> Reason:
+    """Return the reason for a pod that sees more outside the working volume than in it."""
+    near, far = pair.depths_mm
+    return Reason(
+        ReasonKind.OUTSIDE_VOLUME, f"pod {f.pod}", pair.left.name, seen=depth_mm, expected=near, spread=outside_cells,
+        expected_spread=far,
+    )  # fmt: skip
+
+
 def warn_of_rows(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> Reason | None:
     """Return a warning when a pod's rows differ more than those of a true calibration do."""
     if not abs(f.row_residual_px) > trust.warn_row_px:
@@ -67,6 +88,50 @@ def warn_of_rows(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> Rea
     return Reason(
         ReasonKind.ROWS_DRIFT, f"pod {f.pod}", _names(pair), seen=f.row_residual_px, expected=trust.warn_row_px
     )
+
+
+def warn_of_row_spread(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> Reason | None:
+    """Return a warning when a pod's rows differ from place to place."""
+    if not f.row_spread_px > trust.warn_row_spread_px:
+        return None
+    return Reason(
+        ReasonKind.ROWS_SPREAD, f"pod {f.pod}", _names(pair), spread=f.row_spread_px,
+        expected_spread=trust.warn_row_spread_px,
+    )  # fmt: skip
+
+
+def judge_overlap(share: float, apart_deg: float, are_rows_off: bool, trust: TrustSettings) -> Reason | None:
+    """Return the reason when two pods hardly measured a surface in common; None when enough, or none is expected.
+
+    The speckle of both lamps lies on what both pods see. When the surface moves between two exposures, the two patterns
+    shift against each other, so that nothing matches there. Rows that differ as well are a second witness.
+    """
+    expected = trust.overlap_share * (1 - apart_deg / (2 * trust.seen_deg))
+    if share >= expected:
+        return None
+    kind = ReasonKind.MOMENTS_DIFFER if are_rows_off else ReasonKind.PODS_DO_NOT_MEET
+    return Reason(kind, seen=100 * share, expected=100 * expected, spread=apart_deg)
+
+
+def warn_of_proof(frame_set: FrameSet, cameras: Iterable[str], trust: TrustSettings) -> list[Reason]:
+    """Return what a frame set's proof says against its images; nothing where there is no proof."""
+    proof = frame_set.proof
+    if not proof.frames:
+        return []
+    found = [
+        Reason(ReasonKind.NOT_IN_PROOF, f"camera {name}")
+        for name in cameras
+        if name in frame_set.frames and name not in proof.frames
+    ]
+    if proof.skew_us > trust.skew_us:
+        found.append(Reason(ReasonKind.EXPOSED_APART, spread=proof.skew_us, expected_spread=trust.skew_us))
+    return found
+
+
+def warn_of_lenses(pairs: Iterable[PairGeometry]) -> list[Reason]:
+    """Return a warning for each camera without any lens distortion: a file that lost it looks like that."""
+    cameras = [camera for pair in pairs for camera in (pair.left, pair.right)]
+    return [Reason(ReasonKind.NO_DISTORTION, f"camera {c.name}") for c in cameras if not c.distortion.any()]
 
 
 def judge_seam(

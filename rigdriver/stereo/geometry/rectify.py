@@ -8,6 +8,7 @@ Verri, A compact algorithm for rectification of stereo pairs, 2000). Not here: w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -17,6 +18,7 @@ import numpy as np
 from rigdriver.arrays import Array, Floats32, Pixels, make_read_only
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.project import distort, to_pixels
+from rigdriver.config import VolumeConfig
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.stereo.geometry.resample import NODE_PX
 
@@ -24,6 +26,10 @@ BLOCK_PX = 32
 """Unit of rectified sizes: a cell of the coarsest pyramid level, in full pixels."""
 LEAST_BASELINE_MM = 1.0
 """Least distance of the two cameras of a pair, in mm."""
+LEAST_CONVERGENCE_DEG = 1.0
+"""Least angle between two lines of sight that have a point in common. A calibration trades a line of sight against the
+lens' middle: 5 px of 3840 are 0.075 degrees, and 0.11 for two lines. The distance of their point must be known within
+the volume's half depth, 11 % of it, so the angle must be 1 degree at least."""
 EDGE_PX = 3
 """Width of the margin, in px, in which a raw image counts as unseen."""
 
@@ -37,6 +43,12 @@ class WorkingVolume:
     radius_mm: float
     half_depth_mm: float
     """Distance from the middle to each cut, along each pod's line of sight."""
+
+
+USUAL_RADIUS_SHARE = 0.16
+"""Radius of a volume, as a share of the cameras' distance from its middle, where nothing else is said."""
+USUAL_DEPTH_SHARE = 0.7
+"""Distance from the middle of a volume to each cut, as a share of its radius, where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +82,12 @@ class PairGeometry:
         return self.right_cx_px - self.left_cx_px
 
     @property
+    def depths_mm(self) -> tuple[float, float]:
+        """Least and largest depth of the working volume, from the left camera."""
+        far, near = (self.baseline_mm * self.focal_px / (d + self.depth_offset_px) for d in self.disparities_px)
+        return near, far
+
+    @property
     def depth_um_per_px(self) -> float:
         """Depth per pixel of disparity in the middle of the volume: |dz/dD| = b f / D^2."""
         middle = 0.5 * sum(self.disparities_px) + self.depth_offset_px
@@ -84,7 +102,20 @@ class PairGeometry:
 _TURN_CODE = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def default_volume(calibration: RigCalibration, share: float = 0.16) -> WorkingVolume:
+def working_volume(calibration: RigCalibration, given: VolumeConfig) -> WorkingVolume:
+    """Return the volume that a rig file or a person names; what is left out is the default.
+
+    Raises:
+        CalibrationMismatch: no middle is given, and the cameras do not look at one point.
+    """
+    centre = given.centre_mm or default_volume(calibration).centre_mm
+    eyes = [camera.centre_mm for camera in calibration if camera.role == "geometry"]
+    distance = float(np.mean(np.linalg.norm(np.array(eyes) - centre, axis=1)))
+    radius = given.radius_mm or USUAL_RADIUS_SHARE * distance
+    return WorkingVolume(centre, radius, given.half_depth_mm or USUAL_DEPTH_SHARE * radius)
+
+
+def default_volume(calibration: RigCalibration, share: float = USUAL_RADIUS_SHARE) -> WorkingVolume:
     """Return a ball about the point that all geometry cameras look at; its radius is a `share` of their distance.
 
     Raises:
@@ -95,15 +126,32 @@ def default_volume(calibration: RigCalibration, share: float = 0.16) -> WorkingV
     axes = np.stack([camera.T_cam_world[2, :3] for camera in cameras])
     # The point nearest to all lines of sight: sum (I - a a^T) (p - c) = 0.
     away = np.eye(3)[None] - axes[:, :, None] * axes[:, None, :]
-    try:
-        point = np.linalg.solve(away.sum(axis=0), np.einsum("nij,nj->i", away, centres))
-    except np.linalg.LinAlgError:
+    angle = float(np.degrees(np.arccos(np.clip(axes @ axes.T, -1.0, 1.0).min())))
+    if angle < LEAST_CONVERGENCE_DEG:
         raise CalibrationMismatch(
-            "the geometry cameras look in parallel, so no point is in the middle of their views; expected cameras that "
-            "are turned towards one point; turn them towards the face, or give a WorkingVolume"
-        ) from None
+            f"the geometry cameras look in parallel (within {angle:.2f} degrees), so no point is in the middle of "
+            f"their views; expected lines of sight that meet at {LEAST_CONVERGENCE_DEG:g} degrees or more; give the "
+            "working volume with --volume, or as [volume] in the rig file"
+        )
+    point = np.linalg.solve(away.sum(axis=0), np.einsum("nij,nj->i", away, centres))
+    _refuse_unseen(cameras, point)
     distance = float(np.mean(np.linalg.norm(centres - point, axis=1)))
-    return WorkingVolume((float(point[0]), float(point[1]), float(point[2])), share * distance, 0.7 * share * distance)
+    return WorkingVolume(
+        (float(point[0]), float(point[1]), float(point[2])), share * distance, USUAL_DEPTH_SHARE * share * distance
+    )
+
+
+def _refuse_unseen(cameras: Sequence[CameraCalibration], point: Array) -> None:
+    """Refuse a middle that some camera does not see: lines of sight that miss each other have no middle."""
+    for camera in cameras:
+        seen = camera.T_cam_world[:3, :3] @ point + camera.T_cam_world[:3, 3]
+        at = camera.K @ seen / seen[2] if seen[2] > 0 else np.full(3, np.nan)
+        if not (0 <= at[0] < camera.size_px[0] and 0 <= at[1] < camera.size_px[1]):
+            raise CalibrationMismatch(
+                f"camera {camera.name}: does not see the point that all geometry cameras look at, "
+                f"{', '.join(f'{v:.0f}' for v in point)} mm; expected it in every image; turn the cameras towards the "
+                "face, or give the working volume with --volume, or as [volume] in the rig file"
+            )
 
 
 def find_pairs(calibration: RigCalibration) -> dict[str, tuple[str, str]]:

@@ -34,6 +34,8 @@ class TrackedPoints:
     """(N, 3) float64; NaN where the point is lost."""
     moved_mm: Array
     """(N, 3) float64: displacement since the first frame set."""
+    quality: Array
+    """(N,) float64, 1 to 0: the worst step so far (see `Tracks.quality`); NaN where the point is lost."""
 
     @property
     def kept_share(self) -> float:
@@ -51,6 +53,7 @@ class PointSequence:
         self._before: dict[str, Bytes] = {}
         self._start: Array | None = None
         self._now = np.zeros((0, 3))
+        self._quality = np.zeros(0)
         self._camera_of = np.zeros(0, np.int64)
 
     def follow(self, mesh: SurfaceMesh, images: Mapping[str, AnyImage]) -> TrackedPoints | None:
@@ -68,7 +71,7 @@ class PointSequence:
             self._step(mesh, seen)
         self._before = seen
         assert self._start is not None
-        return TrackedPoints(self._now.copy(), self._now - self._start)
+        return TrackedPoints(self._now.copy(), self._now - self._start, self._quality.copy())
 
     def _begin(self, mesh: SurfaceMesh, names: list[str]) -> None:
         # One vertex per cube of STEP_MM.
@@ -82,30 +85,34 @@ class PointSequence:
                 squarely[n] = (towards * normals).sum(axis=1) / np.linalg.norm(towards, axis=1)
         # Each point keeps its camera: changing it would add the step between two colour images to its track.
         self._camera_of = np.argmax(squarely, axis=0)
-        self._start, self._now = points, points.copy()
+        self._start, self._now, self._quality = points, points.copy(), np.ones(len(points))
 
     def _step(self, mesh: SurfaceMesh, seen: Mapping[str, Bytes]) -> None:
         # Points of a camera without an image now or before are lost.
-        went = np.full_like(self._now, np.nan)
+        went, worst = np.full_like(self._now, np.nan), np.full(len(self._now), np.nan)
         normals = mesh.normals.astype(np.float64)
         for n, camera in enumerate(self._cameras):
             mine = (self._camera_of == n) & np.isfinite(self._now[:, 0])
             if not mine.any() or camera.name not in seen or camera.name not in self._before:
                 continue
-            moved = track(
+            tracks = track(
                 self._now[mine], camera, self._before[camera.name], seen[camera.name], mesh.vertices_mm, normals
-            ).moved_mm
-            went[mine] = self._now[mine] + moved
-        self._now = went
+            )
+            went[mine] = self._now[mine] + tracks.moved_mm
+            worst[mine] = np.minimum(self._quality[mine], tracks.quality)
+        self._now, self._quality = went, worst
 
 
 def write_tracks(tracked: TrackedPoints, path: Path) -> None:
-    """Write the points that are still followed as binary PLY: place, vector since the first frame set, number."""
+    """Write the points that are still followed as binary PLY: place, vector since the first one, quality, number."""
     kept = np.flatnonzero(np.isfinite(tracked.points_mm[:, 0]))
-    kinds = [(name, "<f4") for name in ("x", "y", "z", "dx_mm", "dy_mm", "dz_mm")] + [("number", "<i4")]
+    kinds = [(name, "<f4") for name in ("x", "y", "z", "dx_mm", "dy_mm", "dz_mm", "quality")] + [("number", "<i4")]
     rows = np.empty(len(kept), np.dtype(kinds))
     for k in range(3):
         rows["xyz"[k]] = tracked.points_mm[kept, k]
         rows[("dx_mm", "dy_mm", "dz_mm")[k]] = tracked.moved_mm[kept, k]
-    rows["number"] = kept
-    write_rows(rows, ["millimetres; d: moved since the first frame set"], path)
+    rows["quality"], rows["number"] = tracked.quality[kept], kept
+    comment = (
+        "millimetres; d: moved since the first frame set; quality: 1 good, 0 at the limit, of the worst step so far"
+    )
+    write_rows(rows, [comment], path)

@@ -23,6 +23,13 @@ ROUND_TRIP_PX = 0.7
 LEAST_VERTICES = 10
 """Least number of vertices of a surface on which a point is looked for."""
 
+LEAST_FACING = 0.2
+"""Least cosine between a ray and the normal of the surface that it meets: 12 degrees to the surface, below which little
+of it is measured."""
+MOST_BEYOND_MM = 5.0
+"""Largest distance, in mm, of a place from the nearest measured vertex. Skin bends away from its tangent plane by
+d^2 / 2R: at 5 mm, and with a radius of 20 mm (a nose, a chin), by 0.6 mm."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
@@ -32,6 +39,14 @@ class Tracks:
     """(N, 3) float64: displacement; NaN where the point was lost."""
     miss_px: Array
     """(N,) float64: distance by which the flow there and back misses."""
+    beyond_mm: Array
+    """(N,) float64: distance of the place found from the nearest measured vertex, along the plane there; NaN where the
+    point was lost."""
+
+    @property
+    def quality(self) -> Array:
+        """(N,) float64, 1 to 0: what is left of both limits, ROUND_TRIP_PX and MOST_BEYOND_MM; NaN where lost."""
+        return np.asarray((1 - self.miss_px / ROUND_TRIP_PX) * (1 - self.beyond_mm / MOST_BEYOND_MM))
 
 
 def track(
@@ -51,9 +66,10 @@ def track(
     start = project(camera, points_mm)
     end: Array = start + _sample(there, start)
     miss = np.linalg.norm(_sample(back, end) + end - start, axis=1)
-    found = _lift(end, camera, surface_mm, normals)
-    found[~(miss < ROUND_TRIP_PX)] = np.nan
-    return Tracks(found - points_mm, miss)
+    found, beyond = _lift(end, camera, surface_mm, normals)
+    is_lost = ~(miss < ROUND_TRIP_PX)
+    found[is_lost], beyond[is_lost] = np.nan, np.nan
+    return Tracks(found - points_mm, miss, beyond)
 
 
 def _sample(flow: Floats32, places_px: Array) -> Array:
@@ -69,8 +85,11 @@ def _sample(flow: Floats32, places_px: Array) -> Array:
     return np.asarray(found.reshape(-1, 2)[: len(x)], np.float64)
 
 
-def _lift(places_px: Array, camera: CameraCalibration, surface_mm: Array, normals: Array) -> Array:
-    """Return where the rays of pixels meet a surface, (N, 3) mm; NaN where no vertex is within about three steps."""
+def _lift(places_px: Array, camera: CameraCalibration, surface_mm: Array, normals: Array) -> tuple[Array, Array]:
+    """Return where the rays of pixels meet a surface, (N, 3) mm, and how far from its nearest vertex, (N,) mm.
+
+    NaN where no vertex is within about three steps in the image, or the plane there is met far from it.
+    """
     eye = camera.centre_mm
     # The back of a surface is hidden, though its vertices project into the image.
     facing = np.einsum("ij,ij->i", normals, eye - surface_mm) > 0
@@ -78,10 +97,10 @@ def _lift(places_px: Array, camera: CameraCalibration, surface_mm: Array, normal
     seen = project(camera, surface_mm)
     good = np.isfinite(seen).all(axis=1)
     seen, surface_mm, normals = seen[good], surface_mm[good], normals[good]
-    found = np.full((len(places_px), 3), np.nan)
+    found, beyond = np.full((len(places_px), 3), np.nan), np.full(len(places_px), np.nan)
     wanted = np.flatnonzero(np.isfinite(places_px).all(axis=1))
     if not len(wanted) or len(seen) < LEAST_VERTICES:
-        return found
+        return found, beyond
     tree = cKDTree(seen)
     # Median distance of neighbouring vertices in the image, from a sample of 500.
     step = float(np.median(tree.query(seen[:: max(len(seen) // 500, 1)], k=2)[0][:, 1]))
@@ -90,6 +109,12 @@ def _lift(places_px: Array, camera: CameraCalibration, surface_mm: Array, normal
     rays = np.column_stack([to_rays(camera, places_px[wanted]), np.ones(len(wanted))]) @ camera.T_cam_world[:3, :3]
     normal = normals[near]
     # The ray eye + length * ray meets the plane of the nearest vertex.
-    length = np.einsum("ij,ij->i", normal, surface_mm[near] - eye) / np.einsum("ij,ij->i", normal, rays)
-    found[wanted] = eye + length[:, None] * rays
-    return found
+    along = np.einsum("ij,ij->i", normal, rays)
+    length = np.einsum("ij,ij->i", normal, surface_mm[near] - eye) / along
+    # Seen along the plane, a ray meets it anywhere, however near to the vertex it passes.
+    squarely = -along / np.linalg.norm(rays, axis=1) >= LEAST_FACING
+    hit = eye + length[:, None] * rays
+    away = np.linalg.norm(hit - surface_mm[near], axis=1)
+    good = squarely & (away <= MOST_BEYOND_MM)
+    found[wanted[good]], beyond[wanted[good]] = hit[good], away[good]
+    return found, beyond

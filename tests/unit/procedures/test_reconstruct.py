@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import save
 from rigdriver.cli.verbs import app
+from rigdriver.config import VolumeConfig
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.frames import Frame, FrameSet, Proof
 from rigdriver.procedures.fitting_images import without_unfit
@@ -87,6 +88,21 @@ def test_a_reconstructor_without_surfaces_is_told_before_any_work(theirs, folder
     with pytest.raises(UsageError, match="reconstructor theirs: gives points and no surfaces; leave --mesh"):
         reconstruct_folder(folder, options, FormatAnswers(bits=12))
     assert theirs[0].closed == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["0,0,900", "0,0,900,0", "0,0,900,-5", "a,b,c,d", "nan,0,900,150", "0,0,900,150,7"])
+def test_a_volume_that_is_no_ball_is_refused(theirs, folder, calibration, tmp_path, text):
+    done = CliRunner().invoke(app, ["reconstruct", str(folder), "-c", str(calibration), "--volume", text])
+    assert done.exit_code == 2
+    assert "expected X,Y,Z,R in mm" in " ".join(done.stderr.split())
+
+
+def test_a_volume_for_a_reconstructor_that_takes_none_is_refused(theirs, folder, calibration, tmp_path):
+    ball = VolumeConfig(centre_mm=(0.0, 0.0, 0.0), radius_mm=150.0)
+    options = ReconstructOptions(tmp_path / "out", calibration, "theirs", volume=ball)
+    with pytest.raises(UsageError, match="theirs: takes no working volume"):
+        reconstruct_folder(folder, options, FormatAnswers(bits=12))
     assert not (tmp_path / "out").exists()
 
 

@@ -7,6 +7,7 @@ what was taken for writing is copied first.
 import csv
 import json
 import math
+import shutil
 import threading
 
 import cv2
@@ -18,6 +19,8 @@ from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof
 from rigdriver.images import image_writer
 from rigdriver.images.contact_sheet import contact_sheet
 from rigdriver.images.image_writer import ImageFormat, ImageWriter
+from rigdriver.recording.capture_folder import CaptureFolder
+from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.recording.proof_files import ProofFiles
 
 CONFIG = RigConfig.model_validate(
@@ -147,3 +150,18 @@ def test_a_contact_sheet_has_a_row_for_each_pod(is_complete, pixel_format, dtype
     assert sheet.dtype == np.uint8
     assert sheet.ndim == 3
     assert sheet.shape[0] > sheet.shape[1]
+
+
+def test_images_that_were_put_into_a_capture_lack_a_proof(tmp_path, pixels):
+    with CaptureFolder(tmp_path, CONFIG) as sink:
+        sink.write(frame_set(0, pixels), 0)
+    for name in ("left", "right"):
+        for other in ("000007.png", "late.png"):
+            shutil.copy(tmp_path / name / "000000.png", tmp_path / name / other)
+    folder = ImageFolder(tmp_path, dict.fromkeys(("left", "right"), "geometry"))
+    assert {taken.name: folder.lacks_proof(taken) for taken in folder} == {
+        "000000": False, "000007": True, "late": True
+    }  # fmt: skip
+    (tmp_path / "proofs.json").unlink()
+    elsewhere = ImageFolder(tmp_path, dict.fromkeys(("left", "right"), "geometry"))
+    assert not any(elsewhere.lacks_proof(taken) for taken in elsewhere)

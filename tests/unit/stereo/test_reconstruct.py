@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
+import cv2
 import numpy as np
 import pytest
 
@@ -108,8 +109,6 @@ def test_images_of_different_moments_give_no_points(head, render):
 
 
 def _turned(camera: CameraCalibration, pitch_rad: float, yaw_rad: float) -> CameraCalibration:
-    import cv2
-
     T = np.eye(4)
     T[:3, :3] = cv2.Rodrigues(np.array([pitch_rad, yaw_rad, 0.0]))[0]
     return CameraCalibration(
@@ -201,3 +200,19 @@ def test_cameras_that_look_in_parallel_need_a_volume(head):
     }
     with pytest.raises(CalibrationMismatch, match="parallel"):
         CellReconstructor(replace(head.calibration, cameras=MappingProxyType(cameras)))
+
+
+@pytest.mark.parametrize("angle_deg", [0.0, 0.05, 0.4])
+def test_cameras_that_look_nearly_in_parallel_are_refused_and_a_volume_helps(head, angle_deg):
+    """Their lines of sight meet tens of metres away, or behind them, by errors of the calibration alone."""
+    cameras = {}
+    for n, (name, c) in enumerate(head.calibration.cameras.items()):
+        R = cv2.Rodrigues(np.array([0.0, np.radians(angle_deg) * (n % 2), 0.0]))[0]
+        place = np.array([120.0 * n, 0.0, 0.0])
+        T = np.block([[R, -(R @ place)[:, None]], [np.zeros((1, 3)), np.ones((1, 1))]])
+        cameras[name] = replace(c, T_cam_world=T)
+    calibration = replace(head.calibration, cameras=MappingProxyType(cameras))
+    with pytest.raises(CalibrationMismatch, match=r"in parallel .*--volume"):
+        CellReconstructor(calibration)
+    with CellReconstructor(calibration, WorkingVolume((200.0, 0.0, 2500.0), 200.0, 150.0)) as made:
+        assert made.pairs
