@@ -18,6 +18,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -218,7 +219,9 @@ def interrupted(moment_s: float, folder: Path, running: RunningRig) -> str:
         child.communicate()
         return f"it lived {WAIT_S:g} s longer"
     took_s = time.monotonic() - begun
-    if child.returncode in (1, -signal.SIGINT) and "in main" not in told and "error: " not in told:
+    if child.returncode in (1, -signal.SIGINT) and not re.search(
+        r"cli/__init__.py\", line \d+, in main|^error: ", told, re.M
+    ):
         return BEFORE
     if child.returncode not in (0, 130) or "Traceback" in told or "left to itself" in told:
         return f"status {child.returncode}: {told[-300:]}"

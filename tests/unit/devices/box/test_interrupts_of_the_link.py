@@ -26,7 +26,7 @@ def test_an_interrupt_at_any_moment_of_a_request_leaves_the_link_to_others() -> 
         link.is_fenced = True
         has_come = interrupted_at(moment, lambda link=link: link.read(registers.SERIAL_NUMBER))  # type: ignore[misc]
         got: list[int] = []
-        other = threading.Thread(target=lambda link=link, got=got: got.append(link.read(registers.TICK_RATE)))  # type: ignore[misc]
+        other = threading.Thread(target=lambda link=link, got=got: got.append(link.read(registers.TICK_RATE)))
         other.start()
         other.join(WAIT_S)
         assert got == [TICKS], f"interrupted at moment {moment}"
