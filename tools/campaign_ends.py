@@ -220,7 +220,7 @@ def interrupted(moment_s: float, folder: Path, running: RunningRig) -> str:
         return f"it lived {WAIT_S:g} s longer"
     took_s = time.monotonic() - begun
     if child.returncode in (1, -signal.SIGINT) and not re.search(
-        r"cli/__init__.py\", line \d+, in main|^error: ", told, re.M
+        r"cli/__init__.py\", line \d+, in main|^error: ", told, re.MULTILINE
     ):
         return BEFORE
     if child.returncode not in (0, 130) or "Traceback" in told or "left to itself" in told:
