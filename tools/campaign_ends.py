@@ -18,6 +18,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -50,6 +51,8 @@ WAIT_S = 60.0
 LONG_S = "60"
 MOST_TRIES = 5
 TOLD_EVERY = 25
+BEFORE = "before the first line of the program"
+"""Moment at which Python itself still starts; no line of the driver can answer for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +219,10 @@ def interrupted(moment_s: float, folder: Path, running: RunningRig) -> str:
         child.communicate()
         return f"it lived {WAIT_S:g} s longer"
     took_s = time.monotonic() - begun
+    if child.returncode in (1, -signal.SIGINT) and not re.search(
+        r"cli/__init__.py\", line \d+, in main|^error: ", told, re.MULTILINE
+    ):
+        return BEFORE
     if child.returncode not in (0, 130) or "Traceback" in told or "left to itself" in told:
         return f"status {child.returncode}: {told[-300:]}"
     if took_s > CLOSE_LIMIT_S:
@@ -231,16 +238,19 @@ def interrupts(count: int, seed: int, console: Console, bar: Console) -> list[st
     """Interrupt captures at random moments, print what went wrong, and return it."""
     moments = random.Random(seed)
     wrong: list[str] = []
+    early = 0
     if not count:
         return wrong
     with launch(SCENARIO) as running, tempfile.TemporaryDirectory() as folder:
         for n in track(range(count), "interrupting", console=bar, disable=not bar.is_terminal):
             moment_s = moments.uniform(0.05, LATEST_INTERRUPT_S)
-            if seen := interrupted(moment_s, Path(folder) / str(n), running):
+            seen = interrupted(moment_s, Path(folder) / str(n), running)
+            early += seen == BEFORE
+            if seen not in ("", BEFORE):
                 wrong.append(f"interrupt {n} at {moment_s:.3f} s: {seen}")
                 console.print(wrong[-1], highlight=False, soft_wrap=True)
             if not (n + 1) % TOLD_EVERY:
-                console.print(f"{n + 1} interrupts, {len(wrong)} wrong")
+                console.print(f"{n + 1} interrupts, {early} {BEFORE}, {len(wrong)} wrong")
     return wrong
 
 
