@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rigdriver.devices.camera_link.descriptions import InterfaceOutcome
+from rigdriver.own_pause import LOOK_S
 from rigdriver.timebase import WALL_TIME
 
 FIRST_TURN_S = 0.25
@@ -110,11 +111,16 @@ class Enumeration:
 
     def _gather(self, time_s: float) -> None:
         end_s = self._now_s() + time_s
+        has_listened = False
         while any(a.is_out for a in self.answers):
             try:
                 n, answer = self._arrivals.get(timeout=max(0.0, end_s - self._now_s()))
             except queue.Empty:
-                break
+                if has_listened or self._now_s() - end_s <= LOOK_S:
+                    break
+                # This process stood still, and the threads that ask, too: the first look after it judges nobody.
+                has_listened, end_s = True, self._now_s() + LOOK_S
+                continue
             self.answers[n] = answer
         now_s = self._now_s()
         # What is still out is charged the time up to now, so that a report says for how long it has been silent.

@@ -20,6 +20,7 @@ from rigdriver.devices.camera_process.stream_states import StreamAct, StreamStat
 from rigdriver.errors import CameraError, CameraSilent, RigError, StateError
 from rigdriver.frames import GapReason
 from rigdriver.images.pixel_formats import BY_CODE, PixelFormat
+from rigdriver.own_pause import AttendedTime
 from rigdriver.timebase import WALL_TIME, Timebase
 
 _BURST = 4
@@ -129,6 +130,7 @@ class Stream:
         self._losses = LossLedger(index, outbox)
         self._checked_ns = 0
         self._unanswered_since_ns: int | None = None
+        self._polled = AttendedTime(timebase.now_s)
         self._underrun = 0
         self._is_short_of_slots = False
 
@@ -209,6 +211,7 @@ class Stream:
             self._filling = CopiedSlots(self.camera, slots)
         self._checked_ns = self._timebase.now_ns()
         self._unanswered_since_ns = None
+        self._polled = AttendedTime(self._timebase.now_s)
         self._go(StreamAct.START)
 
     def stop(self) -> None:
@@ -241,6 +244,10 @@ class Stream:
         """Take what waits, at most a few buffers; return whether there was any."""
         if not self.is_streaming:
             return False
+        self._polled.look()
+        if self._unanswered_since_ns is not None:
+            # While this process was away nobody asked the camera.
+            self._unanswered_since_ns += round(self._polled.away_s * 1e9)
         try:
             return self._take(now_ns)
         except CameraError as exc:
@@ -284,6 +291,8 @@ class Stream:
             self._unanswered_since_ns = since_ns
         else:
             self._unanswered_since_ns = None
+        # The time that the camera took to answer, or not, is no time away.
+        self._polled = AttendedTime(self._timebase.now_s)
 
     def _handle(self, found: Image | Incomplete, t_host_ns: int) -> None:
         assert self._filling is not None

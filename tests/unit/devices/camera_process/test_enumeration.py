@@ -8,6 +8,7 @@ barrier for them.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -130,6 +131,31 @@ def test_an_error_is_final_and_keeps_its_code() -> None:
     search.run(PATIENCE_S, lambda: False)
     assert (waiter.turns_ms, search.answers[0].outcome) == ([250], InterfaceOutcome.FAILED)
     assert search.answers[0].code == FAILED
+
+
+def test_an_interface_that_answers_after_a_pause_of_this_process_counts_as_one_that_answers() -> None:
+    """The clock as the waiting thread reads it: it begins, it waits in vain, and an hour has passed."""
+    readings = deque([0.0, 0.0])
+    is_back, is_late = threading.Event(), threading.Event()
+
+    def now_s() -> float:
+        if not is_late.is_set() or threading.current_thread() is not threading.main_thread():
+            return 0.0
+        if readings:
+            return readings.popleft()
+        is_back.set()
+        return 3600.0
+
+    def ask(_timeout_ms: int) -> int:
+        is_back.wait(PATIENCE_S)
+        return 0
+
+    search = Enumeration([InterfaceCall("eth0", ask)], now_s)
+    search.run(0.01, lambda: True)
+    assert [a.outcome for a in search.answers] == [InterfaceOutcome.NO_ANSWER]
+    is_late.set()
+    assert search.settle(0.01)
+    assert [a.outcome for a in search.answers] == [InterfaceOutcome.COMPLETE]
 
 
 def test_one_that_never_comes_back_stays_behind_and_keeps_no_other_from_being_found(

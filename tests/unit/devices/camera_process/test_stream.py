@@ -317,6 +317,18 @@ def test_a_frame_ends_the_time_for_which_a_camera_has_not_answered() -> None:
     stream.close()
 
 
+def test_a_process_that_stood_still_between_two_checks_does_not_call_its_camera_silent() -> None:
+    stream, camera, outbox = stream_on(time := FakeTime())
+    camera.is_silent = True
+    poll_after(stream, time, 0.3)
+    poll_after(stream, time, 60.0)
+    assert outbox.of(Kind.CAMERA_LOST) == []
+    for _ in range(9):  # what goes on unanswered is lost all the same
+        poll_after(stream, time, 0.1)
+    assert len(outbox.of(Kind.CAMERA_LOST)) == 1
+    stream.close()
+
+
 def test_a_producer_that_waited_long_for_one_answer_needs_no_second_check() -> None:
     stream, camera, outbox = stream_on(time := FakeTime())
 
