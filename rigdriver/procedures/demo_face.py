@@ -25,12 +25,12 @@ from rigdriver.procedures.simulator import answer_of
 from rigdriver.progress import Progress
 from rigdriver.stereo.cloud import PointCloud
 from rigdriver.stereo.mesh.files import write_cloud, write_mesh
-from rigdriver.stereo.mesh.missing import draw_missing
 from rigdriver.stereo.mesh.picture_parts import one_above_the_other, side_by_side
 from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded
 from rigdriver.stereo.mesh.solid import close_for_printing
 from rigdriver.stereo.mesh.stance import stance_of
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
+from rigdriver.stereo.missing import draw_missing
 from rigdriver.stereo.reconstruct import CellReconstructor
 
 _HEIGHT_PX = 640

@@ -28,12 +28,12 @@ from rigdriver.stereo.cloud import Figures, PointCloud
 from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.measure.deviation import REACH_MM, deviations
 from rigdriver.stereo.mesh.files import MESH_SUFFIXES, write_cloud, write_mesh
-from rigdriver.stereo.mesh.missing import draw_missing
 from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded
 from rigdriver.stereo.mesh.sequence import PointSequence, write_tracks
 from rigdriver.stereo.mesh.solid import close_for_printing
 from rigdriver.stereo.mesh.stance import stance_of
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
+from rigdriver.stereo.missing import draw_missing
 from rigdriver.stereo.reasons import sentence_of
 from rigdriver.whole_file import make_folder, write_whole
 

@@ -7,6 +7,7 @@ borders within the region, and scale. Not here: lengths (see straight.py, way.py
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -66,7 +67,8 @@ def area_of(mesh: SurfaceMesh, within: Ball | None = None, scale_ppm: float = 0.
     draws = [float(_areas((mesh.vertices_mm + errors.draw(chance))[chosen], None).sum()) for _ in range(DRAWS)]
     # Within a ball roughness also moves the border back and forth, which the points' part holds: whole triangles tell.
     rough = max(float(np.mean(draws)) / float(_areas(mesh.vertices_mm[chosen], None).sum()) - 1.0, 0.0) * area
-    parts = (points, rough, _border_area(mesh, within), 2e-6 * scale_ppm * area)
+    detail = float(_areas((mesh.vertices_mm + errors.detail_mm)[chosen], within).sum()) - area
+    parts = (points, rough, detail, _border_area(mesh, within), 2e-6 * scale_ppm * area)
     return Quantity(area, float(np.linalg.norm(parts)), "mm^2")
 
 
@@ -169,5 +171,7 @@ def volume_of(mesh: SurfaceMesh, scale_ppm: float = 0.0) -> Quantity:
     a, b, c = (local[mesh.faces[:, k]] for k in range(3))
     volume = float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6.0)
     pulls = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1) / 6.0
-    sigma = PointErrors(mesh).sigma_of(_gathered(mesh, mesh.faces, pulls))
-    return Quantity(volume, float(np.hypot(sigma, 3e-6 * scale_ppm * volume)), "mm^3")
+    gradient = _gathered(mesh, mesh.faces, pulls)
+    errors = PointErrors(mesh)
+    detail = float((gradient * errors.detail_mm).sum())
+    return Quantity(volume, math.hypot(errors.sigma_of(gradient), detail, 3e-6 * scale_ppm * volume), "mm^3")

@@ -34,4 +34,6 @@ def distance_between(
     gradient = np.zeros_like(mesh.vertices_mm)
     for point, pull in ((first, -along), (last, along)):
         np.add.at(gradient, mesh.faces[point.face], point.shares[:, None] * pull)
-    return Quantity(length, math.hypot(PointErrors(mesh).sigma_of(gradient), 1e-6 * scale_ppm * length), "mm")
+    errors = PointErrors(mesh)
+    detail = float((gradient * errors.detail_mm).sum())
+    return Quantity(length, math.hypot(errors.sigma_of(gradient), detail, 1e-6 * scale_ppm * length), "mm")

@@ -1,11 +1,18 @@
 """From the points' standard uncertainty to that of a quantity made of many points.
 
 In: a mesh with sigma, and how a quantity changes when vertices move (its gradient). Out: its standard uncertainty. The
-error of a point is taken to lie along the normal and to have two parts. One is shared with the neighbours, whose
-windows hold the same pixels, and with nobody else. The other is common to the whole surface (smoothing, what a
-correction left over), so averaging does not reduce it. To first order the variance of a quantity with gradient g is
-then s^2 (sum g sigma)^2 + (1 - s^2) |W^T (g sigma)|^2 (GUM, JCGM 100:2008, 5.2), with W the average over neighbours. A
-vertex without sigma that the quantity depends on makes the uncertainty unknown. Not here: the quantities themselves.
+error of a point is taken to lie along the normal and to have three parts, which follow from how it is matched:
+
+- What noise and speckle do. A point is the value of a weighted window of cells, with a share t of what that smoothed
+  given back: with M the average over a window, the filter H = M + t (1 - M) M. So errors of neighbours belong together
+  as the filter joins them, whatever triangles the mesh has, and errors beyond the window are independent. To first
+  order the variance of a quantity with gradient g is then g^T S H H^T S g (GUM, JCGM 100:2008, 5.2).
+- What the filter took and did not give back: detail. It is estimated by undoing the filter, 1 / H = 1 + (1 - H) + ...,
+  and moves all points at once, so each quantity is asked how far it changes by that. The estimate holds in size, not
+  in sign, so it is no correction; it also adds to the points' own sigma.
+- A part common to the whole surface (see COMMON_SHARE), so averaging does not reduce it.
+
+A vertex without sigma that the quantity depends on makes the uncertainty unknown. Not here: the quantities themselves.
 """
 
 from __future__ import annotations
@@ -14,51 +21,97 @@ import math
 
 import numpy as np
 import scipy.sparse
+from scipy.spatial import cKDTree
 
 from rigdriver.arrays import Array
+from rigdriver.stereo.match.field import TAKEN_BACK
+from rigdriver.stereo.match.windows import REACH, TAPS
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 COMMON_SHARE = 0.3
-"""Share of a point's sigma that is common to the whole surface. An estimate: clouds of simulated heads lay 3 um inside
-where their sigma was 8 to 10 um; it was not validated on measured quantities."""
-BORDER_SHARE = 0.5
-"""Standard uncertainty of where a border runs, as a share of its edges: a surface ends within its last cell. An
-estimate, not validated."""
+"""Share of a point's sigma that is common to the whole surface. An estimate from above: the median error of simulated
+heads and discs is 0.12 to 0.3 of their sigma (tools/campaign_measures.py)."""
+BORDER_SHARE = 0.8
+"""Standard uncertainty of where a border runs, as a share of its edges. A cell is kept when most of its window lies on
+the surface, so the edge of a body lies a quarter to one and a quarter cells beyond the last cells' middles:
+root mean square 0.8, all to one side (tools/campaign_measures.py, discs)."""
 DRAWS = 6
 """Number of draws that tell how much roughness lengthens ways and areas."""
+WINDOW_CELLS = math.sqrt(float((TAPS * np.arange(-REACH, REACH + 1) ** 2).sum() / TAPS.sum()) + 1 / 12)
+"""Standard deviation of a window's weights along one axis, in cells; a cell's own width counts."""
+WINDOW_REACH_CELLS = REACH + 0.6
+"""Distance from a cell's middle to the end of its window, in cells."""
+ALIKE_FACING = 0.2
+"""Least cosine between the normals of points that one window can hold."""
 
 
 class PointErrors:
     """How the errors of a mesh's vertices belong together."""
 
     def __init__(self, mesh: SurfaceMesh) -> None:
-        self._sigma = mesh.sigma_mm.astype(np.float64)
         self._normals = mesh.normals.astype(np.float64)
-        count = len(mesh.vertices_mm)
-        pairs = mesh.faces[:, [0, 1, 1, 2, 2, 0, 1, 0, 2, 1, 0, 2]].reshape(-1, 2)
-        ones = np.ones(len(pairs) + count)
-        own = np.arange(count)
-        near = scipy.sparse.coo_matrix(
-            (ones, (np.append(pairs[:, 0], own), np.append(pairs[:, 1], own))), shape=(count, count)
-        ).tocsr()
-        near.data[:] = 1.0
-        # Rows of unit length keep the variance of each vertex as it is.
-        size = np.asarray(near.sum(axis=1)).ravel()
-        self._average = scipy.sparse.diags(1.0 / np.sqrt(size)) @ near
+        corners = mesh.vertices_mm[mesh.faces]
+        cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        double = np.linalg.norm(cross, axis=1)
+        # Two triangles per cell; those of a seam are small, but few.
+        cell_mm = math.sqrt(max(float(np.median(double)), 1e-12))
+        area = np.zeros(len(mesh.vertices_mm))
+        np.add.at(area, mesh.faces, double[:, None] / 6.0)
+        self._area = np.maximum(area, 1e-6 * cell_mm**2)
+        self._window = _window_of(mesh, self._area, cell_mm)
+        # The integral of the filter's square, whose inverse is the area over which errors are alike. With Gaussian
+        # windows the powers M^n have 1 / (2 pi s^2 n).
+        t = float(TAKEN_BACK)
+        share = (1 + t) ** 2 / 2 - 2 * t * (1 + t) / 3 + t**2 / 4
+        self._alike_mm2 = 2 * math.pi * (WINDOW_CELLS * cell_mm) ** 2 / share
+        detail = self._lost(mesh.vertices_mm)
+        detail = detail + self._lost(detail)
+        size = np.einsum("ij,ij->i", detail, self._normals)
+        self.detail_mm = size[:, None] * self._normals
+        """(V, 3): displacement that would give back what smoothing took, an estimate."""
+        self._sigma = np.hypot(mesh.sigma_mm.astype(np.float64), size)
 
     def sigma_of(self, gradient: Array) -> float:
-        """Return the standard uncertainty of a quantity with this gradient per vertex, (V, 3); NaN where unknown."""
+        """Return the standard uncertainty of a quantity with this gradient per vertex, (V, 3); NaN where unknown.
+
+        What `detail_mm` changes is not in it: the caller knows better than its gradient how far that is.
+        """
         used = gradient.any(axis=1)
         if not np.isfinite(self._sigma[used]).all():
             return float("nan")
         moves = np.zeros(len(gradient))
         moves[used] = np.einsum("ij,ij->i", gradient[used], self._normals[used]) * self._sigma[used]
         common = float(moves.sum())
-        own = float(np.linalg.norm(self._average.T @ moves))
+        # H^T, then sources of equal strength per area.
+        back = self._window.T @ moves
+        back = (1 + TAKEN_BACK) * back - TAKEN_BACK * (self._window.T @ back)
+        own = math.sqrt(self._alike_mm2) * float(np.linalg.norm(back / np.sqrt(self._area)))
         return math.hypot(COMMON_SHARE * common, math.sqrt(1.0 - COMMON_SHARE**2) * own)
 
     def draw(self, chance: np.random.Generator) -> Array:
         """Return a displacement of each vertex, (V, 3) mm, as the errors would have it; 0 where sigma is unknown."""
-        local = self._average @ chance.standard_normal(len(self._sigma))
+        source = chance.standard_normal(len(self._sigma)) * np.sqrt(self._alike_mm2 / self._area)
+        seen = self._window @ source
+        local = (1 + TAKEN_BACK) * seen - TAKEN_BACK * (self._window @ seen)
         size = math.sqrt(1.0 - COMMON_SHARE**2) * local + COMMON_SHARE * chance.standard_normal()
         return np.asarray((np.nan_to_num(self._sigma) * size)[:, None] * self._normals)
+
+    def _lost(self, values: Array) -> Array:
+        """Return (1 - H) of values per vertex: 1 - H = (1 - M) (1 - t M)."""
+        rest = values - self._window @ values
+        return np.asarray(rest - TAKEN_BACK * (self._window @ rest))
+
+
+def _window_of(mesh: SurfaceMesh, area: Array, cell_mm: float) -> scipy.sparse.csr_matrix:
+    """Return the average over the window about each vertex, weighted by distance and by the area of each vertex."""
+    points, normals, count = mesh.vertices_mm, mesh.normals, len(mesh.vertices_mm)
+    pairs = cKDTree(points).query_pairs(WINDOW_REACH_CELLS * cell_mm, output_type="ndarray")
+    pairs = pairs[np.einsum("ij,ij->i", normals[pairs[:, 0]], normals[pairs[:, 1]]) > ALIKE_FACING]
+    away = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    weight = np.exp(-0.5 * (away / (WINDOW_CELLS * cell_mm)) ** 2)
+    own = np.arange(count)
+    row = np.concatenate([pairs[:, 0], pairs[:, 1], own])
+    column = np.concatenate([pairs[:, 1], pairs[:, 0], own])
+    weights = np.concatenate([weight, weight, np.ones(count)]) * area[column]
+    found = scipy.sparse.csr_matrix((weights, (row, column)), shape=(count, count))
+    return scipy.sparse.diags(1.0 / np.asarray(found.sum(axis=1)).ravel()) @ found

@@ -233,7 +233,8 @@ def _sigma_of(mesh: SurfaceMesh, nearest: NearestOnSurface, way: Array, scale_pp
     chance = np.random.default_rng(1)
     longer = [_length_moved(errors.draw(chance), way, corners, found.shares) - length for _ in range(DRAWS)]
     rough = max(float(np.mean(longer)), 0.0)
-    return float(np.sqrt(points**2 + rough**2 + _border_sigma(mesh, corners, found.shares, pulls) ** 2
+    detail = _length_moved(errors.detail_mm, way, corners, found.shares) - length
+    return float(np.sqrt(points**2 + rough**2 + detail**2 + _border_sigma(mesh, corners, found.shares, pulls) ** 2
                          + (1e-6 * scale_ppm * length) ** 2))  # fmt: skip
 
 

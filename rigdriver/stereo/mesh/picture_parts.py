@@ -1,7 +1,7 @@
 """What stands about a picture of a surface: title, colour bar, legend; and pictures beside each other.
 
 In: RGB images, (H, W, 3) uint8. Out: larger ones. Each legend says what white and grey mean. Not here: surfaces (see
-pictures.py, missing.py).
+pictures.py, ../missing.py).
 """
 
 from __future__ import annotations

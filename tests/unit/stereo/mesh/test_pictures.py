@@ -16,11 +16,11 @@ from rigdriver.procedures.measure import MeasureOptions, measure_mesh
 from rigdriver.stereo.cells import CELL_PX
 from rigdriver.stereo.geometry.rectify import default_volume, find_pairs, make_pair
 from rigdriver.stereo.mesh.files import write_mesh
-from rigdriver.stereo.mesh.missing import MISSING, draw_missing
 from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded
 from rigdriver.stereo.mesh.reading import read_mesh
 from rigdriver.stereo.mesh.stance import axes, stance_in, stance_text
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
+from rigdriver.stereo.missing import MISSING, draw_missing
 from tests.unit.stereo.measure.shapes import box, bumpy, grid, wrap
 
 ITSELF = np.eye(3)

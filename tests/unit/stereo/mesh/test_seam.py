@@ -69,6 +69,19 @@ def test_area_across_the_seam_is_that_of_the_surface(head, mesh, surfaces):
         assert measured.value == pytest.approx(wanted.value, rel=1.5e-2)
 
 
+def test_areas_across_the_seam_lie_within_their_uncertainty(head, mesh, surfaces):
+    true = truth(head, mesh)
+    off, share = [], []
+    for place in along_the_seam(mesh, surfaces, head):
+        ball = Ball((float(place[0]), float(place[1]), float(place[2])), RADIUS_MM)
+        measured = area_of(mesh, ball)
+        off.append(abs(measured.value - area_of(true, ball).value) / measured.sigma)
+        share.append(measured.sigma / measured.value)
+    assert max(off) < 2
+    # Too large an uncertainty would hold anything.
+    assert np.median(share) < 0.005
+
+
 def test_a_way_leads_over_the_seam(head, mesh, surfaces):
     true = truth(head, mesh)
     for place in along_the_seam(mesh, surfaces, head)[::2]:
