@@ -122,6 +122,7 @@ def default_volume(calibration: RigCalibration, share: float = USUAL_RADIUS_SHAR
         CalibrationMismatch: there is no such point.
     """
     cameras = [camera for camera in calibration if camera.role == "geometry"]
+    _check_cameras(cameras)
     centres = np.stack([camera.centre_mm for camera in cameras])
     axes = np.stack([camera.T_cam_world[2, :3] for camera in cameras])
     # The point nearest to all lines of sight: sum (I - a a^T) (p - c) = 0.
@@ -220,8 +221,8 @@ def make_pair(calibration: RigCalibration, pod: str, names: tuple[str, str], vol
     )  # fmt: skip
 
 
-def _check_numbers(pod: str, cameras: tuple[CameraCalibration, ...], volume: WorkingVolume) -> None:
-    """Refuse numbers that would make the arithmetic meaningless."""
+def _check_cameras(cameras: Sequence[CameraCalibration]) -> None:
+    """Refuse a calibration whose numbers would make the arithmetic meaningless."""
     for camera in cameras:
         numbers = (camera.K, camera.distortion, camera.T_cam_world)
         if not all(np.isfinite(n).all() for n in numbers) or not min(camera.K[0, 0], camera.K[1, 1]) > 0:
@@ -229,6 +230,11 @@ def _check_numbers(pod: str, cameras: tuple[CameraCalibration, ...], volume: Wor
                 f"camera {camera.name}: its calibration holds values that are not finite, or a focal length that "
                 "is not above 0 px; calibrate again"
             )
+
+
+def _check_numbers(pod: str, cameras: tuple[CameraCalibration, ...], volume: WorkingVolume) -> None:
+    """Refuse numbers that would make the arithmetic meaningless."""
+    _check_cameras(cameras)
     sizes = (volume.radius_mm, volume.half_depth_mm)
     if not np.isfinite([*volume.centre_mm, *sizes]).all() or not min(sizes) > 0:
         raise CalibrationMismatch(
