@@ -94,6 +94,7 @@ class Hypotheses:
             exposure = self._log.nearest(start_ticks + h.shift_ticks, self._tolerance)
             if exposure is None or not h.follow(frame, exposure):
                 h.contradictions += 1
+                h.latencies_ns.clear()  # frames in a row must agree: two may be deceived alike, one by one
                 continue
             if len(h.latencies_ns) < MOST_HEARD:
                 h.latencies_ns.append(self._arrivals.latency_ns(frame, exposure))
