@@ -134,7 +134,7 @@ def rig_file_text(rig: NewRig) -> str:
     for number, camera in enumerate(rig.cameras):
         parts += [*_camera(camera), *(_optional("[[cameras]]") if not number else ()), ""]
     parts += [*_lamps(rig), ""]
-    for table in ("[schedule]", "[light]", "[sync]", "[run]", "[acceptance]"):
+    for table in ("[schedule]", "[light]", "[sync]", "[run]", "[acceptance]", "[volume]"):
         own = ['mode = "software"'] if table == "[schedule]" and rig.box is None else []
         parts += [table, *own, *_optional(table, {"mode"} if own else set()), ""]
     text = "\n".join(parts).rstrip("\n") + "\n"
