@@ -184,7 +184,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "the box runs on when a loop is left",
         "rigdriver/run/run.py",
-        "self._box.stop_within(BOX_END_S)\n                is_dark = True",
+        "self._box.stop_within(time_left_s(BOX_END_S))\n                is_dark = True",
         "is_dark = True",
         (ENDS, LIGHT),
     ),
