@@ -95,7 +95,7 @@ class SafeEvent:
             return self._is_set
 
 
-class Turn:
+class SafeTurn:
     """What one thread at a time may have, and may take again while it has it.
 
     Each taking has a token of its own: giving it back is harmless before it was taken, and twice.

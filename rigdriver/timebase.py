@@ -241,14 +241,14 @@ class ModelledTime:
 
     def take_part(self, name: str) -> AbstractContextManager[None]:
         """Claim a record of the page for this thread; within another part of the same thread this changes nothing."""
-        return _Part(name, self._enter, self._leave)
+        return _PagePart(name, self._enter, self._leave)
 
-    def _enter(self, part: _Part) -> None:
+    def _enter(self, part: _PagePart) -> None:
         if getattr(self._mine, "word", None) is None:
             with self._claims:  # other processes claim, too
                 always(lambda: self._claim(part), lambda: fcntl.flock(self._fd, fcntl.LOCK_UN))
 
-    def _leave(self, part: _Part) -> None:
+    def _leave(self, part: _PagePart) -> None:
         word, pid = part.word, os.getpid()
         if word is None:
             return
@@ -259,7 +259,7 @@ class ModelledTime:
             self._words[word] = 0
         part.word = None  # at once: the record may be another's next
 
-    def _claim(self, part: _Part) -> None:
+    def _claim(self, part: _PagePart) -> None:
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         number = next((n for n in range(1, PARTS + 1) if not self._words[n * RECORD_BYTES // 8]), None)
         if number is None:
@@ -277,10 +277,10 @@ class ModelledTime:
         self._words[word] = pid
 
 
-class _Part:
+class _PagePart:
     """A record of the page while a thread has it; leaving twice, or without having entered, is harmless."""
 
-    def __init__(self, name: str, enter: Callable[[_Part], None], leave: Callable[[_Part], None]) -> None:
+    def __init__(self, name: str, enter: Callable[[_PagePart], None], leave: Callable[[_PagePart], None]) -> None:
         self.name, self._enter, self._leave = name, enter, leave
         self.word: int | None = None
         """First word of the record."""

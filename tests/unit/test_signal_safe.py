@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from rigdriver.run.queues import Outbox
-from rigdriver.signal_safe import SafeCondition, SafeEvent, Turn, always
+from rigdriver.signal_safe import SafeCondition, SafeEvent, SafeTurn, always
 from tests.interrupts import interrupted_at, moments_of
 
 WAIT_S = 5.0
@@ -51,7 +51,7 @@ def of_a_condition() -> tuple[Callable[[], object], Callable[[], object]]:
 
 
 def of_a_turn() -> tuple[Callable[[], object], Callable[[], object]]:
-    turn = Turn()
+    turn = SafeTurn()
 
     def take() -> None:
         token = object()
@@ -99,7 +99,7 @@ def test_whoever_waits_is_woken_by_a_notification_that_follows_an_interrupted_on
 
 
 def test_a_turn_may_be_taken_again_by_the_thread_that_has_it_and_by_no_other() -> None:
-    turn, tokens, refused = Turn(), (object(), object()), []
+    turn, tokens, refused = SafeTurn(), (object(), object()), []
     assert all(turn.take(token, 0) for token in tokens)
     for token in tokens:
         other = threading.Thread(target=lambda: refused.append(not turn.take(object(), 0)))
