@@ -95,7 +95,7 @@ class SafeEvent:
             return self._is_set
 
 
-class OwnTurn:
+class SafeTurn:
     """What one thread at a time may have, in the order of asking, and may take again while it has it.
 
     Each taking has a token of its own, which keeps its place from the first try on. Giving it back is harmless before

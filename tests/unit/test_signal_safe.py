@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from rigdriver.run.queues import Outbox
-from rigdriver.signal_safe import OwnTurn, SafeCondition, SafeEvent, always
+from rigdriver.signal_safe import SafeCondition, SafeEvent, SafeTurn, always
 from tests.interrupts import interrupted_at, moments_of
 
 WAIT_S = 5.0
@@ -51,7 +51,7 @@ def of_a_condition() -> tuple[Callable[[], object], Callable[[], object]]:
 
 
 def of_a_turn() -> tuple[Callable[[], object], Callable[[], object]]:
-    turn = OwnTurn()
+    turn = SafeTurn()
 
     def take() -> None:
         token = object()
@@ -99,7 +99,7 @@ def test_whoever_waits_is_woken_by_a_notification_that_follows_an_interrupted_on
 
 
 def test_a_turn_may_be_taken_again_by_the_thread_that_has_it_and_by_no_other() -> None:
-    turn, tokens, refused = OwnTurn(), (object(), object()), []
+    turn, tokens, refused = SafeTurn(), (object(), object()), []
 
     def refuse() -> None:
         token = object()
@@ -117,7 +117,7 @@ def test_a_turn_may_be_taken_again_by_the_thread_that_has_it_and_by_no_other() -
 
 
 def test_a_thread_that_takes_its_turn_again_and_again_lets_those_who_wait_go_first() -> None:
-    turn, others, order = OwnTurn(), [object(), object()], []
+    turn, others, order = SafeTurn(), [object(), object()], []
     mine = object()
     assert turn.take(mine, 0)
     for token in others:
@@ -141,7 +141,7 @@ def test_a_thread_that_takes_its_turn_again_and_again_lets_those_who_wait_go_fir
 
 
 def test_whoever_waits_no_more_keeps_no_place() -> None:
-    turn, mine, gone, other = OwnTurn(), object(), object(), object()
+    turn, mine, gone, other = SafeTurn(), object(), object(), object()
     assert turn.take(mine, 0)
     elsewhere = threading.Thread(target=lambda: turn.take(gone, 0))
     elsewhere.start()

@@ -18,7 +18,7 @@ from typing import Protocol
 from rigdriver.devices.box.transit import Transit
 from rigdriver.errors import BadReply, BoxRefused, LinkLost, NoReply, RigError, StateError
 from rigdriver.ownership import Owner
-from rigdriver.signal_safe import OwnTurn, SafeCondition, always
+from rigdriver.signal_safe import SafeCondition, SafeTurn, always
 from rigdriver.timebase import SLICE_S, WALL_TIME, Timebase, TimeLimit, taking_part
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register, V
@@ -88,7 +88,7 @@ class BoxLink:
         self._timeout_ns = int(reply_timeout_s * 1e9)
         self._timebase = timebase
         self._session = Session()
-        self._requests = OwnTurn()
+        self._requests = SafeTurn()
         # Feeds are sent beside requests, from another thread: the bytes of two messages must not mix.
         self._writes = threading.Lock()
         self._arrived = SafeCondition()

@@ -36,7 +36,7 @@ from rigdriver.errors import BadReply, CameraProcessLost, StateError
 from rigdriver.opening import keep
 from rigdriver.own_pause import Quiet
 from rigdriver.ownership import Owner
-from rigdriver.signal_safe import OwnTurn, SafeEvent, always
+from rigdriver.signal_safe import SafeEvent, SafeTurn, always
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 
 _logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class CameraProcess:
         self._on_lost = on_lost
         self._silence_timeout_s = max(silence_timeout_s, 1.0)
         self._timebase, self._page = timebase, page
-        self._requests = OwnTurn()
+        self._requests = SafeTurn()
         commands, self._child_commands = socket.socketpair()
         self._events, self._child_events = socket.socketpair()
         self._channel = CommandChannel(commands, timebase)
