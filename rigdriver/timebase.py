@@ -6,7 +6,7 @@ thread that devices report to takes part, and time never runs further ahead of i
 the same result on a busy computer as on a quiet one. Not here: the simulator's side (simulators/rigdriver_sim/
 reach/timebase_page.py), and the box's and cameras' clocks (clock.py).
 
-    page: 8 bytes magic | u64 now_ns | u64 parts | padding to 64, then for each part 64 bytes:
+    page: 8 bytes magic | u64 now_ns | u64 parts | u64 steps of the rig | padding to 64, then for each part 64 bytes:
           u64 process id (0: free) | u64 seen_ns | u64 turns | 24 bytes name | padding
 """
 
@@ -99,6 +99,10 @@ class Timebase(Protocol):
         """Return whether a reply may be on its way although no time passes, after so many looks that found nothing."""
         ...
 
+    def steps(self) -> int:
+        """Return how often a simulated rig has looked at what was sent to it; it stands still while the rig does."""
+        ...
+
     def take_part(self, name: str) -> AbstractContextManager[None]:
         """Let modelled time wait for this thread until the context ends. `idle`, and every wait here, lets it go on."""
         ...
@@ -144,6 +148,10 @@ class WallTime:
     def may_be_in_transit(self, looks: int) -> bool:  # noqa: ARG002 - real time passes for bytes on their way, too
         """Return False: a time limit holds as it is."""
         return False
+
+    def steps(self) -> int:
+        """Return 0: no rig steps here."""
+        return 0
 
     def take_part(self, name: str) -> AbstractContextManager[None]:  # noqa: ARG002 - real time waits for nobody
         """Return a context that does nothing."""
@@ -238,6 +246,10 @@ class ModelledTime:
     def may_be_in_transit(self, looks: int) -> bool:
         """Return whether there were fewer looks than `TRANSIT_LOOKS`."""
         return looks < TRANSIT_LOOKS
+
+    def steps(self) -> int:
+        """Return the number that the rig counts up."""
+        return self._words[3]
 
     def take_part(self, name: str) -> AbstractContextManager[None]:
         """Claim a record of the page for this thread; within another part of the same thread this changes nothing."""

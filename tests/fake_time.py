@@ -48,5 +48,8 @@ class FakeTime:
     def may_be_in_transit(self, looks: int) -> bool:
         return False
 
+    def steps(self) -> int:
+        return 0
+
     def take_part(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()

@@ -332,3 +332,12 @@ def test_waiting_for_a_condition_ends_with_it_or_with_its_time() -> None:
 def test_modelled_time_is_looked_at_every_millisecond_and_real_time_never(driver: ModelledTime) -> None:
     assert (driver.slice_s(5), driver.slice_s(0.0004)) == (0.001, 0.0004)
     assert WALL_TIME.slice_s(5) == 5
+
+
+def test_each_look_of_the_rig_at_what_was_sent_to_it_is_seen_as_a_step(
+    page: TimebasePage, driver: ModelledTime
+) -> None:
+    before = driver.steps()
+    page.publish(0)
+    page.publish(0)
+    assert driver.steps() == before + 2

@@ -39,6 +39,7 @@ class Transit:
         self._answer_ns = timeout_ns * SHARE
         self._request: _Sent | None = None
         self._feeds: deque[_Sent] = deque(maxlen=REMEMBERED_FEEDS)
+        self._steps = timebase.steps()
 
     def ask(self) -> None:
         """Note that a request is being sent."""
@@ -69,10 +70,11 @@ class Transit:
         """Note a look that found no bytes, and let modelled time go on unless an answer may be on its way.
 
         An answer that is due holds time: else the box's watchdog would expire, or a reply would come too late, while a
-        busy computer holds the bytes.
+        busy computer holds the bytes. A look does not count while the simulated rig itself has had no turn.
         """
+        steps, self._steps = self._steps, self._timebase.steps()
         for sent in (self._request, self._late_feed()):
-            if sent is not None:
+            if sent is not None and steps != self._steps:
                 sent.looks += 1
         if self._is_reply_due() or self._may_come(self._late_feed()):
             self._timebase.busy()

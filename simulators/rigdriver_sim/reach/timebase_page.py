@@ -53,8 +53,9 @@ class TimebasePage:
         return self._origin_ns + t_ns
 
     def publish(self, t_ns: int) -> None:
-        """Let the driver see that time has come so far."""
+        """Let the driver see that time has come so far, and that this rig has looked at what was sent to it."""
         self._words[1] = self._origin_ns + t_ns
+        self._words[3] += 1
 
     def delivered(self, t_ns: int) -> None:
         """Note that the driver has something to find that was not there before."""

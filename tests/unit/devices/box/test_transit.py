@@ -19,6 +19,8 @@ class CountedTime(FakeTime):
 
     idles: int = 0
     holds: int = 0
+    stepped: int = 0
+    does_step: bool = True
 
     def idle(self) -> None:
         self.idles += 1
@@ -28,6 +30,10 @@ class CountedTime(FakeTime):
 
     def may_be_in_transit(self, looks: int) -> bool:
         return looks < LOOKS
+
+    def steps(self) -> int:
+        self.stepped += self.does_step
+        return self.stepped
 
 
 @pytest.fixture
@@ -60,6 +66,17 @@ def test_a_request_lets_the_box_have_its_time_and_then_holds_it_for_so_many_look
     assert transit.may_reply_come()
     look(transit, LOOKS)
     assert (time.idles, time.holds) == (5, 2)
+    assert not transit.may_reply_come()
+
+
+def test_looks_while_the_simulated_rig_has_no_turn_do_not_count(transit: Transit, time: CountedTime) -> None:
+    transit.ask()
+    time.pass_s(0.3)
+    time.does_step = False
+    look(transit, 10 * LOOKS)
+    assert transit.may_reply_come()
+    time.does_step = True
+    look(transit, LOOKS)
     assert not transit.may_reply_come()
 
 
