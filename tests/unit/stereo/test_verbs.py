@@ -32,7 +32,8 @@ def run():
 
 @pytest.fixture
 def ball(tmp_path):
-    body = trimesh.creation.icosphere(subdivisions=4, radius=50.0)
+    # Edges of 1.7 mm: detail that matching takes is judged by their length, and those of a scan are shorter still.
+    body = trimesh.creation.icosphere(subdivisions=5, radius=50.0)
     vertices = np.array(body.vertices)
     mesh = SurfaceMesh(
         vertices, np.array(body.faces, np.int32), np.array(body.vertex_normals, np.float32),
