@@ -74,44 +74,6 @@ def interrupted_at(
     return False
 
 
-class Places:
-    """Interrupts an act at its n-th place: a moment in a function of our own, at the first time that it is reached."""
-
-    def __init__(self, is_watched: Callable[[str], bool]) -> None:
-        self._is_watched = is_watched
-
-    def interrupted_at(self, place: int, act: Callable[[], object]) -> str | None:
-        """Call `act` with the interrupt; return where it came, or None when there are fewer places."""
-        seen: set[tuple[object, int]] = set()
-        places: dict[FrameType, int] = {}
-        where: list[str] = []
-
-        def trace(frame: FrameType, event: str, _arg: Any) -> Any:
-            if event == "call":
-                if not self._is_watched(frame.f_code.co_filename):
-                    return None
-                frame.f_trace_opcodes, frame.f_trace_lines = True, False
-            is_moment = event == "call" or (event == "opcode" and _is_checked(frame, places.get(frame, -1)))
-            places[frame] = frame.f_lasti
-            if is_moment and (frame.f_code, frame.f_lasti) not in seen:
-                seen.add((frame.f_code, frame.f_lasti))
-                if len(seen) == place:
-                    sys.settrace(None)
-                    where.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}")
-                    raise Interrupt
-            return trace
-
-        before = sys.gettrace()
-        sys.settrace(trace)
-        try:
-            act()
-        except Interrupt:
-            pass
-        finally:
-            sys.settrace(before)
-        return where[0] if where else None
-
-
 def moments_of(act: Callable[[], object]) -> list[int]:
     """Return the numbers of the moments of `act`, which is done anew for each; the last one is after its end."""
     for moment in range(1, MOST_MOMENTS):

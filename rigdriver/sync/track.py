@@ -79,7 +79,7 @@ class Track:
         self._refused: dict[tuple[int, int | None], int] = {}
         """Id and time stamp of each frame that was rejected since the last match -> host time of its arrival."""
         self._late: tuple[int, int] | None = None
-        """Of the frame that waits for others to show its place: exposure that it names, and that its arrival names."""
+        """Exposure that the waiting frame names, and the one that its arrival names; None while no frame waits."""
         self._excused: int | None = None
         """Exposure whose frame waited, and has been shown to have come late."""
         self._anchored_at_ns = 0

@@ -83,23 +83,28 @@ class PointErrors:
         moves[used] = np.einsum("ij,ij->i", gradient[used], self._normals[used]) * self._sigma[used]
         common = float(moves.sum())
         # H^T, then sources of equal strength per area.
-        back = self._window.T @ moves
-        back = (1 + TAKEN_BACK) * back - TAKEN_BACK * (self._window.T @ back)
+        back = _filtered(self._window.T, moves)
         own = math.sqrt(self._alike_mm2) * float(np.linalg.norm(back / np.sqrt(self._area)))
         return math.hypot(COMMON_SHARE * common, math.sqrt(1.0 - COMMON_SHARE**2) * own)
 
     def draw(self, chance: np.random.Generator) -> Array:
         """Return a displacement of each vertex, (V, 3) mm, as the errors would have it; 0 where sigma is unknown."""
         source = chance.standard_normal(len(self._sigma)) * np.sqrt(self._alike_mm2 / self._area)
-        seen = self._window @ source
-        local = (1 + TAKEN_BACK) * seen - TAKEN_BACK * (self._window @ seen)
-        size = math.sqrt(1.0 - COMMON_SHARE**2) * local + COMMON_SHARE * chance.standard_normal()
+        size = (
+            math.sqrt(1.0 - COMMON_SHARE**2) * _filtered(self._window, source) + COMMON_SHARE * chance.standard_normal()
+        )
         return np.asarray((np.nan_to_num(self._sigma) * size)[:, None] * self._normals)
 
     def _lost(self, values: Array) -> Array:
         """Return (1 - H) of values per vertex: 1 - H = (1 - M) (1 - t M)."""
         rest = values - self._window @ values
         return np.asarray(rest - TAKEN_BACK * (self._window @ rest))
+
+
+def _filtered(window: scipy.sparse.spmatrix, values: Array) -> Array:
+    """Return the matcher's filter H of values per vertex: the window's average M, and t of what it took given back."""
+    seen = window @ values
+    return np.asarray((1 + TAKEN_BACK) * seen - TAKEN_BACK * (window @ seen))
 
 
 def _window_of(mesh: SurfaceMesh, area: Array, cell_mm: float) -> scipy.sparse.csr_matrix:
