@@ -94,18 +94,22 @@ class CommandChannel:
     def _send(self, message: bytes, limit: TimeLimit) -> None:
         left = memoryview(message)
         try:
-            while left:
-                if self._has_ended:
-                    raise ConnectionResetError("the camera process closed its socket")
-                self._room.poll(max(0.0, limit.left_s()) * 1000)
-                # Nearly every request goes in one piece: signals are handled before or after it, never in between.
-                left = left[self._link.send(left, socket.MSG_DONTWAIT) :]
-        except BlockingIOError as exc:
-            self._cut(len(left) < len(message))
-            raise TimeoutError from exc
+            while left := left[self._sent(left) :]:
+                if limit.left_s() <= 0:
+                    raise TimeoutError
+                self._room.poll(limit.left_s() * 1000)
         except BaseException:
             self._cut(0 < len(left) < len(message))
             raise
+
+    def _sent(self, left: memoryview) -> int:
+        """Send what the socket takes at once: nearly always all, so that a signal comes before or after, not between."""
+        with self._changed:  # the thread that reads may find the end at any moment, and closes the socket then
+            if self._has_ended:
+                raise ConnectionResetError("the camera process closed its socket")
+            with suppress(BlockingIOError):
+                return self._link.send(left, socket.MSG_DONTWAIT)
+        return 0
 
     def _cut(self, is_begun: bool) -> None:
         """Hang up when only a part of a request was sent: the child would take the next one for its rest."""
@@ -149,9 +153,9 @@ class CommandChannel:
         finally:
             with self._changed:
                 self._has_ended = True
+                self._link.close()
                 self._changed.notify_all()
             _close(self._fds)
-            self._link.close()
 
     def _take(self, body: bytes) -> None:
         number, raw = split_number(body)

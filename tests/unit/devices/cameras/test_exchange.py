@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from pytest_mock import MockerFixture
 
 from rigdriver.devices.camera_link.messages import MessageReader, split_number
 from rigdriver.devices.camera_link.requests import (
@@ -139,5 +140,22 @@ def test_descriptors_of_a_late_reply_are_closed_and_those_of_the_next_one_are_it
 def test_a_child_that_goes_ends_the_wait(ends: tuple[CommandChannel, Child]) -> None:
     channel, child = ends
     child.link.close()
+    with pytest.raises(OSError, match=r"closed its socket|Broken pipe"):
+        channel.ask(WIDTH, limit())
+
+
+def test_a_child_that_goes_while_a_request_is_being_sent_is_told_as_gone(
+    ends: tuple[CommandChannel, Child], mocker: MockerFixture
+) -> None:
+    channel, child = ends
+    ours = channel._link
+
+    def go(left: memoryview, flags: int) -> int:
+        """Fill the socket as a child does that reads nothing, then go, and let the thread of replies find that."""
+        child.link.close()
+        channel._thread.join(0.5)
+        return ours.send(left, flags)
+
+    mocker.patch.object(channel, "_link", mocker.Mock(wraps=ours, send=mocker.Mock(side_effect=go)))
     with pytest.raises(OSError, match=r"closed its socket|Broken pipe"):
         channel.ask(WIDTH, limit())
