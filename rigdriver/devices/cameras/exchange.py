@@ -103,7 +103,7 @@ class CommandChannel:
             raise
 
     def _sent(self, left: memoryview) -> int:
-        """Send what the socket takes at once: nearly always all, so that a signal comes before or after, not between."""
+        """Send what the socket takes at once: nearly always all, so that a signal comes before it or after it."""
         with self._changed:  # the thread that reads may find the end at any moment, and closes the socket then
             if self._has_ended:
                 raise ConnectionResetError("the camera process closed its socket")
