@@ -7,6 +7,7 @@ open serial port or socket, or after which the box has counted errors. Not here:
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -18,6 +19,9 @@ from typing import Any
 
 import psutil
 import pytest
+
+# Before numpy is loaded, for pytest's workers and all that they start: as the command line has it (DECISIONS.md).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 GRACE_S = 60.0
 """A thread or process that has been told to end may need a moment on a loaded machine."""

@@ -352,8 +352,9 @@ def _describe(status: int | None) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return the child's environment: ours, and this very package also when it is not installed."""
-    environment = dict(os.environ)
+    """Return the child's environment: ours, this very package also when it is not installed, and one thread of BLAS."""
+    # The child moves bytes and calculates nothing; the threads that numpy starts for it wait in busy loops (DECISIONS).
+    environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ}
     root = str(Path(__file__).resolve().parents[3])
     if root not in {*site.getsitepackages(), site.getusersitepackages()}:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH"))))

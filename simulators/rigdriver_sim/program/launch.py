@@ -118,10 +118,10 @@ def launch(spec: str = "") -> RunningRig:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment in which the child finds this very package."""
+    """Return this process's environment in which the child finds this very package, with one thread of BLAS."""
     package_root = str(Path(__file__).parents[2])
     paths = [package_root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    return {"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 def _wait_until_ready(child: subprocess.Popen[bytes]) -> dict[str, Any]:
