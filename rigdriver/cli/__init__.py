@@ -22,7 +22,7 @@ def main() -> None:
         # Nothing is open before a verb begins, nor behind its end, so the process may go at once. Raising instead would
         # meet packages that swallow what is raised while they load.
         signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(_INTERRUPTED))
-        # Read when numpy is loaded. More threads of BLAS wait in busy loops for matrices as small as ours (DECISIONS.md).
+        # Read when numpy is loaded. More threads of BLAS wait in busy loops: our matrices are small (DECISIONS.md).
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         status = _status()
         # The work is done and its status is known; nothing may change that while the interpreter ends.
