@@ -275,6 +275,18 @@ def test_replies_that_the_computer_hands_on_late_are_neither_missed_nor_stale(ho
         box.close()
 
 
+def test_requests_that_the_computer_hands_on_late_are_answered(host: Host) -> None:
+    # In modelled time the box is as far ahead by then as it may be, and its reply takes time.
+    reads = 1 if isinstance(host.timebase, WallTime) else 120
+    box = host.identified(LateWritesPort(host.port(), reads), reply_timeout_s=0.05)
+    box.listen()
+    try:
+        assert [box.probe_clock().t_box_ticks > 0 for _ in range(5)] == [True] * 5
+        assert_link_is_sound(box.link_counters)
+    finally:
+        box.close()
+
+
 def test_feeds_that_the_computer_hands_on_late_keep_the_box_running(host: Host) -> None:
     reads = 1 if isinstance(host.timebase, WallTime) else 50
     box = host.identified(LateWritesPort(host.port(), reads))

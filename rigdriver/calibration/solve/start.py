@@ -191,7 +191,7 @@ def _relative(first: list[list[Array]], second: list[list[Array]]) -> tuple[Arra
     stack, views = np.array(candidates), np.array(owner)
     size = np.median(np.linalg.norm(stack[:, :3, 3], axis=1))
     near = np.stack([_gap(T, stack) for T in stack])
-    # Not the rounding of a distance to itself: where no two views agree, the first candidate wins, whose tilts fit best.
+    # Zero, not rounding: where no two views agree, the first candidate wins, and its tilts are those that fit best.
     np.fill_diagonal(near, 0.0)
     support = np.array([len(set(views[row < 1])) - 1e-3 * row[row < 1].mean() for row in near])
     best = near[int(np.argmax(support))] < 1

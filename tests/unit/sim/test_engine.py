@@ -320,6 +320,20 @@ def test_time_in_lockstep_never_goes_beyond_the_horizon(wall: FakeWall) -> None:
     assert seen == [5 * MS, 10 * MS, 30 * MS]
 
 
+def test_what_is_carried_to_the_driver_arrives_even_where_time_waits_for_the_driver(wall: FakeWall) -> None:
+    # A request that came late finds the box as far ahead as it may be; the driver waits for the reply to just that.
+    engine = followed(wall, FakeFollower(12 * MS))
+    seen: list[str] = []
+    engine.at(30 * MS, lambda: seen.append("later"))
+    while engine.now_ns < 12 * MS:
+        engine.step()
+    engine.at(12 * MS + MS // 5, lambda: seen.append("reply"), is_carried=True)
+    for _ in range(100):
+        engine.step()
+    assert seen == ["reply"]
+    assert engine.now_ns == 12 * MS + MS // 5
+
+
 def test_time_in_lockstep_leaps_in_steps_and_takes_no_wall_time(wall: FakeWall) -> None:
     follower = FakeFollower(1000 * MS)
     engine = followed(wall, follower)
