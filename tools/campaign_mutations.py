@@ -179,8 +179,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a late reply is taken for a fresh one",
         "rigdriver/devices/box/link.py",
-        "self._once(lambda: self._session.fence(self.new_nonce()))",
-        "self._session.trust()",
+        "self.traffic.fence(self.new_nonce())",
+        "self.traffic.trust()",
         ("tests/unit/devices", LINK, DAMAGED),
     ),
     Mutation(
