@@ -26,7 +26,6 @@ from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
-from rigdriver.stereo.geometry.rectify import working_volume
 from rigdriver.stereo.reconstruct import Reconstructor, StereoSettings
 from rigdriver.stereo.reconstructors import BUILT_IN, SlowStarter, SurfaceReconstructor, open_reconstructor
 from rigdriver.stereo.results import Results
@@ -191,8 +190,7 @@ def _opened(
             seen="takes no working volume",
             remedy=f"leave --volume out, or take --reconstructor {BUILT_IN}",
         )
-    given = options.volume or (config.volume if config else VolumeConfig())
-    volume = working_volume(known, given) if given != VolumeConfig() else None
+    volume = options.volume or (config.volume if config else VolumeConfig())
     results = Results(options.folder, known, options.meshes, has_pictures, options.has_tracks)
     stack.enter_context(results)
     made = stack.enter_context(closing(open_reconstructor(known, options.reconstructor, live, volume)))

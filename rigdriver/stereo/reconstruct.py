@@ -25,7 +25,7 @@ from rigdriver.stereo.beyond import BeyondSearch
 from rigdriver.stereo.cells import CELL_PX
 from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
 from rigdriver.stereo.geometry.pair_numbers import numbers_of, pose_of
-from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
+from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, find_pairs, make_pair, working_volume
 from rigdriver.stereo.geometry.silhouette import Silhouette
 from rigdriver.stereo.geometry.surface import Surface, find_patches, flat_surface, make_surface
 from rigdriver.stereo.images import PairImages, RectifiedPair
@@ -93,7 +93,7 @@ class CellReconstructor:
         """Raises CalibrationMismatch when the calibration holds no usable pair."""
         self._settings = settings or StereoSettings()
         self.calibration = calibration
-        self._volume = chosen = volume or default_volume(calibration)
+        self._volume = chosen = volume or working_volume(calibration)
         self.pairs: tuple[PairGeometry, ...] = tuple(
             make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()
         )

@@ -16,20 +16,19 @@ exposure, held until the box has reported further, or rejected with a reason.
                 because a gap is better than a wrong frame. Where clock and count both fail (the camera has
                 restarted), the arrival alone names the exposure of a hypothesis.
 
-What each witness cannot know decides when two are enough (DECISIONS.md, "Two witnesses that are bent alike"). Once one
-was bent by whole pulses, a single fault of the other makes them agree on a wrong place: then witness 3 must confirm.
-Where ids are missing before a frame, the frame may be of an earlier exposure: then it must not come before its time.
 If frames are lost without the frame id advancing while the clock steps back by as many periods, the next frame looks
 like one that came late by whole pulses. It waits until the frames behind it show whether it was; if they come as late,
 it is rejected. Where arrivals scatter over periods, that double fault is not detected.
 
 A camera without time stamps lacks witness 1: its frames are matched where count and arrival agree, and a disagreement
-is never settled, for there is no third. Not here: frame sets and other cameras (see matcher.py).
+is never settled, for there is no third. Not here: when two witnesses are enough (see trust.py), exposures that the box
+has not reported (see unreported.py), frame sets and other cameras (see matcher.py).
 """
 
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from itertools import takewhile
 
 from rigdriver.clock import ClockEstimator, ClockFit
@@ -39,12 +38,13 @@ from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.hypotheses import (
     ENOUGH_AFTER_RESTART,
     ENOUGH_HEARD,
-    MOST_AHEAD,
     Hypotheses,
     Hypothesis,
     wrapped_counts,
 )
 from rigdriver.sync.lock import Pair, has_stamps
+from rigdriver.sync.trust import Anchor, Trust
+from rigdriver.sync.unreported import Unreported
 from rigdriver.sync.verdicts import Held, Matched, Rejected
 
 REFIT_EVERY = 8
@@ -67,26 +67,20 @@ class Track:
         self._ticks_per_ns = tick_rate_hz / 1e9
         self._clock = ClockEstimator(log.camera, "box", self._ticks_per_ns, sigma_floor=2e-6 * tick_rate_hz)
         self._fit: ClockFit | None = None
-        self._anchor: tuple[int, int] | None = None
+        self._anchor: Anchor | None = None
         self._used: dict[int, tuple[int, int | None]] = {}
         """Ordinal of each exposure that has its frame -> id and time stamp of it, in the order of the matches."""
         self._arrivals = Arrivals(self._ticks_per_ns)
         self._hypotheses = Hypotheses(log, self._arrivals, tolerance_ticks)
+        self._trust = Trust(self._arrivals)
+        self._unreported = Unreported(log, tolerance_ticks)
         self._unfitted = zlib.crc32(log.camera.encode()) % REFIT_EVERY  # so that cameras refit in different pulses
-        self._rejected_in_a_row = 0
-        self._is_bent = False
-        """Whether since the last match a frame has come of which clock or counter was off by whole pulses."""
         self._refused: dict[tuple[int, int | None], int] = {}
         """Id and time stamp of each frame that was rejected since the last match -> host time of its arrival."""
         self._late: tuple[int, int] | None = None
         """Exposure that the waiting frame names, and the one that its arrival names; None while no frame waits."""
         self._excused: int | None = None
         """Exposure whose frame waited, and has been shown to have come late."""
-        self._anchored_at_ns = 0
-        """Host time at which the frame of the anchor arrived."""
-        self._is_doubled = False
-        """Whether since the last match a frame has come with id and stamp of one that was there already."""
-        self._doubts = 0
         self._period_ticks = 0
         self._is_stamped = True
         """Whether the camera gives time stamps; if not, the line is fitted to the arrivals of its frames."""
@@ -103,7 +97,7 @@ class Track:
         self._hypotheses.clear()
         self._refused.clear()
         self._used.clear()
-        self._is_bent = self._is_doubled = False
+        self._trust.begin_anew()
         self._anchor = self._late = self._excused = None
         self._is_stamped = has_stamps([pair.frame for pair in pairs])
         for pair in pairs:
@@ -118,26 +112,27 @@ class Track:
         if not self._is_stamped:
             return self._offer_by_arrival(frame, self._fit.map(frame.t_host_ns), self._anchor)
         if frame.t_camera_ns is None:
-            return Rejected(GapReason.TIME_STAMP, "it has none", self._log.by_ordinal(self._count(frame, self._anchor)))
+            return Rejected(GapReason.TIME_STAMP, "it has none", self._log.by_ordinal(self._anchor.count(frame)))
         return self._offer_by_stamp(frame, self._fit.map(frame.t_camera_ns), self._anchor)
 
-    def _offer_by_stamp(self, frame: Frame, start: float, anchor: tuple[int, int]) -> Matched | Held | Rejected:
+    def _offer_by_stamp(self, frame: Frame, start: float, anchor: Anchor) -> Matched | Held | Rejected:
         by_clock = self._log.nearest(start, self._tolerance)
-        ordinal = self._count(frame, anchor)
+        ordinal = anchor.count(frame)
         by_count = self._log.by_ordinal(ordinal)
         if self._is_copy(frame, by_clock):
-            self._is_doubled = True
+            self._trust.is_doubled = True
             return Rejected(GapReason.AMBIGUOUS, SECOND)
-        if self._may_be_reported_yet(start, ordinal, by_clock, by_count):
+        if self._unreported.may_come(start, ordinal, by_clock, by_count, self._period_ticks):
             return Held()
-        if by_clock is not None and (agreed := self._agree(frame, start, by_clock, by_count)) is not None:
+        if by_clock is not None and (agreed := self._agree(frame, start, by_clock, by_count, anchor)) is not None:
             return agreed
-        if by_clock is None and by_count is None and self._is_unreported(start, ordinal, anchor[1]):
+        is_named = by_clock is not None or by_count is not None
+        if not is_named and self._unreported.is_lost(start, ordinal, anchor.ordinal, self._period_ticks):
             # Both name the same exposure, whose report is missing: nothing is wrong with the camera.
             return Rejected(GapReason.EDGES_LOST, "")
-        if (settled := self._settle(frame, start)) is not None:
+        if (settled := self._settle(frame, start, anchor)) is not None:
             return settled
-        return self._reject(frame, start, by_clock, by_count)
+        return self._reject(frame, start, by_clock, by_count, anchor)
 
     def _is_copy(self, frame: Frame, by_clock: Exposure | None) -> bool:
         """Whether a frame with this id and time stamp has come before: delivered twice, or with another's header."""
@@ -147,18 +142,18 @@ class Track:
         return self._refused.get(header, frame.t_host_ns) != frame.t_host_ns
 
     def _agree(
-        self, frame: Frame, start: float, by_clock: Exposure, by_count: Exposure | None
+        self, frame: Frame, start: float, by_clock: Exposure, by_count: Exposure | None, anchor: Anchor
     ) -> Matched | Held | Rejected | None:
         """Return the verdict where clock and count name the same exposure and may be trusted in that, else None."""
-        is_counted = by_clock is by_count and self._may_trust(frame, by_clock)
-        if by_clock.ordinal in self._used or not (is_counted or self._has_wrapped(frame, by_clock)):
+        is_counted = by_clock is by_count and self._trust.may_trust(frame, by_clock, anchor)
+        if by_clock.ordinal in self._used or not (is_counted or self._trust.has_wrapped(frame, by_clock, anchor)):
             return None
-        is_in_place = self._is_in_its_place(frame, by_clock)
+        is_in_place = self._is_in_its_place(frame, by_clock, anchor)
         if is_in_place is None:
             return Held()
         return self._match(frame, by_clock, start - by_clock.start_ticks) if is_in_place else None
 
-    def _is_in_its_place(self, frame: Frame, exposure: Exposure) -> bool | None:
+    def _is_in_its_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:
         """Whether a frame that looks late by whole pulses is late; None while the next frames must show it.
 
         If clock and counter lag by as many pulses, the frame is of the exposure that its arrival names. Frames come in
@@ -169,37 +164,36 @@ class Track:
         latest = here + self._arrivals.pulses_late(frame, exposure)
         if here in (latest, self._excused) or latest in self._used:
             return True
-        if self._anchor is not None and self._anchor[1] > here:
-            return self._anchor[1] <= latest
+        if anchor.ordinal > here:
+            return anchor.ordinal <= latest
         if self._late is not None and self._late[0] != here:
             if latest > self._late[1]:
-                self._is_bent = True
+                self._trust.is_bent = True
                 return False
             self._excused = self._late[0]
         self._late = here, latest
         return None
 
-    def _offer_by_arrival(self, frame: Frame, start: float, anchor: tuple[int, int]) -> Matched | Held | Rejected:
+    def _offer_by_arrival(self, frame: Frame, start: float, anchor: Anchor) -> Matched | Held | Rejected:
         """Judge a frame of a camera without time stamps: `start` is what its arrival says, witnesses 2 and 3 count."""
         reach = ARRIVAL_SHARE * self._period_ticks
         by_arrival = self._log.nearest(start, reach)
-        ordinal = self._count(frame, anchor)
+        ordinal = anchor.count(frame)
         by_count = self._log.by_ordinal(ordinal)
-        is_ahead = 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD
-        if is_ahead and start + reach >= self._log.reported_ticks:
+        if self._unreported.is_ahead(ordinal) and start + reach >= self._log.reported_ticks:
             return Held()
-        has_wrapped = by_arrival is not None and by_arrival.ordinal - anchor[1] in wrapped_counts(
-            frame.frame_id, anchor[0]
+        has_wrapped = by_arrival is not None and by_arrival.ordinal - anchor.ordinal in wrapped_counts(
+            frame.frame_id, anchor.frame_id
         )
         if by_arrival is not None and (by_arrival is by_count or has_wrapped):
             return self._match(frame, by_arrival, None)
         if by_arrival is None and start + reach >= self._log.reported_ticks:
             return Held()  # what its arrival says is known when the box has reported that far
-        self._rejected_in_a_row += 1
+        self._trust.rejected_in_a_row += 1
         counted = "an exposure long gone or yet to come" if by_count is None else f"exposure {ordinal}"
         arrived = "none" if by_arrival is None else f"exposure {by_arrival.ordinal}"
         detail = f"it gives no time stamps; its frame id counts {counted}, its arrival says {arrived}"
-        if self._rejected_in_a_row > 1:
+        if self._trust.rejected_in_a_row > 1:
             detail += "; start a new run to count anew"
         return Rejected(GapReason.AMBIGUOUS, detail, by_arrival or by_count)
 
@@ -209,65 +203,23 @@ class Track:
 
     def frame_id_of(self, ordinal: int) -> int | None:
         """Return the frame id that the counter gives to an exposure."""
-        return None if self._anchor is None else self._anchor[0] + ordinal - self._anchor[1]
+        return None if self._anchor is None else self._anchor.frame_id + ordinal - self._anchor.ordinal
 
     def matched_after(self, ordinal: int) -> int:
         """Return how many exposures after this one have their frame."""
         return sum(1 for _ in takewhile(lambda used: used > ordinal, reversed(self._used)))
-
-    def _may_be_reported_yet(
-        self, start_ticks: float, ordinal: int, by_clock: Exposure | None, by_count: Exposure | None
-    ) -> bool:
-        """Whether a witness names an exposure that the box has not reported yet, so that the frame must be held.
-
-        A short frame overtakes the report of its exposure. After a fault one witness is wrong by an exposure or more
-        and names a reported one, while the right one names none that is reported.
-        """
-        is_next = ordinal == self._log.next_ordinal
-        if by_clock is None and by_count is None:
-            return is_next or self._may_come(start_ticks, ordinal, self._period_ticks)
-        if by_clock is None:
-            return self._is_just_ahead(start_ticks, 1, self._period_ticks)
-        return by_count is None and is_next
-
-    def _is_unreported(self, start_ticks: float, ordinal: int, anchored: int) -> bool:
-        """Whether clock and count name the same exposure among those that were counted without a report."""
-        known = self._log.by_ordinal(anchored)
-        if known is None or not 0 < ordinal - anchored < self._log.next_ordinal - anchored:
-            return False
-        due_ticks = known.start_ticks + (ordinal - anchored) * self._period_ticks
-        return abs(start_ticks - due_ticks) <= self._tolerance
-
-    def _may_come(self, start_ticks: float, ordinal: int, period_ticks: int) -> bool:
-        """Whether the exposure may have happened unreported: clock and counter both name a later one."""
-        if self._log.is_new_plan and 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD:
-            return start_ticks > self._log.reported_ticks  # how long the box took to start is not known here
-        periods = MOST_AHEAD if 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD else 1
-        return self._is_just_ahead(start_ticks, periods, period_ticks)
-
-    def _is_just_ahead(self, start_ticks: float, periods: int, period_ticks: int) -> bool:
-        ahead = start_ticks - self._log.reported_ticks
-        return -self._tolerance <= ahead <= (periods + 0.5) * period_ticks or (
-            self._log.is_exposing and 0 <= -ahead <= 2 * self._log.planned_exposure_ticks
-        )
-
-    @staticmethod
-    def _count(frame: Frame, anchor: tuple[int, int]) -> int:
-        return anchor[1] + frame.frame_id - anchor[0]
 
     def _match(
         self, frame: Frame, exposure: Exposure, residual: float | None, notes: tuple[str, ...] = ()
     ) -> Matched | Rejected:
         if exposure.ordinal in self._used:
             return Rejected(GapReason.AMBIGUOUS, SECOND)
-        is_behind = self._anchor is not None and exposure.ordinal < self._anchor[1]
-        if is_behind and frame.t_host_ns > self._anchored_at_ns:
-            notes = (*notes, "delivered out of order")
-        if not is_behind:
+        if self._anchor is None or exposure.ordinal >= self._anchor.ordinal:
             self._hypotheses.clear()
             self._refused.clear()
-            self._rejected_in_a_row = 0
-            self._is_bent = self._is_doubled = False
+            self._trust.matched()
+        elif frame.t_host_ns > self._anchor.t_host_ns:
+            notes = (*notes, "delivered out of order")
         if self._late is not None and exposure.ordinal >= self._late[0]:
             self._late = None
         self._learn(frame, exposure)
@@ -278,10 +230,8 @@ class Track:
         if len(self._used) > MOST_USED:
             del self._used[next(iter(self._used))]
         # A belated frame must not take the anchor back: the counter is followed from the newest exposure.
-        if self._anchor is None or exposure.ordinal > self._anchor[1]:
-            self._anchor = (frame.frame_id, exposure.ordinal)
-            self._anchored_at_ns = frame.t_host_ns
-            self._doubts = exposure.doubts
+        if self._anchor is None or exposure.ordinal > self._anchor.ordinal:
+            self._anchor = Anchor(frame.frame_id, exposure.ordinal, frame.t_host_ns, exposure.doubts)
         self._arrivals.add(frame, exposure)
         stamp_ns = frame.t_camera_ns if self._is_stamped else None
         self._clock.add(frame.t_host_ns if stamp_ns is None else stamp_ns, exposure.start_ticks)
@@ -290,118 +240,59 @@ class Track:
             self._fit = self._clock.fit()
             self._unfitted = 0
 
-    def _has_wrapped(self, frame: Frame, by_clock: Exposure) -> bool:
-        """Whether a 16-bit counter has begun again, and clock and arrival name the exposure that it then counts.
-
-        Where it begins is not known, so it names two exposures. The later one is not believed at once: a clock that
-        stepped and a frame that came late would name it, too; nothing makes a frame look earlier than it is.
-        """
-        if self._rejected_in_a_row or self._anchor is None:
-            return False
-        counted = wrapped_counts(frame.frame_id, self._anchor[0])
-        if not counted or by_clock.ordinal - self._anchor[1] != min(counted):
-            return False
-        return self._arrivals.is_surely_usual(frame, by_clock)
-
-    def _may_trust(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether two witnesses that agree are enough.
-
-        After a disagreement both may be wrong by the same amount and agree; then the third must agree, too. One odd
-        frame is no disagreement where the box has seen every exposure.
-        """
-        is_seen = exposure.doubts == self._doubts
-        if self._is_too_early(frame, exposure):
-            return False
-        if self._is_bent:
-            return self._is_next_in_order(frame, exposure) or self._arrivals.is_surely_usual(frame, exposure)
-        if self._is_doubled:
-            return not self._arrivals.may_be_later(frame, exposure)
-        if self._rejected_in_a_row == 0 and not is_seen:
-            # The count holds exposures that nobody has seen; the arrival must not contradict it.
-            return self._arrivals.is_usual(frame, exposure) or not self._arrivals.are_steady
-        if self._rejected_in_a_row == 0 or (self._rejected_in_a_row == 1 and is_seen):
-            return True
-        return self._arrivals.is_surely_usual(frame, exposure)
-
-    def _is_too_early(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether the frame must be of an earlier exposure, one that has no frame: none comes before its time."""
-        if self._anchor is None or exposure.ordinal <= self._anchor[1]:
-            return False
-        is_next = exposure.ordinal == self._anchor[1] + 1 and exposure.doubts == self._doubts
-        has_skipped = not is_next or frame.t_host_ns < self._anchored_at_ns
-        return has_skipped and self._arrivals.is_too_early(frame, exposure)
-
-    def _is_next_in_order(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether the order alone leaves the frame no other place, where the box has seen every exposure.
-
-        Each frame that was rejected since the anchor takes one of the exposures after it, so this one is of none before
-        the next; and where it came before a later exposure's frame can, it is of none after it.
-        """
-        is_seen = exposure.doubts == self._doubts and not exposure.is_inferred
-        if self._anchor is None or self._is_doubled or not is_seen:
-            return False
-        is_next = exposure.ordinal == self._anchor[1] + self._rejected_in_a_row + 1
-        return is_next and not self._arrivals.may_be_later(frame, exposure)
-
-    def _may_be_elsewhere(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether the arrival of this very frame contradicts what the frames before it confirm."""
-        if self._is_doubled and self._arrivals.may_be_later(frame, exposure):
-            return True
-        return self._arrivals.are_steady and not self._arrivals.is_usual(frame, exposure)
-
     def _is_whole_periods_off(self, start: float) -> bool:
         """Whether a time stamp that names another pulse than the frame's may do so by whole pulse periods."""
         newest = self._log.newest(1)
-        if not newest:
-            return False
-        beyond = abs(start - newest[0].start_ticks) % self._period_ticks
+        return bool(newest) and self._are_whole_periods(start - newest[0].start_ticks)
+
+    def _are_whole_periods(self, ticks: float) -> bool:
+        beyond = abs(ticks) % self._period_ticks
         return min(beyond, self._period_ticks - beyond) <= 2 * self._tolerance
 
-    def _settle(self, frame: Frame, start: float) -> Matched | Rejected | None:
+    def _settle(self, frame: Frame, start: float, anchor: Anchor) -> Matched | Rejected | None:
         """Compare the frame with the hypotheses; when exactly one agrees with all three witnesses, it is accepted."""
         agreed = self._hypotheses.explain(frame, start)
         if agreed is None:
             return None
         hypothesis, exposure = agreed
-        if self._may_be_elsewhere(frame, exposure):
+        if self._trust.may_be_elsewhere(frame, exposure):
             return None
         if hypothesis.shift_ticks:
             # The camera's readings are kept as they were; it is the box side of the old pairs that moves.
             self._clock.shift(hypothesis.shift_ticks)
             self._unfitted = REFIT_EVERY
-        self._anchor = (hypothesis.frame_id, hypothesis.ordinal)
+        self._anchor = replace(anchor, frame_id=hypothesis.frame_id, ordinal=hypothesis.ordinal)
         residual = start + hypothesis.shift_ticks - exposure.start_ticks
         return self._match(frame, exposure, residual, (f"first frame after: {hypothesis.says}",))
 
-    def _reject(self, frame: Frame, start: float, by_clock: Exposure | None, by_count: Exposure | None) -> Rejected:
+    def _reject(
+        self, frame: Frame, start: float, by_clock: Exposure | None, by_count: Exposure | None, anchor: Anchor
+    ) -> Rejected:
         """Reject the frame, and keep every explanation of it as a hypothesis that the next frames can confirm."""
         by_arrival = self._by_arrival(frame)
         if by_clock is not None:
             says = "clock and counter agree again" if by_clock is by_count else "the frame counter was reset"
             self._suppose(says, 0, frame, by_clock)
-        if by_count is not None and by_count is not by_clock and not self._is_miscounted(start, by_count):
+        if by_count is not None and by_count is not by_clock and not self._is_miscounted(start, by_count, anchor):
             self._suppose("the camera's clock stepped", round(by_count.start_ticks - start), frame, by_count)
-        is_nowhere = by_clock is None or (by_clock is by_count and self._is_too_early(frame, by_clock))
+        is_nowhere = by_clock is None or (by_clock is by_count and self._trust.is_too_early(frame, by_clock, anchor))
         if is_nowhere and by_arrival is not None and by_arrival is not by_count:
             shift = round(by_arrival.start_ticks - start)
             self._suppose("clock and counter began anew", shift, frame, by_arrival, ENOUGH_AFTER_RESTART)
-        self._rejected_in_a_row += 1
+        self._trust.rejected_in_a_row += 1
         if len(self._refused) >= MOST_USED:
             del self._refused[next(iter(self._refused))]
         self._refused[frame.frame_id, frame.t_camera_ns] = frame.t_host_ns
-        self._is_bent |= by_clock is not None or self._is_whole_periods_off(start)
+        self._trust.is_bent |= by_clock is not None or self._is_whole_periods_off(start)
         rejected = self._explain(start, by_clock, by_count, by_arrival)
-        if self._rejected_in_a_row < LOST_AFTER:
+        if self._trust.rejected_in_a_row < LOST_AFTER:
             return rejected
-        detail = f"{rejected.detail}; {self._rejected_in_a_row} frames in a row"
+        detail = f"{rejected.detail}; {self._trust.rejected_in_a_row} frames in a row"
         return Rejected(GapReason.LOCK_LOST, detail, rejected.exposure)
 
-    def _is_miscounted(self, start: float, by_count: Exposure) -> bool:
+    def _is_miscounted(self, start: float, by_count: Exposure, anchor: Anchor) -> bool:
         """Whether exposures that the box missed since the last match explain a step of whole periods."""
-        if by_count.doubts == self._doubts:
-            return False
-        beyond = abs(by_count.start_ticks - start) % self._period_ticks
-        return min(beyond, self._period_ticks - beyond) <= 2 * self._tolerance
+        return not anchor.has_seen(by_count) and self._are_whole_periods(start - by_count.start_ticks)
 
     def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure, enough: int = ENOUGH_HEARD) -> None:
         if exposure.ordinal in self._used:

@@ -207,7 +207,7 @@ def test_closed_box_is_left_stopped_and_can_be_opened_again(host: Host) -> None:
 
 def cut(box: TriggerBox) -> None:
     """Put nothing in the place of the open port, as when its cable is out."""
-    port = box._link._port
+    port = box._link.traffic._port
     assert isinstance(port, SerialPort)
     nothing = os.open(os.devnull, os.O_RDWR)
     port.replace_by(nothing)

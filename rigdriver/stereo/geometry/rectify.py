@@ -49,6 +49,8 @@ USUAL_RADIUS_SHARE = 0.16
 """Radius of a volume, as a share of the cameras' distance from its middle, where nothing else is said."""
 USUAL_DEPTH_SHARE = 0.7
 """Distance from the middle of a volume to each cut, as a share of its radius, where nothing else is said."""
+NOTHING_GIVEN = VolumeConfig()
+"""Working volume that nobody names: all of it follows from how the cameras stand."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,26 +104,22 @@ class PairGeometry:
 _TURN_CODE = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def working_volume(calibration: RigCalibration, given: VolumeConfig) -> WorkingVolume:
-    """Return the volume that a rig file or a person names; what is left out is the default.
+def working_volume(calibration: RigCalibration, given: VolumeConfig = NOTHING_GIVEN) -> WorkingVolume:
+    """Return the volume that a rig file or a person names; what is left out follows from how the cameras stand.
 
     Raises:
         CalibrationMismatch: no middle is given, and the cameras do not look at one point.
     """
-    centre = given.centre_mm or default_volume(calibration).centre_mm
-    eyes = [camera.centre_mm for camera in calibration if camera.role == "geometry"]
-    distance = float(np.mean(np.linalg.norm(np.array(eyes) - centre, axis=1)))
+    cameras = [camera for camera in calibration if camera.role == "geometry"]
+    centre = given.centre_mm or _middle(cameras)
+    eyes = np.array([camera.centre_mm for camera in cameras])
+    distance = float(np.mean(np.linalg.norm(eyes - centre, axis=1)))
     radius = given.radius_mm or USUAL_RADIUS_SHARE * distance
     return WorkingVolume(centre, radius, given.half_depth_mm or USUAL_DEPTH_SHARE * radius)
 
 
-def default_volume(calibration: RigCalibration, share: float = USUAL_RADIUS_SHARE) -> WorkingVolume:
-    """Return a ball about the point that all geometry cameras look at; its radius is a `share` of their distance.
-
-    Raises:
-        CalibrationMismatch: there is no such point.
-    """
-    cameras = [camera for camera in calibration if camera.role == "geometry"]
+def _middle(cameras: Sequence[CameraCalibration]) -> tuple[float, float, float]:
+    """Return the point that all cameras look at, in mm."""
     _check_cameras(cameras)
     centres = np.stack([camera.centre_mm for camera in cameras])
     axes = np.stack([camera.T_cam_world[2, :3] for camera in cameras])
@@ -136,10 +134,7 @@ def default_volume(calibration: RigCalibration, share: float = USUAL_RADIUS_SHAR
         )
     point = np.linalg.solve(away.sum(axis=0), np.einsum("nij,nj->i", away, centres))
     _refuse_unseen(cameras, point)
-    distance = float(np.mean(np.linalg.norm(centres - point, axis=1)))
-    return WorkingVolume(
-        (float(point[0]), float(point[1]), float(point[2])), share * distance, USUAL_DEPTH_SHARE * share * distance
-    )
+    return float(point[0]), float(point[1]), float(point[2])
 
 
 def _refuse_unseen(cameras: Sequence[CameraCalibration], point: Array) -> None:
