@@ -72,11 +72,12 @@ MUTATIONS: tuple[Mutation, ...] = (
         DEVICES,
         POLICIES,
     ),
-    _sync(
+    Mutation(
         "a loss has no reason",
-        "if frame_id is not None:\n            first",
-        "if False:\n            first",
-        SYNC,
+        "rigdriver/sync/losses.py",
+        "if frame_id is None:\n            self._take_unnamed",
+        "if True:\n            self._take_unnamed",
+        (SYNC,),
     ),
     _sync(
         "lost reports are not told",
