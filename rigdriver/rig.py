@@ -268,7 +268,11 @@ class Rig:
         use = ownership(self.config, self.config.camera(camera))
         for feature, value in values.items():
             if (remedy := refusal(feature, value, use)) is not None:
-                raise UsageError(device=f"camera {camera}", seen=f"{feature} = {value!r} is the plan's", remedy=remedy)
+                raise UsageError(
+                    device=f"camera {camera}",
+                    seen=f"{feature} = {value!r} cannot be written, because the schedule sets it",
+                    remedy=remedy,
+                )
 
     def _kept(self, run: FrameSets) -> FrameSets:
         self._runs.add(run)

@@ -38,7 +38,9 @@ def capture(
     image_format: Annotated[
         ImageFormat, typer.Option("--format", help="png is smaller, tiff is faster; both keep every digital number.")
     ] = ImageFormat.PNG,
-    images: Annotated[bool, typer.Option("--images/--no-images", help="Write the images, or the proofs alone.")] = True,
+    images: Annotated[
+        bool, typer.Option("--images/--no-images", help="Write images and proofs, or proofs only.")
+    ] = True,
     rig: RigOption = None,
     sim: SimOption = False,
     scenario: ScenarioOption = "",

@@ -77,7 +77,7 @@ def _show_bench(plan: PlannedBench, out: Path | None, json: bool) -> int:
         raise UsageError(
             device=f"--out {out}",
             seen=f"there is no diagram without a trigger box (schedule.mode = {mode!r})",
-            remedy="leave --out out",
+            remedy="leave out --out",
         )
     if json:
         show_json(

@@ -316,7 +316,7 @@ class Cameras:
     def _raise_sink_error(self) -> None:
         error, self._sink_error = self._sink_error, None
         if error is not None:
-            raise DeviceError(device="cameras", seen=f"the sink of their events failed: {error!r}") from error
+            raise DeviceError(device="cameras", seen=f"the handler of their events failed: {error!r}") from error
 
     # ---- the thread "cameras" ----
 
