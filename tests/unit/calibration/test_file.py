@@ -21,6 +21,7 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load, parse, save, to_text
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.errors import CalibrationMismatch, RigError
+from rigdriver.findings import MismatchKind
 from rigdriver.images.region import ImageRegion
 
 
@@ -81,6 +82,8 @@ def test_another_rig_or_camera_is_refused(
     save(solved.calibration, tmp_path / "rig.json")
     with pytest.raises(CalibrationMismatch, match=words) as info:
         load(tmp_path / "rig.json", _rig(truth.names, **change))
+    assert info.value.kinds == {MismatchKind.OTHER_RIG}
+    assert str(info.value).startswith(f"{tmp_path / 'rig.json'}: ")
     assert isinstance(info.value, ValueError)
     assert isinstance(info.value, RigError)
 
@@ -99,6 +102,18 @@ def test_another_resolution_is_refused_with_both_sizes(solved: SimpleNamespace) 
         CalibrationMismatch, match=r"left_upper: images of 1280x1024 px; expected 2048x1536 px, as calibrated"
     ):
         solved.calibration.check_sizes({"left_upper": (1280, 1024), "left_lower": (2048, 1536)})
+
+
+def test_each_kind_of_mismatch_is_told_apart_without_reading_text(solved: SimpleNamespace, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationMismatch) as both:
+        solved.calibration.check_sizes({"left_upper": (1280, 1024), "third": (2048, 1536)})
+    assert [(f.kind, f.device) for f in both.value.findings] == [
+        (MismatchKind.OTHER_IMAGES, "camera left_upper"),
+        (MismatchKind.OTHER_RIG, "camera third"),
+    ]
+    with pytest.raises(CalibrationMismatch) as missing:
+        load(tmp_path / "nothing.json")
+    assert missing.value.kinds == {MismatchKind.UNREADABLE}
 
 
 def _placed(calibration: RigCalibration, region: ImageRegion | None) -> RigCalibration:
@@ -146,17 +161,22 @@ def test_a_file_changed_by_hand_is_refused(solved: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "kind", "words"),
     [
-        ("", "is no JSON"),
-        ("[]", "is no rigdriver-calibration file"),
-        ('{"format": "rigdriver-calibration", "version": 99}', "has version 99; expected version 1 to 2"),
-        ('{"format": "rigdriver-calibration", "version": 1}', "Field required"),
+        ("", MismatchKind.UNREADABLE, "is no JSON"),
+        ("[]", MismatchKind.UNREADABLE, "is no rigdriver-calibration file"),
+        (
+            '{"format": "rigdriver-calibration", "version": 99}',
+            MismatchKind.OTHER_VERSION,
+            "has version 99; expected version 1 to 2",
+        ),
+        ('{"format": "rigdriver-calibration", "version": 1}', MismatchKind.DAMAGED, "Field required"),
     ],
 )
-def test_what_is_no_calibration_is_refused_in_one_line(text: str, words: str) -> None:
+def test_what_is_no_calibration_is_refused_in_one_line(text: str, kind: MismatchKind, words: str) -> None:
     with pytest.raises(CalibrationMismatch, match=words) as info:
         parse(text, "x.json")
+    assert info.value.kinds == {kind}
     assert "\n" not in str(info.value)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.errors import ScheduleError
+from rigdriver.findings import BrokenLimit
 from rigdriver.run.light import await_light_budget, await_start
 from rigdriver.schedule.plan import compile_schedule
 from rigdriver.wire.registers import LightSessionRecord, LightWaitRecord
@@ -68,8 +69,9 @@ def test_a_pause_that_does_not_end_is_an_error_and_not_a_hang(clock: FakeTime) -
 
 def test_a_spent_session_is_refused_with_the_remedy(clock: FakeTime) -> None:
     config = rig()
-    with pytest.raises(ScheduleError, match="clear_light_session"):
+    with pytest.raises(ScheduleError, match="clear_light_session") as spent:
         await_light_budget(Box((260, 0)), config, compile_schedule(config, TICKS, 1, 50), timebase=clock)
+    assert spent.value.kinds == {BrokenLimit.SESSION_FLASHES}
 
 
 def test_a_start_that_the_box_would_refuse_waits_for_as_long_as_the_box_says(clock: FakeTime) -> None:
