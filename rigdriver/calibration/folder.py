@@ -205,9 +205,13 @@ def _refuse_nowhere(folder: Path, board: Board, paths: Sequence[Path]) -> None:
                 seen[name] = max(seen.get(name, 0), count)
     likely = max(seen, key=lambda name: seen[name], default="")
     hint = (
-        f"markers of {likely.removesuffix('_250')} are there: wrong board parameters" if likely else "no markers either"
+        f"they show markers of {likely.removesuffix('_250')}, so the described board is another one"
+        if likely
+        else "they show no markers either"
     )
     raise BoardMismatch(
-        f"{folder}: board {board.name} was found in none of {len(paths)} images; {hint}; check columns, rows, "
-        "dictionary, whether OpenCV before 4.6 made the print (add :legacy), and whether print or images are mirrored"
+        device=str(folder),
+        seen=f"board {board.name} was found in none of {len(paths)} images; {hint}",
+        remedy="check columns, rows and dictionary, whether OpenCV before 4.6 made the print (add :legacy), and "
+        "whether print or images are mirrored",
     )

@@ -46,7 +46,7 @@ def capture(  # noqa: PLR0913, PLR0917  one argument per option
     scenario: ScenarioOption = "",
     json: JsonOption = False,
 ) -> int:
-    """Take views of a board with a live rig, guided, until there are enough."""
+    """Take views of a board with a live rig, with guidance, until there are enough."""
     # Before the rig is opened, so that a used folder costs no waiting.
     refuse_used(out)
     described = measured_board(board, square, square_sigma)

@@ -33,7 +33,8 @@ def capture(
         typer.Option("--out", "-o", metavar="DIR", help="Folder for the files; capture-<time> if not given."),
     ] = None,
     rate_hz: Annotated[
-        float | None, typer.Option("--rate", metavar="HZ", help="Frame sets per second; the rig file's if not given.")
+        float | None,
+        typer.Option("--rate", metavar="HZ", help="Frame sets per second; if not given, as in the rig file."),
     ] = None,
     image_format: Annotated[
         ImageFormat, typer.Option("--format", help="png is smaller, tiff is faster; both keep every digital number.")

@@ -55,7 +55,9 @@ def config_new(
     camera: Annotated[
         list[str] | None,
         typer.Option(
-            "--camera", metavar="SERIAL=NAME[:ROLE[:POD]]", help="Camera of the rig; may be repeated. Without it, all."
+            "--camera",
+            metavar="SERIAL=NAME[:ROLE[:POD]]",
+            help="Camera of the rig; may be repeated. If not given, all cameras.",
         ),
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the rig.")] = None,

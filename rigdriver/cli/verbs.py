@@ -39,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config_app = typer.Typer(help="Work on rig files.", no_args_is_help=True)
+config_app = typer.Typer(help="Check, explain and write rig files.", no_args_is_help=True)
 config_app.command("check")(config_check.config_check)
 config_app.command("keys")(config_keys.config_keys)
 config_app.command("new")(config_new.config_new)

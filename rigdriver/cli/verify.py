@@ -58,7 +58,7 @@ PositionsOption = Annotated[
         "--positions", min=1, help="Number of positions in which each test object is held in front of the live rig."
     ),
 ]
-LimitOption = Annotated[float | None, typer.Option(metavar="UM", help="Limit, um; the rig file's if not given.")]
+LimitOption = Annotated[float | None, typer.Option(metavar="UM", help="Limit, um; if not given, as in the rig file.")]
 
 
 @verb
