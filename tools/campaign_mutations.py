@@ -75,8 +75,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a loss has no reason",
         "rigdriver/sync/losses.py",
-        "if frame_id is not None:\n            first",
-        "if False:\n            first",
+        "if frame_id is None:\n            self._take_unnamed",
+        "if True:\n            self._take_unnamed",
         (SYNC,),
     ),
     _sync(

@@ -139,7 +139,7 @@ def reconstruct_live(
         raise UsageError(
             device="--live",
             seen="was given together with --mesh or --tracks",
-            expected="clouds and figures only, which are all that it writes",
+            expected="neither of them, because --live writes clouds and figures only",
             remedy="leave --mesh and --tracks out, or leave --live out",
         )
     refuse_measured(options.folder)
@@ -168,7 +168,7 @@ def refuse_measured(folder: Path) -> None:
             device=str(folder), seen="holds a reconstruction already", remedy="name another folder with --out"
         )
     if folder.exists() and not folder.is_dir():
-        raise UsageError(device=str(folder), seen="is no folder", remedy="name another with --out")
+        raise UsageError(device=str(folder), seen="is no folder", remedy="name another folder with --out")
 
 
 def _fitting(config: RigConfig, options: ReconstructOptions) -> RigCalibration:

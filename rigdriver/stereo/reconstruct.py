@@ -19,6 +19,7 @@ import numpy as np
 from rigdriver.arrays import Bytes, Floats32, Ints64, Mask, Pixels, make_read_only
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import CalibrationMismatch
+from rigdriver.findings import MismatchKind
 from rigdriver.frames import FrameSet
 from rigdriver.images.raw_image import AnyImage, pixels_of
 from rigdriver.stereo.beyond import BeyondSearch
@@ -319,9 +320,10 @@ def _pixels(
 def _refuse_unfit(name: str, pixels: Pixels, calibration: RigCalibration) -> None:
     if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
         raise CalibrationMismatch(
-            f"camera {name}: image of shape {pixels.shape} and type {pixels.dtype}; expected (height, width), 8 or "
-            "16 bit grey"
-        )
+            kind=MismatchKind.OTHER_IMAGES, device=f"camera {name}",
+            seen=f"image of shape {pixels.shape} and type {pixels.dtype}",
+            expected="(height, width), 8 or 16 bit grey",
+        )  # fmt: skip
     calibration.check_sizes({name: (pixels.shape[1], pixels.shape[0])})
 
 

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from rigdriver.frames import Flash, Frame, Gap, GapReason, Proof, PulseReport
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import LONGEST_LOSS, Exposure
-from rigdriver.sync.losses import CameraLosses
+from rigdriver.sync.losses import LossReports
 from rigdriver.sync.places import Place, PlaceState
 from rigdriver.sync.proof import Evidence, Prover
 from rigdriver.sync.track import Track
@@ -88,7 +88,7 @@ class Matcher:
         self._pending: dict[int, _Pending] = {}
         self._next_index = 0
         self._held: dict[str, deque[Frame]] = {name: deque() for name in tracks}
-        self._losses = {name: CameraLosses() for name in tracks}
+        self._losses = {name: LossReports() for name in tracks}
         self._gone: dict[str, str] = {}
         self._are_edges_lost = False
         """Whether reports are missing since the newest pulse began."""

@@ -112,8 +112,8 @@ class BoxLink:
         if self.traffic.is_pumped_here:
             raise StateError(
                 device=self.name,
-                seen=f"{what} from inside an event would wait for itself",
-                remedy="hand it to another thread",
+                seen=f"{what} was asked for by the handler of an event, so it would wait for itself",
+                remedy="ask from another thread",
             )
         self.owner.expect_here(self.name)
         token = object()
@@ -136,7 +136,7 @@ class BoxLink:
             if limit.left_s() <= 0 or self.traffic.is_late:
                 raise NoReply(
                     device=self.name,
-                    seen=f"{what} found no turn; other requests get no reply",
+                    seen=f"{what} was not sent, because earlier requests get no reply",
                     remedy="check the cable",
                 )
             self._timebase.idle()  # the reply that the other request waits for needs time to pass

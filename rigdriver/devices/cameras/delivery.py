@@ -85,7 +85,7 @@ class CameraDelivery:
         """Raise DeviceError, once, when the sink has raised."""
         error, self._sink_error = self._sink_error, None
         if error is not None:
-            raise DeviceError(device="cameras", seen=f"the sink of their events failed: {error!r}") from error
+            raise DeviceError(device="cameras", seen=f"the handler of their events failed: {error!r}") from error
 
     def statistics(self) -> Mapping[str, CameraStatistics]:
         """Return the counters of every camera."""

@@ -31,7 +31,7 @@ def test_pods_whose_only_common_view_is_dropped_are_refused_and_the_view_is_name
     rig = truth.make_rig(1)
     observations = _only_tied_by(truth.observe(rig, 1, moved_views=(12,)), (12,))
     with pytest.raises(
-        ViewsInsufficient, match=r"no view that is left .*left_colour and to right_upper.*view 012: dropped.*hold"
+        ViewsInsufficient, match=r"no remaining view .*left_colour and to right_upper.*view 012: dropped.*hold"
     ):
         solve(observations, rig.board, SolveOptions(identities=truth.identities))
 

@@ -62,7 +62,7 @@ def test_a_deviation_map_of_meshes_without_sigma_is_written(tmp_path):
 @pytest.mark.parametrize("name", ["map.foo", "map", "map.svg", "map.pdf"])
 def test_a_picture_of_no_kind_is_refused_in_one_sentence_before_the_work(name):
     with pytest.raises(
-        UsageError, match=r"is no picture by its name; expected a name that ends in one of \.png"
+        UsageError, match=r"does not have the ending of a picture file; expected a name that ends in one of \.png"
     ) as told:
         MeasureOptions(other=name, picture=SimpleNamespace(suffix=name[3:], __str__=lambda _: name))
     assert "\n" not in str(told.value)
