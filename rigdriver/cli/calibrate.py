@@ -144,7 +144,8 @@ def _facts(verdict: DriftVerdict) -> JsonObject:
     turn = verdict.turn
     return {
         "passed": verdict.is_healthy,
-        "camera": None if verdict.is_healthy or turn is None else turn.camera,
+        "camera": turn.camera if verdict.has_alarm and turn is not None else None,
+        "unseen": list(verdict.unseen),
         "turn_urad": None if turn is None else [turn.pitch_urad, turn.yaw_urad, turn.roll_urad],
         "sigma_urad": None if turn is None else turn.sigma_urad,
         "others": list(verdict.others),

@@ -62,9 +62,10 @@ def judge_health(
     except CalibrationMismatch as exc:
         return [unknown(HEALTH, HOLDS, str(exc))]
     found = check(known, [witness.observe(frame_set) for frame_set in frame_sets])
-    # Without evidence the monitor says healthy; here that would be a check that nobody made.
     if not found.frame_sets:
         return [unknown(HEALTH, HOLDS, NOTHING_SEEN)]
+    if found.unseen and not found.has_alarm:
+        return [unknown(HEALTH, HOLDS, str(found))]
     measured = HOLDS if found.is_healthy or found.turn is None else f"{found.turn.camera} moved"
     return [verdict(found.is_healthy, HEALTH, measured, HOLDS, remedy=str(found))]
 

@@ -1,9 +1,9 @@
 """Whether the calibration still holds: the evidence of frame sets is collected, and the camera that moved is named.
 
-In: evidence of one frame set after another. Out: a verdict after each: healthy, or which camera turned, by how much and
-with which uncertainty. The test is a generalised likelihood ratio over a sliding window. The calibration's own
-uncertainty is marginalised, so a parameter that was never known well raises no alarm. Not here: putting the camera back
-(see rigdriver.calibration.solve.one_camera).
+In: evidence of one frame set after another. Out: a verdict after each: healthy, which camera turned, by how much and
+with which uncertainty, or of which cameras the evidence tells nothing. The test is a generalised likelihood ratio over
+a sliding window. The calibration's own uncertainty is marginalised, so a parameter that was never known well raises no
+alarm. Not here: putting the camera back (see rigdriver.calibration.solve.one_camera).
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ CLEAR_MARGIN = 9.0
 """Lead in likelihood ratio with which the best explanation is named alone."""
 PRIOR_TURN_RAD = 2e-3
 """Prior of the turn by a bump (one sigma), in radians; larger turns are found too."""
+UNSEEN_SHARE = 0.5
+"""Standard uncertainty of a turn, as a share of the prior, from which on the evidence says nothing about it."""
+AXES = ("pitch", "yaw", "roll")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,20 @@ class Turn:
     roll_urad: float
     sigma_urad: float
     """Standard uncertainty of the largest of the three."""
+    sigmas_urad: tuple[float, float, float]
+    """Standard uncertainties of pitch, yaw and roll."""
     ratio: float
     """Likelihood ratio of this turn against no turn: chi-square with 3 degrees of freedom."""
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether the evidence says nothing about a turn about one of the axes."""
+        return max(self.sigmas_urad) > 1e6 * UNSEEN_SHARE * PRIOR_TURN_RAD
+
+    @property
+    def unnoticed_urad(self) -> float:
+        """Turn about the worst known axis below which there is no alarm."""
+        return max(SMALLEST_URAD, float(np.sqrt(THRESHOLD)) * max(self.sigmas_urad))
 
     @property
     def size_urad(self) -> float:
@@ -60,20 +75,41 @@ class Turn:
 class DriftVerdict:
     """State of the calibration after a frame set."""
 
-    is_healthy: bool
+    has_alarm: bool
+    """Whether a camera turned."""
     turn: Turn | None
-    """Likeliest turn of one camera, given while healthy too; None before there is evidence."""
+    """Likeliest turn of one camera, given without an alarm too; None before there is evidence."""
     others: tuple[str, ...]
     """Cameras whose turn would explain the evidence nearly as well."""
     misses: MappingProxyType[str, float]
     """Median absolute residual of the last frame set by source: px for camera pairs, um for pod steps."""
     frame_sets: int
+    unseen: tuple[str, ...]
+    """Geometry cameras of which the evidence does not tell whether they turned."""
+    weakest: Turn | None
+    """The geometry camera that can turn farthest without an alarm, of those that are seen."""
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether no geometry camera turned, and the evidence would tell."""
+        return not self.has_alarm and not self.unseen
 
     def __str__(self) -> str:
-        if self.is_healthy or self.turn is None:
-            return f"calibration holds ({self.frame_sets} frame sets)"
-        rivals = f" (or {', '.join(self.others)})" if self.others else ""
-        return f"{self.turn}{rivals}; take six views of the board to solve it again, or calibrate the rig"
+        if self.has_alarm and self.turn is not None:
+            rivals = f" (or {', '.join(self.others)})" if self.others else ""
+            return f"{self.turn}{rivals}; take six views of the board to solve it again, or calibrate the rig"
+        if self.unseen:
+            return (
+                f"whether {', '.join(self.unseen)} turned cannot be told from {self.frame_sets} frame sets that hold "
+                "matches; show the board, or a surface in speckle light, to all cameras, also where both pods see it"
+            )
+        return f"calibration holds ({self.frame_sets} frame sets){self._unnoticed()}"
+
+    def _unnoticed(self) -> str:
+        if self.weakest is None:
+            return ""
+        limit, axis = self.weakest.unnoticed_urad, AXES[int(np.argmax(self.weakest.sigmas_urad))]
+        return f"; the largest turn without an alarm is {limit:.0f} urad ({axis} of {self.weakest.camera})"
 
 
 def judge(calibration: RigCalibration, normal: Array, gradient: Array) -> list[Turn]:
@@ -97,9 +133,10 @@ def judge(calibration: RigCalibration, normal: Array, gradient: Array) -> list[T
         omega = covariance @ mine
         largest = int(np.argmax(np.abs(omega)))
         pitch, yaw, roll = (float(w) * 1e6 for w in omega)
-        sigma = float(np.sqrt(covariance[largest, largest])) * 1e6
+        first, second, third = (float(v) * 1e6 for v in np.sqrt(np.diag(covariance)))
+        sigmas = (first, second, third)
         # Generalised likelihood ratio g^T M^-1 g (Basseville and Nikiforov, Detection of Abrupt Changes, 1993).
-        turns.append(Turn(name, pitch, yaw, roll, sigma, ratio=float(mine @ omega)))
+        turns.append(Turn(name, pitch, yaw, roll, sigmas[largest], sigmas, ratio=float(mine @ omega)))
     return sorted(turns, key=lambda turn: -turn.ratio)
 
 
@@ -135,6 +172,7 @@ class HealthMonitor:
     def __init__(self, calibration: RigCalibration, window: int = FRAME_SETS) -> None:
         self._calibration = calibration
         self._window: deque[DriftEvidence] = deque(maxlen=window)
+        self._geometry = tuple(c.name for c in calibration.cameras.values() if c.role == "geometry")
         self._streak: tuple[str, int] = ("", 0)
         self._frame_sets = 0
 
@@ -149,7 +187,7 @@ class HealthMonitor:
             self._window.append(evidence)
             self._frame_sets += 1
         if not self._window:
-            return DriftVerdict(True, None, (), misses, 0)
+            return DriftVerdict(False, None, (), misses, 0, self._geometry, None)
         normal = np.sum([e.normal for e in self._window], axis=0)
         gradient = np.sum([e.gradient for e in self._window], axis=0)
         turns = judge(self._calibration, normal, gradient)
@@ -159,7 +197,13 @@ class HealthMonitor:
         before = self._streak
         self._streak = (best.camera, before[1] + 1 if before[0] == best.camera else 1) if is_alarming else ("", 0)
         others = tuple(t.camera for t in turns[1:] if best.ratio - t.ratio < CLEAR_MARGIN)
-        return DriftVerdict(self._streak[1] < CONFIRM, best, others, misses, self._frame_sets)
+        mine = [turn for turn in turns if turn.camera in self._geometry]
+        seen = [turn for turn in mine if not turn.is_unseen]
+        return DriftVerdict(
+            self._streak[1] >= CONFIRM, best, others, misses, self._frame_sets,
+            tuple(turn.camera for turn in mine if turn.is_unseen),
+            max(seen, key=lambda turn: turn.unnoticed_urad, default=None),
+        )  # fmt: skip
 
 
 def check(calibration: RigCalibration, frame_sets: Sequence[Sequence[Observation]]) -> DriftVerdict:

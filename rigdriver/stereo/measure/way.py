@@ -3,25 +3,20 @@
 In: a `SurfaceMesh` and two places. Out: the way's length with its uncertainty, and its points, each on an edge of a
 triangle. Two methods prove each other. The exact one (Mitchell, Mount, Papadimitriou 1987; libigl) gives the least
 length over all ways. Edge flips (Sharp, Crane 2020; potpourri3d) give a way that is straight on the triangles, which
-may run on the wrong side of a hill. When it is longer than the least length, it is sought again between the vertices
-that the shortest way passes. Only the part of the mesh that a way of this length can reach is looked at. Not here: how
-triangles are brought to hang together (see ../mesh/topology.py).
+may run on the wrong side of a hill; when it is longer than the least length, it is sought again by halves. Only the
+part of the mesh that a way of this length can reach is looked at. Not here: the methods (see patch.py, halving.py), and
+how triangles are brought to hang together (see ../mesh/topology.py).
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
-import igl
 import numpy as np
 import numpy.typing as npt
-import potpourri3d
-import scipy.sparse
 import scipy.sparse.csgraph
 
 from rigdriver.arrays import Array, Ints32, Ints64
-from rigdriver.errors import UsageError
+from rigdriver.stereo.measure.halving import shortest_on
+from rigdriver.stereo.measure.patch import Patch, graph_of, in_reach, least_length, length_of, no_way
 from rigdriver.stereo.measure.places import NEAR_MM, SurfacePoint, points_on
 from rigdriver.stereo.measure.quantity import Quantity
 from rigdriver.stereo.measure.uncertainty import BORDER_SHARE, DRAWS, PointErrors
@@ -33,21 +28,8 @@ CONVERGED = 1e-7
 """Largest relative difference between the way that was found and the least length: both are exact but for rounding."""
 OFF_SURFACE = 1e-7
 """Largest distance of a way from the triangles, as a share of its length."""
-CENTRE_SHARE = 1.0 / math.sqrt(3.0)
-"""Largest distance of a point of a triangle from the nearest corner, as a share of the longest edge."""
 SNAP = 1e-7
 """Share of a triangle's corner below which a place counts as on the opposite edge."""
-OFF_WAY_COST = 20.0
-"""Factor on the detour of a vertex from the shortest way, where the way is sought a second time."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Patch:
-    """A part of a mesh with both places as vertices."""
-
-    vertices_mm: Array
-    faces: Ints64
-    ends: tuple[int, int]
 
 
 def distance_along(
@@ -70,11 +52,6 @@ def distance_along(
     return Quantity(length, _sigma_of(mesh, nearest, way, scale_ppm), "mm"), way
 
 
-def length_of(way: Array) -> float:
-    """Return the length of a line of points, (N, 3)."""
-    return float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum())
-
-
 def shortest_way(vertices_mm: Array, faces: Ints32, first: SurfacePoint, last: SurfacePoint) -> Array:
     """Return the points, (N, 3) mm, of the shortest way over triangles.
 
@@ -83,13 +60,11 @@ def shortest_way(vertices_mm: Array, faces: Ints32, first: SurfacePoint, last: S
     """
     most = _along_edges(vertices_mm, faces, first, last)
     patch = _within_reach(vertices_mm, faces, first, last, most)
-    way = _straightened(patch)
-    least = _least_length(patch)
-    if length_of(way) > least * (1 + CONVERGED):
-        way = _near_the_shortest(patch, least)
+    least = least_length(patch)
+    way = shortest_on(patch, least, CONVERGED)
     found = length_of(way)
     if not abs(found / least - 1) <= CONVERGED:
-        raise _no_way(
+        raise no_way(
             f"the way that was found is {found:.6g} mm long, the least length is {least:.6g} mm",
             "the same length from both methods", "mend the mesh: its triangles about the way are needles",
         )  # fmt: skip
@@ -97,42 +72,23 @@ def shortest_way(vertices_mm: Array, faces: Ints32, first: SurfacePoint, last: S
     return way
 
 
-def _no_way(seen: str, expected: str, remedy: str) -> UsageError:
-    return UsageError(device="way between two points", seen=seen, expected=expected, remedy=remedy)
-
-
 def _along_edges(vertices: Array, faces: Ints32, first: SurfacePoint, last: SurfacePoint) -> float:
     """Return the length of a way along edges (Dijkstra 1959), which no shortest way exceeds."""
     _, part = parts_of(faces)
     if part[first.face] != part[last.face]:
-        raise _no_way(
+        raise no_way(
             "they lie on separate parts of the mesh, and no surface leads from one to the other",
             "two points of one part", "choose both on one part (`rigdriver mesh` lists them), or close the gap between",
         )  # fmt: skip
     start, end = (int(faces[p.face][int(np.argmax(p.shares))]) for p in (first, last))
-    away = scipy.sparse.csgraph.dijkstra(_graph(vertices, faces[part == part[first.face]]), indices=start)
+    away = scipy.sparse.csgraph.dijkstra(graph_of(vertices, faces[part == part[first.face]]), indices=start)
     ends = np.linalg.norm(vertices[start] - first.point_mm) + np.linalg.norm(vertices[end] - last.point_mm)
     return float(away[end] + ends) * (1 + 1e-9)
 
 
-def _graph(vertices: Array, faces: Ints32 | Ints64, detour: Array | None = None) -> scipy.sparse.csr_matrix:
-    """Return edges with their lengths; with a detour per vertex, (V,), those off the way cost more."""
-    ends = edges_of(faces).ends
-    lengths = np.linalg.norm(vertices[ends[:, 0]] - vertices[ends[:, 1]], axis=1)
-    if detour is not None:
-        lengths = lengths + OFF_WAY_COST * detour[ends].sum(axis=1)
-    both = np.concatenate([ends, ends[:, ::-1]])
-    # A weight of 0 would mean that there is no edge.
-    weights = np.maximum(np.concatenate([lengths, lengths]), 1e-12)
-    return scipy.sparse.coo_matrix((weights, both.T), shape=(len(vertices), len(vertices))).tocsr()
-
-
-def _within_reach(vertices: Array, faces: Ints32, first: SurfacePoint, last: SurfacePoint, most: float) -> _Patch:
+def _within_reach(vertices: Array, faces: Ints32, first: SurfacePoint, last: SurfacePoint, most: float) -> Patch:
     """Return the triangles that a way of length `most` can touch, with both places as vertices."""
-    through = np.linalg.norm(vertices - first.point_mm, axis=1) + np.linalg.norm(vertices - last.point_mm, axis=1)
-    corners = vertices[faces]
-    longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
-    chosen = through[faces].min(axis=1) <= most + 2 * CENTRE_SHARE * longest
+    chosen = in_reach(vertices, faces, first.point_mm, last.point_mm, most)
     chosen[[first.face, last.face]] = True
     picked = np.flatnonzero(chosen)
     # What hangs together with the first place only through triangles out of reach is no way either.
@@ -140,7 +96,7 @@ def _within_reach(vertices: Array, faces: Ints32, first: SurfacePoint, last: Sur
     picked = picked[part == part[np.searchsorted(picked, first.face)]]
     kept = np.asarray(faces[picked], np.int64)
     if (edges_of(kept).counts > 2).any():
-        raise _no_way(
+        raise no_way(
             f"{int((edges_of(kept).counts > 2).sum())} edges about it belong to more than two triangles",
             "a surface in one layer", "mend the mesh: parts of it lie over each other or pass through each other",
         )  # fmt: skip
@@ -150,7 +106,7 @@ def _within_reach(vertices: Array, faces: Ints32, first: SurfacePoint, last: Sur
     points = np.ascontiguousarray(vertices[used][was])
     points, kept, start = _with_vertex(points, kept, first.point_mm)
     points, kept, end = _with_vertex(points, kept, last.point_mm)
-    return _Patch(points, kept, (start, end))
+    return Patch(points, kept, (start, end))
 
 
 def _with_vertex(vertices: Array, faces: Ints64, point: Array) -> tuple[Array, Ints64, int]:
@@ -172,47 +128,12 @@ def _with_vertex(vertices: Array, faces: Ints64, point: Array) -> tuple[Array, I
     return grown, np.concatenate([faces[~split], *halves]), number
 
 
-def _straightened(patch: _Patch, start_way: list[int] | None = None) -> Array:
-    try:
-        solver = potpourri3d.EdgeFlipGeodesicSolver(patch.vertices_mm, patch.faces)
-        way = solver.find_geodesic_path_poly(start_way or list(patch.ends))
-    except (RuntimeError, ValueError) as exc:
-        raise _no_way(
-            f"the triangles about it cannot be unfolded: {exc}", "a surface in one layer", "mend the mesh"
-        ) from exc
-    return np.asarray(way, np.float64)
-
-
-def _least_length(patch: _Patch) -> float:
-    return float(_exact(patch, patch.ends[0], np.array(patch.ends[1:], np.int64))[0])
-
-
-def _exact(patch: _Patch, start: int, wanted: Ints64) -> Array:
-    try:
-        found = igl.exact_geodesic(patch.vertices_mm, patch.faces, VS=np.array([start], np.int64), VT=wanted)
-    except (RuntimeError, MemoryError, ValueError) as exc:
-        raise _no_way(f"its least length cannot be found: {exc}", "triangles with an area", "mend the mesh") from exc
-    return np.ravel(np.asarray(found, np.float64))
-
-
-def _near_the_shortest(patch: _Patch, least: float) -> Array:
-    """Seek the way again, from the edges whose vertices are the least detour from the shortest way."""
-    every = np.arange(len(patch.vertices_mm), dtype=np.int64)
-    detour = _exact(patch, patch.ends[0], every) + _exact(patch, patch.ends[1], every) - least
-    graph = _graph(patch.vertices_mm, patch.faces, np.maximum(np.nan_to_num(detour, posinf=1e6), 0.0))
-    _, before = scipy.sparse.csgraph.dijkstra(graph, indices=patch.ends[0], return_predecessors=True)
-    path = [patch.ends[1]]
-    while path[-1] != patch.ends[0]:
-        path.append(int(before[path[-1]]))
-    return _straightened(patch, path[::-1])
-
-
-def _check_on_triangles(patch: _Patch, way: Array) -> None:
+def _check_on_triangles(patch: Patch, way: Array) -> None:
     """Both the points and the middles between them lie on triangles, else a piece cuts through the air."""
     middles = 0.5 * (way[1:] + way[:-1])
     away = NearestOnSurface(patch.vertices_mm, patch.faces.astype(np.int32))(np.concatenate([way, middles])).away_mm
     if not float(away.max()) <= OFF_SURFACE * max(length_of(way), float(np.abs(way).max())):
-        raise _no_way(
+        raise no_way(
             f"it leaves the triangles by {float(away.max()):.2g} mm", "a way on the triangles", "mend the mesh"
         )
 

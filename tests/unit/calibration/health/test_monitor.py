@@ -66,7 +66,7 @@ def _watch(calibration: Any, rig: Any, source: Any, frame_sets: int = 20, seed: 
     verdict = None
     for k in range(frame_sets):
         verdict = monitor.look(source(rig, rng))
-        if not verdict.is_healthy and not first:
+        if verdict.has_alarm and not first:
             first = k + 1
         if first and k >= first + 4:
             break
@@ -103,7 +103,7 @@ def test_a_rig_at_rest_raises_no_alarm(solved: SimpleNamespace, source: Any) -> 
     first, verdict = _watch(solved.calibration, solved.rig, source, 40)
     assert first == 0
     assert verdict.is_healthy
-    assert str(verdict) == "calibration holds (40 frame sets)"
+    assert str(verdict).startswith("calibration holds (40 frame sets); the largest turn without an alarm is ")
 
 
 def test_wrong_matches_do_not_raise_an_alarm(solved: SimpleNamespace) -> None:
@@ -118,19 +118,42 @@ def test_wrong_matches_do_not_raise_an_alarm(solved: SimpleNamespace) -> None:
     assert _watch(solved.calibration, solved.rig, with_outliers, 30)[0] == 0
 
 
-def test_a_frame_set_without_matches_changes_nothing(solved: SimpleNamespace) -> None:
-    monitor = HealthMonitor(solved.calibration)
-    verdict = monitor.look([])
-    assert verdict.is_healthy
-    assert verdict.frame_sets == 0
+def test_no_evidence_is_neither_an_alarm_nor_health(solved: SimpleNamespace) -> None:
+    for verdict in (HealthMonitor(solved.calibration).look([]), check(solved.calibration, [])):
+        assert not verdict.is_healthy
+        assert not verdict.has_alarm
+        assert verdict.frame_sets == 0
+        assert set(verdict.unseen) == {*LEFT, *RIGHT}
+
+
+def test_a_pod_that_matched_nothing_is_not_called_healthy(truth: SimpleNamespace, solved: SimpleNamespace) -> None:
+    # A camera that turned far matches nothing more, so that the other pod alone gives evidence.
+    moved, rng = truth.bump(solved.rig, "right_upper", 0, 5000), np.random.default_rng(4)
+    verdict = check(solved.calibration, [face_matches(moved, rng)[:1] for _ in range(8)])
+    assert verdict.unseen == RIGHT
+    assert not verdict.is_healthy
+    assert "whether right_upper, right_lower turned cannot be told" in str(verdict)
+
+
+def test_a_turn_that_raises_no_alarm_is_within_what_the_verdict_admits(
+    truth: SimpleNamespace, solved: SimpleNamespace
+) -> None:
+    # Without places that both pods see, a turn along the rows shows little.
+    rng = np.random.default_rng(6)
+    rested = check(solved.calibration, [face_matches(solved.rig, rng)[:2] for _ in range(8)])
+    assert rested.weakest is not None
+    limit = rested.weakest.unnoticed_urad
+    assert "yaw of" in str(rested)
+    assert limit > 500
+    moved = truth.bump(solved.rig, rested.weakest.camera, 1, 2 * limit)
+    assert check(solved.calibration, [face_matches(moved, rng)[:2] for _ in range(8)]).has_alarm
 
 
 def test_one_look_at_recorded_frame_sets_tells_the_same(truth: SimpleNamespace, solved: SimpleNamespace) -> None:
     moved = truth.bump(solved.rig, "left_lower", 0, 300)
     rng = np.random.default_rng(1)
-    assert not check(solved.calibration, [board_matches(moved, rng) for _ in range(4)]).is_healthy
+    assert check(solved.calibration, [board_matches(moved, rng) for _ in range(4)]).has_alarm
     assert check(solved.calibration, [board_matches(solved.rig, rng) for _ in range(4)]).is_healthy
-    assert check(solved.calibration, []).is_healthy
 
 
 @pytest.mark.slow
@@ -152,7 +175,7 @@ def test_ten_thousand_frame_sets_of_a_rig_at_rest_raise_no_alarm(solved: SimpleN
                 assert part is not None
                 normal += part[0]
                 gradient += part[1]
-            alarms += not monitor.add(DriftEvidence(normal, gradient, {}, 1)).is_healthy
+            alarms += monitor.add(DriftEvidence(normal, gradient, {}, 1)).has_alarm
     assert alarms == 0
 
 
