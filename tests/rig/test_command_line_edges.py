@@ -18,7 +18,7 @@ RIGDRIVER = [sys.executable, "-m", "rigdriver.cli"]
 def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     words = {"RIGDRIVER": f"{sys.executable} -m rigdriver.cli"}
     return subprocess.run(
-        ["bash", "-c", command], capture_output=True, text=True, timeout=120, cwd=cwd, check=False,
+        ["bash", "-c", command], capture_output=True, text=True, timeout=600, cwd=cwd, check=False,
         env={**os.environ, **words},
     )  # fmt: skip
 

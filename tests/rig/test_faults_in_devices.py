@@ -300,7 +300,7 @@ def test_a_fault_at_a_rate_strikes_once_in_so_many_pulses(running: RunningRig, c
 def test_faults_are_planted_from_the_command_line(running: RunningRig, control: Control) -> None:
     def said(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "rigdriver.cli", "sim", "fault", *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
     rig_file, folder = str(running.rig_file), str(running.folder)
     planted_line = said(rig_file, "lose_frame", "left_upper=[3]").stdout

@@ -188,7 +188,7 @@ def capture(running: RunningRig, folder: Path, *words: str) -> subprocess.Comple
         *(sys.executable, "-m", "rigdriver.cli", "capture", "--rig", str(running.rig_file)),
         *("--out", str(folder), "--rate", "10", *words),
     ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_a_full_disk_ends_a_capture_with_its_reason_and_keeps_what_was_written(

@@ -202,7 +202,7 @@ rig = Rig.open(load(Path({str(rig_file)!r})).model_copy(update={{"lamps": ()}}))
 loop = iter(rig.run(frames={MANY}))
 print(next(loop).pulse_index)
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "0\n", "")
     with Rig.open(dark(load(rig_file))) as rig:
         assert is_idle_and_good(rig)

@@ -15,7 +15,7 @@ from rigdriver.run.queues import Outbox
 from rigdriver.signal_safe import SafeCondition, SafeEvent, SafeTurn, always
 from tests.interrupts import interrupted_at, moments_of
 
-WAIT_S = 5.0
+WAIT_S = 60.0
 
 
 def comes_to_an_end_elsewhere(act: Callable[[], object]) -> bool:

@@ -88,7 +88,7 @@ except FileNotWritten as exc:
 """
     command = f"mount -t tmpfs -o size=64k none {tmp_path} || exit 77; exec {sys.executable} -c '{script}' {tmp_path}"
     words = ["unshare", "-m", "sh", "-c", command]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode == 77:
         pytest.skip(f"cannot mount: {done.stderr}")
     assert done.stdout == (

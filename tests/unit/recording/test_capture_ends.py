@@ -37,7 +37,7 @@ CONFIG = RigConfig.model_validate(
         "cameras": [{"name": name, "serial": name, "output": n} for n, name in enumerate(NAMES)],
     }
 )
-WAIT_S = 30.0
+WAIT_S = 120.0
 TAKEN = 8
 
 

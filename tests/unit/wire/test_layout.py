@@ -88,7 +88,7 @@ def test_core_registers_are_there_and_own_ones_start_at_32() -> None:
 
 def run_generator(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tools.registers", *arguments]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_generated_tables_have_not_drifted_from_device_yml() -> None:

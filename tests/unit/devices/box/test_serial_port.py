@@ -169,7 +169,7 @@ for _ in range(2):
     SerialPort({pty.url!r}).close()
 print(imported, len(asked) - before)
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=False)
     assert (ended.returncode, ended.stdout) == (0, "0 1\n"), ended.stderr
 
 

@@ -29,7 +29,7 @@ from rigdriver.devices.camera_link.requests import (
 from rigdriver.devices.cameras.exchange import CommandChannel
 from rigdriver.timebase import WALL_TIME, TimeLimit
 
-LONG_S = 30.0
+LONG_S = 120.0
 WIDTH = ReadFeature(0, "Width")
 
 
