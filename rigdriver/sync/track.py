@@ -37,7 +37,7 @@ from rigdriver.frames import Frame, GapReason
 from rigdriver.sync.arrivals import ARRIVAL_SHARE, Arrivals
 from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.hypotheses import (
-    ENOUGH_AFTER_RESTART,
+    ENOUGH_OF_ARRIVAL,
     ENOUGH_HEARD,
     MOST_AHEAD,
     Hypotheses,
@@ -170,6 +170,8 @@ class Track:
         if here in (latest, self._excused) or latest in self._used:
             return True
         if self._anchor is not None and self._anchor[1] > here:
+            if frame.t_host_ns > self._anchored_at_ns:
+                return None
             return self._anchor[1] <= latest
         if self._late is not None and self._late[0] != here:
             if latest > self._late[1]:
@@ -343,6 +345,23 @@ class Track:
         is_next = exposure.ordinal == self._anchor[1] + self._rejected_in_a_row + 1
         return is_next and not self._arrivals.may_be_later(frame, exposure)
 
+    def _counts(self, frame: Frame) -> list[int]:
+        """Return each ordinal that the frame id may count, if the counter is right."""
+        if self._anchor is None:
+            return []
+        wrapped = wrapped_counts(frame.frame_id, self._anchor[0])
+        return [self._count(frame, self._anchor), *(self._anchor[1] + n for n in wrapped)]
+
+    def _may_be_of(self, ordinal: int, exposure: Exposure) -> bool:
+        """Whether the frame may be of that exposure and late, though it arrives as usual after this later one.
+
+        It may not where that exposure has its frame already, or is one of those that the frames before it take.
+        """
+        is_countable = not self._is_doubled and exposure.doubts == self._doubts
+        taken = self._rejected_in_a_row if is_countable else 0
+        first = self._anchor[1] + taken + 1 if self._anchor else 0
+        return first <= ordinal < exposure.ordinal and ordinal not in self._used
+
     def _may_be_elsewhere(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether the arrival of this very frame contradicts what the frames before it confirm."""
         if self._is_doubled and self._arrivals.may_be_later(frame, exposure):
@@ -359,7 +378,13 @@ class Track:
 
     def _settle(self, frame: Frame, start: float) -> Matched | Rejected | None:
         """Compare the frame with the hypotheses; when exactly one agrees with all three witnesses, it is accepted."""
-        agreed = self._hypotheses.explain(frame, start)
+        by_clock = self._log.nearest(start, self._tolerance)
+
+        def is_open(hypothesis: Hypothesis, exposure: Exposure) -> bool:
+            rivals = self._counts(frame) if hypothesis.keeps_clock else [by_clock.ordinal] if by_clock else []
+            return any(self._may_be_of(rival, exposure) for rival in rivals)
+
+        agreed = self._hypotheses.explain(frame, start, is_open)
         if agreed is None:
             return None
         hypothesis, exposure = agreed
@@ -384,7 +409,7 @@ class Track:
         is_nowhere = by_clock is None or (by_clock is by_count and self._is_too_early(frame, by_clock))
         if is_nowhere and by_arrival is not None and by_arrival is not by_count:
             shift = round(by_arrival.start_ticks - start)
-            self._suppose("clock and counter began anew", shift, frame, by_arrival, ENOUGH_AFTER_RESTART)
+            self._suppose("clock and counter began anew", shift, frame, by_arrival, ENOUGH_OF_ARRIVAL)
         self._rejected_in_a_row += 1
         if len(self._refused) >= MOST_USED:
             del self._refused[next(iter(self._refused))]
