@@ -100,12 +100,11 @@ class Arrivals:
         return self.latency_ns(frame, exposure) > min(self._latencies_ns) + self._period_ns - self._reach_ns
 
     def pulses_late(self, frame: Frame, exposure: Exposure) -> int:
-        """Return how many pulses after the exposure the newest one is whose frame can have come as early as this one.
+        """Return by how many pulses the frame may be late; 0 where arrivals scatter, for then most frames look late."""
+        return self.most_pulses_late(frame, exposure) if self.are_steady else 0
 
-        0 also where arrivals are not steady, for then most frames look late.
-        """
-        if not self.are_steady:
-            return 0
+    def most_pulses_late(self, frame: Frame, exposure: Exposure) -> int:
+        """Return by how many pulses the newest exposure is later whose frame can have come by then."""
         late_ns = self.latency_ns(frame, exposure) - min(self._latencies_ns) + self._reach_ns
         return max(0, floor(late_ns / self._period_ns))
 

@@ -166,13 +166,11 @@ class Track:
         that exposure at the latest, and its place is not known where the next frame goes on as late.
         """
         here = exposure.ordinal
+        if self._anchor is not None and self._anchor[1] > here:
+            return self._is_only_place(frame, exposure, self._anchor[1])
         latest = here + self._arrivals.pulses_late(frame, exposure)
         if here in (latest, self._excused) or latest in self._used:
             return True
-        if self._anchor is not None and self._anchor[1] > here:
-            if frame.t_host_ns > self._anchored_at_ns:
-                return None
-            return self._anchor[1] <= latest
         if self._late is not None and self._late[0] != here:
             if latest > self._late[1]:
                 self._is_bent = True
@@ -180,6 +178,18 @@ class Track:
             self._excused = self._late[0]
         self._late = here, latest
         return None
+
+    def _is_only_place(self, frame: Frame, exposure: Exposure, newest: int) -> bool | None:
+        """Whether a frame that others have overtaken has no other place; None while the next frames must show it.
+
+        Its arrival says little, and a lone frame whose clock and counter lag by as many pulses looks the same. So each
+        later exposure whose frame can have come by now must have its frame.
+        """
+        here = exposure.ordinal
+        latest = here + self._arrivals.most_pulses_late(frame, exposure)
+        if all(later in self._used for later in range(here + 1, latest + 1)):
+            return True
+        return False if newest > latest else None
 
     def _offer_by_arrival(self, frame: Frame, start: float, anchor: tuple[int, int]) -> Matched | Held | Rejected:
         """Judge a frame of a camera without time stamps: `start` is what its arrival says, witnesses 2 and 3 count."""
