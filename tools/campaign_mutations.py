@@ -101,8 +101,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a frame before its report is refused",
         "rigdriver/sync/track.py",
-        "if self._may_be_reported_yet(start, ordinal, by_clock, by_count):",
-        "if by_clock is None and by_count is None and self._may_come(start, ordinal, period_ticks):",
+        "if self._unreported.may_have_made(start, ordinal, by_clock, by_count, self._period_ticks):",
+        "if False:",
         (SYNC, FAULTS),
     ),
     Mutation(

@@ -39,6 +39,8 @@ class Hypothesis:
     ordinal: int
     latencies_ns: list[int] = field(default_factory=list)
     """Latencies of the frames that agree with it in clock and counter."""
+    headers: list[tuple[int, int | None]] = field(default_factory=list)
+    """Id and time stamp of each of those frames."""
     contradictions: int = 0
     enough: int = ENOUGH_HEARD
     """Least number of frames that must agree with it."""
@@ -52,6 +54,17 @@ class Hypothesis:
     def is_of_arrival(self) -> bool:
         """Whether the arrival alone named its exposure."""
         return self.enough == ENOUGH_OF_ARRIVAL
+
+    def hear(self, frame: Frame, latency_ns: int) -> None:
+        """Note a frame that agrees with it in clock and counter."""
+        if len(self.headers) < MOST_HEARD:
+            self.headers.append((frame.frame_id, frame.t_camera_ns))
+            self.latencies_ns.append(latency_ns)
+
+    def begin_anew(self) -> None:
+        """Count no frame before the next one: frames in a row must agree, for two may be deceived alike, one by one."""
+        self.headers.clear()
+        self.latencies_ns.clear()
 
     def follow(self, frame: Frame, exposure: Exposure) -> bool:
         """Return whether it counts this exposure for the frame; go on from there when a short counter begins again."""
@@ -91,6 +104,11 @@ class Hypotheses:
         if not any(h.is_same(new, self._tolerance) for h in self._kept):
             self._kept = [*self._kept, new][-MOST_HYPOTHESES:]
 
+    def may_place(self, frame: Frame) -> bool:
+        """Whether the frame agrees with a hypothesis that the next frames may soon confirm."""
+        header = frame.frame_id, frame.t_camera_ns
+        return any(header in h.headers for h in self._kept if len(h.headers) < ENOUGH_OF_ARRIVAL)
+
     def explain(
         self, frame: Frame, start_ticks: float, is_open: Callable[[Hypothesis, Exposure], bool]
     ) -> tuple[Hypothesis, Exposure] | None:
@@ -104,10 +122,9 @@ class Hypotheses:
             exposure = self._log.nearest(start_ticks + h.shift_ticks, self._tolerance)
             if exposure is None or not h.follow(frame, exposure):
                 h.contradictions += 1
-                h.latencies_ns.clear()  # frames in a row must agree: two may be deceived alike, one by one
+                h.begin_anew()
                 continue
-            if len(h.latencies_ns) < MOST_HEARD:
-                h.latencies_ns.append(self._arrivals.latency_ns(frame, exposure))
+            h.hear(frame, self._arrivals.latency_ns(frame, exposure))
             is_alone = h.is_of_arrival or is_open(h, exposure)
             enough = ENOUGH_OF_ARRIVAL if is_alone else h.enough
             if exposure.ordinal > h.ordinal and self._arrivals.confirm(h.latencies_ns, enough, is_alone):

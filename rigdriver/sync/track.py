@@ -37,15 +37,16 @@ from rigdriver.frames import Frame, GapReason
 from rigdriver.sync.arrivals import ARRIVAL_SHARE, Arrivals
 from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.hypotheses import (
-    ENOUGH_OF_ARRIVAL,
     ENOUGH_HEARD,
+    ENOUGH_OF_ARRIVAL,
     MOST_AHEAD,
     Hypotheses,
     Hypothesis,
     wrapped_counts,
 )
 from rigdriver.sync.lock import Pair, has_stamps
-from rigdriver.sync.verdicts import Held, Matched, Rejected
+from rigdriver.sync.unreported import Unreported
+from rigdriver.sync.verdicts import Held, Matched, Rejected, disagreement
 
 REFIT_EVERY = 8
 """Number of frames between two fits, once there are a few; the fitted line hardly changes in this time."""
@@ -71,6 +72,7 @@ class Track:
         self._used: dict[int, tuple[int, int | None]] = {}
         """Ordinal of each exposure that has its frame -> id and time stamp of it, in the order of the matches."""
         self._arrivals = Arrivals(self._ticks_per_ns)
+        self._unreported = Unreported(log, tolerance_ticks)
         self._hypotheses = Hypotheses(log, self._arrivals, tolerance_ticks)
         self._unfitted = zlib.crc32(log.camera.encode()) % REFIT_EVERY  # so that cameras refit in different pulses
         self._rejected_in_a_row = 0
@@ -78,6 +80,10 @@ class Track:
         """Whether since the last match a frame has come of which clock or counter was off by whole pulses."""
         self._refused: dict[tuple[int, int | None], int] = {}
         """Id and time stamp of each frame that was rejected since the last match -> host time of its arrival."""
+        self._waiting: dict[tuple[int, int | None], Rejected] = {}
+        """Id and time stamp of each frame that waits for a hypothesis -> what becomes of it if that is not accepted."""
+        self._accepted = ""
+        """What the newest accepted hypothesis says."""
         self._late: tuple[int, int] | None = None
         """Exposure that the waiting frame names, and the one that its arrival names; None while no frame waits."""
         self._excused: int | None = None
@@ -102,6 +108,7 @@ class Track:
         self._arrivals.clear()
         self._hypotheses.clear()
         self._refused.clear()
+        self._waiting.clear()
         self._used.clear()
         self._is_bent = self._is_doubled = False
         self._anchor = self._late = self._excused = None
@@ -128,16 +135,40 @@ class Track:
         if self._is_copy(frame, by_clock):
             self._is_doubled = True
             return Rejected(GapReason.AMBIGUOUS, SECOND)
-        if self._may_be_reported_yet(start, ordinal, by_clock, by_count):
+        if (waited := self._waiting.get((frame.frame_id, frame.t_camera_ns))) is not None:
+            return self._offer_again(frame, start, by_clock if by_clock is by_count else None, waited)
+        if self._unreported.may_have_made(start, ordinal, by_clock, by_count, self._period_ticks):
             return Held()
         if by_clock is not None and (agreed := self._agree(frame, start, by_clock, by_count)) is not None:
             return agreed
-        if by_clock is None and by_count is None and self._is_unreported(start, ordinal, anchor[1]):
+        if (
+            by_clock is None
+            and by_count is None
+            and self._unreported.has_made(start, ordinal, anchor[1], self._period_ticks)
+        ):
             # Both name the same exposure, whose report is missing: nothing is wrong with the camera.
             return Rejected(GapReason.EDGES_LOST, "")
         if (settled := self._settle(frame, start)) is not None:
             return settled
-        return self._reject(frame, start, by_clock, by_count)
+        rejected = self._reject(frame, start, by_clock, by_count)
+        if not self._hypotheses.may_place(frame):
+            return rejected
+        self._waiting[frame.frame_id, frame.t_camera_ns] = rejected
+        return Held(rejected)
+
+    def _offer_again(
+        self, frame: Frame, start: float, agreed: Exposure | None, waited: Rejected
+    ) -> Matched | Held | Rejected:
+        """Judge a frame that waits for a hypothesis; `agreed`: exposure that clock and counter name now."""
+        header = frame.frame_id, frame.t_camera_ns
+        if header in self._refused and self._hypotheses.may_place(frame):
+            return Held(waited)
+        del self._waiting[header]
+        is_placed = header not in self._refused and agreed is not None and not self._may_be_elsewhere(frame, agreed)
+        if not is_placed or agreed is None:
+            return waited
+        note = f"placed by the frames after: {self._accepted}"
+        return self._match(frame, agreed, start - agreed.start_ticks, (note,))
 
     def _is_copy(self, frame: Frame, by_clock: Exposure | None) -> bool:
         """Whether a frame with this id and time stamp has come before: delivered twice, or with another's header."""
@@ -227,42 +258,6 @@ class Track:
         """Return how many exposures after this one have their frame."""
         return sum(1 for _ in takewhile(lambda used: used > ordinal, reversed(self._used)))
 
-    def _may_be_reported_yet(
-        self, start_ticks: float, ordinal: int, by_clock: Exposure | None, by_count: Exposure | None
-    ) -> bool:
-        """Whether a witness names an exposure that the box has not reported yet, so that the frame must be held.
-
-        A short frame overtakes the report of its exposure. After a fault one witness is wrong by an exposure or more
-        and names a reported one, while the right one names none that is reported.
-        """
-        is_next = ordinal == self._log.next_ordinal
-        if by_clock is None and by_count is None:
-            return is_next or self._may_come(start_ticks, ordinal, self._period_ticks)
-        if by_clock is None:
-            return self._is_just_ahead(start_ticks, 1, self._period_ticks)
-        return by_count is None and is_next
-
-    def _is_unreported(self, start_ticks: float, ordinal: int, anchored: int) -> bool:
-        """Whether clock and count name the same exposure among those that were counted without a report."""
-        known = self._log.by_ordinal(anchored)
-        if known is None or not 0 < ordinal - anchored < self._log.next_ordinal - anchored:
-            return False
-        due_ticks = known.start_ticks + (ordinal - anchored) * self._period_ticks
-        return abs(start_ticks - due_ticks) <= self._tolerance
-
-    def _may_come(self, start_ticks: float, ordinal: int, period_ticks: int) -> bool:
-        """Whether the exposure may have happened unreported: clock and counter both name a later one."""
-        if self._log.is_new_plan and 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD:
-            return start_ticks > self._log.reported_ticks  # how long the box took to start is not known here
-        periods = MOST_AHEAD if 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD else 1
-        return self._is_just_ahead(start_ticks, periods, period_ticks)
-
-    def _is_just_ahead(self, start_ticks: float, periods: int, period_ticks: int) -> bool:
-        ahead = start_ticks - self._log.reported_ticks
-        return -self._tolerance <= ahead <= (periods + 0.5) * period_ticks or (
-            self._log.is_exposing and 0 <= -ahead <= 2 * self._log.planned_exposure_ticks
-        )
-
     @staticmethod
     def _count(frame: Frame, anchor: tuple[int, int]) -> int:
         return anchor[1] + frame.frame_id - anchor[0]
@@ -327,7 +322,7 @@ class Track:
         if self._is_bent:
             return self._is_next_in_order(frame, exposure) or self._arrivals.is_surely_usual(frame, exposure)
         if self._is_doubled:
-            return not self._arrivals.may_be_later(frame, exposure)
+            return not self._may_be_second(frame, exposure)
         if self._rejected_in_a_row == 0 and not is_seen:
             # The count holds exposures that nobody has seen; the arrival must not contradict it.
             return self._arrivals.is_usual(frame, exposure) or not self._arrivals.are_steady
@@ -372,9 +367,15 @@ class Track:
         first = self._anchor[1] + taken + 1 if self._anchor else 0
         return first <= ordinal < exposure.ordinal and ordinal not in self._used
 
+    def _may_be_second(self, frame: Frame, exposure: Exposure) -> bool:
+        """Whether, after a copy of a header, the frame may be of a later exposure, be it of the same period."""
+        if self._is_doubled and self._arrivals.are_steady:
+            return not self._arrivals.is_surely_usual(frame, exposure)
+        return self._is_doubled and self._arrivals.may_be_later(frame, exposure)
+
     def _may_be_elsewhere(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether the arrival of this very frame contradicts what the frames before it confirm."""
-        if self._is_doubled and self._arrivals.may_be_later(frame, exposure):
+        if self._may_be_second(frame, exposure):
             return True
         return self._arrivals.are_steady and not self._arrivals.is_usual(frame, exposure)
 
@@ -405,6 +406,7 @@ class Track:
             self._clock.shift(hypothesis.shift_ticks)
             self._unfitted = REFIT_EVERY
         self._anchor = (hypothesis.frame_id, hypothesis.ordinal)
+        self._accepted = hypothesis.says
         residual = start + hypothesis.shift_ticks - exposure.start_ticks
         return self._match(frame, exposure, residual, (f"first frame after: {hypothesis.says}",))
 
@@ -425,7 +427,7 @@ class Track:
             del self._refused[next(iter(self._refused))]
         self._refused[frame.frame_id, frame.t_camera_ns] = frame.t_host_ns
         self._is_bent |= by_clock is not None or self._is_whole_periods_off(start)
-        rejected = self._explain(start, by_clock, by_count, by_arrival)
+        rejected = disagreement(start, by_clock, by_count, by_arrival, 1e-3 / self._ticks_per_ns)
         if self._rejected_in_a_row < LOST_AFTER:
             return rejected
         detail = f"{rejected.detail}; {self._rejected_in_a_row} frames in a row"
@@ -441,26 +443,10 @@ class Track:
     def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure, enough: int = ENOUGH_HEARD) -> None:
         if exposure.ordinal in self._used:
             return
-        latency_ns = self._arrivals.latency_ns(frame, exposure)
-        new = Hypothesis(says, shift, frame.frame_id, exposure.ordinal, [latency_ns], enough=enough)
+        new = Hypothesis(says, shift, frame.frame_id, exposure.ordinal, enough=enough)
+        new.hear(frame, self._arrivals.latency_ns(frame, exposure))
         self._hypotheses.suppose(new)
 
     def _by_arrival(self, frame: Frame) -> Exposure | None:
         usual = [e for e in self._log.newest(8) if e.ordinal not in self._used and self._arrivals.is_usual(frame, e)]
         return usual[0] if len(usual) == 1 else None
-
-    def _explain(
-        self, start: float, by_clock: Exposure | None, by_count: Exposure | None, by_arrival: Exposure | None
-    ) -> Rejected:
-        us_per_tick = 1e-3 / self._ticks_per_ns
-        if by_clock is None:
-            place = by_arrival or by_count
-            off = f"{(start - place.start_ticks) * us_per_tick:+.0f} us off" if place else "far off"
-            return Rejected(GapReason.TIME_STAMP, off, place)
-        if by_arrival is by_clock:
-            counted = "an exposure long gone or yet to come" if by_count is None else f"exposure {by_count.ordinal}"
-            return Rejected(GapReason.FRAME_ID, f"it counts {counted}, the clock says {by_clock.ordinal}", by_clock)
-        if by_count is not None and by_arrival is by_count:
-            step_us = (start - by_count.start_ticks) * us_per_tick
-            return Rejected(GapReason.TIME_STAMP, f"{step_us:+.0f} us off", by_count)
-        return Rejected(GapReason.AMBIGUOUS, "clock, counter and arrival disagree", by_arrival)
