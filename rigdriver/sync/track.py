@@ -5,20 +5,22 @@ exposure, held until the box has reported further, or rejected with a reason.
 
     witness 1   the time stamp, mapped by the fitted clock, falls on an exposure
     witness 2   the frame id has advanced by as many as there were exposures
-    both agree -> matched.  They differ -> rejected, and each explanation becomes a hypothesis:
+    both agree -> matched.  They differ -> the frame waits, and each explanation becomes a hypothesis:
                 "the counter was reset" (the clock is right), "the clock stepped" (the counter is right).
     witness 3   the time from the exposure to the arrival of its frame, compared with the usual one of
                 this camera. A hypothesis is accepted when the next frames agree with it, and with no other, in all
                 three. A step by a whole pulse period deceives witness 1 and a lost count deceives witness 2, but
-                neither deceives all three. One more frame is enough where arrivals are steady; where they scatter,
-                more frames are compared until their median is certain. Where the box may have missed an exposure, the
-                count does not prove a step by whole periods. A frame that no hypothesis explains stays rejected,
-                because a gap is better than a wrong frame. Where clock and count both fail (the camera has
-                restarted), the arrival alone names the exposure of a hypothesis.
+                neither deceives all three. One more frame is enough where arrivals are steady and the witness that
+                contradicts the hypothesis cannot be right. Where it can, or where clock and count both fail (the camera
+                has restarted), the arrival decides alone, and six frames in a row must agree (see hypotheses.py).
+                Where arrivals scatter, more frames are compared until their median is certain. Where the box may have
+                missed an exposure, the count does not prove a step by whole periods. The frames wait meanwhile, and
+                what no hypothesis explains is rejected, because a gap is better than a wrong frame.
 
 What each witness cannot know decides when two are enough (DECISIONS.md, "Two witnesses that are bent alike"). Once one
 was bent by whole pulses, a single fault of the other makes them agree on a wrong place: then witness 3 must confirm.
 Where ids are missing before a frame, the frame may be of an earlier exposure: then it must not come before its time.
+A frame that others have overtaken has its place only if no later exposure that may have made it lacks its frame.
 If frames are lost without the frame id advancing while the clock steps back by as many periods, the next frame looks
 like one that came late by whole pulses. It waits until the frames behind it show whether it was; if they come as late,
 it is rejected. Where arrivals scatter over periods, that double fault is not detected.
