@@ -36,13 +36,14 @@
 A missing frame is no error: it is a `Gap` in its `FrameSet`. The docstring of each class ends with a message as an
 example. A message names the device, what was seen, what was expected (with unit) and what to do; an error that is
 raised with these four as values makes the sentence itself, and carries the values for programs.
-Not here: any other type (this file imports none).
+Not here: findings, the values with a kind that some errors hold (see findings.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from rigdriver.findings import BrokenLimit, Finding, MismatchKind, RigFileFinding, sentence
 
 
 class RigError(Exception):
@@ -60,12 +61,7 @@ class RigError(Exception):
         self.seen = seen
         self.expected = expected
         self.remedy = remedy
-        super().__init__(message or _sentence(device, seen, expected, remedy))
-
-
-def _sentence(device: str, seen: str, expected: str, remedy: str) -> str:
-    first = ": ".join(part for part in (device, seen) if part)
-    return "; ".join(part for part in (first, f"expected {expected}" if expected else "", remedy) if part)
+        super().__init__(message or sentence(device, seen, expected, remedy))
 
 
 class UsageError(RigError, ValueError):
@@ -73,25 +69,6 @@ class UsageError(RigError, ValueError):
 
     `frames = -1: expected at least 1`
     """
-
-
-@dataclass(frozen=True, slots=True)
-class RigFileFinding:
-    """One thing that is wrong in a rig file."""
-
-    file: str
-    line: int | None
-    """Line of the key, counted from 1; None when no line holds it."""
-    key: str
-    seen: str
-    """The value as Python writes it; empty when it is missing or is no single value."""
-    expected: str
-    """Phrase that says what would be right, or what to do."""
-
-    def __str__(self) -> str:
-        line = f" line {self.line}" if self.line else ""
-        seen = f" = {self.seen}" if self.seen else ""
-        return f"{self.file}{line}: {self.key}{seen}: {self.expected}"
 
 
 class ConfigError(UsageError):
@@ -116,14 +93,31 @@ class ConfigError(UsageError):
 
 
 class ScheduleError(UsageError):
-    """A plan would break a limit of a camera, a lamp or the box; `findings` names each one.
+    """A plan would break a limit of a camera, a lamp or the box; `findings` holds each one with its kind.
 
-    `lamp left_white: lit 12.0% of the time; light.max_duty allows 5.0%; lower rate_hz`
+    `lamp left_white: lit 12.0% of the time; expected at most 5.0% (light.max_duty); lower rate_hz`
     """
 
-    def __init__(self, *findings: str, device: str = "", seen: str = "", expected: str = "", remedy: str = "") -> None:
-        super().__init__("\n".join(findings), device=device, seen=seen, expected=expected, remedy=remedy)
-        self.findings = findings or (str(self),)
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        kind: BrokenLimit | None = None,
+        device: str = "",
+        seen: str = "",
+        expected: str = "",
+        remedy: str = "",
+        findings: Sequence[Finding[BrokenLimit]] = (),
+    ) -> None:
+        alone = () if kind is None else (Finding(kind, device, seen, expected, remedy),)
+        self.findings: tuple[Finding[BrokenLimit], ...] = tuple(findings) or alone
+        sentences = message or "\n".join(map(str, findings))
+        super().__init__(sentences, device=device, seen=seen, expected=expected, remedy=remedy)
+
+    @property
+    def kinds(self) -> frozenset[BrokenLimit]:
+        """Kinds of all findings."""
+        return frozenset(finding.kind for finding in self.findings)
 
 
 class StateError(UsageError, RuntimeError):
@@ -341,10 +335,32 @@ class NotAccepted(CalibrationError):
 
 
 class CalibrationMismatch(CalibrationError, ValueError):
-    """A calibration file cannot be used here.
+    """A calibration cannot be used here; `findings` holds each reason with its kind.
 
-    `camera left_upper: calibrated was SN 23A7, the rig has SN 23B1; calibrate this rig`
+    `camera left_upper: has SN 23B1; expected SN 23A7, which was calibrated; calibrate this rig`
     """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        kind: MismatchKind | None = None,
+        device: str = "",
+        seen: str = "",
+        expected: str = "",
+        remedy: str = "",
+        findings: Sequence[Finding[MismatchKind]] = (),
+    ) -> None:
+        """`findings` stand for `seen` and `expected`; `remedy` is then that of all of them."""
+        alone = () if kind is None else (Finding(kind, device, seen, expected, remedy),)
+        self.findings: tuple[Finding[MismatchKind], ...] = tuple(findings) or alone
+        told = seen or "; ".join(map(str, findings))
+        super().__init__(message, device=device, seen=told, expected=expected, remedy=remedy)
+
+    @property
+    def kinds(self) -> frozenset[MismatchKind]:
+        """Kinds of all findings."""
+        return frozenset(finding.kind for finding in self.findings)
 
 
 def gather(what: str, errors: Sequence[RigError]) -> RigError:

@@ -87,12 +87,12 @@ class GapReason(Enum):
     LOST_ON_THE_WAY = "the frame was lost on its way; check cable, packet size (MTU) and link throughput"
     INCOMPLETE = "the frame arrived with bytes missing; check cable and link throughput"
     NO_SLOT = "the frame was dropped here because the consumer holds too many frames"
-    TIME_STAMP = "a frame arrived whose time stamp fits no exposure of this camera"
-    FRAME_ID = "a frame arrived whose frame id does not count this camera's exposures"
+    TIME_STAMP = "a frame arrived, but its time stamp fits no exposure of this camera"
+    FRAME_ID = "a frame arrived, but its frame id does not match the count of this camera's exposures"
     AMBIGUOUS = "time stamp and frame id name different pulses"
     LOCK_LOST = (
-        "frames arrive, but the camera's clock and frame count fit the box's no longer; they are tied again when "
-        "frames confirm each other, or by a new run"
+        "frames arrive, but the camera's clock and frame count no longer fit those of the box; they fit again after "
+        "several frames that agree, or in a new run"
     )
     EXPOSURE = "the exposure was late, early, doubled or of the wrong length"
     SKEW = "the exposure was not simultaneous with the other cameras'"

@@ -36,6 +36,7 @@ def opened(what: str, act: Callable[[], T]) -> T:
     """
     kept: list[Callable[[], object]] = []
     before: list[Callable[[], object]] | None = getattr(_here, "kept", None)
+    end = End(f"{what}, which could not be opened", lambda: _close(kept))
     try:
         _here.kept = kept
         result = act()
@@ -43,7 +44,10 @@ def opened(what: str, act: Callable[[], T]) -> T:
             before += kept
         return result
     except BaseException:
-        End(f"{what}, which could not be opened", lambda: _close(kept)).run()
+        try:
+            end.run()
+        finally:
+            end.run()  # an interrupt may come before the first step of the end; once it is done, this does nothing
         raise
     finally:
         _here.kept = before

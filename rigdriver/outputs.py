@@ -44,7 +44,7 @@ def refuse_mixing(folder: Path, is_allowed: bool) -> None:
         UsageError: it does and `is_allowed` is false, or it is a file.
     """
     if folder.exists() and not folder.is_dir():
-        raise UsageError(device=str(folder), seen="is no folder", remedy="name another with --out")
+        raise UsageError(device=str(folder), seen="is no folder", remedy="name another folder with --out")
     if not is_allowed and folder.is_dir() and any(folder.iterdir()):
         raise UsageError(
             device=str(folder), seen="is not empty; nothing was done",

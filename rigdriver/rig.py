@@ -33,6 +33,7 @@ from rigdriver.devices.cameras.cameras import Cameras
 from rigdriver.devices.cameras.exposure import write_exposure
 from rigdriver.ends import End
 from rigdriver.errors import CameraError, RigError, ScheduleError, StateError, UsageError, gather
+from rigdriver.findings import BrokenLimit
 from rigdriver.frames import Frame
 from rigdriver.images.region import ImageRegion, region_of
 from rigdriver.lifecycle import Lifecycle, RigState
@@ -267,7 +268,11 @@ class Rig:
         use = ownership(self.config, self.config.camera(camera))
         for feature, value in values.items():
             if (remedy := refusal(feature, value, use)) is not None:
-                raise UsageError(device=f"camera {camera}", seen=f"{feature} = {value!r} is the plan's", remedy=remedy)
+                raise UsageError(
+                    device=f"camera {camera}",
+                    seen=f"{feature} = {value!r} cannot be written, because the schedule sets it",
+                    remedy=remedy,
+                )
 
     def _kept(self, run: FrameSets) -> FrameSets:
         self._runs.add(run)
@@ -336,10 +341,12 @@ def _open_box(config: RigConfig, stack: ExitStack, timebase: Timebase) -> Trigge
 
 def _checked_rate(config: RigConfig, frames: int | None, rate_hz: float | None) -> float:
     rate = config.schedule.rate_hz if rate_hz is None else rate_hz
-    if not 0 < rate <= 1000 or (frames is not None and frames < 1):
+    if not 0 < rate <= 1000:
         raise ScheduleError(
-            f"rate_hz = {rate:g}, frames = {frames}: expected a rate up to 1000 Hz and at least 1 frame"
+            kind=BrokenLimit.RATE, device="run", seen=f"rate_hz = {rate:g}", expected="more than 0 and at most 1000 Hz"
         )
+    if frames is not None and frames < 1:
+        raise ScheduleError(kind=BrokenLimit.PULSES, device="run", seen=f"frames = {frames}", expected="at least 1")
     return rate
 
 

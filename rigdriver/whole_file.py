@@ -111,7 +111,7 @@ def make_folder(folder: Path, *, is_private: bool = False) -> None:
 
 
 def _is_there(path: Path) -> UsageError:
-    return UsageError(device=str(path), seen="is there already and is never overwritten", remedy="choose another name")
+    return UsageError(device=str(path), seen="exists already and is never overwritten", remedy="choose another name")
 
 
 @contextmanager

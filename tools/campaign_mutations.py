@@ -72,11 +72,12 @@ MUTATIONS: tuple[Mutation, ...] = (
         DEVICES,
         POLICIES,
     ),
-    _sync(
+    Mutation(
         "a loss has no reason",
-        "if frame_id is not None:\n            first",
-        "if False:\n            first",
-        SYNC,
+        "rigdriver/sync/losses.py",
+        "if frame_id is None:\n            self._take_unnamed",
+        "if True:\n            self._take_unnamed",
+        (SYNC,),
     ),
     _sync(
         "lost reports are not told",
@@ -86,9 +87,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "exposures are counted one pulse off",
-        "rigdriver/sync/track.py",
-        "return anchor[1] + frame.frame_id - anchor[0]",
-        "return anchor[1] + frame.frame_id - anchor[0] + 1",
+        "rigdriver/sync/trust.py",
+        "return self.ordinal + frame.frame_id - self.frame_id",
+        "return self.ordinal + frame.frame_id - self.frame_id + 1",
         (FRAME_SETS,),
     ),
     Mutation(
@@ -101,8 +102,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a frame before its report is refused",
         "rigdriver/sync/track.py",
-        "if self._unreported.may_have_made(start, ordinal, by_clock, by_count, self._period_ticks):",
-        "if False:",
+        "if self._unreported.may_come(start, ordinal, by_clock, by_count, self._period_ticks):",
+        "if by_clock is None and by_count is None and self._unreported.is_ahead(ordinal):",
         (SYNC, FAULTS),
     ),
     Mutation(
@@ -178,8 +179,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a late reply is taken for a fresh one",
         "rigdriver/devices/box/link.py",
-        "self._once(lambda: self._session.fence(self.new_nonce()))",
-        "self._session.trust()",
+        "self.traffic.fence(self.new_nonce())",
+        "self.traffic.trust()",
         ("tests/unit/devices", LINK, DAMAGED),
     ),
     Mutation(

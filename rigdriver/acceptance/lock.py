@@ -124,8 +124,8 @@ def check_lock(path: Path, now: datetime, most_days: float, calibration: str = "
     if age < -MOST_AHEAD:
         raise NotAccepted(
             device=f"last acceptance test ({last.created})",
-            seen=f"is dated after now ({now.astimezone(UTC).isoformat(timespec='seconds')})",
-            expected="a date that is past",
+            seen=f"has a date after the clock of this computer ({now.astimezone(UTC).isoformat(timespec='seconds')})",
+            expected="a date in the past",
             remedy="set this computer's clock, then run `rigdriver verify` again",
         )
     # Asked so that an age which is no number of days does not unlock.

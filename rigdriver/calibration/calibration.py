@@ -8,7 +8,7 @@ Not here: formats of files (see file.py and exchange.py) and the solver (see rig
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -18,6 +18,7 @@ from rigdriver.arrays import Array
 from rigdriver.calibration.board.boards import Board
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
+from rigdriver.findings import Finding, MismatchKind
 from rigdriver.images.region import ImageRegion
 
 
@@ -139,18 +140,24 @@ class RigCalibration:
         """
         findings = []
         if config.name != self.rig:
-            findings.append(f"the calibration is of rig {self.rig!r}, this rig is {config.name!r}")
+            findings.append(
+                _other_rig("calibration", f"is of rig {self.rig!r}", f"rig {config.name!r}, as in the rig file")
+            )
         for camera in config.cameras:
             known = self.cameras.get(camera.name)
             if known is None:
-                findings.append(f"camera {camera.name} (SN {camera.serial}): not in the calibration")
+                findings.append(
+                    _other_rig(f"camera {camera.name} (SN {camera.serial})", "is in the rig file, but not calibrated")
+                )
             elif known.serial != camera.serial:
                 findings.append(
-                    f"camera {camera.name}: calibrated was SN {known.serial}, the rig has SN {camera.serial}"
+                    _other_rig(f"camera {camera.name}", f"SN {camera.serial}", f"SN {known.serial}, as calibrated")
                 )
         configured = {camera.name for camera in config.cameras}
         findings += [
-            f"camera {name}: calibrated, but not in the rig file" for name in self.cameras if name not in configured
+            _other_rig(f"camera {name}", "is calibrated, but not in the rig file")
+            for name in self.cameras
+            if name not in configured
         ]
         _refuse(findings, "calibrate this rig, or name the file that belongs to it")
 
@@ -164,11 +171,14 @@ class RigCalibration:
         for name, size in sizes_px.items():
             known = self.cameras.get(name)
             if known is None:
-                findings.append(f"camera {name}: not in the calibration; it holds {', '.join(self.cameras)}")
+                findings.append(_other_rig(f"camera {name}", "is not calibrated", f"one of {', '.join(self.cameras)}"))
             elif known.size_px != tuple(size):
                 findings.append(
-                    f"camera {name}: images are {size[0]}x{size[1]}, calibrated was "
-                    f"{known.size_px[0]}x{known.size_px[1]}"
+                    _other_images(
+                        name,
+                        f"images of {size[0]}x{size[1]} px",
+                        f"{known.size_px[0]}x{known.size_px[1]} px",
+                    )
                 )
         _refuse(findings, "set the resolution that was calibrated, or calibrate at this one")
 
@@ -186,7 +196,7 @@ class RigCalibration:
             if known.region is None or region is None:
                 unknown.append((name, known.region is None))
             elif known.region != region:
-                findings.append(f"camera {name}: images have {region}, calibrated was {known.region}")
+                findings.append(_other_images(name, f"images with {region}", str(known.region)))
         _refuse(findings, "set the region that was calibrated, or calibrate with this one")
         return tuple(
             f"camera {name}: {'the calibration does' if is_calibration else 'the images do'} not say which region of "
@@ -195,6 +205,14 @@ class RigCalibration:
         )
 
 
-def _refuse(findings: list[str], remedy: str) -> None:
+def _other_rig(device: str, seen: str, expected: str = "") -> Finding[MismatchKind]:
+    return Finding(MismatchKind.OTHER_RIG, device, seen, expected)
+
+
+def _other_images(camera: str, seen: str, calibrated: str) -> Finding[MismatchKind]:
+    return Finding(MismatchKind.OTHER_IMAGES, f"camera {camera}", seen, f"{calibrated}, as calibrated")
+
+
+def _refuse(findings: Sequence[Finding[MismatchKind]], remedy: str) -> None:
     if findings:
-        raise CalibrationMismatch("; ".join(findings) + f"; {remedy}")
+        raise CalibrationMismatch(findings=findings, remedy=remedy)

@@ -24,6 +24,7 @@ from rigdriver.calibration.plausible import camera_problem
 from rigdriver.calibration.project import distort, distort_jacobian, inverse, pad_distortion, transform
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.file_text import is_plain_name, read_utf8
+from rigdriver.findings import MismatchKind
 from rigdriver.json_values import JsonValue
 from rigdriver.whole_file import make_folder, write_set, write_whole
 
@@ -84,11 +85,15 @@ def import_opencv(folder: Path, rig: str, serials: Mapping[str, str]) -> RigCali
         K, d = _lens(path, values, "camera_matrix", "distortion_coefficients")
         cameras[name] = _camera(name, serials.get(name, ""), size, K, d, T)
     if not cameras:
-        raise CalibrationMismatch(f"{folder}: holds no .yaml, .yml, .xml or .json file; expected one per camera")
+        raise CalibrationMismatch(
+            kind=MismatchKind.UNREADABLE, device=str(folder), seen="holds no .yaml, .yml, .xml or .json file",
+            expected="one per camera",
+        )  # fmt: skip
     if len(paths) > MOST_CAMERAS:
         raise CalibrationMismatch(
-            f"{folder}: holds {len(paths)} files; expected one per camera, {MOST_CAMERAS} at most"
-        )
+            kind=MismatchKind.UNREADABLE, device=str(folder), seen=f"holds {len(paths)} files",
+            expected=f"one per camera, {MOST_CAMERAS} at most",
+        )  # fmt: skip
     return _imported(rig, cameras, "opencv")
 
 
@@ -123,7 +128,7 @@ def _refuse_other_lens(path: Path, values: Mapping[str, Any]) -> None:
     models |= {str(values[key]).strip().lower() for key in ("distortion_model", "camera_model") if key in values}
     if other := sorted(models - PINHOLE_MODELS):
         raise CalibrationMismatch(
-            device=str(path), seen=f"lens model {other[0][:40]}",
+            kind=MismatchKind.OTHER_LENS, device=str(path), seen=f"lens model {other[0][:40]}",
             expected=f"one of {', '.join(sorted(PINHOLE_MODELS))}",
             remedy="calibrate the camera with that model, or with `rigdriver calibrate`",
         )  # fmt: skip
@@ -134,18 +139,23 @@ def _camera(
 ) -> CameraCalibration:
     if not is_plain_name(name):
         # Names become names of files and folders.
-        raise CalibrationMismatch(f"{name[:60]!r} is no name of a camera; rename its file")
+        raise CalibrationMismatch(
+            kind=MismatchKind.UNREADABLE, device=f"camera {name[:60]!r}", seen="its name cannot be the name of a file",
+            remedy="give the camera another name",
+        )  # fmt: skip
     values = np.asarray(distortion, dtype=np.float64).ravel()
     K, T_cam_world = np.array(K, dtype=np.float64), np.array(T_cam_world, dtype=np.float64)
     if problem := camera_problem(K, values, T_cam_world, size_px):
         raise CalibrationMismatch(
-            device=f"camera {name}", seen=problem, remedy="export it again from the program that made it"
-        )
+            kind=MismatchKind.IMPLAUSIBLE, device=f"camera {name}", seen=problem,
+            remedy="export it again from the program that made it",
+        )  # fmt: skip
     # OpenCV's models of 12 and 14 parameters, k1 k2 p1 p2 k3 k4 k5 k6 s1..s4 tx ty; zeros there change nothing.
     if len(values) > 8 and np.any(values[8:] != 0):
         raise CalibrationMismatch(
-            f"camera {name}: has thin prism or tilt parameters; expected a lens model of 4, 5 or 8 parameters"
-        )
+            kind=MismatchKind.OTHER_LENS, device=f"camera {name}", seen="has thin prism or tilt parameters",
+            expected="a lens model of 4, 5 or 8 parameters",
+        )  # fmt: skip
     coefficients = pad_distortion(values[:8])
     count = 5 if not np.any(coefficients[5:]) else 8
     return CameraCalibration(
@@ -237,14 +247,15 @@ def import_kalibr(path: Path, names: Sequence[str], rig: str, serials: Mapping[s
     try:
         chain = yaml_values(read_utf8(path, MOST_BYTES))
     except OSError as exc:
-        raise CalibrationMismatch(f"{path}: cannot be read: {exc.strerror}; name Kalibr's camchain file") from exc
+        raise _no_camchain(path, f"cannot be read: {exc.strerror}") from exc
     except ValueError as exc:
-        raise CalibrationMismatch(f"{path}: is no readable YAML: {exc}; name Kalibr's camchain file") from exc
+        raise _no_camchain(path, f"is no readable YAML: {exc}") from exc
     keys = [f"cam{i}" for i in range(len(names))]
-    if not isinstance(chain, dict) or sorted(k for k in chain if k.startswith("cam")) != sorted(keys):
+    if not isinstance(chain, dict) or _cameras_of(chain) != sorted(keys):
         raise CalibrationMismatch(
-            f"{path}: expected {len(names)} cameras, cam0 to cam{len(names) - 1}; name all of them in order"
-        )
+            kind=MismatchKind.OTHER_RIG, device=str(path), seen=f"holds {', '.join(_cameras_of(chain)) or 'no camera'}",
+            expected=f"{len(names)} cameras, cam0 to cam{len(names) - 1}", remedy="name all of them in order",
+        )  # fmt: skip
     cameras: dict[str, CameraCalibration] = {}
     T = np.eye(4)
     for key, name in zip(keys, names, strict=True):
@@ -258,33 +269,52 @@ def import_kalibr(path: Path, names: Sequence[str], rig: str, serials: Mapping[s
     return _imported(rig, cameras, "kalibr")
 
 
+def _no_camchain(path: Path, seen: str) -> CalibrationMismatch:
+    return CalibrationMismatch(
+        kind=MismatchKind.UNREADABLE, device=str(path), seen=seen, remedy="name Kalibr's camchain file"
+    )
+
+
+def _cameras_of(chain: object) -> list[str]:
+    return sorted(str(key) for key in chain if str(key).startswith("cam")) if isinstance(chain, dict) else []
+
+
 def _from_camchain(
     entry: Mapping[str, Any], where: str, name: str, serial: str, is_first: bool
 ) -> tuple[CameraCalibration, Array]:
     """Return one camera without its pose, and the step from the camera before it, in millimetres."""
     if not isinstance(entry, Mapping):
-        raise CalibrationMismatch(f"{where}: holds no keys; expected what Kalibr writes")
+        raise _damaged(where, "holds no keys")
     model = (entry.get("camera_model"), entry.get("distortion_model"))
     if model not in (("pinhole", "radtan"), ("pinhole", "none")):
         raise CalibrationMismatch(
-            f"{where}: lens model {str(model[0])[:20]}-{str(model[1])[:20]}; expected pinhole-radtan"
-        )
+            kind=MismatchKind.OTHER_LENS, device=where, seen=f"lens model {str(model[0])[:20]}-{str(model[1])[:20]}",
+            expected="pinhole-radtan",
+        )  # fmt: skip
     try:
         fx, fy, cx, cy = _numbers(entry["intrinsics"], 4)
         width, height = _numbers(entry["resolution"], 2)
         d = np.array(_numbers(entry.get("distortion_coeffs", [0, 0, 0, 0]), 4))
         step = np.eye(4) if is_first else np.array([_numbers(row, 4) for row in _list(entry["T_cn_cnm1"], 4)])
     except KeyError as exc:
-        raise CalibrationMismatch(f"{where}: lacks {exc.args[0]}; expected what Kalibr writes") from exc
+        raise _damaged(where, f"lacks {exc.args[0]}") from exc
     except (TypeError, ValueError) as exc:
-        raise CalibrationMismatch(f"{where}: {exc}; expected what Kalibr writes") from exc
+        raise _damaged(where, str(exc)) from exc
     # Before anything is multiplied with it: the product of two mirrored poses would look right.
     size = (round(width), round(height))
     if problem := camera_problem(np.diag([width, width, 1.0]), np.zeros(5), step, size):
-        raise CalibrationMismatch(device=where, seen=problem, remedy="export it again from Kalibr")
+        raise CalibrationMismatch(
+            kind=MismatchKind.IMPLAUSIBLE, device=where, seen=problem, remedy="export it again from Kalibr"
+        )
     step[:3, 3] *= 1000.0  # Kalibr counts metres
     K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
     return _camera(name, serial, (round(width), round(height)), K, d, np.eye(4)), step
+
+
+def _damaged(where: str, seen: str) -> CalibrationMismatch:
+    return CalibrationMismatch(
+        kind=MismatchKind.DAMAGED, device=where, seen=seen, expected="the content that Kalibr writes"
+    )
 
 
 def _numbers(values: object, count: int) -> list[float]:

@@ -25,6 +25,7 @@ from rigdriver.calibration.plausible import LONGEST_SIDE_PX, camera_problem
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.file_text import is_plain_name, json_values, read_utf8
+from rigdriver.findings import MismatchKind
 from rigdriver.images.region import ImageRegion
 from rigdriver.whole_file import make_folder, write_whole
 
@@ -205,9 +206,9 @@ def load(
     try:
         text = read_utf8(path)
     except OSError as exc:
-        raise CalibrationMismatch(f"{path}: cannot be read: {exc.strerror}; name a calibration file") from exc
+        raise _unreadable(str(path), f"cannot be read: {exc.strerror}") from exc
     except ValueError as exc:
-        raise CalibrationMismatch(f"{path}: cannot be read: {exc}; name a calibration file") from exc
+        raise _unreadable(str(path), f"cannot be read: {exc}") from exc
     calibration = parse(text, str(path))
     try:
         if rig is not None:
@@ -217,8 +218,20 @@ def load(
         if regions is not None:
             calibration.check_regions(regions)
     except CalibrationMismatch as exc:
-        raise CalibrationMismatch(f"{path}: {exc}") from None
+        raise CalibrationMismatch(device=str(path), findings=exc.findings, remedy=exc.remedy) from None
     return calibration
+
+
+def _unreadable(origin: str, seen: str) -> CalibrationMismatch:
+    return CalibrationMismatch(
+        kind=MismatchKind.UNREADABLE, device=origin, seen=seen, expected=f"a {FORMAT} file",
+        remedy="name a calibration file; convert a file of another program with `rigdriver calibrate import`",
+    )  # fmt: skip
+
+
+def _damaged(origin: str, seen: str, expected: str = "") -> CalibrationMismatch:
+    remedy = "use another copy of the file, or calibrate again"
+    return CalibrationMismatch(kind=MismatchKind.DAMAGED, device=origin, seen=seen, expected=expected, remedy=remedy)
 
 
 def parse(text: str, origin: str) -> RigCalibration:
@@ -226,15 +239,16 @@ def parse(text: str, origin: str) -> RigCalibration:
     try:
         table = json_values(text)
     except ValueError as exc:
-        raise CalibrationMismatch(f"{origin}: is no JSON: {exc}; name a calibration file") from exc
+        raise _unreadable(origin, f"is no JSON: {exc}") from exc
     if not isinstance(table, dict) or table.get("format") != FORMAT:
-        raise CalibrationMismatch(f"{origin}: is no {FORMAT} file; import other programs' files first")
+        raise _unreadable(origin, f"is no {FORMAT} file")
     # Before the model sees it: a newer version would otherwise fail at its first unknown key, with the wrong remedy.
     if not isinstance(table.get("version"), int) or table["version"] not in READ_VERSIONS:
         raise CalibrationMismatch(
-            f"{origin}: has version {table.get('version')!r}, this program reads {READ_VERSIONS[0]} to {VERSION}; use "
-            "the program that wrote it, or calibrate again"
-        )
+            kind=MismatchKind.OTHER_VERSION, device=origin, seen=f"has version {table.get('version')!r}",
+            expected=f"version {READ_VERSIONS[0]} to {VERSION}, which this program reads",
+            remedy="use the program that wrote it, or calibrate again",
+        )  # fmt: skip
     try:
         checked = _File.model_validate(table)
         # Over the table as it was read, and not over the checked model, which may have turned 1 into 1.0.
@@ -242,35 +256,35 @@ def parse(text: str, origin: str) -> RigCalibration:
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise CalibrationMismatch(f"{origin}: {where}: {first['msg']}; take a copy or calibrate again") from exc
+        raise _damaged(f"{origin}: {where}", first["msg"]) from exc
     except ValueError as exc:
-        raise CalibrationMismatch(f"{origin}: {exc}; take a copy or calibrate again") from exc
+        raise _damaged(origin, str(exc)) from exc
     if not is_whole:
-        raise CalibrationMismatch(
-            f"{origin}: its hash does not fit its content; it was changed by hand or damaged; calibrate again"
-        )
+        raise _damaged(origin, "its hash does not fit its content, so it was changed by hand or damaged")
     try:
         return _build(checked, origin)
     except UsageError as exc:  # a board that cannot be
-        raise CalibrationMismatch(f"{origin}: {exc}; take a copy or calibrate again") from exc
+        raise _damaged(origin, str(exc)) from exc
 
 
 def _build(table: _File, origin: str) -> RigCalibration:
     cameras = {}
     if not table.cameras:
-        raise CalibrationMismatch(f"{origin}: holds no camera; take a copy or calibrate again")
+        raise _damaged(origin, "holds no camera", "at least 1")
     for name, camera in table.cameras.items():
         for text in (name, camera.pod):
             # Names become names of files and folders.
             if not is_plain_name(text):
-                raise CalibrationMismatch(f"{origin}: {text[:60]!r} is no name of a camera or pod; rename it there")
+                raise _damaged(
+                    origin, f"{text[:60]!r} is no name of a camera or pod", "a name that can be the name of a file"
+                )
         if len(camera.distortion) not in (5, 8):
-            raise CalibrationMismatch(
-                f"{origin}: camera {name}: {len(camera.distortion)} distortion parameters; expected 5 or 8"
-            )
+            raise _damaged(f"{origin}: camera {name}", f"{len(camera.distortion)} distortion parameters", "5 or 8")
         K, distortion, T = (np.array(v, dtype=np.float64) for v in (camera.K, camera.distortion, camera.T_cam_world))
         if problem := camera_problem(K, distortion, T, camera.size_px):
-            raise CalibrationMismatch(device=f"{origin}: camera {name}", seen=problem, remedy="calibrate again")
+            raise CalibrationMismatch(
+                kind=MismatchKind.IMPLAUSIBLE, device=f"{origin}: camera {name}", seen=problem, remedy="calibrate again"
+            )
         cameras[name] = CameraCalibration(
             name=name, serial=camera.serial, size_px=camera.size_px, K=np.array(camera.K),
             distortion=np.array(camera.distortion), T_cam_world=np.array(camera.T_cam_world),
@@ -302,8 +316,8 @@ def _covariance(table: _Covariance | None, origin: str) -> Covariance | None:
         return None
     count = len(table.parameters)
     if len(table.upper) != count * (count + 1) // 2:
-        raise CalibrationMismatch(
-            f"{origin}: covariance: {len(table.upper)} numbers for {count} parameters; calibrate again"
+        raise _damaged(
+            f"{origin}: covariance", f"{len(table.upper)} numbers for {count} parameters", f"{count * (count + 1) // 2}"
         )
     matrix = np.zeros((count, count))
     matrix[np.triu_indices(count)] = table.upper

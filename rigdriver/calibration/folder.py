@@ -102,9 +102,9 @@ def _refuse_unpaired(folder: Path, images: Mapping[str, Mapping[str, Path]]) -> 
             other, theirs = next(iter(others.items()))
             raise UsageError(
                 device=str(folder),
-                seen=f"no file name of {name} ({next(iter(mine.values())).name}) is one of another camera "
-                f"({other}: {next(iter(theirs.values())).name}), so that no views pair",
-                expected="one name for the images of one moment, in every camera's folder",
+                seen=f"{name} has no file name in common with another camera ({next(iter(mine.values())).name}; "
+                f"{other}: {next(iter(theirs.values())).name}), so no images belong together",
+                expected="the same file name for all images of one moment",
                 remedy="name the files alike, for example 0001.png in each folder",
             )
 
@@ -136,7 +136,7 @@ def _refuse_mirrored(board: Board, camera: str, paths: Sequence[Path], pixel_for
         if pixels is not None and detect(board, _turned_over(pixels), pixel_format).is_found:
             raise BoardMismatch(
                 device=f"camera {camera}", seen="its images are mirrored, those of the other cameras are not",
-                remedy="turn off ReverseX or ReverseY (one of them alone mirrors), or turn the image files over",
+                remedy="turn off ReverseX or ReverseY (one of them alone mirrors), or mirror the image files back",
             )  # fmt: skip
 
 
@@ -169,8 +169,8 @@ def _refuse_larger_board(
     if len(beyond) >= FEWEST_MARKERS_BEYOND:
         raise BoardMismatch(
             device=f"board {board.name}",
-            seen=f"the print goes on beyond it, with markers {min(beyond)} to {max(beyond)}; this board ends with "
-            f"{board.columns * board.rows // 2 - 1}",
+            seen=f"the images show markers {min(beyond)} to {max(beyond)} of a larger board; the last marker of this "
+            f"one is {board.columns * board.rows // 2 - 1}",
             expected="the board that was held before the cameras",
             remedy="count the squares of the print, and name that board with --board; its squares may have another "
             "size, which would make every result too large or too small",
@@ -205,9 +205,13 @@ def _refuse_nowhere(folder: Path, board: Board, paths: Sequence[Path]) -> None:
                 seen[name] = max(seen.get(name, 0), count)
     likely = max(seen, key=lambda name: seen[name], default="")
     hint = (
-        f"markers of {likely.removesuffix('_250')} are there: wrong board parameters" if likely else "no markers either"
+        f"they show markers of {likely.removesuffix('_250')}, so the described board is another one"
+        if likely
+        else "they show no markers either"
     )
     raise BoardMismatch(
-        f"{folder}: board {board.name} was found in none of {len(paths)} images; {hint}; check columns, rows, "
-        "dictionary, whether OpenCV before 4.6 made the print (add :legacy), and whether print or images are mirrored"
+        device=str(folder),
+        seen=f"board {board.name} was found in none of {len(paths)} images; {hint}",
+        remedy="check columns, rows and dictionary, whether OpenCV before 4.6 made the print (add :legacy), and "
+        "whether print or images are mirrored",
     )

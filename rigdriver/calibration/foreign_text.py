@@ -20,13 +20,13 @@ import numpy as np
 from rigdriver.arrays import Array
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.file_text import MOST_NESTING, json_values, read_utf8
+from rigdriver.findings import MismatchKind
 
 MOST_BYTES = 4 << 20
 """Largest file, in bytes; OpenCV's calibration sample writes 200 kB with all points of 50 views."""
 MOST_NUMBERS = 64
 """Most numbers of a matrix that is read: 4 x 4, or 14 distortion parameters, with room."""
 _OPENCV_HEAD = re.compile(r"\A%YAML[: ]1\.[0-9]\s*\n")
-_EXPECTED = "expected what OpenCV's calibration writes"
 
 
 def opencv_values(path: Path) -> Mapping[str, Any]:
@@ -45,14 +45,24 @@ def opencv_values(path: Path) -> Mapping[str, Any]:
         else:
             values = yaml_values(_OPENCV_HEAD.sub("", text))
     except OSError as exc:
-        raise CalibrationMismatch(
-            f"{path}: cannot be read: {exc.strerror}; name OpenCV's YAML, XML or JSON file"
-        ) from exc
+        raise _unreadable(path, f"cannot be read: {exc.strerror}") from exc
     except ValueError as exc:
-        raise CalibrationMismatch(f"{path}: is no file that OpenCV writes: {exc}; name its YAML, XML or JSON") from exc
+        raise _unreadable(path, f"is no file that OpenCV writes: {exc}") from exc
     if not isinstance(values, Mapping):
-        raise CalibrationMismatch(f"{path}: holds no keys; {_EXPECTED}")
+        raise _unreadable(path, "holds no keys")
     return values
+
+
+def _unreadable(path: Path, seen: str) -> CalibrationMismatch:
+    return CalibrationMismatch(
+        kind=MismatchKind.UNREADABLE, device=str(path), seen=seen, remedy="name OpenCV's YAML, XML or JSON file"
+    )
+
+
+def _damaged(
+    path: Path, seen: str, expected: str = "the content that OpenCV's calibration writes"
+) -> CalibrationMismatch:
+    return CalibrationMismatch(kind=MismatchKind.DAMAGED, device=str(path), seen=seen, expected=expected)
 
 
 def matrix(path: Path, values: Mapping[str, Any], key: str, *shapes: tuple[int, int]) -> Array:
@@ -62,7 +72,7 @@ def matrix(path: Path, values: Mapping[str, Any], key: str, *shapes: tuple[int, 
         CalibrationMismatch: it is missing, of another shape, or holds something else than finite numbers.
     """
     if key not in values:
-        raise CalibrationMismatch(f"{path}: lacks the matrix {key}; {_EXPECTED}")
+        raise _damaged(path, f"lacks the matrix {key}")
     table = values[key]
     try:
         rows, cols = _shape(table)
@@ -74,26 +84,26 @@ def matrix(path: Path, values: Mapping[str, Any], key: str, *shapes: tuple[int, 
         if found.size != rows * cols:
             raise ValueError(f"{found.size} numbers for {rows} x {cols}")
     except (KeyError, TypeError, IndexError, AttributeError) as exc:
-        raise CalibrationMismatch(f"{path}: {key} is no matrix with rows, cols and data; {_EXPECTED}") from exc
+        raise _damaged(path, f"{key} is no matrix with rows, cols and data") from exc
     except ValueError as exc:
-        raise CalibrationMismatch(f"{path}: {key}: {exc}; {_EXPECTED}") from exc
+        raise _damaged(path, f"{key}: {exc}") from exc
     for shape in shapes:
         if (rows, cols) == shape or (1 in shape and (cols, rows) == shape):
             return found.reshape(shape)
     likely = " or ".join(f"{r} x {c}" for r, c in shapes)
-    raise CalibrationMismatch(f"{path}: {key} has {rows} x {cols} numbers; expected {likely}")
+    raise _damaged(path, f"{key} has {rows} x {cols} numbers", likely)
 
 
 def scalar(path: Path, values: Mapping[str, Any], key: str) -> float:
     """Return a number above 0. Raises CalibrationMismatch."""
     if key not in values:
-        raise CalibrationMismatch(f"{path}: lacks {key}; {_EXPECTED}")
+        raise _damaged(path, f"lacks {key}")
     try:
         found = number(values[key])
     except (TypeError, ValueError) as exc:
-        raise CalibrationMismatch(f"{path}: {key}: {exc}; {_EXPECTED}") from exc
+        raise _damaged(path, f"{key}: {exc}") from exc
     if not found > 0:
-        raise CalibrationMismatch(f"{path}: {key} = {found:g}: expected a number above 0")
+        raise _damaged(path, f"{key} = {found:g}", "a number above 0")
     return found
 
 

@@ -15,7 +15,9 @@ from rigdriver.json_values import JsonObject
 from rigdriver.procedures.box import BoxFound, look_at_box
 from rigdriver.wire.registers import BoxStates, Faults
 
-app = typer.Typer(help="Look at the trigger box, and clear a fault that a program left.", no_args_is_help=True)
+app = typer.Typer(
+    help="Show the state of the trigger box, and clear a fault that an earlier program left.", no_args_is_help=True
+)
 
 
 @app.command("status")
@@ -32,7 +34,7 @@ def status(
 def clear(
     rig: RigOption = None, sim: SimOption = False, scenario: ScenarioOption = "", json: JsonOption = False
 ) -> int:
-    """Clear a fault of the trigger box when its cause is gone, or say what to remove."""
+    """Clear a fault of the trigger box, or show which cause must be removed first."""
     return _told(look_at_box(chosen_source(rig, sim, scenario), is_clearing=True), json)
 
 

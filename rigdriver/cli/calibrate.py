@@ -61,7 +61,9 @@ app.command("capture")(calibrate_capture.capture)
 def board_sheet(
     pdf: Annotated[Path, typer.Option("--pdf", metavar="FILE", help="PDF to write.")],
     board: BoardOption = "face",
-    paper: Annotated[str, typer.Option("--paper", help="a4 to a0, letter, tabloid; the smallest that fits.")] = "",
+    paper: Annotated[
+        str, typer.Option("--paper", help="a4 to a0, letter, tabloid; if not given, the smallest that fits.")
+    ] = "",
     overwrite: OverwriteOption = False,
 ) -> int:
     """Write a true-to-scale sheet of a board, with its dimensions and a ruler to check the print."""
@@ -157,7 +159,7 @@ def resolve(
     camera: Annotated[str, typer.Argument(help="The camera that moved.")],
     folder: FolderArgument, calibration: CalibrationOption, out: OutOption, overwrite: OverwriteOption = False,
 ) -> int:  # fmt: skip
-    """Solve the pose of one moved camera again from a few board views."""
+    """Calculate the new pose of one moved camera from a few board views."""
     refuse_overwriting([out], overwrite)
     resolved = resolve_folder(folder, camera, calibration, out, PROGRESS)
     pitch, yaw, roll = resolved.turn_urad

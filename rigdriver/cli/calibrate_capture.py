@@ -33,7 +33,7 @@ def capture(  # noqa: PLR0913, PLR0917  one argument per option
     square_sigma: SquareSigmaOption = 0.0,
     solve: Annotated[bool, typer.Option("--solve", help="Calibrate at the end, with a report.")] = False,
     views: Annotated[
-        int | None, typer.Option("--views", min=1, help="Number of views; as many as are enough if not given.")
+        int | None, typer.Option("--views", min=1, help="Number of views; if not given, as many as are needed.")
     ] = None,
     patience: Annotated[
         float, typer.Option("--patience", metavar="S", min=1, help="Longest wait for a new view, s.")
@@ -46,7 +46,7 @@ def capture(  # noqa: PLR0913, PLR0917  one argument per option
     scenario: ScenarioOption = "",
     json: JsonOption = False,
 ) -> int:
-    """Take views of a board with a live rig, guided, until there are enough."""
+    """Take views of a board with a live rig, with guidance, until there are enough."""
     # Before the rig is opened, so that a used folder costs no waiting.
     refuse_used(out)
     described = measured_board(board, square, square_sigma)

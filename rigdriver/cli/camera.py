@@ -33,7 +33,8 @@ _TRIGGERS = {TriggerBy.SOFTWARE: "triggered by a command", TriggerBy.ITSELF: "ru
 def camera(  # noqa: PLR0913, PLR0917  one argument per option
     name: Annotated[str, typer.Argument(metavar="NAME", help="Camera, as the rig file names it.", show_default=False)],
     search: Annotated[
-        str | None, typer.Option("--search", metavar="TEXT", help="Only features whose name or tooltip holds this.")
+        str | None,
+        typer.Option("--search", metavar="TEXT", help="Show only features with this text in name or tooltip."),
     ] = None,
     change: Annotated[
         list[str] | None,

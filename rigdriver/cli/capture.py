@@ -33,12 +33,15 @@ def capture(
         typer.Option("--out", "-o", metavar="DIR", help="Folder for the files; capture-<time> if not given."),
     ] = None,
     rate_hz: Annotated[
-        float | None, typer.Option("--rate", metavar="HZ", help="Frame sets per second; the rig file's if not given.")
+        float | None,
+        typer.Option("--rate", metavar="HZ", help="Frame sets per second; if not given, as in the rig file."),
     ] = None,
     image_format: Annotated[
         ImageFormat, typer.Option("--format", help="png is smaller, tiff is faster; both keep every digital number.")
     ] = ImageFormat.PNG,
-    images: Annotated[bool, typer.Option("--images/--no-images", help="Write the images, or the proofs alone.")] = True,
+    images: Annotated[
+        bool, typer.Option("--images/--no-images", help="Write images and proofs, or proofs only.")
+    ] = True,
     rig: RigOption = None,
     sim: SimOption = False,
     scenario: ScenarioOption = "",

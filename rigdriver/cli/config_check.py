@@ -16,7 +16,7 @@ from rigdriver.cli.screen import complain, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import COULD_NOT_TELL, GOOD, verb
 from rigdriver.config import RigConfig
-from rigdriver.errors import ScheduleError
+from rigdriver.findings import Finding
 from rigdriver.procedures.rig_file import check_rig_file
 
 
@@ -27,8 +27,8 @@ def config_check(
 ) -> int:
     """Check a rig file without touching a device."""
     checked = check_rig_file(file)
-    # A plan that breaks a limit names no file, a finding does.
-    sentences = [f"{file}: {found}" if isinstance(found, ScheduleError) else str(found) for found in checked.findings]
+    # A limit that the plan breaks names no file; a key that is wrong does.
+    sentences = [f"{file}: {found}" if isinstance(found, Finding) else str(found) for found in checked.findings]
     if json:
         show_json({"passed": not checked.findings, "file": str(file), "findings": sentences})
     # On stderr with --json too: stdout holds one JSON object and nothing else.

@@ -24,7 +24,9 @@ WIDTH = 100
 
 @verb
 def config_keys(
-    word: Annotated[str, typer.Argument(metavar="[WORD]", help="Only keys whose name or meaning holds this.")] = "",
+    word: Annotated[
+        str, typer.Argument(metavar="[WORD]", help="Show only keys with this text in name or meaning.")
+    ] = "",
     json: JsonOption = False,
 ) -> int:
     """Print every key of a rig file: type, default, bounds, unit, meaning."""

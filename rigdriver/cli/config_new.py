@@ -47,17 +47,21 @@ def config_new(
     box: Annotated[
         str | None,
         typer.Option(
-            "--box", metavar="PORT", help="Port of the trigger box; `auto` asks every USB port; `none` has no box."
+            "--box",
+            metavar="PORT",
+            help="Port of the trigger box; `auto` asks every USB port; `none` for a rig without a box.",
         ),
     ] = None,
     camera: Annotated[
         list[str] | None,
         typer.Option(
-            "--camera", metavar="SERIAL=NAME[:ROLE[:POD]]", help="Camera of the rig; may be repeated. Without it, all."
+            "--camera",
+            metavar="SERIAL=NAME[:ROLE[:POD]]",
+            help="Camera of the rig; may be repeated. If not given, all cameras.",
         ),
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the rig.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing, also on a terminal.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask no questions, even on a terminal.")] = False,
     json: JsonOption = False,
 ) -> int:
     """Look for cameras and a trigger box, and write a commented rig file."""

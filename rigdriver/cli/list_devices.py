@@ -41,7 +41,7 @@ def list_devices(
         list[Path] | None, typer.Option("--producer", metavar="FILE", help="GenTL producer (.cti); may be repeated.")
     ] = None,
     wait: Annotated[
-        float, typer.Option("--wait", metavar="SECONDS", min=0.1, max=300, help="Time for slow interfaces.")
+        float, typer.Option("--wait", metavar="SECONDS", min=0.1, max=300, help="Longest wait for slow interfaces.")
     ] = SEARCH_S,
     json: JsonOption = False,
 ) -> int:

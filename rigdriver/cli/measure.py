@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 WithinOption = Annotated[
     str | None,
-    typer.Option("--within", metavar="X,Y,Z,R", help="Area of the part that lies in this ball; of all if not given."),
+    typer.Option("--within", metavar="X,Y,Z,R", help="Area of the part in this ball; if not given, of the whole mesh."),
 ]
 ScaleOption = Annotated[
     float | None,
     typer.Option(
-        "--scale-ppm", min=0, help="Standard uncertainty of the calibration's scale; the PLY's own if not given."
+        "--scale-ppm", min=0, help="Standard uncertainty of the calibration's scale; if not given, that of the PLY."
     ),
 ]
 
@@ -53,7 +53,7 @@ def measure(  # noqa: PLR0913, PLR0917
     ] = None,
     other: Annotated[Path | None, typer.Option("--to", metavar="MESH", help="Deviation to another mesh.")] = None,
     picture: Annotated[
-        Path | None, typer.Option("--picture", metavar="PNG", help="Deviation map as a picture.")
+        Path | None, typer.Option("--picture", metavar="PNG", help="Picture of the deviation to write.")
     ] = None,
     scale_ppm: ScaleOption = None,
     near: Annotated[

@@ -24,7 +24,7 @@ BoardOption = Annotated[
 FolderBoardOption = Annotated[
     str | None,
     typer.Option(
-        "--board", help="As in `calibrate capture`; the board that the folder names, else face, if not given."
+        "--board", help="Board, as in `calibrate capture`; if not given, the board that the folder names, else face."
     ),
 ]
 SquareOption = Annotated[float | None, typer.Option("--square", metavar="MM", help="Measured side of a square.")]

@@ -33,7 +33,7 @@ def mesh(
     unit: UnitOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Tell where a mesh lies and how it hangs together."""
+    """Show the bounds, parts and holes of a mesh."""
     with undisturbed():
         from rigdriver.procedures.measure import look_at_mesh  # noqa: PLC0415  slow to import
 

@@ -60,7 +60,8 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     ] = None,
     frames: Annotated[int, typer.Option("--frames", "-n", min=1, help="Frame sets to take from a rig.")] = 10,
     rate_hz: Annotated[
-        float | None, typer.Option("--rate", metavar="HZ", help="Frame sets per second; the rig file's if not given.")
+        float | None,
+        typer.Option("--rate", metavar="HZ", help="Frame sets per second; if not given, as in the rig file."),
     ] = None,
     mesh: MeshOption = None,
     pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw shaded views and maps.")] = True,
@@ -72,7 +73,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     volume: Annotated[
         str | None,
         typer.Option(
-            "--volume", metavar="X,Y,Z,R", help="Working volume: a ball, mm; the rig file's [volume] if not given."
+            "--volume", metavar="X,Y,Z,R", help="Working volume: a ball, mm; if not given, [volume] of the rig file."
         ),
     ] = None,
     lock: LockOption = None,

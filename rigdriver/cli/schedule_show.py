@@ -39,7 +39,7 @@ NOT_PLANNED = ("order of the exposures", "light", "limits of box and lamps")
 def schedule_show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Rig file (TOML).", show_default=False)],
     rate_hz: Annotated[
-        float | None, typer.Option("--rate", metavar="HZ", help="Pulses per second; the rig file's if not given.")
+        float | None, typer.Option("--rate", metavar="HZ", help="Pulses per second; if not given, as in the rig file.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Picture to write: .svg or .png.")
@@ -77,7 +77,7 @@ def _show_bench(plan: PlannedBench, out: Path | None, json: bool) -> int:
         raise UsageError(
             device=f"--out {out}",
             seen=f"there is no diagram without a trigger box (schedule.mode = {mode!r})",
-            remedy="leave --out out",
+            remedy="leave out --out",
         )
     if json:
         show_json(

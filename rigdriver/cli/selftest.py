@@ -38,7 +38,7 @@ def selftest(
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> int:
-    """Test the whole rig. Cameras are triggered, and lamps flash as the rig file plans."""
+    """Test the whole rig. Cameras are triggered, and lamps flash as the rig file says."""
     refuse_overwriting([html], overwrite)
     source = chosen_source(rig, sim, scenario)
     error: RigError | None = None

@@ -47,7 +47,7 @@ def sim(
     ] = "",
     json: JsonOption = False,
 ) -> int:
-    """Leave a simulated rig running until Ctrl-C and say how to reach it."""
+    """Run a simulated rig until Ctrl-C and show how to reach it."""
     with launch(scenario) as rig:
         reach: dict[str, JsonValue] = {
             "rig_file": str(rig.rig_file),
@@ -84,7 +84,7 @@ def render(context: typer.Context) -> int:
 @app.command("score", context_settings=_PASSED_ON)
 @verb
 def score(context: typer.Context) -> int:
-    """Score measured points by the truth: SCENARIO --points FILE --calibration FILE [--pulse N | --index N]."""
+    """Compare measured points with the truth: SCENARIO --points FILE --calibration FILE [--pulse N | --index N]."""
     return pass_on("score", context.args)
 
 

@@ -17,9 +17,9 @@ DEFAULT_RIG_FILE = Path("rig.toml")
 
 RigOption = Annotated[
     Path | None,
-    typer.Option("--rig", metavar="FILE", help="Rig file; rig.toml when it lies here and no --sim is given."),
+    typer.Option("--rig", metavar="FILE", help="Rig file; if not given and without --sim, rig.toml of this folder."),
 ]
-SimOption = Annotated[bool, typer.Option("--sim", help="Start a simulated rig and use that.")]
+SimOption = Annotated[bool, typer.Option("--sim", help="Start a simulated rig and use it.")]
 ScenarioOption = Annotated[
     str,
     typer.Option(
@@ -30,11 +30,13 @@ ScenarioOption = Annotated[
 ]
 CalibrationOption = Annotated[
     Path | None,
-    typer.Option("--calibration", "-c", metavar="FILE", help="Calibration; the rig file's if not given."),
+    typer.Option("--calibration", "-c", metavar="FILE", help="Calibration; if not given, as in the rig file."),
 ]
 LockOption = Annotated[
     Path | None,
-    typer.Option("--lock", metavar="HISTORY", help="Measure only when the last test in this history.jsonl was passed."),
+    typer.Option(
+        "--lock", metavar="HISTORY", help="Measure only if the last acceptance test in this history.jsonl passed."
+    ),
 ]
 LockDaysOption = Annotated[
     float | None,

@@ -39,12 +39,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config_app = typer.Typer(help="Work on rig files.", no_args_is_help=True)
+config_app = typer.Typer(help="Check, explain and write rig files.", no_args_is_help=True)
 config_app.command("check")(config_check.config_check)
 config_app.command("keys")(config_keys.config_keys)
 config_app.command("new")(config_new.config_new)
 app.add_typer(config_app, name="config")
-schedule_app = typer.Typer(help="Show what the box does by a rig file.", no_args_is_help=True)
+schedule_app = typer.Typer(help="Show the schedule that a rig file gives the box.", no_args_is_help=True)
 schedule_app.command("show")(schedule_show.schedule_show)
 app.add_typer(schedule_app, name="schedule")
 app.command("proof")(proof_show.proof_show)

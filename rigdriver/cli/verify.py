@@ -58,7 +58,7 @@ PositionsOption = Annotated[
         "--positions", min=1, help="Number of positions in which each test object is held in front of the live rig."
     ),
 ]
-LimitOption = Annotated[float | None, typer.Option(metavar="UM", help="Limit, um; the rig file's if not given.")]
+LimitOption = Annotated[float | None, typer.Option(metavar="UM", help="Limit, um; if not given, as in the rig file.")]
 
 
 @verb
@@ -91,7 +91,7 @@ def verify(  # noqa: PLR0913, PLR0917
     scenario: ScenarioOption = "",
     json: JsonOption = False,
 ) -> int:
-    """Test a rig with a ball bar and a plate, after VDI/VDE 2634 part 2, and write a report."""
+    """Test a rig with a ball bar and a plate as VDI/VDE 2634 part 2 describes, and write a report."""
     with undisturbed():
         from rigdriver.procedures.artefacts import Artefact, Certificate  # noqa: PLC0415  compiled code is slow to import
         from rigdriver.procedures.positions_live import PositionWishes  # noqa: PLC0415

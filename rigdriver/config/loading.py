@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from rigdriver.config.keys import all_keys, fields_of, nearest
 from rigdriver.config.models import RigConfig, dotted
 from rigdriver.config.toml_lines import KeyPath, key_lines
-from rigdriver.errors import ConfigError, RigFileFinding
+from rigdriver.errors import ConfigError
 from rigdriver.file_text import toml_values
+from rigdriver.findings import RigFileFinding
 
 RENAMED_KEYS: Mapping[str, str] = MappingProxyType(
     {

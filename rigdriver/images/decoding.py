@@ -47,7 +47,7 @@ def decode(path: Path, how: int = cv2.IMREAD_UNCHANGED) -> npt.NDArray[np.generi
             device=str(path),
             seen=f"its header announces {width} x {height} pixels",
             expected=f"an image of at most {MOST_DECODED_BYTES >> 20} MB",
-            remedy="leave it out, or cut it smaller",
+            remedy="remove it, or make it smaller",
         )
     try:
         return cv2.imdecode(np.frombuffer(raw, np.uint8), how)

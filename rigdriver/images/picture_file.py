@@ -28,7 +28,7 @@ def check_picture_name(path: Path) -> None:
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise UsageError(
             device=str(path),
-            seen="is no picture by its name",
+            seen="does not have the ending of a picture file",
             expected=f"a name that ends in one of {', '.join(PICTURE_SUFFIXES)}",
         )
 

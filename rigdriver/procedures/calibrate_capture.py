@@ -56,7 +56,7 @@ class BoardCaptured:
 def capture_board(
     source: str | Path | RigConfig, options: BoardCaptureOptions, progress: Progress = SILENT
 ) -> BoardCaptured:
-    """Take views of a board with a live rig, guided, until there are enough.
+    """Take views of a board with a live rig, with guidance, until there are enough.
 
     Raises:
         UsageError: the folder holds a capture already.

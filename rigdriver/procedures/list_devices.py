@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rigdriver.devices.box.serial_port import PortInfo, list_serial_ports
 from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceReport
-from rigdriver.devices.cameras.cameras import ProducerListing, list_producers
+from rigdriver.devices.cameras.listing import ProducerListing, list_producers
 from rigdriver.errors import RigError
 
 SEARCH_S = 10.0

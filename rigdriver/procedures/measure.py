@@ -223,8 +223,8 @@ def _compare(mesh: SurfaceMesh, other: SurfaceMesh, picture: Path | None) -> dic
     if not known.any():
         raise UsageError(
             device="meshes",
-            seen="lie nowhere within 5 mm of each other",
-            expected="two meshes in one calibration's world",
+            seen="are more than 5 mm apart everywhere",
+            expected="two meshes in the coordinates of one calibration",
             remedy="make both with the same calibration",
         )
     typical = float(np.nanmedian(sigma[known])) if np.isfinite(sigma[known]).any() else float("nan")

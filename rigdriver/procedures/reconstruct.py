@@ -26,7 +26,6 @@ from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
-from rigdriver.stereo.geometry.rectify import working_volume
 from rigdriver.stereo.reconstruct import Reconstructor, StereoSettings
 from rigdriver.stereo.reconstructors import BUILT_IN, SlowStarter, SurfaceReconstructor, open_reconstructor
 from rigdriver.stereo.results import Results
@@ -140,7 +139,7 @@ def reconstruct_live(
         raise UsageError(
             device="--live",
             seen="was given together with --mesh or --tracks",
-            expected="clouds and figures only, which are all that it writes",
+            expected="neither of them, because --live writes clouds and figures only",
             remedy="leave --mesh and --tracks out, or leave --live out",
         )
     refuse_measured(options.folder)
@@ -169,7 +168,7 @@ def refuse_measured(folder: Path) -> None:
             device=str(folder), seen="holds a reconstruction already", remedy="name another folder with --out"
         )
     if folder.exists() and not folder.is_dir():
-        raise UsageError(device=str(folder), seen="is no folder", remedy="name another with --out")
+        raise UsageError(device=str(folder), seen="is no folder", remedy="name another folder with --out")
 
 
 def _fitting(config: RigConfig, options: ReconstructOptions) -> RigCalibration:
@@ -191,8 +190,7 @@ def _opened(
             seen="takes no working volume",
             remedy=f"leave --volume out, or take --reconstructor {BUILT_IN}",
         )
-    given = options.volume or (config.volume if config else VolumeConfig())
-    volume = working_volume(known, given) if given != VolumeConfig() else None
+    volume = options.volume or (config.volume if config else VolumeConfig())
     results = Results(options.folder, known, options.meshes, has_pictures, options.has_tracks)
     stack.enter_context(results)
     made = stack.enter_context(closing(open_reconstructor(known, options.reconstructor, live, volume)))

@@ -12,7 +12,8 @@ from pathlib import Path
 from rigdriver.clock import us_from_ticks
 from rigdriver.config import RigConfig, load
 from rigdriver.config.loading import check, read_text
-from rigdriver.errors import ConfigError, RigFileFinding, ScheduleError
+from rigdriver.errors import ConfigError, ScheduleError
+from rigdriver.findings import BrokenLimit, Finding, RigFileFinding
 from rigdriver.schedule.plan import compile_schedule, exposure_us
 from rigdriver.schedule.planned import Schedule
 
@@ -88,14 +89,18 @@ def planned(config: RigConfig, rate_hz: float | None = None) -> PlannedRig | Pla
 def _planned_bench(config: RigConfig, rate_hz: float) -> PlannedBench:
     # The option may give what the rig file's own bounds would reject.
     if not 0 < rate_hz <= FASTEST_HZ:
-        raise ScheduleError(f"rate_hz = {rate_hz:g}: expected more than 0 and at most {FASTEST_HZ:g} Hz")
+        raise ScheduleError(
+            kind=BrokenLimit.RATE, device="schedule", seen=f"rate_hz = {rate_hz:g}",
+            expected=f"more than 0 and at most {FASTEST_HZ:g} Hz",
+        )  # fmt: skip
     planned = PlannedBench(config, rate_hz)
     for name, length_us in planned.exposures_us.items():
         if length_us is not None and length_us >= 1e6 / rate_hz:
             raise ScheduleError(
-                f"camera {name}: exposes for {length_us:g} us, but a period at {rate_hz:g} Hz lasts "
-                f"{1e6 / rate_hz:g} us; shorten the exposure or lower rate_hz"
-            )
+                kind=BrokenLimit.PERIOD, device=f"camera {name}", seen=f"exposes for {length_us:g} us",
+                expected=f"less than {1e6 / rate_hz:g} us, the time between two frames at {rate_hz:g} Hz",
+                remedy="shorten the exposure or lower rate_hz",
+            )  # fmt: skip
     return planned
 
 
@@ -104,8 +109,8 @@ class CheckedRigFile:
     """What is wrong with a rig file."""
 
     file: Path
-    findings: tuple[RigFileFinding | ConfigError | ScheduleError, ...]
-    """Keys that are wrong, or the error that ended the check; empty when the file is good."""
+    findings: tuple[RigFileFinding | Finding[BrokenLimit] | ConfigError, ...]
+    """Keys that are wrong and limits that the plan breaks, or the error that ended the check; empty for a good file."""
     config: RigConfig | None = None
 
 
@@ -115,11 +120,11 @@ def check_rig_file(file: Path) -> CheckedRigFile:
         checked = check(read_text(file), str(file), file.parent)
     except ConfigError as exc:
         return CheckedRigFile(file, (exc,))
-    findings: list[RigFileFinding | ConfigError | ScheduleError] = [*checked.findings]
+    findings: list[RigFileFinding | Finding[BrokenLimit]] = [*checked.findings]
     if checked.usable is not None:
         # A file can be well formed and still plan what breaks a limit; both are findings on the file.
         try:
             planned(checked.usable)
         except ScheduleError as exc:
-            findings += [ScheduleError(finding) for finding in exc.findings]
+            findings += exc.findings
     return CheckedRigFile(file, tuple(findings), None if findings else checked.usable)

@@ -55,7 +55,7 @@ class VerifyOptions:
     def __post_init__(self) -> None:
         both = [artefact.value for artefact in self.take if artefact in self.folders]
         if both:
-            raise UsageError(device=both[0], seen="a folder is given and --take, too", remedy="name one of them")
+            raise UsageError(device=both[0], seen="a folder and --take were given", remedy="name one of them")
         for name, value in self.limits_um.items():
             # `not >` and not `<=`, so that NaN is refused too.
             if value is not None and not value > 0:

@@ -152,4 +152,4 @@ def refuse_used(folder: Path, what: str = "a capture") -> None:
     if holds_images(folder):
         raise UsageError(device=str(folder), seen="holds images already", remedy="name another folder with --out")
     if folder.exists() and not folder.is_dir():
-        raise UsageError(device=str(folder), seen="is no folder", remedy="name another with --out")
+        raise UsageError(device=str(folder), seen="is no folder", remedy="name another folder with --out")

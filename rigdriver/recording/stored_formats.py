@@ -229,7 +229,7 @@ def _refuse_unfit(camera: str, name: str, pixels: Pixels) -> None:
         raise UsageError(
             device=f"--pixel-format {camera}={name}",
             seen=f"its files hold {8 * pixels.dtype.itemsize} bits per sample and {_channels(pixels)} channels",
-            remedy="name the format that they are of",
+            remedy="name the pixel format of these files",
         )
 
 

@@ -30,7 +30,7 @@ LIGHT_LIMIT = "light limit"
 def restarted() -> LinkLost:
     """Return the error of a run whose box has restarted."""
     return LinkLost(
-        device="trigger box", seen="it has restarted and forgotten its schedule", remedy="check its power and run again"
+        device="trigger box", seen="it has restarted and lost its schedule", remedy="check its power and run again"
     )
 
 
@@ -159,12 +159,14 @@ class Ending:
         except RigError as exc:
             return NoReply(
                 device="trigger box",
-                seen=f"it reports nothing any more and does not answer ({exc})",
+                seen=f"it sends no more reports and does not answer ({exc})",
                 remedy="check its cable",
             )
         # CommittedGeneration is 0 after a boot or reset (PROTOCOL, registers).
         if status.generation == 0:
             return restarted()
         return NoReply(
-            device="trigger box", seen="it runs but reports nothing any more", remedy="check its cable and run again"
+            device="trigger box",
+            seen="it still runs, but sends no more reports",
+            remedy="check its cable and run again",
         )

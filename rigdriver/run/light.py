@@ -13,6 +13,7 @@ from typing import Protocol
 
 from rigdriver.config import RigConfig
 from rigdriver.errors import ScheduleError
+from rigdriver.findings import BrokenLimit
 from rigdriver.schedule.planned import Schedule
 from rigdriver.timebase import WALL_TIME, Timebase
 from rigdriver.wire.registers import LightSessionRecord, LightWaitRecord
@@ -53,17 +54,19 @@ def await_light_budget(
     spent = box.light_session()
     if spent.session_flashes + frames > light.max_session_flashes:
         raise ScheduleError(
-            f"light session: {spent.session_flashes} flashes made, {frames} asked for; light.max_session_flashes "
-            f"allows {light.max_session_flashes}; begin a new light session with the next person "
-            "(box.clear_light_session)"
-        )
+            kind=BrokenLimit.SESSION_FLASHES, device="light session",
+            seen=f"{spent.session_flashes} flashes made, {frames} more asked for",
+            expected=f"at most {light.max_session_flashes} together (light.max_session_flashes)",
+            remedy="begin a new light session with the next person (box.clear_light_session)",
+        )  # fmt: skip
     # TrainFlashes reads 0 once the pause is over (PROTOCOL, LightSession); until then the box alone knows what is due.
     rest = _DarkTime(light.min_train_pause_s, look_up, timebase)
     while (train := box.light_session().train_flashes) and train + frames > light.max_train_flashes:
         rest.wait_s(
             box.light_wait().train_ticks / schedule.tick_rate_hz,
-            f"flash train: {train} flashes made, {frames} asked for; light.max_train_flashes allows "
-            f"{light.max_train_flashes}, and the dark pause of {light.min_train_pause_s:g} s does not end",
+            f"{train} flashes made, {frames} more asked for, and the dark pause of {light.min_train_pause_s:g} s does "
+            f"not end",
+            f"at most {light.max_train_flashes} together (light.max_train_flashes), or the end of the pause",
         )
 
 
@@ -82,7 +85,9 @@ def await_start(
         wait_s = wait_ticks / schedule.tick_rate_hz
         rest = rest or _DarkTime(wait_s, look_up, timebase)
         rest.wait_s(
-            wait_s, f"the box wants {wait_s:.1f} s more of darkness before the next flash, and that does not end"
+            wait_s,
+            f"asks for {wait_s:.1f} s more of darkness before the next flash",
+            f"darkness of {rest.longest_s:.1f} s at most",
         )
 
 
@@ -90,14 +95,18 @@ class _DarkTime:
     """A wait for a dark pause, in steps short enough to be ended."""
 
     def __init__(self, longest_s: float, look_up: Callable[[], None], timebase: Timebase) -> None:
+        self.longest_s = longest_s
         self._look_up, self._timebase = look_up, timebase
         self._end_s = timebase.now_s() + longest_s + MARGIN_S
         self._is_logged = False
 
-    def wait_s(self, left_s: float, complaint: str) -> None:
-        """Wait for one step of what is left; ScheduleError with the complaint when it has lasted too long."""
+    def wait_s(self, left_s: float, seen: str, expected: str) -> None:
+        """Wait for one step of what is left; ScheduleError of these parts when it has lasted too long."""
         if self._timebase.now_s() > self._end_s:
-            raise ScheduleError(complaint)
+            raise ScheduleError(
+                kind=BrokenLimit.DARK_PAUSE, device="trigger box", seen=seen, expected=expected,
+                remedy="look at `rigdriver box status`, then switch the box off and on",
+            )  # fmt: skip
         if not self._is_logged:
             logger.info("waiting %.1f s for the dark pause between flashes", left_s)
             self._is_logged = True

@@ -21,6 +21,7 @@ from types import MappingProxyType
 from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import CameraConfig, LampConfig, RigConfig
 from rigdriver.errors import ScheduleError
+from rigdriver.findings import BrokenLimit, Finding
 from rigdriver.schedule.limits import emitted_j, refuse_broken_limits
 from rigdriver.schedule.planned import CameraFacts, PlannedExposure, PlannedFlash, Schedule
 from rigdriver.schedule.steps import BoxSchedule, box_step
@@ -61,16 +62,23 @@ def compile_schedule(
     """
     rate = config.schedule.rate_hz if rate_hz is None else rate_hz
     if not 0 < rate <= 1000:
-        raise ScheduleError(f"rate_hz = {rate:g}: expected more than 0 and at most 1000")
+        raise ScheduleError(
+            kind=BrokenLimit.RATE, device="schedule", seen=f"rate_hz = {rate:g}",
+            expected="more than 0 and at most 1000 Hz",
+        )  # fmt: skip
     if pulses is not None and not 0 < pulses < 2**32:
-        raise ScheduleError(f"pulses = {pulses}: expected 1 to {2**32 - 1}, or none to run until stopped")
+        raise ScheduleError(
+            kind=BrokenLimit.PULSES, device="schedule", seen=f"pulses = {pulses}",
+            expected=f"1 to {2**32 - 1}, or none to run until stopped",
+        )  # fmt: skip
     exposures = _plan_exposures(config, tick_rate_hz)
     flashes = _plan_flashes(config, exposures, tick_rate_hz)
     period_ticks = math.ceil(tick_rate_hz / rate)  # never faster than asked: the rate may be a limit
     if period_ticks >= WORD:
         raise ScheduleError(
-            f"rate_hz = {rate:g}: the box cannot wait so long; expected {tick_rate_hz / WORD:.2g} or more"
-        )
+            kind=BrokenLimit.RATE, device="schedule", seen=f"rate_hz = {rate:g}",
+            expected=f"at least {tick_rate_hz / WORD:.2g} Hz; the trigger box cannot wait longer between two pulses",
+        )  # fmt: skip
     count = _pulse_count(config, pulses, flashes, tick_rate_hz)
     box = BoxSchedule.of(generation, period_ticks, count, _steps(config, exposures, flashes, tick_rate_hz))
     schedule = Schedule(box, tick_rate_hz, MappingProxyType(exposures), flashes)
@@ -91,9 +99,11 @@ def compile_preamble(
     width = ticks_from_us(config.schedule.trigger_width_us, tick_rate_hz)
     if width >= unit:
         raise ScheduleError(
-            f"trigger_width_us = {config.schedule.trigger_width_us:g}: the preamble triggers every {unit_us:g} us; "
-            "shorten it"
-        )
+            kind=BrokenLimit.PREAMBLE, device="schedule",
+            seen=f"trigger_width_us = {config.schedule.trigger_width_us:g}",
+            expected=f"less than {unit_us:g} us, the time between two triggers of the preamble",
+            remedy="shorten trigger_width_us",
+        )  # fmt: skip
     by_delay = _outputs_by_delay(exposures.values())
     steps = tuple(
         box_step(mask, mark * unit + delay, width) for mark in marks for delay, mask in sorted(by_delay.items())
@@ -102,7 +112,11 @@ def compile_preamble(
     period = marks[-1] * unit + longest + unit
     # The box has room for 32 steps, and each delay takes one per mark.
     if len(steps) > 32:
-        raise ScheduleError(f"{len(by_delay)} different trigger delays: the preamble has room for 6")
+        raise ScheduleError(
+            kind=BrokenLimit.PREAMBLE, device="schedule", seen=f"{len(by_delay)} different trigger delays",
+            expected="at most 6, which is what the preamble has room for",
+            remedy="give cameras with nearly the same latency_us the same one",
+        )  # fmt: skip
     return Schedule(BoxSchedule.of(generation, period, 1, steps), tick_rate_hz, MappingProxyType(exposures), ())
 
 
@@ -161,14 +175,14 @@ def _plan_flashes(
     config: RigConfig, exposures: Mapping[str, PlannedExposure], tick_rate_hz: int
 ) -> tuple[PlannedFlash, ...]:
     planned: list[PlannedFlash] = []
-    findings: list[str] = []
+    findings: list[Finding[BrokenLimit]] = []
     for lamp in config.lamps:
         try:
             planned.append(_plan_flash(config, lamp, exposures, tick_rate_hz))
         except ScheduleError as exc:
             findings += exc.findings
     if findings:
-        raise ScheduleError(*findings)
+        raise ScheduleError(findings=findings)
     return tuple(planned)
 
 
@@ -182,9 +196,11 @@ def _plan_flash(
     if not names:
         where = f" of pod {lamp.pod}" if is_apart else ""
         raise ScheduleError(
-            f"lamp {lamp.name} ({lamp.kind}): no camera{where} would see it: a {lamp.kind} lamp lights cameras with "
-            f'role = "{role}"; give a camera that role, or remove the lamp'
-        )
+            kind=BrokenLimit.LAMP_WITHOUT_CAMERA, device=f"lamp {lamp.name} ({lamp.kind})",
+            seen=f"no camera{where} would see it",
+            expected=f'a camera with role = "{role}", which a {lamp.kind} lamp lights',
+            remedy="give a camera that role, or remove the lamp",
+        )  # fmt: skip
     guard = ticks_from_us(config.schedule.guard_us, tick_rate_hz)
     lit = [exposures[name] for name in names]
     # What all cameras expose in common: from the latest possible start to the earliest possible end.
@@ -194,10 +210,14 @@ def _plan_flash(
     longest = _at_most(longest_us * tick_rate_hz / 1e6)
     width = min(last - first, longest)
     if width < ticks_from_us(1, tick_rate_hz):
+        left_us = us_from_ticks(last - first, tick_rate_hz)
         raise ScheduleError(
-            f"lamp {lamp.name}: its cameras expose {us_from_ticks(last - first, tick_rate_hz):.0f} us in common after "
-            f"{config.schedule.guard_us:g} us guard and jitter; lengthen {role}_exposure_us or shorten guard_us"
-        )
+            kind=BrokenLimit.COMMON_EXPOSURE, device=f"lamp {lamp.name}",
+            seen=f"exposure that its cameras have in common, less jitter and {config.schedule.guard_us:g} us guard at "
+            f"both ends: {left_us:.0f} us",
+            expected="at least 1 us",
+            remedy=f"lengthen {role}_exposure_us or shorten guard_us",
+        )  # fmt: skip
     return PlannedFlash(lamp.name, lamp.output, first, width, names)
 
 

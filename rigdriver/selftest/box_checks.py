@@ -69,12 +69,12 @@ def judge_box(box: CheckedBox, config: RigConfig) -> Iterator[CheckResult]:
     told = f"{identity.device_name} {identity.serial_number}, firmware {identity.firmware}"
     yield verdict(True, "box.identity", told, "a trigger box")
     ours = INTERFACE_HASH.hex()
-    remedy = "put firmware and driver of one release together"
+    remedy = "install firmware and driver of the same release"
     yield verdict(
         identity.interface_hash == ours, "box.interface", identity.interface_hash[:12], ours[:12], remedy=remedy
     )
     needed = 1 + max([camera.output for camera in config.cameras] + [lamp.output for lamp in config.lamps])
-    remedy = "the rig file names an output that the box has not: mend output, or use a larger box"
+    remedy = "the rig file names an output that the box does not have: correct `output`, or use a box with more outputs"
     yield verdict(identity.outputs >= needed, "box.outputs", identity.outputs, f">= {needed}", remedy=remedy)
     yield _judge_lamp_outputs(identity, config)
     status = box.status()
@@ -190,7 +190,7 @@ class Health:
 
 def judge_health(before: Health, after: Health) -> Iterator[CheckResult]:
     """Judge what was added to the error counters in between: nothing may be."""
-    cable = "check the box's USB cable and its way through hubs; keep it away from motors and lamps' supplies"
+    cable = "check the USB cable of the box and its hubs; keep the cable away from motors and lamp supplies"
     for name, counters, remedy in (
         ("box.counters", _BOX_ERRORS, cable + "; inputs_ignored: an input line is noisy"),
         ("box.link_counters", _LINK_ERRORS, cable),

@@ -86,7 +86,7 @@ def good_opening(config: RigConfig, reports: Mapping[str, CameraReport]) -> list
 def _judge_features(reports: Mapping[str, CameraReport]) -> CheckResult:
     clamped = [f"camera {r.name} (SN {r.serial}): {f}" for r in reports.values() for f in r.features if f.is_clamped]
     written = sum(len(report.features) for report in reports.values())
-    remedy = "; ".join(clamped) + ": put a value that the camera can do into the rig file"
+    remedy = "; ".join(clamped) + ": write a value that the camera supports into the rig file"
     return verdict(not clamped, FEATURES, written - len(clamped), written, "as asked", remedy)
 
 

@@ -126,7 +126,7 @@ def _judge_edges(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
     wired = {camera.name for camera in config.cameras if camera.input is not None}
     seen = sum(set(p.unchecked) <= {NO_STAMP} for proof in proofs for name, p in proof.frames.items() if name in wired)
     expected = FRAME_SETS * len(wired)
-    remedy = "exposure edges are missing; the checks wiring.*.exposure_line say whose"
+    remedy = "exposure edges are missing; the checks wiring.*.exposure_line name the cameras"
     return verdict(seen == expected, "run.exposure_edges", seen, expected, "exposures", remedy)
 
 

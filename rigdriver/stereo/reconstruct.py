@@ -19,13 +19,14 @@ import numpy as np
 from rigdriver.arrays import Bytes, Floats32, Ints64, Mask, Pixels, make_read_only
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import CalibrationMismatch
+from rigdriver.findings import MismatchKind
 from rigdriver.frames import FrameSet
 from rigdriver.images.raw_image import AnyImage, pixels_of
 from rigdriver.stereo.beyond import BeyondSearch
 from rigdriver.stereo.cells import CELL_PX
 from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
 from rigdriver.stereo.geometry.pair_numbers import numbers_of, pose_of
-from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
+from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, find_pairs, make_pair, working_volume
 from rigdriver.stereo.geometry.silhouette import Silhouette
 from rigdriver.stereo.geometry.surface import Surface, find_patches, flat_surface, make_surface
 from rigdriver.stereo.images import PairImages, RectifiedPair
@@ -93,7 +94,7 @@ class CellReconstructor:
         """Raises CalibrationMismatch when the calibration holds no usable pair."""
         self._settings = settings or StereoSettings()
         self.calibration = calibration
-        self._volume = chosen = volume or default_volume(calibration)
+        self._volume = chosen = volume or working_volume(calibration)
         self.pairs: tuple[PairGeometry, ...] = tuple(
             make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()
         )
@@ -319,9 +320,10 @@ def _pixels(
 def _refuse_unfit(name: str, pixels: Pixels, calibration: RigCalibration) -> None:
     if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
         raise CalibrationMismatch(
-            f"camera {name}: image of shape {pixels.shape} and type {pixels.dtype}; expected (height, width), 8 or "
-            "16 bit grey"
-        )
+            kind=MismatchKind.OTHER_IMAGES, device=f"camera {name}",
+            seen=f"image of shape {pixels.shape} and type {pixels.dtype}",
+            expected="(height, width), 8 or 16 bit grey",
+        )  # fmt: skip
     calibration.check_sizes({name: (pixels.shape[1], pixels.shape[0])})
 
 

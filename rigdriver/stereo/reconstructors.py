@@ -12,10 +12,11 @@ from importlib.metadata import entry_points
 from typing import Protocol, runtime_checkable
 
 from rigdriver.calibration.calibration import RigCalibration
+from rigdriver.config import VolumeConfig
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.stereo.cloud import PointCloud
-from rigdriver.stereo.geometry.rectify import WorkingVolume
+from rigdriver.stereo.geometry.rectify import NOTHING_GIVEN, working_volume
 from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.reconstruct import CellReconstructor, Images, Reconstructor, StereoSettings
 
@@ -45,15 +46,16 @@ def open_reconstructor(
     calibration: RigCalibration,
     name: str = BUILT_IN,
     settings: StereoSettings | None = None,
-    volume: WorkingVolume | None = None,
+    volume: VolumeConfig = NOTHING_GIVEN,
 ) -> Reconstructor:
     """Build the reconstructor of that name; close it in the end. `settings` and `volume` are the built-in one's.
 
     Raises:
+        CalibrationMismatch: the built-in one finds no usable pair, or no working volume.
         UsageError: no package registers that name, or what it registers is no reconstructor.
     """
     if name == BUILT_IN:
-        return CellReconstructor(calibration, volume, settings)
+        return CellReconstructor(calibration, working_volume(calibration, volume), settings)
     others = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in others:
         known = ", ".join(sorted({BUILT_IN, *others}))

@@ -20,7 +20,7 @@ from rigdriver.calibration.project import distort, to_pixels
 from rigdriver.frames import FrameSet
 from rigdriver.images.raw_image import AnyImage
 from rigdriver.stereo.cells import CELL_PX, MIDDLE_PX
-from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, default_volume, find_pairs, make_pair
+from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, find_pairs, make_pair, working_volume
 from rigdriver.stereo.images import PairImages
 from rigdriver.stereo.match.cell_matcher import CellMatcher
 from rigdriver.stereo.match.rows import BLOCK_CELLS, block_shifts
@@ -51,7 +51,7 @@ class SpeckleWitness:
     ) -> None:
         """Raises CalibrationMismatch when the calibration holds no usable pair."""
         self._settings = settings or StereoSettings()
-        chosen = volume or default_volume(calibration)
+        chosen = volume or working_volume(calibration)
         pairs = [make_pair(calibration, pod, names, chosen) for pod, names in find_pairs(calibration).items()]
         self._tools = [(pair, PairImages(pair), CellMatcher(pair.size_px, self._settings.match)) for pair in pairs]
 

@@ -1,7 +1,8 @@
 """What may be wrong with a camera's clock or counter: explanations of a rejected frame, which later frames confirm.
 
 In: a rejected frame and the exposure that made it if one of its witnesses was wrong. Out: whether a later frame agrees
-with that in stamp and count, and which arrivals it explains. Not here: when one is accepted (see track.py).
+with that in stamp and count, and whether enough arrivals confirm it. Not here: whether the witness that contradicts it
+may be right (see trust.py), and what becomes of the frames (see track.py).
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 In: pulse reports as the box sends them; frames and losses as cameras deliver them; the host's time now and then.
 Out: `Resolved` frame sets. Every camera of a pulse ends as a matched frame or as a gap with its reason; a pulse leaves
 only when all its cameras are settled and all pulses before it have left. It uses no thread, no clock and no I/O.
-Not here: devices and threads (see run/run.py).
+Not here: which exposure a frame belongs to (see track.py), what cameras report as lost (see losses.py), devices and
+threads (see run/run.py).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from types import MappingProxyType
 from rigdriver.frames import Flash, Frame, Gap, GapReason, Proof, PulseReport
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import LONGEST_LOSS, Exposure
-from rigdriver.sync.frame_ids import DamagedIds
+from rigdriver.sync.losses import LossReports
 from rigdriver.sync.places import Place, PlaceState
 from rigdriver.sync.proof import Evidence, Prover
 from rigdriver.sync.track import Track
@@ -26,8 +27,6 @@ OVERTAKEN = 2
 """Number of later matched frames of its camera after which a frame counts as lost."""
 MAX_HELD = 32
 """Number of frames per camera that may wait for the box's report."""
-MAX_LOST = 256
-"""Number of lost frames per camera whose reason is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +88,7 @@ class Matcher:
         self._pending: dict[int, _Pending] = {}
         self._next_index = 0
         self._held: dict[str, deque[Frame]] = {name: deque() for name in tracks}
-        self._lost: dict[str, dict[int | None, GapReason]] = {name: {} for name in tracks}
-        self._nameless: dict[str, tuple[GapReason, int]] = {}
-        """Losses reported without a frame id: reason and number of the next gaps that have no better reason."""
-        self._damaged = {name: DamagedIds() for name in tracks}
+        self._losses = {name: LossReports() for name in tracks}
         self._gone: dict[str, str] = {}
         self._are_edges_lost = False
         """Whether reports are missing since the newest pulse began."""
@@ -134,7 +130,7 @@ class Matcher:
 
     def take_frame(self, frame: Frame) -> list[Resolved]:
         """Take one frame; return what is settled by it."""
-        self._damaged[frame.camera].arrived(frame.frame_id)
+        self._losses[frame.camera].arrived(frame.frame_id)
         self._judge(frame.camera, frame)
         # This one may show the place of those before it.
         self._judge_held(frame.camera)
@@ -142,18 +138,7 @@ class Matcher:
 
     def take_loss(self, camera: str, frame_id: int | None, count: int, reason: GapReason) -> list[Resolved]:
         """Take a camera's report of lost frames, `frame_id` the last: the reason of the gaps that they leave."""
-        if frame_id is not None:
-            first = frame_id - min(count, MAX_LOST) + 1
-            if reason is not GapReason.INCOMPLETE:
-                self._damaged[camera].arrived(frame_id)  # whole, but this computer had no room for it
-            if reason is not GapReason.INCOMPLETE or self._damaged[camera].believes(first, frame_id):
-                lost = self._lost[camera]
-                lost.update(dict.fromkeys(range(first, frame_id + 1), reason))
-                while len(lost) > MAX_LOST:
-                    del lost[next(iter(lost))]
-        else:
-            known, already = self._nameless.get(camera, (reason, 0))
-            self._nameless[camera] = (reason, min(MAX_LOST, already + count if known is reason else count))
+        self._losses[camera].take(frame_id, count, reason)
         return self._settle()
 
     def take_camera_gone(self, camera: str, detail: str) -> list[Resolved]:
@@ -350,8 +335,9 @@ class Matcher:
             return Gap(name, GapReason.CAMERA_LOST, self._gone[name])
         place = pending.places[name]
         if place.state is PlaceState.EXPOSED:
-            if (frame_id := self._frame_id(name, place)) in self._lost[name]:
-                return Gap(name, self._lost[name][frame_id], f"frame id {frame_id}")
+            frame_id = self._frame_id(name, place)
+            if (lost := self._losses[name].named(frame_id)) is not None:
+                return Gap(name, lost, f"frame id {frame_id}")
             later = self._tracks[name].matched_after(place.exposures[0].ordinal)
             return self._reason(name, pending, GapReason.NOT_DELIVERED) if later >= OVERTAKEN else None
         if pending.is_closed:
@@ -371,12 +357,8 @@ class Matcher:
             return place.suspicion
         if reason is GapReason.NOT_EXPOSED and not place.is_triggered:
             return Gap(name, GapReason.NOT_TRIGGERED)
-        if reason is GapReason.NOT_DELIVERED and self._damaged[name].explain(self._frame_id(name, place)):
-            return Gap(name, GapReason.INCOMPLETE)
-        known, count = self._nameless.get(name, (reason, 0))
-        if reason is GapReason.NOT_DELIVERED and count:
-            self._nameless[name] = (known, count - 1)
-            return Gap(name, known)
+        if reason is GapReason.NOT_DELIVERED:
+            return Gap(name, self._losses[name].explain(self._frame_id(name, place)) or reason)
         return Gap(name, reason)
 
     def _close_out(self, pending: _Pending, reason: GapReason) -> None:

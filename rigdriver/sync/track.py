@@ -17,21 +17,20 @@ exposure, held until the box has reported further, or rejected with a reason.
                 missed an exposure, the count does not prove a step by whole periods. The frames wait meanwhile, and
                 what no hypothesis explains is rejected, because a gap is better than a wrong frame.
 
-What each witness cannot know decides when two are enough (DECISIONS.md, "Two witnesses that are bent alike"). Once one
-was bent by whole pulses, a single fault of the other makes them agree on a wrong place: then witness 3 must confirm.
-Where ids are missing before a frame, the frame may be of an earlier exposure: then it must not come before its time.
 A frame that others have overtaken has its place only if no later exposure that may have made it lacks its frame.
 If frames are lost without the frame id advancing while the clock steps back by as many periods, the next frame looks
 like one that came late by whole pulses. It waits until the frames behind it show whether it was; if they come as late,
 it is rejected. Where arrivals scatter over periods, that double fault is not detected.
 
 A camera without time stamps lacks witness 1: its frames are matched where count and arrival agree, and a disagreement
-is never settled, for there is no third. Not here: frame sets and other cameras (see matcher.py).
+is never settled, for there is no third. Not here: when two witnesses are enough (see trust.py), exposures that the box
+has not reported (see unreported.py), frame sets and other cameras (see matcher.py).
 """
 
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from itertools import takewhile
 
 from rigdriver.clock import ClockEstimator, ClockFit
@@ -41,12 +40,12 @@ from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.hypotheses import (
     ENOUGH_HEARD,
     ENOUGH_OF_ARRIVAL,
-    MOST_AHEAD,
     Hypotheses,
     Hypothesis,
     wrapped_counts,
 )
 from rigdriver.sync.lock import Pair, has_stamps
+from rigdriver.sync.trust import Anchor, Trust
 from rigdriver.sync.unreported import Unreported
 from rigdriver.sync.verdicts import Held, Matched, Rejected, disagreement
 
@@ -70,16 +69,14 @@ class Track:
         self._ticks_per_ns = tick_rate_hz / 1e9
         self._clock = ClockEstimator(log.camera, "box", self._ticks_per_ns, sigma_floor=2e-6 * tick_rate_hz)
         self._fit: ClockFit | None = None
-        self._anchor: tuple[int, int] | None = None
+        self._anchor: Anchor | None = None
         self._used: dict[int, tuple[int, int | None]] = {}
         """Ordinal of each exposure that has its frame -> id and time stamp of it, in the order of the matches."""
         self._arrivals = Arrivals(self._ticks_per_ns)
-        self._unreported = Unreported(log, tolerance_ticks)
         self._hypotheses = Hypotheses(log, self._arrivals, tolerance_ticks)
+        self._trust = Trust(self._arrivals)
+        self._unreported = Unreported(log, tolerance_ticks)
         self._unfitted = zlib.crc32(log.camera.encode()) % REFIT_EVERY  # so that cameras refit in different pulses
-        self._rejected_in_a_row = 0
-        self._is_bent = False
-        """Whether since the last match a frame has come of which clock or counter was off by whole pulses."""
         self._refused: dict[tuple[int, int | None], int] = {}
         """Id and time stamp of each frame that was rejected since the last match -> host time of its arrival."""
         self._waiting: dict[tuple[int, int | None], Rejected] = {}
@@ -90,11 +87,6 @@ class Track:
         """Exposure that the waiting frame names, and the one that its arrival names; None while no frame waits."""
         self._excused: int | None = None
         """Exposure whose frame waited, and has been shown to have come late."""
-        self._anchored_at_ns = 0
-        """Host time at which the frame of the anchor arrived."""
-        self._is_doubled = False
-        """Whether since the last match a frame has come with id and stamp of one that was there already."""
-        self._doubts = 0
         self._period_ticks = 0
         self._is_stamped = True
         """Whether the camera gives time stamps; if not, the line is fitted to the arrivals of its frames."""
@@ -112,7 +104,7 @@ class Track:
         self._refused.clear()
         self._waiting.clear()
         self._used.clear()
-        self._is_bent = self._is_doubled = False
+        self._trust.begin_anew()
         self._anchor = self._late = self._excused = None
         self._is_stamped = has_stamps([pair.frame for pair in pairs])
         for pair in pairs:
@@ -127,32 +119,29 @@ class Track:
         if not self._is_stamped:
             return self._offer_by_arrival(frame, self._fit.map(frame.t_host_ns), self._anchor)
         if frame.t_camera_ns is None:
-            return Rejected(GapReason.TIME_STAMP, "it has none", self._log.by_ordinal(self._count(frame, self._anchor)))
+            return Rejected(GapReason.TIME_STAMP, "it has none", self._log.by_ordinal(self._anchor.count(frame)))
         return self._offer_by_stamp(frame, self._fit.map(frame.t_camera_ns), self._anchor)
 
-    def _offer_by_stamp(self, frame: Frame, start: float, anchor: tuple[int, int]) -> Matched | Held | Rejected:
+    def _offer_by_stamp(self, frame: Frame, start: float, anchor: Anchor) -> Matched | Held | Rejected:
         by_clock = self._log.nearest(start, self._tolerance)
-        ordinal = self._count(frame, anchor)
+        ordinal = anchor.count(frame)
         by_count = self._log.by_ordinal(ordinal)
         if self._is_copy(frame, by_clock):
-            self._is_doubled = True
+            self._trust.is_doubled = True
             return Rejected(GapReason.AMBIGUOUS, SECOND)
         if (waited := self._waiting.get((frame.frame_id, frame.t_camera_ns))) is not None:
             return self._offer_again(frame, start, by_clock if by_clock is by_count else None, waited)
-        if self._unreported.may_have_made(start, ordinal, by_clock, by_count, self._period_ticks):
+        if self._unreported.may_come(start, ordinal, by_clock, by_count, self._period_ticks):
             return Held()
-        if by_clock is not None and (agreed := self._agree(frame, start, by_clock, by_count)) is not None:
+        if by_clock is not None and (agreed := self._agree(frame, start, by_clock, by_count, anchor)) is not None:
             return agreed
-        if (
-            by_clock is None
-            and by_count is None
-            and self._unreported.has_made(start, ordinal, anchor[1], self._period_ticks)
-        ):
+        is_named = by_clock is not None or by_count is not None
+        if not is_named and self._unreported.is_lost(start, ordinal, anchor.ordinal, self._period_ticks):
             # Both name the same exposure, whose report is missing: nothing is wrong with the camera.
             return Rejected(GapReason.EDGES_LOST, "")
-        if (settled := self._settle(frame, start)) is not None:
+        if (settled := self._settle(frame, start, anchor)) is not None:
             return settled
-        rejected = self._reject(frame, start, by_clock, by_count)
+        rejected = self._reject(frame, start, by_clock, by_count, anchor)
         if not self._hypotheses.may_place(frame):
             return rejected
         self._waiting[frame.frame_id, frame.t_camera_ns] = rejected
@@ -166,8 +155,7 @@ class Track:
         if header in self._refused and self._hypotheses.may_place(frame):
             return Held(waited)
         del self._waiting[header]
-        is_placed = header not in self._refused and agreed is not None and not self._may_be_elsewhere(frame, agreed)
-        if not is_placed or agreed is None:
+        if header in self._refused or agreed is None or self._trust.may_be_elsewhere(frame, agreed):
             return waited
         note = f"placed by the frames after: {self._accepted}"
         return self._match(frame, agreed, start - agreed.start_ticks, (note,))
@@ -180,18 +168,18 @@ class Track:
         return self._refused.get(header, frame.t_host_ns) != frame.t_host_ns
 
     def _agree(
-        self, frame: Frame, start: float, by_clock: Exposure, by_count: Exposure | None
+        self, frame: Frame, start: float, by_clock: Exposure, by_count: Exposure | None, anchor: Anchor
     ) -> Matched | Held | Rejected | None:
         """Return the verdict where clock and count name the same exposure and may be trusted in that, else None."""
-        is_counted = by_clock is by_count and self._may_trust(frame, by_clock)
-        if by_clock.ordinal in self._used or not (is_counted or self._has_wrapped(frame, by_clock)):
+        is_counted = by_clock is by_count and self._trust.may_trust(frame, by_clock, anchor)
+        if by_clock.ordinal in self._used or not (is_counted or self._trust.has_wrapped(frame, by_clock, anchor)):
             return None
-        is_in_place = self._is_in_its_place(frame, by_clock)
+        is_in_place = self._is_in_its_place(frame, by_clock, anchor)
         if is_in_place is None:
             return Held()
         return self._match(frame, by_clock, start - by_clock.start_ticks) if is_in_place else None
 
-    def _is_in_its_place(self, frame: Frame, exposure: Exposure) -> bool | None:
+    def _is_in_its_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:
         """Whether a frame that looks late by whole pulses is late; None while the next frames must show it.
 
         If clock and counter lag by as many pulses, the frame is of the exposure that its arrival names. Frames come in
@@ -199,20 +187,20 @@ class Track:
         that exposure at the latest, and its place is not known where the next frame goes on as late.
         """
         here = exposure.ordinal
-        if self._anchor is not None and self._anchor[1] > here:
-            return self._is_only_place(frame, exposure, self._anchor[1])
+        if anchor.ordinal > here:
+            return self._is_only_place(frame, exposure, anchor)
         latest = here + self._arrivals.pulses_late(frame, exposure)
         if here in (latest, self._excused) or latest in self._used:
             return True
         if self._late is not None and self._late[0] != here:
             if latest > self._late[1]:
-                self._is_bent = True
+                self._trust.is_bent = True
                 return False
             self._excused = self._late[0]
         self._late = here, latest
         return None
 
-    def _is_only_place(self, frame: Frame, exposure: Exposure, newest: int) -> bool | None:
+    def _is_only_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:
         """Whether a frame that others have overtaken has no other place; None while the next frames must show it.
 
         Its arrival says little, and a lone frame whose clock and counter lag by as many pulses looks the same. So each
@@ -222,29 +210,28 @@ class Track:
         latest = here + self._arrivals.most_pulses_late(frame, exposure)
         if all(later in self._used for later in range(here + 1, latest + 1)):
             return True
-        return False if newest > latest else None
+        return False if anchor.ordinal > latest else None
 
-    def _offer_by_arrival(self, frame: Frame, start: float, anchor: tuple[int, int]) -> Matched | Held | Rejected:
+    def _offer_by_arrival(self, frame: Frame, start: float, anchor: Anchor) -> Matched | Held | Rejected:
         """Judge a frame of a camera without time stamps: `start` is what its arrival says, witnesses 2 and 3 count."""
         reach = ARRIVAL_SHARE * self._period_ticks
         by_arrival = self._log.nearest(start, reach)
-        ordinal = self._count(frame, anchor)
+        ordinal = anchor.count(frame)
         by_count = self._log.by_ordinal(ordinal)
-        is_ahead = 0 <= ordinal - self._log.next_ordinal < MOST_AHEAD
-        if is_ahead and start + reach >= self._log.reported_ticks:
+        if self._unreported.is_ahead(ordinal) and start + reach >= self._log.reported_ticks:
             return Held()
-        has_wrapped = by_arrival is not None and by_arrival.ordinal - anchor[1] in wrapped_counts(
-            frame.frame_id, anchor[0]
+        has_wrapped = by_arrival is not None and by_arrival.ordinal - anchor.ordinal in wrapped_counts(
+            frame.frame_id, anchor.frame_id
         )
         if by_arrival is not None and (by_arrival is by_count or has_wrapped):
             return self._match(frame, by_arrival, None)
         if by_arrival is None and start + reach >= self._log.reported_ticks:
             return Held()  # what its arrival says is known when the box has reported that far
-        self._rejected_in_a_row += 1
+        self._trust.rejected_in_a_row += 1
         counted = "an exposure long gone or yet to come" if by_count is None else f"exposure {ordinal}"
         arrived = "none" if by_arrival is None else f"exposure {by_arrival.ordinal}"
         detail = f"it gives no time stamps; its frame id counts {counted}, its arrival says {arrived}"
-        if self._rejected_in_a_row > 1:
+        if self._trust.rejected_in_a_row > 1:
             detail += "; start a new run to count anew"
         return Rejected(GapReason.AMBIGUOUS, detail, by_arrival or by_count)
 
@@ -254,29 +241,23 @@ class Track:
 
     def frame_id_of(self, ordinal: int) -> int | None:
         """Return the frame id that the counter gives to an exposure."""
-        return None if self._anchor is None else self._anchor[0] + ordinal - self._anchor[1]
+        return None if self._anchor is None else self._anchor.frame_id + ordinal - self._anchor.ordinal
 
     def matched_after(self, ordinal: int) -> int:
         """Return how many exposures after this one have their frame."""
         return sum(1 for _ in takewhile(lambda used: used > ordinal, reversed(self._used)))
-
-    @staticmethod
-    def _count(frame: Frame, anchor: tuple[int, int]) -> int:
-        return anchor[1] + frame.frame_id - anchor[0]
 
     def _match(
         self, frame: Frame, exposure: Exposure, residual: float | None, notes: tuple[str, ...] = ()
     ) -> Matched | Rejected:
         if exposure.ordinal in self._used:
             return Rejected(GapReason.AMBIGUOUS, SECOND)
-        is_behind = self._anchor is not None and exposure.ordinal < self._anchor[1]
-        if is_behind and frame.t_host_ns > self._anchored_at_ns:
-            notes = (*notes, "delivered out of order")
-        if not is_behind:
+        if self._anchor is None or exposure.ordinal >= self._anchor.ordinal:
             self._hypotheses.clear()
             self._refused.clear()
-            self._rejected_in_a_row = 0
-            self._is_bent = self._is_doubled = False
+            self._trust.matched()
+        elif frame.t_host_ns > self._anchor.t_host_ns:
+            notes = (*notes, "delivered out of order")
         if self._late is not None and exposure.ordinal >= self._late[0]:
             self._late = None
         self._learn(frame, exposure)
@@ -287,10 +268,8 @@ class Track:
         if len(self._used) > MOST_USED:
             del self._used[next(iter(self._used))]
         # A belated frame must not take the anchor back: the counter is followed from the newest exposure.
-        if self._anchor is None or exposure.ordinal > self._anchor[1]:
-            self._anchor = (frame.frame_id, exposure.ordinal)
-            self._anchored_at_ns = frame.t_host_ns
-            self._doubts = exposure.doubts
+        if self._anchor is None or exposure.ordinal > self._anchor.ordinal:
+            self._anchor = Anchor(frame.frame_id, exposure.ordinal, frame.t_host_ns, exposure.doubts)
         self._arrivals.add(frame, exposure)
         stamp_ns = frame.t_camera_ns if self._is_stamped else None
         self._clock.add(frame.t_host_ns if stamp_ns is None else stamp_ns, exposure.start_ticks)
@@ -299,148 +278,66 @@ class Track:
             self._fit = self._clock.fit()
             self._unfitted = 0
 
-    def _has_wrapped(self, frame: Frame, by_clock: Exposure) -> bool:
-        """Whether a 16-bit counter has begun again, and clock and arrival name the exposure that it then counts.
-
-        Where it begins is not known, so it names two exposures. The later one is not believed at once: a clock that
-        stepped and a frame that came late would name it, too; nothing makes a frame look earlier than it is.
-        """
-        if self._rejected_in_a_row or self._anchor is None:
-            return False
-        counted = wrapped_counts(frame.frame_id, self._anchor[0])
-        if not counted or by_clock.ordinal - self._anchor[1] != min(counted):
-            return False
-        return self._arrivals.is_surely_usual(frame, by_clock)
-
-    def _may_trust(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether two witnesses that agree are enough.
-
-        After a disagreement both may be wrong by the same amount and agree; then the third must agree, too. One odd
-        frame is no disagreement where the box has seen every exposure.
-        """
-        is_seen = exposure.doubts == self._doubts
-        if self._is_too_early(frame, exposure):
-            return False
-        if self._is_bent:
-            return self._is_next_in_order(frame, exposure) or self._arrivals.is_surely_usual(frame, exposure)
-        if self._is_doubled:
-            return not self._may_be_second(frame, exposure)
-        if self._rejected_in_a_row == 0 and not is_seen:
-            # The count holds exposures that nobody has seen; the arrival must not contradict it.
-            return self._arrivals.is_usual(frame, exposure) or not self._arrivals.are_steady
-        if self._rejected_in_a_row == 0 or (self._rejected_in_a_row == 1 and is_seen):
-            return True
-        return self._arrivals.is_surely_usual(frame, exposure)
-
-    def _is_too_early(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether the frame must be of an earlier exposure, one that has no frame: none comes before its time."""
-        if self._anchor is None or exposure.ordinal <= self._anchor[1]:
-            return False
-        is_next = exposure.ordinal == self._anchor[1] + 1 and exposure.doubts == self._doubts
-        has_skipped = not is_next or frame.t_host_ns < self._anchored_at_ns
-        return has_skipped and self._arrivals.is_too_early(frame, exposure)
-
-    def _is_next_in_order(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether the order alone leaves the frame no other place, where the box has seen every exposure.
-
-        Each frame that was rejected since the anchor takes one of the exposures after it, so this one is of none before
-        the next; and where it came before a later exposure's frame can, it is of none after it.
-        """
-        is_seen = exposure.doubts == self._doubts and not exposure.is_inferred
-        if self._anchor is None or self._is_doubled or not is_seen:
-            return False
-        is_next = exposure.ordinal == self._anchor[1] + self._rejected_in_a_row + 1
-        return is_next and not self._arrivals.may_be_later(frame, exposure)
-
-    def _counts(self, frame: Frame) -> list[int]:
-        """Return each ordinal that the frame id may count, if the counter is right."""
-        if self._anchor is None:
-            return []
-        wrapped = wrapped_counts(frame.frame_id, self._anchor[0])
-        return [self._count(frame, self._anchor), *(self._anchor[1] + n for n in wrapped)]
-
-    def _may_be_of(self, ordinal: int, exposure: Exposure) -> bool:
-        """Whether the frame may be of that exposure and late, though it arrives as usual after this later one.
-
-        It may not where that exposure has its frame already, or is one of those that the frames before it take.
-        """
-        is_countable = not self._is_doubled and exposure.doubts == self._doubts
-        taken = self._rejected_in_a_row if is_countable else 0
-        first = self._anchor[1] + taken + 1 if self._anchor else 0
-        return first <= ordinal < exposure.ordinal and ordinal not in self._used
-
-    def _may_be_second(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether, after a copy of a header, the frame may be of a later exposure, be it of the same period."""
-        if self._is_doubled and self._arrivals.are_steady:
-            return not self._arrivals.is_surely_usual(frame, exposure)
-        return self._is_doubled and self._arrivals.may_be_later(frame, exposure)
-
-    def _may_be_elsewhere(self, frame: Frame, exposure: Exposure) -> bool:
-        """Whether the arrival of this very frame contradicts what the frames before it confirm."""
-        if self._may_be_second(frame, exposure):
-            return True
-        return self._arrivals.are_steady and not self._arrivals.is_usual(frame, exposure)
-
     def _is_whole_periods_off(self, start: float) -> bool:
         """Whether a time stamp that names another pulse than the frame's may do so by whole pulse periods."""
         newest = self._log.newest(1)
-        if not newest:
-            return False
-        beyond = abs(start - newest[0].start_ticks) % self._period_ticks
+        return bool(newest) and self._are_whole_periods(start - newest[0].start_ticks)
+
+    def _are_whole_periods(self, ticks: float) -> bool:
+        beyond = abs(ticks) % self._period_ticks
         return min(beyond, self._period_ticks - beyond) <= 2 * self._tolerance
 
-    def _settle(self, frame: Frame, start: float) -> Matched | Rejected | None:
+    def _settle(self, frame: Frame, start: float, anchor: Anchor) -> Matched | Rejected | None:
         """Compare the frame with the hypotheses; when exactly one agrees with all three witnesses, it is accepted."""
         by_clock = self._log.nearest(start, self._tolerance)
 
         def is_open(hypothesis: Hypothesis, exposure: Exposure) -> bool:
-            rivals = self._counts(frame) if hypothesis.keeps_clock else [by_clock.ordinal] if by_clock else []
-            return any(self._may_be_of(rival, exposure) for rival in rivals)
+            rivals = anchor.counts(frame) if hypothesis.keeps_clock else [by_clock.ordinal] if by_clock else []
+            return any(r not in self._used and self._trust.may_be_of(r, exposure, anchor) for r in rivals)
 
         agreed = self._hypotheses.explain(frame, start, is_open)
         if agreed is None:
             return None
         hypothesis, exposure = agreed
-        if self._may_be_elsewhere(frame, exposure):
+        if self._trust.may_be_elsewhere(frame, exposure):
             return None
         if hypothesis.shift_ticks:
             # The camera's readings are kept as they were; it is the box side of the old pairs that moves.
             self._clock.shift(hypothesis.shift_ticks)
             self._unfitted = REFIT_EVERY
-        self._anchor = (hypothesis.frame_id, hypothesis.ordinal)
+        self._anchor = replace(anchor, frame_id=hypothesis.frame_id, ordinal=hypothesis.ordinal)
         self._accepted = hypothesis.says
         residual = start + hypothesis.shift_ticks - exposure.start_ticks
         return self._match(frame, exposure, residual, (f"first frame after: {hypothesis.says}",))
 
-    def _reject(self, frame: Frame, start: float, by_clock: Exposure | None, by_count: Exposure | None) -> Rejected:
+    def _reject(
+        self, frame: Frame, start: float, by_clock: Exposure | None, by_count: Exposure | None, anchor: Anchor
+    ) -> Rejected:
         """Reject the frame, and keep every explanation of it as a hypothesis that the next frames can confirm."""
         by_arrival = self._by_arrival(frame)
         if by_clock is not None:
             says = "clock and counter agree again" if by_clock is by_count else "the frame counter was reset"
             self._suppose(says, 0, frame, by_clock)
-        if by_count is not None and by_count is not by_clock and not self._is_miscounted(start, by_count):
+        if by_count is not None and by_count is not by_clock and not self._is_miscounted(start, by_count, anchor):
             self._suppose("the camera's clock stepped", round(by_count.start_ticks - start), frame, by_count)
-        is_nowhere = by_clock is None or (by_clock is by_count and self._is_too_early(frame, by_clock))
+        is_nowhere = by_clock is None or (by_clock is by_count and self._trust.is_too_early(frame, by_clock, anchor))
         if is_nowhere and by_arrival is not None and by_arrival is not by_count:
             shift = round(by_arrival.start_ticks - start)
             self._suppose("clock and counter began anew", shift, frame, by_arrival, ENOUGH_OF_ARRIVAL)
-        self._rejected_in_a_row += 1
+        self._trust.rejected_in_a_row += 1
         if len(self._refused) >= MOST_USED:
             del self._refused[next(iter(self._refused))]
         self._refused[frame.frame_id, frame.t_camera_ns] = frame.t_host_ns
-        self._is_bent |= by_clock is not None or self._is_whole_periods_off(start)
+        self._trust.is_bent |= by_clock is not None or self._is_whole_periods_off(start)
         rejected = disagreement(start, by_clock, by_count, by_arrival, 1e-3 / self._ticks_per_ns)
-        if self._rejected_in_a_row < LOST_AFTER:
+        if self._trust.rejected_in_a_row < LOST_AFTER:
             return rejected
-        detail = f"{rejected.detail}; {self._rejected_in_a_row} frames in a row"
+        detail = f"{rejected.detail}; {self._trust.rejected_in_a_row} frames in a row"
         return Rejected(GapReason.LOCK_LOST, detail, rejected.exposure)
 
-    def _is_miscounted(self, start: float, by_count: Exposure) -> bool:
+    def _is_miscounted(self, start: float, by_count: Exposure, anchor: Anchor) -> bool:
         """Whether exposures that the box missed since the last match explain a step of whole periods."""
-        if by_count.doubts == self._doubts:
-            return False
-        beyond = abs(by_count.start_ticks - start) % self._period_ticks
-        return min(beyond, self._period_ticks - beyond) <= 2 * self._tolerance
+        return not anchor.has_seen(by_count) and self._are_whole_periods(start - by_count.start_ticks)
 
     def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure, enough: int = ENOUGH_HEARD) -> None:
         if exposure.ordinal in self._used:

@@ -106,11 +106,14 @@ class EventEngine:
         self._is_held = False
         """Time could not go on in the last step: it waits for the driver, or for the wall clock."""
         self._wall_ns = wall_ns
-        self._selector = selector if selector is not None else selectors.DefaultSelector()
+        # poll(2) waits for bytes that the kernel still carries to a pseudo terminal, which it does in a thread of its
+        # own; epoll(7) does not, and simulated time ran on meanwhile.
+        self._selector = selector if selector is not None else selectors.PollSelector()
         self._heap: list[tuple[int, int, bool, Action]] = []
         # Ties run in the order of the calls; without the number heapq would compare the actions themselves.
         self._sequence = 0
         self._driving = 0
+        self._carried_ns = 0
         self._gates: list[Callable[[], bool]] = []
         self._readers: dict[int, Action] = {}
         self._writers: dict[int, Action] = {}
@@ -161,11 +164,14 @@ class EventEngine:
         """Wall time (monotonic) as this loop sees it."""
         return self._wall_ns()
 
-    def at(self, t_ns: int, action: Action, *, is_background: bool = False) -> None:
+    def at(self, t_ns: int, action: Action, *, is_background: bool = False, is_carried: bool = False) -> None:
         """Run the action when simulated time reaches `t_ns`; ties run in the order of the calls.
 
-        A background action (a time-out, a heartbeat) waits for its time but gives pace 0 no reason to leap to it.
+        A background action (a time-out, a heartbeat) waits for its time but gives pace 0 no reason to leap to it. What
+        is carried to the driver arrives even where time waits for the driver: it may wait for just that.
         """
+        if is_carried:
+            self._carried_ns = max(self._carried_ns, t_ns)
         self._sequence += 1
         self._driving += not is_background
         heapq.heappush(self._heap, (t_ns, self._sequence, is_background, action))
@@ -236,6 +242,8 @@ class EventEngine:
     def _keep_step(self, follower: Follower) -> None:
         """Let time pass up to the next action, as far as the driver has followed; then it is due, or time waits."""
         horizon_ns, modelled_ns = follower.horizon_ns(), self._modelled_ns()
+        if horizon_ns is not None:
+            horizon_ns = max(horizon_ns, self._carried_ns)
         leaps = horizon_ns is not None and self._driving > 0 and self.pace == 0
         if horizon_ns is None:
             reach_ns = modelled_ns

@@ -18,8 +18,9 @@ import pytest
 
 from rigdriver import config
 from rigdriver.config import BoxConfig
-from rigdriver.devices.box.link import BoxLink, BytePort
+from rigdriver.devices.box.link import BoxLink
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
+from rigdriver.devices.box.traffic import BytePort
 from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.errors import DeviceError
 from rigdriver.timebase import WALL_TIME, Timebase

@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rigdriver.config import FeatureValue, RigConfig
-from rigdriver.devices.cameras.cameras import list_producers
+from rigdriver.devices.cameras.listing import list_producers
 
 CLONE_NEWNET = 0x40000000
 """Flag of unshare(2) and setns(2) for network namespaces."""

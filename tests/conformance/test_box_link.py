@@ -207,7 +207,7 @@ def test_closed_box_is_left_stopped_and_can_be_opened_again(host: Host) -> None:
 
 def cut(box: TriggerBox) -> None:
     """Put nothing in the place of the open port, as when its cable is out."""
-    port = box._link._port
+    port = box._link.traffic._port
     assert isinstance(port, SerialPort)
     nothing = os.open(os.devnull, os.O_RDWR)
     port.replace_by(nothing)
@@ -267,6 +267,18 @@ def test_replies_that_the_computer_hands_on_late_are_neither_missed_nor_stale(ho
     # In modelled time a read waits a millisecond; by the wall it waits its poll time, longer than the time to reply.
     reads = 1 if isinstance(host.timebase, WallTime) else 50
     box = host.identified(LatePort(host.port(), reads), reply_timeout_s=0.05)
+    box.listen()
+    try:
+        assert [box.probe_clock().t_box_ticks > 0 for _ in range(5)] == [True] * 5
+        assert_link_is_sound(box.link_counters)
+    finally:
+        box.close()
+
+
+def test_requests_that_the_computer_hands_on_late_are_answered(host: Host) -> None:
+    # In modelled time the box is as far ahead by then as it may be, and its reply takes time.
+    reads = 1 if isinstance(host.timebase, WallTime) else 120
+    box = host.identified(LateWritesPort(host.port(), reads), reply_timeout_s=0.05)
     box.listen()
     try:
         assert [box.probe_clock().t_box_ticks > 0 for _ in range(5)] == [True] * 5

@@ -17,7 +17,8 @@ import psutil
 import pytest
 
 from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
-from rigdriver.devices.cameras.cameras import Cameras, list_producers
+from rigdriver.devices.cameras.cameras import Cameras
+from rigdriver.devices.cameras.listing import list_producers
 from rigdriver.errors import CameraError, CameraMissing, DevicesFailed, ProducerError, StateError
 from tests.conformance.camera_worlds import PATIENCE_S, Backend, Sink
 

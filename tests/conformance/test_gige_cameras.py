@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from rigdriver.config import FeatureValue, RigConfig
-from rigdriver.devices.cameras.cameras import list_producers
+from rigdriver.devices.cameras.listing import list_producers
 from rigdriver.errors import CameraError, NoReply, RigError
 from rigdriver.frames import Frame
 from rigdriver.rig import Rig

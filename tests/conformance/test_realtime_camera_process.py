@@ -142,7 +142,7 @@ def test_a_sink_that_raises_is_heard_of_when_the_cameras_stop(backend: Backend) 
     with backend.open(1) as cameras:
         cameras.start(sink)
         _until(lambda: cameras.statistics()["camera0"].delivered > 0)
-        with pytest.raises(Exception, match="sink of their events failed: ArithmeticError"):
+        with pytest.raises(Exception, match="handler of their events failed: ArithmeticError"):
             cameras.stop()
 
 

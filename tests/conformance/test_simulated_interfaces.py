@@ -13,7 +13,8 @@ import pytest
 
 from rigdriver.config import RigConfig, load
 from rigdriver.devices.camera_link.descriptions import InterfaceOutcome
-from rigdriver.devices.cameras.cameras import Cameras, ProducerListing, list_producers
+from rigdriver.devices.cameras.cameras import Cameras
+from rigdriver.devices.cameras.listing import ProducerListing, list_producers
 from rigdriver.errors import CameraError, CameraMissing
 from tests.conformance.camera_worlds import launched
 

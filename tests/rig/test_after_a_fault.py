@@ -103,6 +103,6 @@ def test_a_box_that_resets_is_noticed_within_a_second_at_every_rate(launch_rig, 
         with running.control() as control:
             control.do("box.reset")
         reset_s = rig.timebase.now_s()
-        with pytest.raises(LinkLost, match="it has restarted and forgotten its schedule"):
+        with pytest.raises(LinkLost, match="it has restarted and lost its schedule"):
             list(loop)
         assert rig.timebase.now_s() - reset_s < NOTICED_S

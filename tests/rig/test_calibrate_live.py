@@ -72,7 +72,7 @@ def test_the_calibration_is_as_true_as_it_says(told, folder):
 def test_the_calibration_names_the_rig_and_fits_no_other(told, folder, launch_rig):
     known = load(folder / "calibration.json")
     assert {c.name: (c.serial, c.pod, c.role) for c in known}["left_colour"] == ("SIM0003", "left", "texture")
-    with pytest.raises(CalibrationMismatch, match="is of rig 'board', this rig is 'default'"):
+    with pytest.raises(CalibrationMismatch, match="is of rig 'board'; expected rig 'default', as in the rig file"):
         known.check_rig(load_rig(launch_rig().rig_file))
 
 

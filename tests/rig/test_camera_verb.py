@@ -158,7 +158,7 @@ def test_files_are_never_overwritten(plain, tmp_path):
         (tmp_path / name).write_text("mine")
         kept = plain(option, tmp_path / name)
         assert kept.exit_code == 2
-        assert "is there already and is never overwritten" in kept.stderr
+        assert "exists already and is never overwritten" in kept.stderr
         assert (tmp_path / name).read_text() == "mine"
     assert "a name that ends in .png" in plain("--snap", tmp_path / "left.jpg").stderr
     both = plain("--save", tmp_path / "a.toml", "--load", tmp_path / "b.toml")

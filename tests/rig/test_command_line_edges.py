@@ -37,7 +37,10 @@ def test_a_reader_that_goes_after_the_first_line_is_not_taken_for_a_failed_check
 def test_a_folder_that_is_a_file_and_a_full_disk_are_told_with_a_remedy(rig_file, tmp_path):
     (tmp_path / "file").touch()
     result = shell(f"$RIGDRIVER capture --rig {rig_file} --frames 1 --out file", tmp_path)
-    assert (result.returncode, result.stderr.strip()) == (2, "error: file: is no folder; name another with --out")
+    assert (result.returncode, result.stderr.strip()) == (
+        2,
+        "error: file: is no folder; name another folder with --out",
+    )
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "proofs.json").symlink_to("/dev/full")
     result = shell(f"$RIGDRIVER capture --rig {rig_file} --frames 3 --out full --no-images", tmp_path)

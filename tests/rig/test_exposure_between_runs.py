@@ -50,7 +50,9 @@ def test_what_the_plan_owns_is_refused_and_stays(running: RunningRig, feature: s
             lambda: rig.cameras.set("left_upper", feature, value),
             lambda: rig.cameras["left_upper"].features.set(feature, value),
         ):
-            with pytest.raises(UsageError, match=f"camera left_upper: {feature} = .* is the plan's"):
+            with pytest.raises(
+                UsageError, match=f"camera left_upper: {feature} = .* cannot be written, because the schedule sets it"
+            ):
                 write()
         assert rig.cameras.get("left_upper", feature) == before
         assert rig.cameras.set("left_upper", "Gain", 2.0).got == 2.0

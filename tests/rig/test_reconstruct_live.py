@@ -167,7 +167,7 @@ def test_a_rig_set_to_another_image_size_is_refused_before_any_light(calibration
     with launch(f"default?width=320&height=240&name=smile&{LOCKSTEP}") as running:
         done = run("--live", "--rig", running.rig_file, "-c", calibration, "-o", tmp_path / "out")
     assert done.exit_code == 2
-    assert "images are 320x240, calibrated was 640x480" in done.stderr
+    assert "images of 320x240 px; expected 640x480 px, as calibrated" in done.stderr
 
 
 def test_ctrl_c_keeps_what_was_measured(face_rig, calibration, tmp_path):

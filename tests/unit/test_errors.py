@@ -16,21 +16,25 @@ import pytest
 
 from rigdriver import errors
 from rigdriver.errors import (
+    CalibrationMismatch,
     ConfigError,
     DeviceError,
     DevicesFailed,
     NotAccepted,
     NotMeasured,
     RigError,
-    RigFileFinding,
+    ScheduleError,
     StateError,
     SyncError,
     gather,
 )
+from rigdriver.findings import BrokenLimit, Finding, MismatchKind, RigFileFinding
 
 CLASSES = {name: c for name, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, RigError)}
 PARTED = DeviceError | SyncError | ConfigError | StateError | NotMeasured | NotAccepted
-WITH_PARTS = {n for n, c in CLASSES.items() if issubclass(c, PARTED)}
+WITH_KIND = {"ScheduleError", "CalibrationMismatch"}
+"""Errors whose findings have a kind."""
+WITH_PARTS = {n for n, c in CLASSES.items() if issubclass(c, PARTED)} | WITH_KIND
 WHOLE_SENTENCES = {
     "sources.py": {"ConfigError"},
 }
@@ -103,17 +107,20 @@ def _errors_without_parts(source: str) -> Iterator[str]:
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
         given = {keyword.arg for keyword in node.keywords}
-        has_parts = "findings" in given or ("device" in given and given & {"seen", "expected"})
-        if name in WITH_PARTS and name != "DevicesFailed" and not has_parts:
+        has_parts = "device" in given and given & {"seen", "expected"} and (name not in WITH_KIND or "kind" in given)
+        if name in WITH_PARTS and name != "DevicesFailed" and "findings" not in given and not has_parts:
             yield name
 
 
 def test_an_error_without_parts_is_found() -> None:
     source = 'raise LinkLost("box: gone")\nraise LinkLost(device="box", seen="gone")\nraise errors.BoxFault(seen="off")'
     assert list(_errors_without_parts(source)) == ["LinkLost", "BoxFault"]
+    kind = 'raise ScheduleError(device="a", seen="b")\nraise ScheduleError(kind=BrokenLimit.RATE, device="a", seen="b")'
+    assert list(_errors_without_parts(kind)) == ["ScheduleError"]
+    assert list(_errors_without_parts("raise ScheduleError(findings=broken)")) == []
 
 
-def test_every_error_of_a_device_of_times_and_of_a_rig_file_carries_its_parts() -> None:
+def test_every_error_of_a_device_of_times_of_a_plan_and_of_a_file_carries_its_parts() -> None:
     root = Path(errors.__file__).parent
     found = {
         path.relative_to(root).as_posix(): set(_errors_without_parts(path.read_text(encoding="utf-8")))
@@ -134,3 +141,41 @@ def test_a_config_error_says_a_line_for_each_finding_and_carries_them_through_a_
         "rig.toml line 12: schedule.rate_hz = 0: expected greater than 0\nrig.toml: box: is missing; add it"
     )
     assert ConfigError(device="rig.toml", seen="cannot be read").findings == ()
+
+
+RATE = Finding(BrokenLimit.RATE, "schedule", "rate_hz = 0", "more than 0 Hz")
+DUTY = Finding(BrokenLimit.DUTY, "lamp left", "lit 12% of the time", "at most 5%", "lower rate_hz")
+OTHER_RIG = Finding(MismatchKind.OTHER_RIG, "camera left", "SN 1", "SN 2, as calibrated")
+OTHER_SIZE = Finding(MismatchKind.OTHER_IMAGES, "camera right", "images of 4x4 px", "8x8 px, as calibrated")
+
+
+def test_a_schedule_error_says_a_line_for_each_finding_and_its_kinds_come_through_a_pipe() -> None:
+    error = pickle.loads(pickle.dumps(ScheduleError(findings=(RATE, DUTY))))
+    assert str(error) == (
+        "schedule: rate_hz = 0; expected more than 0 Hz\n"
+        "lamp left: lit 12% of the time; expected at most 5%; lower rate_hz"
+    )
+    assert error.findings == (RATE, DUTY)
+    assert error.kinds == {BrokenLimit.RATE, BrokenLimit.DUTY}
+
+
+def test_a_calibration_mismatch_says_all_findings_in_one_line_and_its_kinds_come_through_a_pipe() -> None:
+    both = CalibrationMismatch(device="rig.json", findings=(OTHER_RIG, OTHER_SIZE), remedy="calibrate this rig")
+    error = pickle.loads(pickle.dumps(both))
+    assert str(error) == (
+        "rig.json: camera left: SN 1; expected SN 2, as calibrated; camera right: images of 4x4 px; expected 8x8 px, "
+        "as calibrated; calibrate this rig"
+    )
+    assert error.findings == (OTHER_RIG, OTHER_SIZE)
+    assert error.kinds == {MismatchKind.OTHER_RIG, MismatchKind.OTHER_IMAGES}
+
+
+def test_an_error_of_one_kind_is_its_own_finding() -> None:
+    error = ScheduleError(
+        kind=DUTY.kind, device=DUTY.device, seen=DUTY.seen, expected=DUTY.expected, remedy=DUTY.remedy
+    )
+    assert error.findings == (DUTY,)
+    assert str(error) == str(DUTY)
+    alone = CalibrationMismatch(kind=MismatchKind.OTHER_RIG, device="camera left", seen="SN 1")
+    assert alone.kinds == {MismatchKind.OTHER_RIG}
+    assert str(alone) == "camera left: SN 1"

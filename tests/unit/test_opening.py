@@ -6,6 +6,8 @@ held, or all of them closed.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from rigdriver.config import BoxConfig
@@ -56,6 +58,24 @@ def test_an_interrupt_at_any_moment_of_an_opening_leaves_nothing_open_that_nobod
         assert not has_come or held.both or not any(thing.is_open for thing in Thing.made), f"at moment {moment}"
     assert moment > 10
     assert [thing.is_open for thing in Thing.made] == [True, True]
+
+
+def test_an_interrupt_of_an_opening_that_has_failed_by_itself_leaves_nothing_open_either() -> None:
+    def fail() -> None:
+        Thing()
+        raise KeyError("mine")
+
+    def act() -> None:
+        with suppress(KeyError):
+            opened("a thing", fail)
+
+    moment, has_come = 0, True
+    while has_come:
+        moment += 1
+        Thing.made = []
+        has_come = interrupted_at(moment, act)
+        assert not any(thing.is_open for thing in Thing.made), f"at moment {moment}"
+    assert moment > 10
 
 
 def test_things_are_closed_backwards_and_what_fails_hides_no_error_of_the_opening() -> None:

@@ -1,7 +1,7 @@
 """The page between a simulated rig and its driver: who takes part, how far time may go on, and who is waited for.
 
 In: a page, parts of this process and of others, and a real time that the test moves. Out: horizons, and what a wait
-returns. Not here: how the engine moves by the horizon (sim/test_engine.py).
+returns. Not here: how the engine moves by the horizon (sim/test_engine_in_lockstep.py).
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def smallest_paper(board: Board) -> str:
             return name
     raise UsageError(
         device=f"board {board.name}",
-        seen=f"{board.size_mm[0]:g} x {board.size_mm[1]:g} mm fits on no paper",
+        seen=f"{board.size_mm[0]:g} x {board.size_mm[1]:g} mm does not fit on any paper",
         expected="at most A0 with margins and ruler",
     )
 

@@ -195,7 +195,7 @@ def _refuse_far_fit(problem: Problem, adjusted: Adjusted) -> None:
     limit = max(2.0, 2 * LARGEST_RMS_SHARE * max(w for w, _ in problem.observations.sizes_px))
     if typical > limit:
         raise BoardMismatch(
-            seen=f"the typical corner lies {typical:.1f} px from where the board's description has it",
+            seen=f"a typical corner lies {typical:.1f} px from its place in the description of the board",
             expected=f"less than {limit:.1f} px",
             remedy="the images show another board than described (count its squares, check dictionary and legacy "
             "pattern), or the board moved in nearly all views",

@@ -133,8 +133,8 @@ def _refuse_others_moved(calibration: RigCalibration, table: Observations, miss:
         if rms > max(LARGEST_TIMES * before, ALWAYS_ALLOWED_PX):
             raise ViewsInconsistent(
                 device=f"camera {camera.name}",
-                seen=f"misses by {rms:.2f} px RMS, at its calibration {before:.2f} px; not only "
-                f"{table.cameras[moved]} has moved",
+                seen=f"its corners differ from the calibration by {rms:.2f} px RMS ({before:.2f} px when it was "
+                f"calibrated), so another camera than {table.cameras[moved]} has moved, too",
                 remedy="calibrate the whole rig",
             )
 

@@ -103,7 +103,7 @@ def refuse_contradiction(observations: Observations, judged: Judged) -> None:
     seen = int((counts.sum(axis=1) > 0).sum())
     if 2 * len(judged.dropped_views) >= seen:
         raise ViewsInconsistent(
-            seen=f"in {len(judged.dropped_views)} of {seen} views the cameras disagree where the board stands",
+            seen=f"the cameras do not agree on the place of the board in {len(judged.dropped_views)} of {seen} views",
             expected="less than half",
             remedy="rest the board on a stand, shorten the exposure and use frame sets that are proved synchronous",
         )

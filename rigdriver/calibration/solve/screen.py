@@ -69,8 +69,8 @@ def _refuse_other_board(board: Board, total: int, mirrored: int, off_plane: int)
     if off_plane > total / 2:
         raise BoardMismatch(
             device=f"board {board.name}",
-            seen=f"in {off_plane} of {total} images the corners do not lie where this board has them; the images show "
-            f"another board than {board.columns} x {board.rows} squares",
+            seen=f"the corners in {off_plane} of {total} images do not fit this board; the images show another board "
+            f"than {board.columns} x {board.rows} squares",
             remedy="count the squares, and check dictionary and legacy pattern",
         )
 

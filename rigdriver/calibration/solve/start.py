@@ -191,6 +191,8 @@ def _relative(first: list[list[Array]], second: list[list[Array]]) -> tuple[Arra
     stack, views = np.array(candidates), np.array(owner)
     size = np.median(np.linalg.norm(stack[:, :3, 3], axis=1))
     near = np.stack([_gap(T, stack) for T in stack])
+    # Zero, not rounding: where no two views agree, the first candidate wins, and its tilts are those that fit best.
+    np.fill_diagonal(near, 0.0)
     support = np.array([len(set(views[row < 1])) - 1e-3 * row[row < 1].mean() for row in near])
     best = near[int(np.argmax(support))] < 1
     # Chordal mean of rotations: the sum, projected onto the rotations (Hartley et al., Rotation Averaging, 2013). They

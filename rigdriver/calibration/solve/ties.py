@@ -71,8 +71,9 @@ def refuse_parted(cameras: Sequence[str], tied: Sequence[int], notes: Sequence[S
     dropped = [str(note) for note in notes if note.kind in DROPPING]
     told = f" ({len(dropped)} were dropped, for example {dropped[0]})" if dropped else ""
     raise ViewsInsufficient(
-        seen=f"no view {'that is left ' if dropped else ''}shows the board to {here} and to {there} at once{told}",
-        expected="at least one group of views that ties them",
+        seen=f"no {'remaining ' if dropped else ''}view shows the board to {here} and to {there} at the same "
+        f"time{told}",
+        expected="at least one group of views that connects them",
         remedy="hold the board at rest so that both sides see it, and take six more views",
     )
 
@@ -129,7 +130,7 @@ def refuse_undetermined(
             loose.append(f"camera {name}: {', '.join(mine[:MOST_NAMED])}")
     if loose:
         raise ViewsInsufficient(
-            seen=f"the views that are left do not determine {'; '.join(loose)}",
+            seen=f"the remaining views do not determine {'; '.join(loose)}",
             expected="lens and pose of every camera",
             remedy="take more views in which the board is tilted both ways, near and far, and seen by neighbouring "
             "cameras at once",

@@ -62,7 +62,7 @@ def identify(link: BoxLink, old_faults: Policy = "host") -> tuple[BoxIdentity, i
         NotATriggerBox: something else answers.
         InterfaceMismatch: a trigger box with another interface.
     """
-    link.flush()
+    link.traffic.flush()
     _greet(link)
     try:
         who = link.read(registers.WHO_AM_I)
@@ -88,8 +88,8 @@ def _greet(link: BoxLink) -> None:
         _ask_for_standby(link)
     except NoReply as exc:
         # Asking goes on for a while by itself; what is left is for listening, since some bootloaders take every byte.
-        is_quiet = link.hear_out(QUIET_S, BOOT_S)
-        if not link.received_bytes:
+        is_quiet = link.traffic.hear_out(QUIET_S, BOOT_S)
+        if not link.traffic.received_bytes:
             raise NoReply(
                 device=link.name,
                 seen="nothing answers",
@@ -102,13 +102,13 @@ def _greet(link: BoxLink) -> None:
         raise NotATriggerBox(
             device=link.name, seen="a Harp device that refuses standby is no trigger box", remedy="check box.url"
         ) from exc
-    if skipped := link.counters.bytes_skipped:
+    if skipped := link.traffic.counters.bytes_skipped:
         _logger.warning(
             "%s: sent %s before its first answer; boards that restart when their port is opened do so",
             link.name,
-            _quoted(link.first_bytes[:skipped]),
+            _quoted(link.traffic.first_bytes[:skipped]),
         )
-        link.forgive()
+        link.traffic.forgive()
 
 
 def _ask_again(link: BoxLink) -> None:
@@ -123,12 +123,12 @@ def _ask_for_standby(link: BoxLink) -> None:
 
 
 def _stranger(link: BoxLink, more: str = "") -> NotATriggerBox:
-    is_text = _is_text(link.first_bytes)
+    is_text = _is_text(link.traffic.first_bytes)
     hint = "" if is_text else f"; they are no text: check that both ends run at {BAUD_RATE} baud"
     return NotATriggerBox(
         device=link.name,
-        seen=f"{link.received_bytes} bytes came, but no answer of a Harp device{more}; the first are "
-        f"{_quoted(link.first_bytes)}",
+        seen=f"{link.traffic.received_bytes} bytes came, but no answer of a Harp device{more}; the first are "
+        f"{_quoted(link.traffic.first_bytes)}",
         remedy=f"check box.url{hint}",
     )
 

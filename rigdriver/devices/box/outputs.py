@@ -21,7 +21,7 @@ def wrong_outputs(config: RigConfig, identity: BoxIdentity) -> Iterator[ConfigEr
         if not identity.lamp_outputs >> lamp.output & 1:
             yield ConfigError(
                 device=f"lamp {lamp.name}: lamps.{n}.output = {lamp.output}",
-                seen="the box does not count this output as a lamp, so neither its light limits nor its interlock hold",
+                seen="the box does not treat this output as a lamp, so light limits and interlock do not act on it",
                 expected=f"one of its lamp outputs ({lamps})",
                 remedy="connect the lamp to one of them and set output to it",
             )
@@ -29,7 +29,7 @@ def wrong_outputs(config: RigConfig, identity: BoxIdentity) -> Iterator[ConfigEr
         if identity.lamp_outputs >> camera.output & 1:
             yield ConfigError(
                 device=f"camera {camera.name}: cameras.{n}.output = {camera.output}",
-                seen="the box counts this output as a lamp, which would flash with every trigger",
+                seen="this output of the box is for a lamp; a lamp on it would flash with every trigger of the camera",
                 expected=f"an output other than its lamp outputs ({lamps})",
                 remedy="connect the camera's trigger to one of them and set output to it",
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from rigdriver.devices.box.link import BytePort
+from rigdriver.devices.box.traffic import BytePort
 from rigdriver.errors import PortUnavailable
 from rigdriver.timebase import Timebase, TimeLimit
 

@@ -87,18 +87,19 @@ class SerialPort:
             PortUnavailable: no such port, no permission, or another program has it.
         """
         self.url = url
+        self._opened: serial.Serial | rfc2217.Serial | None = None
+        self._room: select.poll | None = None
         keep(self.close)
         try:
-            self._serial = _open(url, poll_s)
+            port = self._opened = _open(url, poll_s)
         except Exception as exc:  # pyserial's handlers of URLs raise what they like: re.error, KeyError, TypeError
             seen, remedy = _why(exc)
             raise PortUnavailable(device=f"trigger box port {url}", seen=seen, remedy=remedy) from exc
-        self._room: select.poll | None = None
         with suppress(OSError):  # io.UnsupportedOperation: a port without a descriptor, such as rfc2217:// or loop://
             room = select.poll()
-            room.register(self._serial.fileno(), select.POLLOUT)
+            room.register(port.fileno(), select.POLLOUT)
             # From here on a write takes what there is room for, and `write` itself waits for room.
-            self._serial.write_timeout = 0
+            port.write_timeout = 0
             self._room = room
         _watch_forks()
         _open_ports.add(self)
@@ -137,14 +138,15 @@ class SerialPort:
 
     def close(self) -> None:
         """Close the port. Closing twice is harmless."""
-        if not hasattr(self, "_serial"):  # it could not be opened
+        port = self._opened
+        if port is None:  # it could not be opened
             return
         _open_ports.discard(self)
         # The lock belongs to the open file, which a child that is being forked shares until it has let go of it.
         with suppress(Exception):  # a port without a descriptor says so as its handler likes
-            fcntl.flock(self._serial.fileno(), fcntl.LOCK_UN)
-        link = getattr(self._serial, "_socket", None)
-        self._serial.close()
+            fcntl.flock(port.fileno(), fcntl.LOCK_UN)
+        link = getattr(port, "_socket", None)
+        port.close()
         if link is not None:  # pyserial leaves a socket open whose other end went first
             link.close()
 
@@ -152,6 +154,11 @@ class SerialPort:
         """Let the port be what `descriptor` is, in this process alone; OSError when it is closed."""
         link = getattr(self._serial, "_socket", None) or self._serial  # RFC 2217 ports have a descriptor, but no fileno
         os.dup2(descriptor, link.fileno(), inheritable=False)
+
+    @property
+    def _serial(self) -> serial.Serial | rfc2217.Serial:
+        assert self._opened is not None  # nobody has a port that could not be opened
+        return self._opened
 
     def _lost(self, exc: Exception) -> LinkLost:
         return LinkLost(

@@ -1,7 +1,8 @@
 """What was sent to the box and may still be on its way, there or back, although no modelled time passes.
 
 In: requests and feeds of the watchdog as they are sent and answered, and looks that found no bytes. Out: whether
-modelled time goes on. By real time nothing here has an effect. Not here: how long a reply is waited for (see link.py).
+modelled time goes on. By real time nothing here has an effect. Not here: how long a reply is waited for (see
+traffic.py).
 """
 
 from __future__ import annotations

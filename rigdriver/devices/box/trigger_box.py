@@ -19,10 +19,11 @@ from rigdriver.devices.box.clock_probe import ClockProbe, probe_once
 from rigdriver.devices.box.events import BoxEvent, BoxStatus, EventReader
 from rigdriver.devices.box.found import OldFault
 from rigdriver.devices.box.identity import ACTIVE, STANDBY, identify
-from rigdriver.devices.box.link import ATTEMPTS, BoxLink, BytePort
+from rigdriver.devices.box.link import ATTEMPTS, BoxLink
 from rigdriver.devices.box.refusals import explained_fault, explained_refusal
 from rigdriver.devices.box.reopening import retry_opening
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
+from rigdriver.devices.box.traffic import BytePort
 from rigdriver.devices.box.watch import FEEDS_PER_TIMEOUT, BoxWatch
 from rigdriver.ends import BOX_END_S, End, time_left_s
 from rigdriver.errors import BadReply, BoxFault, BoxRefused, DeviceError, LinkLost, NoReply
@@ -58,11 +59,11 @@ class TriggerBox:
         self._end_of_all = End("the trigger box", self._end_all, timebase)
         self.stops = 0
         """Number of times that this program has told the box to stop."""
-        self._watch = BoxWatch(link, config.watchdog_s, timebase, self._tell)
+        self._watch = BoxWatch(link.traffic, config.watchdog_s, timebase, self._tell)
         keep(self.close)
         self.identity, next_event, self.found = identify(link, config.old_faults)
         self._events = EventReader(next_event)
-        link.on_event = self._take_event
+        link.traffic.on_event = self._take_event
         link.write(registers.WATCHDOG_TIMEOUT, round(config.watchdog_s * self.identity.tick_rate_hz))
 
     @classmethod
@@ -114,10 +115,10 @@ class TriggerBox:
         def reopen() -> BytePort | None:
             if self._watch.is_fed or self._watch.is_closing:
                 return None
-            self._link.close_port()
+            self._link.traffic.close_port()
             return retry_opening(opened, self._timebase, REOPEN_S)
 
-        self._link.reopen, self._link.check_reopened = reopen, self._check_reopened
+        self._link.traffic.reopen, self._link.check_reopened = reopen, self._check_reopened
 
     def _check_reopened(self) -> None:
         """Make sure that the box is as it was left; let it report events again."""
@@ -167,7 +168,7 @@ class TriggerBox:
     @property
     def link_counters(self) -> LinkCounters:
         """What the link has seen; see `LinkCounters` for what must stay 0."""
-        return replace(self._link.counters, implausible_events=self._events.implausible)
+        return replace(self._link.traffic.counters, implausible_events=self._events.implausible)
 
     # -- schedule ----------------------------------------------------------------------------------------------------
 
@@ -257,7 +258,7 @@ class TriggerBox:
 
     def stop_within(self, time_s: float) -> None:
         """End the run with all outputs low at once, as far as the link lets us within `time_s` of real time."""
-        with self._link.within(time_s):
+        with self._link.traffic.within(time_s):
             self.stop(now=True)
 
     def stop_feeding(self) -> None:
@@ -311,7 +312,7 @@ class TriggerBox:
 
     def _end_all(self) -> None:
         try:
-            with self._link.within(time_left_s(BOX_END_S)):
+            with self._link.traffic.within(time_left_s(BOX_END_S)):
                 self.stop(now=True)
                 self._link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False, attempts=1)
         except DeviceError:

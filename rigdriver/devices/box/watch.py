@@ -1,8 +1,8 @@
 """The watch over an opened box: one thread that reads its port, feeds its watchdog and notices when it is silent.
 
-In: a link, and whoever takes the news. Out: feeds from `begin_feeding` until `stop_feeding`; the link read all the
-time, so that events and replies come; and `BoxLost` when the port is gone or a fed box says nothing. A pause of this
-program is no silence of the box; `away_s` gives its length. Not here: commands (see trigger_box.py).
+In: the traffic of a link, and whoever takes the news. Out: feeds from `begin_feeding` until `stop_feeding`; the port
+read all the time, so that events and replies come; and `BoxLost` when the port is gone or a fed box says nothing. A
+pause of this program is no silence of the box; `away_s` gives its length. Not here: commands (see trigger_box.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from rigdriver.devices.box.events import BoxLost
-from rigdriver.devices.box.link import BoxLink
+from rigdriver.devices.box.traffic import LinkTraffic
 from rigdriver.errors import DeviceError, LinkLost, RigError
 from rigdriver.signal_safe import SafeEvent
 from rigdriver.timebase import Timebase
@@ -35,10 +35,10 @@ class BoxWatch:
     """The thread "box" of one opened box, and what it has noticed."""
 
     def __init__(
-        self, link: BoxLink, watchdog_s: float, timebase: Timebase, on_lost: Callable[[BoxLost], None]
+        self, traffic: LinkTraffic, watchdog_s: float, timebase: Timebase, on_lost: Callable[[BoxLost], None]
     ) -> None:
-        """Take an opened link; `on_lost` is called on the thread "box"."""
-        self._link = link
+        """Take the traffic of an opened link; `on_lost` is called on the thread "box"."""
+        self._traffic = traffic
         self._timebase = timebase
         self._on_lost = on_lost
         self._closing = SafeEvent()
@@ -57,7 +57,7 @@ class BoxWatch:
     def listen(self) -> None:
         """Start the thread."""
         self._thread = threading.Thread(target=self._run, name="box", daemon=True)
-        self._link.pumped_by(self._thread)
+        self._traffic.pumped_by(self._thread)
         self._thread.start()
 
     @property
@@ -70,11 +70,11 @@ class BoxWatch:
         self._closing.set()
         if self._thread is not None and self._thread.ident is not None:
             self._thread.join(JOIN_S)
-        self._link.pumped_by(None)
+        self._traffic.pumped_by(None)
 
     def begin_feeding(self) -> None:
         """Feed the watchdog now and from now on."""
-        self._link.feed()
+        self._traffic.feed()
         self.is_fed, self._silent_ns, self._away = True, 0, (0, 0)
 
     def stop_feeding(self) -> None:
@@ -94,33 +94,33 @@ class BoxWatch:
         try:
             with self._timebase.take_part("box"):
                 while not self._closing.is_set():
-                    self._link.pump()
+                    self._traffic.pump()
                     self._keep_fed()
         except LinkLost as exc:
-            self._link.fail(exc)
+            self._traffic.fail(exc)
             self._on_lost(BoxLost(exc, self._timebase.now_ns()))
         except Exception as exc:  # noqa: BLE001 - whoever calls the box next gets it
             detail = exc if isinstance(exc, RigError) else repr(exc)
             error = DeviceError(
-                device=self._link.name, seen=f"a subscriber failed: {detail}; the box is no longer fed and stops"
+                device=self._traffic.name, seen=f"a subscriber failed: {detail}; the box is no longer fed and stops"
             )
             error.__cause__ = exc
-            self._link.fail(error)
+            self._traffic.fail(error)
 
     def _keep_fed(self) -> None:
         now_ns = self._timebase.now_ns()
         self._count_silence(now_ns)
         if not self.is_fed:
             return
-        if self._link.unanswered_feeds >= SILENT_FEEDS and self._silent_ns > SILENT_S * 1e9:
+        if self._traffic.unanswered_feeds >= SILENT_FEEDS and self._silent_ns > SILENT_S * 1e9:
             raise LinkLost(
-                device=self._link.name,
+                device=self._traffic.name,
                 seen=f"silent for {self._silent_ns / 1e9:.1f} s",
                 remedy="check cable and power, open it again",
             )
         if now_ns >= self._next_feed_ns:
             self._next_feed_ns = now_ns + self._feed_interval_ns
-            self._link.feed()
+            self._traffic.feed()
 
     def _count_silence(self, now_ns: int) -> None:
         """Add the time since the last look, but no pause of this program: what came in it may lie there unread."""
@@ -128,5 +128,5 @@ class BoxWatch:
         if away_ns > self._watchdog_ns / 2:
             self._away = (now_ns, away_ns)
         # A byte that was read since the last look ends the silence.
-        heard_ns = now_ns - self._link.last_byte_ns
+        heard_ns = now_ns - self._traffic.last_byte_ns
         self._silent_ns = min(heard_ns, self._silent_ns + min(away_ns, round(LOOP_S * 1e9)))

@@ -159,7 +159,7 @@ class Discovery:
         if missing := [name for name in wanted if name not in there]:
             raise ProducerError(
                 device=f"interface {', '.join(missing)}",
-                seen=f"no producer has it; there are {', '.join(place.id for _, _, place in found) or 'none'}",
+                seen=f"no producer lists it; listed are {', '.join(place.id for _, _, place in found) or 'none'}",
                 remedy="correct genicam.interfaces",
             )
         for system, info, place in found:

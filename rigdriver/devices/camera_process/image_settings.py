@@ -47,8 +47,8 @@ def _refusal(camera: str, nodes: Nodes, report: FeatureReport, demanded: Collect
     return CameraError(
         device=camera,
         seen=(
-            f"{report.name} = {report.asked!r} refused: the camera made {report.got!r} of it, and its images would be "
-            "others than was asked"
+            f"{report.name} = {report.asked!r} refused: the camera uses {report.got!r} instead, so its images would "
+            "differ from what was asked"
         ),
         remedy=why,
     )

@@ -53,7 +53,7 @@ def unknown(camera: str, nodes: Nodes, write: FeatureWrite) -> CameraError:
         return CameraError(
             device=camera,
             seen=f"has no feature {write.name}",
-            remedy=f"this camera names it {' or '.join(named)}; mind the unit, which may be another one",
+            remedy=f"this camera names it {' or '.join(named)}; its unit may differ",
         )
     alike = nearest(write.name, nodes.names())
     hint = f"nearest are {', '.join(alike)}" if alike else "check its spelling in the camera's documentation"

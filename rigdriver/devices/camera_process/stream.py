@@ -331,7 +331,7 @@ class Stream:
                 device=self.label,
                 seen=(
                     f"{what} in a buffer of {len(image.data)} bytes; its region changed while it streamed, or its "
-                    "producer tells another size or padding than it delivers"
+                    "producer reports another size or padding than that of the image"
                 ),
                 expected=f"at least {needed} bytes",
             )

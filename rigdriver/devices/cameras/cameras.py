@@ -1,38 +1,28 @@
 """The rig's cameras, as one thing: open, start, stop, close, read and write features.
 
 In: cameras by name and serial, features, producers. Out: frames, losses and ends of cameras, on one thread "cameras".
-All of GenICam happens in another process; frames come without a copy from shared memory. Not here: pulses, and whether
-a frame belongs to one (see sync/matcher.py).
+All of GenICam happens in another process. Not here: how frames come to the sink (see delivery.py), what producers have
+(see listing.py), and whether a frame belongs to a pulse (see sync/matcher.py).
 """
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
 
 from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
-from rigdriver.devices.camera_link.descriptions import (
-    CameraReport,
-    DeviceInfo,
-    FeatureReport,
-    InterfaceReport,
-)
-from rigdriver.devices.camera_link.messages import BeatNote, CameraLostNote, EndingNote, FrameNote, Kind, LossNote
+from rigdriver.devices.camera_link.descriptions import CameraReport, FeatureReport
+from rigdriver.devices.camera_link.messages import EndingNote, Kind
 from rigdriver.devices.camera_link.requests import (
     CameraReply,
     CameraRequest,
-    DeviceList,
     ExecuteFeature,
     FeatureRead,
     FeatureWritten,
-    ListDevices,
     OpenCameras,
     OpenedCamera,
     OpenedCameras,
@@ -46,45 +36,25 @@ from rigdriver.devices.camera_link.requests import (
     WriteFeature,
 )
 from rigdriver.devices.camera_link.settings import CameraSettings, settings_of
-from rigdriver.devices.camera_link.slots import SlotReader
 from rigdriver.devices.cameras.camera_features import CameraFeatures, FeatureGuard, RigCamera
-from rigdriver.devices.cameras.events import CameraEvent, CameraLost, CameraStatistics, FrameLost
+from rigdriver.devices.cameras.delivery import CameraDelivery, CameraSink
+from rigdriver.devices.cameras.events import CameraStatistics
 from rigdriver.devices.cameras.process import SOME_PRODUCER, CameraProcess
 from rigdriver.ends import CAMERAS_END_S, End, time_left_s
-from rigdriver.errors import CameraProcessLost, DeviceError, StateError
-from rigdriver.frames import Frame, GapReason
-from rigdriver.images.pixel_formats import BY_CODE
+from rigdriver.errors import StateError
 from rigdriver.opening import keep, opened
-from rigdriver.signal_safe import SafeEvent
 from rigdriver.timebase import open_timebase
 
-_logger = logging.getLogger(__name__)
-_NO_CHUNKS: Mapping[str, int | float] = MappingProxyType({})
-LAST_FRAMES_S = 1.0
-"""Longest time for which a stop waits until the sink has taken the last frames, in s."""
 LOCK_S = 0.5
 _SEARCH_SHARE = 0.5
 """Share of the time for opening in which the cameras must be found; the rest is for opening them."""
-_LOADING_S = 20.0
-"""Time for loading and closing producers, beside the search."""
 _Reply = TypeVar("_Reply", bound=CameraReply)
-
-CameraSink = Callable[[CameraEvent], None]
 
 
 class _State(Enum):
     READY = "open"
     STREAMING = "streaming"
     CLOSED = "closed"
-
-
-class _Counts:
-    """Counters of one camera; written by the thread "cameras" only."""
-
-    __slots__ = ("delivered", "incomplete", "no_slot", "underrun")
-
-    def __init__(self) -> None:
-        self.delivered = self.incomplete = self.no_slot = self.underrun = 0
 
 
 class Cameras:
@@ -97,19 +67,17 @@ class Cameras:
         self._names = tuple(names)
         self._state = _State.READY
         self._lock = threading.Lock()
-        self._sink: CameraSink | None = None
-        self._sink_error: BaseException | None = None
-        self._has_stopped = SafeEvent()
-        self._slots: dict[int, SlotReader] = {}
-        self._counts = [_Counts() for _ in names]
-        self._copied = [0 for _ in names]
+        self._delivery = CameraDelivery(self._names)
         self.guard: FeatureGuard | None = None
         """What is asked before a feature is written from outside; None allows all."""
         self.reports: Mapping[str, CameraReport] = MappingProxyType({})
         """Reports of the cameras: what each one is, and what became of its features."""
+        # The process is kept by itself while it starts, so what `_close` needs is there when it may be called.
+        self._process = CameraProcess(
+            self._take, self._delivery.take_process_lost, genicam.command_timeout_s, self._timebase, page
+        )
         self._end = End("the cameras", self._close, self._timebase)
         keep(self._end.run)
-        self._process = CameraProcess(self._on_event, self._on_lost, genicam.command_timeout_s, self._timebase, page)
 
     @classmethod
     def open(
@@ -142,24 +110,19 @@ class Cameras:
         page: Path | None,
     ) -> Self:
         self = cls(genicam, [c.name for c in cameras], page)
-        try:
-            found = self._ask(
-                OpenCameras(
-                    producers=[str(p.absolute()) for p in genicam.producers],
-                    interfaces=list(genicam.interfaces),
-                    search_s=genicam.open_timeout_s * _SEARCH_SHARE,
-                    buffers=genicam.buffers,
-                    cameras=[
-                        WantedCamera(c.name, c.serial, c.interface, settings_of(features.get(c.name, {})))
-                        for c in cameras
-                    ],
-                ),
-                OpenedCameras,
-                genicam.open_timeout_s,
-            )
-        except BaseException:
-            self.close()
-            raise
+        found = self._ask(
+            OpenCameras(
+                producers=[str(p.absolute()) for p in genicam.producers],
+                interfaces=list(genicam.interfaces),
+                search_s=genicam.open_timeout_s * _SEARCH_SHARE,
+                buffers=genicam.buffers,
+                cameras=[
+                    WantedCamera(c.name, c.serial, c.interface, settings_of(features.get(c.name, {}))) for c in cameras
+                ],
+            ),
+            OpenedCameras,
+            genicam.open_timeout_s,
+        )
         both = zip(cameras, found.cameras, strict=True)
         self.reports = MappingProxyType({camera.name: _camera_report(camera, one) for camera, one in both})
         return self
@@ -184,13 +147,13 @@ class Cameras:
         with self._lock:
             self._expect_ready()
             wanted = PrepareSlots(self._genicam.frame_slots)
-            self._map_slots(*self._process.request(wanted, SlotSegments, self._timeout_s))
-            self._has_stopped.clear()
-            self._sink = sink
+            made, fds = self._process.request(wanted, SlotSegments, self._timeout_s)
+            self._delivery.map_slots(made, fds, self._genicam.frame_slots)
+            self._delivery.begin(sink)
             try:
                 self._ask(StartCameras(), RequestDone, self._genicam.open_timeout_s)
             except BaseException:
-                self._sink = None
+                self._delivery.end()
                 raise
             self._state = _State.STREAMING
 
@@ -213,11 +176,10 @@ class Cameras:
                 else:
                     self._process.request(StopCameras(), RequestDone, time_s, is_end=True)
                 # The answer came on the socket of commands; the last frames stand before STOPPED on that of events.
-                if not self._has_stopped.wait(LAST_FRAMES_S):
-                    _logger.warning("cameras: the sink has not taken the last frames within %g s", LAST_FRAMES_S)
+                self._delivery.await_last()
             finally:
-                self._sink = None
-        self._raise_sink_error()
+                self._delivery.end()
+        self._delivery.raise_sink_error()
 
     def close(self) -> None:
         """Stop and close all cameras and end their process. Takes seconds at most, also when a producer hangs."""
@@ -227,10 +189,9 @@ class Cameras:
         has_lock = self._lock.acquire(timeout=LOCK_S)  # a start that hangs on another thread keeps it
         try:
             self._state = _State.CLOSED
-            self._sink = None
-            if hasattr(self, "_process"):
-                self._process.close(time_left_s(CAMERAS_END_S))
-            self._slots.clear()  # arrays that live on keep their own mapping
+            self._delivery.end()
+            self._process.close(time_left_s(CAMERAS_END_S))
+            self._delivery.forget_slots()
         finally:
             if has_lock:
                 self._lock.release()
@@ -271,10 +232,7 @@ class Cameras:
 
     def statistics(self) -> Mapping[str, CameraStatistics]:
         """Return the counters of every camera since opening; also when the cameras are lost or closed."""
-        return {
-            name: CameraStatistics(c.delivered, c.incomplete, c.no_slot, c.underrun, copied)
-            for name, c, copied in zip(self._names, self._counts, self._copied, strict=True)
-        }
+        return self._delivery.statistics()
 
     # ---- requests ----
 
@@ -292,7 +250,7 @@ class Cameras:
         return self._process.request(request, expected, timeout_s or self._timeout_s)[0]
 
     def _expect_ready(self) -> None:
-        self._raise_sink_error()
+        self._delivery.raise_sink_error()
         if self._state is not _State.READY:
             remedy = "stop them first" if self._state is _State.STREAMING else "open them again"
             raise StateError(device="cameras", seen=self._state.value, expected=_State.READY.value, remedy=remedy)
@@ -302,115 +260,14 @@ class Cameras:
             raise StateError(device=f"camera {camera}", seen="not opened", expected=f"one of {', '.join(self._names)}")
         return self._names.index(camera)
 
-    def _map_slots(self, made: SlotSegments, fds: Sequence[int]) -> None:
-        try:
-            for segment, fd in zip(made.segments, fds, strict=True):
-                self._slots[segment.camera] = SlotReader(
-                    fd, segment.slot_bytes, segment.slots, self._genicam.frame_slots
-                )
-        finally:
-            # The mapping holds the memory by itself; descriptors would pile up from start to start.
-            for fd in fds:
-                os.close(fd)
-
-    def _raise_sink_error(self) -> None:
-        error, self._sink_error = self._sink_error, None
-        if error is not None:
-            raise DeviceError(device="cameras", seen=f"the sink of their events failed: {error!r}") from error
-
     # ---- the thread "cameras" ----
 
-    def _on_event(self, kind: Kind, body: bytes) -> None:
-        match kind:
-            case Kind.FRAME:
-                self._on_frame(FrameNote.decode(body))
-            case Kind.LOST:
-                self._on_frame_lost(LossNote.decode(body))
-            case Kind.CAMERA_LOST:
-                lost = CameraLostNote.decode(body)
-                self._deliver(CameraLost(self._names[lost.camera], lost.error))
-            case Kind.BEAT:
-                # Beats come while cameras are opened one by one, so there may be fewer counts than cameras.
-                for counts, underrun in zip(self._counts, BeatNote.decode(body).underrun, strict=False):
-                    counts.underrun = underrun
-            case Kind.STOPPED:
-                self._process.culprit = SOME_PRODUCER
-                self._has_stopped.set()
-            case Kind.ENDING:
-                self._process.culprit = f"camera {self._names[EndingNote.decode(body).camera]}"
-
-    def _on_frame(self, note: FrameNote) -> None:
-        slots = self._slots[note.camera]
-        if self._sink is None:
-            # Nobody is there to hold it, and a slot that is not given back is lost to its camera.
-            slots.give_back(note.slot)
-            return
-        pixel_format = BY_CODE[note.pixel_format_code]
-        copied = slots.copied
-        pixels = slots.pixels(note.slot, pixel_format.shape(note.width_px, note.height_px), pixel_format.dtype)
-        self._copied[note.camera] += slots.copied - copied
-        self._counts[note.camera].delivered += 1
-        self._deliver(
-            Frame(
-                camera=self._names[note.camera],
-                frame_id=note.frame_id,
-                t_camera_ns=note.t_camera_ns,
-                t_host_ns=note.t_host_ns,
-                pixel_format=pixel_format.name,
-                pixels=pixels,
-                chunks=MappingProxyType(dict(note.chunks)) if note.chunks else _NO_CHUNKS,
-            )
-        )
-
-    def _on_frame_lost(self, lost: LossNote) -> None:
-        counts = self._counts[lost.camera]
-        if lost.reason is GapReason.NO_SLOT:
-            counts.no_slot += lost.count
-        else:
-            counts.incomplete += lost.count
-        name = self._names[lost.camera]
-        self._deliver(FrameLost(name, lost.frame_id, lost.reason, lost.count, lost.t_host_ns))
-
-    def _on_lost(self, error: CameraProcessLost) -> None:
-        for name in self._names:
-            self._deliver(CameraLost(name, error))
-        self._has_stopped.set()
-
-    def _deliver(self, event: CameraEvent) -> None:
-        sink = self._sink
-        if sink is None:
-            return
-        try:
-            sink(event)
-        except Exception as exc:  # re-raised by the next call of the consumer (stop, start)
-            _logger.exception("cameras: the sink failed; no more events are delivered")
-            self._sink_error = exc
-            self._sink = None
-
-
-@dataclass(frozen=True, slots=True)
-class ProducerListing:
-    """What producers have."""
-
-    devices: Sequence[DeviceInfo]
-    interfaces: Sequence[InterfaceReport]
-
-
-def list_producers(producers: Sequence[Path], search_s: float) -> ProducerListing:
-    """Return what the producers have, found in a process of its own. Their interfaces are asked for `search_s` at most.
-
-    Raises:
-        ProducerError: a producer is missing or cannot be loaded; `DevicesFailed` when several are.
-        CameraProcessLost: a producer crashed or hung.
-    """
-    timeout_s = search_s + _LOADING_S
-    process = CameraProcess(lambda _kind, _body: None, lambda _error: None, timeout_s)
-    try:
-        request = ListDevices([str(p.absolute()) for p in producers], search_s)
-        found = process.request(request, DeviceList, timeout_s)[0]
-    finally:
-        End("the camera process", lambda: process.close(time_left_s(CAMERAS_END_S))).run()
-    return ProducerListing(found.devices, found.interfaces)
+    def _take(self, kind: Kind, body: bytes) -> None:
+        if kind is Kind.ENDING:
+            self._process.culprit = f"camera {self._names[EndingNote.decode(body).camera]}"
+        elif kind is Kind.STOPPED:
+            self._process.culprit = SOME_PRODUCER
+        self._delivery.take(kind, body)
 
 
 def _camera_report(camera: CameraConfig, opened: OpenedCamera) -> CameraReport:

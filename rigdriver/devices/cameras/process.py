@@ -207,7 +207,7 @@ class CameraProcess:
         """Return why the child is gone, once the thread knows."""
         WALL_TIME.wait(self._has_ended, _END_TIMEOUT_S)
         return self._lost or CameraProcessLost(
-            device="camera process", seen="gone, and its end could not be seen", remedy="open the cameras again"
+            device="camera process", seen="ended, and the cause is not known", remedy="open the cameras again"
         )
 
     def _kill(self, verdict: str) -> None:

@@ -20,6 +20,7 @@ from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.project import distort, to_pixels
 from rigdriver.config import VolumeConfig
 from rigdriver.errors import CalibrationMismatch
+from rigdriver.findings import MismatchKind
 from rigdriver.stereo.geometry.resample import NODE_PX
 
 BLOCK_PX = 32
@@ -32,6 +33,10 @@ lens' middle: 5 px of 3840 are 0.075 degrees, and 0.11 for two lines. The distan
 the volume's half depth, 11 % of it, so the angle must be 1 degree at least."""
 EDGE_PX = 3
 """Width of the margin, in px, in which a raw image counts as unseen."""
+CHECK_POSES = "check the poses of the cameras in the calibration"
+"""Remedy where the cameras cannot stand as the calibration says."""
+GIVE_VOLUME = "give the working volume with --volume, or as [volume] in the rig file"
+"""Remedy where the cameras do not show what is to be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ USUAL_RADIUS_SHARE = 0.16
 """Radius of a volume, as a share of the cameras' distance from its middle, where nothing else is said."""
 USUAL_DEPTH_SHARE = 0.7
 """Distance from the middle of a volume to each cut, as a share of its radius, where nothing else is said."""
+NOTHING_GIVEN = VolumeConfig()
+"""Working volume that nobody names: all of it follows from how the cameras stand."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,26 +109,22 @@ class PairGeometry:
 _TURN_CODE = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def working_volume(calibration: RigCalibration, given: VolumeConfig) -> WorkingVolume:
-    """Return the volume that a rig file or a person names; what is left out is the default.
+def working_volume(calibration: RigCalibration, given: VolumeConfig = NOTHING_GIVEN) -> WorkingVolume:
+    """Return the volume that a rig file or a person names; what is left out follows from how the cameras stand.
 
     Raises:
         CalibrationMismatch: no middle is given, and the cameras do not look at one point.
     """
-    centre = given.centre_mm or default_volume(calibration).centre_mm
-    eyes = [camera.centre_mm for camera in calibration if camera.role == "geometry"]
-    distance = float(np.mean(np.linalg.norm(np.array(eyes) - centre, axis=1)))
+    cameras = [camera for camera in calibration if camera.role == "geometry"]
+    centre = given.centre_mm or _middle(cameras)
+    eyes = np.array([camera.centre_mm for camera in cameras])
+    distance = float(np.mean(np.linalg.norm(eyes - centre, axis=1)))
     radius = given.radius_mm or USUAL_RADIUS_SHARE * distance
     return WorkingVolume(centre, radius, given.half_depth_mm or USUAL_DEPTH_SHARE * radius)
 
 
-def default_volume(calibration: RigCalibration, share: float = USUAL_RADIUS_SHARE) -> WorkingVolume:
-    """Return a ball about the point that all geometry cameras look at; its radius is a `share` of their distance.
-
-    Raises:
-        CalibrationMismatch: there is no such point.
-    """
-    cameras = [camera for camera in calibration if camera.role == "geometry"]
+def _middle(cameras: Sequence[CameraCalibration]) -> tuple[float, float, float]:
+    """Return the point that all cameras look at, in mm."""
     _check_cameras(cameras)
     centres = np.stack([camera.centre_mm for camera in cameras])
     axes = np.stack([camera.T_cam_world[2, :3] for camera in cameras])
@@ -129,17 +132,15 @@ def default_volume(calibration: RigCalibration, share: float = USUAL_RADIUS_SHAR
     away = np.eye(3)[None] - axes[:, :, None] * axes[:, None, :]
     angle = float(np.degrees(np.arccos(np.clip(axes @ axes.T, -1.0, 1.0).min())))
     if angle < LEAST_CONVERGENCE_DEG:
-        raise CalibrationMismatch(
-            f"the geometry cameras look in parallel (within {angle:.2f} degrees), so no point is in the middle of "
-            f"their views; expected lines of sight that meet at {LEAST_CONVERGENCE_DEG:g} degrees or more; give the "
-            "working volume with --volume, or as [volume] in the rig file"
+        raise _poses(
+            "geometry cameras",
+            f"look in parallel (within {angle:.2f} degrees), so no point is in the middle of their views",
+            f"lines of sight that meet at {LEAST_CONVERGENCE_DEG:g} degrees or more",
+            GIVE_VOLUME,
         )
     point = np.linalg.solve(away.sum(axis=0), np.einsum("nij,nj->i", away, centres))
     _refuse_unseen(cameras, point)
-    distance = float(np.mean(np.linalg.norm(centres - point, axis=1)))
-    return WorkingVolume(
-        (float(point[0]), float(point[1]), float(point[2])), share * distance, USUAL_DEPTH_SHARE * share * distance
-    )
+    return float(point[0]), float(point[1]), float(point[2])
 
 
 def _refuse_unseen(cameras: Sequence[CameraCalibration], point: Array) -> None:
@@ -148,10 +149,11 @@ def _refuse_unseen(cameras: Sequence[CameraCalibration], point: Array) -> None:
         seen = camera.T_cam_world[:3, :3] @ point + camera.T_cam_world[:3, 3]
         at = camera.K @ seen / seen[2] if seen[2] > 0 else np.full(3, np.nan)
         if not (0 <= at[0] < camera.size_px[0] and 0 <= at[1] < camera.size_px[1]):
-            raise CalibrationMismatch(
-                f"camera {camera.name}: does not see the point that all geometry cameras look at, "
-                f"{', '.join(f'{v:.0f}' for v in point)} mm; expected it in every image; turn the cameras towards the "
-                "face, or give the working volume with --volume, or as [volume] in the rig file"
+            raise _poses(
+                f"camera {camera.name}",
+                f"does not see the point that all geometry cameras look at, {', '.join(f'{v:.0f}' for v in point)} mm",
+                "it in every image",
+                f"turn the cameras towards the face, or {GIVE_VOLUME}",
             )
 
 
@@ -164,8 +166,10 @@ def find_pairs(calibration: RigCalibration) -> dict[str, tuple[str, str]]:
     pods = calibration.pods("geometry")
     wrong = {pod: names for pod, names in pods.items() if len(names) != 2}
     if wrong or not pods:
-        told = "; ".join(f"pod {pod}: {', '.join(names)}" for pod, names in wrong.items()) or "no geometry camera"
-        raise CalibrationMismatch(f"{told}; expected two geometry cameras per pod; set roles and pods in the rig file")
+        told = "; ".join(f"pod {pod}: {', '.join(names)}" for pod, names in wrong.items()) or "none"
+        raise _poses(
+            "geometry cameras", told, "two geometry cameras per pod", "set role and pod of the cameras in the rig file"
+        )
     return {pod: (names[0], names[1]) for pod, names in pods.items()}
 
 
@@ -183,14 +187,17 @@ def make_pair(calibration: RigCalibration, pod: str, names: tuple[str, str], vol
     focal = float(np.mean([left.K[0, 0], left.K[1, 1], right.K[0, 0], right.K[1, 1]]))
     middle = R @ (np.array(volume.centre_mm) - left.centre_mm)
     if middle[2] <= 2 * volume.radius_mm:
-        raise CalibrationMismatch(
-            f"pod {pod}: the working volume lies {middle[2]:.0f} mm in front of {left.name}; expected more than "
-            f"{2 * volume.radius_mm:.0f} mm; check the calibration's poses"
+        raise _poses(
+            f"pod {pod}",
+            f"the working volume lies {middle[2]:.0f} mm in front of {left.name}",
+            f"more than {2 * volume.radius_mm:.0f} mm, twice the radius of the volume",
         )
     if middle[2] <= volume.half_depth_mm:
-        raise CalibrationMismatch(
-            f"pod {pod}: the working volume is {volume.half_depth_mm:.0f} mm deep to each side and reaches behind "
-            f"{left.name}; expected less than {middle[2]:.0f} mm"
+        raise _poses(
+            f"pod {pod}",
+            f"the working volume is {volume.half_depth_mm:.0f} mm deep to each side and reaches behind {left.name}",
+            f"less than {middle[2]:.0f} mm",
+            "lower volume.half_depth_mm in the rig file, or the radius of the volume",
         )
     near, far = middle[2] - volume.half_depth_mm, middle[2] + volume.half_depth_mm
     # Columns are cut to what the left camera sees of the volume, rows to what both see.
@@ -199,9 +206,10 @@ def make_pair(calibration: RigCalibration, pod: str, names: tuple[str, str], vol
     width = focal * (low[1][0] - low[0][0])
     height = focal * min(low[1][1], high[1][1]) - y0
     if width < BLOCK_PX or height < BLOCK_PX:
-        raise CalibrationMismatch(
-            f"pod {pod}: {left.name} and {right.name} see no common part of the working volume; check "
-            "their poses in the calibration, and the volume's place and size"
+        raise _poses(
+            f"pod {pod}",
+            f"{left.name} and {right.name} see no common part of the working volume",
+            remedy=f"{CHECK_POSES}, and the place and size of the volume",
         )
     size = tuple(int(np.ceil(v / BLOCK_PX)) * BLOCK_PX for v in (width, height))
     # The right image is shifted by the mean disparity, so that both hold the volume.
@@ -221,15 +229,20 @@ def make_pair(calibration: RigCalibration, pod: str, names: tuple[str, str], vol
     )  # fmt: skip
 
 
+def _poses(device: str, seen: str, expected: str = "", remedy: str = CHECK_POSES) -> CalibrationMismatch:
+    return CalibrationMismatch(kind=MismatchKind.POSES, device=device, seen=seen, expected=expected, remedy=remedy)
+
+
 def _check_cameras(cameras: Sequence[CameraCalibration]) -> None:
     """Refuse a calibration whose numbers would make the arithmetic meaningless."""
     for camera in cameras:
         numbers = (camera.K, camera.distortion, camera.T_cam_world)
         if not all(np.isfinite(n).all() for n in numbers) or not min(camera.K[0, 0], camera.K[1, 1]) > 0:
             raise CalibrationMismatch(
-                f"camera {camera.name}: its calibration holds values that are not finite, or a focal length that "
-                "is not above 0 px; calibrate again"
-            )
+                kind=MismatchKind.IMPLAUSIBLE, device=f"camera {camera.name}",
+                seen="its calibration holds values that are not finite, or a focal length that is not above 0 px",
+                remedy="calibrate again",
+            )  # fmt: skip
 
 
 def _check_numbers(pod: str, cameras: tuple[CameraCalibration, ...], volume: WorkingVolume) -> None:
@@ -237,9 +250,12 @@ def _check_numbers(pod: str, cameras: tuple[CameraCalibration, ...], volume: Wor
     _check_cameras(cameras)
     sizes = (volume.radius_mm, volume.half_depth_mm)
     if not np.isfinite([*volume.centre_mm, *sizes]).all() or not min(sizes) > 0:
-        raise CalibrationMismatch(
-            f"pod {pod}: {volume}: expected finite numbers, radius and half depth above 0; check the working volume "
-            "and the calibration's poses"
+        raise _poses(
+            f"pod {pod}",
+            f"working volume with centre {volume.centre_mm} mm, radius {volume.radius_mm:g} mm and half depth "
+            f"{volume.half_depth_mm:g} mm",
+            "finite numbers, radius and half depth above 0",
+            f"{CHECK_POSES}, and the working volume",
         )
 
 
@@ -248,9 +264,10 @@ def _pair_rotation(left: CameraCalibration, right: CameraCalibration) -> Array:
     x = right.centre_mm - left.centre_mm
     length = np.linalg.norm(x)
     if length < LEAST_BASELINE_MM:
-        raise CalibrationMismatch(
-            f"cameras {left.name} and {right.name} stand {length:.2f} mm apart; expected a baseline of at least "
-            f"{LEAST_BASELINE_MM:g} mm; check their poses in the calibration"
+        raise _poses(
+            f"cameras {left.name} and {right.name}",
+            f"stand {length:.2f} mm apart",
+            f"a baseline of at least {LEAST_BASELINE_MM:g} mm",
         )
     x = x / length
     # The mean line of sight, less its part along the baseline.
@@ -258,9 +275,10 @@ def _pair_rotation(left: CameraCalibration, right: CameraCalibration) -> Array:
     z = z - (z @ x) * x
     size = np.linalg.norm(z)
     if size < 0.2:
-        raise CalibrationMismatch(
-            f"cameras {left.name} and {right.name} look along the line between them; expected across it; check their "
-            "poses in the calibration"
+        raise _poses(
+            f"cameras {left.name} and {right.name}",
+            "look along the line between them",
+            "views across this line",
         )
     z = z / size
     return np.stack([x, np.cross(z, x), z])

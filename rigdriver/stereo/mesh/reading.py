@@ -83,7 +83,11 @@ def read_checked(path: Path, unit: Unit | None = None) -> ReadMesh:
         UsageError: no such file, no triangles in it, or it cannot be read or believed.
     """
     if path.suffix.lower() not in MESH_SUFFIXES:
-        raise UsageError(device=str(path), seen="is no mesh by its name", expected=f"one of {', '.join(MESH_SUFFIXES)}")
+        raise UsageError(
+            device=str(path),
+            seen="does not have the ending of a mesh file",
+            expected=f"one of {', '.join(MESH_SUFFIXES)}",
+        )
     if not path.is_file():
         raise UsageError(device=str(path), seen="no such file", remedy=f"name a mesh ({', '.join(MESH_SUFFIXES)})")
     raw = _parsed(path)
@@ -127,7 +131,7 @@ def _check_size(path: Path, used: Array, scale: float, unit: Unit | None) -> Non
             device=str(path),
             seen=f"the whole mesh is {size:.3g} mm large",
             expected=f"{SMALL_MM:g} to {LARGE_MM:g} mm",
-            remedy=f"say its unit: --unit {guess} where it is in {guess}, --unit mm where it really is of this size",
+            remedy=f"give its unit: --unit {guess} where it is in {guess}, --unit mm where it really is of this size",
         )
 
 

@@ -252,7 +252,7 @@ class SimulatedBox:
             due_ns = self._engine.now_ns + LINK_NS
             self._under_way.append((due_ns, bytes(waiting)))
             waiting.clear()
-            self._engine.at(due_ns, self._arrive)
+            self._engine.at(due_ns, self._arrive, is_carried=True)
         elif self._on_the_line:
             self._write(bytearray())
 

@@ -178,4 +178,4 @@ def test_a_calibration_holds_for_the_region_of_its_images_and_refuses_another_on
         done = run(*words, "--calibration", file)
         assert done.exit_code == 2
         told = " ".join(done.stderr.split())
-        assert "camera left: images have offset 0,4 px, calibrated was offset 8,4 px" in told
+        assert "camera left: images with offset 0,4 px; expected offset 8,4 px, as calibrated" in told

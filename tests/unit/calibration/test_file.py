@@ -21,6 +21,7 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load, parse, save, to_text
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.errors import CalibrationMismatch, RigError
+from rigdriver.findings import MismatchKind
 from rigdriver.images.region import ImageRegion
 
 
@@ -71,8 +72,8 @@ def test_the_rig_it_was_made_on_is_accepted(solved: SimpleNamespace, truth: Simp
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"name": "other"}, "is of rig 'face-rig', this rig is 'other'"),
-        ({"swap": "left_lower"}, "camera left_lower: calibrated was SN SN-left_lower, the rig has SN OTHER"),
+        ({"name": "other"}, "is of rig 'face-rig'; expected rig 'other', as in the rig file"),
+        ({"swap": "left_lower"}, "camera left_lower: SN OTHER; expected SN SN-left_lower, as calibrated"),
     ],
 )
 def test_another_rig_or_camera_is_refused(
@@ -81,6 +82,8 @@ def test_another_rig_or_camera_is_refused(
     save(solved.calibration, tmp_path / "rig.json")
     with pytest.raises(CalibrationMismatch, match=words) as info:
         load(tmp_path / "rig.json", _rig(truth.names, **change))
+    assert info.value.kinds == {MismatchKind.OTHER_RIG}
+    assert str(info.value).startswith(f"{tmp_path / 'rig.json'}: ")
     assert isinstance(info.value, ValueError)
     assert isinstance(info.value, RigError)
 
@@ -89,14 +92,28 @@ def test_missing_and_surplus_cameras_are_told_together(solved: SimpleNamespace, 
     config = _rig(truth.names[:5])
     extra = CameraConfig(name="third", serial="SN-third", output=9)
     with pytest.raises(
-        CalibrationMismatch, match=r"camera third .*not in the calibration; camera right_colour: calibrated"
+        CalibrationMismatch, match=r"camera third .*but not calibrated; camera right_colour: is calibrated, but not in"
     ):
         solved.calibration.check_rig(config.model_copy(update={"cameras": (*config.cameras, extra)}))
 
 
 def test_another_resolution_is_refused_with_both_sizes(solved: SimpleNamespace) -> None:
-    with pytest.raises(CalibrationMismatch, match=r"left_upper: images are 1280x1024, calibrated was 2048x1536"):
+    with pytest.raises(
+        CalibrationMismatch, match=r"left_upper: images of 1280x1024 px; expected 2048x1536 px, as calibrated"
+    ):
         solved.calibration.check_sizes({"left_upper": (1280, 1024), "left_lower": (2048, 1536)})
+
+
+def test_each_kind_of_mismatch_is_told_apart_without_reading_text(solved: SimpleNamespace, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationMismatch) as both:
+        solved.calibration.check_sizes({"left_upper": (1280, 1024), "third": (2048, 1536)})
+    assert [(f.kind, f.device) for f in both.value.findings] == [
+        (MismatchKind.OTHER_IMAGES, "camera left_upper"),
+        (MismatchKind.OTHER_RIG, "camera third"),
+    ]
+    with pytest.raises(CalibrationMismatch) as missing:
+        load(tmp_path / "nothing.json")
+    assert missing.value.kinds == {MismatchKind.UNREADABLE}
 
 
 def _placed(calibration: RigCalibration, region: ImageRegion | None) -> RigCalibration:
@@ -113,7 +130,7 @@ def test_a_moved_region_is_refused_though_the_size_fits(solved: SimpleNamespace,
         ImageRegion((160, 120)),
     ):
         with pytest.raises(
-            CalibrationMismatch, match=r"left_upper: images have offset .*calibrated was offset 160,120 px"
+            CalibrationMismatch, match=r"left_upper: images with offset .*; expected offset 160,120 px.*as calibrated"
         ):
             load(tmp_path / "rig.json", regions={"left_upper": other})
 
@@ -144,17 +161,22 @@ def test_a_file_changed_by_hand_is_refused(solved: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "kind", "words"),
     [
-        ("", "is no JSON"),
-        ("[]", "is no rigdriver-calibration file"),
-        ('{"format": "rigdriver-calibration", "version": 99}', "has version 99, this program reads 1"),
-        ('{"format": "rigdriver-calibration", "version": 1}', "Field required"),
+        ("", MismatchKind.UNREADABLE, "is no JSON"),
+        ("[]", MismatchKind.UNREADABLE, "is no rigdriver-calibration file"),
+        (
+            '{"format": "rigdriver-calibration", "version": 99}',
+            MismatchKind.OTHER_VERSION,
+            "has version 99; expected version 1 to 2",
+        ),
+        ('{"format": "rigdriver-calibration", "version": 1}', MismatchKind.DAMAGED, "Field required"),
     ],
 )
-def test_what_is_no_calibration_is_refused_in_one_line(text: str, words: str) -> None:
+def test_what_is_no_calibration_is_refused_in_one_line(text: str, kind: MismatchKind, words: str) -> None:
     with pytest.raises(CalibrationMismatch, match=words) as info:
         parse(text, "x.json")
+    assert info.value.kinds == {kind}
     assert "\n" not in str(info.value)
 
 

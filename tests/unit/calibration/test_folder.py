@@ -58,7 +58,7 @@ def test_images_are_found_by_camera_and_view_and_odd_ones_are_told(tmp_path: Pat
 def test_another_dictionary_is_named_as_the_cause(tmp_path: Path) -> None:
     for k in range(3):
         _write(tmp_path / "a" / f"{k}.png", _sheet())
-    with pytest.raises(BoardMismatch, match=r"markers of DICT_5X5 are there: wrong board parameters"):
+    with pytest.raises(BoardMismatch, match=r"they show markers of DICT_5X5, so the described board is another one"):
         detect_folder(tmp_path, parse_board("charuco:13x10:15:11.25:DICT_4X4_250"))
 
 

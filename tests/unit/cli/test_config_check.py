@@ -128,7 +128,7 @@ LAMP = '[[lamps]]\nname = "flash"\nkind = "{}"\noutput = 6\n'
         (
             "output = 0",
             f"output = 0\n{LAMP.format('white')}",
-            'lamp flash (white): no camera would see it: a white lamp lights cameras with role = "texture"',
+            'lamp flash (white): no camera would see it; expected a camera with role = "texture", which',
         ),
     ],
     ids=["serial without quotes", "no unit", "another table", "white lamp, no texture camera"],

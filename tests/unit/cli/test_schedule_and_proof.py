@@ -101,11 +101,11 @@ def test_a_picture_is_written_as_its_name_says(rig, run, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words", "told"),
     [
-        (("", ""), ["--rate", "20"], "light.max_rate_hz allows 15"),
+        (("", ""), ["--rate", "20"], "expected at most 15 Hz (light.max_rate_hz)"),
         (("", ""), ["--rate", "0"], "expected more than 0"),
         (("", ""), ["--out", "timing.gif"], ".svg or .png"),
         (("jitter_us = 5", "jitter_us = 990"), [], "lengthen geometry_exposure_us or shorten guard_us"),
-        (("output = 6", "output = 6\nmax_duty = 0.01"), [], "its.max_duty allows 1.0%"),
+        (("output = 6", "output = 6\nmax_duty = 0.01"), [], "expected at most 1.0% (max_duty of this lamp)"),
         (("output = 6", "colour = 1"), [], "unknown key"),
     ],
 )
@@ -267,7 +267,8 @@ def test_a_free_camera_may_keep_its_own_exposure(tmp_path, run):
 def test_an_exposure_longer_than_the_period_is_refused_without_a_box_too(tmp_path, run):
     result = run("schedule", "show", bench_file(tmp_path, ("2500", "250000")))
     assert result.exit_code == 2
-    assert "camera eye: exposes for 250000 us, but a period at 10 Hz lasts 100000 us" in result.stderr
+    assert "camera eye: exposes for 250000 us; expected less than 100000 us, the time between" in result.stderr
+    assert "two frames at 10 Hz; shorten the exposure or lower rate_hz" in result.stderr
 
 
 def test_a_bench_has_no_diagram_to_draw(tmp_path, run):

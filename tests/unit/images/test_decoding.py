@@ -73,7 +73,7 @@ def jpeg(width: int, height: int) -> bytes:
 def test_a_header_that_announces_too_many_pixels_is_refused_before_they_are_decoded(tmp_path, raw):
     path = tmp_path / "a.png"
     path.write_bytes(raw)
-    with pytest.raises(UsageError, match=r"a\.png: its header announces \d+ x \d+ pixels; expected .* leave it out"):
+    with pytest.raises(UsageError, match=r"a\.png: its header announces \d+ x \d+ pixels; expected .* remove it"):
         read_image(path)
 
 

@@ -54,7 +54,8 @@ def test_a_moved_region_is_refused_though_the_size_fits(
     name = next(iter(known)).name
     refuse(known, Images(known, {name: MADE}), SilentProgress())
     with pytest.raises(
-        CalibrationMismatch, match=rf"camera {name}: images have offset 164,120 px, calibrated was offset 160,120 px"
+        CalibrationMismatch,
+        match=rf"camera {name}: images with offset 164,120 px; expected offset 160,120 px, as calibrated",
     ):
         refuse(known, Images(known, {name: MOVED}), SilentProgress())
 

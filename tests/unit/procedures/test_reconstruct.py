@@ -131,7 +131,7 @@ def test_images_of_another_place_on_the_sensor_are_refused_though_their_size_fit
     theirs, folder, moved_region, tmp_path
 ):
     calibration = moved_region(folder, 12)
-    with pytest.raises(CalibrationMismatch, match=r"images have offset 16,0 px, calibrated was offset 0,0 px"):
+    with pytest.raises(CalibrationMismatch, match=r"images with offset 16,0 px; expected offset 0,0 px, as calibrated"):
         reconstruct_folder(folder, ReconstructOptions(tmp_path / "out", calibration, "theirs"))
     assert theirs[0].seen == []
 
@@ -160,4 +160,4 @@ def test_a_colour_image_of_another_size_costs_its_texture_and_is_noted(rig_calib
     proof = Proof(0, 0, 0, 0, {}, float("nan"), "unproved")
     fitting = without_unfit(rig_calibration, FrameSet(0, 0, 0, frames, {}, proof))
     assert set(fitting.frames) == set(given) - {"left_colour"}
-    assert "images are 4x4, calibrated was" in str(fitting.gaps["left_colour"])
+    assert "images of 4x4 px; expected " in str(fitting.gaps["left_colour"])

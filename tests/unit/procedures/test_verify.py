@@ -23,5 +23,5 @@ def test_positions_of_another_place_on_the_sensor_are_refused_though_their_size_
         assert cv2.imwrite(str(tmp_path / "plate" / camera.name / "000001.png"), np.zeros((480, 640), np.uint8))
     calibration = moved_region(tmp_path / "plate", 8)
     options = VerifyOptions(calibration, {Artefact.PLATE: tmp_path / "plate"}, out=tmp_path / "out")
-    with pytest.raises(CalibrationMismatch, match=r"images have offset 16,0 px, calibrated was offset 0,0 px"):
+    with pytest.raises(CalibrationMismatch, match=r"images with offset 16,0 px; expected offset 0,0 px, as calibrated"):
         verify(None, options)

@@ -191,9 +191,9 @@ def test_time_in_which_nobody_listened_is_neither_silence_nor_grace(clock: FakeT
 @pytest.mark.parametrize(
     ("asked", "kind", "told"),
     [
-        (status(BoxStates.IDLE, generation=0), LinkLost, "has restarted and forgotten its schedule"),
+        (status(BoxStates.IDLE, generation=0), LinkLost, "has restarted and lost its schedule"),
         (NoReply("trigger box at COM3: no answer"), NoReply, "does not answer"),
-        (status(BoxStates.RUNNING), NoReply, "runs but reports nothing"),
+        (status(BoxStates.RUNNING), NoReply, "still runs, but sends no more reports"),
     ],
 )
 def test_a_silent_box_is_asked_why(

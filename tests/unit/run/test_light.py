@@ -6,6 +6,7 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.errors import ScheduleError
+from rigdriver.findings import BrokenLimit
 from rigdriver.run.light import await_light_budget, await_start
 from rigdriver.schedule.plan import compile_schedule
 from rigdriver.wire.registers import LightSessionRecord, LightWaitRecord
@@ -61,15 +62,16 @@ def test_a_run_that_does_not_fit_waits_until_the_dark_pause_is_over(clock: FakeT
 
 def test_a_pause_that_does_not_end_is_an_error_and_not_a_hang(clock: FakeTime) -> None:
     config = rig()
-    with pytest.raises(ScheduleError, match="60 flashes made, 50 asked for"):
+    with pytest.raises(ScheduleError, match="60 flashes made, 50 more asked for"):
         await_light_budget(Box((60, 60)), config, compile_schedule(config, TICKS, 1, 50), timebase=clock)
     assert sum(clock.slept) < 7
 
 
 def test_a_spent_session_is_refused_with_the_remedy(clock: FakeTime) -> None:
     config = rig()
-    with pytest.raises(ScheduleError, match="clear_light_session"):
+    with pytest.raises(ScheduleError, match="clear_light_session") as spent:
         await_light_budget(Box((260, 0)), config, compile_schedule(config, TICKS, 1, 50), timebase=clock)
+    assert spent.value.kinds == {BrokenLimit.SESSION_FLASHES}
 
 
 def test_a_start_that_the_box_would_refuse_waits_for_as_long_as_the_box_says(clock: FakeTime) -> None:
@@ -82,7 +84,7 @@ def test_a_start_that_the_box_would_refuse_waits_for_as_long_as_the_box_says(clo
 def test_a_box_that_wants_darkness_for_ever_is_an_error_and_not_a_hang(clock: FakeTime) -> None:
     config, box = rig(), Box((0, 0))
     box.starts = [TICKS]
-    with pytest.raises(ScheduleError, match=r"wants 1\.0 s more of darkness"):
+    with pytest.raises(ScheduleError, match=r"asks for 1\.0 s more of darkness"):
         await_start(box, compile_schedule(config, TICKS, 1, 50), timebase=clock)
     assert sum(clock.slept) < 3
 

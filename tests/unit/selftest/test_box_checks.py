@@ -106,8 +106,8 @@ def test_a_sound_box_is_good():
 @pytest.mark.parametrize(
     ("box", "name", "word"),
     [
-        (FakeBox(replace(IDENTITY, interface_hash="00" * 20)), "box.interface", "one release"),
-        (FakeBox(replace(IDENTITY, outputs=9)), "box.outputs", "larger box"),
+        (FakeBox(replace(IDENTITY, interface_hash="00" * 20)), "box.interface", "the same release"),
+        (FakeBox(replace(IDENTITY, outputs=9)), "box.outputs", "a box with more outputs"),
         (FakeBox(replace(IDENTITY, lamp_outputs=0x1C0)), "box.lamp_outputs", "flash on output 9"),
         (FakeBox(status=replace(IDLE, output_levels=1)), "box.state", "0x0001"),
         (FakeBox(status=replace(IDLE, input_levels=0)), "box.interlock", "covers"),

@@ -67,13 +67,13 @@ def test_a_file_that_is_missing_is_named(config):
 @pytest.mark.parametrize(
     ("calibration", "sizes", "told"),
     [
-        (replace(CALIBRATION, rig="other"), SIZES, "is of rig 'other', this rig is 'bench'"),
+        (replace(CALIBRATION, rig="other"), SIZES, "is of rig 'other'; expected rig 'bench', as in the rig file"),
         (
             replace(CALIBRATION, cameras={"a": camera("a", "A1"), "b": camera("b", "B9")}),
             SIZES,
-            "camera b: calibrated was SN B9, the rig has SN B1",
+            "camera b: SN B1; expected SN B9, as calibrated",
         ),
-        (CALIBRATION, {**SIZES, "a": (128, 96)}, "camera a: images are 128x96, calibrated was 64x48"),
+        (CALIBRATION, {**SIZES, "a": (128, 96)}, "camera a: images of 128x96 px; expected 64x48 px, as calibrated"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_was_seen_and_expected(config, calibration, sizes, told):

@@ -43,5 +43,5 @@ def test_a_rig_whose_region_has_moved_fails_the_self_test_at_the_same_size(
     report = run_selftest(played(config, {"a": ImageRegion(offset_px), "b": ImageRegion()}), lambda _: None)
     (check,) = [check for check in report.checks if check.name == "calibration.file"]
     assert check.status is status
-    is_told = "camera a: images have offset 16,0 px, calibrated was offset 0,0 px" in check.remedy
+    is_told = "camera a: images with offset 16,0 px; expected offset 0,0 px, as calibrated" in check.remedy
     assert is_told is (status is Status.FAILED)

@@ -1,62 +1,19 @@
 """The loop, with a fake wall clock: order, pace, leaps, gates, descriptors, lateness.
 
-In: due times, descriptors and gates. Out: what was called and when, in simulated time. Nothing here sleeps.
+In: due times, descriptors and gates. Out: what was called and when, in simulated time. Nothing here sleeps. Not here:
+a loop that waits for its driver (see test_engine_in_lockstep.py).
 """
 
 from __future__ import annotations
 
 import selectors
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
-from rigdriver_sim.engine import LATE_NS, MAX_WAIT_S, STEP_NS, STEP_POLL_S, EventEngine
+from rigdriver_sim.engine import LATE_NS, MAX_WAIT_S, EventEngine
+from tests.unit.sim.fake_wall import FakeWall, engine_of
 
 MS = 1_000_000
-
-
-class FakeWall(selectors.BaseSelector):
-    """A wall clock that only `select` moves on, and the selector that moves it."""
-
-    def __init__(self) -> None:
-        self.ns = 5_000_000_000
-        self.waits: list[float] = []
-        self.ready: list[tuple[selectors.SelectorKey, int]] = []
-        self._keys: dict[Any, selectors.SelectorKey] = {}
-
-    def __call__(self) -> int:
-        return self.ns
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        self._keys[fileobj] = selectors.SelectorKey(fileobj, fileobj, events, data)
-        return self._keys[fileobj]
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._keys.pop(fileobj)
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        assert timeout is not None
-        self.waits.append(timeout)
-        ready, self.ready = [(k, m) for k, m in self.ready if k.fileobj in self._keys], []
-        if not ready:
-            self.ns += round(timeout * 1e9)
-        return ready
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._keys
-
-    def readable(self, fd: int) -> None:
-        self.ready.append((self._keys[fd], selectors.EVENT_READ))
-
-
-@pytest.fixture
-def wall() -> FakeWall:
-    return FakeWall()
-
-
-def engine_of(wall: FakeWall, pace: float) -> EventEngine:
-    return EventEngine(pace, wall_ns=wall, selector=wall)
 
 
 def test_actions_run_in_time_order_and_ties_in_the_order_of_the_calls(wall: FakeWall) -> None:
@@ -274,150 +231,3 @@ def test_closing_twice_is_harmless() -> None:
 def test_a_negative_pace_is_refused() -> None:
     with pytest.raises(ValueError, match="pace -1"):
         EventEngine(pace=-1)
-
-
-# ---------------------------------------------------------------- in lockstep
-
-
-class FakeFollower:
-    """A driver that has followed as far as the test says."""
-
-    def __init__(self, horizon_ns: int | None) -> None:
-        self.horizon = horizon_ns
-        self.published: list[int] = []
-        self.deliveries: list[int] = []
-
-    def publish(self, t_ns: int) -> None:
-        self.published.append(t_ns)
-
-    def host_ns(self, t_ns: int) -> int:
-        return 77_000 * MS + t_ns
-
-    def delivered(self, t_ns: int) -> None:
-        self.deliveries.append(t_ns)
-
-    def horizon_ns(self) -> int | None:
-        return self.horizon
-
-
-def followed(wall: FakeWall, follower: FakeFollower, pace: float = 0) -> EventEngine:
-    return EventEngine(pace, wall_ns=wall, selector=wall, follower=follower)
-
-
-def test_time_in_lockstep_never_goes_beyond_the_horizon(wall: FakeWall) -> None:
-    follower = FakeFollower(12 * MS)
-    engine = followed(wall, follower)
-    seen: list[int] = []
-    for t_ns in (5 * MS, 10 * MS, 30 * MS):
-        engine.at(t_ns, lambda: seen.append(engine.now_ns))
-    for _ in range(1000):
-        engine.step()
-    assert seen == [5 * MS, 10 * MS]
-    assert engine.now_ns == max(follower.published) == 12 * MS
-    follower.horizon = 31 * MS
-    for _ in range(100):
-        engine.step()
-    assert seen == [5 * MS, 10 * MS, 30 * MS]
-
-
-def test_time_in_lockstep_leaps_in_steps_and_takes_no_wall_time(wall: FakeWall) -> None:
-    follower = FakeFollower(1000 * MS)
-    engine = followed(wall, follower)
-    seen: list[int] = []
-    engine.at(50 * MS, lambda: seen.append(engine.now_ns))
-    began = wall.ns
-    while not seen:
-        engine.step()
-    steps = [after - before for before, after in zip([0, *follower.published], follower.published, strict=False)]
-    assert seen == [50 * MS]
-    assert set(steps) == {STEP_NS}, "each millisecond, what comes in is looked for"
-    assert wall.ns == began
-
-
-def test_input_in_lockstep_is_taken_within_a_step_of_the_time_at_which_it_came(wall: FakeWall) -> None:
-    engine = followed(wall, FakeFollower(1000 * MS))
-    read_at: list[int] = []
-    engine.add_reader(7, lambda: read_at.append(engine.now_ns))
-    engine.at(50 * MS, lambda: None)
-    for _ in range(20):
-        engine.step()
-    came_ns = engine.now_ns
-    wall.readable(7)
-    engine.step()
-    assert came_ns == 20 * STEP_NS
-    assert read_at == [came_ns]
-
-
-def test_time_in_lockstep_follows_the_wall_clock_while_nobody_follows(wall: FakeWall) -> None:
-    engine = followed(wall, FakeFollower(None))
-    ran_after: list[int] = []
-    began = wall.ns
-    engine.at(50 * MS, lambda: ran_after.append(wall.ns - began))
-    while not ran_after:
-        engine.step()
-    assert ran_after[0] == pytest.approx(50 * MS, abs=2 * round(STEP_POLL_S * 1e9))
-    assert engine.now_ns == 50 * MS
-
-
-def test_a_background_action_does_not_make_time_in_lockstep_leap(wall: FakeWall) -> None:
-    engine = followed(wall, FakeFollower(1000 * MS))
-    ran_after: list[int] = []
-    began = wall.ns
-    engine.at(50 * MS, lambda: ran_after.append(wall.ns - began), is_background=True)
-    while not ran_after:
-        engine.step()
-    assert ran_after[0] == pytest.approx(50 * MS, abs=2 * round(STEP_POLL_S * 1e9))
-
-
-@pytest.mark.parametrize("pace", [0, 1])
-def test_what_time_has_waited_for_in_lockstep_is_not_made_up_for(wall: FakeWall, pace: float) -> None:
-    follower = FakeFollower(10 * MS)
-    engine = followed(wall, follower, pace)
-    engine.at(2000 * MS, lambda: None, is_background=True)
-    while engine.now_ns < 10 * MS:
-        engine.step()
-    wall.ns += 500 * MS  # the driver is held up
-    engine.step()
-    assert engine.now_ns == 10 * MS
-    follower.horizon = 1000 * MS
-    for _ in range(5):
-        engine.step()
-    assert engine.now_ns <= 10 * MS + 5 * STEP_NS
-
-
-def test_pace_one_in_lockstep_is_no_faster_than_the_wall_clock(wall: FakeWall) -> None:
-    engine = followed(wall, FakeFollower(1000 * MS), pace=1)
-    ran_after: list[int] = []
-    began = wall.ns
-    engine.at(50 * MS, lambda: ran_after.append(wall.ns - began))
-    while not ran_after:
-        engine.step()
-    assert ran_after[0] == pytest.approx(50 * MS, abs=2 * round(STEP_POLL_S * 1e9))
-
-
-def test_a_closed_gate_holds_time_in_lockstep(wall: FakeWall) -> None:
-    engine = followed(wall, FakeFollower(1000 * MS))
-    seen: list[int] = []
-    has_room = False
-    engine.add_gate(lambda: has_room)
-    engine.at(5 * MS, lambda: seen.append(engine.now_ns))
-    for _ in range(100):
-        engine.step()
-    assert engine.now_ns == 0
-    has_room = True
-    for _ in range(100):
-        engine.step()
-    assert seen == [5 * MS]
-
-
-def test_the_follower_says_what_the_host_reads_and_hears_of_deliveries(wall: FakeWall) -> None:
-    follower = FakeFollower(1000 * MS)
-    engine = followed(wall, follower)
-    engine.at(3 * MS, engine.delivered)
-    for _ in range(10):
-        engine.step()
-    assert follower.deliveries == [3 * MS]
-    assert engine.host_ns() == 77_000 * MS + engine.now_ns
-    assert engine.is_in_step
-    assert not engine_of(wall, pace=1.0).is_in_step
-    assert engine_of(wall, pace=1.0).host_ns() == wall.ns

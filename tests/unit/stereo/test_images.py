@@ -7,7 +7,7 @@ import pytest
 
 from rigdriver.errors import UsageError
 from rigdriver.images.raw_image import RawImage
-from rigdriver.stereo.geometry.rectify import default_volume, find_pairs, make_pair
+from rigdriver.stereo.geometry.rectify import find_pairs, make_pair, working_volume
 from rigdriver.stereo.images import PairImages
 from rigdriver.stereo.reasons import ReasonKind
 
@@ -15,7 +15,7 @@ from rigdriver.stereo.reasons import ReasonKind
 @pytest.fixture(scope="module")
 def pair(head):
     pod, names = next(iter(find_pairs(head.calibration).items()))
-    return make_pair(head.calibration, pod, names, default_volume(head.calibration))
+    return make_pair(head.calibration, pod, names, working_volume(head.calibration))
 
 
 def rectified(pair, head, change, pixel_format):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from rigdriver.errors import CalibrationMismatch
+from rigdriver.findings import MismatchKind
 from rigdriver.frames import Gap, GapReason
 from rigdriver.stereo.reasons import Reason, ReasonKind, sentence_of
 
 FACTS = {
     "device": "pod left", "between": "left_upper and left_lower", "seen": 1.25, "expected": 2.5, "spread": 3.75,
     "expected_spread": 5.0, "gap": Gap("left_upper", GapReason.NOT_DELIVERED),
-    "error": CalibrationMismatch("camera left_upper: images are 8x8, calibrated was 4x4"),
+    "error": CalibrationMismatch(
+        kind=MismatchKind.OTHER_IMAGES, device="camera left_upper", seen="images of 8x8 px", expected="4x4 px"
+    ),
 }  # fmt: skip
 
 

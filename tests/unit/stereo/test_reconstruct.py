@@ -140,7 +140,7 @@ def test_images_of_another_size_give_an_empty_result_with_the_reason(head):
     images = {name: image[::2, ::2] for name, image in head.images.items()}
     cloud = reconstruct(images, head.calibration)
     assert cloud.is_empty
-    assert "left_upper: images are 320x240, calibrated was 640x480" in cloud.reason
+    assert "left_upper: images of 320x240 px; expected 640x480 px, as calibrated" in cloud.reason
 
 
 def test_a_colour_image_in_place_of_a_grey_one_costs_its_pod_only(head):

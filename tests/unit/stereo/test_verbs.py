@@ -134,7 +134,7 @@ def test_measure_refuses_what_has_no_answer(run, ball, words, told):
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("face.png", b"\x89PNG", "is no mesh by its name"),
+        ("face.png", b"\x89PNG", "does not have the ending of a mesh file"),
         ("cut.ply", b"ply\nformat binary_little_endian 1.0\nelement vertex 9\nproperty float x\n", "cannot be read"),
         ("cut.stl", b"solid\n", "cut.stl"),
         ("nothing.obj", b"", "holds no triangles"),

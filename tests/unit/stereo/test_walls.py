@@ -11,7 +11,7 @@ import pytest
 
 from rigdriver.calibration.project import to_rays
 from rigdriver.config import VolumeConfig
-from rigdriver.stereo.geometry.rectify import WorkingVolume, default_volume, working_volume
+from rigdriver.stereo.geometry.rectify import WorkingVolume, working_volume
 from rigdriver.stereo.reasons import ReasonKind
 from rigdriver.stereo.reconstruct import CellReconstructor, reconstruct
 
@@ -42,7 +42,7 @@ def _speckled(calibration, distance_mm, seed):
     cameras = [c for c in calibration if c.role == "geometry"]
     axis = np.mean([c.T_cam_world[2, :3] for c in cameras], axis=0)
     axis /= np.linalg.norm(axis)
-    middle = np.array(default_volume(calibration).centre_mm) + distance_mm * axis
+    middle = np.array(working_volume(calibration).centre_mm) + distance_mm * axis
     across = np.cross(axis, [0.0, 1.0, 0.0])
     across /= np.linalg.norm(across)
     up = np.cross(across, axis)
@@ -107,7 +107,7 @@ def test_a_wall_without_a_face_is_reported_at_its_distance(head):
 @pytest.mark.parametrize("ahead_mm", [-350.0, 300.0])
 def test_a_face_outside_the_volume_is_reported_at_its_distance(head, ahead_mm):
     """The volume is moved here; to the cameras that is a face too near or too far."""
-    usual = default_volume(head.calibration)
+    usual = working_volume(head.calibration)
     centres = np.mean([c.centre_mm for c in head.calibration if c.role == "geometry"], axis=0)
     line = np.array(usual.centre_mm) - centres
     x, y, z = np.array(usual.centre_mm) + ahead_mm * line / np.linalg.norm(line)
@@ -122,6 +122,17 @@ def test_a_face_outside_the_volume_is_reported_at_its_distance(head, ahead_mm):
             assert "--volume" in str(reason)
 
 
+def _middle_of_views(calibration):
+    """The point nearest to all lines of sight, by least squares over their lengths too, and its mean distance."""
+    cameras = [c for c in calibration if c.role == "geometry"]
+    rows, places = np.zeros((3 * len(cameras), 3 + len(cameras))), np.zeros(3 * len(cameras))
+    for n, camera in enumerate(cameras):
+        rows[3 * n : 3 * n + 3, :3], rows[3 * n : 3 * n + 3, 3 + n] = np.eye(3), -camera.T_cam_world[2, :3]
+        places[3 * n : 3 * n + 3] = camera.centre_mm
+    middle = np.linalg.lstsq(rows, places, rcond=None)[0][:3]
+    return middle, np.mean([np.linalg.norm(camera.centre_mm - middle) for camera in cameras])
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -131,7 +142,11 @@ def test_a_face_outside_the_volume_is_reported_at_its_distance(head, ahead_mm):
     ],
 )
 def test_what_a_named_volume_leaves_out_is_the_default(head, given, expected):
-    usual, made = default_volume(head.calibration), working_volume(head.calibration, given)
+    usual, made = working_volume(head.calibration), working_volume(head.calibration, given)
+    middle, distance_mm = _middle_of_views(head.calibration)
+    assert usual.centre_mm == pytest.approx(tuple(middle), abs=1e-6)
+    assert usual.radius_mm == pytest.approx(0.16 * distance_mm)
+    assert usual.half_depth_mm == pytest.approx(0.7 * 0.16 * distance_mm)
     if expected is None:
         assert made == usual
     else:

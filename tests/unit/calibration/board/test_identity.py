@@ -52,7 +52,7 @@ def test_views_of_a_board_with_more_rows_are_refused_with_the_markers_named(tmp_
     for camera in ("left", "right"):
         (tmp_path / camera).mkdir()
         assert cv2.imwrite(str(tmp_path / camera / "000.png"), _image(TEN_ROWS))
-    with pytest.raises(BoardMismatch, match=r"markers 58 to 64; this board ends with 57.*--board"):
+    with pytest.raises(BoardMismatch, match=r"58 to 64 of a larger board; the last marker of this one is 57.*--board"):
         detect_folder(tmp_path, NINE_ROWS)
     assert detect_folder(tmp_path, TEN_ROWS).observations.counts().shape == (1, 2)
 

@@ -114,7 +114,7 @@ def test_cameras_without_a_common_view_are_refused_with_both_sides_named(truth: 
     is_left = np.array([name.startswith("left") for name in observations.cameras])[observations.camera]
     even = observations.view % 2 == 0
     with pytest.raises(
-        ViewsInsufficient, match=r"left_upper, .* and to right_upper, right_lower, right_colour at once"
+        ViewsInsufficient, match=r"left_upper, .* and to right_upper, right_lower, right_colour at the same time"
     ):
         _solve(truth, rig, observations.keep(is_left == even))
 

@@ -13,6 +13,7 @@ import pytest
 
 from rigdriver.calibration.solve.adjust import PARAMETERS, Normal
 from rigdriver.calibration.solve.all_cameras import SolveOptions, solve
+from rigdriver.calibration.solve.start import first_guess
 from rigdriver.calibration.solve.ties import has_view, islands, lone_ties
 from rigdriver.calibration.solve.uncertainty import invert
 from rigdriver.calibration.views.observations import Observations
@@ -30,7 +31,7 @@ def test_pods_whose_only_common_view_is_dropped_are_refused_and_the_view_is_name
     rig = truth.make_rig(1)
     observations = _only_tied_by(truth.observe(rig, 1, moved_views=(12,)), (12,))
     with pytest.raises(
-        ViewsInsufficient, match=r"no view that is left .*left_colour and to right_upper.*view 012: dropped.*hold"
+        ViewsInsufficient, match=r"no remaining view .*left_colour and to right_upper.*view 012: dropped.*hold"
     ):
         solve(observations, rig.board, SolveOptions(identities=truth.identities))
 
@@ -42,6 +43,23 @@ def test_a_single_tie_is_told_since_nothing_checks_it(truth: SimpleNamespace) ->
     assert any("view 012: the only view that ties" in note for note in notes)
     notes = solve(_only_tied_by(observations, (12, 18)), rig.board, SolveOptions()).calibration.notes
     assert not any("only view that ties" in note for note in notes)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 4, 8])
+@pytest.mark.parametrize("tie", [0, 6, 12, 18])
+def test_of_the_two_tilts_that_a_single_tie_allows_the_better_one_places_the_other_pod(
+    truth: SimpleNamespace, seed: int, tie: int
+) -> None:
+    # An image of a board fits a second tilt nearly as well, and no other view tells which is right.
+    rig = truth.make_rig(seed)
+    guess = first_guess(_only_tied_by(truth.observe(rig, seed), (tie,)), rig.board)
+    first = rig.cameras[0].T_cam_world
+    for camera, R, t in zip(rig.cameras, guess.R_cam, guess.t_cam, strict=True):
+        T = camera.T_cam_world @ np.linalg.inv(first)
+        turn = np.arccos(np.clip((np.trace(R @ T[:3, :3].T) - 1) / 2, -1, 1))
+        centre, true_centre = -R.T @ t, -T[:3, :3].T @ T[:3, 3]
+        assert turn < np.radians(5)
+        assert np.linalg.norm(centre - true_centre) < 50
 
 
 def test_boards_that_all_stand_alike_leave_the_lens_open_and_are_refused(truth: SimpleNamespace) -> None:

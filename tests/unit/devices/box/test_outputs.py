@@ -28,8 +28,8 @@ def test_lamps_on_lamp_outputs_and_cameras_on_others_are_good() -> None:
 def test_a_lamp_on_an_output_that_the_box_does_not_count_as_a_lamp_is_found_with_key_and_remedy() -> None:
     [error] = wrong_outputs(rig(12), BOX)
     assert str(error) == (
-        "lamp flash: lamps.0.output = 12: the box does not count this output as a lamp, so neither its light limits "
-        "nor its interlock hold; expected one of its lamp outputs (6, 7); connect the lamp to one of them and set "
+        "lamp flash: lamps.0.output = 12: the box does not treat this output as a lamp, so light limits and "
+        "interlock do not act on it; expected one of its lamp outputs (6, 7); connect the lamp to one of them and set "
         "output to it"
     )
 

@@ -1,48 +1,24 @@
 """The serial port: what can be opened, who else has it, and how it ends. Over a pty and a socket of this process.
 
 In: URLs, bytes, and ends that are pulled. Out: the same bytes, or PortUnavailable and LinkLost with what to do. No
-trigger box is there.
+trigger box is there. Not here: serial servers (see test_remote_port.py).
 """
 
-import errno
 import itertools
 import os
 import select
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any
 
 import pytest
-import serial
 from pytest_mock import MockerFixture
-from serial import rfc2217
 from serial.tools.list_ports_common import ListPortInfo
 
 from rigdriver.devices.box.serial_port import PortInfo, SerialPort, list_serial_ports
 from rigdriver.errors import LinkLost, PortUnavailable
-
-
-class Pty:
-    def __init__(self) -> None:
-        self.master, self.slave = os.openpty()
-        self.url = self.slave_name = os.ttyname(self.slave)
-
-    def unplug(self) -> None:
-        for fd in (self.master, self.slave):
-            os.close(fd)
-        self.master = self.slave = -1
-
-
-@pytest.fixture
-def pty() -> Iterator[Pty]:
-    pair = Pty()
-    yield pair
-    if pair.master >= 0:
-        pair.unplug()
+from tests.unit.devices.box.pty_pair import Pty
 
 
 def test_bytes_pass_both_ways_unchanged(pty: Pty) -> None:
@@ -244,168 +220,6 @@ def test_a_fork_neither_keeps_the_port_nor_ends_it(pty: Pty, has_socket: bool) -
             os.close(fd)
         os.waitpid(pid, 0)
         assert heard.startswith(b"a")
-
-
-class RemoteServer:
-    """A serial server as pyserial makes one: its `PortManager` between a socket and the slave of a pty.
-
-    `lines`: whether the port behind it has DTR and RTS; where it has none, setting them fails and ends the link.
-    """
-
-    def __init__(self, pty: Pty, lines: bool) -> None:
-        self._port = serial.Serial(pty.slave_name, baudrate=9600, timeout=0.05)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"rfc2217://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.link: socket.socket | None = None
-        self.accepted = 0
-        self.levels: list[tuple[str, bool]] = []
-        self._lines = lines
-        self._is_over = threading.Event()
-        self._threads = [threading.Thread(target=self._serve), threading.Thread(target=self._forward)]
-        self._manager: rfc2217.PortManager | None = None
-        for thread in self._threads:
-            thread.start()
-
-    @property
-    def baudrate(self) -> int:
-        return self._port.baudrate
-
-    def close(self) -> None:
-        self._is_over.set()
-        self.cut()
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(10)
-        self._port.close()
-
-    def cut(self) -> None:
-        if self.link is not None:
-            with suppress(OSError):
-                self.link.shutdown(socket.SHUT_RDWR)
-
-    def write(self, data: bytes) -> None:
-        """What the manager sends."""
-        assert self.link is not None
-        self.link.sendall(data)
-
-    def _serve(self) -> None:
-        while not self._is_over.is_set():
-            try:
-                self.link = self._listener.accept()[0]
-            except OSError:
-                return
-            self.accepted += 1
-            port: Any = _Lined(self._port, self.levels, self._lines)
-            me: Any = self
-            self._manager = rfc2217.PortManager(port, me)
-            with suppress(OSError), self.link:
-                while data := self.link.recv(1024):
-                    self._port.write(b"".join(self._manager.filter(data)))
-            self._manager = None
-
-    def _forward(self) -> None:
-        while not self._is_over.is_set():
-            data = self._port.read(self._port.in_waiting or 1)
-            if data and self._manager is not None:
-                self.write(b"".join(self._manager.escape(data)))
-
-
-class _Lined:
-    """A port with DTR and RTS that are only noted, or refused as a pty does."""
-
-    def __init__(self, port: serial.Serial, levels: list[tuple[str, bool]], has_lines: bool) -> None:
-        object.__setattr__(self, "_has_lines", has_lines)
-        object.__setattr__(self, "_port", port)
-        object.__setattr__(self, "_levels", levels)
-
-    def __getattr__(self, name: str) -> object:
-        return False if name in ("cts", "dsr", "ri", "cd") else getattr(self._port, name)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in ("dtr", "rts"):
-            if not self._has_lines:
-                raise OSError(errno.ENOTTY, "Inappropriate ioctl for device")
-            levels: Any = self._levels
-            levels.append((name, bool(value)))
-        else:
-            setattr(self._port, name, value)
-
-
-@pytest.fixture
-def remote(pty: Pty, request: pytest.FixtureRequest) -> Iterator[RemoteServer]:
-    server = RemoteServer(pty, lines=getattr(request, "param", True))
-    yield server
-    server.close()
-
-
-telnet = pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
-"""pyserial's client starts its thread in an old way."""
-
-
-@telnet
-def test_remote_port_passes_every_byte_both_ways_at_the_box_s_rate(pty: Pty, remote: RemoteServer) -> None:
-    port = SerialPort(remote.url)
-    every_byte = bytes(range(256))
-    port.write(every_byte)
-    sent = b""
-    while len(sent) < 256:
-        sent += os.read(pty.master, 1000)
-    assert sent == every_byte
-    os.write(pty.master, every_byte)
-    received = b""
-    while len(received) < 256:
-        received += port.read()
-    assert received == every_byte
-    assert remote.baudrate == 1_000_000
-    port.close()
-
-
-@telnet
-def test_control_lines_of_a_remote_port_are_raised_once_and_left_alone(remote: RemoteServer) -> None:
-    port = SerialPort(remote.url)
-    port.write(b"x")
-    port.flush_input()
-    port.close()
-    assert remote.levels == [("dtr", True), ("rts", True)]
-
-
-@telnet
-@pytest.mark.parametrize("remote", [False], indirect=True)
-def test_remote_port_without_control_lines_is_opened_without(
-    pty: Pty, remote: RemoteServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    port = SerialPort(remote.url)
-    port.write(b"ask")
-    assert os.read(pty.master, 10) == b"ask"
-    assert remote.accepted == 2
-    assert "its server cannot set DTR and RTS" in caplog.text
-    port.close()
-
-
-def read_on(port: SerialPort) -> None:
-    while True:
-        port.read()
-
-
-@telnet
-def test_remote_port_whose_server_goes_is_a_lost_link(remote: RemoteServer) -> None:
-    port = SerialPort(remote.url, poll_s=0.01)
-    remote.cut()
-    with pytest.raises(LinkLost):
-        read_on(port)
-    port.close()
-
-
-@telnet
-def test_a_server_that_speaks_no_rfc_2217_is_told_with_what_to_write() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"rfc2217://127.0.0.1:{server.getsockname()[1]}?timeout=0.2"
-        with pytest.raises(
-            PortUnavailable, match=r"a server that does not speak RFC 2217 .*; write socket:// in box.url"
-        ):
-            SerialPort(url)
 
 
 @pytest.mark.parametrize("scheme", ["rfc2217", "socket"])

@@ -149,7 +149,7 @@ def test_only_named_interfaces_are_asked_and_may_be_named_by_id_or_name(notes: l
 
 def test_an_interface_that_no_producer_has_is_told_with_those_that_are_there(notes: list[str]) -> None:
     with pytest.raises(
-        ProducerError, match=r"interface eth7: no producer has it; there are TL-eth0; correct genicam.i"
+        ProducerError, match=r"interface eth7: no producer lists it; listed are TL-eth0; correct genicam.i"
     ):
         discovered(notes, FakeInterface("eth0"), named=["eth0", "eth7"])
 

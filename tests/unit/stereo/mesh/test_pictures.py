@@ -14,7 +14,7 @@ from rigdriver.images.picture_file import PICTURE_SUFFIXES, write_picture
 from rigdriver.procedures.demo_face import sheet_of
 from rigdriver.procedures.measure import MeasureOptions, measure_mesh
 from rigdriver.stereo.cells import CELL_PX
-from rigdriver.stereo.geometry.rectify import default_volume, find_pairs, make_pair
+from rigdriver.stereo.geometry.rectify import find_pairs, make_pair, working_volume
 from rigdriver.stereo.mesh.files import write_mesh
 from rigdriver.stereo.mesh.pictures import draw_map, draw_shaded
 from rigdriver.stereo.mesh.reading import read_mesh
@@ -62,7 +62,7 @@ def test_a_deviation_map_of_meshes_without_sigma_is_written(tmp_path):
 @pytest.mark.parametrize("name", ["map.foo", "map", "map.svg", "map.pdf"])
 def test_a_picture_of_no_kind_is_refused_in_one_sentence_before_the_work(name):
     with pytest.raises(
-        UsageError, match=r"is no picture by its name; expected a name that ends in one of \.png"
+        UsageError, match=r"does not have the ending of a picture file; expected a name that ends in one of \.png"
     ) as told:
         MeasureOptions(other=name, picture=SimpleNamespace(suffix=name[3:], __str__=lambda _: name))
     assert "\n" not in str(told.value)
@@ -188,7 +188,7 @@ def test_bars_of_sigma_and_error_share_a_scale(mocker):
 def test_what_is_lit_and_was_not_measured_is_shown_upright_with_its_share(head, mocker):
     spy = mocker.spy(cv2, "putText")
     names = next(iter(find_pairs(head.calibration).values()))
-    pair = make_pair(head.calibration, "left", names, default_volume(head.calibration))
+    pair = make_pair(head.calibration, "left", names, working_volume(head.calibration))
     rows, columns = pair.size_px[1] // CELL_PX, pair.size_px[0] // CELL_PX
     up = np.array([0.0, 1.0, 0.0])
     # The upper half of what the pod sees is missing; up runs along the rectified rows or columns.
