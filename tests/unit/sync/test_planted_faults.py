@@ -84,6 +84,22 @@ def test_a_camera_whose_clock_and_count_begin_anew_is_tied_again_within_the_run(
     assert all("clock and counter began anew" in note for notes in told.values() for note in notes)
 
 
+@pytest.mark.parametrize("dropped", [(1,), (2, 3), (1, 4), (2, 3, 4)])
+def test_frames_dropped_for_want_of_a_slot_while_others_wait_are_gaps_that_say_so(dropped: tuple[int, ...]) -> None:
+    """The application holds too many frames just while those of a camera that has restarted wait for each other."""
+    place = ("left_upper", 40)
+    faults = {place: "restart", **{("left_upper", 40 + n): "lost_frame" for n in dropped}}
+    world = World(seed=18, faults=faults, step_of={place: 10**12}, tells_losses=GapReason.NO_SLOT)
+    resolved, _, _ = run(world, 100)
+    assert wrong_frames(resolved) == []
+    assert [r.pulse_index for r in resolved] == list(range(100))
+    assert {(r.pulse_index - 40, name, gap.reason) for r in resolved for name, gap in r.gaps.items()} == {
+        (n, "left_upper", GapReason.NO_SLOT) for n in dropped
+    }
+    told = [r.pulse_index - 40 for r in resolved for p in r.proof.frames.values() if p.notes]
+    assert told == [n for n in range(6 + len(dropped)) if n not in dropped]
+
+
 def test_a_camera_that_is_tied_to_nothing_any_more_says_so() -> None:
     """Its clock runs wild, and its arrivals scatter over several periods: nothing names its exposures."""
     faults = {("left_upper", pulse): "clock_step" for pulse in range(40, 100)}
