@@ -1,8 +1,9 @@
 """Plant timing faults by the million and count the frames that got into a wrong frame set: there may be none.
 
-In: how many seeds, from which one on. Out: a table with one row per kind of world (rate, faults, jitter, counters), a
-progress bar on a terminal, and exit status 1 when any frame is in a wrong frame set or a clean world has a gap. Long;
-the tests carry a slice of it. Everything runs in simulated time through the driver's sync floor. Not here: devices.
+In: how many seeds, from which one on. Out: a table with one row per kind of world (rate, faults, jitter, counters) and
+one for all of them ("complete": share of the frame sets that have no gap), a progress bar on a terminal, and exit
+status 1 when any frame is in a wrong frame set or a clean world has a gap. Long; the tests carry a slice of it.
+Everything runs in simulated time through the driver's sync floor. Not here: devices.
 
     .venv/bin/python tools/campaign_sync.py --seeds 200
     .venv/bin/python tools/campaign_sync.py --clean 100000
@@ -49,15 +50,19 @@ def main() -> int:
     worlds = range(asked.first_seed, asked.first_seed + -(-asked.clean // CLEAN_PULSES))
     for seed in track(worlds, "clean worlds", console=Console(stderr=True), disable=not sys.stderr.isatty()):
         clean += clean_outcome(seed, CLEAN_PULSES)
-    console.print(_table(sums, clean))
+    console.print(outcome_table(sums, clean))
     is_good = not any(s.wrong for s in sums.values()) and not clean.wrong and not clean.gaps and not clean.notes
     return 0 if is_good else 1
 
 
-def _table(sums: dict[str, Outcome], clean: Outcome) -> Table:
-    table = Table("world", "frame sets", "frames", "faults", "gaps", "needless gaps", "notes", "wrong")
-    for kind, s in [*sums.items(), *([("clean", clean)] if clean.frame_sets else [])]:
-        table.add_row(kind, *map(str, (s.frame_sets, s.frames, s.faults, s.gaps, s.needless, s.notes, s.wrong)))
+def outcome_table(sums: dict[str, Outcome], clean: Outcome) -> Table:
+    """Return a row per kind of world, one for all of them, and one for the clean worlds; none for what was not run."""
+    table = Table("world", "frame sets", "complete", "frames", "faults", "gaps", "needless gaps", "notes", "wrong")
+    rows = [*sums.items(), ("all", sum(sums.values(), Outcome())), ("clean", clean)]
+    for kind, s in rows:
+        if s.frame_sets:
+            counts = map(str, (s.frames, s.faults, s.gaps, s.needless, s.notes, s.wrong))
+            table.add_row(kind, str(s.frame_sets), f"{s.complete_share:.3f}", *counts)
     return table
 
 

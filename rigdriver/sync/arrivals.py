@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from math import sqrt
+from math import floor, sqrt
 from statistics import median
 
 from rigdriver.frames import Frame
@@ -100,12 +100,13 @@ class Arrivals:
         return self.latency_ns(frame, exposure) > min(self._latencies_ns) + self._period_ns - self._reach_ns
 
     def pulses_late(self, frame: Frame, exposure: Exposure) -> int:
-        """Return by how many whole pulse periods the frame came late, surely; 0 also where it is not whole periods."""
-        if not self.are_steady:
-            return 0
-        late_ns = self.latency_ns(frame, exposure) - median(self._latencies_ns)
-        pulses = max(0, round(late_ns / self._period_ns))
-        return pulses if abs(late_ns - pulses * self._period_ns) <= self._error_ns([0]) else 0
+        """Return by how many pulses the frame may be late; 0 where arrivals scatter, for then most frames look late."""
+        return self.most_pulses_late(frame, exposure) if self.are_steady else 0
+
+    def most_pulses_late(self, frame: Frame, exposure: Exposure) -> int:
+        """Return by how many pulses the newest exposure is later whose frame can have come by then."""
+        late_ns = self.latency_ns(frame, exposure) - min(self._latencies_ns) + self._reach_ns
+        return max(0, floor(late_ns / self._period_ns))
 
     def confirm(self, heard: Sequence[int], enough: int, is_alone: bool) -> bool:
         """Return whether the latencies of several frames are surely the usual one; `is_alone`: nothing else says so."""

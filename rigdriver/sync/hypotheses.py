@@ -1,11 +1,13 @@
 """What may be wrong with a camera's clock or counter: explanations of a rejected frame, which later frames confirm.
 
 In: a rejected frame and the exposure that made it if one of its witnesses was wrong. Out: whether a later frame agrees
-with that in stamp and count, and which arrivals it explains. Not here: when one is accepted (see track.py).
+with that in stamp and count, and whether enough arrivals confirm it. Not here: whether the witness that contradicts it
+may be right (see trust.py), and what becomes of the frames (see track.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rigdriver.frames import Frame
@@ -21,9 +23,10 @@ MOST_HYPOTHESES = 8
 """Largest number of hypotheses about a camera; the oldest is dropped."""
 MOST_HEARD = 256
 """Largest number of arrivals that are kept of a hypothesis."""
-ENOUGH_HEARD, ENOUGH_AFTER_RESTART = 2, 6
-"""Least numbers of frames that agree with a hypothesis: of one that two witnesses name, and of one that the arrival
-alone names. One frame that comes out of order can deceive that; so many in a row, each at its usual time, do not."""
+ENOUGH_HEARD, ENOUGH_OF_ARRIVAL = 2, 6
+"""Least numbers of frames that agree with a hypothesis: where the other witness is refuted, and where the arrival alone
+decides. An arrival deceives when the frame is late by whole pulses. Frames behind a late one catch up, so each frame
+that is as late as the one before needs a fault of its own."""
 
 
 @dataclass(slots=True)
@@ -37,14 +40,32 @@ class Hypothesis:
     ordinal: int
     latencies_ns: list[int] = field(default_factory=list)
     """Latencies of the frames that agree with it in clock and counter."""
+    headers: list[tuple[int, int | None]] = field(default_factory=list)
+    """Id and time stamp of each of those frames."""
     contradictions: int = 0
     enough: int = ENOUGH_HEARD
     """Least number of frames that must agree with it."""
 
     @property
+    def keeps_clock(self) -> bool:
+        """Whether it takes the clock to be right, so that the counter contradicts it."""
+        return not self.shift_ticks
+
+    @property
     def is_of_arrival(self) -> bool:
         """Whether the arrival alone named its exposure."""
-        return self.enough == ENOUGH_AFTER_RESTART
+        return self.enough == ENOUGH_OF_ARRIVAL
+
+    def hear(self, frame: Frame, latency_ns: int) -> None:
+        """Note a frame that agrees with it in clock and counter."""
+        if len(self.headers) < MOST_HEARD:
+            self.headers.append((frame.frame_id, frame.t_camera_ns))
+            self.latencies_ns.append(latency_ns)
+
+    def begin_anew(self) -> None:
+        """Count no frame before the next one: frames in a row must agree, for two may be deceived alike, one by one."""
+        self.headers.clear()
+        self.latencies_ns.clear()
 
     def follow(self, frame: Frame, exposure: Exposure) -> bool:
         """Return whether it counts this exposure for the frame; go on from there when a short counter begins again."""
@@ -84,21 +105,30 @@ class Hypotheses:
         if not any(h.is_same(new, self._tolerance) for h in self._kept):
             self._kept = [*self._kept, new][-MOST_HYPOTHESES:]
 
-    def explain(self, frame: Frame, start_ticks: float) -> tuple[Hypothesis, Exposure] | None:
+    def may_place(self, frame: Frame) -> bool:
+        """Whether the frame agrees with a hypothesis that the next frames may soon confirm."""
+        header = frame.frame_id, frame.t_camera_ns
+        return any(header in h.headers for h in self._kept if len(h.headers) < ENOUGH_OF_ARRIVAL)
+
+    def explain(
+        self, frame: Frame, start_ticks: float, is_open: Callable[[Hypothesis, Exposure], bool]
+    ) -> tuple[Hypothesis, Exposure] | None:
         """Return the hypothesis that agrees with all three witnesses, and its exposure; None where several do.
 
-        `start_ticks`: time stamp of the frame, mapped by the clock as it was.
+        `start_ticks`: time stamp of the frame, mapped by the clock as it was. `is_open`: whether the witness that
+        contradicts the hypothesis may be right, so that the arrival alone decides.
         """
         agreed: list[tuple[Hypothesis, Exposure]] = []
         for h in self._kept:
             exposure = self._log.nearest(start_ticks + h.shift_ticks, self._tolerance)
             if exposure is None or not h.follow(frame, exposure):
                 h.contradictions += 1
-                h.latencies_ns.clear()  # frames in a row must agree: two may be deceived alike, one by one
+                h.begin_anew()
                 continue
-            if len(h.latencies_ns) < MOST_HEARD:
-                h.latencies_ns.append(self._arrivals.latency_ns(frame, exposure))
-            if exposure.ordinal > h.ordinal and self._arrivals.confirm(h.latencies_ns, h.enough, h.is_of_arrival):
+            h.hear(frame, self._arrivals.latency_ns(frame, exposure))
+            is_alone = h.is_of_arrival or is_open(h, exposure)
+            enough = ENOUGH_OF_ARRIVAL if is_alone else h.enough
+            if exposure.ordinal > h.ordinal and self._arrivals.confirm(h.latencies_ns, enough, is_alone):
                 agreed.append((h, exposure))
         self._kept = [h for h in self._kept if h.contradictions < FORGET_AFTER]
         return agreed[0] if len({e.ordinal for _, e in agreed}) == 1 else None

@@ -250,16 +250,21 @@ class Matcher:
         match verdict:
             case Matched():
                 self._place(name, frame, verdict)
-            case Held():
+            case Held(meanwhile):
                 self._hold(name, frame)
+                if meanwhile is not None:
+                    self._suspect(name, meanwhile)
             case Rejected():
                 self._suspect(name, verdict)
 
     def _judge_held(self, name: str) -> None:
         held = self._held[name]
-        # A frame may be held again, behind the others, so each is taken once.
-        for _ in range(len(held)):
-            self._judge(name, held.popleft())
+        waiting = -1
+        while len(held) != waiting:  # a frame that is placed may show the place of those before it
+            waiting = len(held)
+            # A frame may be held again, behind the others, so each is taken once.
+            for _ in range(waiting):
+                self._judge(name, held.popleft())
 
     def _hold(self, name: str, frame: Frame) -> None:
         held = self._held[name]

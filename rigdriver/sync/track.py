@@ -5,17 +5,19 @@ exposure, held until the box has reported further, or rejected with a reason.
 
     witness 1   the time stamp, mapped by the fitted clock, falls on an exposure
     witness 2   the frame id has advanced by as many as there were exposures
-    both agree -> matched.  They differ -> rejected, and each explanation becomes a hypothesis:
+    both agree -> matched.  They differ -> the frame waits, and each explanation becomes a hypothesis:
                 "the counter was reset" (the clock is right), "the clock stepped" (the counter is right).
     witness 3   the time from the exposure to the arrival of its frame, compared with the usual one of
                 this camera. A hypothesis is accepted when the next frames agree with it, and with no other, in all
                 three. A step by a whole pulse period deceives witness 1 and a lost count deceives witness 2, but
-                neither deceives all three. One more frame is enough where arrivals are steady; where they scatter,
-                more frames are compared until their median is certain. Where the box may have missed an exposure, the
-                count does not prove a step by whole periods. A frame that no hypothesis explains stays rejected,
-                because a gap is better than a wrong frame. Where clock and count both fail (the camera has
-                restarted), the arrival alone names the exposure of a hypothesis.
+                neither deceives all three. One more frame is enough where arrivals are steady and the witness that
+                contradicts the hypothesis cannot be right. Where it can, or where clock and count both fail (the camera
+                has restarted), the arrival decides alone, and six frames in a row must agree (see hypotheses.py).
+                Where arrivals scatter, more frames are compared until their median is certain. Where the box may have
+                missed an exposure, the count does not prove a step by whole periods. The frames wait meanwhile, and
+                what no hypothesis explains is rejected, because a gap is better than a wrong frame.
 
+A frame that others have overtaken has its place only if no later exposure that may have made it lacks its frame.
 If frames are lost without the frame id advancing while the clock steps back by as many periods, the next frame looks
 like one that came late by whole pulses. It waits until the frames behind it show whether it was; if they come as late,
 it is rejected. Where arrivals scatter over periods, that double fault is not detected.
@@ -36,8 +38,8 @@ from rigdriver.frames import Frame, GapReason
 from rigdriver.sync.arrivals import ARRIVAL_SHARE, Arrivals
 from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.hypotheses import (
-    ENOUGH_AFTER_RESTART,
     ENOUGH_HEARD,
+    ENOUGH_OF_ARRIVAL,
     Hypotheses,
     Hypothesis,
     wrapped_counts,
@@ -45,7 +47,7 @@ from rigdriver.sync.hypotheses import (
 from rigdriver.sync.lock import Pair, has_stamps
 from rigdriver.sync.trust import Anchor, Trust
 from rigdriver.sync.unreported import Unreported
-from rigdriver.sync.verdicts import Held, Matched, Rejected
+from rigdriver.sync.verdicts import Held, Matched, Rejected, disagreement
 
 REFIT_EVERY = 8
 """Number of frames between two fits, once there are a few; the fitted line hardly changes in this time."""
@@ -77,6 +79,10 @@ class Track:
         self._unfitted = zlib.crc32(log.camera.encode()) % REFIT_EVERY  # so that cameras refit in different pulses
         self._refused: dict[tuple[int, int | None], int] = {}
         """Id and time stamp of each frame that was rejected since the last match -> host time of its arrival."""
+        self._waiting: dict[tuple[int, int | None], Rejected] = {}
+        """Id and time stamp of each frame that waits for a hypothesis -> what becomes of it if that is not accepted."""
+        self._accepted = ""
+        """What the newest accepted hypothesis says."""
         self._late: tuple[int, int] | None = None
         """Exposure that the waiting frame names, and the one that its arrival names; None while no frame waits."""
         self._excused: int | None = None
@@ -96,6 +102,7 @@ class Track:
         self._arrivals.clear()
         self._hypotheses.clear()
         self._refused.clear()
+        self._waiting.clear()
         self._used.clear()
         self._trust.begin_anew()
         self._anchor = self._late = self._excused = None
@@ -122,6 +129,8 @@ class Track:
         if self._is_copy(frame, by_clock):
             self._trust.is_doubled = True
             return Rejected(GapReason.AMBIGUOUS, SECOND)
+        if (waited := self._waiting.get((frame.frame_id, frame.t_camera_ns))) is not None:
+            return self._offer_again(frame, start, by_clock if by_clock is by_count else None, waited)
         if self._unreported.may_come(start, ordinal, by_clock, by_count, self._period_ticks):
             return Held()
         if by_clock is not None and (agreed := self._agree(frame, start, by_clock, by_count, anchor)) is not None:
@@ -132,7 +141,24 @@ class Track:
             return Rejected(GapReason.EDGES_LOST, "")
         if (settled := self._settle(frame, start, anchor)) is not None:
             return settled
-        return self._reject(frame, start, by_clock, by_count, anchor)
+        rejected = self._reject(frame, start, by_clock, by_count, anchor)
+        if not self._hypotheses.may_place(frame):
+            return rejected
+        self._waiting[frame.frame_id, frame.t_camera_ns] = rejected
+        return Held(rejected)
+
+    def _offer_again(
+        self, frame: Frame, start: float, agreed: Exposure | None, waited: Rejected
+    ) -> Matched | Held | Rejected:
+        """Judge a frame that waits for a hypothesis; `agreed`: exposure that clock and counter name now."""
+        header = frame.frame_id, frame.t_camera_ns
+        if header in self._refused and self._hypotheses.may_place(frame):
+            return Held(waited)
+        del self._waiting[header]
+        if header in self._refused or agreed is None or self._trust.may_be_elsewhere(frame, agreed):
+            return waited
+        note = f"placed by the frames after: {self._accepted}"
+        return self._match(frame, agreed, start - agreed.start_ticks, (note,))
 
     def _is_copy(self, frame: Frame, by_clock: Exposure | None) -> bool:
         """Whether a frame with this id and time stamp has come before: delivered twice, or with another's header."""
@@ -161,11 +187,11 @@ class Track:
         that exposure at the latest, and its place is not known where the next frame goes on as late.
         """
         here = exposure.ordinal
+        if anchor.ordinal > here:
+            return self._is_only_place(frame, exposure, anchor)
         latest = here + self._arrivals.pulses_late(frame, exposure)
         if here in (latest, self._excused) or latest in self._used:
             return True
-        if anchor.ordinal > here:
-            return anchor.ordinal <= latest
         if self._late is not None and self._late[0] != here:
             if latest > self._late[1]:
                 self._trust.is_bent = True
@@ -173,6 +199,18 @@ class Track:
             self._excused = self._late[0]
         self._late = here, latest
         return None
+
+    def _is_only_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:
+        """Whether a frame that others have overtaken has no other place; None while the next frames must show it.
+
+        Its arrival says little, and a lone frame whose clock and counter lag by as many pulses looks the same. So each
+        later exposure whose frame can have come by now must have its frame.
+        """
+        here = exposure.ordinal
+        latest = here + self._arrivals.most_pulses_late(frame, exposure)
+        if all(later in self._used for later in range(here + 1, latest + 1)):
+            return True
+        return False if anchor.ordinal > latest else None
 
     def _offer_by_arrival(self, frame: Frame, start: float, anchor: Anchor) -> Matched | Held | Rejected:
         """Judge a frame of a camera without time stamps: `start` is what its arrival says, witnesses 2 and 3 count."""
@@ -251,7 +289,13 @@ class Track:
 
     def _settle(self, frame: Frame, start: float, anchor: Anchor) -> Matched | Rejected | None:
         """Compare the frame with the hypotheses; when exactly one agrees with all three witnesses, it is accepted."""
-        agreed = self._hypotheses.explain(frame, start)
+        by_clock = self._log.nearest(start, self._tolerance)
+
+        def is_open(hypothesis: Hypothesis, exposure: Exposure) -> bool:
+            rivals = anchor.counts(frame) if hypothesis.keeps_clock else [by_clock.ordinal] if by_clock else []
+            return any(r not in self._used and self._trust.may_be_of(r, exposure, anchor) for r in rivals)
+
+        agreed = self._hypotheses.explain(frame, start, is_open)
         if agreed is None:
             return None
         hypothesis, exposure = agreed
@@ -262,6 +306,7 @@ class Track:
             self._clock.shift(hypothesis.shift_ticks)
             self._unfitted = REFIT_EVERY
         self._anchor = replace(anchor, frame_id=hypothesis.frame_id, ordinal=hypothesis.ordinal)
+        self._accepted = hypothesis.says
         residual = start + hypothesis.shift_ticks - exposure.start_ticks
         return self._match(frame, exposure, residual, (f"first frame after: {hypothesis.says}",))
 
@@ -278,13 +323,13 @@ class Track:
         is_nowhere = by_clock is None or (by_clock is by_count and self._trust.is_too_early(frame, by_clock, anchor))
         if is_nowhere and by_arrival is not None and by_arrival is not by_count:
             shift = round(by_arrival.start_ticks - start)
-            self._suppose("clock and counter began anew", shift, frame, by_arrival, ENOUGH_AFTER_RESTART)
+            self._suppose("clock and counter began anew", shift, frame, by_arrival, ENOUGH_OF_ARRIVAL)
         self._trust.rejected_in_a_row += 1
         if len(self._refused) >= MOST_USED:
             del self._refused[next(iter(self._refused))]
         self._refused[frame.frame_id, frame.t_camera_ns] = frame.t_host_ns
         self._trust.is_bent |= by_clock is not None or self._is_whole_periods_off(start)
-        rejected = self._explain(start, by_clock, by_count, by_arrival)
+        rejected = disagreement(start, by_clock, by_count, by_arrival, 1e-3 / self._ticks_per_ns)
         if self._trust.rejected_in_a_row < LOST_AFTER:
             return rejected
         detail = f"{rejected.detail}; {self._trust.rejected_in_a_row} frames in a row"
@@ -297,26 +342,10 @@ class Track:
     def _suppose(self, says: str, shift: int, frame: Frame, exposure: Exposure, enough: int = ENOUGH_HEARD) -> None:
         if exposure.ordinal in self._used:
             return
-        latency_ns = self._arrivals.latency_ns(frame, exposure)
-        new = Hypothesis(says, shift, frame.frame_id, exposure.ordinal, [latency_ns], enough=enough)
+        new = Hypothesis(says, shift, frame.frame_id, exposure.ordinal, enough=enough)
+        new.hear(frame, self._arrivals.latency_ns(frame, exposure))
         self._hypotheses.suppose(new)
 
     def _by_arrival(self, frame: Frame) -> Exposure | None:
         usual = [e for e in self._log.newest(8) if e.ordinal not in self._used and self._arrivals.is_usual(frame, e)]
         return usual[0] if len(usual) == 1 else None
-
-    def _explain(
-        self, start: float, by_clock: Exposure | None, by_count: Exposure | None, by_arrival: Exposure | None
-    ) -> Rejected:
-        us_per_tick = 1e-3 / self._ticks_per_ns
-        if by_clock is None:
-            place = by_arrival or by_count
-            off = f"{(start - place.start_ticks) * us_per_tick:+.0f} us off" if place else "far off"
-            return Rejected(GapReason.TIME_STAMP, off, place)
-        if by_arrival is by_clock:
-            counted = "an exposure long gone or yet to come" if by_count is None else f"exposure {by_count.ordinal}"
-            return Rejected(GapReason.FRAME_ID, f"it counts {counted}, the clock says {by_clock.ordinal}", by_clock)
-        if by_count is not None and by_arrival is by_count:
-            step_us = (start - by_count.start_ticks) * us_per_tick
-            return Rejected(GapReason.TIME_STAMP, f"{step_us:+.0f} us off", by_count)
-        return Rejected(GapReason.AMBIGUOUS, "clock, counter and arrival disagree", by_arrival)

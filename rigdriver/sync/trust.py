@@ -1,10 +1,11 @@
 """When two witnesses of one frame that name the same exposure are enough, and when the third must confirm.
 
 In: a frame, the exposure that two of its witnesses name, and what has been odd since the last match. Out: whether the
-frame may be matched to that exposure. What each witness cannot know decides (DECISIONS.md, "Two witnesses that are bent
-alike"). Once one was bent by whole pulses, a single fault of the other makes them agree on a wrong place: then the
-arrival must confirm. Where ids are missing before a frame, the frame may be of an earlier exposure: then it must not
-come before its time. Not here: what clock and counter name, and which frames are rejected (see track.py).
+frame may be matched to that exposure, and whether it may be of another one. What each witness cannot know decides
+(DECISIONS.md, "Frame id and time stamp that are wrong by the same amount"). Once one was bent by whole pulses, a single
+fault of the other makes them agree on a wrong place: then the arrival must confirm. Where ids are missing before a
+frame, the frame may be of an earlier exposure: then it must not come before its time. Not here: what clock and counter
+name, and which frames are rejected (see track.py).
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ class Anchor:
     def count(self, frame: Frame) -> int:
         """Return the ordinal of the exposure that the frame's id counts."""
         return self.ordinal + frame.frame_id - self.frame_id
+
+    def counts(self, frame: Frame) -> list[int]:
+        """Return each ordinal that the frame's id may count: also those of a 16-bit counter that has begun again."""
+        wrapped = wrapped_counts(frame.frame_id, self.frame_id)
+        return [self.count(frame), *(self.ordinal + n for n in wrapped)]
 
     def has_seen(self, exposure: Exposure) -> bool:
         """Whether the box has seen every exposure between the anchor and this one."""
@@ -70,7 +76,7 @@ class Trust:
         if self.is_bent:
             return self._is_next_in_order(frame, exposure, anchor) or self._arrivals.is_surely_usual(frame, exposure)
         if self.is_doubled:
-            return not self._arrivals.may_be_later(frame, exposure)
+            return not self._may_be_second(frame, exposure)
         if self.rejected_in_a_row == 0 and not is_seen:
             # The count holds exposures that nobody has seen; the arrival must not contradict it.
             return self._arrivals.is_usual(frame, exposure) or not self._arrivals.are_steady
@@ -99,11 +105,26 @@ class Trust:
         has_skipped = not is_next or frame.t_host_ns < anchor.t_host_ns
         return has_skipped and self._arrivals.is_too_early(frame, exposure)
 
+    def may_be_of(self, ordinal: int, exposure: Exposure, anchor: Anchor) -> bool:
+        """Whether the frame may be of that exposure and late, though it arrives as usual after this later one.
+
+        It may not where that exposure is one of those that the frames before it take.
+        """
+        is_countable = not self.is_doubled and anchor.has_seen(exposure)
+        taken = self.rejected_in_a_row if is_countable else 0
+        return anchor.ordinal + taken < ordinal < exposure.ordinal
+
     def may_be_elsewhere(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether the arrival of this very frame contradicts what the frames before it confirm."""
-        if self.is_doubled and self._arrivals.may_be_later(frame, exposure):
+        if self._may_be_second(frame, exposure):
             return True
         return self._arrivals.are_steady and not self._arrivals.is_usual(frame, exposure)
+
+    def _may_be_second(self, frame: Frame, exposure: Exposure) -> bool:
+        """Whether, after a copy of a header, the frame may be of a later exposure, be it of the same period."""
+        if self.is_doubled and self._arrivals.are_steady:
+            return not self._arrivals.is_surely_usual(frame, exposure)
+        return self.is_doubled and self._arrivals.may_be_later(frame, exposure)
 
     def _is_next_in_order(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool:
         """Whether the order alone leaves the frame no other place, where the box has seen every exposure.

@@ -1,6 +1,6 @@
 """What became of one frame: matched to an exposure, held until more is known, or rejected with a reason.
 
-Not here: how that is judged (see track.py).
+In: what the witnesses of a frame name. Out: the verdict, with its reason. Not here: how that is judged (see track.py).
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ class Matched:
 class Held:
     """The box has not reported the time of the frame's stamp, or the next frames must show its place."""
 
+    meanwhile: Rejected | None = None
+    """What becomes of it if they do not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -33,3 +36,24 @@ class Rejected:
     reason: GapReason
     detail: str
     exposure: Exposure | None = None
+
+
+def disagreement(
+    start_ticks: float,
+    by_clock: Exposure | None,
+    by_count: Exposure | None,
+    by_arrival: Exposure | None,
+    us_per_tick: float,
+) -> Rejected:
+    """Return the rejection of a frame whose witnesses name these exposures; its time stamp says `start_ticks`."""
+    if by_clock is None:
+        place = by_arrival or by_count
+        off = f"{(start_ticks - place.start_ticks) * us_per_tick:+.0f} us off" if place else "far off"
+        return Rejected(GapReason.TIME_STAMP, off, place)
+    if by_arrival is by_clock:
+        counted = "an exposure long gone or yet to come" if by_count is None else f"exposure {by_count.ordinal}"
+        return Rejected(GapReason.FRAME_ID, f"it counts {counted}, the clock says {by_clock.ordinal}", by_clock)
+    if by_count is not None and by_arrival is by_count:
+        step_us = (start_ticks - by_count.start_ticks) * us_per_tick
+        return Rejected(GapReason.TIME_STAMP, f"{step_us:+.0f} us off", by_count)
+    return Rejected(GapReason.AMBIGUOUS, "clock, counter and arrival disagree", by_arrival)

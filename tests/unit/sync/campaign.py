@@ -6,6 +6,7 @@ the tests a few. Not here: how the driver matches.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
@@ -25,11 +26,18 @@ class Outcome:
     frames: int = 0
     faults: int = 0
     gaps: int = 0
+    complete: int = 0
+    """Frame sets without a gap."""
     needless: int = 0
     """Gaps at places where no fault was planted: frames given up for safety."""
     notes: int = 0
     wrong: int = 0
     """Frames in the frame set of another pulse."""
+
+    @property
+    def complete_share(self) -> float:
+        """Share of the frame sets that have no gap; NaN where there are none."""
+        return self.complete / self.frame_sets if self.frame_sets else math.nan
 
     def __add__(self, other: Outcome) -> Outcome:
         return Outcome(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -223,6 +231,7 @@ def _outcome(world: World, pulses: int) -> Outcome:
         frames=sum(len(r.frames) for r in resolved),
         faults=len(world.faults) + len(world.lost_reports),
         gaps=len(told),
+        complete=sum(not r.gaps for r in resolved),
         needless=sum(1 for place in told if place not in world.faults and place[1] not in world.lost_reports),
         notes=sum(len(p.notes) for r in resolved for p in r.proof.frames.values()),
         wrong=sum(int(f.pixels[0, 0]) != r.pulse_index & 0xFFFF for r in resolved for f in r.frames.values()),
