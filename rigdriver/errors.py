@@ -4,8 +4,8 @@
     |-- UsageError(ValueError)               the caller asked wrongly
     |   |-- ConfigError                      the rig file says something impossible
     |   |-- ScheduleError                    the plan would break a limit
-    |   |-- StateError(RuntimeError)         not in this state
-    |   `-- FileNotWritten(OSError)          a file or folder cannot be written
+    |   `-- StateError(RuntimeError)         not in this state
+    |-- FileNotWritten(OSError)              a file or folder cannot be written
     |-- DeviceError                          a device answered wrongly or not at all
     |   |-- LinkError(OSError)               the way to the device
     |   |   |-- PortUnavailable              no such port, or another program has it
@@ -127,7 +127,7 @@ class StateError(UsageError, RuntimeError):
     """
 
 
-class FileNotWritten(UsageError, OSError):
+class FileNotWritten(RigError, OSError):
     """A file or folder cannot be written; an older file of that name is as it was.
 
     `out/face.ply: cannot be written: No space left on device; free space on the disk`

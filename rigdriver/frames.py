@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from types import MappingProxyType
 
 from rigdriver.arrays import Pixels
@@ -149,6 +149,15 @@ class Flash:
     fall_ticks: int
 
 
+class ProofVerdict(StrEnum):
+    """What a proof comes to."""
+
+    PROVED = "proved"
+    GAPS = "gaps"
+    """What is there is proved, but frames are missing."""
+    UNPROVED = "unproved"
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """The certificate of one frame set: what the box and the cameras say, and what follows."""
@@ -160,8 +169,7 @@ class Proof:
     frames: Mapping[str, FrameProof]
     skew_us: float
     """Largest minus smallest of (exposure start - its planned time) over the frames; NaN with fewer than two."""
-    verdict: str
-    """`proved`, `gaps` (what is there is proved, but frames are missing) or `unproved`."""
+    verdict: ProofVerdict
     reasons: tuple[str, ...] = ()
     flashes: tuple[Flash, ...] = ()
     """Every flash of the pulse."""

@@ -19,7 +19,7 @@ from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.errors import UsageError
-from rigdriver.frames import FrameProof
+from rigdriver.frames import FrameProof, ProofVerdict
 from rigdriver.recording.proof_files import StoredProof, read_proofs
 
 _MOST_LINES = 20
@@ -43,7 +43,7 @@ def proof_show(
                 expected=f"one of {len(held)} from {held[0]} to {held[-1]}" if held else "",
                 remedy="" if held else "capture again",
             )
-    unproved = [p for p in proofs if p.proof.verdict != "proved"]
+    unproved = [p for p in proofs if p.proof.verdict != ProofVerdict.PROVED]
     if json:
         passed = bool(proofs) and not unproved
         show_json({"passed": passed, "frame_sets": len(proofs), "not_proved": [p.index for p in unproved]})

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver.frames import Frame, FrameProof, FrameSet
+from rigdriver.frames import Frame, FrameProof, FrameSet, ProofVerdict
 from rigdriver.images.colours import to_rgb
 from rigdriver.images.pixel_formats import named
 from rigdriver.images.raw_image import RawImage
@@ -109,7 +109,7 @@ def _write_head(sheet: Picture, frame_set: FrameSet, rig: str, cameras: int) -> 
     box = f"box tick {proof.start_ticks}" if proof.tick_rate_hz else "no trigger box"
     facts = f"{box}   {len(frame_set.frames)} of {cameras} frames   skew {skew}"
     _write(sheet, facts, (_MARGIN_PX, 66), 0.55, _PALE)
-    _write_right(sheet, proof.verdict, 42, 1.0, _GREEN if proof.verdict == "proved" else _RED, _MARGIN_PX)
+    _write_right(sheet, proof.verdict, 42, 1.0, _GREEN if proof.verdict == ProofVerdict.PROVED else _RED, _MARGIN_PX)
 
 
 def as_picture(frame: Frame | RawImage) -> Picture:

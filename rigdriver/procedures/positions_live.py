@@ -16,7 +16,7 @@ from pathlib import Path
 from rigdriver.acceptance.artefacts import BallBarResult, PlateResult
 from rigdriver.acceptance.positions import Placing, Positions
 from rigdriver.errors import NotMeasured, RunCutShort, UsageError
-from rigdriver.frames import FrameSet
+from rigdriver.frames import FrameSet, ProofVerdict
 from rigdriver.procedures.artefacts import Artefact, Certificate, Gallery
 from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver.progress import Progress
@@ -126,7 +126,7 @@ def _look(
     frame_set: FrameSet, artefact: Artefact, made: CellReconstructor, certificate: Certificate,
     positions: Positions[BallBarResult | PlateResult],
 ) -> _Look:  # fmt: skip
-    if frame_set.proof.verdict != "proved":
+    if frame_set.proof.verdict != ProofVerdict.PROVED:
         positions.lose()
         reasons = [str(gap) for gap in frame_set.gaps.values()] or list(frame_set.proof.reasons)
         return _Look(Missing.UNPROVED, f"not proved: {'; '.join(reasons) or frame_set.proof.verdict}")

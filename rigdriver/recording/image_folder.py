@@ -17,7 +17,7 @@ from types import MappingProxyType
 from rigdriver.arrays import Pixels
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
-from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Proof
+from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Proof, ProofVerdict
 from rigdriver.images.folder import in_counting_order, list_images, read_image
 from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_source import Indexed
@@ -106,7 +106,7 @@ class ImageFolder:
         gaps = {c: gaps.get(c, Gap(c, GapReason.NOT_STORED)) for c in self._paths if c not in frames}
         if known is None:
             # Zeros stand for times that nobody measured; the verdict and its reason say so.
-            proof = Proof(index, 0, 0, 0, MappingProxyType({}), float("nan"), "unproved", (NO_PROOF,))
+            proof = Proof(index, 0, 0, 0, MappingProxyType({}), float("nan"), ProofVerdict.UNPROVED, (NO_PROOF,))
             # A frame set from elsewhere keeps its place and nothing else.
             return FrameSet(index, 0, 0, MappingProxyType(frames), MappingProxyType(gaps), proof)
         # The host's monotonic clock of that run means nothing here: 0. UTC is kept.

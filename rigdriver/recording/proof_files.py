@@ -18,7 +18,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from rigdriver.errors import UsageError
-from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof, ProofVerdict
 from rigdriver.json_values import JsonObject
 from rigdriver.line_file import JsonListFile, LineFile
 from rigdriver.recording.proof_tables import proof_tables
@@ -166,7 +166,7 @@ def _rows(frame_set: FrameSet, index: int) -> list[dict[str, object]]:
     rows = [
         {
             **arrived.get(name, {**common, "camera": name, "frame_id": p.frame_id}),
-            "verdict": "proved",
+            "verdict": ProofVerdict.PROVED,
             "trigger_ticks": p.trigger_ticks,
             "exposure_start_ticks": p.exposure_start_ticks,
             "exposure_end_ticks": p.exposure_end_ticks,
@@ -224,7 +224,7 @@ def _proof(table: dict[str, Any]) -> Proof:
         tick_rate_hz=table["tick_rate_hz"],
         frames=MappingProxyType({name: _frame_proof(name, p) for name, p in table["frames"].items()}),
         skew_us=float("nan") if table["skew_us"] is None else table["skew_us"],
-        verdict=table["verdict"],
+        verdict=ProofVerdict(table["verdict"]),
         reasons=tuple(table.get("reasons", ())),
         flashes=tuple(Flash(s["lamp"], s["rise_ticks"], s["fall_ticks"]) for s in table["flashes"]),
         unchecked=tuple(table.get("unchecked", ())),

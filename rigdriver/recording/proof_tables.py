@@ -7,9 +7,11 @@ left out. Not here: what they mean (see proof_files.py).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rigdriver.frames import ProofVerdict
 
 MOST_BYTES = 1 << 30
 """Largest proofs.json that is read; six cameras write 140 MB per hour at 10 Hz."""
@@ -52,7 +54,7 @@ class _ProofTable(_Part):
     tick_rate_hz: Count
     frames: dict[str, _FrameTable]
     skew_us: float | None
-    verdict: Literal["proved", "gaps", "unproved"]
+    verdict: ProofVerdict
     reasons: tuple[str, ...] = ()
     flashes: tuple[_FlashTable, ...]
     unchecked: tuple[str, ...] = ()

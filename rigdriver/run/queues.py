@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from enum import Enum
 from typing import Generic, TypeVar
 
 from rigdriver.signal_safe import SafeCondition
@@ -77,6 +79,21 @@ class Inbox(Generic[T]):
             self._changed.notify_all()
 
 
+class _Consumer(Enum):
+    """What the consumer of an outbox has done; it goes down this list only."""
+
+    TAKES = "takes items"
+    INFORMED = "has taken the end"
+    GONE = "has gone before the end"
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The end of a run."""
+
+    error: BaseException | None
+
+
 class Outbox(Generic[T]):
     """Finished items for one consumer: when it is slow, either the producer waits or the oldest item goes."""
 
@@ -85,21 +102,19 @@ class Outbox(Generic[T]):
         self._items: deque[T] = deque()
         self._limit = limit
         self._is_dropping = is_dropping
-        self._end: BaseException | None = None
-        self._is_ended = False
-        self._is_abandoned = False
-        self._is_heard = False
+        self._end: _End | None = None
+        self._consumer = _Consumer.TAKES
         self._changed = SafeCondition()
         self.dropped = 0
 
     def put(self, item: T) -> None:
         """Add an item; waits for room, or drops the oldest and counts it, as the policy says."""
         with self._changed:
-            while len(self._items) >= self._limit and not self._is_dropping and not self._is_abandoned:
+            while len(self._items) >= self._limit and not self._is_dropping and self._consumer is _Consumer.TAKES:
                 self._changed.wait(timeout=1.0)
                 # A slow consumer is no thread that hangs: modelled time must wait for it.
                 self._timebase.busy()
-            if self._is_abandoned:
+            if self._consumer is not _Consumer.TAKES:
                 return
             if len(self._items) >= self._limit:
                 self._items.popleft()
@@ -110,21 +125,21 @@ class Outbox(Generic[T]):
     def end(self, error: BaseException | None = None) -> None:
         """No more items will come; the consumer gets what is left, then the error if there is one."""
         with self._changed:
-            if not self._is_ended:
-                # The first end counts: what fails afterwards is a consequence of it.
-                self._end, self._is_ended = error, True
+            # The first end counts: what fails afterwards is a consequence of it.
+            self._end = self._end or _End(error)
             self._changed.notify_all()
 
     @property
     def unheard(self) -> BaseException | None:
         """Error that ended the run and that the consumer has not taken."""
         with self._changed:
-            return None if self._is_heard else self._end
+            return None if self._end is None or self._consumer is _Consumer.INFORMED else self._end.error
 
     def abandon(self) -> None:
         """The consumer has gone: nothing waits for it any more."""
         with self._changed:
-            self._is_abandoned = True
+            if self._consumer is _Consumer.TAKES:
+                self._consumer = _Consumer.GONE
             self._items.clear()
             self._changed.notify_all()
 
@@ -140,13 +155,13 @@ class Outbox(Generic[T]):
             BaseException: whatever ended the run.
         """
         with self._changed:
-            if not self._items and not self._is_ended:
+            if not self._items and self._end is None:
                 self._timebase.wait_on(self._changed, timeout_s)
             if self._items:
                 item = self._items.popleft()
                 self._changed.notify_all()
                 return item
-            if self._is_ended:
-                self._is_heard = True
-                raise self._end if self._end is not None else StopIteration
+            if self._end is not None:
+                self._consumer = _Consumer.INFORMED
+                raise self._end.error if self._end.error is not None else StopIteration
             return None

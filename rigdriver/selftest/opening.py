@@ -17,6 +17,7 @@ from rigdriver.errors import (
     CameraMissing,
     CameraProcessLost,
     DevicesFailed,
+    FileNotWritten,
     InterfaceMismatch,
     LinkError,
     NotATriggerBox,
@@ -33,6 +34,7 @@ OPENED = "rig.opened"
 _ORDER = (RIG_FILE, PRODUCERS, CAMERAS, FEATURES, BOX, INTERFACE)
 _KINDS: tuple[tuple[type[RigError], str], ...] = (
     (UsageError, RIG_FILE),
+    (FileNotWritten, RIG_FILE),
     (ProducerError, PRODUCERS),
     (CameraProcessLost, PRODUCERS),
     (CameraMissing, CAMERAS),

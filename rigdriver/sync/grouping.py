@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rigdriver.frames import Frame, Gap, GapReason, Proof
+from rigdriver.frames import Frame, Gap, GapReason, Proof, ProofVerdict
 from rigdriver.sync.frame_ids import UNKNOWN, FrameIds
 
 WARNING = (
@@ -249,7 +249,7 @@ class ArrivalGroups:
         reasons = (WARNING, *(str(gap) for gap in gaps.values()))
         # No edge was measured: the skew is unknown (NaN), not 0.
         proof = Proof(
-            self._next_index, 0, 0, 0, {}, float("nan"), "unproved", reasons, unchecked=unchecked
+            self._next_index, 0, 0, 0, {}, float("nan"), ProofVerdict.UNPROVED, reasons, unchecked=unchecked
         )  # fmt: skip
         self._next_index += 1
         self._closed_t_ns = group.t_host_ns

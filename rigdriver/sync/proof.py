@@ -12,7 +12,7 @@ from statistics import median
 from types import MappingProxyType
 
 from rigdriver.clock import us_from_ticks
-from rigdriver.frames import Flash, Frame, FrameProof, Gap, GapReason, Proof
+from rigdriver.frames import Flash, Frame, FrameProof, Gap, GapReason, Proof, ProofVerdict
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
 
@@ -74,7 +74,7 @@ class Prover:
             tick_rate_hz=self._rate,
             frames=MappingProxyType(proofs),
             skew_us=max(late) - min(late) if len(late) > 1 else float("nan"),
-            verdict="gaps" if gaps else "proved",
+            verdict=ProofVerdict.GAPS if gaps else ProofVerdict.PROVED,
             reasons=tuple(reasons),
             flashes=tuple(lamps),
             unchecked=_unchecked(proofs),

@@ -18,7 +18,7 @@ from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.board.detect import Detection, detect
 from rigdriver.calibration.views.coverage import Coverage, CoverageHint, assess
 from rigdriver.calibration.views.observations import Observations, from_detections
-from rigdriver.frames import Frame, FrameSet
+from rigdriver.frames import Frame, FrameSet, ProofVerdict
 
 REST_PX = 0.5
 """Movement from one frame set to the next, in pixels, below which the board rests."""
@@ -164,7 +164,7 @@ class GuidedCapture:
         The view is named after `index`, or after the frame set's own index when it is left out.
         """
         proof = frame_set.proof
-        if proof.verdict == "unproved":
+        if proof.verdict == ProofVerdict.UNPROVED:
             return self._outcome(OfferKind.UNPROVED, pulse_index=proof.pulse_index, doubts=tuple(proof.reasons))
         frames = [frame for frame in frame_set.frames.values() if frame.camera in self._sizes]
         if self._executor is None:
