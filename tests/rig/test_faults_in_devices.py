@@ -112,7 +112,8 @@ def test_a_camera_whose_firmware_hangs_leaves_gaps_and_is_named(running: Running
         played = play(rig, 45)
     assert set(played.reasons("left_lower").values()) == {"NOT_EXPOSED"}
     assert set(played.reasons("left_lower")) >= set(range(16, 45))
-    assert isinstance(played.error, CameraError), "it does not answer the stop either"
+    # It does not answer the stop either; on a busy computer the time of that end is over before the camera's is.
+    assert isinstance(played.error, CameraError | CameraProcessLost)
     assert "left_lower" in str(played.error)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rigdriver.errors import CameraError
-from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Proof
+from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Proof, ProofVerdict
 from rigdriver_sim.program.launch import RunningRig, launch
 from tests.rig import first_contact
 from tests.rig.first_contact import Cell, Played, judge, play_cells, scenario
@@ -52,7 +52,7 @@ def frame_set(index: int, **ids: int) -> FrameSet:
     image = np.zeros((2, 2), np.uint8)
     frames = {name: Frame(name, number, 0, 0, "Mono8", image) for name, number in ids.items()}
     gaps = {name: Gap(name, GapReason.NOT_DELIVERED) for name in ("c0", "c1") if name not in ids}
-    proof = Proof(index, 0, 0, 0, {}, 0.0, "unproved", ())
+    proof = Proof(index, 0, 0, 0, {}, 0.0, ProofVerdict.UNPROVED, ())
     return FrameSet(index, 0, 0, MappingProxyType(frames), MappingProxyType(gaps), proof)
 
 

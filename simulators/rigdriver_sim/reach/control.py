@@ -106,9 +106,9 @@ class ControlError(RuntimeError):
 
 
 class Control:
-    """The client's end. `timeout_s` bounds every call."""
+    """The client's end. `timeout_s` bounds every call; a rig on a busy computer may take seconds to answer."""
 
-    def __init__(self, folder: Path, timeout_s: float = 5.0) -> None:
+    def __init__(self, folder: Path, timeout_s: float = 60.0) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)
         try:

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rigdriver.cli.verbs import app
-from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof, ProofVerdict
 from rigdriver.recording.proof_files import ProofFiles
 
 RIG = """name = "bench"
@@ -139,9 +139,8 @@ def frame_set(index: int, is_complete: bool = True) -> FrameSet:
     gaps = {} if is_complete else {"colour": Gap("colour", GapReason.NOT_EXPOSED)}
     reasons = tuple(str(gap) for gap in gaps.values())
     skew = 3.4 if is_complete else math.nan
-    proof = Proof(
-        index, 5, 1000 + index, 10**7, proofs, skew, "gaps" if gaps else "proved", reasons, (), ("wires: eye",)
-    )
+    verdict = ProofVerdict.GAPS if gaps else ProofVerdict.PROVED
+    proof = Proof(index, 5, 1000 + index, 10**7, proofs, skew, verdict, reasons, (), ("wires: eye",))
     return FrameSet(index, 0, 0, {}, gaps, proof)
 
 
@@ -279,7 +278,9 @@ def test_a_bench_has_no_diagram_to_draw(tmp_path, run):
 
 def unproved(index: int, t_camera_ns: int | None) -> FrameSet:
     frame = Frame("eye", index, t_camera_ns, 5_000 + index, "Mono8", np.zeros((1, 1), np.uint8))
-    proof = Proof(index, 0, 0, 0, {}, math.nan, "unproved", ("nothing proves it",), unchecked=("no trigger box",))
+    proof = Proof(
+        index, 0, 0, 0, {}, math.nan, ProofVerdict.UNPROVED, ("nothing proves it",), unchecked=("no trigger box",)
+    )
     return FrameSet(index, 5_000, 6_000, {"eye": frame}, {}, proof)
 
 

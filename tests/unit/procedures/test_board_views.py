@@ -16,7 +16,7 @@ from rigdriver.calibration.board.boards import PRESETS, paint
 from rigdriver.calibration.solve.all_cameras import SolveOptions
 from rigdriver.calibration.views.capture import Offer, OfferKind
 from rigdriver.config import RigConfig
-from rigdriver.frames import Frame, FrameSet, Proof
+from rigdriver.frames import Frame, FrameSet, Proof, ProofVerdict
 from rigdriver.images.region import ImageRegion
 from rigdriver.procedures.board_views import ViewOffer, ViewWishes, take_views
 from rigdriver.procedures.calibrate import stored_regions
@@ -43,9 +43,9 @@ def picture(left: int, top: int) -> np.ndarray:
     return image
 
 
-def frame_set(pulse: int, pixels: np.ndarray, verdict: str = "proved") -> FrameSet:
+def frame_set(pulse: int, pixels: np.ndarray, verdict: ProofVerdict = ProofVerdict.PROVED) -> FrameSet:
     frames = {"only": Frame("only", pulse, 0, 0, "Mono8", pixels)}
-    reasons = () if verdict == "proved" else ("clocks disagree",)
+    reasons = () if verdict == ProofVerdict.PROVED else ("clocks disagree",)
     proof = Proof(pulse, 1, 0, 1_000_000, MappingProxyType({}), float("nan"), verdict, reasons)
     return FrameSet(pulse, 0, 0, frames, MappingProxyType({}), proof)
 
@@ -117,7 +117,7 @@ def test_views_of_a_second_run_do_not_overwrite_those_of_the_first(tmp_path, pla
 
 
 def test_what_is_not_proved_is_neither_searched_nor_kept(tmp_path, places):
-    rig = PlayedRig([frame_set(n, places[0], "unproved") for n in range(4)])
+    rig = PlayedRig([frame_set(n, places[0], ProofVerdict.UNPROVED) for n in range(4)])
     taken, _, told = take(rig, tmp_path)
     assert taken.views == 0
     assert told[-1].kind is OfferKind.UNPROVED

@@ -20,7 +20,7 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.errors import FileNotWritten
-from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof, ProofVerdict
 from rigdriver.images import image_writer, png
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.line_file import JsonListFile, LineFile
@@ -48,7 +48,8 @@ def frame_set(index: int, pixels: np.ndarray | None = None) -> FrameSet:
     frames = {name: Frame(name, index, 5, 6, "Mono8", grey) for name in names}
     gaps = {name: Gap(name, GapReason.NOT_EXPOSED) for name in NAMES if name not in names}
     proofs = {name: FrameProof(name, 100, 300, 20_300, -1.25, 100.0, index) for name in names}
-    proof = Proof(index, 3, 90, 10**7, proofs, math.nan if gaps else 4.0, "gaps" if gaps else "proved")
+    verdict = ProofVerdict.GAPS if gaps else ProofVerdict.PROVED
+    proof = Proof(index, 3, 90, 10**7, proofs, math.nan if gaps else 4.0, verdict)
     return FrameSet(index, 7, 8, frames, gaps, proof)
 
 

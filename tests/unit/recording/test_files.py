@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from rigdriver.config import RigConfig
-from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.frames import Frame, FrameProof, FrameSet, Gap, GapReason, Proof, ProofVerdict
 from rigdriver.images import image_writer
 from rigdriver.images.contact_sheet import contact_sheet
 from rigdriver.images.image_writer import ImageFormat, ImageWriter
@@ -42,7 +42,7 @@ def frame_set(index: int, pixels: np.ndarray, pixel_format: str = "Mono8", is_co
     gaps = {} if is_complete else {"right": Gap("right", GapReason.NOT_EXPOSED)}
     proofs = {name: FrameProof(name, 100, 300, 20_300, -1.25, 100.0, index) for name in names}
     skew = 4.0 if is_complete else math.nan
-    return FrameSet(index, 7, 8, frames, gaps, Proof(index, 3, 90, 10**7, proofs, skew, "proved"))
+    return FrameSet(index, 7, 8, frames, gaps, Proof(index, 3, 90, 10**7, proofs, skew, ProofVerdict.PROVED))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
-from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof
+from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof, ProofVerdict
 from rigdriver.images.folder import list_images
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.recording.capture_folder import CaptureFolder, refuse_used
@@ -58,8 +58,9 @@ def frame_set(pulse: int, gap: Gap | None = None) -> FrameSet:
         )
         for name, frame in frames.items()
     }  # fmt: skip
+    verdict = ProofVerdict.GAPS if gap else ProofVerdict.PROVED
     proof = Proof(
-        pulse, 3, 90, 10**7, proofs, math.nan if gap else 4.0, "gaps" if gap else "proved", (str(gap),) if gap else (),
+        pulse, 3, 90, 10**7, proofs, math.nan if gap else 4.0, verdict, (str(gap),) if gap else (),
         (Flash("lamp", 120, 20_000),), ("edges",),
     )  # fmt: skip
     return FrameSet(pulse, 7, 8, frames, {gap.camera: gap} if gap else {}, proof)
@@ -115,7 +116,7 @@ def test_a_capture_that_was_cut_short_says_its_pixel_formats(tmp_path):
 
 def test_colours_are_stored_as_red_green_blue_and_said_so(tmp_path):
     colours = np.random.default_rng(1).integers(0, 255, (4, 5, 3)).astype(np.uint8)
-    proof = Proof(0, 1, 0, 1, MappingProxyType({}), math.nan, "unproved")
+    proof = Proof(0, 1, 0, 1, MappingProxyType({}), math.nan, ProofVerdict.UNPROVED)
     one = FrameSet(0, 0, 0, {"colour": Frame("colour", 1, 0, 0, "BGR8", colours)}, {}, proof)
     with CaptureFolder(tmp_path, CONFIG) as sink:
         sink.write(one)

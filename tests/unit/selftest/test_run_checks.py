@@ -7,7 +7,7 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.devices.cameras.events import CameraStatistics
-from rigdriver.frames import FrameProof, Gap, GapReason, Proof
+from rigdriver.frames import FrameProof, Gap, GapReason, Proof, ProofVerdict
 from rigdriver.selftest.result import Status
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
 
@@ -29,7 +29,7 @@ def frame_proof(camera: str, residual_us: float = 3.0, unchecked: tuple[str, ...
 
 def proof(index: int, cameras=("a", "b"), period: int = TICKS // 10, skew_us: float = 4.0, **kwargs) -> Proof:
     frames = {camera: frame_proof(camera, **kwargs) for camera in cameras}
-    return Proof(index, 1, index * period, TICKS, frames, skew_us, "proved")
+    return Proof(index, 1, index * period, TICKS, frames, skew_us, ProofVerdict.PROVED)
 
 
 def observed(proofs, gaps=(), dropped=0, after=NOTHING):

@@ -14,7 +14,7 @@ from rigdriver.calibration.health.evidence import PairMatches, SurfaceSteps, gat
 from rigdriver.calibration.health.monitor import HealthMonitor
 from rigdriver.calibration.project import rotation_matrix
 from rigdriver.config import RigConfig
-from rigdriver.frames import Frame, FrameSet, Proof
+from rigdriver.frames import Frame, FrameSet, Proof, ProofVerdict
 from rigdriver.selftest.calibration_checks import judge_health
 from rigdriver.selftest.result import Status
 from rigdriver.stereo.witness import SpeckleWitness
@@ -84,7 +84,7 @@ def judged(render, config, bend, *, is_blank=False):
     views = [render(HEAD, index=n, size_px=SIZE_PX) for n in range(FRAME_SETS)]
     cameras = {c.name: replace(views[0].calibration[c.name], serial=c.serial) for c in config.cameras}
     save(bend(replace(views[0].calibration, cameras=MappingProxyType(cameras))), config.calibration)
-    proof = Proof(0, 1, 0, 1, MappingProxyType({}), 0.0, "proved")
+    proof = Proof(0, 1, 0, 1, MappingProxyType({}), 0.0, ProofVerdict.PROVED)
     sets = [
         FrameSet(
             n, 0, 0, {k: Frame(k, n, 0, 0, "Mono8", i * (not is_blank)) for k, i in view.images.items()},

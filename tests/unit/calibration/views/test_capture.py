@@ -16,7 +16,7 @@ from rigdriver.calibration.board.detect import Detection
 from rigdriver.calibration.board.sharpness import Blur
 from rigdriver.calibration.views.capture import BlurKind, GuidedCapture, OfferKind
 from rigdriver.calibration.views.coverage import CoverageHint, HintKind, assess, tilt_and_distance
-from rigdriver.frames import Frame, FrameSet, Proof
+from rigdriver.frames import Frame, FrameSet, Proof, ProofVerdict
 
 SHARP = Blur(0.7, 0.3, 0.0, 150.0)
 SMEARED = Blur(0.7, 6.0, 0.0, 150.0)
@@ -37,7 +37,7 @@ def _capture(rig: Any, **options: Any) -> GuidedCapture:
 
 def _frame_set(verdict: str, cameras: tuple[str, ...]) -> FrameSet:
     frames = {n: Frame(n, 1, 0, 0, "Mono8", np.zeros((8, 8), np.uint8)) for n in cameras}
-    proof = Proof(7, 1, 0, 1, MappingProxyType({}), 0.0, verdict, ("camera clocks disagree",))
+    proof = Proof(7, 1, 0, 1, MappingProxyType({}), 0.0, ProofVerdict(verdict), ("camera clocks disagree",))
     return FrameSet(7, 0, 0, frames, MappingProxyType({}), proof)
 
 

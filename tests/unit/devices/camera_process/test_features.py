@@ -214,7 +214,7 @@ def test_an_image_that_is_not_as_asked_is_refused_with_the_true_cause(
 ) -> None:
     text = refusal_of(Make(left), triggered(demands, Reset.KEEP if left else Reset.KNOWN))
     assert words in text
-    assert "refused: the camera made" in text
+    assert "refused: the camera uses" in text
 
 
 def test_a_clamped_gain_is_reported_with_its_bounds_and_refuses_nothing() -> None:
