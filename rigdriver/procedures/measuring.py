@@ -1,6 +1,7 @@
 """Frame sets into surfaces: live as they come, or one after the other from a folder.
 
-In: a `FrameSource`, a reconstructor. Out: results in a folder; a stage, and a note for what went wrong.
+In: the frame sets of a live rig or of a folder, a reconstructor. Out: results in a folder; a stage, and a note for what
+went wrong.
 Not here: which source and which options (see reconstruct.py); what results leave (see stereo/results.py).
 """
 
@@ -33,7 +34,7 @@ NOT_PROVED = (
     "the folder's proofs do not hold this frame set, so nothing says that its images are of one moment; measure images "
     "from elsewhere in a folder of their own"
 )
-"""What is noted of images that were put into a capture."""
+"""Note about images that were put into a capture."""
 
 
 def dropping(config: RigConfig) -> RigConfig:

@@ -1,7 +1,8 @@
 """Where frame sets come from and where they go, whatever is behind it.
 
 In: nothing. Out: the protocols `FrameSource` and `FrameSetSink`, and `Indexed`, a frame set and its place in a source.
-A live rig, a folder of captured images and a recording are the same thing to a consumer: a `FrameSource`.
+A live rig (`FlashTrains`) and a folder of images (`ImageFolder`) are sources. No procedure takes any source yet: each
+names the one that it reads.
 Not here: any of them (see image_folder.py, capture_folder.py and procedures/flash_trains.py).
 """
 
@@ -58,7 +59,7 @@ class FrameSource(Protocol):
 
 
 class FrameSetSink(Protocol):
-    """What keeps frame sets."""
+    """A place that keeps frame sets."""
 
     def write(self, frame_set: FrameSet, index: int | None = None) -> None:
         """Keep one under that index in its source; under its pulse index when none is given."""
