@@ -14,17 +14,14 @@ from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from rigdriver.arrays import Array, Ints64, Pixels
+from rigdriver.arrays import Array, Bytes, Floats32, Ints64, Mask, Pixels
 from rigdriver.images.pixel_formats import full_scale
 from rigdriver.images.raw_image import AnyImage, with_format
+from rigdriver.stereo.cells import CELL_PX, MIDDLE_PX
 from rigdriver.stereo.geometry.rectify import EDGE_PX, PairGeometry
 from rigdriver.stereo.geometry.resample import NODE_PX, lit_spans, resample
 from rigdriver.stereo.reasons import Reason, ReasonKind
-
-Floats32 = npt.NDArray[np.float32]
-Ints32 = npt.NDArray[np.int32]
 
 SHRINK = 8
 DARK_SIGMAS = 4.0
@@ -60,6 +57,11 @@ class RectifiedPair:
     """Value below which a pixel is background or shadow."""
     problem: Reason | None = None
     """Reason why nothing can be measured; None when it can."""
+
+    def lit_cells(self) -> Mask:
+        """Return which cells of the left image are lit, (h, w); one pixel near its middle stands for each cell."""
+        middle = slice(int(MIDDLE_PX), None, CELL_PX)
+        return np.asarray(self.left[middle, middle] > self.dark, bool)
 
 
 class PairImages:
@@ -163,7 +165,7 @@ def _shrink(image: Pixels) -> Pixels:
     return cast(Pixels, cv2.resize(image, (width // SHRINK, height // SHRINK), interpolation=cv2.INTER_AREA))
 
 
-def _as_bytes(small: Pixels, scale: float) -> npt.NDArray[np.uint8]:
+def _as_bytes(small: Pixels, scale: float) -> Bytes:
     if small.dtype == np.uint8 and scale == 1.0:
-        return cast("npt.NDArray[np.uint8]", small)
+        return cast("Bytes", small)
     return np.asarray(cv2.convertScaleAbs(small, alpha=scale), np.uint8)

@@ -28,7 +28,7 @@ def draw_missing(
 ) -> Bytes | None:
     """Return the picture, (H, W, 3) uint8, with `up` of the world upwards; None without the pod's images.
 
-    The share is that of the pod's own figures, as it stands wherever it is told.
+    The share is that of the pod's own figures, as it stands everywhere else.
     """
     pair = surface.pair
     if not {pair.left.name, pair.right.name} <= set(images):
@@ -36,7 +36,7 @@ def draw_missing(
     rectified = PairImages(pair).rectify(images[pair.left.name], images[pair.right.name])
     if rectified.problem is not None:
         return None
-    lit = (rectified.left[1::CELL_PX, 1::CELL_PX] > rectified.dark)[: surface.keep.shape[0], : surface.keep.shape[1]]
+    lit = rectified.lit_cells()[: surface.keep.shape[0], : surface.keep.shape[1]]
     missing = lit & (surface.keep == 0)
     share = {pod.pod: pod.kept_share for pod in figures.pods}[pair.pod]
     grey = np.clip(rectified.left, 0, 255).astype(np.uint8)

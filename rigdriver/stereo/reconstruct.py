@@ -23,7 +23,6 @@ from rigdriver.findings import MismatchKind
 from rigdriver.frames import FrameSet
 from rigdriver.images.raw_image import AnyImage, pixels_of
 from rigdriver.stereo.beyond import BeyondSearch
-from rigdriver.stereo.cells import CELL_PX
 from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
 from rigdriver.stereo.geometry.pair_numbers import numbers_of, pose_of
 from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, find_pairs, make_pair, working_volume
@@ -183,12 +182,10 @@ class CellReconstructor:
 
     def _lit(self, n: int, rectified: RectifiedPair, keep: Bytes) -> Mask:
         """Return the lit cells that can lie in the working volume; what is far from all measured ones is elsewhere."""
-        # One pixel stands for its cell.
-        is_lit = rectified.left[1::CELL_PX, 1::CELL_PX] > rectified.dark
         # Where next to nothing was measured there is nothing to be near to.
         is_measured = np.count_nonzero(keep) >= self._settings.trust.least_cells
         inside = self._silhouettes[n].subject(keep) if is_measured else self._silhouettes[n].sees
-        return np.asarray(is_lit & inside, bool)
+        return np.asarray(rectified.lit_cells() & inside, bool)
 
     def _outside(self, n: int, figures: PodFigures, left: AnyImage, right: AnyImage) -> Reason | None:
         """Return the reason for a pod of which more lies outside the working volume than in it."""

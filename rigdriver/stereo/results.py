@@ -52,7 +52,7 @@ class TrackFigures:
     points: int
     kept: int
     moved_mm_median: float | None
-    """None when none is followed any more."""
+    """Median movement; None when no point is followed any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from rigdriver.stereo.match.step import take_step
 from rigdriver.stereo.match.windows import TAPS
 
 _SAMPLE = 4
-"""Every fourth cell along each axis is enough for a level's median correlation."""
+"""Step between the cells, along each axis, of which a level's median correlation is taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ P_SMALL, P_LARGE = 4, 24
 SPECKLE_PX = 40
 """Size of coarse islands, in px, below which they are noise."""
 _MULTIPLE = 16
-"""OpenCV searches a multiple of 16 disparities, and returns them in sixteenths of a pixel."""
+"""Unit of OpenCV: it searches a multiple of 16 disparities and returns them in sixteenths of a pixel."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

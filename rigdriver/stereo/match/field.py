@@ -126,7 +126,7 @@ def fit_planes(  # noqa: C901
 
 @kernel
 def refine(parent: Floats32, parent_has: Bytes, child: Floats32, child_has: Bytes) -> None:
-    """Fill the planes of twice as many cells a side: blended from the four nearest parents that agree."""
+    """Fill the planes of twice as many cells per side: blended from the four nearest parents that agree."""
     rows, columns = parent_has.shape
     for j in range(child_has.shape[0]):
         for i in range(child_has.shape[1]):
@@ -180,9 +180,9 @@ def find_spans(has: Bytes, spans: Ints32) -> None:
 def settle(field: Floats32, has: Bytes, spans: Ints32, settled: Floats32) -> None:
     """Fill `settled`, (3, h, w): disparities evened out among neighbours, slopes fitted to their disparities.
 
-    A correction changes only what its window can resolve. Roughness from cell to cell would therefore stay for ever. Of
-    a slope that is wrong in all cells alike, a correction removes a twentieth: what the pixels within one cell show.
-    Neighbours that stand on another surface do not count.
+    A correction changes only what its window can resolve, so it never removes roughness from cell to cell. If a slope
+    is wrong by the same amount in all cells, one correction removes only a twentieth of the error: the part that the
+    pixels within one cell show. Neighbours that stand on another surface do not count.
     """
     rows, columns = has.shape
     kept = np.zeros((_MOMENTS + 1, columns), np.float32)
@@ -191,7 +191,8 @@ def settle(field: Floats32, has: Bytes, spans: Ints32, settled: Floats32) -> Non
         if last <= first:
             continue
         settled[:, j, first:last] = field[:, j, first:last]
-        # The outermost column of the image stays as it is: no neighbour on one side, and no surface worth it.
+        # The outermost columns of the image stay as they are: they have no neighbour on one side, and hold hardly any
+        # surface.
         first, last = max(first, 1), min(last, columns - 1)
         if last <= first:
             continue

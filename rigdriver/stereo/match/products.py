@@ -1,6 +1,7 @@
-"""Sums per cell for fitting planes: of left pixel values, right ones, the right image's gradient, and products.
+"""Ten sums per cell, from which planes are fitted.
 
-The products are those of any two of the three, squares included. A fit adds up the sums of the cells in its window.
+They are the sums of left pixel values, of right pixel values, of the right image's gradient, and of all products of two
+of these, squares included; the tenth is a count. A fit adds up the sums of the cells in its window.
 
 In: both rectified images and one disparity plane per cell. Out: ten sums per cell (`CellSums`), zero where a cell must
 not count. Each pixel is touched once, whatever the windows will be.
@@ -38,7 +39,7 @@ class CellSums(NamedTuple):
     left_right: int
     right2: int
     counted: int
-    """1 where the cell takes part, else 0."""
+    """Count: 1 where the cell takes part, else 0."""
 
 
 SUM = CellSums(*range(10))
@@ -48,7 +49,7 @@ MID = np.float32(96.0)
 BLOCK = 64
 """Number of cells that are worked on together: what they need fits the fastest memory."""
 WEAKEST_REST = np.float32(8.0)
-"""Mean square of a pixel's rest, in grey values squared, below which it is noise whatever the contrast."""
+"""Mean squared residual per pixel, in squared grey values; a smaller one counts as noise at any contrast."""
 SPLINE_TAPS = 4
 """Number of neighbouring pixels that a cubic B-spline reads."""
 
@@ -209,8 +210,8 @@ def _place(
 @kernel
 def _gather(right: Floats32, starts: Ints32, taps: Floats32) -> None:
     """Read the spline's neighbours of each place."""
-    # Loads at computed places fill no lanes; one move of four neighbours is the cheapest there is. A short block's
-    # stale places are still places in the row.
+    # Loading from computed places gains nothing from vector lanes; copying four neighbours at once costs least. The
+    # places that a shorter block does not overwrite still lie in the row.
     for x in range(_ROW):
         i = np.uint32(starts[x])
         i = max(i, np.uint32(1))

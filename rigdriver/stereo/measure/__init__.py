@@ -1,1 +1,4 @@
-"""Measuring on meshes: distances, ways along the surface, areas, volumes, sections and deviations."""
+"""Measuring on meshes: distances, ways along the surface, areas, volumes, sections and deviations.
+
+Not here: reading and mending meshes (see mesh/).
+"""

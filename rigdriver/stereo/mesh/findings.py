@@ -14,7 +14,7 @@ MOST_DOUBLE_SHARE = 1e-3
 
 
 class MeshNoteKind(Enum):
-    """What can be told of a mesh; the value is the sentence, with the number to fill in."""
+    """Findings about a mesh; the value is the sentence, with the number to fill in."""
 
     MERGED = "{number:.0f} vertices stood at the place of another one and were merged with it"
     DROPPED = "{number:.0f} triangles had no area or stood there twice and were left out"
