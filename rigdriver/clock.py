@@ -31,7 +31,7 @@ def us_from_ticks(ticks: float, tick_rate_hz: int) -> float:
 class ClockFit:
     """A line from clock `source` to clock `target`: target = y0 + (source - x0) * rate.
 
-    `rate` is in target units a source unit; `sigma` is the spread of one pair about the line in target units;
+    `rate` is in target units per source unit; `sigma` is the spread of one pair about the line in target units;
     `span` is the source time that the window covers.
     """
 

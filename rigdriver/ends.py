@@ -28,7 +28,7 @@ SHORTEST_S = 0.3
 NEWS_S = 0.4
 """Longest time, in s, for which the news of a fault waits for the end that follows it."""
 LATE_NEWS_S = 0.1
-"""The same for a box that fell silent: it took up to 0.9 s to notice, and the news is promised within 1 s."""
+"""Longest time, in s, for which the news of a silent box waits: it took up to 0.9 s to notice, and 1 s is promised."""
 BOX_END_S = 1.0
 """Longest time for turning the box off, in s; after it the box's own watchdog does so."""
 CAMERAS_END_S = 3.8

@@ -1,6 +1,7 @@
 """The states of a rig, and the one table of what may follow what.
 
-In: a wished next state. Out: the state, or a StateError that says what is allowed. Not here: devices (see rig.py).
+In: the next state that is asked for. Out: the state, or a StateError that says what is allowed. Not here: devices (see
+rig.py).
 
     OPEN --run--> STARTING --locked--> RUNNING --ended--> OPEN
       any --close--> CLOSED         STARTING --failed--> OPEN

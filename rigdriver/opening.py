@@ -19,7 +19,7 @@ from rigdriver.errors import RigError
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 _here = local()
-"""What the calling thread has begun to open: `kept`, None when it opens nothing."""
+"""Note of the calling thread: `kept`, what it has begun to open; None when it opens nothing."""
 
 
 def keep(close: Callable[[], object]) -> None:

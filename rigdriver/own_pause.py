@@ -1,10 +1,11 @@
 """One's own pause is not the other's silence: time as a thread counts it that waits for somebody.
 
 In: a clock, and a look at it in every turn of a loop. Out: the time for which the loop was there to listen. A process
-that is stopped (Ctrl-Z, debugger, sleep of the machine), starved or busy elsewhere hears nothing, and what it waited
+that is stopped (Ctrl-Z, debugger, sleep of the machine), starved or busy elsewhere receives nothing, and what it waited
 for may lie there unread; whoever should have answered may have stood still, too. So a time away is not counted, and the
 first look after it judges nobody: only what is still missing after one more turn is missing. Every wait for a device, a
 process or a frame measures silence with this class, or with `TimeLimit` (timebase.py), which is made of it.
+Not here: which silence is too long (its users say that).
 """
 
 from __future__ import annotations
@@ -50,14 +51,14 @@ class Quiet:
     """For how long another has been silent while one loop listened."""
 
     def __init__(self, now_s: Callable[[], float]) -> None:
-        """The other counts as heard now."""
+        """Start now: the silence of the other counts from here."""
         self._time = AttendedTime(now_s)
         self._heard_s = 0.0
 
     def heard(self) -> None:
-        """Note, from any thread, that the other has been heard."""
+        """Note, from any thread, that something has come from the other."""
         self._heard_s = self._time.attended_s
 
     def look(self) -> float:
-        """Note that the loop is there, and return for how long it has heard nothing, in s."""
+        """Note that the loop is there, and return how long the other has been silent, in s."""
         return self._time.look() - self._heard_s

@@ -5,6 +5,7 @@ A signal handler raises in the main thread, after any call that it makes. The co
 `threading` enter and leave in Python code, so an interrupt there keeps their lock for ever (0.3 to 0.8 % of the
 interrupts of a thread that waits for frame sets), and whoever turns the rig off waits for it. Here `with` enters and
 leaves in one call of the interpreter's own, and what needs more steps is undone by `always`.
+Not here: which signals raise, and what (see cli/verb.py).
 """
 
 from __future__ import annotations

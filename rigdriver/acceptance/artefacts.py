@@ -55,9 +55,9 @@ class BallBarResult:
 
     spheres: tuple[SphereFit, ...]
     size_errors_um: tuple[float, ...]
-    """Measured minus certified diameter."""
+    """Difference of each diameter: measured minus certified."""
     spacing_error_um: float
-    """Measured minus certified distance of the two outermost centres."""
+    """Difference of the distance of the two outermost centres: measured minus certified."""
 
     @property
     def marks_mm(self) -> Array:

@@ -37,7 +37,7 @@ class Acceptance:
     """One acceptance test."""
 
     created: str
-    """UTC, ISO 8601."""
+    """Date of the test in UTC, ISO 8601."""
     rig: str
     calibration: str
     """Date of the calibration that was tested."""

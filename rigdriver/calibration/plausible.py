@@ -1,4 +1,4 @@
-"""Whether numbers can be a camera: what every reader of a calibration asks before it believes a file.
+"""Whether numbers can be a camera: what every reader of a calibration checks before it uses a file.
 
 In: camera matrix, coefficients, pose, image size. Out: the first thing that is wrong, in words; empty when nothing is.
 Not here: how good a calibration is (see report/verdict.py).

@@ -27,7 +27,7 @@ from rigdriver.procedures.list_devices import SEARCH_S, Connected, list_connecte
 from rigdriver.procedures.producer_paths import STANDARD_PATH, InstalledProducers, chosen_producers
 
 _OUTCOMES = {
-    InterfaceOutcome.COMPLETE: "told all it has",
+    InterfaceOutcome.COMPLETE: "listed all it has",
     InterfaceOutcome.TIME_USED: "took all of its time, may have more; see --wait",
     InterfaceOutcome.NO_ANSWER: "has not answered",
     InterfaceOutcome.FAILED: "failed",

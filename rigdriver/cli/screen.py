@@ -1,7 +1,7 @@
 """What a person or a script gets to see: results on stdout, everything else on stderr.
 
 In: texts, rows, JSON values. Out: tables on stdout, notes and errors on stderr, a progress bar on a terminal only.
-Not here: what is told (see the verbs).
+Not here: what is shown (see the verbs).
 """
 
 from __future__ import annotations

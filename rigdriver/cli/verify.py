@@ -48,14 +48,14 @@ TakeOption = Annotated[
     list[HeldArtefact] | None,
     typer.Option(
         "--take",
-        help="Test object to hold in front of the live rig; may be repeated. Default: both; none if --ball-bar or "
+        help="Artefact to hold in front of the live rig; may be repeated. Default: both; none if --ball-bar or "
         "--plate is given.",
     ),
 ]
 PositionsOption = Annotated[
     int,
     typer.Option(
-        "--positions", min=1, help="Number of positions in which each test object is held in front of the live rig."
+        "--positions", min=1, help="Number of positions in which each artefact is held in front of the live rig."
     ),
 ]
 LimitOption = Annotated[float | None, typer.Option(metavar="UM", help="Limit, um; if not given, as in the rig file.")]

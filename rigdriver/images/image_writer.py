@@ -69,7 +69,7 @@ class ImageWriter:
         self._buffer_bytes = buffer_bytes
         self._room = SafeCondition()
         self._placing = threading.Lock()
-        """Held while a frame set gets its names and is entered."""
+        """Lock that is held while a frame set gets its names and is entered."""
         self._waiting: deque[_Taken] = deque()
         self._waiting_bytes = 0
         self._begun = 0

@@ -33,7 +33,7 @@ class FeatureChange:
     """One feature that is to be written."""
 
     key: str
-    """As a rig file spells it, selector included."""
+    """Name as a rig file spells it, selector included."""
     value: FeatureValue
 
 
@@ -57,7 +57,7 @@ class BrowsedCamera:
     features: tuple[FeatureDescription, ...] = ()
     loaded: SettingsOutcome | None = None
     changed: SettingsOutcome | None = None
-    """What became of the changes; it ends with the first refusal."""
+    """Outcome of the changes; it ends with the first refusal."""
     saved: SettableFeatures | None = None
     snapshot: Snapshot | None = None
 

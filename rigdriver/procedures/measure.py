@@ -98,12 +98,12 @@ class MeshMeasures:
     """What was measured."""
 
     quantities: Mapping[str, Quantity]
-    """By name, in the order in which they were asked for."""
+    """Quantities by name, in the order in which they were asked for."""
     places: tuple[PlaceUsed, ...] = ()
     notes: Mapping[str, tuple[MeshNote, ...]] = field(default_factory=dict)
-    """What was mended in each mesh file, and what needs care, by the file's name."""
+    """Notes by mesh file: what was mended in it, and what needs care."""
     refused: Mapping[str, UsageError] = field(default_factory=dict)
-    """What was not asked for and has no answer on this mesh, by name."""
+    """Errors by the name of a quantity that was not asked for and has no answer on this mesh."""
 
 
 def measure_mesh(mesh: Path, options: MeasureOptions) -> MeshMeasures:

@@ -62,7 +62,7 @@ class NewRig:
     producers: tuple[Path, ...]
     cameras: tuple[NewCamera, ...]
     box: FoundBox | None
-    """None makes a bench whose cameras this computer triggers one by one; its frame sets are not proved."""
+    """Trigger box; None makes a bench whose cameras this computer triggers one by one, without proof."""
 
 
 def ask_box(url: str) -> FoundBox:

@@ -24,9 +24,9 @@ MEASURED = 4
 LEAST = 5
 """Frames before anything is called usual."""
 WEAK = 0.6
-"""Share of the usual brightness below which a frame is told."""
+"""Share of the usual brightness below which a frame is reported."""
 GRID = 64
-"""Every so many-th row and column is looked at; a multiple of two apart keeps to one colour of a Bayer mosaic."""
+"""Step between the rows and columns that are measured; an even one keeps to one colour of a Bayer mosaic."""
 DARK = 0.02
 """Share of full scale below which a whole frame counts as unlit, whatever is usual."""
 

@@ -115,14 +115,14 @@ class Ending:
         self._states.go(RunAct.SATISFY)
 
     def settle(self, why: str) -> None:
-        """Say how it ended, if nothing has been said; a run that its user has stopped was stopped."""
+        """Record why the run ended, unless a reason is recorded already; what the user has stopped is `stopped`."""
         with self._lock:
             self.why = self.why or ("stopped" if self._states.state in STOPPED else why)
 
     def conclude(self, why: str, frame_sets: int, pulses: int, asked: int | None) -> None:
-        """Say how a run ended of which no more comes: as was asked, or cut short, which is an error.
+        """Conclude a run that hands out no more frame sets: it ended as was asked, or was cut short, an error.
 
-        `pulses`: how many were handed out or left out; `asked` None: as many frame sets as come, until it is stopped.
+        `pulses`: number of pulses that were handed out or left out. `asked` None: the run goes on until it is stopped.
         """
         is_short = frame_sets < asked if asked is not None else not self._expected or pulses < self._expected
         if is_short and self._states.state is RunState.PLAYING:

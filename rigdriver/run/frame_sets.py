@@ -60,7 +60,7 @@ class FrameSets(ABC):
         self._is_starter_waiting = False
         self._end = End("the run", self._end_now, timebase, RUN_END_S)
         self.fault: BaseException | None = None
-        """What had ended the run when its loop was left; nobody has been told but the log."""
+        """Error that had ended the run when its loop was left; it stands in the log only."""
 
     @property
     def states(self) -> RunStates:

@@ -1,7 +1,7 @@
 """The light log: one JSON line for each flash train before it starts, for each flash, and for the end of the train.
 
 In: a schedule with light, and the box's reports. Out: lines in the file `light.log`, each whole, and a refusal when
-one cannot be written. A train is announced, and the announcement is on the disk, before the box is told to start; so
+one cannot be written. A train is announced, and the announcement is on the disk, before the box gets its Start; so
 whatever happens to this program, no flash is without a line: a train without its line `ended`, or with an incomplete
 one, has lit at least the flashes that stand here and at most those that were announced.
 Not here: limits (see schedule/limits.py), and the wait for the dark pause (see light.py).
@@ -68,9 +68,9 @@ class FlashLine:
     pulse_index: int
     lamp: str
     width_us: float | None
-    """None: its end was never reported."""
+    """Width of the flash; None when its end was never reported."""
     energy_mj: float | None
-    """None: the lamp's radiant power or the flash's width is not known."""
+    """Energy of the flash; None when the lamp's radiant power or the flash's width is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ LightLine: TypeAlias = "TrainLine | FlashLine | LossLine | EndLine"
 class LightLog:
     """Writes what a run lights, before it does and as it does, and sums it up for Python's log.
 
-    It hears the box itself, so what no frame set tells of (a run that is cut short) is written down all the same.
+    It gets the box's events itself, so what stands in no frame set (a run that is cut short) is written all the same.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class LightLog:
                     self._note(edge, event)
 
     def write(self) -> None:
-        """Write down what has been heard.
+        """Write down what the box has reported.
 
         Raises:
             FileNotWritten: it cannot be written; then there must be no more light.

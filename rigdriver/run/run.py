@@ -150,7 +150,7 @@ class Run(FrameSets):
         is_dark = False
         with contextlib.ExitStack() as last:
             # Undone backwards: first the light goes off, then threads
-            # and cameras end; the light log hears the box to the last.
+            # and cameras end; the light log gets the box's events to the last.
             last.callback(self._ending.settle, why)
             last.callback(lambda: self._light_log.close(is_dark))
             last.callback(self._box.unsubscribe, self._light_log.hear)
@@ -248,7 +248,7 @@ class Run(FrameSets):
             untied &= set(errors)
             if not untied:
                 return
-            # Who waits for frames that cannot come is told at once (within 2 s), not after three attempts.
+            # Whoever waits for frames that cannot come gets the error at once (within 2 s), not after three attempts.
             if attempt == len(self._preambles) or preamble.is_hopeless:
                 told = [errors[name] for name in self._logs if name in untied]
                 raise self._untied(told, [name for name in sorted(untied) if preamble.is_dark(name)])

@@ -35,7 +35,7 @@ class Snapshot:
 
     frame: Frame
     trigger: TriggerBy
-    """SOFTWARE: a command triggered it. ITSELF: the camera ran freely."""
+    """Trigger of the image: SOFTWARE, a command; ITSELF, a camera that ran freely."""
 
 
 def snap_timeout_s(config: RigConfig, camera: str) -> float:

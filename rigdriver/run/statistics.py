@@ -80,7 +80,7 @@ class Tally:
             self._cameras[gap.camera] += 1
 
     def add(self, frame_set: FrameSet, t_report_ns: int) -> None:
-        """Count one frame set; `t_report_ns` is when its pulse was first heard of."""
+        """Count one frame set; `t_report_ns` is when its pulse was first reported."""
         self._frame_sets += 1
         self._complete += frame_set.is_complete
         self._gaps += len(frame_set.gaps)

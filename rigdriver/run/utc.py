@@ -2,6 +2,7 @@
 
 In: nanoseconds of time.monotonic_ns. Out: nanoseconds since 1970, UTC. The two clocks are compared anew each time, so
 that the new time of day is used when it is set during a run. How good that time is depends on the computer.
+Not here: box ticks to host time (see sync/host_clock.py).
 """
 
 from __future__ import annotations

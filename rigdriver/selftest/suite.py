@@ -41,7 +41,7 @@ def run_selftest(rig: Rig, tell: Tell) -> Report:
 
 
 def _stages(rig: Rig) -> list[tuple[str, str, Stage]]:
-    """Return what is to be done, each with its name and with what a person is told meanwhile."""
+    """Return what is to be done, each with its name and with what a person reads meanwhile."""
     opened: list[tuple[str, str, Stage]] = [
         ("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
         ("calibration", "the calibration file", _calibration),

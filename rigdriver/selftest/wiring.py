@@ -187,7 +187,7 @@ class _Watch:
         self._closed_pulses = 0
 
     def begin(self) -> None:
-        """Forget what was heard before."""
+        """Forget the earlier reports."""
         with self._news:
             self._frames.clear()
             self._edges.clear()

@@ -1,6 +1,6 @@
 """Frame sets on a bench without a trigger box: frames that arrive together, marked as unproved.
 
-In: frames, losses and triggers in the order in which this computer hears of them, and its time. Out: groups in which
+In: frames, losses and triggers in the order in which this computer gets them, and its time. Out: groups in which
 each camera has a frame or a gap with its reason. A missing frame id shows a frame that was lost on its way, also when
 all cameras lost theirs; where this computer triggers, a trigger that nothing answers becomes a group of gaps. Groups
 are good for focusing and aiming, not for measurements. Not here: how cameras are triggered (see run/bench_run.py).
@@ -23,7 +23,7 @@ NO_STAMPS = "time stamps: none from {}"
 TOGETHER = 0.5
 """Share of a trigger period within which the frames of one trigger arrive."""
 ANY_PHASE = 1.0
-"""The same share for cameras that run by themselves: each delivers one frame per period, at a time of its own."""
+"""Share of the period for cameras that run by themselves: each delivers one frame per period, at a time of its own."""
 MOST_UNNAMED = 256
 """Largest number of losses per camera that are remembered without their frame ids."""
 
@@ -77,7 +77,7 @@ class ArrivalGroups:
         self._reached = dict.fromkeys(self._names, -1)
         """Index of the newest group in which a camera's place was settled by what arrived."""
         self._anchor = dict.fromkeys(self._names, -1)
-        """The same by a whole frame, whose id is sure."""
+        """Index of the newest group in which a whole frame, whose id is sure, settled it."""
         self._damaged = dict.fromkeys(self._names, 0)
         """Number of damaged frames since then."""
         self._ids = {name: FrameIds() for name in self._names}

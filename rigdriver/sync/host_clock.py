@@ -1,12 +1,12 @@
 """The trigger box's clock on this computer's clock, from round trips.
 
 In: probes, each with the host times of sending and receiving and the box's tick in between. Out: the host time of a
-tick, and its error bound. The box reads its clock after the host sent and before the host received, so the true line
-passes through the interval of every round trip, and no delay can break the bound. All lines that pass through all
-intervals are kept; short round trips bound them most. When no line passes through a new round trip and the earlier
-ones, the next round trip decides. If it fits the earlier ones, the doubtful one was an outlier and is dropped. If it
-fits the doubtful one, a clock has stepped or restarted, and all earlier ones are forgotten. Nothing is averaged over a
-step. Not here: the link (see devices/box/link.py).
+tick, and its error bound. Host time is nearly a straight line over box ticks. The box reads its clock between sending
+and receiving, so this line passes through the interval of every round trip, and no delay can break the bound. All lines
+that pass through all intervals are kept; short round trips bound them most. When no line passes through a new round
+trip and the earlier ones, the next round trip decides. If it fits the earlier ones, the doubtful one was an outlier and
+is dropped. If it fits the doubtful one, a clock has stepped or restarted, and all earlier ones are forgotten. Nothing
+is averaged over a step. Not here: the link (see devices/box/link.py).
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 In: the frames and the exposures of one preamble, whose spacings are all different (Golomb ruler). Out: pairs of frame
 and exposure, or None when the marks cannot be identified. Frames are not counted: two suffice in principle, three are
 required. Frames without time stamps are paired by their arrival on this computer.
+Not here: how the preamble is collected (see preamble.py).
 """
 
 from __future__ import annotations

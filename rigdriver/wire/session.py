@@ -26,7 +26,7 @@ REMEMBERED_REQUESTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message to the box, and how its reply is told."""
+    """A message to the box, and how its reply is recognised."""
 
     message: Message
     key_bytes: int = 0
@@ -115,7 +115,7 @@ class LinkCounters:
     header_errors: int = 0
     unfinished: int = 0
     implausible_events: int = 0
-    """Counted by whoever decodes the events."""
+    """Number of events that their decoder refused."""
 
 
 def read_request(register: Register[V]) -> Request:

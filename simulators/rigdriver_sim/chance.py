@@ -2,6 +2,7 @@
 
 In: a seed and names or numbers. Out: 64 well-mixed bits, or yes and no. The same question has the same answer in every
 run and in every order of asking.
+Not here: the noise of pixels (see scene/noise.py).
 """
 
 from __future__ import annotations

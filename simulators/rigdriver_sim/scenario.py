@@ -1,8 +1,8 @@
 """What a simulated rig is like: a TOML file, checked once, frozen, with overrides from the caller's spec string.
 
 In: `""`, the name of a packaged scenario, or a path, each with `?key=value&...` behind it; keys may be dotted and name
-cameras (`cameras.left_upper.drift_ppm=40`). Out: a frozen `Scenario`. What is wrong is told with line, key, value and
-bound; the `scene` table's own rules stand in scene/spec.py. Not here: how anything is simulated (see bench/rig.py).
+cameras (`cameras.left_upper.drift_ppm=40`). Out: a frozen `Scenario`. What is wrong is reported with line, key, value
+and bound; the `scene` table's own rules stand in scene/spec.py. Not here: how anything is simulated (see bench/rig.py).
 """
 
 from __future__ import annotations

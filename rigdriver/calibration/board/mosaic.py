@@ -3,6 +3,7 @@
 In: raw pixels, Bayer or grey or colour. Out: 8-bit grey at full resolution, not interpolated, so corners stay where
 they are. A board is neutral, so the four Bayer phases differ by gain and offset alone, and these can be measured in
 the image itself; which phase has which colour does not matter.
+Not here: where the corners are (see detect.py).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 In: a board, a paper size. Out: a PDF file whose millimetres are millimetres when it is printed at 100 %, or a refusal
 when the board does not fit on the paper. matplotlib writes the PDF, because the reports need it anyway.
+Not here: what a board is (see boards.py).
 """
 
 from __future__ import annotations

@@ -85,9 +85,9 @@ class DriftVerdict:
     """Median absolute residual of the last frame set by source: px for camera pairs, um for pod steps."""
     frame_sets: int
     unseen: tuple[str, ...]
-    """Geometry cameras of which the evidence does not tell whether they turned."""
+    """Geometry cameras of which the evidence does not show whether they turned."""
     weakest: Turn | None
-    """The geometry camera that can turn farthest without an alarm, of those that are seen."""
+    """Geometry camera that can turn farthest without an alarm, of those that are seen."""
 
     @property
     def is_healthy(self) -> bool:

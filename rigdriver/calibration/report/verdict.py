@@ -62,7 +62,7 @@ _SAID = {
     LimitKind.TIE: "one view alone ties some cameras to the others, and nothing checks it: take more views that both "
     "sides see",
 }
-"""Findings that are told only when they are not kept."""
+"""Findings that are reported only when they are not kept."""
 _UNITS = {LimitKind.RMS: "px", LimitKind.POINT: "um", LimitKind.STEP: "um", LimitKind.SCALE: "ppm"}
 
 
@@ -77,7 +77,7 @@ class LimitFinding:
     corners: int = 0
     """Number of corners that were found; for `KEPT`."""
     hint: CoverageHint | None = None
-    """The view that would help most; for `POINT` and `STEP`."""
+    """View that would help most; for `POINT` and `STEP`."""
 
     def __str__(self) -> str:
         if self.kind in _SAID:

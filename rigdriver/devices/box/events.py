@@ -47,7 +47,7 @@ class BoxStatus:
     """Pulse under way; None when none runs, and when asked for."""
     pulses_started: int | None = None
     host_away_s: float = 0.0
-    """With a fault: time just before it, in s, in which this program read nothing and fed nothing; 0 when it did."""
+    """Time just before a fault, in s, in which this program neither read nor fed the box; 0 when it did both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class EventsLost:
     """Events of the box did not arrive, so edges may be missing from what was reported before this."""
 
     count: int
-    """0 when the counter went back: the box has restarted."""
+    """Number of lost events; 0 when the counter went back, because the box has restarted."""
     expected_counter: int
     received_counter: int
     t_host_ns: int

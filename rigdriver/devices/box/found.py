@@ -23,7 +23,7 @@ from rigdriver.wire.registers import BoxStates, Faults
 
 _logger = logging.getLogger(__name__)
 Policy = Literal["host", "clear", "keep"]
-"""What opening does with an old fault whose cause is gone: clear those of `BY_HOST`, clear any, or keep all."""
+"""Policy of opening towards an old fault whose cause is gone: clear those of `BY_HOST`, clear any, or keep all."""
 BY_HOST = Faults.WATCHDOG_EXPIRED | Faults.EVENTS_LOST | Faults.LIGHT_LIMIT
 """Faults whose cause is gone when a program opens the box: it speaks, it reads, and no run goes on. The box counts
 light on, so that clearing LightLimit allows no flash more."""
@@ -35,10 +35,10 @@ class OldFault:
 
     fault: Faults
     age_s: float | None
-    """Time since the fault by the box's own clock, in s; None where the box does not tell it."""
+    """Time since the fault by the box's own clock, in s; None where the box does not report it."""
     is_cleared: bool
     remedy: str
-    """What must be done before it can be cleared; empty when its cause is gone."""
+    """Act that must come before it can be cleared; empty when its cause is gone."""
 
     @property
     def cause(self) -> str:

@@ -32,7 +32,7 @@ class BoxLink:
         self.is_fenced = False
         """Whether the other side is known to answer clock probes; before, only constants may be asked twice."""
         self.check_reopened: Callable[[], None] | None = None
-        """Makes sure, before anything else is asked, that the box behind the reopened port is as it was left."""
+        """Check, before any other request, that the box behind the reopened port is as it was left; None: no check."""
         self._timeout_s = reply_timeout_s
         self._timebase = timebase
         self._requests = SafeTurn()

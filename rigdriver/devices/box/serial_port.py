@@ -28,7 +28,7 @@ from rigdriver.timebase import WALL_TIME, TimeLimit
 
 _logger = logging.getLogger(__name__)
 BAUD_RATE = 1_000_000
-"""USB boxes ignore it; a box on a real UART runs at this rate."""
+"""Baud rate of a box on a real UART; USB boxes ignore it."""
 POLL_S = 0.02
 WRITE_TIMEOUT_S = 1.0
 """Longest time in which a port may take no byte, in s."""

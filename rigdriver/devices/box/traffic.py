@@ -61,9 +61,9 @@ class LinkTraffic:
         """Callback that gets each event message and the host time at which it was read."""
         self.received_bytes = 0
         self.first_bytes = b""
-        """The first bytes since the last flush, for messages."""
+        """First bytes since the last flush, for error messages."""
         self.reopen: Callable[[], BytePort | None] | None = None
-        """Opens the port again, or returns None when that may not be; called where the link is lost."""
+        """Function that opens the port again, or returns None when that may not be; called where the link is lost."""
         self.is_reopened = False
         """Whether the port was opened again, until whoever checks the box behind it says otherwise."""
         self.last_byte_ns = timebase.now_ns()

@@ -58,7 +58,7 @@ class TriggerBox:
         self._sinks: tuple[EventSink, ...] = ()
         self._end_of_all = End("the trigger box", self._end_all, timebase)
         self.stops = 0
-        """Number of times that this program has told the box to stop."""
+        """Number of times that this program has sent the box a Stop."""
         self._watch = BoxWatch(link.traffic, config.watchdog_s, timebase, self._tell)
         keep(self.close)
         self.identity, next_event, self.found = identify(link, config.old_faults)

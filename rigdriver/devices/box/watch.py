@@ -43,7 +43,7 @@ class BoxWatch:
         self._on_lost = on_lost
         self._closing = SafeEvent()
         self.is_fed = False
-        """True while this thread feeds the watchdog: from `begin_feeding` until `stop_feeding`."""
+        """Whether this thread feeds the watchdog: from `begin_feeding` until `stop_feeding`."""
         self._feed_interval_ns = int(min(watchdog_s / FEEDS_PER_TIMEOUT, LONGEST_FEED_S) * 1e9)
         self._looked_ns = timebase.now_ns()
         self._silent_ns = 0

@@ -23,7 +23,7 @@ class DeviceInfo:
     vendor: str
     model: str
     serial: str
-    """Empty when the producer gives none."""
+    """Serial number; empty when the producer gives none."""
     user_id: str
     tl_type: str
     """Transport layer: `U3V`, `GEV`, `Custom`..."""
@@ -31,7 +31,7 @@ class DeviceInfo:
     """GenTL id of the interface that lists it."""
     interface_name: str = ""
     mac: str = ""
-    """Hardware address, `de:ad:be:ef:ca:fe`; empty when the interface does not tell."""
+    """Hardware address, `de:ad:be:ef:ca:fe`; empty when the interface does not report it."""
     ip: str = ""
 
 
@@ -73,9 +73,9 @@ class FeatureReport:
     asked: FeatureValue
     got: FeatureValue
     is_clamped: bool
-    """The camera's bounds or steps changed the value by more than its own resolution."""
+    """Whether the camera's bounds or steps changed the value by more than its own resolution."""
     written_as: str = ""
-    """The camera's own name for it, where that is another one; `asked` and `got` are in the unit of `name`."""
+    """Name that the camera has for it, where that is another one; `asked` and `got` are in the unit of `name`."""
     low: float | None = None
     high: float | None = None
     """Bounds of a clamped number, as the camera gave them afterwards."""

@@ -40,7 +40,7 @@ class FeatureDescription:
     """SFNC category; of a category in a category both, joined by `/`."""
     kind: FeatureKind
     value: FeatureValue | None
-    """None when it cannot be read now, or has no value."""
+    """Value of the feature; None when it cannot be read now, or has none."""
     is_readable: bool
     is_writable: bool
     display_name: str = ""
@@ -56,9 +56,9 @@ class FeatureDescription:
     locked_by: tuple[str, ...] = ()
     """Features on which it depends whether it can be written, as far as the camera's description says so."""
     can_be_locked: bool = False
-    """It can be written at other times."""
+    """Whether it can be written at other times."""
     failure: str = ""
-    """What the camera said when it refused to tell about this feature."""
+    """Error of the camera when this feature was read; empty when there was none."""
 
     @property
     def is_locked(self) -> bool:

@@ -175,7 +175,7 @@ def encode(kind: Kind, body: JsonObject) -> bytes:
 
 
 def encode_numbered(kind: Kind, number: int, body: JsonObject) -> bytes:
-    """Return a JSON message with a number before it, by which a reply is told from late ones."""
+    """Return a JSON message with a number before it, which distinguishes its reply from late ones."""
     raw = _NUMBER.pack(number) + json.dumps(body, separators=(",", ":")).encode()
     return _HEAD.pack(len(raw), kind) + raw
 

@@ -41,7 +41,7 @@ class CameraSettings:
     demands: Mapping[str, FeatureValue]
     """Features that the rig file or a caller names; a camera that cannot do one is refused."""
     trigger: TriggerBy | None = None
-    """None leaves trigger and acquisition mode as they are."""
+    """Source of the trigger; None leaves trigger and acquisition mode as they are."""
     exposure_us: float | None = None
     """Planned exposure, written under the name that the camera has for it; None leaves it as it is."""
     reset: Reset = Reset.KEEP

@@ -88,7 +88,7 @@ class SlotWriter:
         return self._bytes[start : start + self.slot_bytes]
 
     def hand_over(self, slot: int) -> None:
-        """Give a filled slot to the reader. Call it before the reader is told."""
+        """Give a filled slot to the reader. Call it before the message to the reader."""
         self._map[slot] = _HELD
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ def _die_with_parent(parent_pid: int) -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS)
     if os.getppid() != parent_pid:
-        raise SystemExit(0)  # it died before this process could ask to be told
+        raise SystemExit(0)  # it died before this process could ask for its signal
 
 
 def main(arguments: list[str]) -> None:
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
     page = Path(arguments[3]) if arguments[3] else None
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent(parent_pid)
-    # The binding loads slowly and may fail; by now the parent hears about either.
+    # The binding loads slowly and may fail; from here on either reaches the parent.
     from rigdriver.devices.camera_process.loop import CameraLoop  # noqa: PLC0415
     from rigdriver.timebase import open_timebase  # noqa: PLC0415
 

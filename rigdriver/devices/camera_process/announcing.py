@@ -27,7 +27,7 @@ class Announcing:
         self._places: Sequence[bytes] = ()
         self._first_queued: Sequence[int] = ()
         self.buffers: Sequence[Any] = ()
-        """One a place; none when the binding's own memory is announced."""
+        """Announced buffers, one per place; none when the binding's own memory is announced."""
 
     def attach(self, acquirer: Any) -> None:
         """Have harvesters call this object when it starts."""

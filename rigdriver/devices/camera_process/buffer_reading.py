@@ -15,7 +15,7 @@ import numpy as np
 from rigdriver.devices.camera_process.images import Image, Incomplete
 
 _UNKNOWN = 1 << 63
-"""GenTL's numbers are unsigned, its mark for an unknown one is all ones."""
+"""Least number that is unknown: GenTL's numbers are unsigned, and its mark for an unknown one is all ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Peer:
 
     errors: tuple[type[Exception], ...]
     multi_part: object
-    """The payload type of a buffer with several parts."""
+    """Payload type of a buffer with several parts."""
     image_part: object
-    """The type of a part that is an image."""
+    """Type of a part that is an image."""
 
 
 @dataclass(frozen=True, slots=True)

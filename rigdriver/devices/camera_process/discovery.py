@@ -132,7 +132,7 @@ class Discovery:
         enumeration.run(time_s, lambda: all(self._interface_infos(s) for s in answered()) and answered() == [*systems])
         for call, answer in zip(calls, enumeration.answers, strict=True):
             if answer.is_out:
-                self._note(f"{call.name}: has not told its interfaces within {answer.asked_s:.1f} s")
+                self._note(f"{call.name}: has not listed its interfaces within {answer.asked_s:.1f} s")
         return answered()
 
     def _updating(self, system: Any) -> Callable[[int], int]:

@@ -66,7 +66,7 @@ class Enumeration:
         self.answers = [InterfaceAnswer(InterfaceOutcome.NOT_ASKED, 0.0)] * len(calls)
 
     def run(self, time_s: float, is_enough: Callable[[], bool]) -> None:
-        """Ask until enough is found, every interface has told all it has, or the time is over."""
+        """Ask until enough is found, every interface has listed all it has, or the time is over."""
         end_s = self._now_s() + time_s
         turn_s = FIRST_TURN_S
         while True:

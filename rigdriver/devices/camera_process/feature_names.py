@@ -2,6 +2,7 @@
 
 In: a feature by its SFNC 2 name. Out: the names under which older cameras have it, with the unit of each; and the
 entries that may stand for the entry that the driver would choose. Nothing here changes what a rig file demands.
+Not here: how a name is written (see feature_write.py).
 """
 
 from __future__ import annotations

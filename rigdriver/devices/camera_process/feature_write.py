@@ -39,11 +39,11 @@ class FeatureWrite:
     others: tuple[str, ...] = ()
     """Further entries, best first, for a camera that lacks the entry `value`."""
     is_any_line: bool = False
-    """The entry is chosen among the camera's lines; `value` is only the usual one."""
+    """Whether any line of the camera may be chosen; `value` is only the usual one."""
     value_from: str = ""
     """Feature whose value is written in place of `value`; a camera without it is left as it is."""
     is_fallback: bool = False
-    """Left out when a user set was loaded, as that has a better value."""
+    """Whether the write is left out when a user set was loaded, as that has a better value."""
 
     @property
     def is_preparation(self) -> bool:

@@ -16,9 +16,9 @@ class Image:
     """The image in the buffer that was fetched last; `data` is valid until `give_back`."""
 
     frame_id: int
-    """-1 when the producer gives none."""
+    """Frame id of GenTL; -1 when the producer gives none."""
     t_camera_ns: int | None
-    """None when the camera gives no time stamp, or one of no known unit."""
+    """Time stamp of the camera; None when it gives none, or one of no known unit."""
     width_px: int
     height_px: int
     padding_bytes: int

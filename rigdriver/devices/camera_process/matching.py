@@ -134,7 +134,7 @@ _SAID = {
 
 
 def _search(reports: Sequence[InterfaceReport]) -> str:
-    """Say which interfaces may have more than they have told."""
+    """Say which interfaces may have more than they have listed."""
     said = ""
     for outcome, what in _SAID.items():
         slow = [r for r in reports if r.outcome is outcome]

@@ -28,7 +28,7 @@ class NodeWords:
     """Features that choose which of several values this feature is."""
     is_selector: bool = False
     can_be_locked: bool = False
-    """The description names what locks it, so that it can be written at other times."""
+    """Whether the description names what locks it, so that it can be written at other times."""
     is_hidden: bool = False
 
 

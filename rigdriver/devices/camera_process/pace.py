@@ -17,10 +17,11 @@ QUIET_S = 0.002
 QUIET_AFTER_TURNS = 20
 EXPECTING_S = 0.00005
 TOGETHER_NS = 10_000_000
-"""Longest time, in ns, after a pulse's first frame that the others are awaited closely; later ones may run freely."""
+"""Longest time, in ns, after the first frame of a pulse during which the loop polls for the other cameras; a camera
+that is later is probably not triggered with them."""
 EARLY_NS, LATE_NS = 2_000_000, 6_000_000
-"""From EARLY before to LATE after a delivery is due, the loop looks at the cameras almost without sleeping; in ns, each
-capped at 1/8 of the pulse period."""
+"""Times, in ns, before and after the next expected frame during which the loop polls the cameras without long pauses;
+each at most 1/8 of the pulse period."""
 LONGEST_PERIOD_NS = 2_000_000_000
 
 

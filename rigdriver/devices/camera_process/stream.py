@@ -77,7 +77,7 @@ class StreamingCamera(Buffers, Protocol):
 
 
 class LossLedger:
-    """Joins losses of one camera that come faster than they can be told, so that the outbox stays small."""
+    """Joins losses of one camera that come faster than they can be sent, so that the outbox stays small."""
 
     def __init__(self, camera: int, outbox: EventOutbox) -> None:
         self._camera = camera
@@ -230,7 +230,7 @@ class Stream:
             self._drop_slots()
 
     def underrun(self) -> int:
-        """Return how many frames the producer dropped for want of a buffer; those lost to full slots are told."""
+        """Return how many frames the producer dropped for want of a buffer; those lost to full slots are reported."""
         total = self.camera.underrun()
         # Without a shortage of slots it was this process that came late: those frames are counted as underrun alone.
         if self._is_short_of_slots and total > self._underrun:
@@ -341,5 +341,5 @@ class Stream:
         """Give this camera up; the others go on."""
         self._go(StreamAct.FAIL)
         self._outbox.put(CameraLostNote(self._index, error).encode())
-        with suppress(CameraError):  # it is lost already, and told
+        with suppress(CameraError):  # it is lost already, and reported
             self.camera.stop()

@@ -19,7 +19,7 @@ class StreamState(Enum):
     STREAMING = "streaming"
     """The camera acquires, and its buffers are polled."""
     FAILED = "failed"
-    """The camera was given up while it acquired; the parent has been told."""
+    """The camera was given up while it acquired; the parent has its report."""
     CLOSED = "closed"
     """The camera and its slots are given back."""
 

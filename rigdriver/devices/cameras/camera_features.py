@@ -144,5 +144,5 @@ class RigCamera:
 
     name: str
     report: CameraReport
-    """What it is, and what became of its features when it was opened."""
+    """Report of the opening: what the camera is, and what became of its features."""
     features: CameraFeatures

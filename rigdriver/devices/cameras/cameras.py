@@ -69,7 +69,7 @@ class Cameras:
         self._lock = threading.Lock()
         self._delivery = CameraDelivery(self._names)
         self.guard: FeatureGuard | None = None
-        """What is asked before a feature is written from outside; None allows all."""
+        """Function that is asked before a feature is written from outside; None allows all."""
         self.reports: Mapping[str, CameraReport] = MappingProxyType({})
         """Reports of the cameras: what each one is, and what became of its features."""
         # The process is kept by itself while it starts, so what `_close` needs is there when it may be called.

@@ -20,7 +20,7 @@ class FrameLost:
     frame_id: int | None
     """Frame id of the last of them; None when the buffer did not hold one."""
     reason: GapReason
-    """INCOMPLETE or NO_SLOT."""
+    """Reason: INCOMPLETE or NO_SLOT."""
     count: int
     t_host_ns: int
 

@@ -44,9 +44,9 @@ _MODULE = "rigdriver.devices.camera_process"
 _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 2.0
 _GOING_S = 0.5
-"""Longest time for a child that has been told to go, in s; then it is killed."""
+"""Longest time for a child that has its order to end, in s; then it is killed."""
 _LOG_LINES = 120
-"""Python's trace of a crash begins with what it was, and goes on for up to a hundred lines."""
+"""Number of lines that are kept: Python's trace of a crash begins with the cause and has up to a hundred."""
 _LOG_LINE_CHARACTERS = 500
 _READ_BYTES = 65536
 SOME_PRODUCER = "a GenTL producer"
@@ -88,12 +88,12 @@ class CameraProcess:
         self._is_asked = False
         self._quiet = Quiet(timebase.now_s)
         self.culprit = SOME_PRODUCER
-        """Who hangs when an answer stays away: the camera that is being stopped or closed, where that is known."""
+        """Culprit when an answer stays away: the camera that is being stopped or closed, where that is known."""
         self._last_lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._lost: CameraProcessLost | None = None
         self._is_running = SafeEvent()
         self._is_up = SafeEvent()
-        """The child has said something: the binding is loaded, which takes long on a busy computer."""
+        """Event that the child's first message sets: the binding is loaded, which takes long on a busy computer."""
         self._has_ended = SafeEvent()
         # The kernel kills the child when the thread that started it ends, so the thread that stays with it starts it.
         self._thread = threading.Thread(target=self._run, name="cameras", daemon=True)
@@ -235,7 +235,7 @@ class CameraProcess:
             try:
                 self._listen(self._process)
             except Exception as exc:  # whatever goes wrong here must reach the consumer, not end a thread in silence
-                _logger.exception("the thread that hears the camera process failed")
+                _logger.exception("the thread that reads from the camera process failed")
                 self._kill(f"sent what could not be handled: {exc!r}")
             self._reap(self._process)
             self._end()

@@ -31,7 +31,7 @@ class Lighting:
 
     def __init__(self, lamps: Sequence[LampTable], log: LampLog) -> None:
         self.faults = LightFaults()
-        """May be replaced at any time."""
+        """Faults of the light; may be replaced at any time."""
         self._lamps = {lamp.name: lamp for lamp in lamps}
         self._log = log
 

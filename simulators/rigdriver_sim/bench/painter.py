@@ -20,7 +20,7 @@ from rigdriver_sim.faults.table import Bump
 from rigdriver_sim.scenario import CameraTable
 
 FramePainter = Callable[[Exposure, int | None, npt.NDArray[np.generic]], None]
-"""Fills the pixels of an exposure that answers a pulse (None: of no pulse)."""
+"""Function that fills the pixels of an exposure that answers a pulse (None: of no pulse)."""
 
 LEVELS = 8
 """Steps of brightness; each that occurs is kept ready."""

@@ -1,4 +1,4 @@
-"""What really happened, one JSON object a line: for scoring only, never for the driver.
+"""What really happened, one JSON object per line: for scoring only, never for the driver.
 
 In: exposures, edges of lamp outputs and planted faults. Out: truth.jsonl beside the rig file, bounded in lines. Not
 here: what a line is used for (see score/).

@@ -68,14 +68,14 @@ class Wires:
         self, cameras: tuple[CameraTable, ...], lamps: LampLog, engine: Engine, truth: Truth, seed: int
     ) -> None:
         self.faults = FaultTable()
-        """May be replaced at any time."""
+        """Faults of the wires; may be replaced at any time."""
         self.lamps = lamps
         self.on_pulse: Callable[[int, int], None] = lambda _run, _pulse: None
-        """Hears run and pulse of every trigger edge, before it arrives."""
+        """Callback that gets run and pulse of every trigger edge, before the edge arrives."""
         self.hung: set[str] = set()
         """Cameras that do not answer to their triggers."""
         self.last_pulse: int | None = None
-        """The newest pulse of the run."""
+        """Newest pulse of the run."""
         self._tables = {camera.name: camera for camera in cameras}
         self._numbers = {camera.name: number for number, camera in enumerate(cameras)}
         self._engine = engine

@@ -1,4 +1,4 @@
-"""The GenICam descriptions of a simulated rig: one a camera, and those of the four local modules.
+"""The GenICam descriptions of a simulated rig: one per camera, and those of the four local modules.
 
 In: a `CameraSpec`. Out: XML texts and the size of the largest frame, as the feed wants them. The local modules'
 registers are GenTL info commands at fixed addresses (see `gentl_producer/src/port.c`).

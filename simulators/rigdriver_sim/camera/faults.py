@@ -42,29 +42,29 @@ class CameraFaults:
     """
 
     withhold_trigger: Rule = field(default_factory=_nothing)
-    """The edge never reaches the camera."""
+    """Triggers whose edge never reaches the camera."""
     double_trigger: Rule = field(default_factory=_nothing)
-    """A second edge `double_trigger_after_ns` after the real one."""
+    """Triggers with a second edge `double_trigger_after_ns` after the real one."""
     double_trigger_after_ns: int = 200_000
     lose_frame: Rule = field(default_factory=_nothing)
-    """Exposed, never delivered; the frame id is used up."""
+    """Frames that are exposed but never delivered; the frame id is used up."""
     skip_frame: Rule = field(default_factory=_nothing)
-    """Exposed, never delivered; the frame id is not used up (the camera itself never noticed the frame)."""
+    """Frames that are exposed but never delivered; the frame id is not used up, as the camera missed them itself."""
     incomplete: Rule = field(default_factory=_nothing)
-    """Delivered with the lower half missing."""
+    """Frames that are delivered with the lower half missing."""
     repeat_frame_id: Rule = field(default_factory=_nothing)
-    """The frame has the id of the one before, and later ones follow it."""
+    """Frames that have the id of the one before; later ones count on from it."""
     reset_frame_id: Rule = field(default_factory=_nothing)
-    """Ids begin anew at 0 with this frame."""
+    """Frames with which ids begin anew at 0."""
     stamp_jump_ns: Amount = field(default_factory=_no_amount)
-    """Added to this frame's time stamp and to all later ones."""
+    """Time that is added to this frame's time stamp and to all later ones."""
     stamp_error_ns: Amount = field(default_factory=_no_amount)
-    """Added to this frame's time stamp only."""
+    """Time that is added to this frame's time stamp only."""
     late_exposure_ns: Amount = field(default_factory=_no_amount)
-    """The exposure starts so much later."""
+    """Time by which the exposure starts later."""
     longer_exposure_ns: Amount = field(default_factory=_no_amount)
-    """The exposure lasts so much longer."""
+    """Time by which the exposure lasts longer."""
     deliver_late_ns: Amount = field(default_factory=_no_amount)
-    """The frame is delivered so much later; others may overtake it."""
+    """Time by which the frame is delivered later; others may overtake it."""
     stick_line: Rule = field(default_factory=_nothing)
-    """The exposure-active line stays still for this exposure."""
+    """Exposures for which the exposure-active line stays still."""

@@ -39,11 +39,11 @@ class Feature:
     bounds: tuple[float, float, float] | None = None
     """Smallest, largest, step; the model may move them. A float is rounded to its step; step 0 takes any value."""
     is_locked_in_stream: bool = False
-    """Writable only while no stream runs."""
+    """Whether it can be written only while no stream runs."""
     locked_while: tuple[tuple[str, str], ...] = ()
     """Features and values (a symbol, or `True`) with which this one is not writable."""
     selector: str = ""
-    """The feature whose value selects what this one names."""
+    """Feature whose value selects what this one names."""
     depends_on: tuple[str, ...] = ()
     """Features whose writing changes this one or its bounds."""
     visibility: str = "Beginner"
@@ -51,7 +51,7 @@ class Feature:
     own_name: str = ""
     """Name of the feature in the camera, if it is not the SFNC 2.7 name."""
     is_absent: bool = False
-    """The camera does not show the feature; its default holds."""
+    """Whether the camera does not show the feature; its default holds then."""
     scale: float = 1.0
     """Size of one step of a raw integer, in the unit of SFNC 2.7."""
 

@@ -51,20 +51,20 @@ class Make:
     offset_step_px: int = 0
     """Step of OffsetX and OffsetY; 0: the step of Width and of Height."""
     is_offset_moved: bool = False
-    """A width or height that does not fit moves the offset instead of being refused."""
+    """Whether a width or height that does not fit moves the offset instead of being refused."""
     row_align: int = 1
     """Number of bytes of which each row of an image is a multiple, by padding."""
     tick_hz: int = NS_PER_S
     """Ticks of the time stamp per second."""
     is_tick_told: bool = True
-    """The camera tells its tick frequency."""
+    """Whether the camera reports its tick frequency."""
     has_time_stamps: bool = True
-    """False: the stamp of each frame is 0."""
+    """Whether frames have time stamps; without them each stamp is 0."""
     frame_ids: tuple[int, int] = (0, 2**63 - 1)
     """First and last frame id; after the last one the first one comes again."""
     user_sets: tuple[str, ...] = ("Default", "UserSet0")
     damaged_id_ahead: int = 0
-    """How far the id that a frame with bytes missing is given is ahead of its own."""
+    """Number by which the id of a frame with bytes missing is ahead of its own."""
 
 
 def _joined(*makes: Make, source: str = "") -> Make:

@@ -1,10 +1,11 @@
 """The simulated camera: trigger in, exposure, frame out, in simulated true time.
 
-In: trigger edges, the consumer's settings, planted faults. Out: exposures (told at once through `on_exposure`), frames
+In: trigger edges, the consumer's settings, planted faults. Out: exposures (passed on at once by `on_exposure`), frames
 (painted into the feed's ring when they are due), events. Time: trigger -> latency and jitter -> exposure -> readout ->
 link -> delivery; exposure overlaps readout; a trigger that comes too early is ignored and counted. A frame's bytes lie
 ready while the link carries them, so with its last byte it is where it should be.
 Its lies: the sensor reads out globally, automatic exposure is always right at once.
+Not here: registers and GenTL (see features.py and feed/), and what is painted (see bench/).
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class _Run:
     last_end_ns: int = -NEVER_NS
     link_free_ns: int = -NEVER_NS
     is_free: bool = False
-    """A free run is under way."""
+    """Whether a free run is under way."""
 
 
 class SimulatedCamera:
@@ -61,11 +62,11 @@ class SimulatedCamera:
         self.on_exposure: Callable[[Exposure], None] = _tell_nobody
         self.painter: Painter = paint_ramp
         self.on_published: Callable[[Exposure, int], None] = _tell_no_time
-        """Hears of each frame that was handed over, with the host's time just before that."""
+        """Callback that gets each frame that was handed over, with the host's time just before that."""
         self.is_light_known: Callable[[Exposure], bool] = _always
         """Whether all light of an exposure that is over is known by now; only then is it painted before it is due."""
         self.shared_link: SharedLink | None = None
-        """The host controller that this camera shares with others."""
+        """Host controller that this camera shares with others."""
         self.outages = Outages(engine, feed)
         self._engine = engine
         self._feed = feed
@@ -76,7 +77,7 @@ class SimulatedCamera:
         self._run: _Run | None = None
         self._newest_run: _Run | None = None
         self._on_link: DueFrame | None = None
-        """The frame that lies ready in the next slot."""
+        """Frame that lies ready in the next slot."""
         commands = {
             "AcquisitionStart": self._start,
             "AcquisitionStop": self._stop,
@@ -360,7 +361,7 @@ class SimulatedCamera:
 
 
 def paint_ramp(exposure: Exposure, out: npt.NDArray[Any]) -> None:
-    """Paint a diagonal ramp that moves by one a frame: what a camera without a scene sees."""
+    """Paint a diagonal ramp that moves by one per frame: what a camera without a scene sees."""
     height, width = out.shape
     top = PIXEL_FORMATS[exposure.pixel_format].max_dn
     row = (np.arange(width + height, dtype=np.int64) + exposure.ordinal) & top

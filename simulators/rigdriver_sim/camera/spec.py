@@ -99,14 +99,14 @@ class Exposure:
 
     camera: str
     ordinal: int
-    """Counts the exposures from 0 at each AcquisitionStart."""
+    """Number of the exposure; it counts from 0 at each AcquisitionStart."""
     start_ns: int
     end_ns: int
     deliver_ns: int
     """Time at which the frame reaches the consumer, in ns."""
     exposure_us: float
     trigger_ns: int
-    """The trigger edge; in free run, when the camera decided to expose."""
+    """Time of the trigger edge; in free run, of the camera's decision to expose."""
     pixel_format: str = "Mono8"
     width: int = 0
     height: int = 0

@@ -1,1 +1,4 @@
-"""What can go wrong: the table of planned faults, and what plants them in cameras, on the disk and in whole devices."""
+"""What can go wrong: the table of planned faults, and what plants them in cameras, on the disk and in whole devices.
+
+Not here: orders from outside (see reach/).
+"""

@@ -22,9 +22,9 @@ class Reach:
     camera: Callable[[str, str], None]
     """Camera, and what is done to it: an act of `reach/acts.py` without `camera.`."""
     box: Callable[[str], None]
-    """`unplug`, `replug`, `cut`, `mend` or `reset`."""
+    """Function that does an act to the box: `unplug`, `replug`, `cut`, `mend` or `reset`."""
     producer: Callable[[int], None]
-    """`feed_layout.PLANT_...`."""
+    """Function that plants a fault in the producer: `feed_layout.PLANT_...`."""
     note: Callable[[str, str, int], None]
     """Fault, camera or "", pulse: for the truth."""
 
@@ -34,7 +34,7 @@ class Incidents:
 
     def __init__(self, engine: Engine, reach: Reach) -> None:
         self.faults = FaultTable()
-        """May be replaced at any time."""
+        """Planned faults; may be replaced at any time."""
         self._engine = engine
         self._reach = reach
         self._done: set[tuple[int, str, str, int]] = set()
@@ -71,7 +71,7 @@ class Incidents:
             reach.producer(PLANT_HANG)
 
     def _is_new(self, what: str, camera: str, number: int) -> bool:
-        # One pulse triggers several cameras, and each of its edges is told here.
+        # One pulse triggers several cameras, and each of its edges arrives here.
         key = (self._run, what, camera, number)
         if key in self._done:
             return False

@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
 Every = Annotated[int, Field(ge=0, le=1_000_000_000)]
-"""Once in so many; 0 is never."""
+"""Rate of a fault: once in so many; 0 is never."""
 Pulse = Annotated[int, Field(ge=0, le=2**32)]
 Plan = Mapping[Name, tuple[Pulse, ...]]
 """Camera name -> pulses (of every run) at which it happens."""

@@ -93,9 +93,9 @@ class CameraFeed:
         self.on_release: Callable[[], None] = _nothing
         """Callback for the moment when the consumer that controlled the camera is gone."""
         self.hang_up: Callable[[], None] = _nothing
-        """Ends all connections to this camera; set by the rig's feed."""
+        """Function that ends all connections to this camera; set by the rig's feed."""
         self.pass_control: Callable[[bool], None] = _keep_control
-        """Lets another program take control of this camera, or give it up again; set by the rig's feed."""
+        """Function that lets another program take control of this camera, or give it up; set by the rig's feed."""
 
     # ---- registers
 
@@ -199,7 +199,7 @@ class CameraFeed:
     # ---- events
 
     def push_event(self, event_id: int, t_camera_ns: int, frame_id: int) -> None:
-        """Tell a consumer that listens to the remote device's events."""
+        """Send a consumer that has subscribed the remote device's event."""
         event = layout.Event(event_id, t_camera_ns, frame_id)
         self._library.publish_event(self._address, ctypes.addressof(event))
 

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def listing() -> str:
-    """Return all acts and faults, one a line, for people."""
+    """Return all acts and faults, one per line, for people."""
     acts = [f"  {name:26} {what}" for name, what in ACTS.items()]
     faults = [f"  {name:26} {what}  [{default}]" for name, default, what in catalogue()]
     return "\n".join(["At once:", *acts, "", "Until changed [value without a fault]:", *faults, "", _HELP])

@@ -156,7 +156,7 @@ def _end_with_stdin(engine: EventEngine) -> None:
 
 
 def _run(engine: EventEngine) -> None:
-    """Run until told to end, or until the parent is another process: a forked sibling may keep stdin open."""
+    """Run until the order to end, or until the parent is another process: a forked sibling may keep stdin open."""
     parent = os.getppid()
     # What was set up stays until the end: looking through it for garbage again and again would hold frames up for
     # 80 to 150 ms at a time.

@@ -1,4 +1,4 @@
-"""The way into a running rig from outside: a Unix socket that takes one JSON object a line and answers with one.
+"""The way into a running rig from outside: a Unix socket that takes one JSON object per line and answers with one.
 
     {"set": "faults.withhold_trigger_every", "value": 50}      -> {"ok": true}
     {"do": "box.reset"}                                         -> {"ok": true}
@@ -88,7 +88,7 @@ class ControlServer:
         try:
             request = json.loads(line)
             if not isinstance(request, dict):
-                raise ValueError("expected a JSON object")  # noqa: TRY004 - told to the client as it is
+                raise ValueError("expected a JSON object")  # noqa: TRY004 - sent to the client as it is
             number = {"number": request.pop("number")} if "number" in request else {}
             value = self._handle(request)
         except ValueError as exc:

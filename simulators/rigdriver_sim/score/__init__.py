@@ -1,7 +1,8 @@
 """Figures that say how well a driver did, from what it claims and what is true.
 
 In: plain arrays and numbers, never the driver's types. Out: frozen scores with units in their names. Nothing is left
-out because the truth shows it to be wrong: every point, camera and frame that is handed in counts.
+out because the truth shows it to be wrong: every point, camera and frame that is handed in counts. Not here: files and
+the verb `score` (see program/score_verb.py).
 """
 
 from rigdriver_sim.score.calibration import CalibratedCamera, CalibrationScore, T_world_rig_of, score_calibration

@@ -2,7 +2,8 @@
 
 In: calibrated cameras in any common frame, the true rig. Out: a `CalibrationScore`. True points of the face volume are
 projected by the true cameras and triangulated by the calibrated ones, pod by pod; one rigid motion is fitted over both
-pods. Projection here is the scene's own; only the result of a solve is compared, never its gauge.
+pods. Projection here is the scene's own; only the result of a solve is compared, never its gauge. Not here: solving
+(see the driver).
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ class CalibratedCamera:
     """One camera as a calibration has it."""
 
     matrix: Floats
-    """(3, 3), pixels."""
+    """(3, 3): camera matrix, pixels."""
     distortion: tuple[float, ...]
-    """OpenCV's order, 4 to 8 numbers."""
+    """Distortion in OpenCV's order, 4 to 8 numbers."""
     T_cam_rig: Floats
     """(4, 4), mm, from a frame that all cameras share."""
 
@@ -75,7 +76,7 @@ def score_calibration(cameras: Mapping[str, CalibratedCamera], pods: Pods) -> Ca
     if not measured:
         raise ValueError(f"calibration of {', '.join(cameras) or 'nothing'}: expected both mono cameras of a pod")
     all_measured, all_true = np.concatenate(measured), np.concatenate(true)
-    # One fit over both pods: two would hide the step between them. The scale is told, not taken out.
+    # One fit over both pods: two would hide the step between them. The scale is reported, not taken out.
     T_world_rig, scale = rigid_between(all_measured, all_true)
     error_um = 1000 * np.linalg.norm(transform(T_world_rig, all_measured) - all_true, axis=1)
     step_um = _pod_step_um(by_pod)

@@ -1,9 +1,10 @@
 """A measured point cloud against the true surface.
 
 In: points in any frame, the still scene at mid-exposure, the rig. Out: a `CloudScore`. One rigid motion of the whole
-cloud is fitted, never a scale; then every point counts. Completeness is told over the surface's area that both mono
-cameras of at least one pod see; beside it, over the part of it that faces these cameras by better than 72 degrees, and
-apart for bands of obliqueness: where a surface is seen by less than 6 degrees, a pixel covers 1.5 mm of it and more.
+cloud is fitted, never a scale; then every point counts. Completeness is the share of the visible surface that was
+measured; visible is what both mono cameras of at least one pod see. It is also given for the part that faces these
+cameras by better than 72 degrees, and for bands of obliqueness: where a surface is seen by less than 6 degrees, a pixel
+covers 1.5 mm of it and more. Not here: how a cloud is measured (see the driver).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Marks = npt.NDArray[np.bool_]
 PROMISE_MM = 0.2
 FACING_COSINE = 0.3
 BANDS = (-1.0, 0.1, 0.2, 0.3, 1.0)
-"""Cosines between which completeness is told apart."""
+"""Cosines at which completeness is divided into bands."""
 _FIT_POINTS = 20_000
 _FIT_WIDTH_MM = 0.1
 
@@ -68,7 +69,7 @@ class CloudScore:
     bands: tuple[Band, ...]
     """Completeness by obliqueness, the most oblique first."""
     T_world_points: Floats
-    """The rigid fit."""
+    """Rigid motion that was fitted."""
 
 
 def score_cloud(points_mm: Floats, still: Still, visible: Patch, T_world_points: Floats | None = None) -> CloudScore:

@@ -1,6 +1,7 @@
 """Least-squares motions between point sets.
 
 In: paired points. Out: the rigid or similar motion between them (Kabsch; Umeyama 1991 for the scale).
+Not here: which points belong together (see cloud.py and calibration.py).
 """
 
 from __future__ import annotations

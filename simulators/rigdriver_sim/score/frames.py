@@ -2,7 +2,8 @@
 
 In: the rig's truth.jsonl; for each frame set, which exposure of each camera the driver put into it. Out: how many
 frames stand in the wrong set, are missing without cause, or were not seen missing. Which exposure a frame shows must
-come from the frame itself (its stamp or its frame id), not from the driver's bookkeeping.
+come from the frame itself (its stamp or its frame id), not from the driver's bookkeeping. Not here: what writes
+truth.jsonl (see bench/truth.py).
 """
 
 from __future__ import annotations

@@ -1,1 +1,4 @@
-"""The simulated trigger box: the contract of firmware-protocol/device.yml, implemented a second time, on purpose."""
+"""The simulated trigger box: the contract of firmware-protocol/device.yml, implemented a second time, on purpose.
+
+Not here: wires, lamps and cameras (see bench/ and camera/).
+"""

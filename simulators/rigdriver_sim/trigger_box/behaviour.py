@@ -76,7 +76,7 @@ class Behaviour:
         self.changes: list[OutputChange] = []
         """Output changes that nobody has taken yet, in time order."""
         self.may_expire: Callable[[], bool] = lambda: True
-        """Asked before the watchdog trips: a simulation that outruns wall time must not call its host silent."""
+        """Function that is asked before the watchdog trips: a simulation may outrun a host that is not silent."""
         self._sink = sink
         self._batcher = EdgeBatcher(self._send_edges, input_levels)
         self._run: Run | None = None

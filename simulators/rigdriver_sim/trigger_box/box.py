@@ -44,7 +44,7 @@ class BoxSetup:
 
 
 class SimulatedBox:
-    """One box; `on_outputs` hears each output change with its true time."""
+    """One box; `on_outputs` gets each output change with its true time."""
 
     def __init__(self, setup: BoxSetup, engine: EventEngine) -> None:
         self.on_outputs: Callable[[int, OutputChange], None] = lambda _t_ns, _change: None
@@ -58,7 +58,7 @@ class SimulatedBox:
         self._to_host = LineNoise(setup.seed, "to_host")
         self._events = EventLink(setup.seed)
         self._on_the_line = bytearray()
-        """Sent, and damaged where it was to be, but not yet taken by the port."""
+        """Bytes that are sent, and damaged where that is planned, but not yet taken by the port."""
         self._under_way: deque[tuple[int, bytes]] = deque()
         """Bytes that the link carries in lockstep, with the time at which they arrive."""
         self._pty = self._plug_in()

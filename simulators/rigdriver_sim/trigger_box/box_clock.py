@@ -2,6 +2,7 @@
 
 In: true nanoseconds or ticks. Out: the other. Integers throughout, so that an edge planned for a tick is never stamped
 with an earlier one.
+Not here: the camera clocks (see camera/).
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class EventLink:
 
     def __init__(self, seed: int) -> None:
         self.damage = EventDamage()
-        """May be replaced at any time."""
+        """Damage to events; may be replaced at any time."""
         self.hits = 0
         self._seed = seed
         self._count = 0

@@ -32,7 +32,7 @@ class OutputEdge:
 
 
 def pulse_edges(program: Program, start_ticks: int) -> tuple[OutputEdge, ...]:
-    """Return the output edges of the pulse that starts then, in time order, one a tick."""
+    """Return the output edges of the pulse that starts then, in time order, one per tick."""
     # All outputs that change at one tick are one edge with one mask: they change as one word, so there is no skew
     # between them (PROTOCOL 5).
     rising: dict[int, int] = {}
@@ -72,7 +72,7 @@ class EdgeBatcher:
     def end_pulse(self, t_ticks: int) -> None:
         """Close the pulse under way with a last event, empty or not."""
         if self._pulse_index != NO_PULSE:
-            # Also without a record: the host must learn that it has heard all of the pulse (PROTOCOL 6.5).
+            # Also without a record: the host must learn that it has all of the pulse (PROTOCOL 6.5).
             self._flags |= r.EDGE_FLAGS_PULSE_END
             self._emit(t_ticks)
         self._pulse_index, self._pulse_start = NO_PULSE, 0

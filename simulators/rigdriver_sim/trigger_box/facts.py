@@ -1,4 +1,7 @@
-"""What one box is: its lines, its hard limits, its names. Frozen; the machine never changes it."""
+"""What one box is: its lines, its hard limits, its names. Frozen; the machine never changes it.
+
+Not here: the limits in force (see light.py).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ HARD_LIGHT = LightLimits(
     max_session_flashes=1_000_000,
     max_rate_millihertz=100_000,
 )
-"""5 ms, 20 %, 100 Hz: a simulated rig dazzles nobody, so trains may be long."""
+"""Hard limits: 5 ms, 20 %, 100 Hz. A simulated rig dazzles nobody, so trains may be long."""
 
 BOOT_LIGHT = LightLimits(
     max_flash_width_ticks=20_000,
@@ -43,7 +46,7 @@ class BoxFacts:
     serial_number: int = 1
     uid: bytes = bytes(16)
     interface_hash: str = ""
-    """Hex SHA-1 to report instead of the true one; empty: the true one."""
+    """SHA-1 in hex that is reported instead of the true one; empty reports the true one."""
     who_am_i: int = 0
     min_edge_gap_ticks: int = 10
-    """Edges of one input that follow each other faster are not stamped, only counted."""
+    """Least time between two edges of one input; faster ones are not stamped, only counted."""

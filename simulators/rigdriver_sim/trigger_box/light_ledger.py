@@ -97,7 +97,7 @@ class LightLedger:
 
     def __init__(self, lamp_outputs: int, hard: LightLimits, boot: LightLimits, kept: KeptLight) -> None:
         self.limits = boot.bounded_by(hard)
-        """The limits in force."""
+        """Limits in force."""
         self.total_flashes = 0
         self._hard = hard
         self._kept = kept

@@ -30,7 +30,7 @@ class LineNoise:
 
     def __init__(self, seed: int, direction: str) -> None:
         self.damage = Damage()
-        """May be replaced at any time."""
+        """Damage to bytes; may be replaced at any time."""
         self.is_cut = False
         """Whether nothing arrives."""
         self.hits = 0

@@ -89,7 +89,7 @@ class Machine:
         return min(dues, default=None)
 
     def link_lost(self) -> None:
-        """Nobody listens any more: forget what waits and go to standby."""
+        """The host has gone: forget what waits and go to standby."""
         # Only the reports end with the link (PROTOCOL 3.4): the run goes on until the watchdog ends it.
         self._core.leave_active_mode()
         self._heartbeat_ticks = None

@@ -31,7 +31,7 @@ class NonVolatile:
         self.name = facts.device_name
         self.serial_number = facts.serial_number
         self.saved: SavedValues | None = None
-        """None: the box boots with the default values."""
+        """Values that were saved; without any, the box boots with the default ones."""
         self.light = KeptLight()
         """Light of the light session under way. It outlives resets, but not the loss of power; nothing erases it."""
 
