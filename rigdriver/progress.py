@@ -22,8 +22,8 @@ class Progress(Protocol):
         """Begin a stage of the work; it ends with the `with` block."""
         ...
 
-    def note(self, told: object) -> None:
-        """Report what happened; `str(told)` is its sentence."""
+    def note(self, what: object) -> None:
+        """Report what happened; `str(what)` is its sentence."""
         ...
 
     def go_on(self) -> None:
@@ -40,7 +40,7 @@ class SilentProgress:
         del what, total
         yield lambda _done: None
 
-    def note(self, told: object) -> None:
+    def note(self, what: object) -> None:
         """Forget it."""
 
     def go_on(self) -> None:

@@ -28,18 +28,18 @@ class _Bar(TerminalProgress):
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
 
-    def note(self, told: object) -> None:
+    def note(self, what: object) -> None:
         """Show an offer in the bar, and anything else above it."""
-        if not isinstance(told, ViewOffer):
-            self._progress.console.print(str(told), markup=False)
+        if not isinstance(what, ViewOffer):
+            self._progress.console.print(str(what), markup=False)
             return
-        offer = told.offer
+        offer = what.offer
         if offer.is_taken:
-            self._progress.console.print(str(told), markup=False)
+            self._progress.console.print(str(what), markup=False)
             # The person holds the board and looks at it, not at the screen.
             self._progress.console.bell()
         now = offer.advice if offer.is_taken else offer.reason
-        self._progress.update(self._task, completed=100 * offer.progress, description=f"{told.views} views; {now}")
+        self._progress.update(self._task, completed=100 * offer.progress, description=f"{what.views} views; {now}")
 
 
 class _PrintedViews(TerminalProgress):
@@ -49,16 +49,16 @@ class _PrintedViews(TerminalProgress):
         self._kind: OfferKind | None = None
         self._seen = 0
 
-    def note(self, told: object) -> None:
+    def note(self, what: object) -> None:
         """Print a line when there is something new."""
-        if not isinstance(told, ViewOffer):
-            note(str(told))
+        if not isinstance(what, ViewOffer):
+            note(str(what))
             return
-        self._seen = self._seen + 1 if told.offer.kind is self._kind else 1
-        self._kind = told.offer.kind
+        self._seen = self._seen + 1 if what.offer.kind is self._kind else 1
+        self._kind = what.offer.kind
         # A log is read later: a reason that passes in a moment is not worth a line.
-        if told.offer.is_taken or self._seen == LASTING:
-            note(f"[{told.offer.progress:4.0%}] {told.views} views: {told}")
+        if what.offer.is_taken or self._seen == LASTING:
+            note(f"[{what.offer.progress:4.0%}] {what.views} views: {what}")
 
 
 @contextmanager

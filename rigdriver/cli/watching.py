@@ -20,9 +20,9 @@ class TerminalProgress:
         """Show a bar while the stage runs."""
         return progress_bar(what, total)
 
-    def note(self, told: object) -> None:
+    def note(self, what: object) -> None:
         """Print a line."""
-        note(str(told))
+        note(str(what))
 
     def go_on(self) -> None:
         """Stop when Ctrl-C came while something loaded or was compiled."""

@@ -62,7 +62,7 @@ def calibrated(
     observations: Observations, board: Board, options: SolveOptions, out: Path, report: Path | None, progress: Progress,
     is_demo: bool = False,
 ) -> Calibrated:  # fmt: skip
-    """Solve, write the file and, where wished, the report; that of a demo says that few views were meant."""
+    """Solve, write the file and, where asked for, the report; that of a demo says that few views were meant."""
     with progress.stage("solving", 100) as advance:
         solution = solve_rig(observations, board, options, lambda share, _what: advance(round(100 * share)))
     # Saved before the report is drawn: a folder that is full or a picture that fails costs no calibration.

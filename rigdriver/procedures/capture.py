@@ -17,7 +17,7 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import RigError, RunCutShort
 from rigdriver.frames import FrameSet
 from rigdriver.images.image_writer import ImageFormat
-from rigdriver.procedures.told import PulseNote
+from rigdriver.procedures.notes import PulseNote
 from rigdriver.progress import SILENT, Progress
 from rigdriver.recording.capture_folder import CaptureFolder, refuse_used
 from rigdriver.rig import Rig

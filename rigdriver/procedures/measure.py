@@ -124,7 +124,7 @@ def measure_mesh(mesh: Path, options: MeasureOptions) -> MeshMeasures:
     try:
         found["area"] = _area(mesh, read, checked.findings, ball, ppm)
     except UsageError as exc:
-        # The area is told beside other measures, too; then it must not stand in their way.
+        # The area is reported beside other measures, too; then its error must not keep them back.
         if ball or not (options.points_mm or options.has_volume or options.section or options.other):
             raise
         refused["area"] = exc

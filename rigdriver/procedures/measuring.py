@@ -16,7 +16,7 @@ from rigdriver.errors import CalibrationMismatch, RunCutShort
 from rigdriver.frames import FrameSet, GapReason
 from rigdriver.procedures.fitting_images import without_unfit
 from rigdriver.procedures.flash_trains import FlashTrains
-from rigdriver.procedures.told import FrameSetNote
+from rigdriver.procedures.notes import FrameSetNote
 from rigdriver.progress import Progress
 from rigdriver.recording.frame_source import FrameSetSink, Indexed
 from rigdriver.recording.image_folder import ImageFolder
@@ -68,7 +68,7 @@ def _note_once(reasons: Iterable[Reason], taken: Indexed, told: set[object], pro
     for kind, text in kinds.items():
         if kind not in told:
             told.add(kind)
-            progress.note(FrameSetNote(taken.name, text, is_told_once=True))
+            progress.note(FrameSetNote(taken.name, text, is_shown_once=True))
 
 
 def keep_all(trains: FlashTrains, frames: int, sink: FrameSetSink, progress: Progress) -> None:
@@ -101,7 +101,7 @@ def measure_folder(
         for done, taken in enumerate(images, start=1):
             frame_set = without_unfit(known, taken.frame_set)
             if images.lacks_proof(taken):
-                progress.note(FrameSetNote(taken.name, NOT_PROVED, is_told_once=True))
+                progress.note(FrameSetNote(taken.name, NOT_PROVED, is_shown_once=True))
             cloud, surfaces = _measured(made, frame_set)
             if cloud.is_empty:
                 progress.note(FrameSetNote(taken.name, cloud.reason))

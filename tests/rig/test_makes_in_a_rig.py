@@ -26,7 +26,7 @@ pytestmark = pytest.mark.sim
 
 CAMERAS = 6
 SPEC = f"default?width=320&height=240&rate_hz=30&seed=1&{LOCKSTEP}"
-STAMPED = [name for name, make in MAKES.items() if make.is_tick_told]
+STAMPED = [name for name, make in MAKES.items() if make.has_tick_hz]
 """Makes whose frames can be proved; without the frequency of its stamps a camera's clock cannot be tied."""
 GROUPS = [tuple(STAMPED[n : n + CAMERAS]) for n in range(0, len(STAMPED), CAMERAS)]
 

@@ -91,8 +91,8 @@ class StoppedFromOutside(SilentProgress):
     def stage(self, what: str, total: int | None) -> Iterator[Advance]:
         yield lambda done: stop_from_outside(self._port) if done == 3 else None
 
-    def note(self, told: object) -> None:
-        self.notes.append(str(told))
+    def note(self, what: object) -> None:
+        self.notes.append(str(what))
 
 
 def test_a_capture_that_is_cut_short_keeps_what_came_and_has_not_passed(launch_rig, tmp_path):

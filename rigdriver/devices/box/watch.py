@@ -25,7 +25,7 @@ SILENT_S = 0.8
 """Time without any byte of a fed box, in s, after which it counts as lost; with the loop's pauses it is noticed within
 1 s. A computer that holds up a simulated box for half a second loses nothing."""
 LOOP_S = 0.1
-"""Longest turn of the box's thread, in s, that counts as time in which the box could be heard; what is beyond it is
+"""Longest turn of the box's thread, in s, that counts as time in which the box could report; what is beyond it is
 this program's own pause, and no silence of the box."""
 JOIN_S = 1.5
 """Longest time, in s, for which an end waits for the box's thread."""

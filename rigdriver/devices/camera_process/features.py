@@ -59,7 +59,7 @@ class _Try:
 
 
 def set_up(camera: str, nodes: Nodes, settings: CameraSettings) -> SetupOutcome:
-    """Bring a camera to the wished state; what it changed of its images is refused, too.
+    """Bring a camera to the state that is asked for; what it changed of its images is refused, too.
 
     Raises:
         ConfigError: a key of the settings is no feature name.

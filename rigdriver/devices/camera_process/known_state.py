@@ -1,7 +1,7 @@
 """The state to which a camera is brought before anything else is written: nothing of an earlier program is left.
 
-In: which state is wished, and which features the rig file demands. Out: writes, in their order; a camera that lacks or
-refuses one is fine. Not here: writing them (see features.py), and what the mode needs (see feature_plan.py).
+In: which state is asked for, and which features the rig file demands. Out: writes, in their order; a camera that lacks
+or refuses one is fine. Not here: writing them (see features.py), and what the mode needs (see feature_plan.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CARRIED_LOOKED_AT = tuple(name for name, _ in _NEUTRAL)
 
 
 def known_state(settings: CameraSettings, demanded: Collection[str]) -> list[FeatureWrite]:
-    """Return the writes that bring a camera to the wished state."""
+    """Return the writes that bring a camera to the state that is asked for."""
     if settings.trigger is None:
         return []
     writes = [_prepared(name, value) for name, value in _STOPS]

@@ -203,7 +203,7 @@ def fitted(camera: str, write: FeatureWrite, place: FeaturePlace) -> FeatureValu
 def _write_value(camera: str, nodes: Nodes, write: FeatureWrite, place: FeaturePlace) -> Written:
     value, facts = fitted(camera, write, place), place.facts
     if not facts.is_writable:
-        # A locked feature that has the wished value already is as good as written.
+        # A locked feature that has the asked value already is as good as written.
         if facts.is_readable and not is_clamped(value, nodes.read(place.name)):
             return Written(place, write.value)
         raise refusals.locked(camera, nodes, write, place.name, facts.locked_by, facts.is_readable)

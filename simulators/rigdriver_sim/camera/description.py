@@ -31,7 +31,7 @@ def camera_area(spec: CameraSpec) -> CameraArea:
     formats = [PIXEL_FORMATS[name] for name in spec.pixel_formats]
     # At full size and with chunks, whatever is set now: the ring is laid out once, before any consumer comes.
     largest = max(known.padded_bytes(spec.width, spec.height, spec.make.row_align) for known in formats)
-    tick_hz = spec.make.tick_hz if spec.make.is_tick_told else 0
+    tick_hz = spec.make.tick_hz if spec.make.has_tick_hz else 0
     return CameraArea(camera_xml(spec), largest + MOST_BYTES, tick_hz)
 
 

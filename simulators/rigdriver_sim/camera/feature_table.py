@@ -115,7 +115,7 @@ def _device(spec: CameraSpec) -> tuple[Feature, ...]:
             default=make.tick_hz,
             unit="Hz",
             # A feature of GigE Vision; where stamps are nanoseconds (SFNC 2.x) there is nothing to tell.
-            is_absent=make.tick_hz == NS_PER_S or not make.is_tick_told,
+            is_absent=make.tick_hz == NS_PER_S or not make.has_tick_hz,
         ),
         command("DeviceReset", visibility="Guru", text="Reboot: the camera vanishes for a while."),
     )

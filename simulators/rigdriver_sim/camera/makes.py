@@ -56,7 +56,7 @@ class Make:
     """Number of bytes of which each row of an image is a multiple, by padding."""
     tick_hz: int = NS_PER_S
     """Ticks of the time stamp per second."""
-    is_tick_told: bool = True
+    has_tick_hz: bool = True
     """Whether the camera reports its tick frequency."""
     has_time_stamps: bool = True
     """Whether frames have time stamps; without them each stamp is 0."""
@@ -195,10 +195,10 @@ MAKES: Mapping[str, Make] = MappingProxyType(
         "no_tick": Make(
             source="a GigE Vision producer that gives raw stamps without a frequency",
             tick_hz=125_000_000,
-            is_tick_told=False,
+            has_tick_hz=False,
         ),
         "no_stamps": Make(
-            source="GigE Vision: the stamp of a device without a clock is 0", is_tick_told=False, has_time_stamps=False
+            source="GigE Vision: the stamp of a device without a clock is 0", has_tick_hz=False, has_time_stamps=False
         ),
         "ids16": _IDS_16,
         "ids16_zero": Make(source="cameras that count their frames from 0 in 16 bits", frame_ids=(0, 65_535)),

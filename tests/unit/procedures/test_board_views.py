@@ -84,9 +84,9 @@ class Watcher(SilentProgress):
     def __init__(self) -> None:
         self.offers: list[Offer] = []
 
-    def note(self, told: object) -> None:
-        assert isinstance(told, ViewOffer)
-        self.offers.append(told.offer)
+    def note(self, what: object) -> None:
+        assert isinstance(what, ViewOffer)
+        self.offers.append(what.offer)
 
 
 @pytest.fixture(scope="module")

@@ -36,8 +36,8 @@ class Notes(SilentProgress):
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def note(self, told: object) -> None:
-        self.told.append(str(told))
+    def note(self, what: object) -> None:
+        self.told.append(str(what))
 
 
 @pytest.fixture

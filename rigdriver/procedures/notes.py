@@ -26,8 +26,8 @@ class FrameSetNote:
 
     name: str
     what: object
-    is_told_once: bool = False
+    is_shown_once: bool = False
     """Whether the same message about later frame sets is left out."""
 
     def __str__(self) -> str:
-        return f"frame set {self.name}: {self.what}" + (" (shown once)" if self.is_told_once else "")
+        return f"frame set {self.name}: {self.what}" + (" (shown once)" if self.is_shown_once else "")
