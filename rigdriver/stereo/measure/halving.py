@@ -32,7 +32,7 @@ END_SHARE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _OnEdges:
+class _EdgePoints:
     """Points on edges of a patch."""
 
     ends: Ints64
@@ -40,8 +40,8 @@ class _OnEdges:
     shares: Array
     """(N,): how far the point lies from the first vertex to the second."""
 
-    def chosen(self, which: Ints64) -> _OnEdges:
-        return _OnEdges(self.ends[which], self.shares[which])
+    def chosen(self, which: Ints64) -> _EdgePoints:
+        return _EdgePoints(self.ends[which], self.shares[which])
 
 
 def shortest_on(patch: Patch, least: float, within: float, left: int = HALVINGS) -> Array:
@@ -85,8 +85,8 @@ def _with_middle(patch: Patch, least: float, within: float) -> tuple[Patch, int,
 
 
 def _least_detour(
-    patch: Patch, points: _OnEdges, enough: float, gap: float = 1.0 / PARTS, left: int = ROUNDS
-) -> tuple[_OnEdges, Array]:
+    patch: Patch, points: _EdgePoints, enough: float, gap: float = 1.0 / PARTS, left: int = ROUNDS
+) -> tuple[_EdgePoints, Array]:
     """Return the point that the shortest way comes closest to, and the lengths of both halves over it, (2,).
 
     Closer points about the best are tried until a way over one is no longer than `enough`.
@@ -134,25 +134,25 @@ def _halves(patch: Patch, wanted: Ints64) -> Array:
     return np.stack([least_lengths(patch, end, wanted) for end in patch.ends])
 
 
-def _first_points(patch: Patch, edges: Ints64, detours: dict[int, float]) -> _OnEdges:
+def _first_points(patch: Patch, edges: Ints64, detours: dict[int, float]) -> _EdgePoints:
     """Return points on those edges that the shortest way can meet: a detour grows by twice the distance at most."""
     lengths = np.linalg.norm(patch.vertices_mm[edges[:, 0]] - patch.vertices_mm[edges[:, 1]], axis=1)
     mean = np.array([0.5 * (detours.get(u, 0.0) + detours.get(v, 0.0)) for u, v in edges.tolist()])
     reached = edges[mean <= lengths * (1 + 1e-9)]
     steps = np.arange(1, PARTS) / PARTS
-    return _OnEdges(np.repeat(reached, len(steps), axis=0), np.tile(steps, len(reached)))
+    return _EdgePoints(np.repeat(reached, len(steps), axis=0), np.tile(steps, len(reached)))
 
 
-def _points_about(points: _OnEdges, gap: float) -> _OnEdges:
+def _points_about(points: _EdgePoints, gap: float) -> _EdgePoints:
     """Return points on the same edges, closer together about these."""
     steps = np.arange(-PARTS, PARTS + 1) / PARTS * gap
     shares = np.clip((points.shares[:, None] + steps).ravel(), END_SHARE, 1 - END_SHARE)
     keyed = np.column_stack([np.repeat(points.ends, len(steps), axis=0), shares.round(12)])
     found = np.unique(keyed, axis=0)
-    return _OnEdges(found[:, :2].astype(np.int64), found[:, 2])
+    return _EdgePoints(found[:, :2].astype(np.int64), found[:, 2])
 
 
-def _split(patch: Patch, points: _OnEdges) -> Patch:
+def _split(patch: Patch, points: _EdgePoints) -> Patch:
     """Return the same surface with points on edges as further vertices, in their order.
 
     A triangle with points on its edges becomes a fan about its middle.

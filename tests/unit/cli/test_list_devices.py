@@ -47,7 +47,7 @@ def line_of(listed: str, *words: str) -> str:
 
 
 def test_each_interface_is_listed_with_the_time_for_which_it_was_asked_and_what_came_of_it(listed: str) -> None:
-    assert line_of(listed, "told all it has") == "eth0 GEV 1 0.02 s told all it has"
+    assert line_of(listed, "listed all it has") == "eth0 GEV 1 0.02 s listed all it has"
     assert line_of(listed, "took all of its time").startswith("eth1 GEV 0 9.75 s took all of its time")
     assert line_of(listed, "failed") == "eth2 GEV 0 0.31 s failed (GenTL error -1001)"
 
