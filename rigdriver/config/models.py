@@ -36,7 +36,7 @@ class BoxConfig(_Table):
     watchdog_s: float = Field(default=0.5, ge=0.01, le=2)
     """Silence of this computer after which the box turns light and triggers off."""
     old_faults: Literal["host", "clear", "keep"] = "host"
-    """What opening does with a fault that an earlier program left, once its cause is gone: `host` clears faults of a
+    """Policy of opening towards a fault that an earlier program left, once its cause is gone: `host` clears faults of a
     silent or deaf computer and of a limit on light, `clear` also that of an interlock that is closed again, `keep`
     none; what is not cleared waits for `rigdriver box clear`."""
 
@@ -140,7 +140,7 @@ class ScheduleConfig(_Table):
     texture_gap_us: float = Field(default=500, ge=0, le=1_000_000)
     """Dark time between the last geometry exposure and the first texture exposure."""
     interleave_pods: bool = False
-    """Give each pod its own pattern light in turn, so that no pod sees the other's pattern."""
+    """Whether each pod gets its own pattern light in turn, so that no pod sees the other's pattern."""
     trigger_width_us: float = Field(default=100, ge=1, le=100_000)
     """Width of the camera triggers."""
     guard_us: float = Field(default=50, ge=0, le=10_000)

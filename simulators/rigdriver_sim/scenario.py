@@ -57,10 +57,10 @@ class BoxTable(Table):
     """Excess of its clock's rate over true time."""
     booted_ago_s: float = Field(default=123.4, ge=0, le=1e7)
     tcp: bool = False
-    """Serve the box on a TCP socket of 127.0.0.1 as well, and name that one in the rig file."""
+    """Whether a TCP socket of 127.0.0.1 serves the box as well; the rig file names that one then."""
     who_am_i: int = Field(default=0, ge=0, le=65_535)
     interface_hash: str = Field(default="", pattern=r"^([0-9a-f]{40})?$")
-    """Report this hash instead of the true one."""
+    """Hash that is reported instead of the true one."""
 
 
 class CameraTable(Table):
@@ -73,17 +73,17 @@ class CameraTable(Table):
     output: int = Field(ge=0, le=15)
     input: int = Field(ge=0, le=7)
     pixel_formats: tuple[Annotated[str, AfterValidator(_known_format)], ...] = Field(default=("Mono8",), min_length=1)
-    """The first one is set in the rig file."""
+    """Pixel formats that the camera has; the first one is set in the rig file."""
     width: SizePx | None = None
     height: SizePx | None = None
     make: MakeName | None = None
-    """Whose camera it behaves like; by default the scenario's `make`."""
+    """Make that the camera behaves like; by default the scenario's `make`."""
     interfaces: tuple[Annotated[int, Field(ge=0, lt=MAX_INTERFACES)], ...] | None = Field(default=None, min_length=1)
     """Numbers of the interfaces that see it, two where it is listed twice; by default as `producer.cameras` says."""
     first_frame_id: int | None = Field(default=None, ge=0, le=2**62)
     """Frame id of the first frame of each run, to let the ids of a make wrap early."""
     latency_us: float = Field(default=20.0, ge=0, le=100_000)
-    """Trigger edge to exposure start."""
+    """Time from trigger edge to exposure start."""
     jitter_us: float = Field(default=2.0, ge=0, le=10_000)
     """One sigma of that latency."""
     clock_offset_s: float = Field(default=0.0, ge=-1e9, le=1e9)
@@ -96,7 +96,7 @@ class CameraTable(Table):
     max_rate_hz: float = Field(default=120.0, gt=0, le=10_000)
     link_bytes_per_s: float = Field(default=400e6, gt=0, le=1e11)
     link: Name | None = None
-    """The host controller that it shares with others, one of `[[links]]`."""
+    """Host controller that it shares with others, one of `[[links]]`."""
 
 
 class LinkTable(Table):
@@ -118,7 +118,7 @@ class ProducerTable(Table):
     """Numbers of the interfaces on which it takes slow_s."""
     slow_s: float = Field(default=5.0, ge=0, le=3600)
     uses_whole_timeout: bool = False
-    """IFUpdateDeviceList takes as long as it is allowed, on every interface, as with some GigE Vision producers."""
+    """Whether IFUpdateDeviceList takes its whole time-out on every interface, as with some GigE Vision producers."""
     search_s: float = Field(default=0.0, ge=0, le=3600)
     """Duration of TLUpdateInterfaceList."""
 
@@ -147,13 +147,13 @@ class Scenario(Table):
     pace: float = Field(default=1.0, ge=0, le=1000)
     """Simulated seconds per second; 0 is as fast as the consumer takes the frames."""
     lockstep: bool = False
-    """The rig waits for the driver: it publishes the host's time (reach/timebase_page.py), and time never runs further
-    ahead of the driver than a lead, so that a busy computer changes nothing. With pace 0 a run takes as little time as
-    it can."""
+    """Whether the rig waits for the driver: it publishes the host's time (reach/timebase_page.py), and time never runs
+    further ahead of the driver than a lead, so that a busy computer changes nothing. With pace 0 a run takes as little
+    time as it can."""
     width: SizePx = 2048
     height: SizePx = 1536
     make: MakeName = "plain"
-    """Whose cameras all cameras behave like that name no make of their own."""
+    """Make of the cameras that name none of their own."""
     rate_hz: float = Field(default=10.0, gt=0, le=1000)
     """Frame rate that the rig file asks for."""
     schedule: ScheduleTable = ScheduleTable()
@@ -166,7 +166,7 @@ class Scenario(Table):
     scene: Mapping[str, Any] = Field(default_factory=dict)
     """Scene that the cameras see (scene/spec.py); without it a flat texture."""
     stamps: bool | None = None
-    """Draw each image's origin (bench/stamp.py) over its upper left corner; by default where there is no scene."""
+    """Whether each image's origin (bench/stamp.py) is drawn over its upper left corner; by default without a scene."""
 
     @property
     def has_stamps(self) -> bool:
