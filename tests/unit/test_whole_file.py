@@ -134,7 +134,7 @@ def test_a_device_is_written_to_and_never_replaced():
 
 def test_a_new_file_never_takes_the_place_of_another(tmp_path):
     write_new(tmp_path / "a", "first")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         write_new(tmp_path / "a", "second")
     assert (tmp_path / "a").read_text() == "first"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
