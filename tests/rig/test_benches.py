@@ -169,7 +169,7 @@ def test_an_external_trigger_that_never_comes_is_told_and_no_camera_blamed(launc
 
 def test_a_bench_passes_its_self_test_and_says_what_was_not_checked(launch_rig):
     file = Path(launch_rig(**SMALL).rig_file)
-    with Rig.open(bench(file, "software")) as rig:
+    with Rig.open(bench(file, "software", rate_hz=STEADY_HZ)) as rig:
         report = run_selftest(rig, lambda _: None)
     unlike = {check.name: (check.status, check.remedy) for check in report.checks if check.status is not Status.GOOD}
     assert set(unlike.values()) == {(Status.NOT_CHECKED, "no trigger box")}

@@ -107,6 +107,17 @@ def test_a_line_that_is_cut_for_long_ends_the_run_and_names_the_box(running, con
     assert played.shifted == []
 
 
+def test_a_rig_that_was_healed_answers_at_once_although_its_line_was_cut_for_longer(running, control):
+    control.set("faults.cut_serial_s", 60)
+    control.set("faults.cut_serial", [10])
+    with opened(running) as rig:
+        assert play(rig, 20, 10).error is not None
+    control.do("none")
+    with opened(running) as rig:
+        played = play(rig, 5, 10)
+    assert (played.error, played.gaps) == (None, {})
+
+
 @pytest.mark.parametrize("start_us", [-60, -20, 20, 60])
 def test_spikes_beside_an_exposures_start_shift_no_frame(running, control, start_us):
     pulses = [5, 9, 14]
