@@ -200,7 +200,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a hung camera process is waited for",
         "rigdriver/devices/cameras/process.py",
-        "if silent_s > _HANGS_S or unheard_s > self._silence_timeout_s:",
+        "if silent_s > limit_s or unheard_s > self._silence_timeout_s:",
         "if False:",
         (HANGS, DEVICES),
     ),

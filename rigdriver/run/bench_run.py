@@ -210,7 +210,7 @@ class BenchRun(FrameSets):
         waiting = self._software.look()
         for name, held_up_s in self._software.holds():
             self._silence.excuse_others(name, held_up_s)
-        silent = self._silence.look(now_s)
+        silent = self._silence.look(now_s, self._cameras.awaited)
         if waiting is None or waiting.waited_s <= SLOW_S:
             return silent
         if waiting.waited_s > ANSWER_LIMIT_S and waiting.camera not in self._gone:

@@ -97,10 +97,16 @@ class Silence:
             if name != camera:
                 heard.since_s = min(self._time.attended_s, heard.since_s + held_up_s)
 
-    def look(self, now_s: float) -> tuple[str, ...]:
-        """Return the cameras beyond their limits; time in which nobody could look is excused."""
+    def look(self, now_s: float, awaited: str | None = None) -> tuple[str, ...]:
+        """Return the cameras beyond their limits; time in which nobody could look is excused.
+
+        `awaited`: the camera for whose answer the camera process waits now, so that no other can deliver.
+        """
         self._now_s = now_s
+        before_s = self._time.attended_s
         attended_s = self._time.look()
+        if awaited is not None:
+            self.excuse_others(awaited, attended_s - before_s)
         return tuple(n for n, heard in self._heard.items() if attended_s - heard.since_s > self._limits_s[n])
 
     def refuses(self, camera: str) -> bool:

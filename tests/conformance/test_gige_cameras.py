@@ -161,6 +161,19 @@ def test_a_camera_that_is_killed_is_named(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_a_camera_that_is_killed_takes_no_other_camera_with_it(mode: str) -> None:
+    if reason := why_not("viva"):
+        pytest.skip(reason)
+    with ground("viva", "viva", width=WIDTH, height=HEIGHT, fps=10) as (first, second):
+        config = bench(mode, first, second)
+        going_on = config.model_copy(update={"run": config.run.model_copy(update={"on_gap": "continue"})})
+        told = played(going_on, 60, fault=first.kill)
+    assert told.error is None
+    assert set(told.frames[-1]) == {"viva1"}
+    assert told.gaps[-1] == {"viva0": "CAMERA_LOST"}
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("cut_s", [0.5, 2.0, 8.0])
 def test_a_link_that_is_cut_is_survived_or_told_with_the_cameras_name(mode: str, cut_s: float) -> None:
     with camera("viva") as viva, ExitStack() as stack:

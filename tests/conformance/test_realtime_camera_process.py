@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
+from rigdriver.config import load
+from rigdriver.devices.cameras import process
 from rigdriver.devices.cameras.events import CameraEvent
 from rigdriver.errors import CameraProcessLost, StateError
 from rigdriver_sim.program.launch import RunningRig
@@ -86,6 +88,26 @@ def test_a_producer_that_hangs_in_its_own_call_is_noticed_long_before_a_command_
         control.do("producer.hang")
         sink.wait(lambda: set(sink.lost()) == {"camera0"}, "the end of the camera")
         assert re.search(r"silent for 0\.\d+ s; a GenTL producer hangs", str(sink.lost()["camera0"].error))
+
+
+def test_a_producer_that_waits_for_one_camera_is_not_taken_for_one_that_hangs(
+    sim_rig: RunningRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_MODULE", "tests.conformance.patient_camera_process")
+    sink = Sink()
+    left_upper = next(c.name for c in load(sim_rig.rig_file).cameras if c.serial == "SIM0001")
+    with simulated(sim_rig).open(2) as cameras, sim_rig.control() as control:
+        cameras.start(sink)
+        sink.wait(lambda: bool(sink.frames("camera0") and sink.frames("camera1")), "a frame of each")
+        control.do("camera.link_down", camera=left_upper)
+        try:
+            sink.wait(lambda: "camera0" in sink.lost(), "the end of the camera")
+            seen = len(sink.frames("camera1"))
+            sink.wait(lambda: len(sink.frames("camera1")) > seen, "a frame of the other camera")
+        finally:
+            control.do("camera.link_up", camera=left_upper)
+        assert "camera camera0" in str(sink.lost()["camera0"].error)
+        assert set(sink.lost()) == {"camera0"}
 
 
 def test_a_camera_process_that_somebody_stops_for_a_while_is_not_given_up(sim: Backend) -> None:

@@ -45,6 +45,8 @@ class Kind(IntEnum):
     STOPPED = 7
     ENDING = 8
     """The child turns to a camera to stop or close it: if it never says more, that camera hangs."""
+    AWAITED = 9
+    """The child waits for a camera's answer, as long as its producer lets it wait; or that wait is over."""
 
 
 _KINDS = frozenset(Kind)
@@ -164,6 +166,24 @@ class EndingNote:
     @classmethod
     def decode(cls, body: bytes) -> EndingNote:
         """Read the body of an ENDING message."""
+        table: Any = decode_json(body)
+        return cls(table["camera"])
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedNote:
+    """The camera for whose answer the child begins to wait."""
+
+    camera: int | None
+    """None: the child waits no more."""
+
+    def encode(self) -> bytes:
+        """Return the message."""
+        return encode(Kind.AWAITED, {"camera": self.camera})
+
+    @classmethod
+    def decode(cls, body: bytes) -> AwaitedNote:
+        """Read the body of an AWAITED message."""
         table: Any = decode_json(body)
         return cls(table["camera"])
 

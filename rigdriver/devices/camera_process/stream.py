@@ -7,11 +7,11 @@ application.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from rigdriver.devices.camera_link.messages import CameraLostNote, FrameNote, LossNote
+from rigdriver.devices.camera_link.messages import AwaitedNote, CameraLostNote, FrameNote, LossNote
 from rigdriver.devices.camera_link.slots import SlotWriter
 from rigdriver.devices.camera_process.borrowed_bytes import BorrowedBytes
 from rigdriver.devices.camera_process.images import Image, Incomplete
@@ -282,7 +282,8 @@ class Stream:
     def _check(self, now_ns: int) -> None:
         """Make sure that the camera answers; CameraError when it has not done so for too long."""
         try:
-            self.camera.check()
+            with self._awaited():
+                self.camera.check()
         except CameraSilent:
             since_ns = now_ns if self._unanswered_since_ns is None else self._unanswered_since_ns
             # When the producer itself has waited that long, one failed check is enough.
@@ -293,6 +294,19 @@ class Stream:
             self._unanswered_since_ns = None
         # The time that the camera took to answer, or not, is no time away.
         self._polled = AttendedTime(self._timebase.now_s)
+
+    @contextmanager
+    def _awaited(self) -> Iterator[None]:
+        """Tell the parent that this process now waits for the camera: a producer may wait for seconds."""
+        self._tell_awaited(self._index)
+        try:
+            yield
+        finally:
+            self._tell_awaited(None)
+
+    def _tell_awaited(self, camera: int | None) -> None:
+        if not self._outbox.is_full:  # a parent that does not read does not judge either
+            self._outbox.put(AwaitedNote(camera).encode())
 
     def _handle(self, found: Image | Incomplete, t_host_ns: int) -> None:
         assert self._filling is not None
@@ -341,5 +355,5 @@ class Stream:
         """Give this camera up; the others go on."""
         self._go(StreamAct.FAIL)
         self._outbox.put(CameraLostNote(self._index, error).encode())
-        with suppress(CameraError):  # it is lost already, and reported
+        with suppress(CameraError), self._awaited():  # it is lost already, and reported
             self.camera.stop()

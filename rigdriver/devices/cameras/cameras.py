@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 
 from rigdriver.config import CameraConfig, FeatureValue, GenicamConfig
 from rigdriver.devices.camera_link.descriptions import CameraReport, FeatureReport
-from rigdriver.devices.camera_link.messages import EndingNote, Kind
+from rigdriver.devices.camera_link.messages import AwaitedNote, EndingNote, Kind
 from rigdriver.devices.camera_link.requests import (
     CameraReply,
     CameraRequest,
@@ -136,6 +136,11 @@ class Cameras:
     def late_replies(self) -> int:
         """Number of replies of the camera process that came when nobody waited for them any more."""
         return self._process.late_replies
+
+    @property
+    def awaited(self) -> str | None:
+        """Name of the camera for whose answer the camera process waits; meanwhile no other camera can deliver."""
+        return self._process.awaited
 
     def start(self, sink: CameraSink) -> None:
         """Start all cameras. `sink` gets every event, on the thread "cameras"; while it works no other event comes.
@@ -265,6 +270,9 @@ class Cameras:
     def _take(self, kind: Kind, body: bytes) -> None:
         if kind is Kind.ENDING:
             self._process.culprit = f"camera {self._names[EndingNote.decode(body).camera]}"
+        elif kind is Kind.AWAITED:
+            awaited = AwaitedNote.decode(body).camera
+            self._process.awaited = None if awaited is None else self._names[awaited]
         elif kind is Kind.STOPPED:
             self._process.culprit = SOME_PRODUCER
         self._delivery.take(kind, body)

@@ -89,6 +89,8 @@ class CameraProcess:
         self._quiet = Quiet(timebase.now_s)
         self.culprit = SOME_PRODUCER
         """Culprit when an answer stays away: the camera that is being stopped or closed, where that is known."""
+        self.awaited: str | None = None
+        """Name of the camera for whose answer the child waits. That silence is the camera's, not the child's."""
         self._last_lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._lost: CameraProcessLost | None = None
         self._is_running = SafeEvent()
@@ -302,9 +304,11 @@ class CameraProcess:
             return
         vitality.look(self._timebase.now_s())
         silent_s = vitality.silent_s
-        if silent_s > _HANGS_S or unheard_s > self._silence_timeout_s:
-            told_s = silent_s if silent_s > _HANGS_S else self._silence_timeout_s
-            self._kill(f"has been silent for {told_s:.3g} s; {SOME_PRODUCER} hangs")
+        awaited = self.awaited
+        limit_s = _HANGS_S if awaited is None else self._silence_timeout_s
+        if silent_s > limit_s or unheard_s > self._silence_timeout_s:
+            told_s = silent_s if silent_s > limit_s else self._silence_timeout_s
+            self._kill(f"has been silent for {told_s:.3g} s; {f'camera {awaited}' if awaited else SOME_PRODUCER} hangs")
 
     def _log(self, lines: list[bytes]) -> None:
         for line in lines:

@@ -37,6 +37,8 @@ PERIOD_NS = 3_600_000_000_000
 class HandPlayed:
     """Cameras that deliver what the test says."""
 
+    awaited: str | None = None
+
     def __init__(self, early: str | None = None) -> None:
         """`early`: a camera that delivers while the others still start."""
         self._early = early

@@ -136,6 +136,16 @@ def test_a_camera_that_holds_the_others_up_is_silent_alone():
     assert looked(silence, 2.0, 1.3) == ("left", "right")
 
 
+def test_while_one_camera_leaves_the_camera_process_waiting_no_other_is_silent():
+    silence = watched(bench())
+    looked(silence, 0.3)
+    for turn in range(28):
+        told = silence.look(0.35 + turn * 0.05, awaited="left")
+    assert told == ("left",)
+    assert looked(silence, 2.3, 1.75) == ("left",)
+    assert looked(silence, 2.5, 2.35) == ("left", "right")
+
+
 def test_a_command_without_an_answer_names_camera_and_command():
     error = watched(bench()).unanswered("left")
     assert error.device == "camera left (SN SN-left)"

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rigdriver.devices.camera_link.messages import (
+    AwaitedNote,
     BeatNote,
     CameraLostNote,
     FrameNote,
@@ -50,6 +51,8 @@ def body_of(message: bytes) -> bytes:
 def test_events_come_out_of_their_bytes_as_they_went_in(frame_id: int | None) -> None:
     loss = LossNote(3, GapReason.NO_SLOT, 7, frame_id, 10**18)
     assert LossNote.decode(body_of(loss.encode())) == loss
+    for awaited in (AwaitedNote(3), AwaitedNote(None)):
+        assert AwaitedNote.decode(body_of(awaited.encode())) == awaited
     beat = BeatNote((0, 5))
     assert BeatNote.decode(body_of(beat.encode())) == beat
     lost = CameraLostNote.decode(body_of(CameraLostNote(2, CameraError(device="camera a", seen="gone")).encode()))

@@ -343,6 +343,36 @@ def test_a_producer_that_waited_long_for_one_answer_needs_no_second_check() -> N
     stream.close()
 
 
+def test_the_parent_knows_before_a_check_which_camera_is_waited_for_and_afterwards_that_none_is() -> None:
+    stream, camera, outbox = stream_on(time := FakeTime())
+    known: list[list[int | None]] = []
+
+    def look_at_what_was_told() -> None:
+        known.append([note["camera"] for note in outbox.of(Kind.AWAITED)])
+
+    camera.check = look_at_what_was_told  # type: ignore[method-assign]
+    poll_after(stream, time, 0.3)
+    assert known == [[2]]
+    assert [note["camera"] for note in outbox.of(Kind.AWAITED)] == [2, None]
+    stream.close()
+
+
+def test_the_parent_knows_that_a_camera_which_is_given_up_is_waited_for_while_it_stops() -> None:
+    stream, _, outbox = stream_of(CameraError("camera left_upper: stream failed"))
+    stream.poll(SECOND)
+    assert [kind for kind, _ in outbox.messages] == [Kind.CAMERA_LOST, Kind.AWAITED, Kind.AWAITED]
+    assert [note["camera"] for note in outbox.of(Kind.AWAITED)] == [2, None]
+    stream.close()
+
+
+def test_a_parent_that_does_not_read_is_not_told_who_is_waited_for() -> None:
+    stream, _, outbox = stream_on(time := FakeTime())
+    outbox.is_full = True
+    poll_after(stream, time, 0.3)
+    assert outbox.messages == []
+    stream.close()
+
+
 def test_a_new_start_ends_the_time_for_which_a_camera_has_not_answered() -> None:
     stream, camera, outbox = stream_on(time := FakeTime())
     camera.is_silent = True
