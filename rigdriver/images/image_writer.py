@@ -65,6 +65,8 @@ class ImageWriter:
     def __init__(self, folder: Path, image_format: ImageFormat | None, buffer_bytes: int = 1 << 30) -> None:
         """`image_format` None writes no image: frame sets are only entered, in their turn."""
         self._folder = folder
+        self._folders: set[Path] = set()
+        """Folders of cameras that were made, or were there."""
         self._format = image_format
         self._buffer_bytes = buffer_bytes
         self._room = SafeCondition()
@@ -109,8 +111,12 @@ class ImageWriter:
         frames = list(frame_set) if self._format else []
         size = sum(frame.pixels.nbytes for frame in frames)
         self._await_room(size)
-        self._start_threads()
         images = {self.path_of(frame.camera, index): _as_rgb(frame) for frame in frames}
+        # Not by the writers: one that wakes up late would make folders anew that an early end has removed.
+        for folder in {path.parent: None for path in images if path.parent not in self._folders}:
+            make_folder(folder, is_private=True)
+            self._folders.add(folder)
+        self._start_threads()
         with self._room:
             self._waiting_bytes += size
             # An interrupt comes before this call or after it: a frame set is taken as a whole, or not at all.
@@ -244,7 +250,6 @@ class ImageWriter:
         contents: dict[Path, bytes | memoryview] = {}
         for path, pixels in taken.images.items():
             self._refuse_dropped(number)
-            make_folder(path.parent, is_private=True)
             contents[path] = self._encode(pixels)
         write_set(contents, is_private=True, is_durable=False, turn=self._turn(number, taken))
 

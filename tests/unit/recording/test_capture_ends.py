@@ -148,6 +148,18 @@ def test_an_interrupt_on_a_disk_that_stands_still_tells_what_was_dropped(
     assert folder.exists() == bool(stands_at)
 
 
+def test_no_writer_makes_a_folder_that_an_end_may_have_removed(tmp_path, mocker):
+    make, threads = image_writer.make_folder, []
+
+    def note_thread(*args, **kwargs):
+        threads.append(threading.current_thread())
+        make(*args, **kwargs)
+
+    mocker.patch.object(image_writer, "make_folder", note_thread)
+    take(tmp_path / "out", ALL)
+    assert threads == [threading.current_thread()] * len(NAMES)
+
+
 @pytest.mark.parametrize("camera", NAMES)
 @pytest.mark.parametrize("full_at", [0, 1, 3, 7])
 def test_a_full_disk_leaves_the_frame_sets_before_it(tmp_path, caplog, camera, full_at):
