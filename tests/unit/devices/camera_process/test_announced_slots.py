@@ -130,7 +130,7 @@ class Application:
         for kind, body in MessageReader().feed(message):
             if kind is Kind.FRAME:
                 self.notes.append(FrameNote.decode(body))
-            else:
+            elif kind is not Kind.AWAITED:
                 (self.losses if kind is Kind.LOST else self.failures).append(json.loads(body))
 
 
