@@ -308,7 +308,7 @@ def _from_camchain(
         )
     step[:3, 3] *= 1000.0  # Kalibr counts metres
     K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
-    return _camera(name, serial, (round(width), round(height)), K, d, np.eye(4)), step
+    return _camera(name, serial, size, K, d, np.eye(4)), step
 
 
 def _damaged(where: str, seen: str) -> CalibrationMismatch:

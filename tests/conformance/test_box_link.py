@@ -263,22 +263,20 @@ def test_requests_from_many_threads_each_get_their_own_reply(host: Host, box: Tr
     assert_link_is_sound(box.link_counters)
 
 
-def test_replies_that_the_computer_hands_on_late_are_neither_missed_nor_stale(host: Host) -> None:
+@pytest.mark.parametrize(
+    ("late", "reads"),
+    [
+        pytest.param(LatePort, 50, id="replies"),
+        # In modelled time the box is as far ahead by then as it may be, and its reply takes time.
+        pytest.param(LateWritesPort, 120, id="requests"),
+    ],
+)
+def test_what_the_computer_hands_on_late_is_neither_missed_nor_stale(
+    host: Host, late: type[LatePort | LateWritesPort], reads: int
+) -> None:
     # In modelled time a read waits a millisecond; by the wall it waits its poll time, longer than the time to reply.
-    reads = 1 if isinstance(host.timebase, WallTime) else 50
-    box = host.identified(LatePort(host.port(), reads), reply_timeout_s=0.05)
-    box.listen()
-    try:
-        assert [box.probe_clock().t_box_ticks > 0 for _ in range(5)] == [True] * 5
-        assert_link_is_sound(box.link_counters)
-    finally:
-        box.close()
-
-
-def test_requests_that_the_computer_hands_on_late_are_answered(host: Host) -> None:
-    # In modelled time the box is as far ahead by then as it may be, and its reply takes time.
-    reads = 1 if isinstance(host.timebase, WallTime) else 120
-    box = host.identified(LateWritesPort(host.port(), reads), reply_timeout_s=0.05)
+    reads = 1 if isinstance(host.timebase, WallTime) else reads
+    box = host.identified(late(host.port(), reads), reply_timeout_s=0.05)
     box.listen()
     try:
         assert [box.probe_clock().t_box_ticks > 0 for _ in range(5)] == [True] * 5

@@ -97,7 +97,7 @@ class CommandChannel:
             while left := left[self._sent(left) :]:
                 if limit.left_s() <= 0:
                     raise TimeoutError
-                self._room.poll(limit.left_s() * 1000)
+                self._room.poll(limit.look_s() * 1000)
         except BaseException:
             self._cut(0 < len(left) < len(message))
             raise

@@ -159,3 +159,18 @@ def test_a_child_that_goes_while_a_request_is_being_sent_is_told_as_gone(
     mocker.patch.object(channel, "_link", mocker.Mock(wraps=ours, send=mocker.Mock(side_effect=go)))
     with pytest.raises(OSError, match=r"closed its socket|Broken pipe"):
         channel.ask(WIDTH, limit())
+
+
+def test_a_wait_for_room_never_lasts_longer_than_is_left(
+    ends: tuple[CommandChannel, Child], mocker: MockerFixture
+) -> None:
+    channel, _ = ends
+    # The time is over between the look at it and the wait; poll(2) takes a negative time for no limit at all.
+    over = mocker.Mock(
+        spec=TimeLimit, left_s=mocker.Mock(side_effect=[0.1, -0.1]), look_s=mocker.Mock(return_value=0.0)
+    )
+    mocker.patch.object(channel, "_sent", return_value=0)
+    room = mocker.patch.object(channel, "_room")
+    with pytest.raises(TimeoutError):
+        channel.ask(WIDTH, over)
+    room.poll.assert_called_once_with(0.0)
