@@ -44,6 +44,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rigdriver.findings import BrokenLimit, Finding, MismatchKind, RigFileFinding, sentence
+from rigdriver.run_end import EndCause
 
 
 class RigError(Exception):
@@ -264,7 +265,7 @@ class RunCutShort(RigError):
     `run: 11 of 50 frame sets came; another program has stopped the trigger box; close that program; start a new run`
 
     `frame_sets` holds how many came, `asked` how many were asked for (None: as many as come until it is stopped), and
-    `stopped_by` what ended it.
+    `cause` what ended it.
     """
 
     def __init__(
@@ -277,11 +278,11 @@ class RunCutShort(RigError):
         remedy: str = "",
         frame_sets: int = 0,
         asked: int | None = None,
-        stopped_by: str = "",
+        cause: EndCause = EndCause.FAILED,
     ) -> None:
         self.frame_sets = frame_sets
         self.asked = asked
-        self.stopped_by = stopped_by
+        self.cause = cause
         super().__init__(message, device=device, seen=seen, expected=expected, remedy=remedy)
 
 

@@ -68,7 +68,7 @@ def facts(statistics: RunStatistics) -> JsonObject:
         "complete": statistics.complete,
         "gaps": statistics.gaps,
         "dropped_frame_sets": statistics.dropped_frame_sets,
-        "stopped_by": statistics.stopped_by,
+        "stopped_by": None if statistics.stopped_by is None else str(statistics.stopped_by),
         "rate_hz": _or_none(statistics.rate_hz),
         "skew_us_max": _or_none(statistics.skew_us_max),
         "skew_us_median": _or_none(statistics.skew_us_median),

@@ -79,7 +79,7 @@ def take_views(
         except KeyboardInterrupt:
             return capture, ViewsEnding(False, "stopped before it was enough", was_stopped=True)
         except RunCutShort as exc:
-            return capture, ViewsEnding(False, f"not enough: {exc.stopped_by}; {exc.remedy}")
+            return capture, ViewsEnding(False, f"not enough: {exc.cause.value}; {exc.remedy}")
 
 
 def _watch(

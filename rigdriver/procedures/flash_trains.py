@@ -16,7 +16,7 @@ from rigdriver.errors import RunCutShort
 from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_source import Indexed, indexed
 from rigdriver.rig import Rig
-from rigdriver.run.cut_short import in_all
+from rigdriver.run.cut_short import cut_short
 from rigdriver.run.statistics import RunStatistics
 
 
@@ -67,7 +67,7 @@ class FlashTrains:
                         newest = frame_set.pulse_index
                         yield indexed(first + newest, frame_set)
                 except RunCutShort as exc:
-                    raise in_all(exc, self.pulses + run.statistics.frame_sets, self._frames) from exc
+                    raise cut_short(exc.cause, self.pulses + run.statistics.frame_sets, self._frames) from exc
                 # Counted however the loop is left: an application may break out of it or raise.
                 finally:
                     self._add(run.statistics)

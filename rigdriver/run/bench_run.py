@@ -26,6 +26,7 @@ from rigdriver.run.software_trigger import ANSWER_LIMIT_S, SLOW_S, SoftwareTrigg
 from rigdriver.run.states import RunAct
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.run.utc import utc_ns
+from rigdriver.run_end import EndCause, RunEnd
 from rigdriver.schedule.plan import exposure_us
 from rigdriver.signal_safe import SafeEvent
 from rigdriver.sync.grouping import ANY_PHASE, TOGETHER, ArrivalGroups, Grouped
@@ -81,16 +82,16 @@ class BenchRun(FrameSets):
         """Silent cameras that the log knows."""
         self._tally = Tally(frames)
         self._gone: set[str] = set()
-        self._why: str | None = None
+        self._stopped_by: RunEnd | None = None
 
     @property
     def statistics(self) -> RunStatistics:
         """The figures so far; skew and residuals are NaN, for nothing measures them."""
-        return self._tally.snapshot(self._outbox.dropped, self._groups.late_frames, 0, self._why)
+        return self._tally.snapshot(self._outbox.dropped, self._groups.late_frames, 0, self._stopped_by)
 
     def stop(self) -> None:
         """End with what has arrived."""
-        self._why = self._why or "stopped"
+        self._settle(EndCause.STOPPED)
         self._states.go(RunAct.STOP)
 
     def _begin(self) -> None:
@@ -106,13 +107,16 @@ class BenchRun(FrameSets):
         if self._config.schedule.mode == "software":
             self._spawn("software", self._trigger)
 
-    def _finish(self, _why: str) -> None:
-        self._why = self._why or "stopped"
+    def _finish(self, cause: EndCause) -> None:
+        self._settle(cause)
         self._inbox.close()
         # Threads that wait at a full queue are let go before they are joined.
         self._outbox.abandon()
         self._join_threads()
         self._cameras.stop(time_left_s(CAMERAS_END_S))
+
+    def _settle(self, cause: EndCause) -> None:
+        self._stopped_by = self._stopped_by or RunEnd(cause)
 
     def _take(self, event: CameraEvent) -> None:
         if isinstance(event, CameraLost):
@@ -154,11 +158,11 @@ class BenchRun(FrameSets):
                 self._hand_out(self._digest(event))
             self._hand_out(self._groups.finish())
             if not self._states.halted.is_set():  # else whoever closes the run says why
-                self._why = self._why or "done"
+                self._settle(EndCause.DONE)
             if self._is_done():
                 self._states.go(RunAct.SATISFY)
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
-            error, self._why = exc, str(exc)
+            error, self._stopped_by = exc, RunEnd(EndCause.FAILED, exc)
             self._states.go(RunAct.FAIL)
         self._outbox.end(error)
 

@@ -1,7 +1,7 @@
 """When a run is over, and why.
 
 In: the state that the box reports, what was lost, what the user asked for. Out: whether the run is over, the error that
-ended it, and one word for the statistics. Every wait for the end has a time limit, so a run ends even when the box
+ended it, and its cause for the statistics. Every wait for the end has a time limit, so a run ends even when the box
 falls silent. Not here: frames (see run.py).
 """
 
@@ -16,15 +16,13 @@ from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraProcessLost, LinkLost, NoReply, RigError
 from rigdriver.frames import PulseReport
 from rigdriver.own_pause import AttendedTime
-from rigdriver.run.cut_short import CutShort, cut_short
+from rigdriver.run.cut_short import cut_short
 from rigdriver.run.states import STOPPED, RunAct, RunState, RunStates
+from rigdriver.run_end import EndCause, RunEnd
 from rigdriver.wire.registers import BoxStates, Faults
 
 SILENT_PERIODS = 3
 """Number of pulse periods that a running box may be silent beyond the gap timeout; after that it counts as lost."""
-
-LIGHT_LIMIT = "light limit"
-"""Reason of an end that a limit on light set: a flash train that is used up, or a fault of the box."""
 
 
 def restarted() -> LinkLost:
@@ -70,7 +68,7 @@ class Ending:
         self._pulses_made: int | None = None
         self._lock = Lock()
         self.error: BaseException | None = None
-        self.why: str | None = None
+        self.end: RunEnd | None = None
 
     def begin(self) -> None:
         """Note that the schedule starts now; the time before it, with the preamble, does not count as silence."""
@@ -84,7 +82,8 @@ class Ending:
         """Note that the box has changed its state."""
         self._heard_at = self._time.attended_s
         if status.state is BoxStates.FAULT:
-            self.fail(box_fault(status), LIGHT_LIMIT if Faults.LIGHT_LIMIT in status.fault else None)
+            is_limit = Faults.LIGHT_LIMIT in status.fault
+            self.fail(box_fault(status), EndCause.LIGHT_LIMIT if is_limit else EndCause.FAILED)
         # The preamble has a generation of its own: its end is not the run's.
         elif status.previous_state is BoxStates.RUNNING and status.generation == generation:
             self._ended_at = self._time.attended_s if self._ended_at is None else self._ended_at
@@ -102,24 +101,24 @@ class Ending:
         if len(self._gone) == cameras or isinstance(lost.error, CameraProcessLost):
             self.fail(lost.error)
 
-    def fail(self, error: BaseException, why: str | None = None) -> None:
-        """End with an error; the first one counts. `why` stands in the statistics in place of the error's text."""
+    def fail(self, error: BaseException, cause: EndCause = EndCause.FAILED) -> None:
+        """End with an error; the first one counts."""
         with self._lock:
             self.error = self.error or error
-            self.why = self.why or why or str(error)
+            self.end = self.end or RunEnd(cause, error)
         self._states.go(RunAct.FAIL)
 
-    def satisfy(self, why: str) -> None:
+    def satisfy(self, cause: EndCause) -> None:
         """End because as many frame sets as were asked for have been handed out."""
-        self.settle(why)
+        self.settle(cause)
         self._states.go(RunAct.SATISFY)
 
-    def settle(self, why: str) -> None:
-        """Record why the run ended, unless a reason is recorded already; what the user has stopped is `stopped`."""
+    def settle(self, cause: EndCause) -> None:
+        """Record why the run ended, unless a cause is recorded already; what the user has stopped is STOPPED."""
         with self._lock:
-            self.why = self.why or ("stopped" if self._states.state in STOPPED else why)
+            self.end = self.end or RunEnd(EndCause.STOPPED if self._states.state in STOPPED else cause)
 
-    def conclude(self, why: str, frame_sets: int, pulses: int, asked: int | None) -> None:
+    def conclude(self, cause: EndCause, frame_sets: int, pulses: int, asked: int | None) -> None:
         """Conclude a run that hands out no more frame sets: it ended as was asked, or was cut short, an error.
 
         `pulses`: number of pulses that were handed out or left out. `asked` None: the run goes on until it is stopped.
@@ -127,16 +126,16 @@ class Ending:
         is_short = frame_sets < asked if asked is not None else not self._expected or pulses < self._expected
         if is_short and self._states.state is RunState.PLAYING:
             error = cut_short(self._cause(pulses), frame_sets, asked)
-            self.fail(error, error.stopped_by)
-        self.settle(why)
+            self.fail(error, error.cause)
+        self.settle(cause)
 
-    def _cause(self, pulses: int) -> CutShort:
+    def _cause(self, pulses: int) -> EndCause:
         """Return what ended a run whose user has not stopped it."""
         if self._expected and pulses >= self._expected:
-            return CutShort.PULSES_USED_UP
+            return EndCause.PULSES_USED_UP
         if self._expected and self._pulses_made is not None and self._pulses_made >= self._expected:
-            return CutShort.REPORTS_LOST
-        return CutShort.BY_THIS_PROGRAM if self._has_stopped_box() else CutShort.BY_ANOTHER_PROGRAM
+            return EndCause.REPORTS_LOST
+        return EndCause.BY_THIS_PROGRAM if self._has_stopped_box() else EndCause.BY_ANOTHER_PROGRAM
 
     def is_over(self, next_index: int, is_idle: bool) -> bool:
         """Whether no more frame sets can come; `next_index` leaves next, `is_idle` means that none waits."""

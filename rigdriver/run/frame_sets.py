@@ -21,6 +21,7 @@ from rigdriver.ownership import Owner
 from rigdriver.run.queues import Outbox
 from rigdriver.run.states import HALTED, RunAct, RunState, RunStates
 from rigdriver.run.statistics import RunStatistics
+from rigdriver.run_end import EndCause
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit
 
 TURN_S = 0.05
@@ -130,7 +131,7 @@ class FrameSets(ABC):
                 self._outbox.end()
                 return
             try:
-                self._finish("stopped" if before is RunState.CLOSING_STOPPED else "closed early")
+                self._finish(EndCause.STOPPED if before is RunState.CLOSING_STOPPED else EndCause.CLOSED_EARLY)
             finally:
                 self._outbox.end()
                 if self._lifecycle.state is not RigState.CLOSED:
@@ -165,8 +166,8 @@ class FrameSets(ABC):
                 _logger.warning('the thread "%s" of the run has not ended; it is left to itself', thread.name)
 
     @abstractmethod
-    def _finish(self, why: str) -> None:
-        """Turn everything off; called once, and only after `_begin`. `why` it ended, if nothing else ended it."""
+    def _finish(self, cause: EndCause) -> None:
+        """Turn everything off; called once, and only after `_begin`. `cause` counts if nothing else ended it."""
 
     @property
     @abstractmethod

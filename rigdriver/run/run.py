@@ -30,7 +30,7 @@ from rigdriver.frames import Frame, FrameSet, GapReason, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.own_pause import AttendedTime
 from rigdriver.run.brightness import Brightness
-from rigdriver.run.ending import LIGHT_LIMIT, Ending, box_fault, restarted
+from rigdriver.run.ending import Ending, box_fault, restarted
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.light import await_light_budget, await_start
 from rigdriver.run.light_log import LightLog
@@ -39,6 +39,7 @@ from rigdriver.run.reports import Report, Reports
 from rigdriver.run.states import PLAYED, RunAct
 from rigdriver.run.statistics import RunStatistics, Tally
 from rigdriver.run.utc import utc_ns
+from rigdriver.run_end import EndCause
 from rigdriver.schedule.plan import RULERS, light_limits
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import ExposureLog
@@ -96,7 +97,7 @@ class Run(FrameSets):
         self._reports = Reports(config.run.queue_frame_sets * len(config.cameras), timebase)
         self._wanted = wanted
         self._on_gap = config.run.on_gap
-        self._done = LIGHT_LIMIT if is_as_long_as_light_allows else "done"
+        self._done = EndCause.LIGHT_LIMIT if is_as_long_as_light_allows else EndCause.DONE
         self._tally = Tally(wanted or schedule.box.pulse_count or None)
         self._asked = None if is_as_long_as_light_allows else wanted or schedule.box.pulse_count or None
         self._newest_ticks = 0
@@ -124,7 +125,7 @@ class Run(FrameSets):
             self._outbox.dropped,
             self._matcher.late_frames,
             self._matcher.stray_frames,
-            self._ending.why,
+            self._ending.end,
             self._matcher.noise_edges,
         )
 
@@ -146,12 +147,12 @@ class Run(FrameSets):
 
     # ------------------------------------------------------------ start and end
 
-    def _finish(self, why: str) -> None:
+    def _finish(self, cause: EndCause) -> None:
         is_dark = False
         with contextlib.ExitStack() as last:
             # Undone backwards: first the light goes off, then threads
             # and cameras end; the light log gets the box's events to the last.
-            last.callback(self._ending.settle, why)
+            last.callback(self._ending.settle, cause)
             last.callback(lambda: self._light_log.close(is_dark))
             last.callback(self._box.unsubscribe, self._light_log.hear)
             last.callback(self._box.unsubscribe, self._reports.from_box)

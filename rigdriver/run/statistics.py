@@ -12,6 +12,7 @@ from statistics import median
 from types import MappingProxyType
 
 from rigdriver.frames import FrameSet
+from rigdriver.run_end import RunEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,8 @@ class RunStatistics:
     """Number of signals on each camera's exposure line that were no exposure; cameras without any are left out."""
     expected: int | None
     """Frame sets asked for; None when it runs until stopped."""
-    stopped_by: str | None
-    """Reason why the run ended, once it has: `done`, `stopped`, `closed early`, `light limit`, what cut it short or
-    an error's text."""
+    stopped_by: RunEnd | None
+    """Cause of the end, once the run has ended, and the error where one ended it."""
 
 
 class Tally:
@@ -107,7 +107,7 @@ class Tally:
         dropped: int,
         late_frames: int,
         stray_frames: int,
-        stopped_by: str | None,
+        stopped_by: RunEnd | None,
         noise_edges: Mapping[str, int] = MappingProxyType({}),
     ) -> RunStatistics:
         """Return the figures as they are now."""

@@ -15,6 +15,7 @@ from rigdriver.config import RigConfig
 from rigdriver.devices.cameras.events import CameraStatistics
 from rigdriver.errors import RunCutShort
 from rigdriver.frames import FrameSet, Gap, Proof
+from rigdriver.run_end import RunEnd
 from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
 from rigdriver.sync.proof import NO_STAMP
 
@@ -32,8 +33,8 @@ class Observed:
     dropped_frame_sets: int
     before: Mapping[str, CameraStatistics]
     after: Mapping[str, CameraStatistics]
-    stopped_by: str | None = None
-    """Reason why the run ended, as its statistics name it."""
+    stopped_by: RunEnd | None = None
+    """Cause of the run's end."""
 
 
 def keep(frame_sets: Iterable[FrameSet]) -> tuple[tuple[Proof, ...], tuple[Gap, ...]]:

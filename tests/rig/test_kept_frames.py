@@ -13,6 +13,7 @@ import pytest
 
 from rigdriver.config import RigConfig, load
 from rigdriver.rig import Rig
+from rigdriver.run_end import EndCause, RunEnd
 from rigdriver_sim.bench import stamp
 from tests.rig.played import dark
 
@@ -47,7 +48,7 @@ def test_frames_that_wait_for_their_place_lack_no_slot_though_the_application_ke
     assert [frame_set.pulse_index for frame_set in kept] == list(range(PULSES))
     assert [set(f.frames) | set(f.gaps) for f in kept] == [set(names)] * PULSES
     assert [(f.pulse_index, name) for f in kept for name in f.gaps] == [(AT - 1, CAMERA)], "only the lost frame is lost"
-    assert run.statistics.stopped_by == "done"
+    assert run.statistics.stopped_by == RunEnd(EndCause.DONE)
     assert {name: counts.no_slot for name, counts in counted.items()} == dict.fromkeys(names, 0)
     assert counted[CAMERA].copied >= PULSES - FEWEST_SLOTS, "the application kept them"
     waited = [

@@ -19,6 +19,7 @@ from rigdriver.devices.box.events import BoxEvent, BoxStatus
 from rigdriver.errors import BoxFault, BoxRefused, DevicesFailed, FileNotWritten, ScheduleError
 from rigdriver.frames import FrameSet, PulseReport
 from rigdriver.rig import Rig
+from rigdriver.run_end import EndCause, RunEnd
 from rigdriver.wire.registers import BoxStates
 
 pytestmark = pytest.mark.sim
@@ -234,7 +235,7 @@ def test_a_run_without_an_end_is_as_long_as_a_flash_train_and_says_what_ended_it
     with witnessed(launch_rig(**SMALL), with_light(max_train_flashes=6, min_train_pause_s=2.0)) as (rig, _):
         run = rig.run()
         assert len(list(run)) == 6
-        assert run.statistics.stopped_by == "light limit"
+        assert run.statistics.stopped_by == RunEnd(EndCause.LIGHT_LIMIT)
 
 
 def test_a_spent_session_is_refused_until_somebody_begins_a_new_one(launch_rig):

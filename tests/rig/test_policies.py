@@ -14,6 +14,7 @@ from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.errors import RunCutShort, StateError, SyncError
 from rigdriver.frames import FrameSet
 from rigdriver.rig import Rig
+from rigdriver.run_end import EndCause, RunEnd
 from rigdriver.schedule.plan import compile_schedule
 from tests.rig.played import dark
 
@@ -41,7 +42,7 @@ def test_continue_hands_out_every_pulse_with_its_gaps(launch_rig):
         assert len(with_gaps) >= 5
         assert {frame_set.proof.verdict for frame_set in with_gaps} == {"gaps"}
         assert (run.statistics.gaps, run.statistics.left_out) == (sum(len(f.gaps) for f in with_gaps), 0)
-        assert run.statistics.stopped_by == "done"
+        assert run.statistics.stopped_by == RunEnd(EndCause.DONE)
 
 
 def test_retry_pulses_on_until_as_many_complete_frame_sets_have_come_as_were_asked_for(launch_rig):
@@ -131,7 +132,7 @@ def test_a_bench_without_a_box_gets_frame_sets_that_claim_nothing(launch_rig, ch
             assert [frame_set.pulse_index for frame_set in frame_sets] == list(range(15))
             assert sum(frame_set.is_complete for frame_set in frame_sets) >= 10
             assert_claims_nothing(frame_sets)
-            assert run.statistics.stopped_by == "done"
+            assert run.statistics.stopped_by == RunEnd(EndCause.DONE)
 
 
 def test_cameras_that_somebody_else_triggers_are_grouped_and_claim_nothing(launch_rig):

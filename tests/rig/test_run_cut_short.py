@@ -20,13 +20,14 @@ from rigdriver.procedures.capture import CaptureOptions, capture
 from rigdriver.progress import Advance, SilentProgress
 from rigdriver.recording.proof_files import read_proofs
 from rigdriver.rig import Rig
+from rigdriver.run_end import EndCause, RunEnd
 from tests.rig.played import dark
 
 pytestmark = [pytest.mark.sim, pytest.mark.plants_faults]
 SMALL = {"width": 160, "height": 120, "rate_hz": 20}
 STOP_NOW = bytes([2, 5, 48, 0xFF, 0x01, 1])
 """Write of the register Stop (48, U8) with the value Now, without its checksum."""
-BY_OTHERS = "another program has stopped the trigger box"
+BY_OTHERS = EndCause.BY_ANOTHER_PROGRAM
 
 
 def stop_from_outside(port: str) -> None:
@@ -57,12 +58,12 @@ def test_a_run_that_another_program_stops_says_so(launch_rig, frames):
     running = launch_rig(**SMALL)
     with Rig.open(dark(load(Path(running.rig_file)))) as rig:
         run = rig.run(frames=frames)
-        with pytest.raises(RunCutShort, match=BY_OTHERS) as caught:
+        with pytest.raises(RunCutShort, match=BY_OTHERS.value) as caught:
             consumed(run, 3, lambda: stop_from_outside(running.port))
         error = caught.value
-        assert (error.asked, error.frame_sets, error.stopped_by) == (frames, run.statistics.frame_sets, BY_OTHERS)
+        assert (error.asked, error.frame_sets, error.cause) == (frames, run.statistics.frame_sets, BY_OTHERS)
         assert caught.value.__notes__ == [f"{error.frame_sets} seen"]
-        assert run.statistics.stopped_by == BY_OTHERS
+        assert run.statistics.stopped_by == RunEnd(BY_OTHERS, error)
         assert len(list(rig.run(frames=3))) == 3
 
 
@@ -77,7 +78,7 @@ def test_a_run_that_its_user_stops_is_no_error(launch_rig):
     with Rig.open(dark(load(Path(launch_rig(**SMALL).rig_file)))) as rig:
         run = rig.run(frames=50)
         assert 3 <= len(consumed(run, 3, run.stop)) < 50
-        assert run.statistics.stopped_by == "stopped"
+        assert run.statistics.stopped_by == RunEnd(EndCause.STOPPED)
 
 
 class StoppedFromOutside(SilentProgress):
@@ -101,9 +102,10 @@ def test_a_capture_that_is_cut_short_keeps_what_came_and_has_not_passed(launch_r
     watcher = StoppedFromOutside(running.port)
     done = capture(config, CaptureOptions(50, tmp_path / "out"), watcher)
     assert not done.has_passed
-    assert done.statistics.stopped_by == BY_OTHERS
+    assert done.statistics.stopped_by is not None
+    assert done.statistics.stopped_by.cause is BY_OTHERS
     proofs = read_proofs(tmp_path / "out")
     assert len(proofs) == done.statistics.frame_sets < 50
     images = {path.stem for path in (tmp_path / "out" / config.cameras[0].name).iterdir()}
     assert images == {f"{proof.index:06d}" for proof in proofs}
-    assert any(f"{len(proofs)} of 50 frame sets came; {BY_OTHERS}" in note for note in watcher.notes)
+    assert any(f"{len(proofs)} of 50 frame sets came; {BY_OTHERS.value}" in note for note in watcher.notes)

@@ -21,6 +21,7 @@ from rigdriver.lifecycle import RigState
 from rigdriver.rig import Rig
 from rigdriver.run.frame_sets import FrameSets
 from rigdriver.run.states import RunState
+from rigdriver.run_end import EndCause, RunEnd
 from rigdriver.wire.registers import BoxStates
 from tests.rig.test_frame_sets import dark
 
@@ -84,7 +85,7 @@ def test_a_run_that_is_ended_from_another_thread_while_it_starts_never_flashes_o
     join()
     assert RunState.PLAYING not in seen
     assert rig.box.counters().pulses_started == before
-    assert run.statistics.stopped_by == ("stopped" if act == "stop" else "closed early")
+    assert run.statistics.stopped_by == RunEnd(EndCause.STOPPED if act == "stop" else EndCause.CLOSED_EARLY)
     assert is_idle_and_good(rig)
 
 
@@ -145,7 +146,7 @@ def test_closing_the_rig_ends_the_run_that_runs_even_if_another_was_asked_for_si
     loop = iter(running)
     next(loop)
     rig.close()
-    assert running.statistics.stopped_by == "closed early"
+    assert running.statistics.stopped_by == RunEnd(EndCause.CLOSED_EARLY)
     assert list(loop) == []
     assert rig.state is RigState.CLOSED
 
@@ -173,7 +174,7 @@ def test_a_consumer_that_pauses_for_long_loses_nothing_but_what_the_statistics_t
             if frame_set.pulse_index == 3:
                 time.sleep(3)  # the consumer's slowness itself, no condition
         assert indices == list(range(120))
-        assert run.statistics.stopped_by == "done"
+        assert run.statistics.stopped_by == RunEnd(EndCause.DONE)
         assert set(run.statistics.gap_reasons) <= {"NO_SLOT", "NOT_DELIVERED"}
 
 

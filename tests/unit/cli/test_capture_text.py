@@ -6,10 +6,11 @@ from pathlib import Path
 
 from rigdriver.cli.capture import facts, tell
 from rigdriver.run.statistics import Tally
+from rigdriver.run_end import EndCause, RunEnd
 
 
 def test_what_was_not_measured_is_no_number(capsys):
-    nothing = Tally(1).snapshot(0, 0, 0, "done")
+    nothing = Tally(1).snapshot(0, 0, 0, RunEnd(EndCause.DONE))
     tell(nothing, Path("out"))
     told = capsys.readouterr().out
     assert "nan" not in told

@@ -12,6 +12,8 @@ from rigdriver.errors import RunCutShort, SyncError
 from rigdriver.frames import FrameSet, Proof
 from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver.rig import Rig
+from rigdriver.run.cut_short import cut_short
+from rigdriver.run_end import EndCause
 
 
 def frame_set(pulse):
@@ -110,7 +112,9 @@ def test_a_run_that_fails_ends_the_loop_with_its_error_and_is_counted():
 
 
 def test_a_train_that_is_cut_short_ends_the_loop_with_what_all_trains_have_brought():
-    rig = CountedRig(fails_in=2, failure=RunCutShort(frame_sets=3, asked=3, stopped_by="a cat", remedy="feed it"))
-    with pytest.raises(RunCutShort, match=r"run: 6 of 9 frame sets came; a cat; feed it") as caught:
+    rig = CountedRig(fails_in=2, failure=cut_short(EndCause.REPORTS_LOST, 3, 3))
+    with pytest.raises(
+        RunCutShort, match=r"run: 6 of 9 frame sets came; the trigger box has made all pulses"
+    ) as caught:
         list(trains_of(rig, 9))
-    assert (caught.value.frame_sets, caught.value.asked, caught.value.stopped_by) == (6, 9, "a cat")
+    assert (caught.value.frame_sets, caught.value.asked, caught.value.cause) == (6, 9, EndCause.REPORTS_LOST)

@@ -19,6 +19,7 @@ from rigdriver.errors import CameraError, CameraSilent, NoReply, SyncError
 from rigdriver.frames import Frame, FrameSet, GapReason
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.bench_run import BenchRun
+from rigdriver.run_end import EndCause, RunEnd
 from rigdriver.timebase import AnyCondition
 from tests.fake_time import FakeTime
 
@@ -75,7 +76,7 @@ def test_the_group_under_way_is_handed_out_when_the_run_is_stopped() -> None:
     assert first.is_complete
     assert set(last.frames) == {"left"}
     assert last.gaps["right"].reason is GapReason.NOT_DELIVERED
-    assert run.statistics.stopped_by == "stopped"
+    assert run.statistics.stopped_by == RunEnd(EndCause.STOPPED)
     assert lifecycle.state is RigState.OPEN
 
 

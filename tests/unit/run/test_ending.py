@@ -11,6 +11,7 @@ from rigdriver.devices.cameras.events import CameraLost
 from rigdriver.errors import BoxFault, CameraError, CameraProcessLost, LinkLost, NoReply, RigError, RunCutShort
 from rigdriver.run.ending import Ending
 from rigdriver.run.states import RunAct, RunState, RunStates
+from rigdriver.run_end import EndCause, RunEnd
 from rigdriver.wire.registers import BoxStates, Faults
 from tests.fake_time import FakeTime
 
@@ -91,7 +92,7 @@ def test_the_time_before_the_schedule_starts_is_no_silence(clock: FakeTime) -> N
 def test_a_box_that_falls_silent_ends_the_run_with_an_error(clock: FakeTime) -> None:
     ending = an_ending(clock, 0, 0.1)
     assert not wait(ending, clock, 1.2, is_idle=True)
-    assert ending.why is None
+    assert ending.end is None
     wait(ending, clock, 0.2, is_idle=True)
     assert isinstance(ending.error, NoReply)
     assert ending.is_over(0, is_idle=True)
@@ -101,8 +102,8 @@ def test_a_fault_of_the_box_is_the_error_with_its_cause_and_what_to_do(clock: Fa
     ending = an_ending(clock, 0, 0.1)
     ending.heard_of_state(status(BoxStates.FAULT, Faults.INTERLOCK_OPEN), GENERATION)
     assert isinstance(ending.error, BoxFault)
-    assert str(ending.error) == ending.why
-    assert ending.why == (
+    assert ending.end == RunEnd(EndCause.FAILED, ending.error)
+    assert str(ending.end) == (
         "trigger box: turned everything off: the interlock opened; close it; "
         "then clear the fault (box.clear_fault) and run again"
     )
@@ -119,8 +120,9 @@ def test_several_faults_at_once_are_all_explained(clock: FakeTime) -> None:
 def test_a_run_that_the_box_ends_at_a_limit_on_light_says_so_in_its_statistics(clock: FakeTime) -> None:
     ending = an_ending(clock, 0, 0.1)
     ending.heard_of_state(status(BoxStates.FAULT, Faults.LIGHT_LIMIT), GENERATION)
-    ending.settle("done")
-    assert ending.why == "light limit"
+    ending.settle(EndCause.DONE)
+    assert ending.end == RunEnd(EndCause.LIGHT_LIMIT, ending.error)
+    assert str(ending.end) == "light limit"
     assert "a limit on light was reached" in str(ending.error)
 
 
@@ -145,7 +147,7 @@ def test_the_end_of_the_cameras_process_ends_the_run_at_once_and_the_first_error
     ending.camera_gone(CameraLost("a", CameraProcessLost("cameras: process gone")), cameras=6)
     ending.fail(LinkLost("later"))
     assert str(ending.error) == "cameras: process gone"
-    assert ending.why == "cameras: process gone"
+    assert str(ending.end) == "cameras: process gone"
 
 
 def test_a_run_that_was_stopped_is_over_when_nothing_waits_any_more(clock: FakeTime) -> None:
@@ -155,27 +157,27 @@ def test_a_run_that_was_stopped_is_over_when_nothing_waits_any_more(clock: FakeT
     ending.heard_of_state(status(BoxStates.COMMITTED), GENERATION)
     assert not ending.is_over(3, is_idle=False)
     assert ending.is_over(4, is_idle=True)
-    ending.settle("done")
-    assert ending.why == "stopped"
+    ending.settle(EndCause.DONE)
+    assert ending.end == RunEnd(EndCause.STOPPED)
 
 
 def test_a_run_that_has_handed_out_enough_is_over_and_later_says_nothing_else(clock: FakeTime) -> None:
     states = playing()
     ending = an_ending(clock, 0, 0.1, states=states)
-    ending.satisfy("done")
+    ending.satisfy(EndCause.DONE)
     assert states.state is RunState.SATISFIED
     assert ending.is_over(3, is_idle=False)
     states.go(RunAct.CLOSE)
-    ending.settle("closed early")
-    assert ending.why == "done"
+    ending.settle(EndCause.CLOSED_EARLY)
+    assert ending.end == RunEnd(EndCause.DONE)
 
 
 def test_a_run_that_was_stopped_before_it_had_enough_was_stopped(clock: FakeTime) -> None:
     states = playing()
     ending = an_ending(clock, 0, 0.1, states=states)
     states.go(RunAct.STOP)
-    ending.satisfy("done")
-    assert ending.why == "stopped"
+    ending.satisfy(EndCause.DONE)
+    assert ending.end == RunEnd(EndCause.STOPPED)
 
 
 def test_time_in_which_nobody_listened_is_neither_silence_nor_grace(clock: FakeTime) -> None:
@@ -226,11 +228,11 @@ def test_fewer_frame_sets_than_were_asked_for_are_an_error_that_names_the_cause(
 ) -> None:
     ending = an_ending(clock, expected, 0.1)
     ending.heard_of_state(ended_after(made), GENERATION)
-    ending.conclude("done", came, pulses, asked)
+    ending.conclude(EndCause.DONE, came, pulses, asked)
     assert isinstance(ending.error, RunCutShort)
     assert told in str(ending.error)
     assert (ending.error.frame_sets, ending.error.asked) == (came, asked)
-    assert ending.why == ending.error.stopped_by
+    assert ending.end == RunEnd(ending.error.cause, ending.error)
 
 
 @pytest.mark.parametrize(("expected", "came", "asked"), [(50, 50, 50), (100, 100, None), (60, 50, 50)])
@@ -239,8 +241,8 @@ def test_as_many_frame_sets_as_were_asked_for_are_no_error(
 ) -> None:
     ending = an_ending(clock, expected, 0.1)
     ending.heard_of_state(ended_after(expected), GENERATION)
-    ending.conclude("done", came, expected, asked)
-    assert (ending.error, ending.why) == (None, "done")
+    ending.conclude(EndCause.DONE, came, expected, asked)
+    assert (ending.error, ending.end) == (None, RunEnd(EndCause.DONE))
 
 
 def test_fewer_frame_sets_are_no_error_when_the_user_has_stopped_the_run(clock: FakeTime) -> None:
@@ -248,5 +250,5 @@ def test_fewer_frame_sets_are_no_error_when_the_user_has_stopped_the_run(clock: 
     ending = an_ending(clock, 50, 0.1, states=states)
     states.go(RunAct.STOP)
     ending.heard_of_state(ended_after(11), GENERATION)
-    ending.conclude("done", 11, 11, 50)
-    assert (ending.error, ending.why) == (None, "stopped")
+    ending.conclude(EndCause.DONE, 11, 11, 50)
+    assert (ending.error, ending.end) == (None, RunEnd(EndCause.STOPPED))

@@ -18,6 +18,7 @@ from rigdriver.run.frame_sets import FrameSets
 from rigdriver.run.queues import Outbox
 from rigdriver.run.states import HALTED, STOPPED, RunAct, RunState, RunStates, after
 from rigdriver.run.statistics import RunStatistics, Tally
+from rigdriver.run_end import EndCause
 
 TABLE = """
 state              start       tie      play      stop               satisfy     fail     close              finish
@@ -92,7 +93,7 @@ class Counted(FrameSets):
     def __init__(self, lifecycle: Lifecycle, error: Exception | None = None) -> None:
         super().__init__(lifecycle, Outbox(1, is_dropping=False))
         self.begun = 0
-        self.finished: list[str] = []
+        self.finished: list[EndCause] = []
         self.error = error
 
     def stop(self) -> None:
@@ -109,9 +110,9 @@ class Counted(FrameSets):
         self._go_on(RunAct.PLAY)
         self._outbox.end()
 
-    def _finish(self, why: str) -> None:
+    def _finish(self, cause: EndCause) -> None:
         self.close()  # harmless, even now
-        self.finished.append(why)
+        self.finished.append(cause)
 
 
 def frames_of(run: FrameSets) -> list[FrameSet]:
@@ -126,7 +127,7 @@ def test_a_run_begins_once_and_is_finished_once_however_often_it_is_started_and_
     assert lifecycle.state is RigState.STARTING
     run.close()
     run.close()
-    assert (run.begun, run.finished, lifecycle.state) == (1, ["closed early"], RigState.OPEN)
+    assert (run.begun, run.finished, lifecycle.state) == (1, [EndCause.CLOSED_EARLY], RigState.OPEN)
     with pytest.raises(StateError, match="this run: is over; ask the rig for a new one"):
         run.start()
 
@@ -145,7 +146,7 @@ def test_a_run_that_was_stopped_before_it_began_gives_its_start_up_and_says_so()
     run = Counted(lifecycle)
     run.stop()
     assert frames_of(run) == []
-    assert (run.finished, run.states.state, lifecycle.state) == (["stopped"], RunState.CLOSED, RigState.OPEN)
+    assert (run.finished, run.states.state, lifecycle.state) == ([EndCause.STOPPED], RunState.CLOSED, RigState.OPEN)
 
 
 def test_a_run_that_cannot_begin_is_finished_and_its_error_is_raised() -> None:
@@ -153,7 +154,7 @@ def test_a_run_that_cannot_begin_is_finished_and_its_error_is_raised() -> None:
     run = Counted(lifecycle, CameraError("camera x: on fire"))
     with pytest.raises(CameraError, match="on fire"):
         run.start()
-    assert (run.finished, run.states.state, lifecycle.state) == (["closed early"], RunState.CLOSED, RigState.OPEN)
+    assert (run.finished, run.states.state, lifecycle.state) == ([EndCause.CLOSED_EARLY], RunState.CLOSED, RigState.OPEN)
 
 
 def test_a_run_of_a_rig_that_runs_already_stays_new_and_may_be_started_later() -> None:
@@ -166,7 +167,7 @@ def test_a_run_of_a_rig_that_runs_already_stays_new_and_may_be_started_later() -
     first.close()
     second.start()
     second.close()
-    assert second.finished == ["closed early"]
+    assert second.finished == [EndCause.CLOSED_EARLY]
 
 
 def test_a_run_that_another_thread_closes_just_before_its_start_leaves_the_rig_open() -> None:
@@ -204,9 +205,9 @@ def test_a_run_whose_devices_are_slow_to_stop_says_why_it_ends_before_they_have_
     told = Told()
 
     class Slow(Counted):
-        def _finish(self, why: str) -> None:
+        def _finish(self, cause: EndCause) -> None:
             assert told.has_told.wait(30), "nothing was told while the run ended"
-            super()._finish(why)
+            super()._finish(cause)
 
     logger = logging.getLogger("rigdriver.run.frame_sets")
     logger.addHandler(told)
