@@ -154,7 +154,11 @@ def test_a_run_that_cannot_begin_is_finished_and_its_error_is_raised() -> None:
     run = Counted(lifecycle, CameraError("camera x: on fire"))
     with pytest.raises(CameraError, match="on fire"):
         run.start()
-    assert (run.finished, run.states.state, lifecycle.state) == ([EndCause.CLOSED_EARLY], RunState.CLOSED, RigState.OPEN)
+    assert (run.finished, run.states.state, lifecycle.state) == (
+        [EndCause.CLOSED_EARLY],
+        RunState.CLOSED,
+        RigState.OPEN,
+    )
 
 
 def test_a_run_of_a_rig_that_runs_already_stays_new_and_may_be_started_later() -> None:
