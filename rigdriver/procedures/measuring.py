@@ -1,13 +1,13 @@
-"""Frame sets into surfaces: live as they come, or one after the other from a folder.
+"""Frame sets into surfaces: live as they come, or one after the other from any source.
 
-In: the frame sets of a live rig or of a folder, a reconstructor. Out: results in a folder; a stage, and a note for what
-went wrong.
+In: the frame sets of a live rig or of another source, a reconstructor. Out: results in a folder; a stage, and a note
+for what went wrong.
 Not here: which source and which options (see reconstruct.py); what results leave (see stereo/results.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import closing, contextmanager
 
 from rigdriver.calibration.calibration import RigCalibration
@@ -18,8 +18,7 @@ from rigdriver.procedures.fitting_images import without_unfit
 from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver.procedures.notes import FrameSetNote
 from rigdriver.progress import Progress
-from rigdriver.recording.frame_source import FrameSetSink, Indexed
-from rigdriver.recording.image_folder import ImageFolder
+from rigdriver.recording.frame_source import FrameSetSink, FrameSource, Indexed
 from rigdriver.stereo.cloud import PointCloud, empty_cloud
 from rigdriver.stereo.geometry.surface import Surface
 from rigdriver.stereo.reasons import Reason, ReasonKind
@@ -93,14 +92,15 @@ def _kept(progress: Progress) -> Iterator[None]:
         progress.note(exc)
 
 
-def measure_folder(
-    images: ImageFolder, known: RigCalibration, made: Reconstructor, results: Results, progress: Progress
+def measure_all(
+    source: FrameSource, known: RigCalibration, made: Reconstructor, results: Results, progress: Progress
 ) -> None:
-    """Measure all that a folder holds; an image that cannot be used ends nothing but its own frame set."""
-    with progress.stage("reconstructing", len(images)) as advance:
-        for done, taken in enumerate(images, start=1):
+    """Measure all that a source holds; an image that cannot be used ends nothing but its own frame set."""
+    count = len(source) if isinstance(source, Sized) else None
+    with progress.stage("reconstructing", count) as advance:
+        for done, taken in enumerate(source, start=1):
             frame_set = without_unfit(known, taken.frame_set)
-            if images.lacks_proof(taken):
+            if taken.is_out_of_place:
                 progress.note(FrameSetNote(taken.name, NOT_PROVED, is_shown_once=True))
             cloud, surfaces = _measured(made, frame_set)
             if cloud.is_empty:

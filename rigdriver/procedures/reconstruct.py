@@ -1,8 +1,8 @@
-"""Measure surfaces: of a folder of images, of a rig that is captured first, or of a rig while it runs.
+"""Measure surfaces: of a folder of images, of any source, of a rig that is captured first or while it runs.
 
-In: a folder or a rig, options. Out: point clouds, meshes, pictures and figures.json in a folder, and a summary. However
-it ends, also by Ctrl-C, figures.json holds what was measured until then. Not here: how surfaces are found (see
-rigdriver.stereo).
+In: a folder, a source or a rig, options. Out: point clouds, meshes, pictures and figures.json in a folder, and a
+summary. However it ends, also by Ctrl-C, figures.json holds what was measured until then. Not here: how surfaces are
+found (see rigdriver.stereo).
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from rigdriver.procedures.acceptance_lock import LockWish, refuse_unless_accepte
 from rigdriver.procedures.calibration_source import calibration_file
 from rigdriver.procedures.fitting_images import refuse_other_images, refuse_other_regions
 from rigdriver.procedures.flash_trains import FlashTrains
-from rigdriver.procedures.measuring import dropping, keep_all, measure_folder, measure_live
+from rigdriver.procedures.measuring import dropping, keep_all, measure_all, measure_live
 from rigdriver.progress import SILENT, Progress
 from rigdriver.recording.capture_folder import CaptureFolder
+from rigdriver.recording.frame_source import FrameSource
 from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers
 from rigdriver.rig import Rig
@@ -96,15 +97,37 @@ def reconstruct_folder(
         CalibrationError: the images do not fit the calibration.
     """
     refuse_measured(options.folder)
+    known = _accepted(options)
+    images = ImageFolder(source, {camera.name: camera.role for camera in known}, answers)
+    return _reconstruct(images, known, options, progress)
+
+
+def reconstruct_source(source: FrameSource, options: ReconstructOptions, progress: Progress = SILENT) -> Reconstruction:
+    """Measure all frame sets of any source, one after the other.
+
+    Raises:
+        UsageError: the results' folder is used.
+        CalibrationError: the images do not fit the calibration.
+    """
+    refuse_measured(options.folder)
+    return _reconstruct(source, _accepted(options), options, progress)
+
+
+def _accepted(options: ReconstructOptions) -> RigCalibration:
+    known = load(calibration_file(options.calibration, None))
+    # Before anything is opened or lit: a refusal costs nobody a sitting.
+    refuse_unless_accepted(options.lock, None, known)
+    return known
+
+
+def _reconstruct(
+    source: FrameSource, known: RigCalibration, options: ReconstructOptions, progress: Progress
+) -> Reconstruction:
     with ExitStack() as stack:
-        known = load(calibration_file(options.calibration, None))
-        # Before anything is opened or lit: a refusal costs nobody a sitting.
-        refuse_unless_accepted(options.lock, None, known)
-        images = ImageFolder(source, {camera.name: camera.role for camera in known}, answers)
-        results, made = _opened(options, known, images.config, None, stack)
+        results, made = _opened(options, known, source.config, None, stack)
         stack.callback(results.keep)  # from here on Ctrl-C, too, leaves a figures.json of what was measured
-        refuse_other_regions(known, images, progress)
-        measure_folder(images, known, made, results, progress)
+        refuse_other_regions(known, source, progress)
+        measure_all(source, known, made, results, progress)
     return _summed_up(results, options, None)
 
 
@@ -127,7 +150,7 @@ def reconstruct_rig(
             sink = CaptureFolder(options.folder / "images", config, regions=rig.regions())
             keep_all(trains, options.frames, sink, progress)
         images = ImageFolder(options.folder / "images", {camera.name: camera.role for camera in known})
-        measure_folder(images, known, made, results, progress)
+        measure_all(images, known, made, results, progress)
     return _summed_up(results, options, trains)
 
 

@@ -1,8 +1,7 @@
 """Where frame sets come from and where they go, whatever is behind it.
 
 In: nothing. Out: the protocols `FrameSource` and `FrameSetSink`, and `Indexed`, a frame set and its place in a source.
-A live rig (`FlashTrains`) and a folder of images (`ImageFolder`) are sources. No procedure takes any source yet: each
-names the one that it reads.
+A live rig (`FlashTrains`) and a folder of images (`ImageFolder`) are sources; `procedures.reconstruct` takes any.
 Not here: any of them (see image_folder.py, capture_folder.py and procedures/flash_trains.py).
 """
 
@@ -30,6 +29,8 @@ class Indexed:
     name: str
     """Name of its files: the index with six digits, or the name that a folder's files have."""
     frame_set: FrameSet
+    is_out_of_place: bool = False
+    """Whether its source holds proofs, but none of this frame set: its images came from elsewhere."""
 
 
 def indexed(index: int, frame_set: FrameSet) -> Indexed:

@@ -80,10 +80,6 @@ class ImageFolder:
         """Return each camera's place on the sensor; None where the folder does not say it."""
         return MappingProxyType(self._regions)
 
-    def lacks_proof(self, taken: Indexed) -> bool:
-        """Return whether the folder holds proofs, but none of this frame set: its images came from elsewhere."""
-        return bool(self._proofs) and not (_is_index(taken.name) and taken.index in self._proofs)
-
     def __len__(self) -> int:
         return len(self.names)
 
@@ -91,7 +87,8 @@ class ImageFolder:
         for place, name in enumerate(self.names):
             # A capture's file names are its indices, and its proofs are found by them. Other names only give an order.
             index = int(name) if _is_index(name) else place
-            yield Indexed(index, name, self._frame_set(name, index))
+            is_out_of_place = bool(self._proofs) and not (_is_index(name) and index in self._proofs)
+            yield Indexed(index, name, self._frame_set(name, index), is_out_of_place)
 
     def _frame_set(self, name: str, index: int) -> FrameSet:
         known = self._proofs.get(index) if _is_index(name) else None

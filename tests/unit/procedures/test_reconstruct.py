@@ -6,6 +6,8 @@ In: a folder of face images, fake entry points. Out: who was asked, with what, a
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 import cv2
@@ -19,8 +21,11 @@ from rigdriver.cli.verbs import app
 from rigdriver.config import VolumeConfig
 from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.frames import Frame, FrameSet, Proof
+from rigdriver.images.region import ImageRegion
 from rigdriver.procedures.fitting_images import without_unfit
-from rigdriver.procedures.reconstruct import ReconstructOptions, reconstruct_folder
+from rigdriver.procedures.reconstruct import ReconstructOptions, reconstruct_folder, reconstruct_source
+from rigdriver.recording.frame_source import Indexed
+from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.recording.stored_formats import FormatAnswers
 from rigdriver.stereo.cloud import PointCloud
 
@@ -43,6 +48,26 @@ class Theirs:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class Notes:
+    """Progress that is read afterwards."""
+
+    def __init__(self) -> None:
+        self.totals: list[int | None] = []
+        self.told: list[str] = []
+
+    @contextmanager
+    def stage(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        del what
+        self.totals.append(total)
+        yield lambda _done: None
+
+    def note(self, what: object) -> None:
+        self.told.append(str(what))
+
+    def go_on(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -134,6 +159,37 @@ def test_images_of_another_place_on_the_sensor_are_refused_though_their_size_fit
     with pytest.raises(CalibrationMismatch, match=r"images with offset 16,0 px; expected offset 0,0 px, as calibrated"):
         reconstruct_folder(folder, ReconstructOptions(tmp_path / "out", calibration, "theirs"))
     assert theirs[0].seen == []
+
+
+class Kept:
+    """A source that nobody here has met: frame sets that were kept in memory, and whose number it does not know."""
+
+    config = None
+
+    def __init__(self, kept: Sequence[Indexed]) -> None:
+        self._kept = kept
+
+    def sizes_px(self) -> dict[str, tuple[int, int]]:
+        return {}
+
+    def regions(self) -> dict[str, ImageRegion | None]:
+        return {}
+
+    def __iter__(self) -> Iterator[Indexed]:
+        yield from self._kept
+
+
+def test_any_source_is_measured_under_the_names_that_it_gives(theirs, folder, rig_calibration, calibration, tmp_path):
+    roles = {camera.name: camera.role for camera in rig_calibration}
+    first, second = ImageFolder(folder, roles, FormatAnswers(bits=12))
+    source = Kept([Indexed(3, "a", first.frame_set), Indexed(5, "b", second.frame_set, is_out_of_place=True)])
+    notes = Notes()
+    done = reconstruct_source(source, ReconstructOptions(tmp_path / "out", calibration, "theirs"), notes)
+    assert (done.frame_sets, done.reconstructed, done.asked) == (2, 2, None)
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.ply")) == ["a.ply", "b.ply"]
+    assert notes.totals == [None]
+    (told,) = notes.told
+    assert told.startswith("frame set b: the folder's proofs do not hold this frame set")
 
 
 @pytest.mark.parametrize("kind", ["damaged", "cut", "colour"])

@@ -159,9 +159,9 @@ def test_images_that_were_put_into_a_capture_lack_a_proof(tmp_path, pixels):
         for other in ("000007.png", "late.png"):
             shutil.copy(tmp_path / name / "000000.png", tmp_path / name / other)
     folder = ImageFolder(tmp_path, dict.fromkeys(("left", "right"), "geometry"))
-    assert {taken.name: folder.lacks_proof(taken) for taken in folder} == {
+    assert {taken.name: taken.is_out_of_place for taken in folder} == {
         "000000": False, "000007": True, "late": True
     }  # fmt: skip
     (tmp_path / "proofs.json").unlink()
     elsewhere = ImageFolder(tmp_path, dict.fromkeys(("left", "right"), "geometry"))
-    assert not any(elsewhere.lacks_proof(taken) for taken in elsewhere)
+    assert not any(taken.is_out_of_place for taken in elsewhere)
