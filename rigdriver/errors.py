@@ -23,6 +23,7 @@
     |   |-- CameraProcessLost(ConnectionError) the process that holds the cameras ended or hangs
     |   `-- DevicesFailed                    several of the above at once
     |-- NotMeasured                          what was to be measured was not in view
+    |-- RecordingDamaged                     a recording whose content does not fit its checksums
     |-- RunCutShort                          a run ended by itself with fewer frame sets than were asked for
     |-- SyncError                            all answered, but the times do not fit
     |   `-- SyncLost                         a camera's clock or counter can no longer be trusted
@@ -256,6 +257,13 @@ class NotMeasured(RigError):
     """What was to be measured was not in view.
 
     `plate: 3 of 7 positions, then no new one for 120 s (hold it still)`
+    """
+
+
+class RecordingDamaged(RigError):
+    """A part of a recording is not what was written; nothing is made of it.
+
+    `take.mcap: at byte 123456: the checksum of a chunk is wrong; `rigdriver recording recover` copies what is whole`
     """
 
 

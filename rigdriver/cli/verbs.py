@@ -25,6 +25,8 @@ from rigdriver.cli import (
     mesh,
     proof_show,
     reconstruct,
+    record,
+    recording,
     schedule_show,
     selftest,
     sim,
@@ -54,6 +56,8 @@ app.command("list")(list_devices.list_devices)
 app.command("camera")(camera.camera)
 app.command("selftest")(selftest.selftest)
 app.command("capture")(capture.capture)
+app.command("record")(record.record)
+app.add_typer(recording.app, name="recording")
 app.add_typer(sim.app, name="sim")
 app.command("reconstruct")(reconstruct.reconstruct)
 app.command("mesh")(mesh.mesh)

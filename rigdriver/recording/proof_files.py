@@ -197,7 +197,7 @@ def read_proofs(path: Path) -> tuple[StoredProof, ...]:
     """
     file = path / JSON if path.is_dir() else path
     try:
-        return tuple(_stored(table) for table in proof_tables(file))
+        return tuple(stored_proof(table) for table in proof_tables(file))
     except OSError as exc:
         raise UsageError(
             device=str(file), seen=f"cannot be read: {exc.strerror}", remedy=f"name a capture's folder or its {JSON}"
@@ -208,7 +208,12 @@ def read_proofs(path: Path) -> tuple[StoredProof, ...]:
         ) from exc
 
 
-def _stored(table: dict[str, Any]) -> StoredProof:
+def stored_proof(table: Mapping[str, Any]) -> StoredProof:
+    """Return what a checked table of one frame set says.
+
+    Raises:
+        KeyError: it names a reason that this version does not know.
+    """
     gaps = {name: Gap(name, GapReason[gap["reason"]], gap.get("detail", "")) for name, gap in table["gaps"].items()}
     arrivals = {name: Arrival(**arrival) for name, arrival in table.get("arrivals", {}).items()}
     proof = _proof(table["proof"])

@@ -1,7 +1,7 @@
-"""The form of proofs.json, checked before anything is made of it.
+"""The form of proofs.json and of a recording's frame sets, checked before anything is made of it.
 
-In: a file. Out: its frame sets as plain values, each of its type and within its bounds; keys of a later version are
-left out. Not here: what they mean (see proof_files.py).
+In: a file, or one message. Out: its frame sets as plain values, each of its type and within its bounds; keys of a later
+version are left out. Not here: what they mean (see proof_files.py).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ MOST_BYTES = 1 << 30
 """Largest proofs.json that is read; six cameras write 140 MB per hour at 10 Hz."""
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
+Side = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class _Part(BaseModel):
@@ -74,6 +75,18 @@ class _FrameSetTable(_Part):
     arrivals: dict[str, _ArrivalTable] = {}
 
 
+class _ImageTable(_Part):
+    pixel_format: str
+    shape: tuple[Side, ...] = Field(min_length=2, max_length=3)
+    chunks: dict[str, int | float] = {}
+
+
+class _RecordedTable(_FrameSetTable):
+    name: str
+    t_host_ns: Whole
+    images: dict[str, _ImageTable]
+
+
 class _ProofsTable(_Part):
     frame_sets: tuple[_FrameSetTable, ...]
 
@@ -92,5 +105,21 @@ def proof_tables(file: Path) -> list[dict[str, Any]]:
     try:
         return [table.model_dump() for table in _ProofsTable.model_validate_json(raw).frame_sets]
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        raise ValueError(": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))) from exc
+        raise ValueError(_told(exc)) from exc
+
+
+def recorded_table(raw: bytes) -> dict[str, Any]:
+    """Return what a recording says of one frame set.
+
+    Raises:
+        ValueError: it says nothing of the kind; the text says in one line why.
+    """
+    try:
+        return _RecordedTable.model_validate_json(raw).model_dump()
+    except ValidationError as exc:
+        raise ValueError(_told(exc)) from exc
+
+
+def _told(exc: ValidationError) -> str:
+    first = exc.errors(include_url=False, include_input=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))

@@ -1,0 +1,65 @@
+"""`rigdriver record`: frame sets into one file that loses nothing and says so.
+
+In: a rig, and how many frame sets or seconds. Out: a sealed MCAP file, a summary, and exit status 0 when everything
+that was planned is on the disk, else 1.
+Not here: the recording itself (see procedures/record.py).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rigdriver.cli.recording import seal_facts, seal_lines
+from rigdriver.cli.screen import show, show_json
+from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
+from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
+from rigdriver.cli.watching import PROGRESS
+from rigdriver.errors import UsageError
+from rigdriver.procedures.record import RecordOptions
+from rigdriver.procedures.record import record as record_frame_sets
+from rigdriver.recording.seal import SealState
+
+
+@verb
+def record(
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", "-s", metavar="S", min=0.001, help="How long to record.")
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option("--frames", "-n", min=1, help="Number of frame sets; without it and --seconds until Ctrl-C."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Recording; take-<time>.mcap if not given.")
+    ] = None,
+    rate_hz: Annotated[
+        float | None,
+        typer.Option("--rate", metavar="HZ", help="Frame sets per second; if not given, as in the rig file."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Begin although the disk has too little room.")] = False,
+    rig: RigOption = None,
+    sim: SimOption = False,
+    scenario: ScenarioOption = "",
+    json: JsonOption = False,
+) -> int:
+    """Record frame sets into one sealed file (MCAP)."""
+    if seconds is not None and frames is not None:
+        raise UsageError(
+            device="--seconds",
+            seen="was given together with --frames",
+            expected="one length",
+            remedy="name one of them",
+        )
+    path = out or Path(f"take-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.mcap")
+    options = RecordOptions(path, frames, seconds, rate_hz, is_forced=force)
+    done = record_frame_sets(chosen_source(rig, sim, scenario), options, PROGRESS)
+    if json:
+        show_json({"file": str(path), **seal_facts(done.seal.state, done.seal)})
+    else:
+        show("\n".join(seal_lines(done.seal.state, done.seal)))
+        show(f"written to {path}")
+    return GOOD if done.seal.state is SealState.COMPLETE else CHECK_FAILED

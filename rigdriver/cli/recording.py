@@ -1,0 +1,132 @@
+"""`rigdriver recording info|verify|recover`: what a recording holds, whether it is whole, and rescuing what is.
+
+In: a file that `rigdriver record` wrote, in any state. Out: its seal first, then the rest; exit status 0 when it is
+complete and whole, 1 when it is not, 2 when it is no recording.
+Not here: the file (see rigdriver/recording).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rigdriver.cli.screen import show, show_json
+from rigdriver.cli.source import JsonOption
+from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
+from rigdriver.cli.watching import PROGRESS
+from rigdriver.json_values import JsonObject
+from rigdriver.recording.recording_file import Recording
+from rigdriver.recording.recovery import recover as recover_recording
+from rigdriver.recording.seal import Seal, SealState
+
+_MOST_LINES = 20
+app = typer.Typer(help="Look at recordings, check and rescue them.", no_args_is_help=True)
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Recording (MCAP).")]
+
+
+@app.command("info")
+@verb
+def info(file: FileArgument, json: JsonOption = False) -> int:
+    """Show what a recording holds. Its images are not looked at."""
+    with Recording(file) as recording:
+        plan, seal, state = recording.plan, recording.seal, recording.state
+        if json:
+            show_json(
+                {
+                    **seal_facts(state, seal),
+                    "rig": plan.rig,
+                    "cameras": list(plan.cameras),
+                    "t_utc_ns": plan.t_utc_ns,
+                    "planned": plan.frame_sets,
+                    "rate_hz": plan.rate_hz,
+                    "readable": len(recording),
+                    "bytes": recording.size,
+                }
+            )
+        else:
+            show("\n".join(seal_lines(state, seal)))
+            began = datetime.fromtimestamp(plan.t_utc_ns / 1e9, UTC)
+            planned = "until it was stopped" if plan.frame_sets is None else f"{plan.frame_sets} frame sets"
+            show(
+                f"rig {plan.rig}, {len(plan.cameras)} cameras, began {began:%Y-%m-%d %H:%M:%S} UTC; planned: {planned}"
+            )
+            show(f"{len(recording)} frame sets can be read; {recording.size / 1e6:.1f} MB")
+            if plan.recovered_from:
+                show(f"recovered from {plan.recovered_from}")
+        return GOOD if state is SealState.COMPLETE else CHECK_FAILED
+
+
+@app.command("verify")
+@verb
+def verify(file: FileArgument, json: JsonOption = False) -> int:
+    """Look at every byte and every frame set of a recording."""
+    with Recording(file) as recording:
+        with PROGRESS.stage("checking", recording.size) as advance:
+            found = [str(damage) for damage in recording.check(advance)]
+        state, seal = recording.state, recording.seal
+        if json:
+            show_json({**seal_facts(state, seal), "is_whole": not found, "damage": found})
+        else:
+            show("\n".join(seal_lines(state, seal)))
+            show(
+                "\n".join(found[:_MOST_LINES]) if found else f"all {len(recording)} frame sets are as they were written"
+            )
+            if len(found) > _MOST_LINES:
+                show(f"and {len(found) - _MOST_LINES} more")
+        return GOOD if state is SealState.COMPLETE and not found else CHECK_FAILED
+
+
+@app.command("recover")
+@verb
+def recover(
+    file: FileArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="New file; FILE-recovered.mcap if not given.")
+    ] = None,
+    json: JsonOption = False,
+) -> int:
+    """Copy all whole frame sets of a cut or damaged recording into a new file; the original stays as it is."""
+    into = out or file.with_name(f"{file.stem}-recovered{file.suffix}")
+    with PROGRESS.stage("recovering", None) as advance:
+        done = recover_recording(file, into, advance)
+    if json:
+        show_json(
+            {
+                "file": str(into),
+                "frame_sets": done.frame_sets,
+                "is_lossless": done.is_lossless,
+                "damaged": [str(damage) for damage in done.lost],
+                "cut_bytes": done.cut_bytes,
+            }
+        )
+    else:
+        show(f"{done.frame_sets} frame sets are in {into}")
+        if done.is_lossless:
+            show("nothing of the original is missing but its end")
+        if done.lost:
+            show(f"{len(done.lost)} frame sets of the original are damaged and were left out")
+        if done.cut_bytes:
+            show(f"the last {done.cut_bytes} bytes of the original are no whole frame set and were left out")
+    return GOOD if done.is_lossless else CHECK_FAILED
+
+
+def seal_lines(state: SealState, seal: Seal | None) -> list[str]:
+    """Return what a person must know first."""
+    if seal is None:
+        return [
+            f"{state.value.upper()}: nobody has counted what is missing; `rigdriver recording recover` copies the rest"
+        ]
+    lines = [state.value.upper() + (f": {seal.reason}" if seal.reason else "")]
+    lines.append(f"{seal.frame_sets} frame sets, {seal.complete} with all cameras, {seal.safe} known to be on the disk")
+    for camera, reasons in seal.gaps.items():
+        told = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
+        lines.append(f"  {camera}: {seal.frames.get(camera, 0)} frames; {told}")
+    return lines
+
+
+def seal_facts(state: SealState, seal: Seal | None) -> JsonObject:
+    """Return the same for scripts."""
+    return {"state": state.value, "seal": None if seal is None else seal.model_dump(mode="json")}

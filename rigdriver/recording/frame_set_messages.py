@@ -1,0 +1,227 @@
+"""A frame set as messages of a recording: one image per camera, and what is known of all of them.
+
+In: a frame set; or messages of unknown origin. Out: messages whose images are the camera's own memory, not copied; or
+the frame set as it was, bit for bit. Images are `foxglove.RawImage` in protobuf, which viewers show; what such an image
+cannot say (PFNC format, chunk data, proof, gaps, times) stands in one JSON message of the schema `rigdriver.FrameSet`.
+Not here: files (see mcap), threads and the disk (see recorder.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from foxglove_schemas_protobuf import RawImage_pb2
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.message import DecodeError
+
+from rigdriver.frames import Frame, FrameSet
+from rigdriver.images.pixel_formats import BY_NAME, PixelFormat
+from rigdriver.json_values import JsonObject
+from rigdriver.recording.frame_source import Indexed
+from rigdriver.recording.mcap.reader import StoredMessage
+from rigdriver.recording.mcap.writer import McapWriter, Message
+from rigdriver.recording.proof_files import StoredProof, proof_entry, stored_proof
+from rigdriver.recording.proof_tables import recorded_table
+
+FRAME_SETS: Final = "/rig/frame_sets"
+IMAGES: Final = "/cameras/{}/image"
+_DATA_FIELD: Final = 6
+"""Number of the field `data` of foxglove.RawImage."""
+_SCHEMA: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "title": "rigdriver.FrameSet",
+        "description": "What is known of the frames of one pulse; the images are messages of the same chunk.",
+        "type": "object",
+        "required": ["index", "name", "t_host_ns", "t_utc_ns", "gaps", "proof", "arrivals", "images"],
+        "properties": {
+            "index": {"type": "integer", "description": "Running number in the recording, from 0."},
+            "name": {"type": "string"},
+            "t_host_ns": {
+                "type": "integer",
+                "description": "Start of the pulse on that computer's clock, ns.",
+            },
+            "t_utc_ns": {"type": "integer", "description": "The same in UTC, ns since 1970."},
+            "gaps": {"type": "object", "description": "Camera -> reason why it has no frame here."},
+            "proof": {"type": "object", "description": "What box and cameras say of the moment; ticks of the box."},
+            "arrivals": {
+                "type": "object",
+                "description": "Camera -> frame id, its time stamp, host time of arrival.",
+            },
+            "images": {
+                "type": "object",
+                "description": "Camera -> PFNC pixel format, height, width, channels, chunk data.",
+            },
+        },
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Channels of a recording by what they hold."""
+
+    frame_sets: int
+    images: Mapping[str, int]
+
+    @classmethod
+    def added_to(cls, writer: McapWriter, cameras: Sequence[str]) -> Channels:
+        """Add schemas and channels to a new file."""
+        image = writer.add_schema("foxglove.RawImage", "protobuf", _descriptors(RawImage_pb2.DESCRIPTOR))
+        known = writer.add_schema("rigdriver.FrameSet", "jsonschema", json.dumps(dict(_SCHEMA)).encode())
+        images = {name: writer.add_channel(image, IMAGES.format(name), "protobuf") for name in cameras}
+        return cls(writer.add_channel(known, FRAME_SETS, "json"), MappingProxyType(images))
+
+
+def messages_of(taken: Indexed, channels: Channels) -> list[Message]:
+    """Return the messages of a frame set, without a copy of its images."""
+    frame_set, index = taken.frame_set, taken.index
+    time_ns = frame_set.t_utc_ns
+    table = {
+        **proof_entry(frame_set, index).table,
+        "name": taken.name,
+        "t_host_ns": frame_set.t_host_ns,
+        "images": {frame.camera: _image_facts(frame) for frame in frame_set},
+    }
+    known = json.dumps(table, allow_nan=False, separators=(",", ":")).encode()
+    images = [
+        Message(channels.images[frame.camera], index, time_ns, (_image_head(frame, time_ns), _rows(frame)))
+        for frame in frame_set
+    ]
+    return [Message(channels.frame_sets, index, time_ns, (known,)), *images]
+
+
+def frame_set_of(messages: Sequence[StoredMessage]) -> Indexed | None:
+    """Return the frame set of a chunk; None where it holds none.
+
+    Raises:
+        ValueError: the messages are no frame set; the text says why.
+    """
+    known = [message for message in messages if message.topic == FRAME_SETS]
+    if not known:
+        return None
+    if len(known) > 1:
+        raise ValueError("two frame sets in one chunk")
+    table = recorded_table(bytes(known[0].data))
+    try:
+        stored = stored_proof(table)
+    except (KeyError, TypeError) as exc:
+        raise ValueError(f"no proof of a frame set: {exc}") from exc
+    by_topic = {message.topic: message for message in messages}
+    frames = {}
+    for camera, facts in table["images"].items():
+        if (message := by_topic.get(IMAGES.format(camera))) is None:
+            raise ValueError(f"the image of {camera} is missing")
+        frames[camera] = _frame(camera, facts, message.data, stored)
+    if lost := [camera for camera in frames if camera in stored.gaps]:
+        raise ValueError(f"{lost[0]} has both a frame and a gap")
+    frame_set = FrameSet(
+        stored.proof.pulse_index,
+        table["t_host_ns"],
+        stored.t_utc_ns,
+        MappingProxyType(frames),
+        stored.gaps,
+        stored.proof,
+    )
+    return Indexed(table["index"], table["name"], frame_set)
+
+
+def _image_facts(frame: Frame) -> JsonObject:
+    return {
+        "pixel_format": frame.pixel_format,
+        "shape": list(frame.pixels.shape),
+        "chunks": dict(frame.chunks),
+    }
+
+
+def _rows(frame: Frame) -> memoryview:
+    # A driver's frame is contiguous; an application may hand over a part of one.
+    pixels: npt.NDArray[Any] = np.ascontiguousarray(frame.pixels)
+    return pixels.data.cast("B")
+
+
+def _image_head(frame: Frame, time_ns: int) -> bytes:
+    """Return the image as protobuf up to its pixels, which come last."""
+    image = RawImage_pb2.RawImage(
+        width=frame.pixels.shape[1],
+        height=frame.pixels.shape[0],
+        encoding=_encoding(frame),
+        step=frame.pixels.nbytes // frame.pixels.shape[0],
+        frame_id=frame.camera,
+    )
+    image.timestamp.FromNanoseconds(time_ns)
+    # Wire type 2: a length and bytes. Fields of protobuf may come in any order.
+    return image.SerializeToString() + _varint(_DATA_FIELD << 3 | 2) + _varint(frame.pixels.nbytes)
+
+
+def _varint(number: int) -> bytes:
+    groups = bytearray()
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    groups.append(number)
+    return bytes(groups)
+
+
+def _encoding(frame: Frame) -> str:
+    """Return the name that Foxglove gives such pixels; deep Bayer mosaics have none and are named by their type."""
+    known = BY_NAME.get(frame.pixel_format)
+    bits = 8 * frame.pixels.dtype.itemsize
+    channels = frame.pixels.shape[2] if frame.pixels.ndim == 3 else 1
+    if known is not None and bits == 8 and known.bayer_order:
+        order = known.bayer_order.lower()
+        return f"bayer_{ {'rg': 'rggb', 'gr': 'grbg', 'gb': 'gbrg', 'bg': 'bggr'}[order] }8"
+    if known is not None and bits == 8 and known.name in {"RGB8", "BGR8"}:
+        return known.name.lower()
+    if channels == 1 and not (known and known.bayer_order):
+        return f"mono{bits}"
+    return f"{bits}UC{channels}"
+
+
+def _frame(camera: str, facts: Mapping[str, Any], data: memoryview, stored: StoredProof) -> Frame:
+    try:
+        image = RawImage_pb2.RawImage.FromString(bytes(data))
+    except (DecodeError, TypeError) as exc:
+        raise ValueError(f"the image of {camera} is no foxglove.RawImage") from exc
+    known: PixelFormat | None = BY_NAME.get(facts["pixel_format"])
+    if known is None:
+        raise ValueError(f"the image of {camera} has the unknown pixel format {facts['pixel_format']!r}")
+    shape = tuple(facts["shape"])
+    arrival = stored.arrivals.get(camera)
+    if arrival is None:
+        raise ValueError(f"nothing says when the image of {camera} arrived")
+    raw = np.frombuffer(image.data, known.dtype)
+    if raw.size != int(np.prod(shape)) or len(shape) not in {2, 3} or (image.height, image.width) != shape[:2]:
+        raise ValueError(f"the image of {camera} has another size than is said of it")
+    return Frame(
+        camera,
+        arrival.frame_id,
+        arrival.t_camera_ns,
+        arrival.t_host_ns,
+        facts["pixel_format"],
+        raw.reshape(shape),
+        MappingProxyType(dict(facts["chunks"])),
+    )
+
+
+def _descriptors(root: FileDescriptor) -> bytes:
+    """Return the description of a message and all that it uses, as the schema of a protobuf channel."""
+    found: dict[str, FileDescriptor] = {}
+
+    def visit(file: FileDescriptor) -> None:
+        if file.name not in found:
+            for used in file.dependencies:
+                visit(used)
+            found[file.name] = file
+
+    visit(root)
+    files = FileDescriptorSet()
+    for file in found.values():
+        file.CopyToProto(files.file.add())
+    return files.SerializeToString()
