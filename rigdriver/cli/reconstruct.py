@@ -33,6 +33,7 @@ from rigdriver.cli.watching import PROGRESS
 from rigdriver.config import VolumeConfig
 from rigdriver.errors import UsageError
 from rigdriver.json_values import JsonObject
+from rigdriver.recording.recording_file import is_recording
 from rigdriver.recording.stored_formats import FormatAnswers
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ ReconstructorOption = Annotated[
 @verb
 def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     source: Annotated[
-        Path | None, typer.Argument(metavar="[DIR]", help="Images DIR/<camera>/<index>.png|tiff; a rig if not given.")
+        Path | None,
+        typer.Argument(
+            metavar="[DIR|FILE]", help="Images DIR/<camera>/<index>.png|tiff, or a recording FILE.mcap; else a rig."
+        ),
     ] = None,
     calibration: CalibrationOption = None,
     out: Annotated[
@@ -91,6 +95,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
             ReconstructOptions,
             reconstruct_folder,
             reconstruct_live,
+            reconstruct_recording,
             reconstruct_rig,
         )
 
@@ -101,7 +106,9 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
         folder, calibration, reconstructor, tuple(mesh or ()), pictures, tracks, LockWish(lock, lock_days), frames,
         rate_hz, _volume(volume),
     )  # fmt: skip
-    if source is not None:
+    if source is not None and is_recording(source):
+        done = reconstruct_recording(source, options, PROGRESS)
+    elif source is not None:
         done = reconstruct_folder(source, options, answers, PROGRESS)
     else:
         measure = reconstruct_live if live else reconstruct_rig
@@ -125,7 +132,7 @@ def _refuse_contradictions(source: Path | None, means_rig: bool, answers: Format
             remedy="leave the folder out, or leave --live, --rig, --sim and --scenario out",
         )
     # An answer that is not used would look as if it were.
-    if source is None and answers != FormatAnswers():
+    if (source is None or is_recording(source)) and answers != FormatAnswers():
         raise UsageError(
             device="--pixel-format and --bits",
             seen="were given without a folder of images",

@@ -24,6 +24,8 @@ from rigdriver.progress import SILENT, Progress
 from rigdriver.recording.capture_folder import CaptureFolder
 from rigdriver.recording.frame_source import FrameSource
 from rigdriver.recording.image_folder import ImageFolder
+from rigdriver.recording.recording_file import Recording
+from rigdriver.recording.seal import SealState
 from rigdriver.recording.stored_formats import NO_ANSWERS, FormatAnswers
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
@@ -113,8 +115,24 @@ def reconstruct_source(source: FrameSource, options: ReconstructOptions, progres
     return _reconstruct(source, _accepted(options), options, progress)
 
 
-def _accepted(options: ReconstructOptions) -> RigCalibration:
-    known = load(calibration_file(options.calibration, None))
+def reconstruct_recording(path: Path, options: ReconstructOptions, progress: Progress = SILENT) -> Reconstruction:
+    """Measure all frame sets of a recording; what its seal says against it is noted first.
+
+    Raises:
+        UsageError: the file is no recording, or the results' folder is used.
+        RecordingDamaged: a frame set is not what was written; what was measured before it stays.
+        CalibrationError: the images do not fit the calibration.
+    """
+    refuse_measured(options.folder)
+    with Recording(path) as recording:
+        if recording.state is not SealState.COMPLETE:
+            seal = recording.seal
+            progress.note(f"{path}: {recording.state}{f': {seal.reason}' if seal else ''}")
+        return _reconstruct(recording, _accepted(options, recording.config), options, progress)
+
+
+def _accepted(options: ReconstructOptions, config: RigConfig | None = None) -> RigCalibration:
+    known = load(calibration_file(options.calibration, config))
     # Before anything is opened or lit: a refusal costs nobody a sitting.
     refuse_unless_accepted(options.lock, None, known)
     return known

@@ -26,7 +26,7 @@ from rigdriver.images.pixel_formats import BY_NAME, PixelFormat
 from rigdriver.json_values import JsonObject
 from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.mcap.reader import StoredMessage
-from rigdriver.recording.mcap.writer import McapWriter, Message
+from rigdriver.recording.mcap.writer import McapMessage, McapWriter
 from rigdriver.recording.proof_files import StoredProof, proof_entry, stored_proof
 from rigdriver.recording.proof_tables import recorded_table
 
@@ -79,7 +79,7 @@ class Channels:
         return cls(writer.add_channel(known, FRAME_SETS, "json"), MappingProxyType(images))
 
 
-def messages_of(taken: Indexed, channels: Channels) -> list[Message]:
+def messages_of(taken: Indexed, channels: Channels) -> list[McapMessage]:
     """Return the messages of a frame set, without a copy of its images."""
     frame_set, index = taken.frame_set, taken.index
     time_ns = frame_set.t_utc_ns
@@ -91,10 +91,10 @@ def messages_of(taken: Indexed, channels: Channels) -> list[Message]:
     }
     known = json.dumps(table, allow_nan=False, separators=(",", ":")).encode()
     images = [
-        Message(channels.images[frame.camera], index, time_ns, (_image_head(frame, time_ns), _rows(frame)))
+        McapMessage(channels.images[frame.camera], index, time_ns, (_image_head(frame, time_ns), _rows(frame)))
         for frame in frame_set
     ]
-    return [Message(channels.frame_sets, index, time_ns, (known,)), *images]
+    return [McapMessage(channels.frame_sets, index, time_ns, (known,)), *images]
 
 
 def frame_set_of(messages: Sequence[StoredMessage]) -> Indexed | None:

@@ -186,6 +186,11 @@ class _Keys:
         return self._key(self._recording[place])
 
 
+def is_recording(path: Path) -> bool:
+    """Return whether a path names a recording, by its name: a file, and not a folder of images."""
+    return path.suffix == SUFFIX and not path.is_dir()
+
+
 def open_recording(path: Path) -> Recording:
     """Open a recording as a source of frame sets; raises as `Recording`."""
     return Recording(path)

@@ -25,7 +25,7 @@ MOST_BUFFERS = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Message:
+class McapMessage:
     """One message of a chunk."""
 
     channel: int
@@ -82,7 +82,7 @@ class McapWriter:
         self._counts[number] = 0
         return number
 
-    def write_chunk(self, messages: Sequence[Message]) -> None:
+    def write_chunk(self, messages: Sequence[McapMessage]) -> None:
         """Write messages as one chunk. The buffers may change as soon as this returns.
 
         Raises:

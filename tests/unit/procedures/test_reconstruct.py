@@ -23,9 +23,16 @@ from rigdriver.errors import CalibrationMismatch, UsageError
 from rigdriver.frames import Frame, FrameSet, Proof
 from rigdriver.images.region import ImageRegion
 from rigdriver.procedures.fitting_images import without_unfit
-from rigdriver.procedures.reconstruct import ReconstructOptions, reconstruct_folder, reconstruct_source
+from rigdriver.procedures.reconstruct import (
+    ReconstructOptions,
+    reconstruct_folder,
+    reconstruct_recording,
+    reconstruct_source,
+)
 from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.image_folder import ImageFolder
+from rigdriver.recording.recorder import Recorder
+from rigdriver.recording.seal import Plan
 from rigdriver.recording.stored_formats import FormatAnswers
 from rigdriver.stereo.cloud import PointCloud
 
@@ -190,6 +197,25 @@ def test_any_source_is_measured_under_the_names_that_it_gives(theirs, folder, ri
     assert notes.totals == [None]
     (told,) = notes.told
     assert told.startswith("frame set b: the folder's proofs do not hold this frame set")
+
+
+@pytest.mark.parametrize("planned", [2, 5])
+def test_a_recording_is_measured_as_the_folder_of_its_images_is_and_what_it_lacks_is_told_first(
+    theirs, folder, rig_calibration, calibration, tmp_path, planned
+):
+    images = ImageFolder(folder, {camera.name: camera.role for camera in rig_calibration}, FormatAnswers(bits=12))
+    names = tuple(camera.name for camera in rig_calibration)
+    plan = Plan(rig="bench", cameras=names, t_utc_ns=1, frame_sets=planned, sync_interval_s=1.0)
+    with Recorder(tmp_path / "take.mcap", plan) as recorder:
+        for taken in images:
+            recorder.write(taken.frame_set)
+    notes = Notes()
+    options = ReconstructOptions(tmp_path / "out", calibration, "theirs")
+    done = reconstruct_recording(tmp_path / "take.mcap", options, notes)
+    assert (done.frame_sets, done.reconstructed) == (2, 2)
+    assert theirs[0].seen == [{frame.camera: frame.pixel_format for frame in taken.frame_set} for taken in images]
+    told = "incomplete: 2 of 5 frame sets came"
+    assert [told in note for note in notes.told] == ([True] if planned == 5 else [])
 
 
 @pytest.mark.parametrize("kind", ["damaged", "cut", "colour"])

@@ -76,5 +76,5 @@ def same(ours: FrameSet, theirs: FrameSet) -> bool:
             assert getattr(frame, part) == getattr(other, part)
         assert dict(frame.chunks) == dict(other.chunks)
     assert dict(ours.gaps) == dict(theirs.gaps)
-    assert repr(ours.proof.to_json()) == repr(theirs.proof.to_json())
+    assert ours.proof.to_json() == theirs.proof.to_json()
     return (ours.pulse_index, ours.t_host_ns, ours.t_utc_ns) == (theirs.pulse_index, theirs.t_host_ns, theirs.t_utc_ns)
