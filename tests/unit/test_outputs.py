@@ -30,7 +30,8 @@ WRITES: dict[tuple[str, ...], tuple[str, ...]] = {
 """Files that verbs write; they take --overwrite."""
 WRITES_NEW: dict[tuple[str, ...], tuple[str, ...]] = {
     ("capture",): ("--out",), ("calibrate", "capture"): ("--out",), ("reconstruct",): ("--out",),
-    ("config", "new"): ("file",), ("camera",): ("--save", "--snap"),
+    ("config", "new"): ("file",), ("camera",): ("--save", "--snap"), ("record",): ("--out",),
+    ("recording", "recover"): ("--out",),
 }  # fmt: skip
 """Folders and files that must be new in any case."""
 GROWS: dict[tuple[str, ...], tuple[str, ...]] = {("verify",): ("--out",)}
