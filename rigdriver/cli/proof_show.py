@@ -1,8 +1,8 @@
 """`rigdriver proof FILE`: print the proofs of a capture and explain what they prove, or the gaps they name.
 
-In: a proofs.json that `rigdriver capture` wrote, and perhaps a frame set's index. Out: a summary, or one frame set
-explained line by line. Exit status 0 when everything is proved, 1 when there are gaps or no frame
-sets, 2 when the file is no proof.
+In: a proofs.json that `rigdriver capture` wrote, or a recording, and perhaps a frame set's index. Out: a summary, or one
+frame set explained line by line. Exit status 0 when everything is proved, 1 when there are gaps or no frame sets, 2
+when the file is no proof.
 Not here: the file (see recording/proof_files.py).
 """
 
@@ -18,21 +18,23 @@ import typer
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
+from rigdriver.cli.watching import PROGRESS
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameProof, ProofVerdict
 from rigdriver.recording.proof_files import StoredProof, read_proofs
+from rigdriver.recording.recording_file import Recording, is_recording
 
 _MOST_LINES = 20
 
 
 @verb
 def proof_show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="proofs.json, or the folder of a capture.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="proofs.json, the folder of a capture, or a recording.")],
     index: Annotated[int | None, typer.Option("--index", "-i", metavar="N", help="Explain this frame set.")] = None,
     json: JsonOption = False,
 ) -> int:
     """Print the proofs of a capture and explain them."""
-    proofs = read_proofs(file)
+    proofs = _proofs_of(file)
     if index is not None:
         held = sorted(p.index for p in proofs)
         proofs = tuple(p for p in proofs if p.index == index)
@@ -53,6 +55,17 @@ def proof_show(
         show("\n".join(_summary(proofs, unproved)))
     # A file without a frame set proves nothing.
     return GOOD if proofs and not unproved else CHECK_FAILED
+
+
+def _proofs_of(file: Path) -> tuple[StoredProof, ...]:
+    if not is_recording(file):
+        return read_proofs(file)
+    with Recording(file) as recording, PROGRESS.stage("reading", len(recording)) as advance:
+        proofs = []
+        for done, proof in enumerate(recording.proofs(), start=1):
+            proofs.append(proof)
+            advance(done)
+        return tuple(proofs)
 
 
 def _summary(proofs: Sequence[StoredProof], unproved: Sequence[StoredProof]) -> list[str]:

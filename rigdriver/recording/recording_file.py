@@ -19,6 +19,7 @@ from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_set_messages import frame_set_of
 from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.mcap.reader import McapReader
+from rigdriver.recording.proof_files import Arrival, StoredProof
 from rigdriver.recording.seal import Plan, Seal, SealState, plan_of, seal_of
 
 SUFFIX = ".mcap"
@@ -114,6 +115,17 @@ class Recording:
                 remedy="`rigdriver recording recover` copies what is whole",
             ) from exc
         return found
+
+    def proofs(self) -> Iterator[StoredProof]:
+        """Yield what the recording says of each frame set, without its images.
+
+        Raises:
+            RecordingDamaged: one is not what was written.
+        """
+        for taken in self:
+            arrivals = {f.camera: Arrival(f.frame_id, f.t_camera_ns, f.t_host_ns) for f in taken.frame_set}
+            frame_set = taken.frame_set
+            yield StoredProof(taken.index, frame_set.t_utc_ns, frame_set.gaps, frame_set.proof, arrivals)
 
     def by_time(self, t_utc_ns: int) -> Indexed:
         """Return the first frame set whose pulse began at that time or later, in ns since 1970.

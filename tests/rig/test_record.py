@@ -79,6 +79,8 @@ def test_the_verbs_record_show_and_check(rig_file: Path, tmp_path: Path) -> None
     assert shown.returncode == 0
     assert shown.stdout.startswith("COMPLETE\n6 frame sets, 6 with all cameras, 6 known to be on the disk")
     assert run("recording", "verify", "take.mcap", cwd=tmp_path).returncode == 0
+    proved = run("proof", "take.mcap", cwd=tmp_path)
+    assert (proved.returncode, proved.stdout.splitlines()[0]) == (0, "6 frame sets, 6 proved, 0 not")
     again = run("record", "--rig", rig_file, "--frames", 1, "-o", "take.mcap", "--json", cwd=tmp_path)
     assert again.returncode == 2
     assert "exists already and is never overwritten" in again.stderr + again.stdout
