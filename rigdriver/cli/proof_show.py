@@ -1,7 +1,7 @@
 """`rigdriver proof FILE`: print the proofs of a capture and explain what they prove, or the gaps they name.
 
-In: a proofs.json that `rigdriver capture` wrote, or a recording, and perhaps a frame set's index. Out: a summary, or one
-frame set explained line by line. Exit status 0 when everything is proved, 1 when there are gaps or no frame sets, 2
+In: a proofs.json that `rigdriver capture` wrote, or a recording, and perhaps a frame set's index. Out: a summary, or
+one frame set explained line by line. Exit status 0 when everything is proved, 1 when there are gaps or no frame sets, 2
 when the file is no proof.
 Not here: the file (see recording/proof_files.py).
 """
