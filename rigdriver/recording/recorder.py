@@ -42,6 +42,8 @@ PATIENCE_S = 60.0
 """Longest time, in s, for which a recording that is closed waits for a disk that takes nothing."""
 EARLY_END_S = 4.0
 """Time, in s, in which what waits is still written when a recording ends early."""
+SEALING_S = 0.5
+"""Time, in s, that sealing has in any case."""
 RESERVE_BYTES = 16 << 20
 """Room on the disk that is kept for summary and seal: 200 bytes per frame set, so two hours at 10 Hz."""
 
@@ -173,7 +175,7 @@ class Recorder:
                 pass
             if not self._is_idle():
                 self._failure = self._stalled()
-        self._finish(reason)
+        self._finish(reason, PATIENCE_S)
         self._raise_failure()
 
     def __enter__(self) -> Self:
@@ -191,29 +193,35 @@ class Recorder:
     # ------------------------------------------------------------ the ends
 
     def _end_early(self) -> None:
-        """Write what waits in a bounded time, and seal with the cause."""
+        """Write what waits in a bounded time, and seal with the cause; also a `close` that was interrupted."""
         with self._room:
-            if self._stage is not _Stage.OPEN:
+            if self._stage is _Stage.OVER:
                 return
             self._stage = _Stage.CLOSING
             self._room.notify_all()
-            self._wait(self._is_idle, time_left_s(EARLY_END_S))
+            self._wait(self._is_idle, time_left_s(EARLY_END_S) - SEALING_S)
         if self._cause is None or isinstance(self._cause, KeyboardInterrupt):
             # Ctrl-C is the planned end of a recording that has no number of frame sets.
-            self._finish("" if self._plan.frame_sets is None else "it was stopped by hand")
+            reason = "" if self._plan.frame_sets is None else "it was stopped by hand"
         else:
-            self._finish(str(self._cause) or type(self._cause).__name__)
+            reason = str(self._cause) or type(self._cause).__name__
+        self._finish(reason, time_left_s(EARLY_END_S))
 
-    def _finish(self, reason: str) -> None:
-        """End the threads, ask the disk once more, and seal."""
+    def _finish(self, reason: str, time_s: float) -> None:
+        """End the threads and seal; a disk that does not answer leaves the file without a seal, which is honest."""
         with self._room:
             self._stage = _Stage.OVER
             self._room.notify_all()
-        for thread in self._threads:
-            thread.join(0.5)
-        if any(thread.is_alive() for thread in self._threads):
+        # On a thread of its own: nothing wakes a thread that waits for a disk.
+        last = threading.Thread(target=self._seal_file, args=(reason,), name="recording-seal", daemon=True)
+        last.start()
+        last.join(max(SEALING_S, time_s))
+        if last.is_alive():
             self._failure = self._failure or self._stalled()
-            return  # the file is still in the hands of a thread: no seal is an honest end
+
+    def _seal_file(self, reason: str) -> None:
+        for thread in self._threads:
+            thread.join()
         try:
             if self._failure is None:
                 self._sync_now()

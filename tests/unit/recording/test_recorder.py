@@ -15,6 +15,7 @@ import pytest
 from mcap.reader import NonSeekingReader, make_reader
 
 from rigdriver.errors import FileNotWritten, RecordingDamaged, UsageError
+from rigdriver.recording import recorder as recorder_module
 from rigdriver.recording.mcap import writer
 from rigdriver.recording.recorder import Recorder, Trouble
 from rigdriver.recording.recording_file import Recording, open_recording
@@ -278,6 +279,54 @@ def test_a_recording_that_an_error_ends_is_sealed_with_it(tmp_path):
         assert seal is not None
         assert (seal.state, seal.frame_sets) == (SealState.INCOMPLETE, 3)
         assert seal.reason == "3 of 100 frame sets came: a lamp fell"
+
+
+def test_ctrl_c_while_a_recording_is_closed_seals_what_is_written(tmp_path, mocker):
+    gate, closing = threading.Event(), threading.Event()
+    real_write, real_wait = os.writev, recorder_module.wait_for
+
+    def writev(handle: int, parts) -> int:
+        if parts[0][:1] == b"\x06":  # a chunk
+            assert gate.wait(60)
+        return real_write(handle, parts)
+
+    def wait_for(timebase, condition, is_so, time_s) -> bool:
+        if closing.is_set() and threading.current_thread() is threading.main_thread() and not gate.is_set():
+            gate.set()
+            raise KeyboardInterrupt
+        return real_wait(timebase, condition, is_so, time_s)
+
+    def record_and_close() -> None:
+        with Recorder(tmp_path / "take.mcap", plan(3)) as recorder:
+            write_all(recorder, 3)
+            closing.set()
+            recorder.close()
+
+    mocker.patch.object(writer.os, "writev", writev)
+    mocker.patch.object(recorder_module, "wait_for", wait_for)
+    with pytest.raises(KeyboardInterrupt):
+        record_and_close()
+    with Recording(tmp_path / "take.mcap") as recording:
+        assert (recording.state, len(recording)) == (SealState.COMPLETE, 3)
+
+
+def test_a_disk_that_never_answers_ends_in_time_and_leaves_no_seal(tmp_path, mocker):
+    gate = threading.Event()
+
+    def fdatasync(_handle: int) -> None:
+        gate.wait(60)
+
+    recorder = Recorder(tmp_path / "take.mcap", plan(2))
+    mocker.patch.object(writer.os, "fdatasync", fdatasync)
+    write_all(recorder, 2)
+    wait_until(lambda: recorder.fill == 0)
+    mocker.patch.object(recorder_module, "PATIENCE_S", 0.1)
+    with pytest.raises(FileNotWritten, match="the disk takes nothing"):
+        recorder.close()
+    assert recorder.seal is None
+    with Recording(tmp_path / "take.mcap") as recording:
+        assert (recording.state, len(recording)) == (SealState.INTERRUPTED, 2)
+    gate.set()
 
 
 def wait_until(is_so) -> None:
