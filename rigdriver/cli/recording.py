@@ -1,4 +1,4 @@
-"""`rigdriver recording info|verify|recover`: what a recording holds, whether it is whole, and rescuing what is.
+"""`rigdriver recording info|verify|recover|export`: what a recording holds, whether it is whole, rescue and images.
 
 In: a file that `rigdriver record` wrote, in any state. Out: its seal first, then the rest; exit status 0 when it is
 complete and whole, 1 when it is not, 2 when it is no recording.
@@ -17,7 +17,9 @@ from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
+from rigdriver.images.image_writer import ImageFormat
 from rigdriver.json_values import JsonObject
+from rigdriver.procedures.export_recording import export_recording
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.recovery import recover as recover_recording
 from rigdriver.recording.seal import Seal, SealState
@@ -111,6 +113,29 @@ def recover(
         if done.cut_bytes:
             show(f"the last {done.cut_bytes} bytes of the original are no whole frame set and were left out")
     return GOOD if done.is_lossless else CHECK_FAILED
+
+
+@app.command("export")
+@verb
+def export(
+    file: FileArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="New folder; the recording's name if not given.")
+    ] = None,
+    image_format: Annotated[
+        ImageFormat, typer.Option("--format", help="png is smaller, tiff is faster; both keep every digital number.")
+    ] = ImageFormat.PNG,
+    json: JsonOption = False,
+) -> int:
+    """Write a recording as image files with their proofs, as `capture` does."""
+    done = export_recording(file, out or file.with_suffix(""), image_format, PROGRESS)
+    if json:
+        show_json({"folder": str(done.folder), "frame_sets": done.frame_sets, "damaged": done.damaged})
+    else:
+        show(f"{done.frame_sets} frame sets written to {done.folder}")
+        if done.damaged:
+            show(f"{done.damaged} frame sets are damaged and were left out")
+    return CHECK_FAILED if done.damaged else GOOD
 
 
 def seal_lines(state: SealState, seal: Seal | None) -> list[str]:

@@ -14,11 +14,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.procedures.record import RecordOptions, plan_of, record, refuse_if_too_large
+from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.recording.recorder import Recorder
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.seal import SealState
@@ -79,6 +81,19 @@ def test_the_verbs_record_show_and_check(rig_file: Path, tmp_path: Path) -> None
     assert shown.returncode == 0
     assert shown.stdout.startswith("COMPLETE\n6 frame sets, 6 with all cameras, 6 known to be on the disk")
     assert run("recording", "verify", "take.mcap", cwd=tmp_path).returncode == 0
+    exported = run("recording", "export", "take.mcap", "-o", "images", cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    with Recording(tmp_path / "take.mcap") as recording:
+        config = recording.config
+        assert config is not None
+        roles = {camera.name: camera.role for camera in config.cameras}
+        images = list(ImageFolder(tmp_path / "images", roles))
+        for ours, theirs in zip(recording, images, strict=True):
+            assert ours.index == theirs.index
+            assert ours.frame_set.proof.to_json() == theirs.frame_set.proof.to_json()
+            for frame in ours.frame_set:
+                assert np.array_equal(frame.pixels, theirs.frame_set[frame.camera].pixels)
+                assert frame.pixel_format == theirs.frame_set[frame.camera].pixel_format
     proved = run("proof", "take.mcap", cwd=tmp_path)
     assert (proved.returncode, proved.stdout.splitlines()[0]) == (0, "6 frame sets, 6 proved, 0 not")
     again = run("record", "--rig", rig_file, "--frames", 1, "-o", "take.mcap", "--json", cwd=tmp_path)

@@ -31,7 +31,7 @@ WRITES: dict[tuple[str, ...], tuple[str, ...]] = {
 WRITES_NEW: dict[tuple[str, ...], tuple[str, ...]] = {
     ("capture",): ("--out",), ("calibrate", "capture"): ("--out",), ("reconstruct",): ("--out",),
     ("config", "new"): ("file",), ("camera",): ("--save", "--snap"), ("record",): ("--out",),
-    ("recording", "recover"): ("--out",),
+    ("recording", "recover"): ("--out",), ("recording", "export"): ("--out",),
 }  # fmt: skip
 """Folders and files that must be new in any case."""
 GROWS: dict[tuple[str, ...], tuple[str, ...]] = {("verify",): ("--out",)}
