@@ -1,0 +1,62 @@
+"""The stages of the computer and its buses: what must be read for their checks, and the checks together.
+
+In: the rig file, and a function that reads a feature of an open camera, or `unread`. Out: results of checks. No device
+is opened here. Not here: what is judged how (see computer_checks.py, disk_checks.py, bus_checks.py, gige_checks.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rigdriver.config import FeatureValue, RigConfig
+from rigdriver.devices.cameras.cameras import Cameras
+from rigdriver.devices.computer_files import ComputerFiles
+from rigdriver.devices.network_interfaces import network_interfaces
+from rigdriver.devices.usb_topology import usb_listing
+from rigdriver.errors import CameraError
+from rigdriver.selftest.bus_checks import camera_device, judge_usb
+from rigdriver.selftest.camera_loads import ReadFeature, camera_loads, unread
+from rigdriver.selftest.computer_checks import cpu_times, judge_computer, judge_stolen_time
+from rigdriver.selftest.disk_checks import judge_disk
+from rigdriver.selftest.gige_checks import judge_gige
+from rigdriver.selftest.result import CheckResult
+from rigdriver.selftest.write_speed import disk_facts
+
+
+def computer_of(config: RigConfig) -> ComputerFiles:
+    """Return the files of the computer that the rig hangs on."""
+    return ComputerFiles() if config.computer is None else ComputerFiles(config.computer, is_linux=True)
+
+
+def reading(cameras: Cameras) -> ReadFeature:
+    """Return a function that reads features of open cameras."""
+
+    def read(camera: str, feature: str) -> FeatureValue | None:
+        try:
+            return cameras.get(camera, feature)
+        except CameraError:
+            return None
+
+    return read
+
+
+def check_computer(config: RigConfig, read: ReadFeature = unread, folder: Path | None = None) -> list[CheckResult]:
+    """Check the computer. `folder`: where captures go; the working folder when it is not given."""
+    files, loads = computer_of(config), camera_loads(config, read)
+    listing = usb_listing(files)
+    cameras = [(device, load) for load in loads if (device := camera_device(listing, load.serial)) is not None]
+    projectors = [(device, None) for device in listing.devices if device.is_projector]
+    before = cpu_times(files)
+    disk = disk_facts(files, Path.cwd() if folder is None else folder)
+    stolen = [judge_stolen_time(before, cpu_times(files))] if files.is_linux else []
+    return [
+        *judge_computer(files, loads, [*cameras, *projectors], config),
+        *stolen,
+        *judge_disk(disk, loads, config),
+    ]
+
+
+def check_buses(config: RigConfig, read: ReadFeature = unread) -> list[CheckResult]:
+    """Check the USB buses and the networks of the cameras."""
+    files, loads = computer_of(config), camera_loads(config, read)
+    return [*judge_usb(usb_listing(files), loads, config), *judge_gige(loads, network_interfaces(files))]
