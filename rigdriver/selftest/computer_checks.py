@@ -152,7 +152,7 @@ def judge_cpus(files: ComputerFiles) -> CheckResult:
         "camera process and application need one processor each: give this container or virtual machine more of them, "
         "or use another computer"
     )
-    return verdict(number >= LEAST_CPUS, "computer.cpus", number, f">= {LEAST_CPUS}", "processors", remedy)
+    return verdict(number >= LEAST_CPUS, "computer.cpus", f"{number:g}", f">= {LEAST_CPUS}", "processors", remedy)
 
 
 def judge_load(files: ComputerFiles) -> CheckResult:

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
 
+from rigdriver.config import CameraConfig, RigConfig
+from rigdriver.devices.camera_link.descriptions import DeviceInfo
 from rigdriver.devices.network_interfaces import NetworkInterface, reaching
 from rigdriver.selftest.camera_loads import CameraLoad, of_unknown_size, total_megabytes_per_s
-from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
+from rigdriver.selftest.result import CheckResult, Status, not_checked, verdict
 
 _HEADERS = 36
 """Bytes of the headers of IP (20), UDP (8) and GVSP (8), which the packet size counts in (GigE Vision 2.0)."""
@@ -37,6 +39,19 @@ def judge_gige(cameras: Sequence[CameraLoad], interfaces: Sequence[NetworkInterf
     return checks
 
 
+def off_the_subnet(
+    config: RigConfig, devices: Sequence[DeviceInfo], interfaces: Sequence[NetworkInterface]
+) -> list[CheckResult]:
+    """Name the configured cameras that producers list with an address in no network of this computer."""
+    found = [(camera, d, IPv4Address(d.ip)) for camera in config.cameras for d in devices if _is_meant(camera, d)]
+    taken = [address for _, _, address in found]
+    checks = [
+        judge_subnet(f"gige.{c.name}.subnet", f"camera {c.name} (SN {device.serial})", address, taken, interfaces)
+        for c, device, address in found
+    ]
+    return [check for check in checks if check.status is Status.FAILED]
+
+
 def judge_subnet(
     name: str, label: str, address: IPv4Address, taken: Sequence[IPv4Address], interfaces: Sequence[NetworkInterface]
 ) -> CheckResult:
@@ -44,7 +59,7 @@ def judge_subnet(
     found = reaching(interfaces, address)
     expected = "an address in a network of this computer"
     if not any(interface.networks for interface in interfaces):
-        return unknown(name, expected, "this computer shows no networks (/proc/net/route is empty or missing)")
+        return not_checked(name, "this computer shows no networks (/proc/net/route is empty or missing)")
     if found is not None:
         return verdict(True, name, f"{address} at {found.name}", expected)
     return verdict(False, name, str(address), expected, "", f"{label}: {_address_to_set(address, taken, interfaces)}")
@@ -56,7 +71,7 @@ def judge_link(interface: NetworkInterface, members: Sequence[CameraLoad]) -> Ch
     if rate is None:
         return not_checked(name, of_unknown_size(members))
     if interface.speed_mbit is None:
-        return unknown(name, f">= {rate:.0f}", f"{interface.name}: its driver does not report a link speed", "MB/s")
+        return not_checked(name, f"the driver of port {interface.name} does not report a link speed")
     packets = [load.packet_bytes or _STANDARD_MTU for load in members]
     limit = usable_megabytes_per_s(interface.speed_mbit, min(packets))
     names = ", ".join(load.name for load in members)
@@ -70,6 +85,15 @@ def judge_link(interface: NetworkInterface, members: Sequence[CameraLoad]) -> Ch
 def usable_megabytes_per_s(speed_mbit: float, packet_bytes: int) -> float:
     """Return what a link carries in packets of that size, in megabytes of frames per second."""
     return speed_mbit / 8 * max(packet_bytes - _HEADERS, 1) / (packet_bytes + _ON_THE_WIRE)
+
+
+def _is_meant(camera: CameraConfig, device: DeviceInfo) -> bool:
+    """Return whether a listed device has an address and is the configured camera, by any name that a rig file takes."""
+    try:
+        IPv4Address(device.ip)
+    except ValueError:
+        return False
+    return camera.serial in (device.serial, device.id, device.user_id, device.mac, device.ip)
 
 
 def _camera(
@@ -88,7 +112,7 @@ def _judge_packets(load: CameraLoad, interface: NetworkInterface) -> CheckResult
     if load.packet_bytes is None:
         return not_checked(name, f"{load.label} does not report GevSCPSPacketSize")
     if interface.mtu is None:
-        return unknown(name, f">= {load.packet_bytes}", f"this computer does not show the MTU of {interface.name}", "B")
+        return not_checked(name, f"this computer does not show the MTU of port {interface.name}")
     remedy = (
         f"{load.label} sends packets of {load.packet_bytes} B, port {interface.name} takes {interface.mtu} B: "
         f"`sudo ip link set dev {interface.name} mtu 9000` (each switch on the way must carry that, too), or set "

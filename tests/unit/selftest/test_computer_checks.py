@@ -177,7 +177,7 @@ def test_processors_are_counted_within_the_share_of_a_container(
     if quota is not None:
         computer.write("sys/fs/cgroup/cpu.max", quota)
     check = judge_cpus(computer.files)
-    assert (check.status, check.measured) == (status, number)
+    assert (check.status, check.measured) == (status, f"{number:g}")
 
 
 def test_a_busy_computer_is_unknown_and_blames_no_cable(computer: Planted) -> None:

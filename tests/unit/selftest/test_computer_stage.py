@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from rigdriver.config import RigConfig, parse
-from rigdriver.errors import CameraError
+from rigdriver.devices.cameras.listing import ProducerListing
+from rigdriver.errors import CameraError, CameraMissing, DevicesFailed, NoReply, RigError
+from rigdriver.selftest import computer_stage
 from rigdriver.selftest.camera_loads import camera_loads, unread
-from rigdriver.selftest.computer_stage import check_buses, check_computer, reading
+from rigdriver.selftest.computer_stage import check_buses, check_computer, check_unopened, reading
 from rigdriver.selftest.result import CheckResult, Status
 from rigdriver_sim.reach.computer import write_computer
 from rigdriver_sim.reach.rig_file import rig_file_text
@@ -70,6 +72,38 @@ def test_each_fault_of_a_computer_is_found_by_its_own_check(tmp_path: Path, key:
 def test_nothing_is_good_without_evidence(tmp_path: Path, scenario: str) -> None:
     config = simulated(tmp_path, scenario).model_copy(update={"computer": tmp_path / "nowhere"})
     assert {check.status for check in checks_of(config)} <= {Status.NOT_CHECKED, Status.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("error", "is_listed"),
+    [
+        (CameraMissing(device="camera left_upper", seen="not found"), True),
+        (DevicesFailed("rig", [NoReply("box"), CameraMissing("left_upper")]), True),
+        (NoReply(device="trigger box", seen="no reply"), False),
+    ],
+)
+def test_a_rig_that_could_not_be_opened_still_shows_its_computer_and_buses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: RigError, is_listed: bool
+) -> None:
+    known = load("default?computer.usb=usb2")
+    write_computer(tmp_path / "computer", known, "/dev/ttyACM0")
+    rig_file = tmp_path / "rig.toml"
+    rig_file.write_text(rig_file_text(known, "/dev/ttyACM0", "x.cti", "", "computer"))
+    asked: list[object] = []
+
+    def listing(producers: object, _search_s: float) -> ProducerListing:
+        asked.append(producers)
+        return ProducerListing((), ())
+
+    monkeypatch.setattr(computer_stage, "list_producers", listing)
+    statuses = {check.name: check.status for check in check_unopened(str(rig_file), error)}
+    assert statuses["usb.left_upper"] is Status.FAILED
+    assert statuses["computer.memory"] is Status.GOOD
+    assert bool(asked) is is_listed
+
+
+def test_a_rig_that_no_file_describes_gets_no_checks() -> None:
+    assert check_unopened("sim", CameraMissing("left_upper")) == []
 
 
 def test_open_cameras_are_read_and_what_they_lack_is_taken_from_the_rig_file(tmp_path: Path) -> None:

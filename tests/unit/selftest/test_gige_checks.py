@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 
 import pytest
 
+from rigdriver.config import parse
+from rigdriver.devices.camera_link.descriptions import DeviceInfo
 from rigdriver.devices.network_interfaces import NetworkInterface
 from rigdriver.selftest.camera_loads import CameraLoad
-from rigdriver.selftest.gige_checks import judge_gige, judge_subnet, usable_megabytes_per_s
+from rigdriver.selftest.gige_checks import judge_gige, judge_subnet, off_the_subnet, usable_megabytes_per_s
 from rigdriver.selftest.result import CheckResult, Status
 
 IMAGE_BYTES = 2048 * 1536
@@ -57,7 +60,7 @@ def test_without_a_port_that_has_a_network_the_port_needs_an_address() -> None:
 
 def test_a_computer_that_shows_no_networks_says_nothing_about_a_subnet() -> None:
     checks = judged([camera()])
-    assert checks["gige.a.subnet"].status is Status.UNKNOWN
+    assert checks["gige.a.subnet"].status is Status.NOT_CHECKED
     assert set(checks) == {"gige.a.subnet", "gige.a.test_packet"}
 
 
@@ -67,7 +70,7 @@ def test_a_computer_that_shows_no_networks_says_nothing_about_a_subnet() -> None
         (8228, 1500, Status.FAILED),
         (1500, 1500, Status.GOOD),
         (None, 1500, Status.NOT_CHECKED),
-        (1500, None, Status.UNKNOWN),
+        (1500, None, Status.NOT_CHECKED),
     ],
 )
 def test_packets_larger_than_the_mtu_never_arrive(packet: int | None, mtu: int | None, status: Status) -> None:
@@ -81,7 +84,7 @@ def test_packets_larger_than_the_mtu_never_arrive(packet: int | None, mtu: int |
 @pytest.mark.parametrize(
     ("speed", "rate_hz", "status"),
     [(1000, 10, Status.GOOD), (100, 10, Status.FAILED), (1000, 20, Status.FAILED), (2500, 20, Status.GOOD),
-     (None, 10, Status.UNKNOWN)],
+     (None, 10, Status.NOT_CHECKED)],
 )  # fmt: skip
 def test_a_link_is_judged_by_all_its_cameras(speed: int | None, rate_hz: float, status: Status) -> None:
     cameras = [camera("a", "192.168.10.7", rate_hz), camera("b", "192.168.10.8", rate_hz)]
@@ -95,6 +98,29 @@ def test_small_packets_carry_less_than_large_ones() -> None:
     # 1464 of 1538 and 8964 of 9038 bytes on the wire are pixels.
     assert usable_megabytes_per_s(1000, 1500) == pytest.approx(118.98, abs=0.01)
     assert usable_megabytes_per_s(1000, 9000) == pytest.approx(123.98, abs=0.01)
+
+
+def listed(serial: str, ip: str) -> DeviceInfo:
+    return DeviceInfo("v.cti", f"id-{serial}", "Maker", "M", serial, f"user-{serial}", "GEV", ip=ip)
+
+
+@pytest.mark.parametrize("known_as", ["A1", "id-A1", "user-A1", "169.254.3.4"])
+def test_a_camera_that_cannot_be_opened_is_named_when_it_is_listed_off_the_subnet(known_as: str) -> None:
+    text = 'name = "r"\ngenicam = { producers = ["x.cti"] }\nschedule = { mode = "free" }\n'
+    rows = (
+        f'cameras = [{{ name = "a", serial = "{known_as}", output = 0 }}, {{ name = "b", serial = "B1", output = 1 }}]'
+    )
+    config = parse(text + rows, "rig.toml", Path())
+    devices = [
+        listed("A1", "169.254.3.4"),
+        listed("B1", "192.168.10.254"),
+        listed("C1", "169.254.9.9"),
+        listed("D1", ""),
+    ]
+    (check,) = off_the_subnet(config, devices, [port()])
+    assert (check.name, check.status) == ("gige.a.subnet", Status.FAILED)
+    assert "camera a (SN A1): its address 169.254.3.4" in check.remedy
+    assert "192.168.10.253" in check.remedy, "254 is the other camera's"
 
 
 def test_a_rig_without_gige_cameras_gets_no_line() -> None:
