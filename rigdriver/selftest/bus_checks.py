@@ -7,6 +7,7 @@ devices gets no line. Not here: how the devices are listed (see devices/usb_topo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def judge_speed(listing: UsbListing, camera: OnUsb) -> CheckResult:
 
 def judge_box(listing: UsbListing, url: str) -> list[CheckResult]:
     """Tell where the trigger box hangs; a box on a socket or on a port that is no USB port gets no line."""
-    if "://" in url or not listing.devices:
+    if "://" in url or "\0" in url or not listing.devices:
         return []
     tty = tty_name(url)
     device = next((d for d in listing.devices if tty in d.ttys), None)
@@ -106,7 +107,7 @@ def judge_box(listing: UsbListing, url: str) -> list[CheckResult]:
 
 def tty_name(url: str) -> str:
     """Return the name under which /sys knows a serial port: `ttyACM0`; links in /dev are followed."""
-    path = Path(url).resolve()
+    path = Path(os.path.realpath(url))  # unlike Path.resolve, it takes links that lead in a circle
     # /sys writes an exclamation mark where a name in /dev has a slash.
     return str(path.relative_to("/dev")).replace("/", "!") if path.is_relative_to("/dev") else path.name
 

@@ -52,13 +52,20 @@ def check_computer(config: RigConfig, read: ReadFeature = unread, folder: Path |
     cameras = [(device, load) for load in loads if (device := camera_device(listing, load.serial)) is not None]
     projectors = [(device, None) for device in listing.devices if device.is_projector]
     before = cpu_times(files)
-    disk = disk_facts(files, Path.cwd() if folder is None else folder)
+    disk = disk_facts(files, _working_folder() if folder is None else folder)
     stolen = [judge_stolen_time(before, cpu_times(files))] if files.is_linux else []
     return [
         *judge_computer(files, loads, [*cameras, *projectors], config),
         *stolen,
         *judge_disk(disk, loads, config),
     ]
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed
+        return Path()
 
 
 def check_unopened(source: str, error: RigError) -> list[CheckResult]:

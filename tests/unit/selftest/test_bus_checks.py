@@ -173,6 +173,12 @@ def test_a_port_is_known_to_sys_by_its_name_with_exclamation_marks(tmp_path: Pat
     assert [tty_name(str(link)), tty_name("/dev/ttyUSB1")] == ["pts!3", "ttyUSB1"]
 
 
+@pytest.mark.parametrize("url", ["circle", "/dev/tty\0"])
+def test_a_port_that_leads_nowhere_is_no_usb_port_and_raises_nothing(tmp_path: Path, url: str) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    assert judge_box(usb_listing(all_on_one(tmp_path / "c").files), str(tmp_path / url)) == []
+
+
 def test_a_projector_with_a_usb_link_is_told(tmp_path: Path) -> None:
     computer = all_on_one(tmp_path)
     computer.usb(INTEL, "1-7", "480", "2.00", idVendor="0451", idProduct="6401")

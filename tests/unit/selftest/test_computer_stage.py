@@ -102,6 +102,15 @@ def test_a_rig_that_could_not_be_opened_still_shows_its_computer_and_buses(
     assert bool(asked) is is_listed
 
 
+def test_a_working_folder_that_was_removed_raises_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = simulated(tmp_path, "default")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert "computer.disk_space" in {check.name for check in check_computer(config)}
+
+
 def test_a_rig_that_no_file_describes_gets_no_checks() -> None:
     assert check_unopened("sim", CameraMissing("left_upper")) == []
 
