@@ -150,6 +150,7 @@ def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
     log = None if config.light.log is None else (folder / config.light.log).resolve()
     calibration = None if config.calibration is None else (folder / config.calibration).resolve()
     timebase = None if config.timebase is None else (folder / config.timebase).resolve()
+    computer = None if config.computer is None else (folder / config.computer).resolve()
     tests = None if config.acceptance.history is None else (folder / config.acceptance.history).resolve()
     return config.model_copy(
         update={
@@ -158,6 +159,7 @@ def _from_folder(config: RigConfig, folder: Path) -> RigConfig:
             "acceptance": config.acceptance.model_copy(update={"history": tests}),
             "calibration": calibration,
             "timebase": timebase,
+            "computer": computer,
         }
     )
 

@@ -258,6 +258,9 @@ class RigConfig(_Table):
     timebase: Annotated[Path | None, Field(strict=False)] = None
     """Page in which a simulated rig publishes the host's time and waits for the driver (timebase.py); only its own rig
     file names it. Without it, time is this computer's."""
+    computer: Annotated[Path | None, Field(strict=False)] = None
+    """Folder in which a simulated rig shows the computer that it hangs on (sys, proc, dev) to the self-test; only its
+    own rig file names it. Without it, the self-test looks at this computer."""
 
     @model_validator(mode="after")
     def _names_and_lines_are_unique(self) -> Self:

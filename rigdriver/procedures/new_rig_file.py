@@ -28,7 +28,7 @@ OUTPUTS = 16
 """Number of outputs that a rig file can name."""
 MOST_CAMERAS = 12
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
-LEFT_OUT = {"timebase"}
+LEFT_OUT = {"timebase", "computer"}
 """Keys that only a simulated rig writes."""
 EXAMPLE_LAMP = '[[lamps]]\nname = "pattern"\nkind = "pattern"\noutput = {output}'
 

@@ -15,6 +15,7 @@ from rigdriver.rig import Rig
 from rigdriver.selftest import box_checks, opening
 from rigdriver.selftest.bench_checks import judge_bench_run
 from rigdriver.selftest.calibration_checks import judge_calibration, judge_health
+from rigdriver.selftest.computer_stage import check_buses, check_computer, check_unopened, reading
 from rigdriver.selftest.result import CheckResult, Report, unknown
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
 from rigdriver.selftest.samples import Samples
@@ -43,6 +44,8 @@ def run_selftest(rig: Rig, tell: Tell) -> Report:
 def _stages(rig: Rig) -> list[tuple[str, str, Stage]]:
     """Return what is to be done, each with its name and with what a person reads meanwhile."""
     opened: list[tuple[str, str, Stage]] = [
+        ("computer", "this computer", lambda r: check_computer(r.config, reading(r.cameras))),
+        ("buses", "the buses of the cameras", lambda r: check_buses(r.config, reading(r.cameras))),
         ("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
         ("calibration", "the calibration file", _calibration),
     ]
@@ -64,7 +67,7 @@ def _stages(rig: Rig) -> list[tuple[str, str, Stage]]:
 
 def untested(rig: str, error: RigError) -> Report:
     """Return the report of a rig that could not be opened."""
-    return Report(rig, tuple(opening.failed_opening(error)), was_opened=False)
+    return Report(rig, (*opening.failed_opening(error), *check_unopened(rig, error)), was_opened=False)
 
 
 def _carried_out(name: str, stage: Stage, rig: Rig) -> Iterator[CheckResult]:

@@ -132,6 +132,24 @@ class LampTable(Table):
     output: int = Field(ge=0, le=15)
 
 
+class ComputerTable(Table):
+    """The computer that the rig hangs on, as its self-test finds it (reach/computer.py)."""
+
+    usb: Literal["healthy", "one_controller", "usb2", "hub", "box_missing", "none"] = "healthy"
+    """USB topology: `healthy` shares the cameras between two controllers; `one_controller` has all on one; with `usb2`
+    the first camera has fallen back to USB 2; with `hub` all cameras share a hub of 5 Gbit/s; with `box_missing` the
+    box is not there; `none` shows no USB at all."""
+    usbfs_memory_mb: int = Field(default=1000, ge=0, le=1_000_000)
+    cpus: int = Field(default=8, ge=1, le=1024)
+    load: float = Field(default=0.5, ge=0, le=10_000)
+    stolen: float = Field(default=0.0, ge=0, le=1)
+    """Share of the time that a host of virtual machines takes."""
+    free_memory_mb: int = Field(default=64_000, ge=0, le=10**8)
+    clock_source: str = Field(default="tsc", pattern=r"^[a-z0-9_-]{1,40}$")
+    free_disk_mb: int = Field(default=2_000_000, ge=0, le=10**9)
+    disk_mb_per_s: int = Field(default=2000, ge=0, le=10**6)
+
+
 class ScheduleTable(Table):
     """Written into the rig file."""
 
@@ -159,6 +177,7 @@ class Scenario(Table):
     schedule: ScheduleTable = ScheduleTable()
     box: BoxTable = BoxTable()
     producer: ProducerTable = ProducerTable()
+    computer: ComputerTable = ComputerTable()
     cameras: tuple[CameraTable, ...] = Field(min_length=1, max_length=12)
     links: tuple[LinkTable, ...] = Field(default=(), max_length=12)
     lamps: tuple[LampTable, ...] = Field(default=(), max_length=8)

@@ -28,6 +28,7 @@ from rigdriver_sim.engine import EventEngine
 from rigdriver_sim.feed.feed import PRODUCER_NAME
 from rigdriver_sim.folder import make_folder
 from rigdriver_sim.reach import acts
+from rigdriver_sim.reach.computer import write_computer
 from rigdriver_sim.reach.control import SOCKET, ControlServer
 from rigdriver_sim.reach.rig_file import rig_file_text
 from rigdriver_sim.reach.timebase_page import TimebasePage
@@ -35,6 +36,7 @@ from rigdriver_sim.scenario import Scenario, load
 
 RIG_FILE = "rig.toml"
 TIMEBASE = "timebase"
+COMPUTER = "computer"
 BEAT_S = 5.0
 _OUT = threading.Lock()
 
@@ -79,9 +81,10 @@ def _start(spec: str, folder: Path | None, stack: ExitStack) -> tuple[EventEngin
     tcp = rig.box.tcp_port
     port = str(folder / "box")
     url = f"socket://127.0.0.1:{tcp}" if tcp else port
+    write_computer(folder / COMPUTER, scenario, os.path.realpath(port))
     # Last of all: a rig file that exists leads to a rig that answers.
     (folder / RIG_FILE).write_text(
-        rig_file_text(scenario, url, PRODUCER_NAME, TIMEBASE if page else ""), encoding="utf-8"
+        rig_file_text(scenario, url, PRODUCER_NAME, TIMEBASE if page else "", COMPUTER), encoding="utf-8"
     )
     return engine, {
         "ready": True,

@@ -23,12 +23,14 @@ max_rate_hz = {HARD_LIGHT.max_rate_millihertz / 1000}
 """
 
 
-def rig_file_text(scenario: Scenario, box_url: str, producer: str, timebase: str = "") -> str:
-    """Return the rig file; `producer` and `timebase` (a rig in lockstep) are relative to the file's folder."""
+def rig_file_text(scenario: Scenario, box_url: str, producer: str, timebase: str = "", computer: str = "") -> str:
+    """Return the rig file; `producer`, `timebase` (a rig in lockstep) and `computer` start at the file's folder."""
     head = f"# Written by the simulator for the scenario {scenario.name}; gone when the simulated rig ends.\n"
     schedule = scenario.schedule
+    own = {"timebase": timebase, "computer": computer}
+    pages = "".join(f"{key} = {_text(value)}\n" for key, value in own.items() if value)
     parts = [
-        f"{head}name = {_text(scenario.name)}\n" + (f"timebase = {_text(timebase)}\n" if timebase else ""),
+        f"{head}name = {_text(scenario.name)}\n{pages}",
         f"[box]\nurl = {_text(box_url)}\n",
         f"[genicam]\nproducers = [{_text(producer)}]\n",
         f"[schedule]\nrate_hz = {scenario.rate_hz}\ngeometry_exposure_us = {schedule.geometry_exposure_us}",
