@@ -23,6 +23,8 @@ class Status(Enum):
     """Status of a check that could not be carried out."""
     NOT_CHECKED = "not checked"
     """Status of a check that this rig has no means for; it is neither good nor bad."""
+    NOT_RUN = "not run"
+    """Status of a check whose ground is not good: another check must be good before this one says anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,11 @@ def unknown(name: str, expected: Value, why: str, unit: str = "") -> CheckResult
 def not_checked(name: str, why: str) -> CheckResult:
     """Return a result for a check that this rig has no means for."""
     return CheckResult(name, Status.NOT_CHECKED, None, None, "", why)
+
+
+def not_run(check: CheckResult, ground: str, why: str) -> CheckResult:
+    """Return what is left of a check whose ground, the check of that name, is not good."""
+    return CheckResult(check.name, Status.NOT_RUN, None, check.expected, check.unit, ground + why)
 
 
 def counts(checks: Iterable[CheckResult]) -> dict[Status, int]:

@@ -1,0 +1,155 @@
+"""The checks of the self-test and their order of dependency, as a table.
+
+In: nothing. Out: `ROWS`: each check with its stage and its grounds, which are the checks that must be good first; and
+`settled`, which turns a check that is not good into "not run" where one of its grounds is not good. So one fault is one
+failed check, and nothing is blamed for what it depends on. Not here: what a check measures.
+
+In a name `@` stands for a camera, lamp or pod. In a ground it is the same one, and `*` is any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+
+from rigdriver.config import RigConfig
+from rigdriver.selftest.result import CheckResult, Status, not_run
+
+NOT_GOOD = frozenset({Status.FAILED, Status.UNKNOWN, Status.NOT_RUN})
+
+
+class Of(Enum):
+    """What `@` stands for in a name."""
+
+    RIG = "rig"
+    CAMERA = "camera"
+    LAMP = "lamp"
+    POD = "pod"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of check."""
+
+    stage: str
+    name: str
+    of: Of = Of.RIG
+    grounds: tuple[str, ...] = ()
+
+    def names(self, config: RigConfig) -> list[str]:
+        """Return the names that the check has on this rig: one per camera, lamp or pod."""
+        return [self.name.replace("@", subject) for subject in _subjects(self.of, config)]
+
+    def subject(self, name: str) -> str | None:
+        """Return what `@` stands for in that name; None when the name is none of this row."""
+        head, sign, tail = self.name.partition("@")
+        if not sign:
+            return "" if name == self.name else None
+        subject = name[len(head) : len(name) - len(tail)]
+        is_mine = subject and name == head + subject + tail and "." not in subject
+        return subject if is_mine else None
+
+
+def _subjects(of: Of, config: RigConfig) -> list[str]:
+    """Return what the checks of a row are about, in the order of the rig file."""
+    subjects = {
+        Of.RIG: [""],
+        Of.CAMERA: [camera.name for camera in config.cameras],
+        Of.LAMP: [lamp.name for lamp in config.lamps],
+        Of.POD: list(dict.fromkeys(camera.pod for camera in config.cameras)),
+    }
+    return subjects[of]
+
+
+_WIRED = ("box.state", "host.load.wiring", "wiring.finished")
+_RUN = ("host.load.run", "run.finished", "run.frame_sets")
+ROWS: tuple[Row, ...] = (
+    Row("opening", "rig_file"),
+    Row("opening", "producers", grounds=("rig_file",)),
+    Row("opening", "cameras.found", grounds=("producers",)),
+    Row("opening", "cameras.features", grounds=("cameras.found",)),
+    Row("opening", "cameras.@.features", Of.CAMERA, ("cameras.found",)),
+    Row("calibration", "calibration.file", grounds=("cameras.found",)),
+    Row("box", "box.identity", grounds=("rig_file",)),
+    Row("box", "box.interface", grounds=("box.identity",)),
+    Row("box", "box.outputs", grounds=("box.interface",)),
+    Row("box", "box.lamp_outputs", grounds=("box.interface",)),
+    Row("box", "box.state", grounds=("box.interface",)),
+    Row("box", "box.interlock", grounds=("box.interface",)),
+    Row("box", "box.clock_probe", grounds=("box.interface", "host.load.box")),
+    Row("wiring", "wiring.@.frames", Of.CAMERA, _WIRED),
+    Row("wiring", "wiring.@.exposure_line", Of.CAMERA, ("wiring.@.frames", *_WIRED)),
+    Row("wiring", "wiring.@.latency", Of.CAMERA, ("wiring.@.exposure_line",)),
+    Row("wiring", "wiring.@.exposure", Of.CAMERA, ("wiring.@.exposure_line", "cameras.@.features")),
+    Row("run", "run.finished", grounds=("wiring.*.frames", "wiring.*.exposure_line", "host.load.run")),
+    Row("run", "run.frame_sets", grounds=("run.finished", "host.load.run", "wiring.*.frames")),
+    Row("run", "run.rate", grounds=("run.frame_sets", "box.clock_probe")),
+    Row("run", "run.skew", grounds=(*_RUN, "wiring.*.latency", "wiring.*.exposure_line")),
+    Row("run", "run.@.incomplete_frames", Of.CAMERA, ("host.load.run",)),
+    Row("run", "run.@.frames_lost", Of.CAMERA, ("host.load.run",)),
+    Row("run", "run.@.no_slot", Of.CAMERA, ("host.load.run",)),
+    Row("run", "run.queue_dropped", grounds=("host.load.run",)),
+    Row(
+        "run", "run.@.frames", Of.CAMERA,
+        (*_RUN, "wiring.@.frames", "wiring.@.exposure_line", "run.@.incomplete_frames", "run.@.frames_lost",
+         "run.@.no_slot", "run.@.noise_edges"),
+    ),
+    Row("run", "run.@.residual", Of.CAMERA, (*_RUN, "run.@.frames")),
+    Row("run", "run.@.time_stamps", Of.CAMERA),
+    Row("run", "run.@.exposure_edges", Of.CAMERA, (*_RUN, "wiring.@.exposure_line", "run.@.frames")),
+    Row("run", "run.@.noise_edges", Of.CAMERA, ("wiring.@.exposure_line",)),
+    Row("run", "calibration.health.@", Of.POD, ("calibration.file", *_RUN)),
+    Row("watchdog", "box.watchdog", grounds=("box.state", "host.load.watchdog")),
+    Row("watchdog", "box.outputs_cut", grounds=("box.watchdog",)),
+    Row("counters", "box.counters"),
+    Row("counters", "box.link_counters"),
+)  # fmt: skip
+
+
+def row_of(name: str) -> tuple[Row, str] | None:
+    """Return the row of a check and the camera, lamp or pod that its name holds; None for a name of no row."""
+    for row in ROWS:
+        if (subject := row.subject(name)) is not None:
+            return row, subject
+    return None
+
+
+def grounds_of(name: str) -> tuple[str, ...]:
+    """Return the grounds of a check; `*` in one of them stands for any."""
+    found = row_of(name)
+    return tuple(ground.replace("@", found[1]) for ground in found[0].grounds) if found else ()
+
+
+def settled(checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
+    """Turn checks that are not good, and that stand on others which are not good, into "not run".
+
+    A good check stays good: it has shown what it says, whatever else is wrong.
+    """
+    after = {check.name: check for check in checks}
+    for _ in ROWS:  # no chain of grounds is longer than the table
+        before = dict(after)
+        after = {name: _stood(check, before) for name, check in before.items()}
+        if after == before:
+            break
+    return tuple(after.values())
+
+
+def _stood(check: CheckResult, others: dict[str, CheckResult]) -> CheckResult:
+    if check.status not in NOT_GOOD or check.status is Status.NOT_RUN:
+        return check
+    broken = next(_broken(grounds_of(check.name), others.values()), None)
+    if broken is None:
+        return check
+    why = f": {broken.remedy}" if broken.name.startswith("host.load") else " is not good"
+    return not_run(check, broken.name, why)
+
+
+def _broken(grounds: Iterable[str], checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    bad = [check for check in checks if check.status in NOT_GOOD]
+    for ground in grounds:
+        # A check is no ground of itself; the first cause counts, not what depends on it.
+        yield from (check for check in bad if fnmatchcase(check.name, ground) and check.status is not Status.NOT_RUN)
+    for ground in grounds:
+        yield from (check for check in bad if fnmatchcase(check.name, ground))
