@@ -65,6 +65,7 @@ def _subjects(of: Of, config: RigConfig) -> list[str]:
 
 _WIRED = ("box.state", "host.load.wiring", "wiring.finished")
 _RUN = ("host.load.run", "run.finished", "run.frame_sets")
+_LIT = ("host.load.light", "light.finished")
 ROWS: tuple[Row, ...] = (
     Row("opening", "rig_file"),
     Row("opening", "producers", grounds=("rig_file",)),
@@ -100,7 +101,11 @@ ROWS: tuple[Row, ...] = (
     Row("run", "run.@.time_stamps", Of.CAMERA),
     Row("run", "run.@.exposure_edges", Of.CAMERA, (*_RUN, "wiring.@.exposure_line", "run.@.frames")),
     Row("run", "run.@.noise_edges", Of.CAMERA, ("wiring.@.exposure_line",)),
-    Row("run", "calibration.health.@", Of.POD, ("calibration.file", *_RUN)),
+    Row("run", "calibration.health.@", Of.POD, ("calibration.file", *_RUN, "light.*", "focus.*")),
+    Row("light", "light.finished", grounds=("run.finished", "box.lamp_outputs", "box.interlock", "host.load.light")),
+    Row("light", "light.@", Of.LAMP, (*_LIT, "box.lamp_outputs", "box.interlock")),
+    Row("light", "ambient.@", Of.CAMERA, (*_LIT, "light.*")),
+    Row("light", "focus.@", Of.CAMERA, (*_LIT, "light.*")),
     Row("watchdog", "box.watchdog", grounds=("box.state", "host.load.watchdog")),
     Row("watchdog", "box.outputs_cut", grounds=("box.watchdog",)),
     Row("counters", "box.counters"),

@@ -1,7 +1,7 @@
 """The stages of the self-test: each makes one measurement and judges it in several checks.
 
 In: an open rig, idle. Out: the stages in the order in which they are made. Not here: what a single check measures (see
-box_checks.py, wiring.py, run_checks.py and the like), and how the checks depend on each
+box_checks.py, wiring.py, run_checks.py, light_checks.py and the like), and how the checks depend on each
 other (see grounds.py).
 """
 
@@ -16,6 +16,9 @@ from rigdriver.run.frame_sets import FrameSets
 from rigdriver.selftest import box_checks, opening
 from rigdriver.selftest.bench_checks import judge_bench_run
 from rigdriver.selftest.calibration_checks import judge_calibration, judge_health
+from rigdriver.selftest.focus_checks import judge_focus
+from rigdriver.selftest.lamps import watch_lamps
+from rigdriver.selftest.light_checks import judge_light
 from rigdriver.selftest.result import CheckResult
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
 from rigdriver.selftest.samples import Samples
@@ -54,6 +57,7 @@ def stages(rig: Rig) -> list[Stage]:
         Stage("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config), True),
         Stage("wiring", "the wiring, camera by camera", _wiring, is_timed=True),
         Stage("run", at_rate, _run, is_timed=True),
+        Stage("light", "the lamps, one by one", _light, is_timed=True),
         # After the run: it trips a fault on purpose. The counters come last and see all stages.
         Stage("watchdog", "the watchdog", lambda r: box_checks.judge_watchdog(r.box, r.config, r.timebase), True),
         Stage("counters", "the counters", lambda r: box_checks.judge_health(before, box_checks.Health.of(r.box))),
@@ -91,6 +95,13 @@ def _observed(rig: Rig) -> tuple[Observed, Samples, FrameSets]:
     noise = figures.noise_edges
     observed = Observed(proofs, gaps, figures.dropped_frame_sets, before, after, figures.stopped_by, noise)
     return observed, samples, run
+
+
+def _light(rig: Rig) -> list[CheckResult]:
+    if not rig.config.lamps:
+        return []
+    seen = watch_lamps(rig)
+    return judge_light(seen, rig.config) + judge_focus(seen, rig.config)
 
 
 def _health(rig: Rig, samples: Samples) -> list[CheckResult]:
