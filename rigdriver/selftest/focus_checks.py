@@ -10,6 +10,7 @@ detail is measured (see lamps.py).
 from __future__ import annotations
 
 from rigdriver.config import CameraConfig, RigConfig
+from rigdriver.run.brightness import DARK
 from rigdriver.selftest.lamps import Detail, LightSeen
 from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
 
@@ -32,7 +33,12 @@ def judge_focus(seen: LightSeen, config: RigConfig) -> list[CheckResult]:
 
 def _best_detail(camera: CameraConfig, seen: LightSeen) -> Detail | None:
     """Return the detail in the light in which the camera sees most of it."""
-    found = [detail[camera.name] for detail in seen.detail.values() if camera.name in detail]
+    found = [
+        detail[camera.name]
+        for lamp, detail in seen.detail.items()
+        # What the room's light shows says nothing when the lamp gave none.
+        if camera.name in detail and (seen.net(lamp, camera.name) or 0.0) > DARK
+    ]
     return max(found, key=lambda detail: detail.contrast, default=None)
 
 

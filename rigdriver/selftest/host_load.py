@@ -8,7 +8,6 @@ there the check is left out. Not here: what else the computer must have, such as
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,14 +90,6 @@ def judge_load(stage: str, load: HostLoad) -> CheckResult:
         f"{load.late_share:.0%} of the time{stolen}; close other programs and test again"
     )
     return unknown(name, expected, why, "ms")
-
-
-def average_load() -> float | None:
-    """Return the load average of the last minute; None where the system has none."""
-    try:
-        return round(os.getloadavg()[0], 2)
-    except (OSError, AttributeError):
-        return None
 
 
 def _processor_time() -> tuple[int, int]:

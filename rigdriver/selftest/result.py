@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from rigdriver.selftest.about import Circumstances
+
 Value = bool | int | float | str | None
 
 
@@ -45,6 +47,8 @@ class ReportRecord:
 
     passed: bool
     rig: str
+    about: Circumstances | None
+    """Date, serial numbers, versions, computer and load."""
     checks: tuple[CheckRecord, ...]
 
 
@@ -81,6 +85,7 @@ class Report:
     checks: tuple[CheckResult, ...]
     was_opened: bool
     """Whether all devices could be opened; if not, most of the rig is untested."""
+    about: Circumstances | None = None
 
     @property
     def has_passed(self) -> bool:
@@ -99,7 +104,7 @@ class Report:
 
     def record(self) -> ReportRecord:
         """Return the report as scripts read it."""
-        return ReportRecord(self.has_passed, self.rig, tuple(check.record() for check in self.checks))
+        return ReportRecord(self.has_passed, self.rig, self.about, tuple(check.record() for check in self.checks))
 
 
 Sink = Callable[[CheckResult], None]

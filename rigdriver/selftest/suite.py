@@ -12,32 +12,39 @@ from collections.abc import Callable, Iterator
 from rigdriver.errors import RigError
 from rigdriver.rig import Rig
 from rigdriver.selftest import opening
+from rigdriver.selftest.about import circumstances
 from rigdriver.selftest.grounds import settled
 from rigdriver.selftest.host_load import LoadWatch, judge_load
 from rigdriver.selftest.result import CheckResult, Report, unknown
+from rigdriver.selftest.selection import ALL, Selection
 from rigdriver.selftest.stages import Stage, stages
 from rigdriver.timebase import WALL_TIME
 
 Tell = Callable[[str], None]
 
 
-def run_selftest(rig: Rig, tell: Tell) -> Report:
-    """Make every check on an open, idle rig. `tell` is called with what comes next.
+def run_selftest(rig: Rig, tell: Tell, selection: Selection = ALL) -> Report:
+    """Make the wanted checks on an open, idle rig. `tell` is called with what comes next.
 
     Raises:
+        UsageError: the selection names a check that this rig does not have.
         KeyboardInterrupt: as everywhere; the outputs are off then, too.
     """
+    selection.refuse_strangers(rig.config)
+    about, wanted = circumstances(rig), selection.stages(rig.config)
     checks: list[CheckResult] = []
     for stage in stages(rig):
+        if stage.name not in wanted:
+            continue
         tell(stage.told)
         # A stage that fails does not end the test: one report tells a technician everything that is wrong.
         checks += _watched(stage, rig)
-    return Report(rig.config.name, settled(checks), was_opened=True)
+    return Report(rig.config.name, selection.shown(settled(checks)), was_opened=True, about=about)
 
 
 def untested(rig: str, error: RigError) -> Report:
     """Return the report of a rig that could not be opened."""
-    return Report(rig, settled(opening.failed_opening(error)), was_opened=False)
+    return Report(rig, settled(opening.failed_opening(error)), was_opened=False, about=circumstances())
 
 
 def _watched(stage: Stage, rig: Rig) -> list[CheckResult]:

@@ -80,11 +80,17 @@ def html(report: Report) -> str:
     rows = "\n".join(_html_row(check) for check in report.checks)
     head = "".join(f"<th>{heading}</th>" for heading in ("check", "status", "measured", "expected", "what to do"))
     title = escape(f"Self-test of {report.rig}")
+    about = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in _about(report))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n<p>{escape(summary(report))}</p>\n"
+        f'<table class="about"><tbody>{about}</tbody></table>\n'
         f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></body></html>\n"
     )
+
+
+def _about(report: Report) -> list[tuple[str, str]]:
+    return [] if report.about is None else report.about.lines()
 
 
 def _complaint(check: CheckResult) -> str:

@@ -26,7 +26,7 @@ def played(config: RigConfig, regions: dict[str, ImageRegion]) -> Rig:
     def fail() -> None:
         raise CameraError("camera a: its cable is out")
 
-    reports = {name: SimpleNamespace(name=name, serial=name, features=()) for name in regions}
+    reports = {name: SimpleNamespace(name=name, serial=name, vendor="", model="", features=()) for name in regions}
     cameras = SimpleNamespace(reports=reports, statistics=fail)
     told = {"sizes_px": lambda: SIZES, "regions": lambda: regions}
     return cast(Rig, SimpleNamespace(config=config, cameras=cameras, timebase=WALL_TIME, **told))
