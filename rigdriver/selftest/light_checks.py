@@ -88,7 +88,7 @@ def _dead(lamp: LampConfig, own: float, seen: LightSeen, config: RigConfig) -> s
 def _swapped(lamp: LampConfig, seen: LightSeen, config: RigConfig) -> str:
     """Return the remedy when this lamp shines where, or as, another one should."""
     other = next((p for p in _peers(lamp, config) if _are_crossed(lamp, p, seen, config)), None)
-    other = other or next((p for p in _partners(lamp, config) if _are_exchanged(lamp, p, seen)), None)
+    other = other or next((p for p in _partners(lamp, config) if _are_exchanged(lamp, p, seen, config)), None)
     if other is None:
         return ""
     return (
@@ -112,8 +112,10 @@ def _partners(lamp: LampConfig, config: RigConfig) -> list[LampConfig]:
     return [p for p in config.lamps if p.kind != lamp.kind and p.pod == lamp.pod]
 
 
-def _are_exchanged(lamp: LampConfig, other: LampConfig, seen: LightSeen) -> bool:
+def _are_exchanged(lamp: LampConfig, other: LampConfig, seen: LightSeen, config: RigConfig) -> bool:
     """Whether the pattern lamp of the two shows less detail than the white one: then the pattern is at the other."""
+    if min(level(one, seen, config) or 0.0 for one in (lamp, other)) <= DARK:
+        return False  # a lamp that gives no light shows no detail either
     pattern, white = (lamp, other) if lamp.kind == "pattern" else (other, lamp)
     details = [[d.fine for d in seen.detail.get(p.name, {}).values()] for p in (pattern, white)]
     return all(details) and float(np.mean(details[0])) < PLAIN * float(np.mean(details[1]))

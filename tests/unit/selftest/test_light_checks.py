@@ -10,7 +10,7 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.selftest.focus_checks import judge_focus
-from rigdriver.selftest.lamps import Detail, LightSeen, detail_of
+from rigdriver.selftest.lamps import NO_DETAIL, Detail, LightSeen, detail_of
 from rigdriver.selftest.light_checks import judge_light
 from rigdriver.selftest.result import Status
 
@@ -56,7 +56,7 @@ def rig(
         exposing = [c for c in CAMERAS if c.endswith("colour") == socket.endswith("white")]
         shares = {c: (0.2 if c.startswith(pod) else 0.04) if c in exposing else 0 for c in CAMERAS}
         lit[socket] = {c: room + power * share for c, share in shares.items()}
-        kind = SPECKLE if lamp.endswith("pattern") else SKIN
+        kind = (SPECKLE if lamp.endswith("pattern") else SKIN) if power else NO_DETAIL
         detail[socket] = {
             c: Detail(kind.contrast, kind.sharpness * (blurred or {}).get(c, 1.0))
             for c in exposing
