@@ -15,7 +15,7 @@ import atexit
 import logging
 import operator
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -139,11 +139,13 @@ class Rig:
             )
         return self._box
 
-    def run(self, frames: int | None = None, rate_hz: float | None = None) -> FrameSets:
+    def run(
+        self, frames: int | None = None, rate_hz: float | None = None, lamps: Collection[str] | None = None
+    ) -> FrameSets:
         """Return a run of that many frame sets; it starts when it is iterated.
 
         `frames` None runs until stopped (with light: until one flash train is over). `rate_hz` None takes the rig
-        file's.
+        file's. `lamps`: those that flash; the others stay dark. None lets all of them flash.
 
         Raises:
             ScheduleError: the plan breaks a limit.
@@ -151,21 +153,22 @@ class Rig:
         """
         frames = None if frames is None else operator.index(frames)  # TypeError for 1.5 frames
         self._expect_open()
-        if self.config.schedule.mode != "box":
-            rate = _checked_rate(self.config, frames, rate_hz)
-            return self._kept(BenchRun(self.config, self.cameras, self._lifecycle, frames, rate, self.timebase))
+        config = _lit_by(self.config, lamps)
+        if config.schedule.mode != "box":
+            rate = _checked_rate(config, frames, rate_hz)
+            return self._kept(BenchRun(config, self.cameras, self._lifecycle, frames, rate, self.timebase))
         ticks = self.box.identity.tick_rate_hz
-        is_retrying = self.config.run.on_gap == "retry" and frames is not None
-        facts = {c.name: self._camera_facts(c.name) for c in self.config.cameras}
+        is_retrying = config.run.on_gap == "retry" and frames is not None
+        facts = {c.name: self._camera_facts(c.name) for c in config.cameras}
         schedule = compile_schedule(
-            self.config, ticks, self._next_generation(), self._pulses(frames) if is_retrying else frames, rate_hz, facts
+            config, ticks, self._next_generation(), self._pulses(frames) if is_retrying else frames, rate_hz, facts
         )
         unit_us = _preamble_unit_us(facts.values(), 1e6 / schedule.rate_hz)
         # A generation for each attempt: edges of one can never be taken for those of another, or of the run.
-        preambles = [compile_preamble(self.config, ticks, self._next_generation(), unit_us, marks) for marks in RULERS]
+        preambles = [compile_preamble(config, ticks, self._next_generation(), unit_us, marks) for marks in RULERS]
         wanted = frames if is_retrying else None
         is_lit = frames is None and schedule.has_light
-        devices = self.config, self.box, self.cameras, self._lifecycle
+        devices = config, self.box, self.cameras, self._lifecycle
         return self._kept(Run(*devices, preambles, schedule, wanted, self.timebase, is_lit))
 
     def set_exposure(self, camera: str, exposure_us: float) -> float:
@@ -313,6 +316,20 @@ class Rig:
         """Return a feature that is a positive number; None where the camera has no such feature."""
         value = self._setting(camera, feature)
         return value if value is not None and value > 0 else None
+
+
+def _lit_by(config: RigConfig, lamps: Collection[str] | None) -> RigConfig:
+    """Return the configuration in which only those lamps flash."""
+    if lamps is None:
+        return config
+    known = [lamp.name for lamp in config.lamps]
+    if unknown := sorted(set(lamps) - set(known)):
+        raise UsageError(
+            device=f"rig {config.name}",
+            seen=f"lamps = {unknown}",
+            expected=f"lamps of the rig file: {', '.join(known) or 'none'}",
+        )
+    return config.model_copy(update={"lamps": tuple(lamp for lamp in config.lamps if lamp.name in lamps)})
 
 
 def _preamble_unit_us(facts: Iterable[CameraFacts], period_us: float) -> float:

@@ -10,21 +10,22 @@ import math
 
 from rigdriver.config import RigConfig
 from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
-from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_losses, told_gaps
+from rigdriver.selftest.run_checks import Observed, judge_frame_sets, judge_frames, judge_losses
 
 NO_BOX = "no trigger box"
-NEED_A_BOX = ("box", "wiring", "run.skew", "run.residual", "run.exposure_edges", "watchdog", "counters")
+NEED_A_BOX = ("box", "wiring", "run.skew", "light", "run.residual", "run.exposure_edges", "watchdog", "counters")
 """Checks, or stages of checks, that a box makes possible."""
 RATE_TOLERANCE = 0.05
 """Largest deviation of the rate, as a share of the configured one: this computer's clock times arrivals."""
 
 
-def judge_bench_run(observed: Observed, complete: int, rate_hz: float, config: RigConfig) -> list[CheckResult]:
-    """Judge a run of `FRAME_SETS` frame sets of which `complete` have a frame of every camera."""
+def judge_bench_run(observed: Observed, rate_hz: float, config: RigConfig) -> list[CheckResult]:
+    """Judge a run of `FRAME_SETS` frame sets."""
     return [
-        verdict(complete == FRAME_SETS, "run.complete", complete, FRAME_SETS, "frame sets", told_gaps(observed)),
+        judge_frame_sets(observed),
         _judge_rate(rate_hz, config),
-        *judge_losses(observed),
+        *judge_frames(observed, config),
+        *judge_losses(observed, config),
         *(not_checked(name, NO_BOX) for name in NEED_A_BOX),
     ]
 

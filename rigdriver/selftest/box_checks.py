@@ -17,6 +17,7 @@ from rigdriver.config import RigConfig
 from rigdriver.devices.box.clock_probe import ClockProbe
 from rigdriver.devices.box.events import BoxEvent, BoxStatus
 from rigdriver.devices.box.identity import BoxIdentity
+from rigdriver.devices.box.refusals import fault_cause, fault_remedy
 from rigdriver.devices.box.trigger_box import BoxCounters
 from rigdriver.schedule.steps import BoxSchedule, box_step
 from rigdriver.selftest.result import CheckResult, unknown, verdict
@@ -79,10 +80,17 @@ def judge_box(box: CheckedBox, config: RigConfig) -> Iterator[CheckResult]:
     yield _judge_lamp_outputs(identity, config)
     status = box.status()
     is_calm = status.state is not BoxStates.FAULT and status.output_levels == 0
-    remedy = f"fault {status.fault!r}, outputs {status.output_levels:#06x}: remove the cause, then open the rig again"
-    yield verdict(is_calm, "box.state", status.state.name.lower(), "no fault, outputs off", remedy=remedy)
+    yield verdict(
+        is_calm, "box.state", status.state.name.lower(), "no fault, outputs off", remedy=_state_remedy(status)
+    )
     yield _judge_interlock(identity, config, status)
     yield _judge_clock(box)
+
+
+def _state_remedy(status: BoxStatus) -> str:
+    if status.state is BoxStates.FAULT:
+        return f"{fault_cause(status.fault)}: {fault_remedy(status.fault)}, then run `rigdriver box clear`"
+    return f"outputs {_lines(status.output_levels)} are on; power the trigger box off and on"
 
 
 def _judge_lamp_outputs(identity: BoxIdentity, config: RigConfig) -> CheckResult:
@@ -149,7 +157,7 @@ def judge_watchdog(box: CheckedBox, config: RigConfig, timebase: Timebase = WALL
         box.clear_fault()
     remedy = "do not use lamps with this box: its outputs stay on when the computer hangs; report its firmware"
     has_tripped = fault is not None and Faults.WATCHDOG_EXPIRED in fault.fault
-    seen = "tripped" if has_tripped else "no fault" if fault is None else str(fault.fault)
+    seen = "tripped" if has_tripped else "no fault" if fault is None else fault_cause(fault.fault)
     yield verdict(has_tripped, "box.watchdog", seen, "tripped", remedy=remedy)
     yield verdict(has_tripped and levels == 0, "box.outputs_cut", f"{levels:#06x}", f"{0:#06x}", remedy=remedy)
 

@@ -1,19 +1,20 @@
 """Whether the rig file's calibration belongs to this rig, how old it is, and whether a camera has moved since.
 
-In: the rig's configuration, its images' sizes, the date; a few frame sets of a run. Out: two checks, or none when the
-rig file names no calibration. Only a surface in speckle light shows whether a camera has moved; with nothing in view
-that is unknown. Not here: opening devices (see suite.py).
+In: the rig's configuration, its images' sizes, the date; a few frame sets of a run. Out: a check of the file and one
+per pod, or none when the rig file names no calibration. Only a surface in speckle light shows whether a camera has
+moved; of a pod with nothing in view that is unknown. Not here: opening devices (see suite.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load
-from rigdriver.calibration.health.monitor import check
+from rigdriver.calibration.health.monitor import DriftVerdict, check
 from rigdriver.config import RigConfig
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import FrameSet
@@ -60,14 +61,30 @@ def judge_health(
         known = load(config.calibration, config, sizes_px)
         witness = SpeckleWitness(known, working_volume(known, config.volume))
     except CalibrationMismatch as exc:
-        return [unknown(HEALTH, HOLDS, str(exc))]
-    found = check(known, [witness.observe(frame_set) for frame_set in frame_sets])
+        return [unknown(f"{HEALTH}.{pod}", HOLDS, str(exc)) for pod in dict.fromkeys(c.pod for c in config.cameras)]
+    return _by_pod(config, known, check(known, [witness.observe(frame_set) for frame_set in frame_sets]))
+
+
+def _by_pod(config: RigConfig, known: RigCalibration, found: DriftVerdict) -> list[CheckResult]:
+    pods: dict[str, list[str]] = {}
+    for camera in config.cameras:
+        if camera.role == "geometry" and camera.name in known.cameras:
+            pods.setdefault(camera.pod, []).append(camera.name)
+    return [_judge_pod(f"{HEALTH}.{pod}", names, found) for pod, names in pods.items()]
+
+
+def _judge_pod(name: str, cameras: Sequence[str], found: DriftVerdict) -> CheckResult:
+    """Judge the cameras of one pod: one that turned is named, and without evidence nothing is called good."""
+    if found.has_alarm and found.turn is not None and found.turn.camera in cameras:
+        return verdict(False, name, f"{found.turn.camera} moved", HOLDS, remedy=str(found))
     if not found.frame_sets:
-        return [unknown(HEALTH, HOLDS, NOTHING_SEEN)]
-    if found.unseen and not found.has_alarm:
-        return [unknown(HEALTH, HOLDS, str(found))]
-    measured = HOLDS if found.is_healthy or found.turn is None else f"{found.turn.camera} moved"
-    return [verdict(found.is_healthy, HEALTH, measured, HOLDS, remedy=str(found))]
+        return unknown(name, HOLDS, NOTHING_SEEN)
+    if unseen := [camera for camera in cameras if camera in found.unseen]:
+        # The sentence names the cameras of all pods that were not seen; here only this pod's count.
+        return unknown(name, HOLDS, str(replace(found, has_alarm=False, unseen=tuple(unseen))))
+    if found.has_alarm and set(found.others) & set(cameras):
+        return unknown(name, HOLDS, str(found))
+    return verdict(True, name, HOLDS, HOLDS)
 
 
 def told(known: RigCalibration, now: datetime) -> str:

@@ -81,15 +81,19 @@ def good_opening(config: RigConfig, reports: Mapping[str, CameraReport]) -> list
             "cameras",
             "open the rig again; a camera that was found has no report",
         ),
-        _judge_features(reports),
+        *map(_judge_features, reports.values()),
     ]
 
 
-def _judge_features(reports: Mapping[str, CameraReport]) -> CheckResult:
-    clamped = [f"camera {r.name} (SN {r.serial}): {f}" for r in reports.values() for f in r.features if f.is_clamped]
-    written = sum(len(report.features) for report in reports.values())
-    remedy = "; ".join(clamped) + ": write a value that the camera supports into the rig file"
-    return verdict(not clamped, FEATURES, written - len(clamped), written, "as asked", remedy)
+def _judge_features(report: CameraReport) -> CheckResult:
+    clamped = [str(feature) for feature in report.features if feature.is_clamped]
+    written = len(report.features)
+    remedy = (
+        f"camera {report.name} (SN {report.serial}): {'; '.join(clamped)}: write a value that the camera supports into "
+        "the rig file"
+    )
+    name = f"cameras.{report.name}.features"
+    return verdict(not clamped, name, written - len(clamped), written, "as asked", remedy)
 
 
 def _each(error: RigError) -> Iterator[RigError]:

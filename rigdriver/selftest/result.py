@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from rigdriver.selftest.about import Circumstances
+
 Value = bool | int | float | str | None
 
 
@@ -23,6 +25,8 @@ class Status(Enum):
     """Status of a check that could not be carried out."""
     NOT_CHECKED = "not checked"
     """Status of a check that this rig has no means for; it is neither good nor bad."""
+    NOT_RUN = "not run"
+    """Status of a check whose ground is not good: another check must be good before this one says anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class ReportRecord:
 
     passed: bool
     rig: str
+    about: Circumstances | None
+    """Date, serial numbers, versions, computer and load."""
     checks: tuple[CheckRecord, ...]
 
 
@@ -79,6 +85,7 @@ class Report:
     checks: tuple[CheckResult, ...]
     was_opened: bool
     """Whether all devices could be opened; if not, most of the rig is untested."""
+    about: Circumstances | None = None
 
     @property
     def has_passed(self) -> bool:
@@ -97,7 +104,7 @@ class Report:
 
     def record(self) -> ReportRecord:
         """Return the report as scripts read it."""
-        return ReportRecord(self.has_passed, self.rig, tuple(check.record() for check in self.checks))
+        return ReportRecord(self.has_passed, self.rig, self.about, tuple(check.record() for check in self.checks))
 
 
 Sink = Callable[[CheckResult], None]
@@ -119,6 +126,11 @@ def unknown(name: str, expected: Value, why: str, unit: str = "") -> CheckResult
 def not_checked(name: str, why: str) -> CheckResult:
     """Return a result for a check that this rig has no means for."""
     return CheckResult(name, Status.NOT_CHECKED, None, None, "", why)
+
+
+def not_run(check: CheckResult, ground: str, why: str) -> CheckResult:
+    """Return what is left of a check whose ground, the check of that name, is not good."""
+    return CheckResult(check.name, Status.NOT_RUN, None, check.expected, check.unit, ground + why)
 
 
 def counts(checks: Iterable[CheckResult]) -> dict[Status, int]:

@@ -1,17 +1,20 @@
-"""Thirty frame sets at the configured rate, and whether they are what they should be.
+"""Thirty frame sets at the configured rate, and whether they are what they should be, camera by camera.
 
-In: frame sets, the run's statistics and the cameras' counters before and after. Out: checks of completeness, rate,
-skew, clock residuals and losses. Not here: the run itself (see suite.py).
+In: frame sets, the run's statistics and the cameras' counters before and after. Out: checks of rate and skew, and for
+each camera of its frames, clock residual, exposure edges, noise on its line and losses. Not here: the run itself (see
+stages.py).
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from rigdriver.config import RigConfig
+from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.devices.cameras.events import CameraStatistics
 from rigdriver.errors import RunCutShort
 from rigdriver.frames import FrameSet, Gap, Proof
@@ -22,6 +25,8 @@ from rigdriver.sync.proof import NO_STAMP
 FRAME_SETS = 30
 RATE_TOLERANCE = 0.001
 """Largest deviation of the rate, as a share of the configured one."""
+MOST_REASONS = 3
+"""Number of reasons that are told of one camera; the commonest come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,15 @@ class Observed:
     after: Mapping[str, CameraStatistics]
     stopped_by: RunEnd | None = None
     """Cause of the run's end."""
+    noise_edges: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Number of signals on each camera's exposure line that were no exposure."""
 
 
 def keep(frame_sets: Iterable[FrameSet]) -> tuple[tuple[Proof, ...], tuple[Gap, ...]]:
     """Take proofs and gaps from frame sets and let the pixels go at once; a run that is cut short keeps what came."""
     proofs: list[Proof] = []
     gaps: list[Gap] = []
-    with suppress(RunCutShort):  # the check of completeness says it
+    with suppress(RunCutShort):  # the check of the number of frame sets says it
         for frame_set in frame_sets:
             proofs.append(frame_set.proof)
             gaps += frame_set.gaps.values()
@@ -52,28 +59,36 @@ def judge_run(observed: Observed, config: RigConfig) -> list[CheckResult]:
     """Judge a run of `FRAME_SETS` frame sets."""
     proofs = observed.proofs
     return [
-        _judge_completeness(observed, config),
+        judge_frame_sets(observed),
         _judge_rate(proofs, config),
         _judge_skew(proofs, config),
-        _judge_residual(proofs, config),
-        *_judge_stamps(proofs),
-        _judge_edges(proofs, config),
-        *judge_losses(observed),
+        *judge_frames(observed, config),
+        *(check for camera in config.cameras for check in _judge_camera(camera, observed, config)),
+        *judge_losses(observed, config),
     ]
 
 
-def _judge_completeness(observed: Observed, config: RigConfig) -> CheckResult:
-    complete = sum(len(proof.frames) == len(config.cameras) for proof in observed.proofs)
-    remedy = told_gaps(observed)
-    is_good = complete == FRAME_SETS and not observed.gaps
-    return verdict(is_good, "run.complete", complete, FRAME_SETS, "frame sets", remedy)
+def judge_frame_sets(observed: Observed) -> CheckResult:
+    """Judge whether as many frame sets came as were asked for, with gaps or without."""
+    came = len(observed.proofs)
+    remedy = f"fewer frame sets came than were asked for: {observed.stopped_by}"
+    return verdict(came == FRAME_SETS, "run.frame_sets", came, FRAME_SETS, "frame sets", remedy)
 
 
-def told_gaps(observed: Observed) -> str:
-    """Return what is missing: each kind of gap once, six at most, or what ended the run."""
-    # Hundreds of frame sets can have the same gap.
-    kinds = dict.fromkeys(str(gap) for gap in observed.gaps)
-    return "; ".join(list(kinds)[:6]) or f"fewer frame sets came than were asked for: {observed.stopped_by}"
+def judge_frames(observed: Observed, config: RigConfig) -> list[CheckResult]:
+    """Judge for each camera whether it has a frame in every frame set; its reasons are grouped and counted."""
+    return [_judge_frames(camera, observed) for camera in config.cameras]
+
+
+def _judge_frames(camera: CameraConfig, observed: Observed) -> CheckResult:
+    name, came = f"run.{camera.name}.frames", len(observed.proofs)
+    if not came:
+        return unknown(name, FRAME_SETS, "no frame set came", "frames")
+    reasons = Counter(gap.reason for gap in observed.gaps if gap.camera == camera.name)
+    missing = reasons.total()
+    said = "; ".join(f"{count} times: {reason.value}" for reason, count in reasons.most_common(MOST_REASONS))
+    remedy = f"camera {camera.name} (SN {camera.serial}): {said}"
+    return verdict(not missing, name, came - missing, came, "frames", remedy)
 
 
 def _judge_rate(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
@@ -93,61 +108,77 @@ def _judge_rate(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
 def _judge_skew(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
     bound = config.sync.max_skew_us
     skews = [proof.skew_us for proof in proofs if not math.isnan(proof.skew_us)]
+    if not skews and len(config.cameras) == 1:
+        return not_checked("run.skew", "the rig has one camera")
     if not skews:
         return unknown("run.skew", f"<= {bound:g}", "no frame set has two proved frames", "us")
     remedy = "check cameras.latency_us and jitter_us in the rig file against the data sheets"
     return verdict(max(skews) <= bound, "run.skew", round(max(skews), 2), f"<= {bound:g}", "us", remedy)
 
 
-def _judge_residual(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
-    bound = config.sync.tolerance_us
-    residuals: dict[str, float] = {}
-    for proof in proofs:
-        for name, frame in proof.frames.items():
-            if frame.residual_us is not None:
-                residuals[name] = max(residuals.get(name, 0.0), abs(frame.residual_us))
+def _judge_camera(camera: CameraConfig, observed: Observed, config: RigConfig) -> Iterable[CheckResult]:
+    proofs = [proof.frames[camera.name] for proof in observed.proofs if camera.name in proof.frames]
+    residuals = [abs(proof.residual_us) for proof in proofs if proof.residual_us is not None]
+    if residuals or not proofs:
+        yield _judge_residual(camera, residuals, config.sync.tolerance_us)
+    if len(residuals) < len(proofs):
+        why = "the camera gives no time stamps; its frames were matched by frame id and arrival alone (weaker proof)"
+        yield not_checked(f"run.{camera.name}.time_stamps", why)
+    if camera.input is not None:
+        by_edges = sum(set(proof.unchecked) <= {NO_STAMP} for proof in proofs)
+        yield _judge_edges(camera, by_edges, len(proofs))
+        yield _judge_noise(camera, observed.noise_edges.get(camera.name, 0))
+
+
+def _judge_residual(camera: CameraConfig, residuals: Sequence[float], bound: float) -> CheckResult:
+    name, expected = f"run.{camera.name}.residual", f"<= {bound:g}"
     if not residuals:
-        return unknown("run.residual", f"<= {bound:g}", "no frame was proved by a time stamp", "us")
-    # One camera is named, the worst; its cable or clock is where to begin.
-    worst = max(residuals, key=lambda name: residuals[name])
-    remedy = f"camera {worst}: its time stamps wander; check its firmware, and cameras.jitter_us against its data sheet"
-    measured = round(residuals[worst], 2)
-    return verdict(residuals[worst] <= bound, "run.residual", measured, f"<= {bound:g}", "us", remedy)
+        return unknown(name, expected, "no frame of this camera was proved", "us")
+    worst = max(residuals)
+    remedy = (
+        f"camera {camera.name} (SN {camera.serial}): its time stamps wander; check its firmware, and "
+        "cameras.jitter_us against its data sheet"
+    )
+    return verdict(worst <= bound, name, round(worst, 2), expected, "us", remedy)
 
 
-def _judge_stamps(proofs: Sequence[Proof]) -> list[CheckResult]:
-    """Name the cameras whose frames were proved without time stamps; a rig without such cameras gets no line."""
-    unstamped = {n: True for proof in proofs for n, frame in proof.frames.items() if frame.residual_us is None}
-    why = "the camera gives no time stamps; its frames were matched by frame id and arrival alone (weaker proof)"
-    return [not_checked(f"run.time_stamps.{name}", why) for name in unstamped]
+def _judge_edges(camera: CameraConfig, by_edges: int, proved: int) -> CheckResult:
+    """Judge whether each frame that came was proved by the edges of the wired line; missing frames count elsewhere."""
+    name = f"run.{camera.name}.exposure_edges"
+    if not proved:
+        return unknown(name, proved, "no frame of this camera was proved", "exposures")
+    remedy = (
+        f"camera {camera.name} (SN {camera.serial}): its exposure-active line at box input {camera.input} misses "
+        "exposures; check cable and connector"
+    )
+    return verdict(by_edges == proved, name, by_edges, proved, "exposures", remedy)
 
 
-def _judge_edges(proofs: Sequence[Proof], config: RigConfig) -> CheckResult:
-    """Every camera whose exposure line is wired must have been proved by its edges, not by its time stamps alone."""
-    wired = {camera.name for camera in config.cameras if camera.input is not None}
-    seen = sum(set(p.unchecked) <= {NO_STAMP} for proof in proofs for name, p in proof.frames.items() if name in wired)
-    expected = FRAME_SETS * len(wired)
-    remedy = "exposure edges are missing; the checks wiring.*.exposure_line name the cameras"
-    return verdict(seen == expected, "run.exposure_edges", seen, expected, "exposures", remedy)
+def _judge_noise(camera: CameraConfig, edges: int) -> CheckResult:
+    remedy = (
+        f"camera {camera.name}: its exposure-active line at box input {camera.input} shows signals that are no "
+        "exposure; check the shield and the pull-up of this line, and keep it away from lamp cables"
+    )
+    return verdict(edges == 0, f"run.{camera.name}.noise_edges", edges, 0, "signals", remedy)
 
 
-def judge_losses(observed: Observed) -> list[CheckResult]:
+_LOSSES = (
+    ("incomplete", "incomplete_frames", "check its cable and its DeviceLinkThroughputLimit"),
+    ("underrun", "frames_lost", "raise genicam.buffers in the rig file, or free the processor"),
+    ("no_slot", "no_slot", "raise genicam.frame_slots in the rig file, or free the processor"),
+)
+
+
+def judge_losses(observed: Observed, config: RigConfig) -> list[CheckResult]:
     """Judge what cameras, producers and this computer have lost meanwhile."""
-
-    def grown(counter: str) -> dict[str, int]:
-        names = observed.after
-        # Differences, because the cameras count since they were opened.
-        differences = {n: getattr(names[n], counter) - getattr(observed.before[n], counter) for n in names}
-        return {name: count for name, count in differences.items() if count}
-
     checks = []
-    for counter, name, remedy in (
-        ("incomplete", "run.incomplete_frames", "check cable and DeviceLinkThroughputLimit of {}"),
-        ("underrun", "run.frames_lost", "{}: raise genicam.buffers in the rig file, or free the processor"),
-        ("no_slot", "run.no_slot", "{}: raise genicam.frame_slots in the rig file, or free the processor"),
-    ):
-        lost = grown(counter)
-        checks.append(verdict(not lost, name, sum(lost.values()), 0, "frames", remedy.format(", ".join(lost))))
+    for camera in config.cameras:
+        before, after = observed.before[camera.name], observed.after[camera.name]
+        for counter, name, remedy in _LOSSES:
+            # Differences, because the cameras count since they were opened.
+            lost = getattr(after, counter) - getattr(before, counter)
+            told = f"camera {camera.name} (SN {camera.serial}): {remedy}"
+            checks.append(verdict(lost == 0, f"run.{camera.name}.{name}", lost, 0, "frames", told))
     dropped = observed.dropped_frame_sets
     remedy = "this computer was too slow to take the frame sets: free the processor"
     return [*checks, verdict(dropped == 0, "run.queue_dropped", dropped, 0, "frame sets", remedy)]

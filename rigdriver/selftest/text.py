@@ -18,13 +18,15 @@ from rigdriver.selftest.result import CheckResult, Report, Status, Value, counts
 
 _COLOURS = {
     Status.GOOD: "green", Status.FAILED: "bold red", Status.UNKNOWN: "yellow", Status.NOT_CHECKED: "yellow",
+    Status.NOT_RUN: "yellow",
 }  # fmt: skip
 
 _STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 60em; color: #222 }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3em .8em .3em 0; border-bottom: 1px solid #ddd; vertical-align: top }
-.good { color: #176d2c } .failed { color: #b00020; font-weight: bold } .unknown, .not-checked { color: #8a5a00 }
+.good { color: #176d2c } .failed { color: #b00020; font-weight: bold }
+.unknown, .not-checked, .not-run { color: #8a5a00 }
 """
 
 
@@ -44,7 +46,7 @@ def table(report: Report) -> Table:
 
 
 def _folded(checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
-    """Fold good checks of one camera's wiring into one line; JSON and HTML hold all of them."""
+    """Fold good checks of one camera, or of this computer's load, into one line; JSON and HTML hold all of them."""
     for group, members in groupby(checks, key=_group):
         each = list(members)
         if group and all(check.status is Status.GOOD for check in each):
@@ -54,7 +56,8 @@ def _folded(checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
 
 
 def _group(check: CheckResult) -> str:
-    return check.name.rpartition(".")[0] if check.name.startswith("wiring.") else ""
+    # `wiring.left_upper.frames` belongs to `wiring.left_upper`; `run.rate` stands alone.
+    return check.name.rpartition(".")[0] if check.name.count(".") == 2 else ""
 
 
 def remedies(report: Report) -> list[str]:
@@ -77,16 +80,24 @@ def html(report: Report) -> str:
     rows = "\n".join(_html_row(check) for check in report.checks)
     head = "".join(f"<th>{heading}</th>" for heading in ("check", "status", "measured", "expected", "what to do"))
     title = escape(f"Self-test of {report.rig}")
+    about = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in _about(report))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n<p>{escape(summary(report))}</p>\n"
+        f'<table class="about"><tbody>{about}</tbody></table>\n'
         f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></body></html>\n"
     )
+
+
+def _about(report: Report) -> list[tuple[str, str]]:
+    return [] if report.about is None else report.about.lines()
 
 
 def _complaint(check: CheckResult) -> str:
     if check.status is Status.NOT_CHECKED:
         return f"{check.name}: not checked: {check.remedy}"
+    if check.status is Status.NOT_RUN:
+        return f"{check.name}: not run: {check.remedy}"
     if check.status is Status.UNKNOWN:
         return f"{check.name}: not tested: {check.remedy}"
     seen = _with_unit(check.measured, check.unit) or "nothing"

@@ -18,7 +18,7 @@ from typing import Protocol
 from rigdriver.clock import ticks_from_us, us_from_ticks
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.devices.box.events import BoxEvent
-from rigdriver.devices.cameras.events import CameraEvent
+from rigdriver.devices.cameras.events import CameraEvent, CameraLost
 from rigdriver.frames import Edge, Frame, PulseReport
 from rigdriver.schedule.plan import exposure_us
 from rigdriver.schedule.steps import BoxSchedule, box_step
@@ -65,6 +65,8 @@ class WiringAnswer:
     """Times from the trigger edge to the rise of the camera's own line."""
     lengths_us: tuple[float, ...]
     """Times during which the camera's own line was high."""
+    lost: str = ""
+    """Reason why the camera itself is gone: it does not answer, or another program took it."""
 
 
 def probe_wiring(
@@ -102,36 +104,61 @@ def _probe(box: ProbingBox, watch: _Watch, config: RigConfig, camera: CameraConf
 def judge_wiring(answers: Sequence[WiringAnswer], config: RigConfig) -> list[CheckResult]:
     """Say for each camera whether its own trigger, its own line and its own images belong together."""
     owners = {camera.input: camera.name for camera in config.cameras if camera.input is not None}
+    reached = {answer.camera: [name for name in answer.frames if name != answer.camera] for answer in answers}
+    raised = {
+        answer.camera: [owners[line] for line in answer.lines if owners.get(line, answer.camera) != answer.camera]
+        for answer in answers
+    }
     checks = []
     for answer in answers:
         camera = config.camera(answer.camera)
-        checks.append(_judge_frames(answer, camera))
+        checks.append(_judge_frames(answer, camera, _partner(answer.camera, reached)))
         if camera.input is not None:
-            checks += _judge_line(answer, camera, owners, exposure_us(config, camera))
+            partner = _partner(answer.camera, raised)
+            checks += _judge_line(answer, camera, owners, partner, exposure_us(config, camera))
     return checks
 
 
-def _judge_frames(answer: WiringAnswer, camera: CameraConfig) -> CheckResult:
+def _partner(camera: str, others: Mapping[str, Sequence[str]]) -> str | None:
+    """Return the camera that answers to this one's output while this one answers to its: their cables are swapped."""
+    return next((name for name in others[camera] if camera in others.get(name, ())), None)
+
+
+def _judge_frames(answer: WiringAnswer, camera: CameraConfig, partner: str | None) -> CheckResult:
     others = [name for name in answer.frames if name != camera.name]
     # One frame may lack: some cameras lose the first one after a pause, and that is no wrong cable.
     is_good = not others and answer.frames.get(camera.name, 0) >= TRIGGERS - 1
     seen = ", ".join(f"{count} from {name}" for name, count in answer.frames.items()) or "no frames"
-    if others:
-        remedy = (
-            f"box output {camera.output} reaches {', '.join(others)}: swap the trigger cables, or mend cameras.output"
-        )
-    elif not answer.frames and not any(answer.lines.values()):
-        remedy = f"camera {camera.name} (SN {camera.serial}): check its trigger cable at box output {camera.output}"
-    else:
-        remedy = (
-            f"camera {camera.name} (SN {camera.serial}): it was triggered; check its data cable and link throughput"
-        )
     name = f"wiring.{camera.name}.frames"
+    remedy = _frames_remedy(answer, camera, others, partner)
     return verdict(is_good, name, seen, f"{TRIGGERS} from {camera.name}", remedy=remedy)
 
 
+def _frames_remedy(answer: WiringAnswer, camera: CameraConfig, others: Sequence[str], partner: str | None) -> str:
+    device = f"camera {camera.name} (SN {camera.serial})"
+    if answer.lost:
+        return answer.lost
+    if partner is not None:
+        return (
+            f"box output {camera.output} reaches {partner}, and that of {partner} reaches {camera.name}: exchange the "
+            f"trigger cables of {camera.name} and {partner}, or mend cameras.output"
+        )
+    if others:
+        return (
+            f"box output {camera.output} reaches {', '.join(others)}: check where the trigger cables of {camera.name} "
+            f"and {', '.join(others)} go, or mend cameras.output"
+        )
+    if not answer.frames and not any(answer.lines.values()):
+        return f"{device}: check its trigger cable at box output {camera.output}"
+    return f"{device}: it was triggered; check its data cable and link throughput"
+
+
 def _judge_line(
-    answer: WiringAnswer, camera: CameraConfig, owners: Mapping[int, str], expected_us: float
+    answer: WiringAnswer,
+    camera: CameraConfig,
+    owners: Mapping[int, str],
+    partner: str | None,
+    expected_us: float,
 ) -> list[CheckResult]:
     """Judge the exposure-active line: whose it is, how late it rises, and for how long it stays."""
     name = f"wiring.{camera.name}.exposure_line"
@@ -139,22 +166,35 @@ def _judge_line(
     seen = ", ".join(f"{count} on input {line} ({owners.get(line, 'spare')})" for line, count in answer.lines.items())
     expected = f"{TRIGGERS} on input {camera.input} ({camera.name})"
     if wrong or not answer.delays_us:
-        told = ", ".join(f"input {line} ({owners[line]})" for line in wrong)
-        remedy = (
-            f"box output {camera.output} raises {told}: cables are swapped, at the triggers or at the exposure lines"
-            if wrong
-            else f"camera {camera.name}: its exposure-active line does not reach box input {camera.input}; "
-            "check the cable and LineSource = ExposureActive"
-        )
+        remedy = _line_remedy(camera, [owners[line] for line in wrong], partner)
         return [verdict(False, name, seen or "no edge", expected, remedy=remedy)]
     is_whole = len(answer.delays_us) >= TRIGGERS - 1
+    remedy = f"camera {camera.name} skips triggers; check cable and connector"
+    return [verdict(is_whole, name, seen, expected, remedy=remedy), *_judge_times(answer, camera, expected_us)]
+
+
+def _line_remedy(camera: CameraConfig, others: Sequence[str], partner: str | None) -> str:
+    if partner is not None:
+        return (
+            f"exposure-active lines: exchange the cables of {camera.name} and {partner} at the box inputs, or mend "
+            "cameras.input"
+        )
+    if others:
+        return (
+            f"box input of {', '.join(others)} rises when {camera.name} exposes: check where the exposure-active line "
+            f"of {camera.name} goes, or mend cameras.input"
+        )
+    return (
+        f"camera {camera.name}: its exposure-active line does not reach box input {camera.input}; check the cable and "
+        "LineSource = ExposureActive"
+    )
+
+
+def _judge_times(answer: WiringAnswer, camera: CameraConfig, expected_us: float) -> list[CheckResult]:
     # Medians of three: one edge that was delayed decides nothing.
     delay, length = median(answer.delays_us), median(answer.lengths_us or (0.0,))
     room_us = camera.jitter_us + 1
     return [
-        verdict(
-            is_whole, name, seen, expected, remedy=f"camera {camera.name} skips triggers; check cable and connector"
-        ),
         verdict(
             abs(delay - camera.latency_us) <= room_us,
             f"wiring.{camera.name}.latency",
@@ -185,6 +225,7 @@ class _Watch:
         self._frames: Counter[str] = Counter()
         self._edges: list[Edge] = []
         self._closed_pulses = 0
+        self._lost: dict[str, str] = {}
 
     def begin(self) -> None:
         """Forget the earlier reports."""
@@ -204,10 +245,11 @@ class _Watch:
 
     def hear_camera(self, event: CameraEvent) -> None:
         """Take an event of a camera."""
-        if not isinstance(event, Frame):
-            return
         with self._news:
-            self._frames[event.camera] += 1
+            if isinstance(event, CameraLost):
+                self._lost[event.camera] = str(event.error)
+            elif isinstance(event, Frame):
+                self._frames[event.camera] += 1
             self._news.notify_all()
 
     def wait_for_pulses(self, count: int, timeout_s: float) -> None:
@@ -218,7 +260,10 @@ class _Watch:
     def wait_for_frames(self, camera: str, count: int, timeout_s: float) -> None:
         """Wait until a camera has delivered that many frames."""
         with self._news:
-            wait_for(self._timebase, self._news, lambda: self._frames[camera] >= count, timeout_s)
+            wait_for(self._timebase, self._news, lambda: self._has_all(camera, count), timeout_s)
+
+    def _has_all(self, camera: str, count: int) -> bool:
+        return self._frames[camera] >= count or camera in self._lost
 
     def wait_until_quiet(self, timeout_s: float) -> None:
         """Wait until no device has reported anything for a moment, so that the next probe gets only its own answers."""
@@ -249,6 +294,7 @@ class _Watch:
             lines=dict(lines),
             delays_us=_first_after(triggers, rises, tick_rate_hz),
             lengths_us=_first_after(rises, falls, tick_rate_hz),
+            lost=self._lost.get(camera.name, ""),
         )
 
 

@@ -65,9 +65,9 @@ def test_the_self_test_says_which_camera_was_proved_without_time_stamps(launch_r
     with Rig.open(dark(load(Path(running.rig_file)))) as rig:
         report = run_selftest(rig, lambda _: None)
     unlike = {check.name: check for check in report.checks if check.status is not Status.GOOD}
-    assert set(unlike) == {f"run.time_stamps.{CAMERA}"}
-    assert unlike[f"run.time_stamps.{CAMERA}"].status is Status.NOT_CHECKED
-    assert "weaker proof" in unlike[f"run.time_stamps.{CAMERA}"].remedy
+    assert set(unlike) == {f"run.{CAMERA}.time_stamps"}
+    assert unlike[f"run.{CAMERA}.time_stamps"].status is Status.NOT_CHECKED
+    assert "weaker proof" in unlike[f"run.{CAMERA}.time_stamps"].remedy
 
 
 def test_a_bench_says_whose_time_stamps_lack(launch_rig):

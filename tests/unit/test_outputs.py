@@ -24,7 +24,7 @@ KEPT = "what a user has\n"
 WRITES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("calibrate", "board"): ("--pdf",), ("calibrate", "solve"): ("--out", "--report"),
     ("calibrate", "resolve"): ("--out",),
-    ("calibrate", "export"): ("to",), ("calibrate", "import"): ("--out",), ("selftest",): ("--html",),
+    ("calibrate", "export"): ("to",), ("calibrate", "import"): ("--out",), ("selftest",): ("--html", "--junit"),
     ("schedule", "show"): ("--out",), ("measure",): ("--lines", "--picture"), ("demo",): ("--out",),
 }  # fmt: skip
 """Files that verbs write; they take --overwrite."""

@@ -28,6 +28,9 @@ DARK_SHARE = 0.1
 """Brightness without any lamp."""
 
 _BANK_IMAGES = 12
+_TILE_PX = 128
+_GRAIN, _GRAIN_PX = 0.12, 1.2
+"""Contrast of the fine detail, and its size as the standard deviation of a blur."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,13 @@ class TexturePainter:
             rng = np.random.Generator(np.random.PCG64(self._number))
             rows, columns = max(2, height // 48), max(2, width // 48)
             coarse = rng.uniform(80, 230, (rows, columns)) * np.linspace(0.6, 1.0, columns)
-            base = cv2.resize(coarse.astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
-            self._newest_base = np.asarray(base, np.uint8)
+            base = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+            self._newest_base = np.clip(base * _grain(rng, height, width), 0, 255).astype(np.uint8)
         return self._newest_base
+
+
+def _grain(rng: np.random.Generator, height: int, width: int) -> npt.NDArray[np.float32]:
+    """Return fine detail around 1, so that focus can be seen: (H, W) float32, one tile many times."""
+    tile = cv2.GaussianBlur(rng.standard_normal((_TILE_PX, _TILE_PX)).astype(np.float32), (0, 0), _GRAIN_PX)
+    tile = 1 + np.clip(tile * (_GRAIN / float(tile.std())), -3 * _GRAIN, 3 * _GRAIN)
+    return np.tile(tile, (height // _TILE_PX + 1, width // _TILE_PX + 1))[:height, :width]

@@ -5,6 +5,7 @@ In: a box made for the test, with one fault each. Out: the verdict and the sente
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -109,7 +110,8 @@ def test_a_sound_box_is_good():
         (FakeBox(replace(IDENTITY, interface_hash="00" * 20)), "box.interface", "the same release"),
         (FakeBox(replace(IDENTITY, outputs=9)), "box.outputs", "a box with more outputs"),
         (FakeBox(replace(IDENTITY, lamp_outputs=0x1C0)), "box.lamp_outputs", "flash on output 9"),
-        (FakeBox(status=replace(IDLE, output_levels=1)), "box.state", "0x0001"),
+        (FakeBox(status=replace(IDLE, output_levels=1)), "box.state", "outputs 0 are on"),
+        (FakeBox(status=FAULTED), "box.state", "this computer was silent for longer than box.watchdog_s"),
         (FakeBox(status=replace(IDLE, input_levels=0)), "box.interlock", "covers"),
         (FakeBox(replace(IDENTITY, interlock_inputs=0)), "box.interlock", "no interlock input"),
         (FakeBox(trip_ms=60), "box.clock_probe", "hub"),
@@ -139,6 +141,14 @@ def test_the_watchdog_check_lights_no_lamp_and_holds_its_outputs_past_the_deadli
 def test_outputs_that_stay_on_fail_although_the_box_says_that_it_tripped():
     box = FakeBox(status=replace(FAULTED, output_levels=3))
     assert set(failures(judge_watchdog(box, CONFIG))) == {"box.outputs_cut"}
+
+
+def test_no_remedy_or_figure_is_written_in_python():
+    faulted = FakeBox(status=replace(FAULTED, output_levels=3), fault=replace(FAULTED, fault=Faults.INTERLOCK_OPEN))
+    checks = [*judge_box(faulted, CONFIG), *judge_watchdog(faulted, CONFIG)]
+    told = " ".join(f"{check.measured} {check.expected} {check.remedy}" for check in checks)
+    assert "the interlock opened" in told
+    assert not re.search(r"<\w+\.|Faults|0x[0-9a-f]+>", told)
 
 
 @pytest.mark.parametrize("fault", [None, replace(FAULTED, fault=Faults.INTERLOCK_OPEN)])

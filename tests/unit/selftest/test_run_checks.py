@@ -1,6 +1,7 @@
 """A run's frame sets, judged."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -49,11 +50,34 @@ def test_thirty_whole_frame_sets_are_good():
 def test_a_gap_fails_completeness_and_its_reason_is_the_remedy():
     proofs = [proof(i) for i in range(FRAME_SETS - 1)] + [proof(29, cameras=("a",), skew_us=math.nan)]
     found = failures(proofs, [Gap("b", GapReason.NOT_EXPOSED)])
-    assert "check its trigger cable" in found["run.complete"]
+    assert set(found) == {"run.b.frames"}
+    assert "check its trigger cable" in found["run.b.frames"]
+
+
+def test_the_same_reason_of_many_frames_is_told_once_with_its_count():
+    proofs = [proof(i, cameras=("a",), skew_us=math.nan) for i in range(21)] + [proof(i) for i in range(21, 30)]
+    remedy = failures(proofs, [Gap("b", GapReason.NOT_EXPOSED, f"pulse {i}") for i in range(21)])["run.b.frames"]
+    assert remedy.startswith("camera b (SN b): 21 times: triggered, but the camera showed no exposure")
+    assert remedy.count("triggered") == 1
+
+
+def test_frames_that_lack_are_no_missing_edges():
+    """Before, the check counted proved frames, so each failed report said that exposure edges are missing."""
+    proofs = [proof(i) for i in range(FRAME_SETS - 1)] + [proof(29, cameras=("a",), skew_us=math.nan)]
+    found = failures(proofs, [Gap("b", GapReason.NOT_DELIVERED)])
+    assert set(found) == {"run.b.frames"}
+
+
+def test_signals_on_a_line_that_are_no_exposure_name_the_line():
+    one = observed([proof(i) for i in range(FRAME_SETS)])
+    checks = judge_run(replace(one, noise_edges={"b": 4}), CONFIG)
+    (bad,) = [check for check in checks if check.status is not Status.GOOD]
+    assert (bad.name, bad.measured) == ("run.b.noise_edges", 4)
+    assert "box input 1" in bad.remedy
 
 
 def test_too_few_frame_sets_fail_although_each_is_complete():
-    assert "run.complete" in failures(proof(i) for i in range(FRAME_SETS - 1))
+    assert "run.frame_sets" in failures(proof(i) for i in range(FRAME_SETS - 1))
 
 
 def test_another_rate_fails():
@@ -68,21 +92,21 @@ def test_one_large_skew_fails():
 @pytest.mark.parametrize("residual_us", [-101.0, 101.0])
 def test_one_large_residual_of_either_sign_fails(residual_us):
     proofs = [proof(i) for i in range(FRAME_SETS - 1)] + [proof(29, residual_us=residual_us)]
-    assert set(failures(proofs)) == {"run.residual"}
+    assert set(failures(proofs)) == {"run.a.residual", "run.b.residual"}
 
 
 def test_frames_proved_without_their_wired_exposure_line_fail():
     proofs = [proof(i) for i in range(FRAME_SETS - 1)] + [proof(29, unchecked=("exposure edges: none seen",))]
-    assert set(failures(proofs)) == {"run.exposure_edges"}
+    assert set(failures(proofs)) == {"run.a.exposure_edges", "run.b.exposure_edges"}
 
 
 @pytest.mark.parametrize(
     ("counter", "name"),
-    [("incomplete", "run.incomplete_frames"), ("underrun", "run.frames_lost"), ("no_slot", "run.no_slot")],
+    [("incomplete", "incomplete_frames"), ("underrun", "frames_lost"), ("no_slot", "no_slot")],
 )
 def test_each_counter_of_losses_fails_its_check(counter, name):
     after = CameraStatistics(**{"delivered": 9, "incomplete": 0, "no_slot": 0, "underrun": 0, "copied": 0, counter: 2})
-    assert set(failures([proof(i) for i in range(FRAME_SETS)], after=after)) == {name}
+    assert set(failures([proof(i) for i in range(FRAME_SETS)], after=after)) == {f"run.a.{name}", f"run.b.{name}"}
 
 
 def test_dropped_frame_sets_fail():
@@ -91,8 +115,9 @@ def test_dropped_frame_sets_fail():
 
 def test_nothing_at_all_is_no_pass():
     checks = {check.name: check.status for check in judge_run(observed([]), CONFIG)}
-    assert checks["run.complete"] is Status.FAILED
-    assert {checks["run.rate"], checks["run.skew"], checks["run.residual"]} == {Status.UNKNOWN}
+    assert checks["run.frame_sets"] is Status.FAILED
+    unknown = ("run.rate", "run.skew", "run.a.frames", "run.a.residual", "run.a.exposure_edges")
+    assert {checks[name] for name in unknown} == {Status.UNKNOWN}
 
 
 def test_pixels_are_not_kept():

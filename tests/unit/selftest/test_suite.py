@@ -16,6 +16,7 @@ from rigdriver.images.region import ImageRegion
 from rigdriver.rig import Rig
 from rigdriver.selftest.result import Status
 from rigdriver.selftest.suite import run_selftest
+from rigdriver.timebase import WALL_TIME
 from tests.unit.selftest.test_calibration_checks import CALIBRATION, SIZES, TEXT
 
 
@@ -28,9 +29,10 @@ def played(config: RigConfig, regions: dict[str, ImageRegion]) -> Rig:
     def lack(camera: str, feature: str) -> None:
         raise CameraError(f"camera {camera}: has no feature {feature}")
 
-    cameras = SimpleNamespace(reports={}, statistics=fail, get=lack)
-    rig = SimpleNamespace(config=config, cameras=cameras, sizes_px=lambda: SIZES, regions=lambda: regions)
-    return cast(Rig, rig)
+    reports = {name: SimpleNamespace(name=name, serial=name, vendor="", model="", features=()) for name in regions}
+    cameras = SimpleNamespace(reports=reports, statistics=fail, get=lack)
+    told = {"sizes_px": lambda: SIZES, "regions": lambda: regions}
+    return cast(Rig, SimpleNamespace(config=config, cameras=cameras, timebase=WALL_TIME, **told))
 
 
 @pytest.mark.parametrize(("offset_px", "status"), [((0, 0), Status.GOOD), ((16, 0), Status.FAILED)])

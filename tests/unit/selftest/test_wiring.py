@@ -7,11 +7,14 @@ which cable to move.
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
 
 from rigdriver.config import RigConfig
+from rigdriver.devices.cameras.events import CameraLost
+from rigdriver.errors import CameraError
 from rigdriver.frames import Edge, Frame, PulseReport
 from rigdriver.selftest.result import Status
 from rigdriver.selftest.wiring import TRIGGERS, judge_wiring, probe_wiring
@@ -113,14 +116,15 @@ def test_nobody_listens_to_the_box_afterwards_even_if_the_probe_fails():
 
 def test_swapped_trigger_cables_name_both_cameras():
     found = judge(FakeRig({0: "right", 2: "left", 4: "top"}, LINES))
-    assert "output 0 reaches right" in found["wiring.left.frames"]
-    assert "output 2 reaches left" in found["wiring.right.frames"]
+    assert "output 0 reaches right, and that of right reaches left" in found["wiring.left.frames"]
+    assert "exchange the trigger cables of right and left" in found["wiring.right.frames"]
     assert "wiring.top.frames" not in found
 
 
 def test_swapped_exposure_lines_show_although_the_frames_are_right():
     found = judge(FakeRig(RIGHT, {"left": 1, "right": 0, "top": 2}))
     assert set(found) == {"wiring.left.exposure_line", "wiring.right.exposure_line"}
+    assert "exchange the cables of left and right at the box inputs" in found["wiring.left.exposure_line"]
 
 
 def test_trigger_and_line_swapped_together_still_show_in_the_frames():
@@ -136,6 +140,22 @@ def test_a_cut_trigger_cable_is_told_from_a_cut_data_cable():
     cut_data = judge(rig)
     assert set(cut_data) == {"wiring.left.frames"}
     assert "data cable" in cut_data["wiring.left.frames"]
+
+
+def test_a_camera_that_hangs_is_named_and_no_cable_is_blamed():
+    rig = FakeRig({2: "right", 4: "top"}, LINES)
+    begin = rig.start
+
+    def start(*args):
+        begin(*args)
+        if callable(args[0]):
+            args[0](CameraLost("left", CameraError("camera left (SN LEFT): does not answer; power it off and on")))
+
+    rig.start = start
+    assert judge(rig) == {
+        "wiring.left.frames": "camera left (SN LEFT): does not answer; power it off and on",
+        "wiring.left.exposure_line": ANY,
+    }
 
 
 def test_a_line_that_is_not_connected_fails_although_frames_come():

@@ -1,0 +1,62 @@
+"""Whether each camera is in focus: how fine the speckle of its pattern lamp looks, against the sharpest camera.
+
+In: what the cameras saw of each lamp alone. Out: one check per camera. Geometry cameras have like lenses at like
+distances, so one that is blurred stands out; if all are blurred alike, this check does not find it. Skin in white light
+has no detail of known size (blurred by 3 px it looked half as sharp, and sharp cameras differed by a third), so texture
+cameras are not checked. Not here: how
+detail is measured (see lamps.py).
+"""
+
+from __future__ import annotations
+
+from rigdriver.config import CameraConfig, RigConfig
+from rigdriver.run.brightness import DARK
+from rigdriver.selftest.lamps import Detail, LightSeen
+from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
+
+BLURRED = 0.5
+"""Share of the best camera's sharpness below which a camera counts as out of focus."""
+LEAST_CONTRAST = 0.03
+"""Least contrast of detail that tells anything about focus."""
+NOTHING_FINE = (
+    "nothing with fine detail is in view: have somebody sit before the rig, or hold a sheet of paper before the cameras"
+)
+
+
+def judge_focus(seen: LightSeen, config: RigConfig) -> list[CheckResult]:
+    """Judge every camera that a lamp lights."""
+    if not config.lamps:
+        return []
+    details = {camera.name: _best_detail(camera, seen) for camera in config.cameras}
+    return [_judge_camera(camera, details, config) for camera in config.cameras]
+
+
+def _best_detail(camera: CameraConfig, seen: LightSeen) -> Detail | None:
+    """Return the detail in the light in which the camera sees most of it."""
+    found = [
+        detail[camera.name]
+        for lamp, detail in seen.detail.items()
+        # What the room's light shows says nothing when the lamp gave none.
+        if camera.name in detail and (seen.net(lamp, camera.name) or 0.0) > DARK
+    ]
+    return max(found, key=lambda detail: detail.contrast, default=None)
+
+
+def _judge_camera(camera: CameraConfig, details: dict[str, Detail | None], config: RigConfig) -> CheckResult:
+    name, detail = f"focus.{camera.name}", details[camera.name]
+    if camera.role == "texture":
+        return not_checked(name, "white light shows no detail of known size; look at an image of this camera")
+    alike = [details[other.name] for other in config.cameras if other.role == camera.role]
+    fine = [found.sharpness for found in alike if found is not None and found.contrast >= LEAST_CONTRAST]
+    if len(alike) < 2:
+        return not_checked(name, f"the rig has no second {camera.role} camera to compare with")
+    if detail is None or not fine:
+        return unknown(name, "sharp", NOTHING_FINE)
+    expected = BLURRED * max(fine)
+    remedy = (
+        f"camera {camera.name} (SN {camera.serial}): its images are blurred; clean its lens, set its focus and fix the "
+        "ring, then calibrate the rig again"
+    )
+    # A blurred camera may have lost its contrast, too.
+    is_sharp = detail.contrast >= LEAST_CONTRAST and detail.sharpness >= expected
+    return verdict(is_sharp, name, round(detail.sharpness, 3), f">= {expected:.3f}", "sharpness", remedy)

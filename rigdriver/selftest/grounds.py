@@ -1,0 +1,180 @@
+"""The checks of the self-test and their order of dependency, as a table.
+
+In: nothing. Out: `ROWS`: each check with its stage and its grounds, which are the checks that must be good first; and
+`settled`, which turns a check that is not good into "not run" where one of its grounds is not good. So one fault is one
+failed check, and nothing is blamed for what it depends on. Not here: what a check measures.
+
+In a name `@` stands for a camera, lamp or pod. In a ground it is the same one, and `*` is any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+
+from rigdriver.config import RigConfig
+from rigdriver.selftest.result import CheckResult, Status, not_run
+
+NOT_GOOD = frozenset({Status.FAILED, Status.UNKNOWN, Status.NOT_RUN})
+
+
+class Of(Enum):
+    """What `@` stands for in a name."""
+
+    RIG = "rig"
+    CAMERA = "camera"
+    LAMP = "lamp"
+    POD = "pod"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One kind of check."""
+
+    stage: str
+    name: str
+    of: Of = Of.RIG
+    grounds: tuple[str, ...] = ()
+
+    def names(self, config: RigConfig) -> list[str]:
+        """Return the names that the check has on this rig: one per camera, lamp or pod."""
+        return [self.name.replace("@", subject) for subject in _subjects(self.of, config)]
+
+    def subject(self, name: str) -> str | None:
+        """Return what `@` stands for in that name; None when the name is none of this row."""
+        head, sign, tail = self.name.partition("@")
+        if not sign:
+            return "" if name == self.name else None
+        subject = name[len(head) : len(name) - len(tail)]
+        is_mine = subject and name == head + subject + tail and "." not in subject
+        return subject if is_mine else None
+
+
+def _subjects(of: Of, config: RigConfig) -> list[str]:
+    """Return what the checks of a row are about, in the order of the rig file."""
+    subjects = {
+        Of.RIG: [""],
+        Of.CAMERA: [camera.name for camera in config.cameras],
+        Of.LAMP: [lamp.name for lamp in config.lamps],
+        Of.POD: list(dict.fromkeys(camera.pod for camera in config.cameras)),
+    }
+    return subjects[of]
+
+
+_WIRED = ("box.state", "host.load.wiring", "wiring.finished")
+_RUN = ("host.load.run", "run.finished", "run.frame_sets")
+_LIT = ("host.load.light", "light.finished")
+ROWS: tuple[CheckRow, ...] = (
+    CheckRow("computer", "computer"),
+    CheckRow("computer", "computer.usb_access"),
+    CheckRow("computer", "computer.port_access"),
+    CheckRow("computer", "computer.usbfs_memory"),
+    CheckRow("computer", "computer.socket_buffers"),
+    CheckRow("computer", "computer.cpus"),
+    CheckRow("computer", "computer.load"),
+    CheckRow("computer", "computer.memory"),
+    CheckRow("computer", "computer.clock_source"),
+    CheckRow("computer", "computer.stolen_time"),
+    CheckRow("computer", "computer.disk_space"),
+    CheckRow("computer", "computer.write_speed"),
+    CheckRow("buses", "usb"),
+    CheckRow("buses", "usb.box"),
+    CheckRow("buses", "usb.projector"),
+    CheckRow("buses", "usb.@", Of.CAMERA),
+    CheckRow("buses", "gige"),
+    CheckRow("buses", "gige.@.subnet", Of.CAMERA),
+    CheckRow("buses", "gige.@.mtu", Of.CAMERA),
+    CheckRow("buses", "gige.@.test_packet", Of.CAMERA),
+    CheckRow("opening", "rig_file"),
+    CheckRow("opening", "producers", grounds=("rig_file",)),
+    CheckRow("opening", "cameras.found", grounds=("producers",)),
+    CheckRow("opening", "cameras.features", grounds=("cameras.found",)),
+    CheckRow("opening", "cameras.@.features", Of.CAMERA, ("cameras.found",)),
+    CheckRow("calibration", "calibration.file", grounds=("cameras.found",)),
+    CheckRow("box", "box.identity", grounds=("rig_file",)),
+    CheckRow("box", "box.interface", grounds=("box.identity",)),
+    CheckRow("box", "box.outputs", grounds=("box.interface",)),
+    CheckRow("box", "box.lamp_outputs", grounds=("box.interface",)),
+    CheckRow("box", "box.state", grounds=("box.interface",)),
+    CheckRow("box", "box.interlock", grounds=("box.interface",)),
+    CheckRow("box", "box.clock_probe", grounds=("box.interface", "host.load.box")),
+    CheckRow("wiring", "wiring.@.frames", Of.CAMERA, _WIRED),
+    CheckRow("wiring", "wiring.@.exposure_line", Of.CAMERA, ("wiring.@.frames", *_WIRED)),
+    CheckRow("wiring", "wiring.@.latency", Of.CAMERA, ("wiring.@.exposure_line",)),
+    CheckRow("wiring", "wiring.@.exposure", Of.CAMERA, ("wiring.@.exposure_line", "cameras.@.features")),
+    CheckRow("run", "run.finished", grounds=("wiring.*.frames", "wiring.*.exposure_line", "host.load.run")),
+    CheckRow("run", "run.frame_sets", grounds=("run.finished", "host.load.run", "wiring.*.frames")),
+    CheckRow("run", "run.rate", grounds=("run.frame_sets", "box.clock_probe")),
+    CheckRow("run", "run.skew", grounds=(*_RUN, "wiring.*.latency", "wiring.*.exposure_line")),
+    CheckRow("run", "run.@.incomplete_frames", Of.CAMERA, ("host.load.run",)),
+    CheckRow("run", "run.@.frames_lost", Of.CAMERA, ("host.load.run",)),
+    CheckRow("run", "run.@.no_slot", Of.CAMERA, ("host.load.run",)),
+    CheckRow("run", "run.queue_dropped", grounds=("host.load.run",)),
+    CheckRow(
+        "run", "run.@.frames", Of.CAMERA,
+        (*_RUN, "wiring.@.frames", "wiring.@.exposure_line", "run.@.incomplete_frames", "run.@.frames_lost",
+         "run.@.no_slot", "run.@.noise_edges"),
+    ),
+    CheckRow("run", "run.@.residual", Of.CAMERA, (*_RUN, "run.@.frames")),
+    CheckRow("run", "run.@.time_stamps", Of.CAMERA),
+    CheckRow("run", "run.@.exposure_edges", Of.CAMERA, (*_RUN, "wiring.@.exposure_line", "run.@.frames")),
+    CheckRow("run", "run.@.noise_edges", Of.CAMERA, ("wiring.@.exposure_line",)),
+    CheckRow("run", "calibration.health.@", Of.POD, ("calibration.file", *_RUN, "light.*", "focus.*")),
+    CheckRow("light", "light.finished", grounds=("run.finished", "box.lamp_outputs", "box.interlock", "host.load.light")),
+    CheckRow("light", "light.@", Of.LAMP, (*_LIT, "box.lamp_outputs", "box.interlock")),
+    CheckRow("light", "ambient.@", Of.CAMERA, (*_LIT, "light.*")),
+    CheckRow("light", "focus.@", Of.CAMERA, (*_LIT, "light.*")),
+    CheckRow("watchdog", "box.watchdog", grounds=("box.state", "host.load.watchdog")),
+    CheckRow("watchdog", "box.outputs_cut", grounds=("box.watchdog",)),
+    CheckRow("counters", "box.counters"),
+    CheckRow("counters", "box.link_counters"),
+)  # fmt: skip
+
+
+def row_of(name: str) -> tuple[CheckRow, str] | None:
+    """Return the row of a check and the camera, lamp or pod that its name holds; None for a name of no row."""
+    for row in ROWS:
+        if (subject := row.subject(name)) is not None:
+            return row, subject
+    return None
+
+
+def grounds_of(name: str) -> tuple[str, ...]:
+    """Return the grounds of a check; `*` in one of them stands for any."""
+    found = row_of(name)
+    return tuple(ground.replace("@", found[1]) for ground in found[0].grounds) if found else ()
+
+
+def settled(checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
+    """Turn checks that are not good, and that stand on others which are not good, into "not run".
+
+    A good check stays good: it has shown what it says, whatever else is wrong.
+    """
+    after = {check.name: check for check in checks}
+    for _ in ROWS:  # no chain of grounds is longer than the table
+        before = dict(after)
+        after = {name: _stood(check, before) for name, check in before.items()}
+        if after == before:
+            break
+    return tuple(after.values())
+
+
+def _stood(check: CheckResult, others: dict[str, CheckResult]) -> CheckResult:
+    if check.status not in NOT_GOOD or check.status is Status.NOT_RUN:
+        return check
+    broken = next(_broken(grounds_of(check.name), others.values()), None)
+    if broken is None:
+        return check
+    why = f": {broken.remedy}" if broken.name.startswith("host.load") else " is not good"
+    return not_run(check, broken.name, why)
+
+
+def _broken(grounds: Iterable[str], checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    bad = [check for check in checks if check.status in NOT_GOOD]
+    for ground in grounds:
+        # A check is no ground of itself; the first cause counts, not what depends on it.
+        yield from (check for check in bad if fnmatchcase(check.name, ground) and check.status is not Status.NOT_RUN)
+    for ground in grounds:
+        yield from (check for check in bad if fnmatchcase(check.name, ground))

@@ -1,0 +1,113 @@
+"""The stages of the self-test: each makes one measurement and judges it in several checks.
+
+In: an open rig, idle. Out: the stages in the order in which they are made. Not here: what a single check measures (see
+box_checks.py, wiring.py, run_checks.py, light_checks.py and the like), and how the checks depend on each
+other (see grounds.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rigdriver.rig import Rig
+from rigdriver.run.frame_sets import FrameSets
+from rigdriver.selftest import box_checks, opening
+from rigdriver.selftest.bench_checks import judge_bench_run
+from rigdriver.selftest.calibration_checks import judge_calibration, judge_health
+from rigdriver.selftest.computer_stage import check_buses, check_computer, reading
+from rigdriver.selftest.focus_checks import judge_focus
+from rigdriver.selftest.lamps import watch_lamps
+from rigdriver.selftest.light_checks import judge_light
+from rigdriver.selftest.result import CheckResult
+from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
+from rigdriver.selftest.samples import Samples
+from rigdriver.selftest.wiring import judge_wiring, probe_wiring
+
+LOOKED_AT = 5
+"""Number of frame sets of the run whose images are compared with the calibration."""
+Judge = Callable[[Rig], Iterable[CheckResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One measurement."""
+
+    name: str
+    told: str
+    """What a person reads meanwhile."""
+    judge: Judge
+    is_timed: bool = False
+    """Whether a busy computer could spoil it, so that its load is watched."""
+
+
+def stages(rig: Rig) -> list[Stage]:
+    """Return what is to be done on this rig."""
+    opened = [
+        Stage("computer", "this computer", lambda r: check_computer(r.config, reading(r.cameras))),
+        Stage("buses", "the buses of the cameras", lambda r: check_buses(r.config, reading(r.cameras))),
+        Stage("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
+        Stage("calibration", "the calibration file", _calibration),
+    ]
+    at_rate = f"{FRAME_SETS} frame sets at {rig.config.schedule.rate_hz:g} Hz"
+    if rig.config.schedule.mode != "box":
+        return [*opened, Stage("run", at_rate, _bench_run, is_timed=True)]
+    # Before the first check, so that errors which the other checks cause on the link are counted.
+    before = box_checks.Health.of(rig.box)
+    return [
+        *opened,
+        Stage("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config), True),
+        Stage("wiring", "the wiring, camera by camera", _wiring, is_timed=True),
+        Stage("run", at_rate, _run, is_timed=True),
+        Stage("light", "the lamps, one by one", _light, is_timed=True),
+        # After the run: it trips a fault on purpose. The counters come last and see all stages.
+        Stage("watchdog", "the watchdog", lambda r: box_checks.judge_watchdog(r.box, r.config, r.timebase), True),
+        Stage("counters", "the counters", lambda r: box_checks.judge_health(before, box_checks.Health.of(r.box))),
+    ]
+
+
+def _calibration(rig: Rig) -> list[CheckResult]:
+    if rig.config.calibration is None:
+        return []
+    return judge_calibration(rig.config, rig.sizes_px(), datetime.now(UTC), rig.regions())
+
+
+def _wiring(rig: Rig) -> list[CheckResult]:
+    return judge_wiring(
+        probe_wiring(rig.box, rig.cameras, rig.config, rig.box.identity.tick_rate_hz, rig.timebase), rig.config
+    )
+
+
+def _bench_run(rig: Rig) -> list[CheckResult]:
+    observed, samples, run = _observed(rig)
+    return judge_bench_run(observed, run.statistics.rate_hz, rig.config) + _health(rig, samples)
+
+
+def _run(rig: Rig) -> list[CheckResult]:
+    observed, samples, _ = _observed(rig)
+    return judge_run(observed, rig.config) + _health(rig, samples)
+
+
+def _observed(rig: Rig) -> tuple[Observed, Samples, FrameSets]:
+    before = rig.cameras.statistics()
+    samples = Samples(LOOKED_AT if rig.config.calibration else 0)
+    with rig.run(frames=FRAME_SETS) as run:
+        proofs, gaps = keep(samples.watch(run))
+    figures, after = run.statistics, rig.cameras.statistics()
+    noise = figures.noise_edges
+    observed = Observed(proofs, gaps, figures.dropped_frame_sets, before, after, figures.stopped_by, noise)
+    return observed, samples, run
+
+
+def _light(rig: Rig) -> list[CheckResult]:
+    if not rig.config.lamps:
+        return []
+    seen = watch_lamps(rig)
+    return judge_light(seen, rig.config) + judge_focus(seen, rig.config)
+
+
+def _health(rig: Rig, samples: Samples) -> list[CheckResult]:
+    if rig.config.calibration is None:
+        return []
+    return judge_health(rig.config, rig.sizes_px(), samples.frame_sets)

@@ -1,0 +1,86 @@
+"""The table of checks and their grounds: one fault is one failed check, and what stands on it is not run."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+
+import pytest
+
+from rigdriver.selftest.grounds import ROWS, grounds_of, row_of, settled
+from rigdriver.selftest.result import CheckResult, Status, unknown, verdict
+
+GENERATED = re.compile(r"^(host\.load\.\w+|\w+\.finished)$")
+"""Names that each stage has: its load, and that it was not carried out to its end."""
+
+
+def failed(name: str) -> CheckResult:
+    return verdict(False, name, "bad", "good", remedy="mend it")
+
+
+def good(name: str) -> CheckResult:
+    return verdict(True, name, "good", "good")
+
+
+def statuses(*checks: CheckResult) -> dict[str, Status]:
+    return {check.name: check.status for check in settled(checks)}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_each_ground_is_a_check_of_the_table(row):
+    names = [one.name.replace("@", "x") for one in ROWS]
+    for ground in row.grounds:
+        wanted = ground.replace("@", "x")
+        assert GENERATED.match(wanted) or any(fnmatchcase(name, wanted) for name in names), ground
+
+
+def test_no_check_stands_on_itself_however_far_the_chain_goes():
+    below = {row.name: {g.replace("*", "@") for g in row.grounds} for row in ROWS}
+    for row in ROWS:
+        seen: set[str] = set()
+        todo = set(below[row.name])
+        while todo:
+            name = todo.pop()
+            seen.add(name)
+            todo |= below.get(name, set()) - seen
+        assert row.name not in seen
+
+
+def test_a_row_knows_its_names_by_camera():
+    found = row_of("wiring.left_upper.frames")
+    assert found is not None
+    assert found[1] == "left_upper"
+    assert grounds_of("run.left_upper.residual")[-1] == "run.left_upper.frames"
+    assert row_of("nothing.of.the.kind") is None
+
+
+def test_what_stands_on_a_fault_is_not_run_and_says_on_which():
+    checks = settled([failed("wiring.a.frames"), failed("wiring.a.exposure_line"), failed("wiring.b.exposure_line")])
+    assert [check.status for check in checks] == [Status.FAILED, Status.NOT_RUN, Status.FAILED]
+    assert checks[1].remedy == "wiring.a.frames is not good"
+
+
+def test_a_chain_is_followed_to_its_end():
+    found = statuses(failed("cameras.found"), unknown("cameras.features", "all", "not reached"), failed("rig_file"))
+    assert found == {
+        "cameras.found": Status.FAILED,
+        "cameras.features": Status.NOT_RUN,
+        "rig_file": Status.FAILED,
+    }
+
+
+def test_a_good_check_stays_good_whatever_it_stands_on():
+    assert statuses(failed("wiring.a.frames"), good("run.a.frames"))["run.a.frames"] is Status.GOOD
+
+
+def test_another_camera_is_not_excused_by_the_fault_of_one():
+    found = statuses(failed("wiring.a.frames"), failed("run.b.noise_edges"))
+    assert found["run.b.noise_edges"] is Status.FAILED
+
+
+def test_a_computer_that_is_too_busy_is_told_and_no_cable():
+    busy = unknown("host.load.wiring", "<= 250", "this computer is too busy to tell: ...", "ms")
+    checks = settled([busy, failed("wiring.a.frames"), failed("box.counters")])
+    assert [check.status for check in checks] == [Status.UNKNOWN, Status.NOT_RUN, Status.FAILED]
+    assert "this computer is too busy to tell" in checks[1].remedy
+    assert "cable" not in checks[1].remedy

@@ -1,0 +1,53 @@
+"""Whether a computer had time for a stage: judged by what was seen, and watched while a block lasts."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from rigdriver.own_pause import LOOK_S
+from rigdriver.selftest import host_load
+from rigdriver.selftest.host_load import HostLoad, LoadWatch, judge_load
+from rigdriver.selftest.result import Status
+
+
+def test_a_computer_with_time_is_good():
+    assert judge_load("run", HostLoad(0.02, 0.1, 0.0)).status is Status.GOOD
+
+
+@pytest.mark.parametrize(
+    ("load", "told"),
+    [
+        (HostLoad(2 * LOOK_S, 0.1, 0.0), "up to 500 ms late"),
+        (HostLoad(0.1, 0.8, 0.0), "80% of the time"),
+        (HostLoad(0.1, 0.1, 0.7), "other machines took 70%"),
+    ],
+)
+def test_one_without_time_is_unknown_and_says_what_was_seen(load, told):
+    check = judge_load("run", load)
+    assert (check.name, check.status) == ("host.load.run", Status.UNKNOWN)
+    assert check.remedy.startswith("this computer is too busy to tell")
+    assert told in check.remedy
+
+
+def test_stolen_time_is_that_of_the_block(tmp_path, monkeypatch):
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 0 100 800 0 0 0 50 0 0\n")
+    monkeypatch.setattr(host_load, "STAT", stat)
+    with LoadWatch() as watch:
+        stat.write_text("cpu  120 0 110 840 0 0 0 80 0 0\n")
+    assert watch.load.stolen_share == pytest.approx(0.3)
+
+
+def test_without_proc_nothing_counts_as_stolen(tmp_path, monkeypatch):
+    monkeypatch.setattr(host_load, "STAT", tmp_path / "nothing")
+    with LoadWatch() as watch:
+        pass
+    assert watch.load.stolen_share == 0
+
+
+def test_the_watch_leaves_no_thread():
+    with LoadWatch():
+        pass
+    assert "host load" not in {thread.name for thread in threading.enumerate()}

@@ -1,0 +1,169 @@
+"""Lamps, room light and focus, judged from what cameras saw of each lamp alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import pytest
+
+from rigdriver.config import RigConfig
+from rigdriver.selftest.focus_checks import judge_focus
+from rigdriver.selftest.lamps import NO_DETAIL, Detail, LightSeen, detail_of
+from rigdriver.selftest.light_checks import judge_light
+from rigdriver.selftest.result import Status
+
+CAMERAS = ("left_upper", "left_lower", "left_colour", "right_upper", "right_lower", "right_colour")
+LAMPS = ("left_pattern", "right_pattern", "left_white", "right_white")
+CONFIG = RigConfig.model_validate(
+    {
+        "name": "bench",
+        "box": {"url": "/dev/null"},
+        "genicam": {"producers": ["x.cti"]},
+        "cameras": [
+            {
+                "name": name,
+                "serial": name,
+                "output": number,
+                "pod": name.split("_")[0],
+                "role": "texture" if name.endswith("colour") else "geometry",
+            }
+            for number, name in enumerate(CAMERAS)
+        ],
+        "lamps": [
+            {"name": name, "kind": name.split("_")[1], "pod": name.split("_")[0], "output": 6 + number}
+            for number, name in enumerate(LAMPS)
+        ],
+    }
+)
+SPECKLE, SKIN = Detail(0.25, 0.35), Detail(0.2, 0.12)
+
+
+def rig(
+    powers: Mapping[str, float] | None = None,
+    place: Mapping[str, str] | None = None,
+    room: float = 0.01,
+    blurred: Mapping[str, float] | None = None,
+) -> LightSeen:
+    """A rig whose lamps light their own pod by 0.2 and the other by 0.04; `place`: socket -> lamp that hangs there."""
+    lit: dict[str, dict[str, float]] = {}
+    detail: dict[str, dict[str, Detail]] = {}
+    for socket in LAMPS:
+        lamp = (place or {}).get(socket, socket)
+        pod, _ = lamp.split("_")
+        power = (powers or {}).get(lamp, 1.0)
+        exposing = [c for c in CAMERAS if c.endswith("colour") == socket.endswith("white")]
+        shares = {c: (0.2 if c.startswith(pod) else 0.04) if c in exposing else 0 for c in CAMERAS}
+        lit[socket] = {c: room + power * share for c, share in shares.items()}
+        kind = (SPECKLE if lamp.endswith("pattern") else SKIN) if power else NO_DETAIL
+        detail[socket] = {
+            c: Detail(kind.contrast, kind.sharpness * (blurred or {}).get(c, 1.0))
+            for c in exposing
+            if c.startswith(socket.split("_")[0])
+        }
+    return LightSeen(dict.fromkeys(CAMERAS, room), lit, detail)
+
+
+def bad(seen: LightSeen) -> dict[str, str]:
+    checks = [*judge_light(seen, CONFIG), *judge_focus(seen, CONFIG)]
+    assert len({check.name for check in checks}) == len(checks) == len(LAMPS) + 2 * len(CAMERAS)
+    return {check.name: check.remedy for check in checks if check.status is Status.FAILED}
+
+
+def test_a_sound_rig_is_good():
+    assert bad(rig()) == {}
+
+
+@pytest.mark.parametrize("lamp", LAMPS)
+def test_a_dead_lamp_is_named_with_its_output(lamp):
+    found = bad(rig({lamp: 0.0}))
+    assert set(found) == {f"light.{lamp}"}
+    assert f"box output {6 + LAMPS.index(lamp)}" in found[f"light.{lamp}"]
+
+
+@pytest.mark.parametrize("lamp", LAMPS)
+def test_a_weak_lamp_is_told_from_a_dead_one(lamp):
+    found = bad(rig({lamp: 0.5}))
+    assert set(found) == {f"light.{lamp}"}
+    assert "50% of the light of" in found[f"light.{lamp}"]
+
+
+def test_two_dead_lamps_of_a_kind_are_both_named():
+    assert set(bad(rig({"left_pattern": 0.0, "right_pattern": 0.0}))) == {"light.left_pattern", "light.right_pattern"}
+
+
+def test_without_any_light_the_supply_comes_first():
+    found = bad(rig(dict.fromkeys(LAMPS, 0.0)))
+    assert set(found) == {f"light.{lamp}" for lamp in LAMPS}
+    assert all("no camera sees light of any lamp" in remedy for remedy in found.values())
+
+
+@pytest.mark.parametrize(
+    "pair", [("left_pattern", "right_pattern"), ("left_white", "right_white"), ("left_pattern", "left_white")]
+)
+def test_exchanged_lamps_name_each_other_and_no_camera_is_blamed(pair):
+    one, other = pair
+    found = bad(rig(place={one: other, other: one}))
+    assert {name for name in found if name.startswith("light.")} == {f"light.{one}", f"light.{other}"}
+    assert f"lamps {one} and {other} are exchanged" in found[f"light.{one}"]
+
+
+def test_light_of_the_room_is_told_camera_by_camera():
+    found = bad(rig(room=0.1))
+    assert set(found) == {f"ambient.{camera}" for camera in CAMERAS}
+
+
+@pytest.mark.parametrize("camera", [name for name in CAMERAS if not name.endswith("colour")])
+def test_a_blurred_camera_is_named_alone(camera):
+    assert set(bad(rig(blurred={camera: 0.2}))) == {f"focus.{camera}"}
+
+
+def test_skin_in_white_light_says_nothing_about_focus():
+    checks = {check.name: check.status for check in judge_focus(rig(), CONFIG)}
+    assert {name for name, status in checks.items() if status is Status.NOT_CHECKED} == {
+        "focus.left_colour",
+        "focus.right_colour",
+    }
+
+
+def test_a_camera_without_frames_is_unknown_not_good():
+    seen = rig()
+    without = {lamp: {c: light for c, light in lit.items() if c != "left_colour"} for lamp, lit in seen.lit.items()}
+    checks = judge_light(LightSeen(seen.dark, without, seen.detail), CONFIG)
+    statuses = {check.name: check.status for check in checks}
+    assert statuses["light.left_white"] is Status.UNKNOWN
+    assert statuses["ambient.left_colour"] is Status.UNKNOWN
+
+
+def test_a_view_without_detail_says_nothing_about_focus():
+    seen = rig()
+    plain = {lamp: dict.fromkeys(found, Detail(0.0, 0.0)) for lamp, found in seen.detail.items()}
+    checks = judge_focus(LightSeen(seen.dark, seen.lit, plain), CONFIG)
+    assert {check.status for check in checks if not check.name.endswith("colour")} == {Status.UNKNOWN}
+
+
+def speckle(blur_px: float, noise: float, bits: int = 8) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    grain = cv2.GaussianBlur(rng.standard_normal((240, 320)).astype(np.float32), (0, 0), float(np.hypot(1.2, blur_px)))
+    image = 0.4 + 0.1 * grain / float(grain.std()) + noise * rng.standard_normal((240, 320))
+    full = 2**bits - 1
+    return np.clip(image * full, 0, full).astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def test_blur_lowers_the_sharpness_and_noise_does_not_raise_it():
+    sharp, blurred = (detail_of(speckle(blur, 0.0), "Mono8", 0.0).sharpness for blur in (0.0, 3.0))
+    noisy = detail_of(speckle(3.0, 0.02), "Mono8", 0.0).sharpness
+    assert blurred < 0.3 * sharp
+    assert noisy == pytest.approx(blurred, abs=0.03)
+
+
+def test_detail_is_the_same_at_eight_and_at_twelve_bits():
+    eight, twelve = detail_of(speckle(0.0, 0.0), "Mono8", 0.0), detail_of(speckle(0.0, 0.0, 12), "Mono12", 0.0)
+    assert eight.contrast == pytest.approx(twelve.contrast, rel=0.02)
+    assert eight.sharpness == pytest.approx(twelve.sharpness, rel=0.02)
+
+
+def test_an_image_that_is_too_small_or_dark_has_no_detail():
+    assert detail_of(np.zeros((240, 320), np.uint8), "Mono8", 0.0).contrast == 0
+    assert detail_of(speckle(0.0, 0.0)[:20, :20], "Mono8", 0.0).contrast == 0
