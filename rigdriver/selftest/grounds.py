@@ -122,7 +122,9 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("run", "run.@.exposure_edges", Of.CAMERA, (*_RUN, "wiring.@.exposure_line", "run.@.frames")),
     CheckRow("run", "run.@.noise_edges", Of.CAMERA, ("wiring.@.exposure_line",)),
     CheckRow("run", "calibration.health.@", Of.POD, ("calibration.file", *_RUN, "light.*", "focus.*")),
-    CheckRow("light", "light.finished", grounds=("run.finished", "box.lamp_outputs", "box.interlock", "host.load.light")),
+    CheckRow(
+        "light", "light.finished", grounds=("run.finished", "box.lamp_outputs", "box.interlock", "host.load.light"),
+    ),
     CheckRow("light", "light.@", Of.LAMP, (*_LIT, "box.lamp_outputs", "box.interlock")),
     CheckRow("light", "ambient.@", Of.CAMERA, (*_LIT, "light.*")),
     CheckRow("light", "focus.@", Of.CAMERA, (*_LIT, "light.*")),
