@@ -65,7 +65,7 @@ def _subjects(of: Of, config: RigConfig) -> list[str]:
 
 _WIRED = ("box.state", "host.load.wiring", "wiring.finished")
 _RUN = ("host.load.run", "run.finished", "run.frame_sets")
-_LIT = ("host.load.light", "light.finished")
+_LIT = ("host.load.light", "light.finished", "wiring.*.frames")
 ROWS: tuple[Row, ...] = (
     Row("opening", "rig_file"),
     Row("opening", "producers", grounds=("rig_file",)),
@@ -84,7 +84,10 @@ ROWS: tuple[Row, ...] = (
     Row("wiring", "wiring.@.exposure_line", Of.CAMERA, ("wiring.@.frames", *_WIRED)),
     Row("wiring", "wiring.@.latency", Of.CAMERA, ("wiring.@.exposure_line",)),
     Row("wiring", "wiring.@.exposure", Of.CAMERA, ("wiring.@.exposure_line", "cameras.@.features")),
-    Row("run", "run.finished", grounds=("wiring.*.frames", "wiring.*.exposure_line", "host.load.run")),
+    Row(
+        "run", "run.finished",
+        grounds=("wiring.*.frames", "wiring.*.exposure_line", "box.interlock", "box.lamp_outputs", "host.load.run"),
+    ),
     Row("run", "run.frame_sets", grounds=("run.finished", "host.load.run", "wiring.*.frames")),
     Row("run", "run.rate", grounds=("run.frame_sets", "box.clock_probe")),
     Row("run", "run.skew", grounds=(*_RUN, "wiring.*.latency", "wiring.*.exposure_line")),
