@@ -65,7 +65,7 @@ def _subjects(of: Of, config: RigConfig) -> list[str]:
 
 _WIRED = ("box.state", "host.load.wiring", "wiring.finished")
 _RUN = ("host.load.run", "run.finished", "run.frame_sets")
-_LIT = ("host.load.light", "light.finished")
+_LIT = ("host.load.light", "light.finished", "wiring.*.frames")
 ROWS: tuple[CheckRow, ...] = (
     CheckRow("computer", "computer"),
     CheckRow("computer", "computer.usb_access"),
@@ -104,7 +104,10 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("wiring", "wiring.@.exposure_line", Of.CAMERA, ("wiring.@.frames", *_WIRED)),
     CheckRow("wiring", "wiring.@.latency", Of.CAMERA, ("wiring.@.exposure_line",)),
     CheckRow("wiring", "wiring.@.exposure", Of.CAMERA, ("wiring.@.exposure_line", "cameras.@.features")),
-    CheckRow("run", "run.finished", grounds=("wiring.*.frames", "wiring.*.exposure_line", "host.load.run")),
+    CheckRow(
+        "run", "run.finished",
+        grounds=("wiring.*.frames", "wiring.*.exposure_line", "box.interlock", "box.lamp_outputs", "host.load.run"),
+    ),
     CheckRow("run", "run.frame_sets", grounds=("run.finished", "host.load.run", "wiring.*.frames")),
     CheckRow("run", "run.rate", grounds=("run.frame_sets", "box.clock_probe")),
     CheckRow("run", "run.skew", grounds=(*_RUN, "wiring.*.latency", "wiring.*.exposure_line")),

@@ -32,6 +32,8 @@ BOX, INTERFACE = "box.identity", "box.interface"
 OPENED = "rig.opened"
 """Name of a check that is in the report only when it failed: a simulated rig did not start."""
 _ORDER = (RIG_FILE, PRODUCERS, CAMERAS, FEATURES, BOX, INTERFACE)
+_CHAINS = ((PRODUCERS, CAMERAS, FEATURES), (BOX, INTERFACE))
+"""Checks of which each one is reached only when those before it are good."""
 _KINDS: tuple[tuple[type[RigError], str], ...] = (
     (UsageError, RIG_FILE),
     (FileNotWritten, RIG_FILE),
@@ -117,4 +119,6 @@ def _untold(name: str, found: Mapping[str, object]) -> CheckResult:
     # A device was reached, so that the rig file must have been good.
     if name == RIG_FILE:
         return verdict(True, name, "can be used", _EXPECTED[name])
+    if any(name in chain and set(chain[chain.index(name) + 1 :]) & set(found) for chain in _CHAINS):
+        return verdict(True, name, _EXPECTED[name], _EXPECTED[name])
     return unknown(name, _EXPECTED[name], f"not reached: {', '.join(found)} failed before")

@@ -6,9 +6,8 @@ checks measure (see suite.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
-from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -45,14 +44,20 @@ def table(report: Report) -> Table:
     return shown
 
 
-def _folded(checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
+def _folded(checks: Sequence[CheckResult]) -> Iterator[CheckResult]:
     """Fold good checks of one camera, or of this computer's load, into one line; JSON and HTML hold all of them."""
-    for group, members in groupby(checks, key=_group):
-        each = list(members)
-        if group and all(check.status is Status.GOOD for check in each):
-            yield CheckResult(group, Status.GOOD, f"{len(each)} checks good", f"{len(each)} checks good")
-        else:
-            yield from each
+    groups: dict[str, list[CheckResult]] = {}
+    for check in checks:
+        groups.setdefault(_group(check), []).append(check)
+    told: set[str] = set()
+    for check in checks:
+        group = _group(check)
+        each = groups[group]
+        if not group or len(each) == 1 or any(member.status is not Status.GOOD for member in each):
+            yield check
+        elif group not in told:
+            told.add(group)
+            yield CheckResult(group, Status.GOOD, f"{len(each)} checks good", "")
 
 
 def _group(check: CheckResult) -> str:

@@ -17,6 +17,7 @@ from rigdriver.errors import (
     PortUnavailable,
     ProducerError,
 )
+from rigdriver.selftest.grounds import settled
 from rigdriver.selftest.opening import failed_opening
 from rigdriver.selftest.result import Status
 
@@ -53,6 +54,13 @@ def test_what_was_not_reached_is_unknown_but_the_rig_file_is_known_to_be_good():
     checks = {check.name: check.status for check in failed_opening(CameraMissing("a"))}
     assert checks["rig_file"] is Status.GOOD
     assert checks["cameras.features"] is Status.UNKNOWN
+
+
+def test_a_missing_camera_is_failed_and_not_excused_by_producers_that_were_loaded():
+    checks = {check.name: check.status for check in settled(failed_opening(CameraMissing("a")))}
+    assert checks["producers"] is Status.GOOD
+    assert checks["cameras.found"] is Status.FAILED
+    assert checks["cameras.features"] is Status.NOT_RUN
 
 
 def the_failed(error):

@@ -71,3 +71,13 @@ def test_html_escapes_what_devices_say():
     assert "&lt;rig&gt;" in page
     assert "<script>" not in page
     assert "<b>" not in page
+
+
+def test_good_checks_of_one_camera_are_one_line_and_none_is_hidden_that_is_not_good():
+    parts = [verdict(True, f"run.left.{part}", 1, 1) for part in ("frames", "residual")]
+    bad = verdict(False, "run.right.frames", 3, 30, "frames", "mend it")
+    others = [verdict(True, "run.right.residual", 7, 9), verdict(True, "host.load.run", 0.1, 1), GOOD]
+    shown = text.table(Report("rig", (parts[0], bad, *others, parts[1]), True))
+    names, _, measured, _ = (list(column.cells) for column in shown.columns)
+    assert names == ["run.left", "run.right.frames", "run.right.residual", "host.load.run", "box.clock_probe"]
+    assert measured == ["2 checks good", "3 frames", "7", "0.1", "1.5 ms"]
