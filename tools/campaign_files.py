@@ -29,7 +29,9 @@ from file_kinds import KINDS, Kind
 MOST_S = 2.0
 MOST_BYTES = 1 << 30
 SILENT_S = 60.0
-"""Longest silence of a worker, in s, which also compiles and imports; after it, native code hangs."""
+"""Longest silence of a worker within a case, in s; after it, native code hangs."""
+LOADING_S = 900.0
+"""Longest time to the first case of a worker, in s, which imports and compiles beside whatever else runs."""
 NASTY = (
     b"NaN", b"Infinity", b"-1", b"1e999", b"9" * 400, b"99999999999999999999", b"null", b"[]", b"{}", b'""', b"\0",
     b"\xff\xfe", b"../../x", b"/etc/passwd", b"%s%n", b"'", b'"', b"\\", b"\r", b"[" * 5000, b'{"a":' * 5000,
@@ -225,9 +227,10 @@ def campaign(seed: int, first: int, count: int, tell: Callable[[int], None]) -> 
         words = [sys.executable, __file__, "--seed", str(seed), "--first", str(at), "--count", str(end - at), "--work"]
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
             assert child.stdout is not None, "started with a pipe"
-            begun = ""
-            while select.select([child.stdout], [], [], SILENT_S)[0] and (line := child.stdout.readline().decode()):
+            begun, patience_s = "", LOADING_S
+            while select.select([child.stdout], [], [], patience_s)[0] and (line := child.stdout.readline().decode()):
                 what, number, kind, *rest = line.split(maxsplit=3)
+                patience_s = SILENT_S
                 if what == "begin":
                     begun = f"{number} {kind}"
                     continue

@@ -14,17 +14,21 @@ from types import MappingProxyType
 
 import cv2
 import numpy as np
+import trimesh
+from trimesh.exchange.ply import export_ply
+from trimesh.exchange.stl import export_stl_ascii
 
 from rigdriver.acceptance.judge import Acceptance, Characteristic
 from rigdriver.acceptance.lock import check_lock
 from rigdriver.calibration import file as calibration_file
 from rigdriver.calibration.board.boards import Board
-from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
+from rigdriver.calibration.calibration import Accuracy, CameraCalibration, Covariance, RigCalibration
 from rigdriver.calibration.exchange import export_kalibr, export_opencv, import_kalibr, import_opencv
 from rigdriver.config import load as load_rig
 from rigdriver.devices.cameras.settings_file import read_settings
 from rigdriver.errors import RigError
 from rigdriver.images.folder import read_image
+from rigdriver.images.region import ImageRegion
 from rigdriver.recording.proof_files import read_proofs
 from rigdriver.recording.stored_formats import Sidecar, StoredImages, read_sidecar, write_sidecar
 from rigdriver.stereo.mesh.files import write_mesh
@@ -57,11 +61,15 @@ def known() -> RigCalibration:
         pose = np.eye(4)
         pose[0, 3] = -80.0 * n
         lens, bend = np.array([[900.0, 0, 320], [0, 900, 240], [0, 0, 1]]), np.array([-0.1, 0.01, 0.0, 0.0, 0.0])
-        cameras[name] = CameraCalibration(name, f"SN{n}", (640, 480), lens, bend, pose)
+        cameras[name] = CameraCalibration(
+            name, f"SN{n}", (640, 480), lens, bend, pose, 0.1, MappingProxyType({"fx": 0.1}), region=ImageRegion()
+        )
     board = Board("chessboard", 10, 7, 20.0)
     return RigCalibration(
-        "rig", "2026-01-01T00:00:00+00:00", board, (0.0, 0.0, 0.0), MappingProxyType(cameras), 0.1, 10, 100, 1.0
-    )
+        "rig", "2026-01-01T00:00:00+00:00", board, (0.0, 0.0, 0.0), MappingProxyType(cameras), 0.1, 10, 100, 1.0,
+        Accuracy((0.0, 0.0, 900.0), 300.0, 5.0, 9.0, 5.0, 9.0, 30.0, 60.0),
+        Covariance((f"{NAMES[0]}.fx", f"{NAMES[1]}.tx"), np.array([[0.01, 0.001], [0.001, 0.04]])), True, ("a note",),
+    )  # fmt: skip
 
 
 def _calibration(folder: Path) -> Path:
@@ -199,6 +207,27 @@ def _image(suffix: str) -> Callable[[Path], Path]:
     return make
 
 
+def _deep_image(suffix: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        path = folder / f"deep{suffix}"
+        cv2.imwrite(str(path), np.random.default_rng(1).integers(0, 4096, (24, 32)).astype(np.uint16))
+        return path
+
+    return make
+
+
+def _text_mesh(suffix: str) -> Callable[[Path], Path]:
+    """A mesh in the text form of a kind of file that the driver itself writes in binary."""
+
+    def make(folder: Path) -> Path:
+        path = folder / f"text{suffix}"
+        body = trimesh.creation.box((9, 9, 9))
+        path.write_text(export_ply(body, encoding="ascii").decode() if suffix == ".ply" else export_stl_ascii(body))
+        return path
+
+    return make
+
+
 def _mesh(suffix: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         there = folder / f"mesh{suffix}"
@@ -232,6 +261,8 @@ KINDS = (
     Kind("history", _history, lambda p: check_lock(p, NOW, 7), is_json=True),
     Kind("settings", _settings, read_settings),
     *(Kind(f"image{s}", _image(s), read_image, is_text=False) for s in (".png", ".tiff", ".bmp", ".jpg")),
+    *(Kind(f"deep-image{s}", _deep_image(s), read_image, is_text=False) for s in (".png", ".tiff")),
+    *(Kind(f"text-mesh{s}", _text_mesh(s), read_mesh) for s in (".ply", ".stl")),
     *(Kind(f"mesh{s}", _mesh(s), read_mesh, is_text=s in (".obj", ".gltf"), is_json=s == ".gltf")
       for s in (".ply", ".obj", ".stl", ".glb", ".gltf")),
 )  # fmt: skip

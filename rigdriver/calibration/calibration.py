@@ -105,6 +105,8 @@ class RigCalibration:
     """Share of the found corners that the result rests on."""
     accuracy: Accuracy | None = None
     covariance: Covariance | None = None
+    has_square_sigma: bool = False
+    """True where the sigmas and the covariance hold the uncertainty of the board's square; older files do not."""
     notes: tuple[str, ...] = ()
     """Notes on what the solver left out or found odd, in words, as the file keeps them."""
     source: str = "rigdriver"

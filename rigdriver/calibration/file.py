@@ -30,9 +30,9 @@ from rigdriver.images.region import ImageRegion
 from rigdriver.whole_file import make_folder, write_whole
 
 FORMAT = "rigdriver-calibration"
-VERSION = 2
-READ_VERSIONS = (1, VERSION)
-"""Versions that can be read; 1 has no `region`."""
+VERSION = 3
+READ_VERSIONS = (1, 2, VERSION)
+"""Versions that can be read; 1 has no `region`, and in 1 and 2 no uncertainty holds that of the square."""
 Number = float | None
 Count = Annotated[int, Field(ge=0, le=10**9)]
 Side = Annotated[int, Field(gt=0, le=LONGEST_SIDE_PX)]
@@ -112,6 +112,7 @@ class _File(_FilePart):
     cameras: dict[str, _Camera]
     accuracy: _Accuracy | None
     covariance: _Covariance | None
+    has_square_sigma: bool = False
     notes: tuple[str, ...]
 
 
@@ -143,6 +144,7 @@ def to_text(calibration: RigCalibration) -> str:
         "cameras": {camera.name: _camera_table(camera) for camera in calibration},
         "accuracy": None if calibration.accuracy is None else _accuracy_table(calibration.accuracy),
         "covariance": None if calibration.covariance is None else _covariance_table(calibration.covariance),
+        "has_square_sigma": calibration.has_square_sigma,
         "notes": list(calibration.notes),
     }
     table["sha256"] = _digest(table)
@@ -303,7 +305,7 @@ def _build(table: _File, origin: str) -> RigCalibration:
         rig=table.rig, created=table.created, board=Board(**table.board.model_dump()), bow_mm=table.bow_mm,
         cameras=MappingProxyType(cameras), rms_px=_nan(table.rms_px), views=table.views, corners=table.corners,
         kept_share=_nan(table.kept_share), accuracy=accuracy, covariance=_covariance(table.covariance, origin),
-        notes=table.notes, source=table.source,
+        has_square_sigma=table.has_square_sigma, notes=table.notes, source=table.source,
     )  # fmt: skip
 
 

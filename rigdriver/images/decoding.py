@@ -59,8 +59,7 @@ def _size(raw: bytes) -> tuple[int, int, int] | None:
     """Return width, height and bytes per pixel of the header; None where it is no header of a known kind."""
     try:
         if raw.startswith(b"\x89PNG\r\n\x1a\n"):
-            width, height, depth, colour = struct.unpack_from(">IIBB", raw, 16)
-            return width, height, (2 if depth == 16 else 1) * {0: 1, 2: 3, 3: 4, 4: 4, 6: 4}.get(colour, 4)
+            return _png_size(raw)
         if raw.startswith(b"BM"):
             return _bmp_size(raw)
         if raw.startswith(b"\xff\xd8"):
@@ -70,6 +69,18 @@ def _size(raw: bytes) -> tuple[int, int, int] | None:
     except struct.error:
         return None
     return None
+
+
+def _png_size(raw: bytes) -> tuple[int, int, int] | None:
+    width, height, depth, colour = struct.unpack_from(">IIBB", raw, 16)
+    place, kind = 8, b""
+    # The decoder makes room for a chunk before it reads it, so a chunk must end within the file.
+    while place < len(raw) and kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", raw, place)
+        place += 12 + length
+    if place > len(raw):
+        return None
+    return width, height, (2 if depth == 16 else 1) * {0: 1, 2: 3, 3: 4, 4: 4, 6: 4}.get(colour, 4)
 
 
 def _bmp_size(raw: bytes) -> tuple[int, int, int]:

@@ -42,7 +42,7 @@ from rigdriver.calibration.solve.outliers import (
 from rigdriver.calibration.solve.screen import screen
 from rigdriver.calibration.solve.start import first_guess
 from rigdriver.calibration.solve.ties import lone_ties, refuse_few_views, refuse_undetermined, refuse_untied
-from rigdriver.calibration.solve.uncertainty import VOLUME_DIAMETER_MM, expect_accuracy, invert, sigmas_of
+from rigdriver.calibration.solve.uncertainty import VOLUME_DIAMETER_MM, expect_accuracy, invert, sigmas_of, with_square
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import BoardMismatch, UsageError
 from rigdriver.images.region import ImageRegion
@@ -261,16 +261,17 @@ def _conclude(
     freedom = max(2 * len(used) - len(normal.columns) - 6 * views, 1)
     weights = np.ones(len(used)) if problem.weights is None else problem.weights
     noise = float(np.sqrt(((adjusted.residuals_px * weights[:, None]) ** 2).sum() / freedom))
-    covariance, bow_sigma = invert(normal, used.cameras, noise)
+    from_views, bow_sigma = invert(normal, used.cameras, noise)
     cameras = _cameras(used, adjusted, options)
-    refuse_undetermined(cameras, covariance, used, state.t_view)
+    refuse_undetermined(cameras, from_views, used, state.t_view)
+    share = board.square_sigma_mm / board.square_mm
+    covariance = with_square(from_views, cameras, share)
     cameras = {n: replace(c, sigmas=MappingProxyType(sigmas_of(covariance, n))) for n, c in cameras.items()}
     pods: dict[str, list[str]] = {}
     for camera in cameras.values():
         if camera.role == "geometry":
             pods.setdefault(camera.pod, []).append(camera.name)
-    share = board.square_sigma_mm / board.square_mm
-    accuracy = expect_accuracy(cameras, list(pods.values()), covariance, share, options.volume_diameter_mm)
+    accuracy = expect_accuracy(cameras, list(pods.values()), from_views, share, options.volume_diameter_mm)
     kept = _rows_in(found, used)
     bow = (float(state.bow_mm[0]), float(state.bow_mm[1]), float(state.bow_mm[2]))
     all_notes = (*notes, *_lone(used), *_remarks(cameras, board, bow))
@@ -278,7 +279,7 @@ def _conclude(
         rig=options.rig, created=options.created or datetime.now(UTC).isoformat(timespec="seconds"), board=board,
         bow_mm=bow, cameras=MappingProxyType(cameras), rms_px=rms_px(adjusted.residuals_px), views=views,
         corners=len(used), kept_share=len(used) / len(found), accuracy=accuracy, covariance=covariance,
-        notes=tuple(str(note) for note in all_notes),
+        has_square_sigma=True, notes=tuple(str(note) for note in all_notes),
     )  # fmt: skip
     miss = residuals(replace(problem, observations=found, weights=None), state)
     posed = used.counts().sum(axis=1) > 0

@@ -30,7 +30,13 @@ from rigdriver.calibration.solve.notes import NoteKind, SolveNote
 from rigdriver.calibration.solve.outliers import judge_corners, noise_px
 from rigdriver.calibration.solve.screen import screen
 from rigdriver.calibration.solve.start import board_poses, stand_boards
-from rigdriver.calibration.solve.uncertainty import VOLUME_DIAMETER_MM, expect_accuracy, sigmas_of
+from rigdriver.calibration.solve.uncertainty import (
+    VOLUME_DIAMETER_MM,
+    expect_accuracy,
+    sigmas_of,
+    with_square,
+    without_square,
+)
 from rigdriver.calibration.views.observations import Observations
 from rigdriver.errors import UsageError, ViewsInconsistent, ViewsInsufficient
 
@@ -62,7 +68,7 @@ class ResolvedCamera:
 def resolve_camera(
     calibration: RigCalibration, observations: Observations, board: Board, camera: str
 ) -> ResolvedCamera:
-    """Solve the pose of one camera again.
+    """Solve the pose of one camera again, from views of the board with which the rig was calibrated.
 
     Raises:
         UsageError: no such camera, or the observations are of other cameras than the calibration.
@@ -190,6 +196,11 @@ def _with_uncertainty(
     known: Covariance, old: RigCalibration, new: RigCalibration, pose: Covariance, follows: Array, rest: tuple[str, ...]
 ) -> RigCalibration:
     """Put the new pose into the joint covariance: its own noise, and what it inherits from the other parameters."""
+    share = old.board.square_sigma_mm / old.board.square_mm
+    # The board in the new views is the one of the old views and wrong by the same share e: the pose p moves by e t_p,
+    # not by F e t_x alone. So the square is taken out, the noise propagated, and the square added for all cameras.
+    if old.has_square_sigma:
+        known = without_square(known, old.cameras, share)
     kept = [i for i, name in enumerate(known.parameters) if name not in pose.parameters]
     names = tuple(known.parameters[i] for i in kept)
     inherit = follows[:, [rest.index(name) for name in names]]
@@ -197,9 +208,11 @@ def _with_uncertainty(
     # Law of propagation (JCGM 100:2008, 5.2): p = F x + e gives cov(p, x) = F C and cov(p) = F C F^T + cov(e).
     across = inherit @ before
     matrix = np.block([[before, across.T], [across, across @ inherit.T + pose.matrix]])
-    covariance = Covariance((*names, *pose.parameters), matrix)
-    share = old.board.square_sigma_mm / old.board.square_mm
+    from_views = Covariance((*names, *pose.parameters), matrix)
+    covariance = with_square(from_views, new.cameras, share)
     diameter = old.accuracy.diameter_mm if old.accuracy else VOLUME_DIAMETER_MM
     cameras = {c.name: replace(c, sigmas=MappingProxyType(sigmas_of(covariance, c.name))) for c in new.cameras.values()}
-    accuracy = expect_accuracy(cameras, list(new.pods().values()), covariance, share, diameter)
-    return replace(new, cameras=MappingProxyType(cameras), covariance=covariance, accuracy=accuracy)
+    accuracy = expect_accuracy(cameras, list(new.pods().values()), from_views, share, diameter)
+    return replace(
+        new, cameras=MappingProxyType(cameras), covariance=covariance, accuracy=accuracy, has_square_sigma=True
+    )

@@ -43,6 +43,8 @@ NULL_PART = 1e-6
 STEPS = np.r_[np.full(4, 1e-2), np.full(8, 1e-5), np.full(3, 1e-6), np.full(3, 1e-3)]
 """Steps of the numerical derivatives, one for each of a camera's 18 parameters."""
 
+SHIFTS = ("tx", "ty", "tz")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lens:
@@ -93,6 +95,30 @@ def sigmas_of(covariance: Covariance, camera: str) -> dict[str, float]:
     return found
 
 
+def with_square(covariance: Covariance, cameras: Mapping[str, CameraCalibration], square_share: float) -> Covariance:
+    """Return a covariance of the views' noise alone, with the uncertainty of the board's square added.
+
+    `square_share`: standard uncertainty of the board's square, as a share of its side.
+    """
+    return Covariance(covariance.parameters, covariance.matrix + _square_part(covariance, cameras, square_share))
+
+
+def without_square(covariance: Covariance, cameras: Mapping[str, CameraCalibration], square_share: float) -> Covariance:
+    """Undo `with_square`: return the covariance that the noise of the views causes alone."""
+    return Covariance(covariance.parameters, covariance.matrix - _square_part(covariance, cameras, square_share))
+
+
+def _square_part(covariance: Covariance, cameras: Mapping[str, CameraCalibration], square_share: float) -> Array:
+    # A square that is off by a share e changes no image when all lengths are off by e: t becomes (1 + e) t, and nothing
+    # else moves. The part of the covariance is e^2 t t^T over the translations of all cameras.
+    shift = np.zeros(len(covariance.parameters))
+    for row, name in enumerate(covariance.parameters):
+        owner, _, parameter = name.rpartition(".")
+        if parameter in SHIFTS:
+            shift[row] = cameras[owner].T_cam_world[SHIFTS.index(parameter), 3]
+    return square_share**2 * np.outer(shift, shift)
+
+
 def nudge(camera: CameraCalibration | Lens, delta: Array) -> Lens:
     """Return the camera with its 18 parameters moved by `delta` (18,), as the adjustment moves them."""
     K = camera.K.copy()
@@ -134,7 +160,8 @@ def expect_accuracy(
 ) -> Accuracy | None:  # fmt: skip
     """Compute the expected error of points in a ball, each seen by each pod; None when no pod has two cameras.
 
-    `square_share`: standard uncertainty of the board's square, as a share of its side.
+    `covariance`: of the views' noise alone, without the square. `square_share`: standard uncertainty of the board's
+    square, as a share of its side.
     """
     pods = [pod for pod in pods if len(pod) >= 2]
     if not pods:

@@ -135,15 +135,28 @@ def test_a_moved_region_is_refused_though_the_size_fits(solved: SimpleNamespace,
             load(tmp_path / "rig.json", regions={"left_upper": other})
 
 
-def test_a_file_of_version_1_is_read_and_says_that_only_sizes_are_checked(solved: SimpleNamespace) -> None:
-    table = json.loads(to_text(solved.calibration))
-    table["version"] = 1
-    for camera in table["cameras"].values():
-        del camera["region"]
+def _of_version(calibration: RigCalibration, version: int) -> str:
+    table = json.loads(to_text(calibration))
+    table["version"] = version
+    del table["has_square_sigma"]
+    if version == 1:
+        for camera in table["cameras"].values():
+            del camera["region"]
     bare = {key: value for key, value in table.items() if key != "sha256"}
     text = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     table["sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    (note,) = parse(json.dumps(table), "x.json").check_regions({"left_upper": ImageRegion((8, 8))})
+    return json.dumps(table)
+
+
+def test_a_file_says_whether_its_sigmas_hold_the_square(solved: SimpleNamespace) -> None:
+    assert parse(to_text(solved.calibration), "x.json").has_square_sigma
+    old = parse(_of_version(solved.calibration, 2), "x.json")
+    assert not old.has_square_sigma
+    assert not parse(to_text(old), "x.json").has_square_sigma
+
+
+def test_a_file_of_version_1_is_read_and_says_that_only_sizes_are_checked(solved: SimpleNamespace) -> None:
+    (note,) = parse(_of_version(solved.calibration, 1), "x.json").check_regions({"left_upper": ImageRegion((8, 8))})
     assert note.startswith("camera left_upper: the calibration does not say which region")
     assert note.endswith("only the size was checked")
 
@@ -168,7 +181,7 @@ def test_a_file_changed_by_hand_is_refused(solved: SimpleNamespace) -> None:
         (
             '{"format": "rigdriver-calibration", "version": 99}',
             MismatchKind.OTHER_VERSION,
-            "has version 99; expected version 1 to 2",
+            "has version 99; expected version 1 to 3",
         ),
         ('{"format": "rigdriver-calibration", "version": 1}', MismatchKind.DAMAGED, "Field required"),
     ],

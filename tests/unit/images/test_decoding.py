@@ -87,3 +87,20 @@ def test_what_is_no_whole_image_is_one_sentence(tmp_path, raw):
     path.write_bytes(raw)
     with pytest.raises(UsageError, match="cannot be read as an image"):
         read_image(path)
+
+
+def test_a_png_chunk_that_is_longer_than_the_file_is_refused_before_room_is_made_for_it(tmp_path, monkeypatch):
+    raw = bytearray(png(40, 30))
+    raw[33:37] = struct.pack(">I", 0x63000923)
+    path = tmp_path / "a.png"
+    path.write_bytes(raw)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("the decoder was called"))
+    with pytest.raises(UsageError, match="cannot be read as an image"):
+        read_image(path)
+
+
+def test_bytes_after_the_end_of_a_png_do_not_matter(tmp_path):
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.full((7, 9), 5, np.uint8))
+    path.write_bytes(path.read_bytes() + b"tail")
+    assert (read_image(path) == 5).all()
