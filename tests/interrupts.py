@@ -11,13 +11,16 @@ import dis
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import rigdriver
 
 MOST_MOMENTS = 2000
+_TOOL = 4
+"""Number of this tool for `sys.monitoring`; profilers and debuggers have others."""
 _CHECKED = ("CALL", "JUMP_BACKWARD")
 """Beginnings of the names of instructions after which signals are looked for."""
 
@@ -38,6 +41,36 @@ def is_ours_or_waits(source: str) -> bool:
     return source.startswith(_OURS) or source == threading.__file__
 
 
+class _Watch:
+    """Counts the moments of watched functions, and interrupts at the one that is asked for."""
+
+    def __init__(self, moment: int, is_watched: Callable[[str], bool]) -> None:
+        self.is_watched = is_watched
+        self._left = moment
+        self._places: dict[FrameType, int] = {}
+        """Where each function was, in bytes; -1 where nothing is looked for."""
+
+    def begun(self, frame: FrameType) -> None:
+        """Take note that a function begins."""
+        self._places[frame] = -1
+        self._count()
+
+    def at(self, frame: FrameType, place: int) -> None:
+        """Take note of the instruction that comes next."""
+        before, self._places[frame] = self._places.get(frame, -1), place
+        if _is_checked(frame, before):
+            self._count()
+
+    def raised(self, frame: FrameType) -> None:
+        """Take note that a function's last instruction has raised: no signal is looked for after it."""
+        self._places[frame] = -1
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise Interrupt
+
+
 def interrupted_at(
     moment: int, act: Callable[[], object], is_watched: Callable[[str], bool] = is_ours_or_waits
 ) -> bool:
@@ -45,33 +78,80 @@ def interrupted_at(
 
     `is_watched`: whether moments in a source file of that name count.
     """
-    seen = 0
-    places: dict[FrameType, int] = {}
+    watch = _Watch(moment, is_watched)
+    try:
+        # Since Python 3.12 a function whose tracing begins within it misses instructions; monitoring misses none.
+        if sys.version_info >= (3, 12):
+            _monitored(act, watch)
+        else:
+            _traced(act, watch)
+    except Interrupt:
+        return True
+    return False
 
+
+def _traced(act: Callable[[], object], watch: _Watch) -> None:
     def trace(frame: FrameType, event: str, _arg: Any) -> Any:
-        nonlocal seen
         if event == "call":
-            if not is_watched(frame.f_code.co_filename):
+            if not watch.is_watched(frame.f_code.co_filename):
                 return None
             frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        is_moment = event == "call" or (event == "opcode" and _is_checked(frame, places.get(frame, -1)))
-        places[frame] = frame.f_lasti
-        if is_moment:
-            seen += 1
-            if seen == moment:
-                sys.settrace(None)
-                raise Interrupt
+            told: Callable[[], None] = partial(watch.begun, frame)
+        elif event == "exception":
+            told = partial(watch.raised, frame)
+        elif event == "opcode":
+            told = partial(watch.at, frame, frame.f_lasti)
+        else:
+            return trace
+        try:
+            told()
+        except Interrupt:
+            sys.settrace(None)
+            raise
         return trace
 
     before = sys.gettrace()
     sys.settrace(trace)
     try:
         act()
-    except Interrupt:
-        return True
     finally:
         sys.settrace(before)
-    return False
+
+
+def _monitored(act: Callable[[], object], watch: _Watch) -> None:
+    monitoring: Any = sys.monitoring  # type: ignore[attr-defined, unused-ignore]
+    events, thread, is_over = monitoring.events, threading.get_ident(), False
+
+    def told(tell: Callable[[FrameType, int], None]) -> Callable[..., None]:
+        def hear(code: CodeType, place: int, *_: object) -> None:
+            nonlocal is_over
+            if is_over or threading.get_ident() != thread or not watch.is_watched(code.co_filename):
+                return
+            try:
+                tell(sys._getframe(1), place)
+            except Interrupt:
+                is_over = True
+                raise
+
+        return hear
+
+    hearing = {
+        events.PY_START: told(lambda frame, _: watch.begun(frame)),
+        events.INSTRUCTION: told(watch.at),
+        events.RAISE: told(lambda frame, _: watch.raised(frame)),
+    }
+    monitoring.use_tool_id(_TOOL, "interrupts")
+    try:
+        for event, hear in hearing.items():
+            monitoring.register_callback(_TOOL, event, hear)
+        monitoring.set_events(_TOOL, events.PY_START | events.INSTRUCTION | events.RAISE)
+        act()
+    finally:
+        is_over = True
+        monitoring.set_events(_TOOL, 0)
+        for event in hearing:
+            monitoring.register_callback(_TOOL, event, None)
+        monitoring.free_tool_id(_TOOL)
 
 
 def moments_of(act: Callable[[], object]) -> list[int]:
