@@ -27,6 +27,8 @@ class Of(Enum):
     CAMERA = "camera"
     LAMP = "lamp"
     POD = "pod"
+    PART = "part of the computer"
+    """Part that no rig file names: a hub, a controller, a network port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class CheckRow:
         if not sign:
             return "" if name == self.name else None
         subject = name[len(head) : len(name) - len(tail)]
-        is_mine = subject and name == head + subject + tail and "." not in subject
+        # The names of hubs and controllers hold dots: 1-2.4, 0000:00:14.0.
+        is_mine = subject and name == head + subject + tail and ("." not in subject or self.of is Of.PART)
         return subject if is_mine else None
 
 
@@ -59,6 +62,7 @@ def _subjects(of: Of, config: RigConfig) -> list[str]:
         Of.CAMERA: [camera.name for camera in config.cameras],
         Of.LAMP: [lamp.name for lamp in config.lamps],
         Of.POD: list(dict.fromkeys(camera.pod for camera in config.cameras)),
+        Of.PART: [],
     }
     return subjects[of]
 
@@ -87,6 +91,9 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("buses", "gige.@.subnet", Of.CAMERA),
     CheckRow("buses", "gige.@.mtu", Of.CAMERA),
     CheckRow("buses", "gige.@.test_packet", Of.CAMERA),
+    CheckRow("buses", "usb.controller.@", Of.PART),
+    CheckRow("buses", "usb.hub.@", Of.PART),
+    CheckRow("buses", "gige.@", Of.PART),
     CheckRow("opening", "rig_file"),
     CheckRow("opening", "producers", grounds=("rig_file",)),
     CheckRow("opening", "cameras.found", grounds=("producers",)),

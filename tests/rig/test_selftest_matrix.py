@@ -10,7 +10,8 @@ import pytest
 from rigdriver.selftest.grounds import row_of
 from rigdriver.selftest.result import Status
 from rigdriver_sim.program.launch import RunningRig, launch
-from tests.rig.selftest_faults import PLAYED, Fault, of_status, tested
+from tests.rig import selftest_faults
+from tests.rig.selftest_faults import PLAYED, Fault, of_status
 
 pytestmark = [pytest.mark.sim, pytest.mark.plants_faults]
 OF_A_STAGE = re.compile(r"^\w+\.finished$")
@@ -27,7 +28,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[RunningRig]:
     ("running", "fault"), [pytest.param(f.rig, f, id=f.name) for f in PLAYED], indirect=["running"], scope="module"
 )
 def test_a_fault_fails_its_check_and_no_other(running: RunningRig, fault: Fault) -> None:
-    report = tested(running, fault)
+    report = selftest_faults.tested(running, fault)
     failed = of_status(report, Status.FAILED)
     assert set(failed) == set(fault.fails)
     assert set(of_status(report, Status.UNKNOWN)) == set(fault.unknown)

@@ -84,3 +84,19 @@ def test_a_computer_that_is_too_busy_is_told_and_no_cable():
     assert [check.status for check in checks] == [Status.UNKNOWN, Status.NOT_RUN, Status.FAILED]
     assert "this computer is too busy to tell" in checks[1].remedy
     assert "cable" not in checks[1].remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("usb.controller.0000:00:14.0", "usb.controller.@"),
+        ("usb.hub.1-2.4", "usb.hub.@"),
+        ("usb.left_upper", "usb.@"),
+        ("gige.left_upper.mtu", "gige.@.mtu"),
+        ("gige.enp3s0", "gige.@"),
+    ],
+)
+def test_parts_of_the_computer_have_rows_though_no_rig_file_names_them(name: str, row: str) -> None:
+    found = row_of(name)
+    assert found is not None
+    assert found[0].name == row
