@@ -88,6 +88,8 @@ class Recorder:
         self._under_way = 0
         self._stage = _Stage.OPEN
         self._failure: BaseException | None = None
+        self._has_forgotten = False
+        """Whether the disk has failed once to keep what it had: nothing later can be called safe."""
         self._has_filled = False
         """Whether the queue has been so full that the run had to end."""
         self._counts = RecordedCounts()
@@ -223,10 +225,9 @@ class Recorder:
         for thread in self._threads:
             thread.join()
         try:
-            if self._failure is None:
-                self._sync_now()
+            self._sync_now()  # also after a write that failed: what came before it is whole
         except OSError as exc:
-            self._failure = not_written(self.path, exc)
+            self._failure = self._failure or not_written(self.path, exc)
         self._release_reserve()
         seal = self._sealed(reason)
         try:
@@ -292,15 +293,18 @@ class Recorder:
             try:
                 self._sync_now()
             except OSError as exc:
-                # The system may have forgotten what it could not write, and would say "done" next time.
                 self._fail(not_written(self.path, exc))
 
     def _sync_now(self) -> None:
         written = self._counts.frame_sets
-        if written > self._safe:
-            self._file.sync()
-            if self._failure is None:
-                self._safe = written
+        if written > self._safe and not self._has_forgotten:
+            try:
+                self._file.sync()
+            except OSError:
+                # The system may have forgotten what it could not write, and would say "done" next time.
+                self._has_forgotten = True
+                raise
+            self._safe = written
 
     def _fail(self, exc: BaseException) -> None:
         with self._room:

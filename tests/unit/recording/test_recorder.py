@@ -213,6 +213,8 @@ def test_a_full_disk_leaves_whole_frame_sets_and_a_seal(tmp_path, mocker):
         assert recording.state is SealState.INCOMPLETE
         assert list(recording.check()) == []
         assert 0 < len(recording) < 60_000 / CHUNK_BYTES
+        assert recording.seal is not None
+        assert recording.seal.safe == len(recording), "a full disk forgets nothing"
         for index, taken in enumerate(recording):
             assert same(frame_set(index, SHAPE), taken.frame_set)
 
