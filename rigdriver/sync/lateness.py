@@ -64,7 +64,10 @@ class LateFrames:
         self._period_ticks = period_ticks
 
     def tie_by_arrivals(self) -> None:
-        """Note that arrivals alone have tied the camera, so that its headers may lag behind its images."""
+        """Note that arrivals alone have tied the camera, so that its headers may lag behind its images.
+
+        They also do so where clock or counter stepped, but not surely which: a step hides a lag of the other one.
+        """
         self._tie = Tie.ARRIVALS
 
     def is_in_its_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:

@@ -24,9 +24,9 @@ class Tie(Enum):
     """What says which exposure made the frame of a certain id and time stamp."""
 
     PREAMBLE = "preamble"
-    """The spacing of the preamble's exposures, passed on by clock or counter whenever the other one stepped."""
+    """The spacing of the preamble's exposures, passed on by clock or counter whenever the other one surely stepped."""
     ARRIVALS = "arrivals"
-    """The arrivals alone, after clock and counter began anew: id and stamp may be those of an image before."""
+    """The arrivals alone, after clock and counter began anew or either may have stepped: headers may lag."""
 
 
 @dataclass(frozen=True, slots=True)

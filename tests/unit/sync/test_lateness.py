@@ -88,6 +88,20 @@ def test_the_second_image_of_a_period_does_not_take_the_place_of_the_first_that_
     assert wrong(world) == []
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("step", ["id_step", "clock_step"])
+@pytest.mark.parametrize("late", [1, 2, 3])
+def test_headers_that_lag_behind_a_step_of_clock_or_counter_place_no_late_frame_behind_a_lost_one(
+    late: float, step: str, seed: int
+) -> None:
+    """The step makes one of the two right, so only six arrivals in a row have said that the other one is wrong."""
+    world = world_of(((AT, "lost_frame", 0.0), (AT + 1, "late", late)), 0, seed)
+    world.faults.update({(CAMERA, RESTART - 1): "lagging_header", (CAMERA, RESTART): step})
+    world.ids_of[CAMERA, RESTART] = 1
+    world.step_of[CAMERA, RESTART] = PERIOD_NS
+    assert wrong(world) == []
+
+
 @pytest.mark.parametrize(("lost", "late"), [(1, 2.6), (1, 3.0), (1, 4.6), (2, 3.0), (2, 4.6)])
 def test_a_frame_lost_in_a_stall_is_the_only_gap_of_a_camera_that_the_preamble_ties(lost: int, late: float) -> None:
     resolved, _, _ = run(world_of(((AT, "late", late), (AT + lost, "lost_frame", 0.0)), 0, 3), PULSES)
