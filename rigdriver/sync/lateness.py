@@ -66,7 +66,8 @@ class LateFrames:
     def tie_by_arrivals(self) -> None:
         """Note that arrivals alone have tied the camera, so that its headers may lag behind its images.
 
-        They also do so where clock or counter stepped, but not surely which: a step hides a lag of the other one.
+        They also do so where clock or counter stepped, but not surely which: a step hides a lag of the other one. So
+        they do after a copy of a header, which may be the first one that lags.
         """
         self._tie = Tie.ARRIVALS
 

@@ -290,7 +290,7 @@ class Track:
             self._unfitted = REFIT_EVERY
         self._anchor = replace(anchor, frame_id=hypothesis.frame_id, ordinal=hypothesis.ordinal)
         self._accepted = hypothesis.says
-        if hypothesis.is_of_arrival or is_open(hypothesis, exposure):
+        if hypothesis.is_of_arrival or self._trust.is_doubled or is_open(hypothesis, exposure):
             self._late_frames.tie_by_arrivals()
         residual = start + hypothesis.shift_ticks - exposure.start_ticks
         return self._match(frame, exposure, residual, (f"first frame after: {hypothesis.says}",))

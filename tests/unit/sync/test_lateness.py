@@ -102,6 +102,20 @@ def test_headers_that_lag_behind_a_step_of_clock_or_counter_place_no_late_frame_
     assert wrong(world) == []
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("step", "step_ns"), [("id_step", 10**12), ("id_reset", PERIOD_NS)])
+@pytest.mark.parametrize("late", [1, 2, 3])
+def test_headers_that_may_lag_since_a_copy_of_one_place_no_late_frame_behind_a_lost_one(
+    late: float, step: str, step_ns: int, seed: int
+) -> None:
+    """Clock and counter have both stepped since, so that one of the two seems to prove a step of the other."""
+    world = world_of(((AT, "lost_frame", 0.0), (AT + 1, "late", late)), 0, seed)
+    world.faults.update({(CAMERA, RESTART - 1): "lagging_header", (CAMERA, RESTART): f"{step}+clock_step"})
+    world.ids_of[CAMERA, RESTART] = 1
+    world.step_of[CAMERA, RESTART] = step_ns
+    assert wrong(world) == []
+
+
 @pytest.mark.parametrize(("lost", "late"), [(1, 2.6), (1, 3.0), (1, 4.6), (2, 3.0), (2, 4.6)])
 def test_a_frame_lost_in_a_stall_is_the_only_gap_of_a_camera_that_the_preamble_ties(lost: int, late: float) -> None:
     resolved, _, _ = run(world_of(((AT, "late", late), (AT + lost, "lost_frame", 0.0)), 0, 3), PULSES)
