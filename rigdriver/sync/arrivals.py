@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from math import floor, sqrt
+from math import sqrt
 from statistics import median
 
 from rigdriver.frames import Frame
@@ -68,6 +68,11 @@ class Arrivals:
         """Whether arrivals scatter so little that a single one names its pulse."""
         return len(self._latencies_ns) >= LEAST and self._error_ns([0]) < self._reach_ns
 
+    @property
+    def _sure_ns(self) -> float:
+        """Time by which a single arrival may differ from the usual one by chance."""
+        return max(self._error_ns([0]), LEAST_SHARE * self._period_ns)
+
     def is_usual(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether a single frame arrived at the usual time; that is enough to name a reason, not to place the frame."""
         if len(self._latencies_ns) < LEAST:
@@ -81,8 +86,7 @@ class Arrivals:
         """
         if not self.are_steady:
             return False
-        reach_ns = max(self._error_ns([0]), LEAST_SHARE * self._period_ns)
-        return abs(self.latency_ns(frame, exposure) - median(self._latencies_ns)) <= reach_ns
+        return abs(self.latency_ns(frame, exposure) - median(self._latencies_ns)) <= self._sure_ns
 
     def is_too_early(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether the frame came so early after the exposure as none before it: then it is an earlier one's.
@@ -99,14 +103,10 @@ class Arrivals:
             return True
         return self.latency_ns(frame, exposure) > min(self._latencies_ns) + self._period_ns - self._reach_ns
 
-    def pulses_late(self, frame: Frame, exposure: Exposure) -> int:
-        """Return by how many pulses the frame may be late; 0 where arrivals scatter, for then most frames look late."""
-        return self.most_pulses_late(frame, exposure) if self.are_steady else 0
-
-    def most_pulses_late(self, frame: Frame, exposure: Exposure) -> int:
-        """Return by how many pulses the newest exposure is later whose frame can have come by then."""
-        late_ns = self.latency_ns(frame, exposure) - min(self._latencies_ns) + self._reach_ns
-        return max(0, floor(late_ns / self._period_ns))
+    def latest_start_ticks(self, frame: Frame) -> float:
+        """Return the latest time in box ticks at which an exposure can have begun whose frame has come by now."""
+        early_ns = min(self._sure_ns, self._reach_ns)
+        return (frame.t_host_ns - min(self._latencies_ns) + early_ns) * self._ticks_per_ns
 
     def confirm(self, heard: Sequence[int], enough: int, is_alone: bool) -> bool:
         """Return whether the latencies of several frames are surely the usual one; `is_alone`: nothing else says so."""

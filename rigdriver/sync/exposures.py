@@ -7,7 +7,7 @@ exposures inferred from the trigger edges. Not here: frames (see track.py).
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from dataclasses import dataclass
 
@@ -95,6 +95,11 @@ class ExposureLog:
         return self._start is not None
 
     @property
+    def complete_ticks(self) -> int:
+        """Time up to which every reported exposure that had begun is in the log."""
+        return self.reported_ticks if self._start is None else min(self._start, self.reported_ticks)
+
+    @property
     def planned_exposure_ticks(self) -> int:
         """Planned length of an exposure."""
         return self._planned.exposure_ticks
@@ -143,6 +148,11 @@ class ExposureLog:
                     else best
                 )
         return best
+
+    def ordinal_before(self, ticks: float) -> int:
+        """Return the ordinal of the latest kept exposure that had begun by then; -1 if none had."""
+        at = bisect_right(self._starts, ticks)
+        return self._ordinals[at - 1] if at else -1
 
     def by_ordinal(self, ordinal: int) -> Exposure | None:
         """Return the exposure of that ordinal, if it was seen and is still kept."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from rigdriver.frames import Frame
 from rigdriver.sync.exposures import Exposure
@@ -17,6 +18,15 @@ from rigdriver.sync.exposures import Exposure
 DRIFT_BOUND = 300e-6
 """Largest difference between two rates: two crystals of 150 ppm each, the worst in cameras and boxes."""
 LEAST_PAIRS = 3
+
+
+class Tie(Enum):
+    """What says which exposure made the frame of a certain id and time stamp."""
+
+    PREAMBLE = "preamble"
+    """The spacing of the preamble's exposures, passed on by clock or counter whenever the other one surely stepped."""
+    ARRIVALS = "arrivals"
+    """The arrivals alone, after clock and counter began anew or either may have stepped: headers may lag."""
 
 
 @dataclass(frozen=True, slots=True)

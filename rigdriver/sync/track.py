@@ -17,10 +17,9 @@ exposure, held until the box has reported further, or rejected with a reason.
                 missed an exposure, the count does not prove a step by whole periods. The frames wait meanwhile, and
                 what no hypothesis explains is rejected, because a gap is better than a wrong frame.
 
-A frame that others have overtaken has its place only if no later exposure that may have made it lacks its frame.
 If frames are lost without the frame id advancing while the clock steps back by as many periods, the next frame looks
-like one that came late by whole pulses. It waits until the frames behind it show whether it was; if they come as late,
-it is rejected. Where arrivals scatter over periods, that double fault is not detected.
+like one that came late by whole pulses. It waits until the frames behind it show whether it was (see lateness.py); if
+they come as late, it is rejected. Where arrivals scatter over periods, that double fault is not detected.
 
 A camera without time stamps lacks witness 1: its frames are matched where count and arrival agree, and a disagreement
 is never settled, for there is no third. Not here: when two witnesses are enough (see trust.py), exposures that the box
@@ -44,6 +43,7 @@ from rigdriver.sync.hypotheses import (
     Hypothesis,
     wrapped_counts,
 )
+from rigdriver.sync.lateness import LateFrames
 from rigdriver.sync.lock import Pair, has_stamps
 from rigdriver.sync.trust import Anchor, Trust
 from rigdriver.sync.unreported import Unreported
@@ -57,6 +57,8 @@ MOST_USED = 256
 """Largest number of frames, placed or rejected, that are remembered to find copies of them."""
 SECOND = "a second frame for an exposure that has one"
 """Detail of the rejection of a copy."""
+AGREED = "clock and counter agree again"
+"""Reason for which a frame is placed after others that could not be."""
 
 
 class Track:
@@ -75,18 +77,15 @@ class Track:
         self._arrivals = Arrivals(self._ticks_per_ns)
         self._hypotheses = Hypotheses(log, self._arrivals, tolerance_ticks)
         self._trust = Trust(self._arrivals)
+        self._late_frames = LateFrames(log, self._arrivals, self._trust, self._used)
         self._unreported = Unreported(log, tolerance_ticks)
         self._unfitted = zlib.crc32(log.camera.encode()) % REFIT_EVERY  # so that cameras refit in different pulses
         self._refused: dict[tuple[int, int | None], int] = {}
         """Id and time stamp of each frame that was rejected since the last match -> host time of its arrival."""
         self._waiting: dict[tuple[int, int | None], Rejected] = {}
         """Id and time stamp of each frame that waits for a hypothesis -> what becomes of it if that is not accepted."""
-        self._accepted = ""
-        """What the newest accepted hypothesis says."""
-        self._late: tuple[int, int] | None = None
-        """Exposure that the waiting frame names, and the one that its arrival names; None while no frame waits."""
-        self._excused: int | None = None
-        """Exposure whose frame waited, and has been shown to have come late."""
+        self._accepted = AGREED
+        """Why the newest match was accepted."""
         self._period_ticks = 0
         self._is_stamped = True
         """Whether the camera gives time stamps; if not, the line is fitted to the arrivals of its frames."""
@@ -105,7 +104,8 @@ class Track:
         self._waiting.clear()
         self._used.clear()
         self._trust.begin_anew()
-        self._anchor = self._late = self._excused = None
+        self._late_frames.begin_anew()
+        self._anchor = None
         self._is_stamped = has_stamps([pair.frame for pair in pairs])
         for pair in pairs:
             self._learn(pair.frame, pair.exposure)
@@ -116,6 +116,7 @@ class Track:
             return Rejected(GapReason.TIME_STAMP, "the camera's clock is not locked")
         self._period_ticks = period_ticks
         self._arrivals.expect(period_ticks)
+        self._late_frames.expect(period_ticks)
         if not self._is_stamped:
             return self._offer_by_arrival(frame, self._fit.map(frame.t_host_ns), self._anchor)
         if frame.t_camera_ns is None:
@@ -130,7 +131,7 @@ class Track:
             self._trust.is_doubled = True
             return Rejected(GapReason.AMBIGUOUS, SECOND)
         if (waited := self._waiting.get((frame.frame_id, frame.t_camera_ns))) is not None:
-            return self._offer_again(frame, start, by_clock if by_clock is by_count else None, waited)
+            return self._offer_again(frame, start, by_clock if by_clock is by_count else None, anchor, waited)
         if self._unreported.may_come(start, ordinal, by_clock, by_count, self._period_ticks):
             return Held()
         if by_clock is not None and (agreed := self._agree(frame, start, by_clock, by_count, anchor)) is not None:
@@ -139,8 +140,15 @@ class Track:
         if not is_named and self._unreported.is_lost(start, ordinal, anchor.ordinal, self._period_ticks):
             # Both name the same exposure, whose report is missing: nothing is wrong with the camera.
             return Rejected(GapReason.EDGES_LOST, "")
-        if (settled := self._settle(frame, start, anchor)) is not None:
-            return settled
+        is_nowhere = by_clock is None and (by_count is None or by_count.ordinal in self._used)
+        if is_nowhere and self._late_frames.may_be_unreported(frame):
+            return Held()  # only its arrival can name its exposure, once that is reported
+        return self._settle(frame, start, anchor) or self._doubt(frame, start, by_clock, by_count, anchor)
+
+    def _doubt(
+        self, frame: Frame, start: float, by_clock: Exposure | None, by_count: Exposure | None, anchor: Anchor
+    ) -> Held | Rejected:
+        """Reject the frame, or hold it while the next frames may still place it."""
         rejected = self._reject(frame, start, by_clock, by_count, anchor)
         if not self._hypotheses.may_place(frame):
             return rejected
@@ -148,14 +156,19 @@ class Track:
         return Held(rejected)
 
     def _offer_again(
-        self, frame: Frame, start: float, agreed: Exposure | None, waited: Rejected
+        self, frame: Frame, start: float, agreed: Exposure | None, anchor: Anchor, waited: Rejected
     ) -> Matched | Held | Rejected:
         """Judge a frame that waits for a hypothesis; `agreed`: exposure that clock and counter name now."""
         header = frame.frame_id, frame.t_camera_ns
-        if header in self._refused and self._hypotheses.may_place(frame):
+        is_in_doubt = header in self._refused
+        if is_in_doubt and self._hypotheses.may_place(frame):
+            return Held(waited)
+        is_placed = not is_in_doubt and agreed is not None and not self._trust.may_be_elsewhere(frame, agreed)
+        is_only = self._late_frames.is_only_place(frame, agreed, anchor) if is_placed and agreed is not None else False
+        if is_only is None:
             return Held(waited)
         del self._waiting[header]
-        if header in self._refused or agreed is None or self._trust.may_be_elsewhere(frame, agreed):
+        if not is_only or agreed is None:
             return waited
         note = f"placed by the frames after: {self._accepted}"
         return self._match(frame, agreed, start - agreed.start_ticks, (note,))
@@ -174,43 +187,13 @@ class Track:
         is_counted = by_clock is by_count and self._trust.may_trust(frame, by_clock, anchor)
         if by_clock.ordinal in self._used or not (is_counted or self._trust.has_wrapped(frame, by_clock, anchor)):
             return None
-        is_in_place = self._is_in_its_place(frame, by_clock, anchor)
+        is_in_place = self._late_frames.is_in_its_place(frame, by_clock, anchor)
         if is_in_place is None:
             return Held()
-        return self._match(frame, by_clock, start - by_clock.start_ticks) if is_in_place else None
-
-    def _is_in_its_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:
-        """Whether a frame that looks late by whole pulses is late; None while the next frames must show it.
-
-        If clock and counter lag by as many pulses, the frame is of the exposure that its arrival names. Frames come in
-        the order of their exposures and none before its time. So the frame is late where one that came after it is of
-        that exposure at the latest, and its place is not known where the next frame goes on as late.
-        """
-        here = exposure.ordinal
-        if anchor.ordinal > here:
-            return self._is_only_place(frame, exposure, anchor)
-        latest = here + self._arrivals.pulses_late(frame, exposure)
-        if here in (latest, self._excused) or latest in self._used:
-            return True
-        if self._late is not None and self._late[0] != here:
-            if latest > self._late[1]:
-                self._trust.is_bent = True
-                return False
-            self._excused = self._late[0]
-        self._late = here, latest
-        return None
-
-    def _is_only_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:
-        """Whether a frame that others have overtaken has no other place; None while the next frames must show it.
-
-        Its arrival says little, and a lone frame whose clock and counter lag by as many pulses looks the same. So each
-        later exposure whose frame can have come by now must have its frame.
-        """
-        here = exposure.ordinal
-        latest = here + self._arrivals.most_pulses_late(frame, exposure)
-        if all(later in self._used for later in range(here + 1, latest + 1)):
-            return True
-        return False if anchor.ordinal > latest else None
+        if not is_in_place:
+            return None
+        self._accepted = AGREED
+        return self._match(frame, by_clock, start - by_clock.start_ticks)
 
     def _offer_by_arrival(self, frame: Frame, start: float, anchor: Anchor) -> Matched | Held | Rejected:
         """Judge a frame of a camera without time stamps: `start` is what its arrival says, witnesses 2 and 3 count."""
@@ -258,8 +241,6 @@ class Track:
             self._trust.matched()
         elif frame.t_host_ns > self._anchor.t_host_ns:
             notes = (*notes, "delivered out of order")
-        if self._late is not None and exposure.ordinal >= self._late[0]:
-            self._late = None
         self._learn(frame, exposure)
         return Matched(exposure, residual, notes)
 
@@ -301,12 +282,16 @@ class Track:
         hypothesis, exposure = agreed
         if self._trust.may_be_elsewhere(frame, exposure):
             return None
+        if not self._late_frames.is_only_place(frame, exposure, anchor):
+            return None
         if hypothesis.shift_ticks:
             # The camera's readings are kept as they were; it is the box side of the old pairs that moves.
             self._clock.shift(hypothesis.shift_ticks)
             self._unfitted = REFIT_EVERY
         self._anchor = replace(anchor, frame_id=hypothesis.frame_id, ordinal=hypothesis.ordinal)
         self._accepted = hypothesis.says
+        if hypothesis.is_of_arrival or self._trust.is_doubled or is_open(hypothesis, exposure):
+            self._late_frames.tie_by_arrivals()
         residual = start + hypothesis.shift_ticks - exposure.start_ticks
         return self._match(frame, exposure, residual, (f"first frame after: {hypothesis.says}",))
 
@@ -316,7 +301,7 @@ class Track:
         """Reject the frame, and keep every explanation of it as a hypothesis that the next frames can confirm."""
         by_arrival = self._by_arrival(frame)
         if by_clock is not None:
-            says = "clock and counter agree again" if by_clock is by_count else "the frame counter was reset"
+            says = AGREED if by_clock is by_count else "the frame counter was reset"
             self._suppose(says, 0, frame, by_clock)
         if by_count is not None and by_count is not by_clock and not self._is_miscounted(start, by_count, anchor):
             self._suppose("the camera's clock stepped", round(by_count.start_ticks - start), frame, by_count)

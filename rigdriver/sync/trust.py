@@ -116,7 +116,7 @@ class Trust:
 
     def may_be_elsewhere(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether the arrival of this very frame contradicts what the frames before it confirm."""
-        if self._may_be_second(frame, exposure):
+        if self._may_be_second(frame, exposure) or self._arrivals.is_too_early(frame, exposure):
             return True
         return self._arrivals.are_steady and not self._arrivals.is_usual(frame, exposure)
 

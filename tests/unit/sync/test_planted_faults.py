@@ -74,9 +74,15 @@ def test_a_camera_whose_frames_overtake_the_reports_of_their_exposures_recovers_
 
 @pytest.mark.parametrize("rate_hz", [10, 50])
 @pytest.mark.parametrize("step_ns", [10**12, -(10**12), 3_000_000, 10**9])
-def test_a_camera_whose_clock_and_count_begin_anew_is_tied_again_within_the_run(rate_hz: int, step_ns: int) -> None:
+@pytest.mark.parametrize("arrival_ns", [None, 2e5])
+def test_a_camera_whose_clock_and_count_begin_anew_is_tied_again_within_the_run(
+    arrival_ns: float | None, rate_hz: int, step_ns: int
+) -> None:
+    """Also where its frames overtake the reports of their exposures, so that no reported one has their arrival."""
     place = ("left_upper", 40)
-    resolved, _, _ = run(World(seed=18, rate_hz=rate_hz, faults={place: "restart"}, step_of={place: step_ns}), 100)
+    world = World(seed=18, rate_hz=rate_hz, faults={place: "restart"}, step_of={place: step_ns}, arrival_ns=arrival_ns)
+    world.arrival_jitter_ns = 1e5 if arrival_ns else 1e6
+    resolved, _, _ = run(world, 100)
     assert wrong_frames(resolved) == []
     assert [r.pulse_index for r in resolved if r.gaps] == []
     told = {r.pulse_index: r.proof.frames["left_upper"].notes for r in resolved if r.proof.frames["left_upper"].notes}

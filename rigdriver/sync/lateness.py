@@ -1,0 +1,134 @@
+"""Whether a frame that comes late is of the exposure that its clock and counter name, or of a later one.
+
+In: a frame, the exposure that two of its witnesses name, and which exposures have their frames. Out: whether it is of
+that exposure and of no later one, or whether the box or the next frames must show it first. An arrival can be late by
+any amount but never early, so a late frame may be of each exposure up to the latest whose frame can have come by now:
+clock and counter lag alike where each image has the header of one before. Such a place is excluded when it has its
+frame. Frames come in the order of their exposures, except those that clock and counter call overtaken: these show
+nothing about the order. Not here: which exposure clock and counter name (see track.py), what steps and resets leave to
+trust (see trust.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+
+from rigdriver.frames import Frame
+from rigdriver.sync.arrivals import Arrivals
+from rigdriver.sync.exposures import Exposure, ExposureLog
+from rigdriver.sync.lock import Tie
+from rigdriver.sync.trust import Anchor, Trust
+
+MOST_REMEMBERED = 32
+"""Largest number of frames whose arrivals are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """Arrival of a frame."""
+
+    t_host_ns: int
+    here: int
+    """Exposure that clock and counter name."""
+    latest: int
+    """Latest exposure whose frame could have come by then."""
+
+    @property
+    def pulses_late(self) -> int:
+        """Number of exposures that come into question besides the one that is named."""
+        return self.latest - self.here
+
+
+class LateFrames:
+    """The late frames of one camera."""
+
+    def __init__(self, log: ExposureLog, arrivals: Arrivals, trust: Trust, used: Container[int]) -> None:
+        """`used`: ordinals of the exposures that have their frames, kept up by the caller."""
+        self._log = log
+        self._arrivals = arrivals
+        self._trust = trust
+        self._used = used
+        self._came: dict[int, _Came] = {}
+        """Exposure -> the newest frame whose clock and counter name it."""
+        self._tie = Tie.PREAMBLE
+        self._period_ticks = 1
+
+    def begin_anew(self) -> None:
+        """Forget what came late: the camera is locked anew."""
+        self._came.clear()
+        self._tie = Tie.PREAMBLE
+
+    def expect(self, period_ticks: int) -> None:
+        """Take the pulse period."""
+        self._period_ticks = period_ticks
+
+    def tie_by_arrivals(self) -> None:
+        """Note that arrivals alone have tied the camera, so that its headers may lag behind its images.
+
+        They also do so where clock or counter stepped, but not surely which: a step hides a lag of the other one. So
+        they do after a copy of a header, which may be the first one that lags.
+        """
+        self._tie = Tie.ARRIVALS
+
+    def is_in_its_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:
+        """Whether the frame is of this exposure and of no later one; None while reports or the next frames show it.
+
+        It is of a later one where the frames behind it come as late as it did.
+        """
+        latest = self._latest_ordinal(frame, exposure, anchor)
+        if latest is None:
+            return None
+        self._note(exposure.ordinal, _Came(frame.t_host_ns, exposure.ordinal, latest))
+        if self._is_as_late(exposure.ordinal, anchor):
+            self._trust.is_bent = True
+            return False
+        return self._is_excused(exposure.ordinal) or self.is_only_place(frame, exposure, anchor)
+
+    def is_only_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:
+        """Whether each later exposure that may have made the frame has its frame; None while that can still change."""
+        latest = self._latest_ordinal(frame, exposure, anchor)
+        if latest is None:
+            return None
+        if all(later in self._used for later in range(exposure.ordinal + 1, latest + 1)):
+            return True
+        return False if anchor.ordinal > latest else None
+
+    def may_be_unreported(self, frame: Frame) -> bool:
+        """Whether the frame, by its arrival, may be of an exposure that the box has not reported yet."""
+        return self._arrivals.latest_start_ticks(frame) > self._log.complete_ticks
+
+    def _note(self, here: int, came: _Came) -> None:
+        self._came[here] = came
+        if len(self._came) > MOST_REMEMBERED:
+            del self._came[next(iter(self._came))]
+
+    def _is_as_late(self, here: int, anchor: Anchor) -> bool:
+        """Whether the frame came as late as the late one before it; frames behind a late one catch up."""
+        came = self._came[here]
+        before = max((n for n in self._came if anchor.ordinal < n < here), default=here)
+        return came.pulses_late >= self._came[before].pulses_late > 0 if before < here else False
+
+    def _is_excused(self, here: int) -> bool:
+        """Whether a frame that came later is of the latest exposure that may have made this one, at most.
+
+        So this one is of an earlier exposure. That is enough where the preamble ties the camera: no header lags.
+        """
+        came = self._came[here]
+        behind = (c for n, c in self._came.items() if n > here and c.t_host_ns > came.t_host_ns)
+        return self._tie is Tie.PREAMBLE and any(c.latest <= came.latest for c in behind)
+
+    def _latest_ordinal(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> int | None:
+        """Return the latest exposure whose frame can have come by now; None until the box has reported so far.
+
+        Each exposure that the box saw counts, also a second one of a pulse, and each pulse, for the box may have
+        missed its exposure. Where arrivals scatter most frames look late; there it is asked of overtaken frames alone.
+        """
+        is_asked = self._arrivals.are_steady or exposure.ordinal < anchor.ordinal
+        if not is_asked or self._arrivals.is_surely_usual(frame, exposure):
+            return exposure.ordinal
+        if self.may_be_unreported(frame):
+            return None
+        until_ticks = self._arrivals.latest_start_ticks(frame)
+        pulses = int((until_ticks - exposure.start_ticks) // self._period_ticks)
+        return max(exposure.ordinal + pulses, self._log.ordinal_before(until_ticks))

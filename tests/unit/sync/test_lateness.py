@@ -1,0 +1,134 @@
+"""A frame that may be of a later exposure than clock and counter name waits until each of those has its frame."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+
+from tests.unit.sync.campaign import planted_outcome
+from tests.unit.sync.planted import World, run
+
+CAMERA = "camera_0"
+RATE_HZ = 10
+PERIOD_NS = 10**9 // RATE_HZ
+RESTART = 7
+AT = 24
+"""Pulse of the first fault, long after the restart: the arrivals have tied the camera again by then."""
+PULSES = 40
+Acts = tuple[tuple[int, str, float], ...]
+"""(pulse, fault, by how many periods it is late)"""
+
+
+def world_of(acts: Acts, lag: int, seed: int, arrival_ns: float | None = None) -> World:
+    """Return a world of one camera with those faults, whose images have the headers of those `lag` before.
+
+    Clock and counter begin anew meanwhile, so that arrivals alone tie the camera: the lag cannot be seen any more.
+    """
+    faults = defaultdict(list)
+    world = World(
+        seed, RATE_HZ, cameras=(CAMERA,), first_id=1000, arrival_jitter_ns=1e5 if arrival_ns else 1e6,
+        arrival_ns=arrival_ns, exposure_us=1000,
+    )  # fmt: skip
+    lagging = [(RESTART - 1 - n, "lagging_header", 0.0) for n in range(lag)]
+    restart = [(RESTART, "restart", 0.0)] if lag else []
+    for pulse, fault, late in (*lagging, *restart, *acts):
+        faults[CAMERA, pulse].append(fault)
+        if fault == "late":
+            world.late_of[CAMERA, pulse] = late
+    world.step_of[CAMERA, RESTART] = 10**12
+    world.faults.update({place: "+".join(names) for place, names in faults.items()})
+    return world
+
+
+def placed(world: World) -> list[tuple[int, int]]:
+    """Return pulse of the frame set and of the frame, for each frame since the first fault."""
+    resolved, _, _ = run(world, PULSES)
+    pairs = [(r.pulse_index, int(f.pixels[0, 0])) for r in resolved for f in r.frames.values()]
+    tied = range(RESTART + 4, AT - 3)
+    assert set(tied) <= {placed for placed, true in pairs if placed == true}, "the camera is tied again"
+    return [pair for pair in pairs if pair[0] >= AT - 3]
+
+
+def wrong(world: World) -> list[tuple[int, int]]:
+    return [(here, true) for here, true in placed(world) if here != true]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("lag", [1, 2, 3])
+@pytest.mark.parametrize("late", [0, 1, 2])
+def test_a_frame_that_was_overtaken_does_not_show_that_the_one_before_it_was_late(
+    late: float, lag: int, seed: int
+) -> None:
+    """Both carry the headers of images before; the order in which they came says nothing of their exposures."""
+    acts = ((AT, "lost_frame", 0.0), (AT + 1, "reordered", 0.0), *(((AT + 2, "late", late),) if late else ()))
+    assert wrong(world_of(acts, lag, seed)) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("lost", ["lost_frame", "uncounted_loss"])
+@pytest.mark.parametrize("behind", [1, 2])
+@pytest.mark.parametrize("late", [2.6, 3.0, 4.6])
+def test_frames_that_a_stall_delivers_at_once_are_placed_only_where_each_later_place_is_taken(
+    late: float, behind: int, lost: str, seed: int
+) -> None:
+    """A frame is lost among them, and those behind it have the headers of the images before."""
+    acts = ((AT, "late", late), (AT + behind, lost, 0.0))
+    assert wrong(world_of(acts, 1, seed)) == []
+
+
+@pytest.mark.parametrize("arrival_ns", [None, 2e5])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("second", ["doubled_trigger", "noise_edge"])
+def test_the_second_image_of_a_period_does_not_take_the_place_of_the_first_that_was_lost(
+    second: str, seed: int, arrival_ns: float | None
+) -> None:
+    """Also where frames overtake the reports of their exposures, so that the second one is not reported yet."""
+    world = world_of(((AT, f"{second}+lost_frame", 0.0),), 1, seed, arrival_ns)
+    assert wrong(world) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("step", ["id_step", "clock_step"])
+@pytest.mark.parametrize("late", [1, 2, 3])
+def test_headers_that_lag_behind_a_step_of_clock_or_counter_place_no_late_frame_behind_a_lost_one(
+    late: float, step: str, seed: int
+) -> None:
+    """The step makes one of the two right, so only six arrivals in a row have said that the other one is wrong."""
+    world = world_of(((AT, "lost_frame", 0.0), (AT + 1, "late", late)), 0, seed)
+    world.faults.update({(CAMERA, RESTART - 1): "lagging_header", (CAMERA, RESTART): step})
+    world.ids_of[CAMERA, RESTART] = 1
+    world.step_of[CAMERA, RESTART] = PERIOD_NS
+    assert wrong(world) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("step", "step_ns"), [("id_step", 10**12), ("id_reset", PERIOD_NS)])
+@pytest.mark.parametrize("late", [1, 2, 3])
+def test_headers_that_may_lag_since_a_copy_of_one_place_no_late_frame_behind_a_lost_one(
+    late: float, step: str, step_ns: int, seed: int
+) -> None:
+    """Clock and counter have both stepped since, so that one of the two seems to prove a step of the other."""
+    world = world_of(((AT, "lost_frame", 0.0), (AT + 1, "late", late)), 0, seed)
+    world.faults.update({(CAMERA, RESTART - 1): "lagging_header", (CAMERA, RESTART): f"{step}+clock_step"})
+    world.ids_of[CAMERA, RESTART] = 1
+    world.step_of[CAMERA, RESTART] = step_ns
+    assert wrong(world) == []
+
+
+@pytest.mark.parametrize(("lost", "late"), [(1, 2.6), (1, 3.0), (1, 4.6), (2, 3.0), (2, 4.6)])
+def test_a_frame_lost_in_a_stall_is_the_only_gap_of_a_camera_that_the_preamble_ties(lost: int, late: float) -> None:
+    resolved, _, _ = run(world_of(((AT, "late", late), (AT + lost, "lost_frame", 0.0)), 0, 3), PULSES)
+    assert [r.pulse_index for r in resolved if r.gaps] == [AT + lost]
+
+
+@pytest.mark.parametrize(
+    ("kind", "seed"), [("other cameras", 31000), ("other cameras", 31036), ("faults in pairs", 31035)]
+)
+def test_the_worlds_in_which_headers_lagged_behind_a_lost_frame_have_no_wrong_frame(kind: str, seed: int) -> None:
+    assert planted_outcome(kind, seed, 300).wrong == 0
+
+
+def test_no_hypothesis_places_a_frame_that_came_before_its_exposure() -> None:
+    """It waits for the box's reports, and its time stamp is ahead by two pulses, whose exposures happen meanwhile."""
+    assert planted_outcome("bent alike", 31031, 300).wrong == 0
