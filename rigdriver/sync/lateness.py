@@ -83,7 +83,9 @@ class LateFrames:
         if self._is_as_late(exposure.ordinal, anchor):
             self._trust.is_bent = True
             return False
-        return self._is_excused(exposure.ordinal) or self.is_only_place(frame, exposure, anchor)
+        # The order shows nothing of a frame that others have overtaken: a copied header makes it look just so.
+        is_excused = exposure.ordinal >= anchor.ordinal and self._is_excused(exposure.ordinal)
+        return is_excused or self.is_only_place(frame, exposure, anchor)
 
     def is_only_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:
         """Whether each later exposure that may have made the frame has its frame; None while that can still change."""
