@@ -27,7 +27,7 @@ from rigdriver.json_values import JsonObject
 from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.mcap.reader import StoredMessage
 from rigdriver.recording.mcap.writer import McapMessage, McapWriter
-from rigdriver.recording.proof_files import StoredProof, proof_entry, stored_proof
+from rigdriver.recording.proof_files import StoredProof, proof_table, stored_proof
 from rigdriver.recording.proof_tables import recorded_table
 
 FRAME_SETS: Final = "/rig/frame_sets"
@@ -84,7 +84,7 @@ def messages_of(taken: Indexed, channels: Channels) -> list[McapMessage]:
     frame_set, index = taken.frame_set, taken.index
     time_ns = frame_set.t_utc_ns
     table = {
-        **proof_entry(frame_set, index).table,
+        **proof_table(frame_set, index),
         "name": taken.name,
         "t_host_ns": frame_set.t_host_ns,
         "images": {frame.camera: _image_facts(frame) for frame in frame_set},

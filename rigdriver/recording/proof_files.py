@@ -85,7 +85,12 @@ class ProofEntry:
 def proof_entry(frame_set: FrameSet, index: int | None = None) -> ProofEntry:
     """Return what both files say of a frame set under that index, or under its pulse index."""
     index = frame_set.pulse_index if index is None else index
-    table: JsonObject = {
+    return ProofEntry(tuple(map(_as_csv, _rows(frame_set, index))), proof_table(frame_set, index))
+
+
+def proof_table(frame_set: FrameSet, index: int) -> JsonObject:
+    """Return what is known of a frame set under that index; `stored_proof` reads it back."""
+    return {
         "index": index,
         "t_utc_ns": frame_set.t_utc_ns,
         "gaps": {
@@ -93,9 +98,8 @@ def proof_entry(frame_set: FrameSet, index: int | None = None) -> ProofEntry:
             for name, gap in frame_set.gaps.items()
         },
         "proof": frame_set.proof.to_json(),
-        "arrivals": {name: asdict(_arrival(frame)) for name, frame in frame_set.frames.items()},
+        "arrivals": {name: asdict(arrival_of(frame)) for name, frame in frame_set.frames.items()},
     }
-    return ProofEntry(tuple(map(_as_csv, _rows(frame_set, index))), table)
 
 
 class ProofFiles:
@@ -180,7 +184,8 @@ def _rows(frame_set: FrameSet, index: int) -> list[dict[str, object]]:
     return rows + unproved + gaps
 
 
-def _arrival(frame: Frame) -> Arrival:
+def arrival_of(frame: Frame) -> Arrival:
+    """Return what a frame said of itself when it arrived."""
     return Arrival(frame.frame_id, frame.t_camera_ns, frame.t_host_ns)
 
 

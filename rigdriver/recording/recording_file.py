@@ -19,7 +19,7 @@ from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_set_messages import frame_set_of
 from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.mcap.reader import McapReader
-from rigdriver.recording.proof_files import Arrival, StoredProof
+from rigdriver.recording.proof_files import StoredProof, arrival_of
 from rigdriver.recording.seal import Plan, Seal, SealState, plan_of, seal_of
 
 SUFFIX = ".mcap"
@@ -109,11 +109,7 @@ class Recording:
             if found is None:
                 raise ValueError("a chunk without a frame set")
         except ValueError as exc:
-            raise RecordingDamaged(
-                device=str(self.path),
-                seen=f"at byte {chunk.place}: {exc}",
-                remedy="`rigdriver recording recover` copies what is whole",
-            ) from exc
+            raise self._file.damaged(chunk.place, str(exc)) from exc
         return found
 
     def proofs(self) -> Iterator[StoredProof]:
@@ -123,8 +119,8 @@ class Recording:
             RecordingDamaged: one is not what was written.
         """
         for taken in self:
-            arrivals = {f.camera: Arrival(f.frame_id, f.t_camera_ns, f.t_host_ns) for f in taken.frame_set}
             frame_set = taken.frame_set
+            arrivals = {frame.camera: arrival_of(frame) for frame in frame_set}
             yield StoredProof(taken.index, frame_set.t_utc_ns, frame_set.gaps, frame_set.proof, arrivals)
 
     def by_time(self, t_utc_ns: int) -> Indexed:

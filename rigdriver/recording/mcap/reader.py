@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from rigdriver.errors import RecordingDamaged, UsageError
-from rigdriver.recording.mcap.checksums import crc_of
+from rigdriver.recording.mcap.checksums import crc_of, joined_crc
 from rigdriver.recording.mcap.records import CHUNK, FOOTER, MAGIC, MESSAGE, RECORD, Op
 
 MOST_CHUNK_BYTES = 1 << 31
@@ -105,31 +105,35 @@ class McapReader:
         """
         raw = memoryview(self._bytes(chunk.records_place, chunk.size))
         if raw.nbytes != chunk.size or crc_of([raw]) != chunk.crc:
-            raise self._damaged(chunk.place, "the checksum of a chunk is wrong")
+            raise self.damaged(chunk.place, "the checksum of a chunk is wrong")
         try:
             return _messages(raw)
         except (ValueError, IndexError, UnicodeDecodeError) as exc:
-            raise self._damaged(chunk.place, f"a chunk does not fit what it says of itself ({exc})") from exc
+            raise self.damaged(chunk.place, f"a chunk does not fit what it says of itself ({exc})") from exc
 
     def check(self, advance: Callable[[int], object] = lambda _done: None) -> Iterator[RecordingDamaged]:
         """Look at every byte, and yield what is wrong; `advance` is told how many bytes were looked at."""
-        layout = self.layout
+        layout, place, whole = self.layout, 0, 0
         for chunk in layout.chunks:
-            if self._crc(chunk.records_place, chunk.size) != chunk.crc:
-                yield self._damaged(chunk.place, "the checksum of a chunk is wrong")
-            advance(chunk.records_place + chunk.size)
+            found = self._crc(chunk.records_place, chunk.size)
+            if found != chunk.crc:
+                yield self.damaged(chunk.place, "the checksum of a chunk is wrong")
+            # Both checksums come from one look at the images.
+            whole = joined_crc(self._crc(place, chunk.records_place - place, whole), found, chunk.size)
+            place = chunk.records_place + chunk.size
+            advance(place)
         if not layout.is_finished or layout.data_end is None:
-            yield self._damaged(layout.end, "what follows is no whole record: the file was cut, or was never finished")
+            yield self.damaged(layout.end, "what follows is no whole record: the file was cut, or was never finished")
             return
         end, crc = layout.data_end
-        if self._crc(0, end) != crc:
-            yield self._damaged(0, "the checksum of the data is wrong")
+        if self._crc(place, end - place, whole) != crc:
+            yield self.damaged(0, "the checksum of the data is wrong")
         advance(end)
         foot = self.size - _END
         summary, _offsets, crc = FOOTER.unpack(self._bytes(foot + RECORD.size, FOOTER.size))
         covered = self.size - len(MAGIC) - 4 - summary
         if not end < summary <= foot or self._crc(summary, covered) != crc:
-            yield self._damaged(foot, "the checksum of the summary is wrong")
+            yield self.damaged(foot, "the checksum of the summary is wrong")
         advance(self.size)
 
     def close(self) -> None:
@@ -195,8 +199,8 @@ class McapReader:
             return None
         return ChunkPlace(place - RECORD.size, place + head, size, crc)
 
-    def _crc(self, place: int, length: int) -> int:
-        crc = 0
+    def _crc(self, place: int, length: int, crc: int = 0) -> int:
+        """Return the checksum of that part, after what has the checksum `crc`."""
         while length > 0:
             block = self._bytes(place, min(length, BLOCK_BYTES))
             if not block:
@@ -213,7 +217,8 @@ class McapReader:
             place, length = place + len(part), length - len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _damaged(self, place: int, what: str) -> RecordingDamaged:
+    def damaged(self, place: int, what: str) -> RecordingDamaged:
+        """Return the error about a place in the file."""
         return RecordingDamaged(
             device=str(self.path),
             seen=f"at byte {place}: {what}",
