@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import Self
 
+from rigdriver.devices.computer_files import ComputerFiles
 from rigdriver.own_pause import LOOK_S
+from rigdriver.selftest.computer_checks import cpu_times
 from rigdriver.selftest.result import CheckResult, unknown, verdict
 from rigdriver.signal_safe import SafeEvent
 
@@ -24,7 +25,7 @@ LONGEST_S = LOOK_S
 """Longest good delay, in s: after a longer one the driver's own threads count themselves as away."""
 LARGEST_SHARE = 0.5
 """Largest good share of the time, for delays together and for stolen time: above it, less than half is left."""
-STAT = Path("/proc/stat")
+THIS_COMPUTER = ComputerFiles()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class HostLoad:
 class LoadWatch:
     """Watches this computer while the block lasts; `load` holds what was seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: ComputerFiles = THIS_COMPUTER) -> None:
+        self._files = files
         self.load = HostLoad(0.0, 0.0, 0.0)
         self._is_over = SafeEvent()
         self._longest_s = 0.0
@@ -55,7 +57,7 @@ class LoadWatch:
         self._thread = Thread(target=self._run, name="host load", daemon=True)
 
     def __enter__(self) -> Self:
-        self._begun_s, self._stolen, self._all = time.monotonic(), *_processor_time()
+        self._begun_s, self._before = time.monotonic(), cpu_times(self._files)
         self._thread.start()
         return self
 
@@ -64,10 +66,16 @@ class LoadWatch:
     ) -> None:
         self._is_over.set()
         self._thread.join(1.0)
-        stolen, every = _processor_time()
         lasted_s = max(time.monotonic() - self._begun_s, TICK_S)
-        share = (stolen - self._stolen) / max(every - self._all, 1)
-        self.load = HostLoad(self._longest_s, self._late_s / lasted_s, share)
+        self.load = HostLoad(self._longest_s, self._late_s / lasted_s, self._stolen_share())
+
+    def _stolen_share(self) -> float:
+        """Return the stolen share of processor time; 0 where the computer does not show it."""
+        after = cpu_times(self._files)
+        if self._before is None or after is None:
+            return 0.0
+        passed = after - self._before
+        return passed.stolen / max(passed.total, 1)
 
     def _run(self) -> None:
         before_s = time.monotonic()
@@ -90,12 +98,3 @@ def judge_load(stage: str, load: HostLoad) -> CheckResult:
         f"{load.late_share:.0%} of the time{stolen}; close other programs and test again"
     )
     return unknown(name, expected, why, "ms")
-
-
-def _processor_time() -> tuple[int, int]:
-    """Return stolen time and the time of all processors, in ticks of the kernel; 0 where there is no /proc."""
-    try:
-        ticks = [int(word) for word in STAT.read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
-    except (OSError, ValueError):
-        return 0, 0
-    return (ticks[7] if len(ticks) > 7 else 0), sum(ticks)

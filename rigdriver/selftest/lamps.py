@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from rigdriver.arrays import Pixels
+from rigdriver.arrays import Floats32, Pixels
 from rigdriver.config import LampConfig, RigConfig
 from rigdriver.errors import RunCutShort
 from rigdriver.frames import Frame
@@ -34,7 +33,6 @@ LEAST_BLOCKS = 16
 """Least number of lit blocks that tell anything."""
 LIT = 0.25
 """Share of the brightest blocks' light from which a block counts as lit."""
-Floats32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +101,8 @@ def _frames(rig: Rig, lamps: tuple[str, ...]) -> dict[str, list[Frame]]:
     with rig.run(frames=FLASHES, lamps=lamps) as run, suppress(RunCutShort):
         for frame_set in run:
             for name, frame in frame_set.frames.items():
-                pixels = frame.pixels.copy()
-                frames.setdefault(name, []).append(_with(frame, pixels))
+                frames.setdefault(name, []).append(replace(frame, pixels=frame.pixels.copy()))
     return frames
-
-
-def _with(frame: Frame, pixels: Pixels) -> Frame:
-    return Frame(
-        frame.camera, frame.frame_id, frame.t_camera_ns, frame.t_host_ns, frame.pixel_format, pixels, frame.chunks
-    )
 
 
 def _levels(frames: Mapping[str, list[Frame]]) -> dict[str, float]:

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
+from rigdriver.devices.computer_files import ComputerFiles
 from rigdriver.own_pause import LOOK_S
-from rigdriver.selftest import host_load
 from rigdriver.selftest.host_load import HostLoad, LoadWatch, judge_load
 from rigdriver.selftest.result import Status
 
@@ -31,18 +31,17 @@ def test_one_without_time_is_unknown_and_says_what_was_seen(load, told):
     assert told in check.remedy
 
 
-def test_stolen_time_is_that_of_the_block(tmp_path, monkeypatch):
-    stat = tmp_path / "stat"
+def test_stolen_time_is_that_of_the_block(tmp_path):
+    stat = tmp_path / "proc" / "stat"
+    stat.parent.mkdir()
     stat.write_text("cpu  100 0 100 800 0 0 0 50 0 0\n")
-    monkeypatch.setattr(host_load, "STAT", stat)
-    with LoadWatch() as watch:
+    with LoadWatch(ComputerFiles(tmp_path)) as watch:
         stat.write_text("cpu  120 0 110 840 0 0 0 80 0 0\n")
     assert watch.load.stolen_share == pytest.approx(0.3)
 
 
-def test_without_proc_nothing_counts_as_stolen(tmp_path, monkeypatch):
-    monkeypatch.setattr(host_load, "STAT", tmp_path / "nothing")
-    with LoadWatch() as watch:
+def test_without_proc_nothing_counts_as_stolen(tmp_path):
+    with LoadWatch(ComputerFiles(tmp_path)) as watch:
         pass
     assert watch.load.stolen_share == 0
 
