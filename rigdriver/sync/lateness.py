@@ -85,20 +85,21 @@ class LateFrames:
             return False
         # The order shows nothing of a frame that others have overtaken: a copied header makes it look just so.
         is_excused = exposure.ordinal >= anchor.ordinal and self._is_excused(exposure.ordinal)
-        return is_excused or self.is_only_place(frame, exposure, anchor)
+        return is_excused or self._is_only_place(exposure.ordinal, latest, anchor)
 
     def is_only_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:
         """Whether each later exposure that may have made the frame has its frame; None while that can still change."""
         latest = self._latest_ordinal(frame, exposure, anchor)
-        if latest is None:
-            return None
-        if all(later in self._used for later in range(exposure.ordinal + 1, latest + 1)):
-            return True
-        return False if anchor.ordinal > latest else None
+        return None if latest is None else self._is_only_place(exposure.ordinal, latest, anchor)
 
     def may_be_unreported(self, frame: Frame) -> bool:
         """Whether the frame, by its arrival, may be of an exposure that the box has not reported yet."""
         return self._arrivals.latest_start_ticks(frame) > self._log.complete_ticks
+
+    def _is_only_place(self, here: int, latest: int, anchor: Anchor) -> bool | None:
+        if all(later in self._used for later in range(here + 1, latest + 1)):
+            return True
+        return False if anchor.ordinal > latest else None
 
     def _note(self, here: int, came: _Came) -> None:
         self._came[here] = came
