@@ -176,7 +176,7 @@ class Belongings:
 
     @classmethod
     def now(cls) -> Belongings:
-        children = psutil.Process().children(recursive=True)
+        children = psutil.Process().children(recursive=True) if _may_have_children() else []
         return cls(
             threads=frozenset(thread for thread in threading.enumerate() if thread.is_alive()),
             children=frozenset(child for child in children if not _is_pythons_own(child)),
@@ -190,6 +190,20 @@ class Belongings:
             *(f"child process {_told(child)}" for child in self.children - earlier.children),
             *(f"open {port}" for port in self.ports - earlier.ports),
         ]
+
+
+def _may_have_children() -> bool:
+    """Ask the kernel about this process alone: psutil reads the files of every process there is."""
+    lists = list(Path("/proc/self/task").glob("*/children"))
+    return not lists or any(_told_by_kernel(entry) for entry in lists)
+
+
+def _told_by_kernel(entry: Path) -> bool:
+    """Whether a thread has children; a thread that has just ended has handed its own to another one."""
+    try:
+        return entry.read_text() != ""
+    except OSError:
+        return True
 
 
 def _is_pythons_own(child: psutil.Process) -> bool:

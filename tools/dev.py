@@ -29,6 +29,9 @@ OLDEST = (3, 11)
 # The version is printed before venv is asked for: Debian's
 # Python has neither venv nor ensurepip, and is named then.
 PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); import venv, ensurepip"
+# The first three could bring packages or warnings of another project into .venv. With the last one, which images for
+# containers like to set, each process of the rig compiles all its modules anew.
+STRAY = {"PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE"}
 SOURCES = ("rigdriver", "simulators", "tests", "tools", "hatch_build.py")
 
 
@@ -264,8 +267,7 @@ def run(command: list[str]) -> int:
 
 def environment() -> dict[str, str]:
     """Return this environment with the project's programs first and no stray Python settings."""
-    # They could bring packages or warnings of another project into .venv.
-    env = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS"}}
+    env = {key: value for key, value in os.environ.items() if key not in STRAY}
     env["PATH"] = os.pathsep.join([str(BIN), env.get("PATH", os.defpath)])
     env["VIRTUAL_ENV"] = str(VENV)
     return env
