@@ -44,7 +44,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rigdriver.findings import BrokenLimit, Finding, MismatchKind, RigFileFinding, sentence
+from rigdriver.findings import BrokenLimit, Finding, HasFindings, MismatchKind, RigFileFinding, alone_or_none, sentence
 from rigdriver.run_end import EndCause
 
 
@@ -94,7 +94,7 @@ class ConfigError(UsageError):
         super().__init__(sentences, device=device, seen=seen, expected=expected, remedy=remedy)
 
 
-class ScheduleError(UsageError):
+class ScheduleError(UsageError, HasFindings[BrokenLimit]):
     """A plan would break a limit of a camera, a lamp or the box; `findings` holds each one with its kind.
 
     `lamp left_white: lit 12.0% of the time; expected at most 5.0% (light.max_duty); lower rate_hz`
@@ -111,15 +111,9 @@ class ScheduleError(UsageError):
         remedy: str = "",
         findings: Sequence[Finding[BrokenLimit]] = (),
     ) -> None:
-        alone = () if kind is None else (Finding(kind, device, seen, expected, remedy),)
-        self.findings: tuple[Finding[BrokenLimit], ...] = tuple(findings) or alone
+        self.findings = tuple(findings) or alone_or_none(kind, device, seen, expected, remedy)
         sentences = message or "\n".join(map(str, findings))
         super().__init__(sentences, device=device, seen=seen, expected=expected, remedy=remedy)
-
-    @property
-    def kinds(self) -> frozenset[BrokenLimit]:
-        """Kinds of all findings."""
-        return frozenset(finding.kind for finding in self.findings)
 
 
 class StateError(UsageError, RuntimeError):
@@ -343,7 +337,7 @@ class NotAccepted(CalibrationError):
     """
 
 
-class CalibrationMismatch(CalibrationError, ValueError):
+class CalibrationMismatch(CalibrationError, ValueError, HasFindings[MismatchKind]):
     """A calibration cannot be used here; `findings` holds each reason with its kind.
 
     `camera left_upper: has SN 23B1; expected SN 23A7, which was calibrated; calibrate this rig`
@@ -361,15 +355,9 @@ class CalibrationMismatch(CalibrationError, ValueError):
         findings: Sequence[Finding[MismatchKind]] = (),
     ) -> None:
         """`findings` stand for `seen` and `expected`; `remedy` is then that of all of them."""
-        alone = () if kind is None else (Finding(kind, device, seen, expected, remedy),)
-        self.findings: tuple[Finding[MismatchKind], ...] = tuple(findings) or alone
+        self.findings = tuple(findings) or alone_or_none(kind, device, seen, expected, remedy)
         told = seen or "; ".join(map(str, findings))
         super().__init__(message, device=device, seen=told, expected=expected, remedy=remedy)
-
-    @property
-    def kinds(self) -> frozenset[MismatchKind]:
-        """Kinds of all findings."""
-        return frozenset(finding.kind for finding in self.findings)
 
 
 def gather(what: str, errors: Sequence[RigError]) -> RigError:

@@ -90,6 +90,22 @@ class Finding(Generic[KindT]):
         return sentence(self.device, self.seen, self.expected, self.remedy)
 
 
+class HasFindings(Generic[KindT]):
+    """What an error with findings offers to those who handle it."""
+
+    findings: tuple[Finding[KindT], ...]
+
+    @property
+    def kinds(self) -> frozenset[KindT]:
+        """Kinds of all findings."""
+        return frozenset(finding.kind for finding in self.findings)
+
+
+def alone_or_none(kind: KindT | None, device: str, seen: str, expected: str, remedy: str) -> tuple[Finding[KindT], ...]:
+    """Return the one finding that an error without a list of them has; none where it has no kind."""
+    return () if kind is None else (Finding(kind, device, seen, expected, remedy),)
+
+
 @dataclass(frozen=True, slots=True)
 class RigFileFinding:
     """One thing that is wrong in a rig file."""

@@ -37,7 +37,7 @@ from rigdriver.recording.recording_file import is_recording
 from rigdriver.recording.stored_formats import FormatAnswers
 
 if TYPE_CHECKING:
-    from rigdriver.procedures.reconstruct import Reconstruction
+    from rigdriver.procedures.reconstruct import Reconstruction, ReconstructOptions
 
 
 MeshOption = Annotated[
@@ -91,13 +91,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     # Loading compiled code swallows what a signal raises, so that Ctrl-C would be lost.
     with undisturbed():
         from rigdriver.procedures.acceptance_lock import LockWish  # noqa: PLC0415  compiled code is slow to import
-        from rigdriver.procedures.reconstruct import (  # noqa: PLC0415
-            ReconstructOptions,
-            reconstruct_folder,
-            reconstruct_live,
-            reconstruct_recording,
-            reconstruct_rig,
-        )
+        from rigdriver.procedures.reconstruct import ReconstructOptions  # noqa: PLC0415
 
     answers = FormatAnswers(tuple(pixel_format or ()), bits)
     _refuse_contradictions(source, live or bool(rig or sim or scenario), answers)
@@ -106,21 +100,9 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
         folder, calibration, reconstructor, tuple(mesh or ()), pictures, tracks, LockWish(lock, lock_days), frames,
         rate_hz, _volume(volume),
     )  # fmt: skip
-    if source is not None and is_recording(source):
-        done = reconstruct_recording(source, options, PROGRESS)
-    elif source is not None:
-        done = reconstruct_folder(source, options, answers, PROGRESS)
-    else:
-        measure = reconstruct_live if live else reconstruct_rig
-        done = measure(chosen_source(rig, sim, scenario), options, PROGRESS)
-    if json:
-        show_json(_facts(done))
-    else:
-        _tell(done)
-    # A run can end early without an error, and the frame sets that came may all be good.
-    if done.lacks_frame_sets:
-        note(f"{done.came} of {done.asked} frame sets came; run `rigdriver selftest` to see why")
-    return GOOD if done.has_passed else CHECK_FAILED
+    if source is None:
+        return _end(_of_rig(chosen_source(rig, sim, scenario), live, options), json)
+    return _end(_of_files(source, options, answers), json)
 
 
 def _refuse_contradictions(source: Path | None, means_rig: bool, answers: FormatAnswers) -> None:
@@ -153,6 +135,36 @@ def _volume(text: str | None) -> VolumeConfig | None:
             seen="is no ball",
             expected="X,Y,Z,R in mm, such as 0,0,900,150, with a radius above 0",
         ) from None
+
+
+def _of_rig(where: str | Path, live: bool, options: ReconstructOptions) -> Reconstruction:
+    """Measure what the rig gives."""
+    with undisturbed():
+        from rigdriver.procedures.reconstruct import reconstruct_live, reconstruct_rig  # noqa: PLC0415
+
+    return (reconstruct_live if live else reconstruct_rig)(where, options, PROGRESS)
+
+
+def _of_files(source: Path, options: ReconstructOptions, answers: FormatAnswers) -> Reconstruction:
+    """Measure the frame sets of a recording or of a folder of images."""
+    with undisturbed():
+        from rigdriver.procedures.reconstruct import reconstruct_folder, reconstruct_recording  # noqa: PLC0415
+
+    if is_recording(source):
+        return reconstruct_recording(source, options, PROGRESS)
+    return reconstruct_folder(source, options, answers, PROGRESS)
+
+
+def _end(done: Reconstruction, json: bool) -> int:
+    """Show what came of it and return the exit status."""
+    if json:
+        show_json(_facts(done))
+    else:
+        _tell(done)
+    # A run can end early without an error, and the frame sets that came may all be good.
+    if done.lacks_frame_sets:
+        note(f"{done.came} of {done.asked} frame sets came; run `rigdriver selftest` to see why")
+    return GOOD if done.has_passed else CHECK_FAILED
 
 
 def _facts(done: Reconstruction) -> JsonObject:
