@@ -54,6 +54,29 @@ def test_real_time_tests_of_all_files_run_on_one_worker_and_each_file_on_one(sui
     assert ran_on["realtime"][0] != ran_on["test_one.py"][0], "the second worker does not wait for the first"
 
 
+FATAL = """
+import os, time
+def test_before(): pass
+def test_dies(): os._exit(1)
+def test_after(): pass
+def test_long_after(): time.sleep(0.3)
+"""
+
+
+def test_a_worker_that_dies_costs_one_test_and_no_other(suite):
+    suite.makepyfile(test_fatal=FATAL, test_fatal_too=FATAL, test_last="def test_plain(): pass\n")
+    done = suite.runpytest_subprocess("-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider")
+    done.assert_outcomes(passed=9 + 6 + 1, failed=2)
+    done.stdout.fnmatch_lines(["*crashed while running*test_fatal.py::test_dies*"])
+
+
+def test_a_test_that_waits_for_ever_fails_and_the_others_run(suite):
+    suite.makepyfile(test_hangs="import time\ndef test_hangs(): time.sleep(3600)\ndef test_after(): pass\n")
+    limit = ["-o", "faulthandler_timeout=5", "-o", "faulthandler_exit_on_timeout=true"]
+    done = suite.runpytest_subprocess("-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", *limit)
+    done.assert_outcomes(passed=9 + 1, failed=1)
+
+
 def test_plain_pytest_runs_all_of_it_in_the_order_of_the_files(suite):
     done = suite.runpytest_subprocess("-v", "-p", "no:cacheprovider")
     done.assert_outcomes(passed=9)
