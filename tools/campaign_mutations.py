@@ -332,8 +332,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for tried in pool.map(attempt, wanted):
             survived += not tried.failed
             caught = tried.failed.removeprefix("FAILED ").removeprefix("ERROR ").partition(" - ")[0]
-            missed = "survived" if tried.wall_s < LIMIT_S else f"no test failed within {LIMIT_S:.0f} s"
-            print(f"| {tried.mutation.name} | {tried.mutation.file} | {caught or f'**{missed}**'} | {tried.wall_s:.0f} |", flush=True)
+            missed = "**survived**" if tried.wall_s < LIMIT_S else f"**no test failed within {LIMIT_S:.0f} s**"
+            what = f"{tried.mutation.name} | {tried.mutation.file}"
+            print(f"| {what} | {caught or missed} | {tried.wall_s:.0f} |", flush=True)
     print(f"\n{len(wanted) - survived} of {len(wanted)} caught")
     return 1 if survived else 0
 
