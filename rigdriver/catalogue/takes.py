@@ -203,7 +203,7 @@ def owner_of(file: CatalogueFile, path: Path) -> Take | None:
 
 def real(path: Path) -> Path:
     """Return where a file lies, without links in the way to it; the file itself may be a link and stays one."""
-    return path.parent.resolve() / path.name if path.name else path.resolve()
+    return path.resolve() if path.name in {"", ".."} else path.parent.resolve() / path.name
 
 
 _TAKES = (

@@ -28,11 +28,13 @@ from rigdriver.cli.source import (
     SimOption,
     chosen_source,
 )
+from rigdriver.cli.subject_options import CatalogueOption, chosen_catalogue
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.config import VolumeConfig
 from rigdriver.errors import UsageError
 from rigdriver.json_values import JsonObject
+from rigdriver.procedures.subject_take import derived_from
 from rigdriver.recording.recording_file import is_recording
 from rigdriver.recording.stored_formats import FormatAnswers
 
@@ -80,6 +82,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
             "--volume", metavar="X,Y,Z,R", help="Working volume: a ball, mm; if not given, [volume] of the rig file."
         ),
     ] = None,
+    catalogue: CatalogueOption = None,
     lock: LockOption = None,
     lock_days: LockDaysOption = None,
     rig: RigOption = None,
@@ -106,13 +109,15 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
         folder, calibration, reconstructor, tuple(mesh or ()), pictures, tracks, LockWish(lock, lock_days), frames,
         rate_hz, _volume(volume),
     )  # fmt: skip
-    if source is not None and is_recording(source):
-        done = reconstruct_recording(source, options, PROGRESS)
-    elif source is not None:
-        done = reconstruct_folder(source, options, answers, PROGRESS)
-    else:
+    if source is None:
         measure = reconstruct_live if live else reconstruct_rig
         done = measure(chosen_source(rig, sim, scenario), options, PROGRESS)
+    else:
+        with derived_from(chosen_catalogue(catalogue), source, folder):
+            if is_recording(source):
+                done = reconstruct_recording(source, options, PROGRESS)
+            else:
+                done = reconstruct_folder(source, options, answers, PROGRESS)
     if json:
         show_json(_facts(done))
     else:

@@ -204,6 +204,8 @@ def expired(
 
 
 def _erased(file: CatalogueFile, plans: Sequence[ErasurePlan], yes: bool, json: bool) -> int:
+    if json and not yes:
+        raise UsageError(device="--json", seen="was given without --yes; nothing was erased", remedy="give both")
     if not json:
         for plan in plans:
             show("\n".join(plan_lines(plan)))

@@ -36,6 +36,8 @@ WRITES_NEW: dict[tuple[str, ...], tuple[str, ...]] = {
 """Folders and files that must be new in any case."""
 GROWS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("verify",): ("--out",), ("record",): ("--catalogue",), ("capture",): ("--catalogue",),
+    ("reconstruct",): ("--catalogue",), ("recording", "recover"): ("--catalogue",),
+    ("recording", "export"): ("--catalogue",),
     **{("subject", name): ("--catalogue",) for name in ("new", "list", "show", "change", "add", "erase", "expired")},
 }  # fmt: skip
 """Folders and files to which every run adds a line or a row."""
