@@ -23,6 +23,7 @@
     |   |-- CameraProcessLost(ConnectionError) the process that holds the cameras ended or hangs
     |   `-- DevicesFailed                    several of the above at once
     |-- NotMeasured                          what was to be measured was not in view
+    |-- CatalogueUnusable                    the catalogue of subjects cannot be read or written
     |-- RecordingDamaged                     a recording whose content does not fit its checksums
     |-- RunCutShort                          a run ended by itself with fewer frame sets than were asked for
     |-- SyncError                            all answered, but the times do not fit
@@ -44,7 +45,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rigdriver.findings import BrokenLimit, Finding, HasFindings, MismatchKind, RigFileFinding, alone_or_none, sentence
+from rigdriver.findings import (
+    BrokenLimit,
+    CatalogueFault,
+    Finding,
+    HasFindings,
+    MismatchKind,
+    RigFileFinding,
+    alone_or_none,
+    sentence,
+)
 from rigdriver.run_end import EndCause
 
 
@@ -252,6 +262,28 @@ class NotMeasured(RigError):
 
     `plate: 3 of 7 positions, then no new one for 120 s (hold it still)`
     """
+
+
+class CatalogueUnusable(RigError):
+    """The catalogue of subjects is damaged, foreign, too new, held by another program or not writable.
+
+    `catalogue.sqlite: is held by another program for more than 5 s; try again when it has ended`
+
+    `kind` holds the reason.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        kind: CatalogueFault | None = None,
+        device: str = "",
+        seen: str = "",
+        expected: str = "",
+        remedy: str = "",
+    ) -> None:
+        self.kind = kind
+        super().__init__(message, device=device, seen=seen, expected=expected, remedy=remedy)
 
 
 class RecordingDamaged(RigError):

@@ -73,6 +73,25 @@ class MismatchKind(Enum):
     """Cameras that do not stand or look so that the working volume can be measured."""
 
 
+class CatalogueFault(Enum):
+    """Reason why the catalogue of subjects cannot be used."""
+
+    DAMAGED = "damaged"
+    """A file that is cut, empty or not what was written."""
+    FOREIGN = "foreign"
+    """A file of another program."""
+    NEWER = "newer"
+    """A file of a version that this program does not know yet."""
+    LOCKED = "locked"
+    """A file that another program holds for longer than this one waits."""
+    READ_ONLY = "read only"
+    """A file or a folder that this user may not write to."""
+    FULL = "full"
+    """A disk without room."""
+    UNREADABLE = "unreadable"
+    """A file that the system does not give."""
+
+
 KindT = TypeVar("KindT", bound=Enum)
 
 

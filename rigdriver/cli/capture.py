@@ -7,6 +7,8 @@ Not here: the capture itself (see procedures/capture.py).
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,18 +17,20 @@ import typer
 
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
+from rigdriver.cli.subject_options import CatalogueOption, NoteOption, SubjectOption, take_wishes
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.json_values import JsonObject
 from rigdriver.procedures.capture import CaptureOptions
 from rigdriver.procedures.capture import capture as capture_frame_sets
+from rigdriver.procedures.subject_take import running_take
 from rigdriver.recording.capture_folder import refuse_used
 from rigdriver.run.statistics import RunStatistics
 
 
 @verb
-def capture(
+def capture(  # noqa: PLR0913, PLR0917  one argument per option
     frames: Annotated[int, typer.Option("--frames", "-n", min=1, help="Number of frame sets.", show_default=False)],
     out: Annotated[
         Path | None,
@@ -42,22 +46,28 @@ def capture(
     images: Annotated[
         bool, typer.Option("--images/--no-images", help="Write images and proofs, or proofs only.")
     ] = True,
+    subject: SubjectOption = None,
+    note: NoteOption = None,
+    catalogue: CatalogueOption = None,
     rig: RigOption = None,
     sim: SimOption = False,
     scenario: ScenarioOption = "",
     json: JsonOption = False,
 ) -> int:
     """Capture frame sets into image files with their proofs."""
-    # UTC: names sort by time, also when the clocks change.
-    folder = out or Path(f"capture-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    # Before the rig is opened, so that a used folder costs no waiting.
-    refuse_used(folder)
-    options = CaptureOptions(frames, folder, rate_hz, image_format if images else None)
-    done = capture_frame_sets(chosen_source(rig, sim, scenario), options, PROGRESS)
-    if json:
-        show_json({**facts(done.statistics), "folder": str(folder)})
-    else:
-        tell(done.statistics, folder)
+    source, whose = chosen_source(rig, sim, scenario), take_wishes(subject, catalogue, note)
+    if out is not None:
+        refuse_used(out)  # before the rig is opened, so that a used folder costs no waiting
+    with ExitStack() as stack:
+        take = stack.enter_context(running_take(whose, out, frames)) if whose else None
+        # UTC: names sort by time, also when the clocks change.
+        folder = take.path if take else out or Path(f"capture-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+        options = CaptureOptions(frames, folder, rate_hz, image_format if images else None)
+        done = capture_frame_sets(source, replace(options, watch=take.watch) if take else options, PROGRESS)
+        if json:
+            show_json({**facts(done.statistics), "folder": str(folder)})
+        else:
+            tell(done.statistics, folder)
     return GOOD if done.has_passed else CHECK_FAILED
 
 

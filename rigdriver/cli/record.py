@@ -7,6 +7,8 @@ Not here: the recording itself (see procedures/record.py).
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,16 +18,19 @@ import typer
 from rigdriver.cli.recording import seal_facts, seal_lines
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
+from rigdriver.cli.subject_options import CatalogueOption, NoteOption, SubjectOption, take_wishes
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.errors import UsageError
 from rigdriver.procedures.record import RecordOptions
 from rigdriver.procedures.record import record as record_frame_sets
+from rigdriver.procedures.subject_take import running_take
+from rigdriver.recording.recording_file import SUFFIX
 from rigdriver.recording.seal import SealState
 
 
 @verb
-def record(
+def record(  # noqa: PLR0913, PLR0917  one argument per option
     seconds: Annotated[
         float | None, typer.Option("--seconds", "-s", metavar="S", min=0.001, help="How long to record.")
     ] = None,
@@ -34,13 +39,19 @@ def record(
         typer.Option("--frames", "-n", min=1, help="Number of frame sets; without it and --seconds until Ctrl-C."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Recording; take-<time>.mcap if not given.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Recording; take-<time>.mcap if not given, or in the subject's folder."
+        ),
     ] = None,
     rate_hz: Annotated[
         float | None,
         typer.Option("--rate", metavar="HZ", help="Frame sets per second; if not given, as in the rig file."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Begin although the disk has too little room.")] = False,
+    subject: SubjectOption = None,
+    note: NoteOption = None,
+    catalogue: CatalogueOption = None,
     rig: RigOption = None,
     sim: SimOption = False,
     scenario: ScenarioOption = "",
@@ -54,12 +65,16 @@ def record(
             expected="one length",
             remedy="name one of them",
         )
-    path = out or Path(f"take-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.mcap")
-    options = RecordOptions(path, frames, seconds, rate_hz, is_forced=force)
-    done = record_frame_sets(chosen_source(rig, sim, scenario), options, PROGRESS)
-    if json:
-        show_json({"file": str(path), **seal_facts(done.seal.state, done.seal)})
-    else:
-        show("\n".join(seal_lines(done.seal.state, done.seal)))
-        show(f"written to {path}")
+    source, whose = chosen_source(rig, sim, scenario), take_wishes(subject, catalogue, note)
+    with ExitStack() as stack:
+        take = stack.enter_context(running_take(whose, out, frames, SUFFIX)) if whose else None
+        path = take.path if take else out or Path(f"take-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.mcap")
+        options = RecordOptions(path, frames, seconds, rate_hz, is_forced=force)
+        done = record_frame_sets(source, replace(options, watch=take.watch) if take else options, PROGRESS)
+        if json:
+            number = {"take": take.number} if take else {}
+            show_json({"file": str(path), **number, **seal_facts(done.seal.state, done.seal)})
+        else:
+            show("\n".join(seal_lines(done.seal.state, done.seal)))
+            show(f"written to {path}")
     return GOOD if done.seal.state is SealState.COMPLETE else CHECK_FAILED

@@ -15,11 +15,13 @@ import typer
 
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
+from rigdriver.cli.subject_options import CatalogueOption, chosen_catalogue
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.json_values import JsonObject
 from rigdriver.procedures.export_recording import export_recording
+from rigdriver.procedures.subject_take import derived_from
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.recovery import recover as recover_recording
 from rigdriver.recording.seal import Seal, SealState
@@ -88,11 +90,12 @@ def recover(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="New file; FILE-recovered.mcap if not given.")
     ] = None,
+    catalogue: CatalogueOption = None,
     json: JsonOption = False,
 ) -> int:
     """Copy all whole frame sets of a cut or damaged recording into a new file; the original stays as it is."""
     into = out or file.with_name(f"{file.stem}-recovered{file.suffix}")
-    with PROGRESS.stage("recovering", None) as advance:
+    with derived_from(chosen_catalogue(catalogue), file, into), PROGRESS.stage("recovering", None) as advance:
         done = recover_recording(file, into, advance)
     if json:
         show_json(
@@ -125,10 +128,13 @@ def export(
     image_format: Annotated[
         ImageFormat, typer.Option("--format", help="png is smaller, tiff is faster; both keep every digital number.")
     ] = ImageFormat.PNG,
+    catalogue: CatalogueOption = None,
     json: JsonOption = False,
 ) -> int:
     """Write a recording as image files with their proofs, as `capture` does."""
-    done = export_recording(file, out or file.with_suffix(""), image_format, PROGRESS)
+    folder = out or file.with_suffix("")
+    with derived_from(chosen_catalogue(catalogue), file, folder):
+        done = export_recording(file, folder, image_format, PROGRESS)
     if json:
         show_json({"folder": str(done.folder), "frame_sets": done.frame_sets, "damaged": done.damaged})
     else:

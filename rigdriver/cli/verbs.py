@@ -30,6 +30,7 @@ from rigdriver.cli import (
     schedule_show,
     selftest,
     sim,
+    subject,
     verify,
 )
 
@@ -58,6 +59,7 @@ app.command("selftest")(selftest.selftest)
 app.command("capture")(capture.capture)
 app.command("record")(record.record)
 app.add_typer(recording.app, name="recording")
+app.add_typer(subject.app, name="subject")
 app.add_typer(sim.app, name="sim")
 app.command("reconstruct")(reconstruct.reconstruct)
 app.command("mesh")(mesh.mesh)

@@ -34,6 +34,8 @@ class CaptureOptions:
     """Frame sets per second; the rig file's when it is None."""
     image_format: ImageFormat | None = ImageFormat.PNG
     """Format of the image files; None writes the proofs alone."""
+    watch: Callable[[FrameSet], object] = id
+    """Function that is called with each frame set that was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def capture(source: str | Path | RigConfig, options: CaptureOptions, progress: P
         Rig.open(source) as rig,
         CaptureFolder(options.folder, rig.config, options.image_format, rig.regions()) as sink,
     ):
-        statistics = capture_run(rig, options.frames, options.rate_hz, [sink.write], progress)
+        statistics = capture_run(rig, options.frames, options.rate_hz, [sink.write, options.watch], progress)
     return Captured(options.folder, options.frames, statistics)
 
 

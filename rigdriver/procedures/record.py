@@ -12,6 +12,7 @@ import importlib.metadata
 import math
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 from rigdriver.config import RigConfig
 from rigdriver.errors import RunCutShort, UsageError
 from rigdriver.file_text import json_values, read_utf8
+from rigdriver.frames import FrameSet
 from rigdriver.images.pixel_formats import BY_NAME
 from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver.procedures.notes import PulseNote
@@ -52,6 +54,8 @@ class RecordOptions:
     """Longest time between two moments at which everything so far is on the disk."""
     is_forced: bool = False
     """Whether to begin although the recording does not fit on the disk."""
+    watch: Callable[[FrameSet], object] = id
+    """Function that is called with each frame set that was taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,7 @@ def _run(rig: Rig, recorder: Recorder, options: RecordOptions, progress: Progres
             for done, taken in enumerate(frame_sets, start=1):
                 # What is kept does not wait for a terminal.
                 recorder.write(taken.frame_set, taken.index)
+                options.watch(taken.frame_set)
                 for gap in taken.frame_set.gaps.values():
                     progress.note(PulseNote(taken.frame_set.pulse_index, gap))
                 trouble = recorder.trouble

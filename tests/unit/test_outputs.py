@@ -34,11 +34,16 @@ WRITES_NEW: dict[tuple[str, ...], tuple[str, ...]] = {
     ("recording", "recover"): ("--out",), ("recording", "export"): ("--out",),
 }  # fmt: skip
 """Folders and files that must be new in any case."""
-GROWS: dict[tuple[str, ...], tuple[str, ...]] = {("verify",): ("--out",)}
-"""Folders to which every run adds a line."""
+GROWS: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("verify",): ("--out",), ("record",): ("--catalogue",), ("capture",): ("--catalogue",),
+    ("reconstruct",): ("--catalogue",), ("recording", "recover"): ("--catalogue",),
+    ("recording", "export"): ("--catalogue",),
+    **{("subject", name): ("--catalogue",) for name in ("new", "list", "show", "change", "add", "erase", "expired")},
+}  # fmt: skip
+"""Folders and files to which every run adds a line or a row."""
 READS = {
     "--rig", "--calibration", "--producer", "--load", "--lock", "--ball-bar", "--plate", "--to", "folder",
-    "calibration", "source", "mesh", "file", "scenario",
+    "calibration", "source", "mesh", "file", "scenario", "paths",
 }  # fmt: skip
 WORDS: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("calibrate", "board"): (("--pdf", "{there}"), "there.pdf"),
@@ -72,7 +77,10 @@ VERBS = dict(_verbs(typer.main.get_command(app)))
 
 
 def test_every_option_that_names_a_file_is_known_as_read_or_written() -> None:
-    written: dict[tuple[str, ...], tuple[str, ...]] = {**WRITES, **WRITES_NEW, **GROWS}
+    written: dict[tuple[str, ...], tuple[str, ...]] = {
+        path: (*WRITES.get(path, ()), *WRITES_NEW.get(path, ()), *GROWS.get(path, ()))
+        for path in (*WRITES, *WRITES_NEW, *GROWS)
+    }
     unknown = []
     for path, command in VERBS.items():
         for parameter in command.params:
