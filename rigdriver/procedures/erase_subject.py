@@ -146,11 +146,14 @@ def finish_erasure(
 def _remove(plan: ErasurePlan, progress: Progress) -> _Removals:
     """Remove files, then the folders that are empty."""
     killed = {take.number for take in plan.takes if take.ended_utc is None}
+    noted = [place.path for place in plan.places if not place.is_folder]
     removals = _Removals()
     with progress.stage("removing", len(plan.places)) as advance:
         for done, place in enumerate(plan.places, start=1):
             removal = remove_folder(place.path) if place.is_folder else remove_file(place.path)
-            if removal.kind is RemovalKind.NOT_EMPTY and place.take_number in killed:
+            # The folder of a result is noted before its files are, and the subject's own is of no take.
+            is_empty_of_noted = place.take_number and not any(path.is_relative_to(place.path) for path in noted)
+            if removal.kind is RemovalKind.NOT_EMPTY and (place.take_number in killed or is_empty_of_noted):
                 removal = Removal(place.path, RemovalKind.NOT_NOTED)
             removals.done.append((place, removal))
             advance(done)

@@ -285,6 +285,23 @@ def test_files_of_a_capture_that_was_killed_are_named_and_not_guessed(data: Path
     assert _traces(data) == []
 
 
+def test_results_of_a_program_that_was_killed_are_named_and_not_guessed(data: Path) -> None:
+    made = data / "somewhere"
+    with CatalogueFile(data / "catalogue.sqlite") as file:
+        made.mkdir()
+        take = takes_of(file, subject_of(file, GONE))[0]
+        note_places(file, take, [], [made])
+    (made / "0.ply").write_bytes(IMAGE[GONE])
+    done = _erase(data)
+    assert [removal.kind for removal in done.failures] == [RemovalKind.NOT_NOTED]
+    assert (made / "0.ply").exists()
+    assert not done.is_proved
+    with CatalogueFile(data / "catalogue.sqlite") as file:
+        note_places(file, take, [made / "0.ply"])
+    assert _erase(data).is_proved
+    assert _traces(data) == []
+
+
 @pytest.fixture(autouse=True)
 def _no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the person who runs the tests is looked at."""
