@@ -33,8 +33,8 @@ class RemovalKind(Enum):
     OTHER_NAMES = "was removed, but its content has another name (hard link) that the catalogue does not know"
     NOT_EMPTY = "stays: it holds other files"
     NOT_NOTED = (
-        "stays: the program that filled it was killed, so nobody has noted whose files are in it; note those of the subject with "
-        "`rigdriver subject add`, move others away, and erase again"
+        "stays: the program that filled it was killed, so nobody has noted whose files are in it; note those of the "
+        "subject with `rigdriver subject add`, move others away, and erase again"
     )
     REFUSED = "cannot be removed"
 
