@@ -37,7 +37,9 @@ class FakeCamera:
         self.edges: list[int] = []
         self._wires = wires
 
-    def trigger(self, t_ns: int) -> Exposure | None:
+    def trigger(self, t_ns: int, *, is_rising: bool = True) -> Exposure | None:
+        if not is_rising:
+            return None
         ordinal = len(self.edges)
         self.edges.append(t_ns)
         start_ns = t_ns + 20 * US
