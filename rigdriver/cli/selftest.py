@@ -50,7 +50,9 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
         list[str] | None, typer.Option("--only", metavar="CHECK", help="Make these checks and their grounds only.")
     ] = None,
     skip: Annotated[list[str] | None, typer.Option("--skip", metavar="CHECK", help="Leave these checks out.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out the run at full rate and the watchdog.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the run at full rate, the swept flash and the watchdog.")
+    ] = False,
     write_delays: Annotated[
         bool, typer.Option("--write-delays", help="Write the measured delays of the cameras' lines into the rig file.")
     ] = False,

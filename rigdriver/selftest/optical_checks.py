@@ -103,13 +103,15 @@ def _judge_fall(camera: CameraConfig, sweep: CameraSweep, window: ExposureWindow
     if sweep.fall_us is None:
         return not_checked(name, "not observed: the camera was not triggered by a falling edge")
     delay_us = sweep.fall_us + window.start_us - camera.latency_us
+    # Against the rising edge: a wrong latency makes both late alike, and is no fault of this edge.
+    rise_lacks_us = sweep.start_us + window.start_us - camera.start_us
     time = _Time(
         "trigger_fall",
         "trigger_fall_us",
         delay_us,
         # There are a quarter as many triggers by the falling edge.
         math.hypot(window.start_uncertainty_us, 2 * sweep.start_uncertainty_us),
-        camera.trigger_fall_us,
+        camera.trigger_fall_us + rise_lacks_us,
         delay_us,
     )
     remedy = f"camera {camera.name}: a falling trigger edge is {delay_us:.1f} us late in its input; {WRITE}"
@@ -171,7 +173,7 @@ def _line_remedy(camera: CameraConfig, time: _Time) -> str:
 
 
 def _expected(time_us: float) -> str:
-    return f"{time_us:g} +- {TOLERANCE_US:g}"
+    return f"{round(time_us, 1):g} +- {TOLERANCE_US:g}"
 
 
 def _told(time_us: float, uncertainty_us: float) -> str:
