@@ -90,8 +90,10 @@ def compile_sweep(
 def _spacing_ticks(config: RigConfig, lamps: Sequence[LampConfig], width: int, tick_rate_hz: int) -> int:
     """Return the distance of two flashes: the cameras and the limits on light allow it."""
     duties = [config.light.max_duty, *(lamp.max_duty for lamp in lamps if lamp.max_duty is not None)]
+    # The share of time holds for every second, so whole flashes count; at least one, which the limits refuse or not.
+    per_second = max(1, math.floor(min(duties) * tick_rate_hz / max(1, width)))
     rate_hz = min(config.schedule.rate_hz, config.light.max_rate_hz)
-    return max(math.ceil(tick_rate_hz / rate_hz), math.ceil(width / min(duties))) + 1
+    return math.ceil(tick_rate_hz / min(rate_hz, per_second)) + 1
 
 
 def _triggers(

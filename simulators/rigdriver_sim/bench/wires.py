@@ -91,6 +91,8 @@ class Wires:
         self._line_levels: dict[str, int] = {}
         self._driven_since_ns: dict[str, int] = {}
         """Camera -> time since which its trigger input is driven."""
+        self._fell_ns: dict[str, int] = {}
+        """Camera -> time at which the newest pulse at its trigger input ended."""
 
     def connect(self, box: BoxInputs, cameras: Mapping[str, CabledCamera], generation: Callable[[], int]) -> None:
         """Plug in; `generation` tells the box's committed generation, for the truth log."""
@@ -191,16 +193,17 @@ class Wires:
             return
 
         def passes() -> None:
-            if self._driven_since_ns.get(name) == t_ns:
-                self._edge_arrives(name, t_ns + delay_ns, pulse)
-            else:
+            if t_ns <= self._fell_ns.get(name, -1) < t_ns + delay_ns:
                 self.note_fault("short_trigger", name, pulse, t_ns)
+            else:
+                self._edge_arrives(name, t_ns + delay_ns, pulse)
 
         self._engine.at(t_ns + delay_ns, passes)
 
     def _trigger_falls(self, name: str, t_ns: int, pulse: int | None) -> None:
         """End the pulse at a camera's trigger input; a pulse that did not pass has no falling edge either."""
         since_ns = self._driven_since_ns.pop(name, None)
+        self._fell_ns[name] = t_ns
         lines = self._lines[name]
         if since_ns is None or t_ns - since_ns < lines.trigger_ns(since_ns, is_rising=True):
             return

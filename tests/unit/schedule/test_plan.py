@@ -201,7 +201,7 @@ def test_a_lamps_own_longest_flash_shortens_its_flashes() -> None:
 def delayed(trigger_width_us: float = 100.0) -> RigConfig:
     """A rig with opto-couplers in the lines of one camera."""
     table = with_lamps(trigger_width_us=trigger_width_us).model_dump()
-    table["cameras"][1] |= {"trigger_rise_us": 22.0, "line_rise_us": 36.0, "line_fall_us": 18.0}
+    table["cameras"][1].update(trigger_rise_us=22.0, line_rise_us=36.0, line_fall_us=18.0)
     return RigConfig.model_validate(table, strict=False)
 
 
@@ -223,4 +223,4 @@ def test_a_trigger_pulse_that_an_opto_coupler_may_not_pass_is_refused(width_us: 
         return
     with pytest.raises(ScheduleError, match="trigger_width_us") as refused:
         compile_schedule(delayed(width_us), TICKS, 1)
-    assert refused.value.kinds == (BrokenLimit.TRIGGER_WIDTH,)
+    assert set(refused.value.kinds) == {BrokenLimit.TRIGGER_WIDTH}

@@ -6,7 +6,7 @@ images of a sweep show (see tests/unit/selftest/test_exposure_window.py).
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -44,14 +44,14 @@ def test_the_distances_of_the_triggers_are_all_different() -> None:
 def test_flashes_keep_the_rate_and_the_share_of_time_of_the_limits() -> None:
     sweep = swept(with_lamps(max_rate_hz=4.0, max_duty=0.001))
     rises = sweep.flashes_ticks
-    assert min(b - a for a, b in zip(rises, rises[1:], strict=False)) >= TICKS / 4
-    assert sweep.width_ticks <= 0.001 * min(b - a for a, b in zip(rises, rises[1:], strict=False))
+    assert min(b - a for a, b in pairwise(rises)) >= TICKS / 4
+    assert sweep.width_ticks <= 0.001 * min(b - a for a, b in pairwise(rises))
 
 
 def test_more_flashes_than_a_train_may_have_are_refused() -> None:
     with pytest.raises(ScheduleError) as refused:
         swept(with_lamps(max_train_flashes=3))
-    assert refused.value.kinds == (BrokenLimit.TRAIN_FLASHES,)
+    assert BrokenLimit.TRAIN_FLASHES in refused.value.kinds
 
 
 def test_a_flash_is_never_longer_than_light_and_lamps_allow() -> None:
@@ -61,4 +61,4 @@ def test_a_flash_is_never_longer_than_light_and_lamps_allow() -> None:
     assert flash_width_us(with_lamps(), config.lamps, 90.0) == 30.0
     with pytest.raises(ScheduleError) as refused:
         swept(config, width_us=300.0)
-    assert refused.value.kinds == (BrokenLimit.FLASH_WIDTH,)
+    assert BrokenLimit.FLASH_WIDTH in refused.value.kinds
