@@ -22,6 +22,8 @@ class BrokenLimit(Enum):
     """Triggers that do not fit into the preamble."""
     PERIOD = "period"
     """Exposures or outputs that end after the next pulse starts."""
+    TRIGGER_WIDTH = "trigger width"
+    """Trigger pulses that are too short for a camera's input."""
     CAMERA_RATE = "camera rate"
     """Triggers that are too fast for a camera."""
     DATA_RATE = "data rate"

@@ -124,7 +124,8 @@ class FrameProof:
     """Rising edge of the trigger that the box sent to this camera."""
     exposure_start_ticks: int
     exposure_end_ticks: int
-    """Falling edge of the camera's exposure-active line; the start is its rising edge, both as the box stamped them."""
+    """Falling edge of the camera's exposure-active line; the start is its rising edge, both as the box stamped them,
+    less the delays of the line that the rig file names (line_rise_us, line_fall_us)."""
     residual_us: float | None
     """Difference: camera time stamp, mapped to the box clock, minus exposure start; None without a time stamp."""
     tolerance_us: float

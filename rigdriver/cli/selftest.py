@@ -1,12 +1,15 @@
 """`rigdriver selftest`: ask the whole rig, and say what is wrong and what to do.
 
 In: a rig, and which checks are wanted. Out: a table, a JSON object, an HTML page or JUnit XML; exit status 0 when all
-is good, 1 when a check failed, 2 when the rig could not be opened or a check not be made.
+is good, 1 when a check failed, 2 when the rig could not be opened or a check not be made. On demand the measured delays
+of the cameras' lines are written into the rig file.
 Not here: the checks (see rigdriver.selftest).
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +23,8 @@ from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOptio
 from rigdriver.cli.verb import verb
 from rigdriver.errors import RigError, UsageError
 from rigdriver.outputs import refuse_overwriting
+from rigdriver.procedures.write_delays import delays_diff
+from rigdriver.procedures.write_delays import write_delays as write_into
 from rigdriver.rig import Rig
 from rigdriver.selftest import text
 from rigdriver.selftest.junit import junit as as_junit
@@ -45,7 +50,13 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
         list[str] | None, typer.Option("--only", metavar="CHECK", help="Make these checks and their grounds only.")
     ] = None,
     skip: Annotated[list[str] | None, typer.Option("--skip", metavar="CHECK", help="Leave these checks out.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out the run at full rate and the watchdog.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the run at full rate, the swept flash and the watchdog.")
+    ] = False,
+    write_delays: Annotated[
+        bool, typer.Option("--write-delays", help="Write the measured delays of the cameras' lines into the rig file.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
     overwrite: OverwriteOption = False,
 ) -> int:
     """Test the whole rig. Cameras are triggered, and lamps flash: each alone, and as the rig file says.
@@ -55,12 +66,15 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
     refuse_overwriting([html, junit], overwrite)
     selection = Selection(tuple(only or ()), tuple(skip or ()), quick)
     source = chosen_source(rig, sim, scenario)
+    to_change = _file_to_change(source, quick) if write_delays else None
     error: RigError | None = None
     is_open = False
+    delays: dict[str, int] = {}
     try:
         with Rig.open(source) as opened:
             is_open = True
             report = tested(opened, selection)
+            delays = report.changed_keys(opened.config)
     # A rig that cannot be opened still gets a report, with the checks that were not reached.
     except RigError as exc:
         if is_open and isinstance(exc, UsageError):
@@ -77,7 +91,34 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
         tell(report)
     if error is not None:
         complain(str(error))
+    elif to_change is not None:
+        _offer(to_change, delays, yes)
     return report.exit_status
+
+
+def _file_to_change(source: str | Path, quick: bool) -> Path:
+    """Return the rig file into which delays can be written. UsageError when there is none, or nothing is measured."""
+    if not isinstance(source, Path):
+        raise UsageError(device="--write-delays", seen="there is no rig file to write", remedy="name one with --rig")
+    if quick:
+        raise UsageError(device="--write-delays", seen="--quick measures no delays", remedy="leave out --quick")
+    return source
+
+
+def _offer(file: Path, delays: Mapping[str, int], yes: bool) -> None:
+    """Show on stderr what would change in the rig file, and write it when that is wanted."""
+    diff = delays_diff(file, delays)
+    if not diff:
+        note(f"{file}: no delay differs from what was measured, or none was measured; nothing is written")
+        return
+    note(diff)
+    # A script that pipes in or out must never wait for an answer.
+    is_asked = not yes and sys.stdin.isatty() and sys.stdout.isatty()
+    if yes or (is_asked and typer.confirm(f"Write this into {file}?", err=True)):
+        write_into(file, delays)
+        note(f"{file}: written")
+    else:
+        note(f"{file}: nothing was written" + ("" if is_asked else "; --yes writes without asking"))
 
 
 def tested(rig: Rig, selection: Selection) -> Report:

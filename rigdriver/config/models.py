@@ -82,6 +82,17 @@ class CameraConfig(_Table):
     """Typical time from trigger edge to exposure start, from the camera's data sheet."""
     jitter_us: float = Field(default=10, ge=0, le=10_000)
     """Largest deviation from that latency."""
+    trigger_rise_us: float = Field(default=0, ge=0, le=10_000)
+    """Delay of a rising edge in the camera's trigger input (opto-couplers: 7 to 22), on top of latency_us;
+    `rigdriver selftest --write-delays` measures it."""
+    trigger_fall_us: float = Field(default=0, ge=0, le=10_000)
+    """Delay of a falling edge in the camera's trigger input (opto-couplers: 5 to 25)."""
+    line_rise_us: float = Field(default=0, ge=0, le=10_000)
+    """Delay of a rising edge of the exposure-active line, from exposure start to box input (opto-couplers: 18 to 36);
+    proofs subtract it."""
+    line_fall_us: float = Field(default=0, ge=0, le=10_000)
+    """Delay of a falling edge of the exposure-active line, from exposure end to box input (opto-couplers: 5 to 25);
+    proofs subtract it."""
     exposure_us: float | None = Field(default=None, gt=0, le=10_000_000)
     """Exposure of this camera; when left out, the schedule's exposure for its role."""
     max_rate_hz: float | None = Field(default=None, gt=0, le=10_000)
@@ -95,6 +106,11 @@ class CameraConfig(_Table):
     features: Mapping[str, FeatureValue] = Field(default_factory=dict)
     """Features to write and read back, by the camera's own names: `PixelFormat = "Mono8"`, `Gain = 3.0`. A camera that
     cannot do one is refused."""
+
+    @property
+    def start_us(self) -> float:
+        """Time from the rising edge of the box's output to the exposure start."""
+        return self.trigger_rise_us + self.latency_us
 
 
 class LinkConfig(_Table):

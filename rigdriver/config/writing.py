@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT
 
 from rigdriver.config.loading import parse, read_text
+from rigdriver.config.models import RigConfig
 from rigdriver.errors import ConfigError, FileNotWritten, UsageError
 from rigdriver.whole_file import write_whole
 
@@ -35,14 +37,42 @@ def write(path: Path, changes: Mapping[str, Value | None]) -> str:
         ConfigError: the file cannot be read or written, or it would not load when changed; the file stays as it was.
         UsageError: a key leads nowhere, or a value is of a kind that TOML does not know.
     """
+    change = _change_of(path, changes)
+    # A file that would not change is left alone, with its date.
+    if change.after != change.before:
+        _replace(path, change.after)
+    return change.diff
+
+
+def preview(path: Path, changes: Mapping[str, Value | None]) -> tuple[RigConfig, str]:
+    """Return what the rig file would say, and the diff, as `write` makes it; nothing is written. Errors as there."""
+    change = _change_of(path, changes)
+    return change.config, change.diff
+
+
+@dataclass(frozen=True, slots=True)
+class _FileChange:
+    """A rig file's text before and after a change."""
+
+    before: str
+    after: str
+    config: RigConfig
+    """Configuration afterwards."""
+    name: str
+
+    @property
+    def diff(self) -> str:
+        """Unified diff, which is empty when nothing changes."""
+        lines = self.before.splitlines(True), self.after.splitlines(True)
+        return "".join(difflib.unified_diff(*lines, self.name, self.name))
+
+
+def _change_of(path: Path, changes: Mapping[str, Value | None]) -> _FileChange:
     before = read_text(path)
     after = changed(before, changes, str(path))
     # Checked by the library that reads rig files, so that an error of the one that writes cannot hide.
-    parse(after, f"{path} as changed", path.parent)
-    # A file that would not change is left alone, with its date.
-    if after != before:
-        _replace(path, after)
-    return "".join(difflib.unified_diff(before.splitlines(True), after.splitlines(True), path.name, path.name))
+    config = parse(after, f"{path} as changed", path.parent)
+    return _FileChange(before, after, config, path.name)
 
 
 def changed(text: str, changes: Mapping[str, Value | None], origin: str) -> str:

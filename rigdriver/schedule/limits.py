@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from rigdriver.clock import ticks_from_us, us_from_ticks
-from rigdriver.config import LampConfig, RigConfig
+from rigdriver.config import CameraConfig, LampConfig, RigConfig
 from rigdriver.errors import ScheduleError
 from rigdriver.findings import BrokenLimit, Finding
 from rigdriver.schedule.planned import CameraFacts, PlannedFlash, Schedule
@@ -28,6 +28,7 @@ def refuse_broken_limits(
     """Check everything; `limits` are the rig file's as the box holds them. ScheduleError with every broken one."""
     broken = (
         *_long_pulses(config, schedule),
+        *_short_triggers(config),
         *_flashes_outside(schedule),
         *_foreign_light(schedule),
         *_fast_cameras(config, schedule, facts),
@@ -38,13 +39,19 @@ def refuse_broken_limits(
         raise ScheduleError(findings=broken)
 
 
+def refuse_broken_light(config: RigConfig, schedule: Schedule, limits: LightLimitsRecord) -> None:
+    """Check the limits on light alone. ScheduleError with every broken one."""
+    if broken := tuple(_light(config, schedule, limits)):
+        raise ScheduleError(findings=broken)
+
+
 def _long_pulses(config: RigConfig, schedule: Schedule) -> Broken:
     """Find exposures that end after the next pulse starts: their edges would be reported in the next pulse."""
     tolerance = ticks_from_us(config.sync.tolerance_us, schedule.tick_rate_hz)
     period = schedule.box.pulse_period_ticks
     for e in schedule.exposures.values():
         # The worst case: as late as the jitter allows, and as late as a time stamp is still accepted.
-        end = e.start_ticks + e.jitter_ticks + e.exposure_ticks + tolerance
+        end = e.start_ticks + e.jitter_ticks + e.exposure_ticks + e.line_fall_ticks + tolerance
         if end >= period:
             yield Finding(
                 BrokenLimit.PERIOD,
@@ -62,6 +69,29 @@ def _long_pulses(config: RigConfig, schedule: Schedule) -> Broken:
             expected=_before_the_next_pulse(schedule),
             remedy="shorten trigger_width_us or lower rate_hz",
         )
+
+
+def shortest_trigger_us(camera: CameraConfig) -> float:
+    """Return the shortest trigger pulse that passes the camera's input.
+
+    An opto-coupler switches on only after its light has been on for its delay of rising edges. Twice that delay is
+    asked for, as it changes with temperature, age and supply (Basler, I/O timing characteristics).
+    """
+    return 2 * camera.trigger_rise_us
+
+
+def _short_triggers(config: RigConfig) -> Broken:
+    """Find camera inputs that would not pass the triggers: the camera would not expose, and nobody would know why."""
+    width_us = config.schedule.trigger_width_us
+    for camera in config.cameras:
+        if width_us < shortest_trigger_us(camera):
+            yield Finding(
+                BrokenLimit.TRIGGER_WIDTH,
+                device=f"camera {camera.name}",
+                seen=f"its trigger pulses are {width_us:g} us long (schedule.trigger_width_us)",
+                expected=f"at least {shortest_trigger_us(camera):g} us, twice its trigger_rise_us",
+                remedy="lengthen trigger_width_us, or mend trigger_rise_us of that camera",
+            )
 
 
 def _before_the_next_pulse(schedule: Schedule) -> str:

@@ -71,7 +71,7 @@ def compile_schedule(
             kind=BrokenLimit.PULSES, device="schedule", seen=f"pulses = {pulses}",
             expected=f"1 to {2**32 - 1}, or none to run until stopped",
         )  # fmt: skip
-    exposures = _plan_exposures(config, tick_rate_hz)
+    exposures = plan_exposures(config, tick_rate_hz)
     flashes = _plan_flashes(config, exposures, tick_rate_hz)
     period_ticks = math.ceil(tick_rate_hz / rate)  # never faster than asked: the rate may be a limit
     if period_ticks >= WORD:
@@ -94,7 +94,7 @@ def compile_preamble(
     The spacing of any two of its frames says which marks they are, so each camera's clock is tied to the box's
     without counting and without trusting that no frame was lost.
     """
-    exposures = _plan_exposures(config, tick_rate_hz)
+    exposures = plan_exposures(config, tick_rate_hz)
     unit = ticks_from_us(unit_us, tick_rate_hz)
     width = ticks_from_us(config.schedule.trigger_width_us, tick_rate_hz)
     if width >= unit:
@@ -115,7 +115,7 @@ def compile_preamble(
         raise ScheduleError(
             kind=BrokenLimit.PREAMBLE, device="schedule", seen=f"{len(by_delay)} different trigger delays",
             expected="at most 6, which is what the preamble has room for",
-            remedy="give cameras with nearly the same latency_us the same one",
+            remedy="give cameras with nearly the same latency_us, or trigger_rise_us, the same one",
         )  # fmt: skip
     return Schedule(BoxSchedule.of(generation, period, 1, steps), tick_rate_hz, MappingProxyType(exposures), ())
 
@@ -125,24 +125,24 @@ def light_limits(config: RigConfig, tick_rate_hz: int) -> LightLimitsRecord:
     light = config.light
     return LightLimitsRecord(
         # Limits on light are rounded down and the pause up: rounding never allows more light.
-        max_flash_width_ticks=_at_most(light.max_flash_width_us * tick_rate_hz / 1e6),
-        max_duty_permille=_at_most(light.max_duty * 1000),
-        max_train_flashes=_at_most(light.max_train_flashes),
+        max_flash_width_ticks=at_most(light.max_flash_width_us * tick_rate_hz / 1e6),
+        max_duty_permille=at_most(light.max_duty * 1000),
+        max_train_flashes=at_most(light.max_train_flashes),
         min_train_pause_ticks=math.ceil(light.min_train_pause_s * tick_rate_hz),
-        max_session_flashes=_at_most(light.max_session_flashes),
-        max_rate_millihertz=_at_most(light.max_rate_hz * 1000),
+        max_session_flashes=at_most(light.max_session_flashes),
+        max_rate_millihertz=at_most(light.max_rate_hz * 1000),
     )
 
 
-def _at_most(limit: float) -> int:
+def at_most(limit: float) -> int:
     """Return the largest whole number within a limit that fits a word; a float's last bits do not count."""
     return min(math.floor(limit * (1 + 1e-9)), WORD - 1)
 
 
-def _plan_exposures(config: RigConfig, tick_rate_hz: int) -> dict[str, PlannedExposure]:
+def plan_exposures(config: RigConfig, tick_rate_hz: int) -> dict[str, PlannedExposure]:
     """Place the exposures: each group begins together, when the group before has ended and the gap is over."""
     # A trigger cannot come before the pulse start, so that the slowest camera sets when the first exposures begin.
-    slowest_us = max(c.latency_us for c in config.cameras)
+    slowest_us = max(c.start_us for c in config.cameras)
     planned: dict[str, PlannedExposure] = {}
     end_us = slowest_us
     for n, group in enumerate(_groups(config)):
@@ -153,11 +153,13 @@ def _plan_exposures(config: RigConfig, tick_rate_hz: int) -> dict[str, PlannedEx
                 camera=camera.name,
                 output=camera.output,
                 input=camera.input,
-                delay_ticks=ticks_from_us(start_us - camera.latency_us, tick_rate_hz),
-                latency_ticks=ticks_from_us(camera.latency_us, tick_rate_hz),
+                delay_ticks=ticks_from_us(start_us - camera.start_us, tick_rate_hz),
+                latency_ticks=ticks_from_us(camera.start_us, tick_rate_hz),
                 # Rounded up, because it is a bound.
                 jitter_ticks=math.ceil(camera.jitter_us * tick_rate_hz / 1e6),
                 exposure_ticks=ticks_from_us(exposure_us(config, camera), tick_rate_hz),
+                line_rise_ticks=ticks_from_us(camera.line_rise_us, tick_rate_hz),
+                line_fall_ticks=ticks_from_us(camera.line_fall_us, tick_rate_hz),
             )
         end_us = start_us + max(exposure_us(config, c) + c.jitter_us for c in group)
     return {c.name: planned[c.name] for c in config.cameras}
@@ -207,7 +209,7 @@ def _plan_flash(
     first = max(e.start_ticks + e.jitter_ticks for e in lit) + guard
     last = min(e.start_ticks - e.jitter_ticks + e.exposure_ticks for e in lit) - guard
     longest_us = min(config.light.max_flash_width_us, lamp.max_flash_width_us or config.light.max_flash_width_us)
-    longest = _at_most(longest_us * tick_rate_hz / 1e6)
+    longest = at_most(longest_us * tick_rate_hz / 1e6)
     width = min(last - first, longest)
     if width < ticks_from_us(1, tick_rate_hz):
         left_us = us_from_ticks(last - first, tick_rate_hz)

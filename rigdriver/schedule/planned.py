@@ -31,8 +31,13 @@ class PlannedExposure:
     delay_ticks: int
     """Time of the trigger edge after the pulse start."""
     latency_ticks: int
+    """Time from the trigger edge at the box to the exposure start: the delay of the camera's input and its latency."""
     jitter_ticks: int
     exposure_ticks: int
+    line_rise_ticks: int = 0
+    """Time from the exposure start to the rising edge of its line at the box."""
+    line_fall_ticks: int = 0
+    """Time from the exposure end to the falling edge of its line at the box."""
 
     @property
     def start_ticks(self) -> int:

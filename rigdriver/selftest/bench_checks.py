@@ -13,7 +13,9 @@ from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
 from rigdriver.selftest.run_checks import Observed, judge_frame_sets, judge_frames, judge_losses
 
 NO_BOX = "no trigger box"
-NEED_A_BOX = ("box", "wiring", "run.skew", "light", "run.residual", "run.exposure_edges", "watchdog", "counters")
+NEED_A_BOX = (
+    "box", "wiring", "run.skew", "light", "optical", "run.residual", "run.exposure_edges", "watchdog", "counters",
+)  # fmt: skip
 """Checks, or stages of checks, that a box makes possible."""
 RATE_TOLERANCE = 0.05
 """Largest deviation of the rate, as a share of the configured one: this computer's clock times arrivals."""

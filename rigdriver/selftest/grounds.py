@@ -9,7 +9,7 @@ In a name `@` stands for a camera, lamp or pod. In a ground it is the same one, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -39,6 +39,8 @@ class CheckRow:
     name: str
     of: Of = Of.RIG
     grounds: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    """Checks that name the cause where both have failed: then this one is not run. They are not made for its sake."""
 
     def names(self, config: RigConfig) -> list[str]:
         """Return the names that the check has on this rig: one per camera, lamp or pod."""
@@ -70,6 +72,7 @@ def _subjects(of: Of, config: RigConfig) -> list[str]:
 _WIRED = ("box.state", "host.load.wiring", "wiring.finished")
 _RUN = ("host.load.run", "run.finished", "run.frame_sets")
 _LIT = ("host.load.light", "light.finished", "wiring.*.frames")
+_SWEPT = ("host.load.optical", "optical.finished", "wiring.@.frames", "wiring.@.exposure_line", "light.*")
 ROWS: tuple[CheckRow, ...] = (
     CheckRow("computer", "computer"),
     CheckRow("computer", "computer.usb_access"),
@@ -109,8 +112,14 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("box", "box.clock_probe", grounds=("box.interface", "host.load.box")),
     CheckRow("wiring", "wiring.@.frames", Of.CAMERA, _WIRED),
     CheckRow("wiring", "wiring.@.exposure_line", Of.CAMERA, ("wiring.@.frames", *_WIRED)),
-    CheckRow("wiring", "wiring.@.latency", Of.CAMERA, ("wiring.@.exposure_line",)),
-    CheckRow("wiring", "wiring.@.exposure", Of.CAMERA, ("wiring.@.exposure_line", "cameras.@.features")),
+    CheckRow(
+        "wiring", "wiring.@.latency", Of.CAMERA, ("wiring.@.exposure_line",),
+        ("optical.@.exposure_start", "optical.@.line_rise"),
+    ),
+    CheckRow(
+        "wiring", "wiring.@.exposure", Of.CAMERA, ("wiring.@.exposure_line", "cameras.@.features"),
+        ("optical.@.exposure_length", "optical.@.line_rise", "optical.@.line_fall"),
+    ),
     CheckRow(
         "run", "run.finished",
         grounds=("wiring.*.frames", "wiring.*.exposure_line", "box.interlock", "box.lamp_outputs", "host.load.run"),
@@ -138,6 +147,13 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("light", "light.@", Of.LAMP, (*_LIT, "box.lamp_outputs", "box.interlock")),
     CheckRow("light", "ambient.@", Of.CAMERA, (*_LIT, "light.*")),
     CheckRow("light", "focus.@", Of.CAMERA, (*_LIT, "light.*")),
+    CheckRow("optical", "optical.finished", grounds=("light.finished", "host.load.optical")),
+    CheckRow("optical", "optical.@", Of.CAMERA),
+    CheckRow("optical", "optical.@.exposure_start", Of.CAMERA, _SWEPT),
+    CheckRow("optical", "optical.@.exposure_length", Of.CAMERA, _SWEPT),
+    CheckRow("optical", "optical.@.line_rise", Of.CAMERA, _SWEPT),
+    CheckRow("optical", "optical.@.line_fall", Of.CAMERA, _SWEPT),
+    CheckRow("optical", "optical.@.trigger_fall", Of.CAMERA, _SWEPT),
     CheckRow("watchdog", "box.watchdog", grounds=("box.state", "host.load.watchdog")),
     CheckRow("watchdog", "box.outputs_cut", grounds=("box.watchdog",)),
     CheckRow("counters", "box.counters"),
@@ -176,11 +192,19 @@ def settled(checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
 def _stood(check: CheckResult, others: dict[str, CheckResult]) -> CheckResult:
     if check.status not in NOT_GOOD or check.status is Status.NOT_RUN:
         return check
-    broken = next(_broken(grounds_of(check.name), others.values()), None)
+    broken = next(_broken(grounds_of(check.name), others.values()), None) or _cause(check, others)
     if broken is None:
         return check
     why = f": {broken.remedy}" if broken.name.startswith("host.load") else " is not good"
     return not_run(check, broken.name, why)
+
+
+def _cause(check: CheckResult, others: Mapping[str, CheckResult]) -> CheckResult | None:
+    """Return the failed check that names the cause of this one's failure."""
+    found = row_of(check.name)
+    causes = [cause.replace("@", found[1]) for cause in found[0].causes] if found else []
+    failed = (others[cause] for cause in causes if cause in others and others[cause].status is Status.FAILED)
+    return next(failed, None)
 
 
 def _broken(grounds: Iterable[str], checks: Iterable[CheckResult]) -> Iterator[CheckResult]:

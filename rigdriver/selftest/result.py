@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from rigdriver.config import RigConfig
 from rigdriver.selftest.about import Circumstances
 
 Value = bool | int | float | str | None
@@ -53,6 +54,15 @@ class ReportRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyChange:
+    """A key of a camera's table in the rig file, and the value that a check has measured for it."""
+
+    camera: str
+    key: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """One line of the report."""
 
@@ -64,6 +74,8 @@ class CheckResult:
     unit: str = ""
     remedy: str = ""
     """Remedy; empty when the check is good."""
+    changes: tuple[KeyChange, ...] = ()
+    """Values of the rig file that the check has measured."""
 
     def record(self) -> CheckRecord:
         """Return the check as scripts read it."""
@@ -101,6 +113,15 @@ class Report:
             return 0
         has_failed = any(check.status is Status.FAILED for check in self.checks)
         return 1 if has_failed and self.was_opened else 2
+
+    def changed_keys(self, config: RigConfig) -> dict[str, int]:
+        """Return dotted key -> measured value of each key of the rig file that differs from what was measured."""
+        return {
+            f"cameras.{change.camera}.{change.key}": change.value
+            for check in self.checks
+            for change in check.changes
+            if abs(change.value - getattr(config.camera(change.camera), change.key)) >= 1
+        }
 
     def record(self) -> ReportRecord:
         """Return the report as scripts read it."""

@@ -15,7 +15,7 @@ from rigdriver.errors import UsageError
 from rigdriver.selftest.grounds import NOT_GOOD, ROWS, grounds_of, row_of
 from rigdriver.selftest.result import CheckResult
 
-SLOW = ("run", "watchdog")
+SLOW = ("run", "optical", "watchdog")
 """Stages that `--quick` leaves out: the wiring and the lamps show nearly as much."""
 
 

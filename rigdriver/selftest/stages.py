@@ -1,8 +1,8 @@
 """The stages of the self-test: each makes one measurement and judges it in several checks.
 
 In: an open rig, idle. Out: the stages in the order in which they are made. Not here: what a single check measures (see
-box_checks.py, wiring.py, run_checks.py, light_checks.py and the like), and how the checks depend on each
-other (see grounds.py).
+box_checks.py, wiring.py, run_checks.py, light_checks.py, optical_checks.py and the like), and how the checks depend on
+each other (see grounds.py).
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from rigdriver.selftest.computer_stage import check_buses, check_computer, readi
 from rigdriver.selftest.focus_checks import judge_focus
 from rigdriver.selftest.lamps import watch_lamps
 from rigdriver.selftest.light_checks import judge_light
+from rigdriver.selftest.optical_checks import judge_optical
 from rigdriver.selftest.result import CheckResult
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
 from rigdriver.selftest.samples import Samples
+from rigdriver.selftest.sweeping import sweep_lamps
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
 
 LOOKED_AT = 5
@@ -61,6 +63,7 @@ def stages(rig: Rig) -> list[Stage]:
         Stage("wiring", "the wiring, camera by camera", _wiring, is_timed=True),
         Stage("run", at_rate, _run, is_timed=True),
         Stage("light", "the lamps, one by one", _light, is_timed=True),
+        Stage("optical", "the exposures, by a swept flash", _optical, is_timed=True),
         # After the run: it trips a fault on purpose. The counters come last and see all stages.
         Stage("watchdog", "the watchdog", lambda r: box_checks.judge_watchdog(r.box, r.config, r.timebase), True),
         Stage("counters", "the counters", lambda r: box_checks.judge_health(before, box_checks.Health.of(r.box))),
@@ -105,6 +108,10 @@ def _light(rig: Rig) -> list[CheckResult]:
         return []
     seen = watch_lamps(rig)
     return judge_light(seen, rig.config) + judge_focus(seen, rig.config)
+
+
+def _optical(rig: Rig) -> list[CheckResult]:
+    return judge_optical(sweep_lamps(rig), rig.config) if rig.config.lamps else []
 
 
 def _health(rig: Rig, samples: Samples) -> list[CheckResult]:

@@ -86,7 +86,7 @@ def probe_wiring(
 
 def _probe(box: ProbingBox, watch: _Watch, config: RigConfig, camera: CameraConfig, tick_rate_hz: int) -> WiringAnswer:
     # The next trigger comes when this exposure is over, however long it is: a camera that exposes ignores triggers.
-    longest_us = camera.latency_us + exposure_us(config, camera) + camera.jitter_us
+    longest_us = camera.start_us + exposure_us(config, camera) + camera.jitter_us
     period_us = max(_SPACING_US, 2 * longest_us)
     width = ticks_from_us(config.schedule.trigger_width_us, tick_rate_hz)
     step = box_step(1 << camera.output, 0, width)
@@ -194,14 +194,17 @@ def _judge_times(answer: WiringAnswer, camera: CameraConfig, expected_us: float)
     # Medians of three: one edge that was delayed decides nothing.
     delay, length = median(answer.delays_us), median(answer.lengths_us or (0.0,))
     room_us = camera.jitter_us + 1
+    expected_delay_us = camera.start_us + camera.line_rise_us
+    expected_us += camera.line_fall_us - camera.line_rise_us
     return [
         verdict(
-            abs(delay - camera.latency_us) <= room_us,
+            abs(delay - expected_delay_us) <= room_us,
             f"wiring.{camera.name}.latency",
             round(delay, 2),
-            f"{camera.latency_us:g} +- {room_us:g}",
+            f"{expected_delay_us:g} +- {room_us:g}",
             "us",
-            f"camera {camera.name}: mend cameras.latency_us in the rig file, or its TriggerDelay",
+            f"camera {camera.name}: mend cameras.latency_us in the rig file, or its TriggerDelay; if its lines have "
+            "opto-couplers, `rigdriver selftest --write-delays` measures their delays",
         ),
         verdict(
             # One percent more, because delays of rising and falling edges differ in opto-couplers and cameras round

@@ -1,8 +1,9 @@
 """Each camera's exposures, read off the edges that the trigger box stamped.
 
 In: pulse reports in the box's order. Out: `Exposure` values in order, each with an ordinal (how many-th real
-exposure of this camera), and the trigger edges of the pulse. A camera whose exposure line is not wired gets its
-exposures inferred from the trigger edges. Not here: frames (see track.py).
+exposure of this camera), and the trigger edges of the pulse. Start and end are those of the exposure itself: the
+delays of the camera's line, as the rig file names them, are taken off the edges. A camera whose exposure line is not
+wired gets its exposures inferred from the trigger edges. Not here: frames (see track.py).
 """
 
 from __future__ import annotations
@@ -124,7 +125,9 @@ class ExposureLog:
         self._is_seen = self._is_seen or bool(exposures)
         newest = report.edges[-1].t_box_ticks if report.edges else report.start_ticks
         # A closed pulse is reported to its end, also where nothing has happened in it (PROTOCOL 6.5, 6.6).
-        self.reported_ticks = max(newest, report.start_ticks + period_ticks if report.is_closed else 0)
+        reported = max(newest, report.start_ticks + period_ticks if report.is_closed else 0)
+        # An exposure that has just begun may not have reached the box yet.
+        self.reported_ticks = reported - self._planned.line_rise_ticks
         return triggers, exposures
 
     def doubt(self) -> None:
@@ -193,10 +196,10 @@ class ExposureLog:
         if line is None or not edge.mask >> line & 1:
             return
         if edge.rising >> line & 1:
-            self._start = edge.t_box_ticks
-            self._rises.append(edge.t_box_ticks)
+            self._start = edge.t_box_ticks - self._planned.line_rise_ticks
+            self._rises.append(self._start)
         elif self._start is not None:
-            self._start, end = None, edge.t_box_ticks
+            self._start, end = None, edge.t_box_ticks - self._planned.line_fall_ticks
             # A spike near the start makes several rising edges; the length of the exposure is known and tells which.
             start = min(self._rises, key=lambda rise: abs(end - rise - self._planned.exposure_ticks))
             if self._is_plausible(end - start):

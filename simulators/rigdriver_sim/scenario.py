@@ -63,6 +63,23 @@ class BoxTable(Table):
     """Hash that is reported instead of the true one."""
 
 
+class LineTable(Table):
+    """Delays of a camera's opto-coupled lines, in us, and how they change while the camera warms up."""
+
+    trigger_rise_us: float = Field(default=0.0, ge=0, le=10_000)
+    """Delay of a rising edge at the trigger input; a shorter trigger pulse does not pass."""
+    trigger_fall_us: float = Field(default=0.0, ge=0, le=10_000)
+    line_rise_us: float = Field(default=0.0, ge=0, le=10_000)
+    """Delay of the exposure line's rising edge, on top of line_delay_us."""
+    line_fall_us: float = Field(default=0.0, ge=0, le=10_000)
+    delay_per_k: float = Field(default=0.0, ge=-0.05, le=0.05)
+    """Change of each of these delays per kelvin, as a share of it."""
+    warming_k: float = Field(default=0.0, ge=0, le=100)
+    """Kelvin by which the camera becomes warmer than at the start of the rig."""
+    warming_s: float = Field(default=600.0, gt=0, le=100_000)
+    """Time constant of the warming."""
+
+
 class CameraTable(Table):
     """One camera."""
 
@@ -92,6 +109,7 @@ class CameraTable(Table):
     """One sigma of its time stamps against its exposure starts."""
     line_delay_us: float = Field(default=2.0, ge=0, le=10_000)
     """Delay from the camera's exposure to the level at the box's input."""
+    lines: LineTable = LineTable()
     readout_us: float = Field(default=1500.0, ge=0, le=1_000_000)
     max_rate_hz: float = Field(default=120.0, gt=0, le=10_000)
     link_bytes_per_s: float = Field(default=400e6, gt=0, le=1e11)

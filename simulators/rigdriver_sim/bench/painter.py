@@ -1,7 +1,8 @@
 """The default view: a prerendered texture a camera, as bright as the lamps of its pod made it.
 
-In: an exposure and its light. Out: pixels, cheap enough for six cameras at any rate. Its lie: every image shows the
-same flat texture, so no 3D can be got from it. Not here: how the light was found (see lighting.py).
+In: an exposure and its light. Out: pixels, cheap enough for six cameras at any rate. Its lies: every image shows the
+same flat texture, so no 3D can be got from it; a short flash is as bright as a long one, only its share within the
+exposure counts. Not here: how the light was found (see lighting.py).
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from rigdriver_sim.scenario import CameraTable
 FramePainter = Callable[[Exposure, int | None, npt.NDArray[np.generic]], None]
 """Function that fills the pixels of an exposure that answers a pulse (None: of no pulse)."""
 
-LEVELS = 8
-"""Steps of brightness; each that occurs is kept ready."""
+LEVELS = 1000
+"""Steps of brightness, fine enough to tell by how much a flash lies in an exposure; the newest ones are kept ready."""
 DARK_SHARE = 0.1
 """Brightness without any lamp."""
 
@@ -90,7 +91,7 @@ class TexturePainter:
 
     def paint(self, exposure: Exposure, light: float, out: npt.NDArray[np.generic]) -> None:
         """Fill `out`: (H, W), uint8 or uint16, digital numbers of the exposure's pixel format."""
-        # Few steps, so that nearly every frame is a copy of an image at hand.
+        # A flash lies within its exposure as a rule, so nearly every frame is a copy of an image at hand.
         level = round(min(max(light, 0.0), 1.0) * LEVELS)
         np.copyto(out, self._image(_Look((out.shape[0], out.shape[1]), exposure.pixel_format, level)))
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from rigdriver_sim import chance
 from rigdriver_sim.bench.lamps import LampLog
+from rigdriver_sim.bench.line_delays import CameraLines
 from rigdriver_sim.bench.truth import Truth
 from rigdriver_sim.camera.spec import Exposure
 from rigdriver_sim.engine import Engine
@@ -26,8 +27,8 @@ _PULSES_KEPT = 256
 class CabledCamera(Protocol):
     """The end of a trigger cable."""
 
-    def trigger(self, t_ns: int) -> Exposure | None:
-        """A rising edge reached the camera."""
+    def trigger(self, t_ns: int, *, is_rising: bool = True) -> Exposure | None:
+        """An edge reached the camera."""
         ...
 
 
@@ -77,6 +78,7 @@ class Wires:
         self.last_pulse: int | None = None
         """Newest pulse of the run."""
         self._tables = {camera.name: camera for camera in cameras}
+        self._lines = {camera.name: CameraLines(camera) for camera in cameras}
         self._numbers = {camera.name: number for number, camera in enumerate(cameras)}
         self._engine = engine
         self._truth = truth
@@ -87,6 +89,10 @@ class Wires:
         self._pulse_on_wire: dict[str, int | None] = {}
         self._pulse_of: dict[str, dict[int, int | None]] = {camera.name: {} for camera in cameras}
         self._line_levels: dict[str, int] = {}
+        self._driven_since_ns: dict[str, int] = {}
+        """Camera -> time since which its trigger input is driven."""
+        self._fell_ns: dict[str, int] = {}
+        """Camera -> time at which the newest pulse at its trigger input ended."""
 
     def connect(self, box: BoxInputs, cameras: Mapping[str, CabledCamera], generation: Callable[[], int]) -> None:
         """Plug in; `generation` tells the box's committed generation, for the truth log."""
@@ -108,11 +114,14 @@ class Wires:
         """The box set its outputs."""
         self.lamps.note(t_ns, change.changed, change.levels)
         self._note_lamps(t_ns, change)
-        rising = change.changed & change.levels
         for name, table in self._tables.items():
-            if rising >> table.output & 1:
-                # Faults go by the camera at the far end: a fault table names cameras, not sockets.
+            if not change.changed >> table.output & 1:
+                continue
+            # Faults go by the camera at the far end: a fault table names cameras, not sockets.
+            if change.levels >> table.output & 1:
                 self._edge_leaves(self._other_end(name), t_ns, change.pulse_index)
+            else:
+                self._trigger_falls(self._other_end(name), t_ns, change.pulse_index)
 
     def exposed(self, exposure: Exposure) -> None:
         """A camera is going to expose: plan the edges on its line, and note the truth."""
@@ -128,11 +137,14 @@ class Wires:
             start_ns=exposure.start_ns,
             end_ns=exposure.end_ns,
         )
-        delay_ns = round(self._tables[name].line_delay_us * 1000)
-        self._engine.at(exposure.start_ns + delay_ns, lambda: self._set_line(name, 1))
-        self._engine.at(exposure.end_ns + delay_ns, lambda: self._set_line(name, 0))
+        lines = self._lines[name]
+        rises_ns = exposure.start_ns + lines.exposure_ns(exposure.start_ns, is_rising=True)
+        falls_ns = exposure.end_ns + lines.exposure_ns(exposure.end_ns, is_rising=False)
+        if rises_ns < falls_ns:  # a shorter exposure does not pass the line
+            self._engine.at(rises_ns, lambda: self._set_line(name, 1))
+            self._engine.at(falls_ns, lambda: self._set_line(name, 0))
         if pulse is not None and pulse in self.faults.spike_start.get(name, ()):
-            self._spike("spike_start", name, pulse, self._spike_ns(exposure.start_ns + delay_ns))
+            self._spike("spike_start", name, pulse, self._spike_ns(rises_ns))
 
     def published(self, exposure: Exposure, t_host_ns: int) -> None:
         """A camera's frame is in the computer: note when, on the host's clock."""
@@ -156,7 +168,7 @@ class Wires:
     def _edge_leaves(self, name: str, t_ns: int, pulse: int | None) -> None:
         # Faults are planned by pulse; an edge outside every pulse has nothing to plan them by.
         if pulse is None:
-            self._edge_arrives(name, t_ns, pulse)
+            self._trigger_rises(name, t_ns, pulse)
             return
         self.last_pulse = pulse
         self.on_pulse(self._generation(), pulse)
@@ -164,7 +176,7 @@ class Wires:
         if fate.is_withheld:
             self.note_fault("withhold_trigger", name, pulse, t_ns)
         else:
-            self._edge_arrives(name, t_ns, pulse)
+            self._trigger_rises(name, t_ns, pulse)
         if fate.is_doubled:
             after_ns = t_ns + round(self.faults.double_trigger_after_us * 1000)
             self.note_fault("double_trigger", name, pulse, after_ns)
@@ -172,11 +184,39 @@ class Wires:
         if fate.is_noisy:
             self._plan_noise(name, pulse, t_ns)
 
-    def _edge_arrives(self, name: str, t_ns: int, pulse: int | None) -> None:
+    def _trigger_rises(self, name: str, t_ns: int, pulse: int | None) -> None:
+        """Drive the trigger input of a camera; the edge passes it later, unless the pulse is over by then."""
+        self._driven_since_ns[name] = t_ns
+        delay_ns = self._lines[name].trigger_ns(t_ns, is_rising=True)
+        if not delay_ns:
+            self._edge_arrives(name, t_ns, pulse)
+            return
+
+        def passes() -> None:
+            if t_ns <= self._fell_ns.get(name, -1) < t_ns + delay_ns:
+                self.note_fault("short_trigger", name, pulse, t_ns)
+            else:
+                self._edge_arrives(name, t_ns + delay_ns, pulse)
+
+        self._engine.at(t_ns + delay_ns, passes)
+
+    def _trigger_falls(self, name: str, t_ns: int, pulse: int | None) -> None:
+        """End the pulse at a camera's trigger input; a pulse that did not pass has no falling edge either."""
+        since_ns = self._driven_since_ns.pop(name, None)
+        self._fell_ns[name] = t_ns
+        lines = self._lines[name]
+        if since_ns is None or t_ns - since_ns < lines.trigger_ns(since_ns, is_rising=True):
+            return
+        at_ns = t_ns + lines.trigger_ns(t_ns, is_rising=False)
+        self._engine.at(at_ns, lambda: self._edge_arrives(name, at_ns, pulse, is_rising=False))
+
+    def _edge_arrives(self, name: str, t_ns: int, pulse: int | None, *, is_rising: bool = True) -> None:
         # Camera and planted faults ask for the pulse while the edge is handled; afterwards none is on the wire.
         self._pulse_on_wire[name] = pulse
         try:
-            if name in self.hung or self._cameras[name].trigger(t_ns) is None:
+            is_obeyed = name not in self.hung and self._cameras[name].trigger(t_ns, is_rising=is_rising) is not None
+            # Most cameras wait for rising edges, so a falling one that does nothing is no fault.
+            if is_rising and not is_obeyed:
                 self.note_fault("ignored_trigger", name, pulse, t_ns)
         finally:
             self._pulse_on_wire[name] = None

@@ -196,3 +196,31 @@ def test_a_lamps_own_longest_flash_shortens_its_flashes() -> None:
     table["lamps"] = [{**LAMPS[0], "max_flash_width_us": 300.0}]
     schedule = compile_schedule(RigConfig.model_validate(table, strict=False), TICKS, 1)
     assert schedule.flashes[0].width_ticks == 3000
+
+
+def delayed(trigger_width_us: float = 100.0) -> RigConfig:
+    """A rig with opto-couplers in the lines of one camera."""
+    table = with_lamps(trigger_width_us=trigger_width_us).model_dump()
+    table["cameras"][1].update(trigger_rise_us=22.0, line_rise_us=36.0, line_fall_us=18.0)
+    return RigConfig.model_validate(table, strict=False)
+
+
+def test_exposures_begin_together_whatever_the_delays_of_the_trigger_inputs() -> None:
+    schedule = compile_schedule(delayed(), TICKS, 1)
+    starts = {e.start_ticks for name, e in schedule.exposures.items() if not name.endswith("colour")}
+    assert len(starts) == 1
+    assert lit_inside(schedule)
+    (late,) = (e for e in schedule.exposures.values() if e.line_rise_ticks)
+    camera = delayed().camera(late.camera)
+    assert late.latency_ticks == round((camera.latency_us + 22.0) * TICKS / 1e6)
+    assert (late.line_rise_ticks, late.line_fall_ticks) == (360 * TICKS // 10**7, 180 * TICKS // 10**7)
+
+
+@pytest.mark.parametrize(("width_us", "is_refused"), [(43.0, True), (44.0, False)])
+def test_a_trigger_pulse_that_an_opto_coupler_may_not_pass_is_refused(width_us: float, is_refused: bool) -> None:
+    if not is_refused:
+        compile_schedule(delayed(width_us), TICKS, 1)
+        return
+    with pytest.raises(ScheduleError, match="trigger_width_us") as refused:
+        compile_schedule(delayed(width_us), TICKS, 1)
+    assert set(refused.value.kinds) == {BrokenLimit.TRIGGER_WIDTH}

@@ -18,7 +18,19 @@ CONFIG = RigConfig.model_validate(
         "lamps": [{"name": "flash", "kind": "pattern", "output": 9}],
     }
 )
-EVERY = {"computer", "buses", "opening", "calibration", "box", "wiring", "run", "light", "watchdog", "counters"}
+EVERY = {
+    "computer",
+    "buses",
+    "opening",
+    "calibration",
+    "box",
+    "wiring",
+    "run",
+    "light",
+    "optical",
+    "watchdog",
+    "counters",
+}
 
 
 def shown(selection: Selection, *checks: CheckResult) -> list[str]:
@@ -53,8 +65,8 @@ def test_what_is_skipped_is_neither_made_nor_shown():
     assert shown(skip, good("focus.a"), unknown("light.flash", "seen", "dark"), good("box.state")) == ["box.state"]
 
 
-def test_quick_leaves_out_the_run_and_the_watchdog():
-    assert Selection(is_quick=True).stages(CONFIG) == EVERY - {"run", "watchdog"}
+def test_quick_leaves_out_the_run_the_swept_flash_and_the_watchdog():
+    assert Selection(is_quick=True).stages(CONFIG) == EVERY - {"run", "optical", "watchdog"}
 
 
 @pytest.mark.parametrize("glob", ["ligth.*", "wiring.c.frames"])

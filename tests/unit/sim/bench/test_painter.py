@@ -61,6 +61,14 @@ def test_more_lamp_light_makes_a_brighter_image() -> None:
     assert means[3] > 5 * means[0]
 
 
+def test_brightness_is_in_proportion_to_the_share_of_the_flash_in_the_exposure() -> None:
+    painter = TexturePainter(0)
+    shares = (0.0, 0.03, 0.25, 0.61, 1.0)
+    means = [painted(painter, exposure(), light=share)[200:].mean() for share in shares]
+    lit = [(mean - means[0]) / (means[-1] - means[0]) for mean in means]
+    assert lit == pytest.approx(shares, abs=0.002)
+
+
 def test_cameras_look_different_and_frames_of_one_camera_alike() -> None:
     left, right = TexturePainter(0), TexturePainter(1)
     assert np.array_equal(painted(left, exposure(1), 1)[100:], painted(left, exposure(2), 2)[100:])

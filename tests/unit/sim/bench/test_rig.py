@@ -40,7 +40,9 @@ class ListeningCamera:
         self.is_plugged = True
         self.room = True
 
-    def trigger(self, t_ns: int) -> Exposure | None:
+    def trigger(self, t_ns: int, *, is_rising: bool = True) -> Exposure | None:
+        if not is_rising:
+            return None
         exposure = Exposure(
             self.spec.name,
             len(self.exposures),

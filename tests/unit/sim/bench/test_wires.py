@@ -16,6 +16,7 @@ import pytest
 from rigdriver_sim import chance
 from rigdriver_sim.bench.lamps import LampLog
 from rigdriver_sim.bench.lighting import Lighting
+from rigdriver_sim.bench.line_delays import CameraLines
 from rigdriver_sim.bench.truth import Truth
 from rigdriver_sim.bench.wires import Plant, Wires, plant
 from rigdriver_sim.camera.spec import Exposure
@@ -35,9 +36,13 @@ class FakeCamera:
     def __init__(self, name: str, wires: Wires) -> None:
         self.name = name
         self.edges: list[int] = []
+        self.falls: list[int] = []
         self._wires = wires
 
-    def trigger(self, t_ns: int) -> Exposure | None:
+    def trigger(self, t_ns: int, *, is_rising: bool = True) -> Exposure | None:
+        if not is_rising:
+            self.falls.append(t_ns)
+            return None
         ordinal = len(self.edges)
         self.edges.append(t_ns)
         start_ns = t_ns + 20 * US
@@ -57,14 +62,14 @@ class FakeBox:
 class Bench:
     """Six cameras on the wires, in an engine that leaps."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scenario: str = "") -> None:
         self.engine = EventEngine(pace=0, wall_ns=lambda: 0)
         self.truth_file = folder / "truth.jsonl"
         self.truth = Truth(self.truth_file)
-        scenario = load("")
-        self.names = [camera.name for camera in scenario.cameras]
-        self.lamps = LampLog([lamp.output for lamp in scenario.lamps])
-        self.wires = Wires(scenario.cameras, self.lamps, self.engine, self.truth, SEED)
+        table = load(scenario)
+        self.names = [camera.name for camera in table.cameras]
+        self.lamps = LampLog([lamp.output for lamp in table.lamps])
+        self.wires = Wires(table.cameras, self.lamps, self.engine, self.truth, SEED)
         self.cameras = {name: FakeCamera(name, self.wires) for name in self.names}
         self.box = FakeBox()
         self.wires.connect(self.box, self.cameras, lambda: 42)
@@ -103,6 +108,46 @@ def test_the_exposure_line_follows_the_exposure_after_its_delay(bench: Bench) ->
     t_ns = bench.pulse(0, mask=0b001000)
     start_ns = t_ns + 20 * US + 2 * US
     assert bench.box.heard == [(3, 1, start_ns), (3, 0, start_ns + 2 * MS)]
+
+
+def opto(rise_us: float, more: str = "") -> str:
+    """A scenario with opto-couplers in the lines of one camera."""
+    keys = {"trigger_rise": rise_us, "trigger_fall": 25, "line_rise": 36, "line_fall": 18}
+    return "?" + "&".join(f"cameras.right_upper.lines.{key}_us={us}" for key, us in keys.items()) + more
+
+
+def test_opto_couplers_delay_rising_and_falling_edges_unequally(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, opto(7))
+    t_ns = bench.pulse(0, mask=0b001000)
+    camera = bench.cameras["right_upper"]
+    assert (camera.edges, camera.falls) == ([t_ns + 7 * US], [t_ns + 125 * US])
+    start_ns = t_ns + 27 * US
+    assert bench.box.heard == [(3, 1, start_ns + 38 * US), (3, 0, start_ns + 2 * MS + 20 * US)]
+    (told,) = bench.told("exposure")
+    assert (told["start_ns"], told["pulse"]) == (start_ns, 0)
+    bench.truth.close()
+
+
+def test_a_trigger_pulse_shorter_than_the_delay_of_its_rise_does_not_pass(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, opto(101))
+    bench.pulse(4, mask=0b001000)
+    camera = bench.cameras["right_upper"]
+    assert (camera.edges, camera.falls, bench.box.heard) == ([], [], [])
+    assert [(fault["fault"], fault["pulse"]) for fault in bench.told("fault")] == [("short_trigger", 4)]
+    bench.truth.close()
+
+
+def test_the_delays_change_as_the_camera_warms_up(tmp_path: Path) -> None:
+    warm = "".join(
+        f"&cameras.right_upper.lines.{key}={value}"
+        for key, value in {"delay_per_k": 0.01, "warming_k": 20, "warming_s": 60}.items()
+    )
+    lines = CameraLines(next(c for c in load(opto(10, warm)).cameras if c.name == "right_upper"))
+    delays = [lines.trigger_ns(s * 10**9, is_rising=True) for s in (0, 60, 6000)]
+    # 20 K warmer in the end: a fifth more; after one time constant 1 - 1 / e of that.
+    assert delays == [10_000, pytest.approx(11_264, abs=1), 12_000]
+    bench = CameraLines(load("").cameras[0])
+    assert bench.trigger_ns(10**12, is_rising=True) == 0
 
 
 def test_the_truth_names_pulse_camera_and_times_of_every_exposure(bench: Bench) -> None:
