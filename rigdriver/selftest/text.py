@@ -66,8 +66,17 @@ def _group(check: CheckResult) -> str:
 
 
 def remedies(report: Report) -> list[str]:
-    """Return one line for each check that is not good: what is wrong and what to do."""
-    return [_complaint(check) for check in report.checks if check.status is not Status.GOOD]
+    """Return one line for each check that is not good: what is wrong and what to do.
+
+    Checks that were not run for one reason share a line, which stands where the first of them would.
+    """
+    lines: dict[str, list[str]] = {}
+    for check in report.checks:
+        if check.status is Status.NOT_RUN:
+            lines.setdefault(f"not run: {check.remedy}", []).append(check.name)
+        elif check.status is not Status.GOOD:
+            lines[_complaint(check)] = []
+    return [f"{', '.join(names)}: {line}" if names else line for line, names in lines.items()]
 
 
 def summary(report: Report) -> str:
@@ -101,8 +110,6 @@ def _about(report: Report) -> list[tuple[str, str]]:
 def _complaint(check: CheckResult) -> str:
     if check.status is Status.NOT_CHECKED:
         return f"{check.name}: not checked: {check.remedy}"
-    if check.status is Status.NOT_RUN:
-        return f"{check.name}: not run: {check.remedy}"
     if check.status is Status.UNKNOWN:
         return f"{check.name}: not tested: {check.remedy}"
     seen = _with_unit(check.measured, check.unit) or "nothing"

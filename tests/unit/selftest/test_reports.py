@@ -71,3 +71,13 @@ def test_the_page_says_what_it_is_about():
 
 def test_what_is_not_run_is_told_with_its_ground():
     assert "run.skew: not run: run.finished is not good" in text.remedies(REPORT)
+
+
+def test_checks_that_are_not_run_for_one_reason_share_a_line():
+    left_out = [CheckResult(f"run.{name}", Status.NOT_RUN, None, 1, "", "run.finished is not good") for name in "ab"]
+    other = CheckResult("light.c", Status.NOT_RUN, None, 1, "", "box.interlock is not good")
+    report = Report("bench", (left_out[0], other, left_out[1]), True)
+    assert text.remedies(report) == [
+        "run.a, run.b: not run: run.finished is not good",
+        "light.c: not run: box.interlock is not good",
+    ]
