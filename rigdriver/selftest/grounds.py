@@ -130,6 +130,7 @@ ROWS: tuple[CheckRow, ...] = (
     ),
     CheckRow("run", "run.@.residual", Of.CAMERA, (*_RUN, "run.@.frames")),
     CheckRow("run", "run.@.time_stamps", Of.CAMERA),
+    CheckRow("run", "run.@.extra_frames", Of.CAMERA, (*_RUN, "wiring.@.frames", "run.@.frames")),
     CheckRow("run", "run.@.exposure_edges", Of.CAMERA, (*_RUN, "wiring.@.exposure_line", "run.@.frames")),
     CheckRow("run", "run.@.noise_edges", Of.CAMERA, ("wiring.@.exposure_line",)),
     CheckRow("run", "calibration.health.@", Of.POD, ("calibration.file", *_RUN, "light.*", "focus.*")),

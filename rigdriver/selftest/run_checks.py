@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import MappingProxyType
 
 from rigdriver.config import CameraConfig, RigConfig
@@ -124,10 +125,31 @@ def _judge_camera(camera: CameraConfig, observed: Observed, config: RigConfig) -
     if len(residuals) < len(proofs):
         why = "the camera gives no time stamps; its frames were matched by frame id and arrival alone (weaker proof)"
         yield not_checked(f"run.{camera.name}.time_stamps", why)
+    yield _judge_extra_frames(camera, observed.proofs)
     if camera.input is not None:
         by_edges = sum(set(proof.unchecked) <= {NO_STAMP} for proof in proofs)
         yield _judge_edges(camera, by_edges, len(proofs))
         yield _judge_noise(camera, observed.noise_edges.get(camera.name, 0))
+
+
+def _judge_extra_frames(camera: CameraConfig, proofs: Sequence[Proof]) -> CheckResult:
+    """Judge by its frame ids whether a camera made frames that no trigger of the box asked for.
+
+    Lost frames use up their ids and skipped triggers use none, so only frames beside the triggers make the ids run
+    ahead of the pulses.
+    """
+    name = f"run.{camera.name}.extra_frames"
+    mine = [(proof.pulse_index, proof.frames[camera.name]) for proof in proofs if camera.name in proof.frames]
+    if len(mine) < 2:
+        return unknown(name, 0, "fewer than two frames of this camera were proved", "frames")
+    ahead = [proof.frame_id - pulse for pulse, proof in mine]
+    # Step by step: ids that begin anew, as those of 16 bits do, run far back once and hide nothing.
+    extra = sum(max(0, later - earlier) for earlier, later in pairwise(ahead))
+    remedy = (
+        f"camera {camera.name} (SN {camera.serial}): it makes frames without a trigger; check the shield, the contacts "
+        f"and the ground of its trigger cable at box output {camera.output}, and that no other device triggers it"
+    )
+    return verdict(extra == 0, name, extra, 0, "frames", remedy)
 
 
 def _judge_residual(camera: CameraConfig, residuals: Sequence[float], bound: float) -> CheckResult:
