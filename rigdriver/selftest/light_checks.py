@@ -7,6 +7,7 @@ the room). Not here: flashing the lamps (see lamps.py), and focus (see focus_che
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def judge_light(seen: LightSeen, config: RigConfig) -> list[CheckResult]:
     if not config.lamps:
         return []
     return [
-        *(_judge_lamp(lamp, seen, config) for lamp in config.lamps),
+        *(replace(_judge_lamp(lamp, seen, config), figure=level(lamp, seen, config)) for lamp in config.lamps),
         *(_judge_room(camera, seen, config) for camera in config.cameras),
     ]
 

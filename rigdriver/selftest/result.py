@@ -64,6 +64,8 @@ class CheckResult:
     unit: str = ""
     remedy: str = ""
     """Remedy; empty when the check is good."""
+    figure: float | None = None
+    """Figure for the history, where what was measured is told in words."""
 
     def record(self) -> CheckRecord:
         """Return the check as scripts read it."""
