@@ -25,7 +25,9 @@ from rigdriver.rig import Rig
 from rigdriver.selftest import text
 from rigdriver.selftest.history import FigureChange, append, changes, differences, history_of, read
 from rigdriver.selftest.junit import junit as as_junit
+from rigdriver.selftest.page import html as page
 from rigdriver.selftest.result import Report
+from rigdriver.selftest.run_checks import FRAME_SETS
 from rigdriver.selftest.selection import Selection
 from rigdriver.selftest.suite import run_selftest, untested
 from rigdriver.signal_safe import SafeEvent
@@ -52,6 +54,9 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
     ] = None,
     skip: Annotated[list[str] | None, typer.Option("--skip", metavar="CHECK", help="Leave these checks out.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out the run at full rate and the watchdog.")] = False,
+    frames: Annotated[
+        int, typer.Option("--frames", metavar="N", min=5, max=10_000, help="Number of frame sets of the run.")
+    ] = FRAME_SETS,
     watch: Annotated[bool, typer.Option("--watch", help="Test again and again until Ctrl-C; show changes.")] = False,
     history: Annotated[
         bool, typer.Option(help="Compare figures with earlier tests; keep this one in RIG.selftest.jsonl.")
@@ -68,10 +73,10 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
     kept = History(source) if history and isinstance(source, Path) else None
     before: Report | None = None
     while True:
-        report, error = _made(source, selection)
+        report, error = _made(source, selection, frames)
         # The page is written in every case, since it is sent when something is wrong.
         if html is not None:
-            write_whole(html, text.html(report))
+            write_whole(html, page(report), is_private=True)  # it shows people
         if junit is not None:
             write_whole(junit, as_junit(report))
         _tell(report, error, before, kept.take(report) if kept else [], json)
@@ -100,26 +105,26 @@ class History:
         return found
 
 
-def _made(source: str | Path, selection: Selection) -> tuple[Report, RigError | None]:
+def _made(source: str | Path, selection: Selection, frame_sets: int) -> tuple[Report, RigError | None]:
     """Make one self-test; a rig that cannot be opened gets a report too, with the checks that were not reached."""
     is_open = False
     try:
         with Rig.open(source) as opened:
             is_open = True
-            return tested(opened, selection), None
+            return tested(opened, selection, frame_sets), None
     except RigError as exc:
         if is_open and isinstance(exc, UsageError):
             raise
         return untested(str(source), exc), exc
 
 
-def tested(rig: Rig, selection: Selection) -> Report:
+def tested(rig: Rig, selection: Selection, frame_sets: int) -> Report:
     """Run the self-test; on a terminal, a line says what is being tested."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        return run_selftest(rig, lambda _: None, selection)
+        return run_selftest(rig, lambda _: None, selection, frame_sets)
     with console.status("self-test") as status:
-        return run_selftest(rig, lambda what: status.update(f"self-test: {what}"), selection)
+        return run_selftest(rig, lambda what: status.update(f"self-test: {what}"), selection, frame_sets)
 
 
 def _tell(

@@ -108,9 +108,8 @@ def _lines(text: str) -> Iterator[SelfTestLine]:
             values = json_values(line)
             figures = {str(name): float(figure) for name, figure in values["figures"].items()}
             not_good = {str(name): str(told) for name, told in values["not_good"].items()}
-            yield SelfTestLine(
-                *(str(values[key]) for key in ("date", "driver", "rig")), values["passed"] is True, figures, not_good
-            )
+            date, driver, rig = (str(values[key]) for key in ("date", "driver", "rig"))
+            yield SelfTestLine(date, driver, rig, values["passed"] is True, figures, not_good)
         except (ValueError, KeyError, TypeError, AttributeError):
             continue  # a torn line, or one of a later release
 

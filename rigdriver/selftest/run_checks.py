@@ -1,4 +1,4 @@
-"""Thirty frame sets at the configured rate, and whether they are what they should be, camera by camera.
+"""Some frame sets at the configured rate, and whether they are what they should be, camera by camera.
 
 In: frame sets, the run's statistics and the cameras' counters before and after. Out: checks of rate and skew, and for
 each camera of its frames, clock residual, exposure edges, noise on its line and losses. Not here: the run itself (see
@@ -24,6 +24,7 @@ from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
 from rigdriver.sync.proof import NO_STAMP
 
 FRAME_SETS = 30
+"""Number of frame sets of the run when none is asked for."""
 RATE_TOLERANCE = 0.001
 """Largest deviation of the rate, as a share of the configured one."""
 MOST_REASONS = 3
@@ -43,6 +44,8 @@ class Observed:
     """Cause of the run's end."""
     noise_edges: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Number of signals on each camera's exposure line that were no exposure."""
+    wanted: int = FRAME_SETS
+    """Number of frame sets that were asked for."""
 
 
 def keep(frame_sets: Iterable[FrameSet]) -> tuple[tuple[Proof, ...], tuple[Gap, ...]]:
@@ -57,7 +60,7 @@ def keep(frame_sets: Iterable[FrameSet]) -> tuple[tuple[Proof, ...], tuple[Gap, 
 
 
 def judge_run(observed: Observed, config: RigConfig) -> list[CheckResult]:
-    """Judge a run of `FRAME_SETS` frame sets."""
+    """Judge a run."""
     proofs = observed.proofs
     return [
         judge_frame_sets(observed),
@@ -73,7 +76,7 @@ def judge_frame_sets(observed: Observed) -> CheckResult:
     """Judge whether as many frame sets came as were asked for, with gaps or without."""
     came = len(observed.proofs)
     remedy = f"fewer frame sets came than were asked for: {observed.stopped_by}"
-    return verdict(came == FRAME_SETS, "run.frame_sets", came, FRAME_SETS, "frame sets", remedy)
+    return verdict(came == observed.wanted, "run.frame_sets", came, observed.wanted, "frame sets", remedy)
 
 
 def judge_frames(observed: Observed, config: RigConfig) -> list[CheckResult]:
@@ -84,7 +87,7 @@ def judge_frames(observed: Observed, config: RigConfig) -> list[CheckResult]:
 def _judge_frames(camera: CameraConfig, observed: Observed) -> CheckResult:
     name, came = f"run.{camera.name}.frames", len(observed.proofs)
     if not came:
-        return unknown(name, FRAME_SETS, "no frame set came", "frames")
+        return unknown(name, observed.wanted, "no frame set came", "frames")
     reasons = Counter(gap.reason for gap in observed.gaps if gap.camera == camera.name)
     missing = reasons.total()
     said = "; ".join(f"{count} times: {reason.value}" for reason, count in reasons.most_common(MOST_REASONS))
