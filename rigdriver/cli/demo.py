@@ -24,6 +24,7 @@ from rigdriver.config import RigConfig
 from rigdriver.outputs import refuse_mixing
 from rigdriver.procedures.demo_folder import refuse_strange
 from rigdriver.rig import Rig
+from rigdriver.selftest.run_checks import FRAME_SETS
 from rigdriver.selftest.selection import ALL
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def demo(
     with Rig.open(f"sim:{seen}") as rig:
         # The board is rendered at the size of the face, since a calibration holds for one resolution.
         size_px = min(rig.sizes_px().values())
-        report = tested(rig, ALL)
+        report = tested(rig, ALL, FRAME_SETS)
         tell(report)
         # The self-test comes first: a capture by a rig that fails it would prove nothing.
         captured = capture_demo(rig, out, PROGRESS)

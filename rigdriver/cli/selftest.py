@@ -1,8 +1,9 @@
 """`rigdriver selftest`: ask the whole rig, and say what is wrong and what to do.
 
-In: a rig, and which checks are wanted. Out: a table, a JSON object, an HTML page or JUnit XML; exit status 0 when all
-is good, 1 when a check failed, 2 when the rig could not be opened or a check not be made. On demand the measured delays
-of the cameras' lines are written into the rig file.
+In: a rig, and which checks are wanted. Out: a table, a JSON object, an HTML page or JUnit XML, and a line in the
+history beside the rig file; exit status 0 when all is good, 1 when a check failed, 2 when the rig could not be opened
+or a check not be made. With `--watch` it repeats until Ctrl-C and shows what is new. On demand the measured delays of
+the cameras' lines are written into the rig file.
 Not here: the checks (see rigdriver.selftest).
 """
 
@@ -21,17 +22,24 @@ from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import complain, note, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import verb
-from rigdriver.errors import RigError, UsageError
+from rigdriver.errors import FileNotWritten, RigError, UsageError
 from rigdriver.outputs import refuse_overwriting
 from rigdriver.procedures.write_delays import delays_diff
 from rigdriver.procedures.write_delays import write_delays as write_into
 from rigdriver.rig import Rig
 from rigdriver.selftest import text
+from rigdriver.selftest.history import FigureChange, append, changes, differences, history_of, read
 from rigdriver.selftest.junit import junit as as_junit
+from rigdriver.selftest.page import html as page
 from rigdriver.selftest.result import Report
+from rigdriver.selftest.run_checks import FRAME_SETS
 from rigdriver.selftest.selection import Selection
 from rigdriver.selftest.suite import run_selftest, untested
+from rigdriver.signal_safe import SafeEvent
 from rigdriver.whole_file import write_whole
+
+PAUSE_S = 2.0
+"""Time between two tests of `--watch`, in s."""
 
 
 @verb
@@ -53,6 +61,13 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
     quick: Annotated[
         bool, typer.Option("--quick", help="Leave out the run at full rate, the swept flash and the watchdog.")
     ] = False,
+    frames: Annotated[
+        int, typer.Option("--frames", metavar="N", min=5, max=10_000, help="Number of frame sets of the run.")
+    ] = FRAME_SETS,
+    watch: Annotated[bool, typer.Option("--watch", help="Test again and again until Ctrl-C; show changes.")] = False,
+    history: Annotated[
+        bool, typer.Option(help="Compare figures with earlier tests; keep this one in RIG.selftest.jsonl.")
+    ] = True,
     write_delays: Annotated[
         bool, typer.Option("--write-delays", help="Write the measured delays of the cameras' lines into the rig file.")
     ] = False,
@@ -67,33 +82,60 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
     selection = Selection(tuple(only or ()), tuple(skip or ()), quick)
     source = chosen_source(rig, sim, scenario)
     to_change = _file_to_change(source, quick) if write_delays else None
-    error: RigError | None = None
+    kept = History(source) if history and isinstance(source, Path) else None
+    before: Report | None = None
+    while True:
+        report, error, delays = _made(source, selection, frames)
+        # The page is written in every case, since it is sent when something is wrong.
+        if html is not None:
+            write_whole(html, page(report), is_private=True)  # it shows people
+        if junit is not None:
+            write_whole(junit, as_junit(report))
+        _tell(report, error, before, kept.take(report) if kept else [], json)
+        if to_change is not None and error is None:
+            _offer(to_change, delays, yes)
+        if not watch:
+            return report.exit_status
+        before = report
+        SafeEvent().wait(PAUSE_S)
+
+
+class History:
+    """The history of a rig file; a folder that cannot be written to is told once."""
+
+    def __init__(self, rig_file: Path) -> None:
+        self._path = history_of(rig_file)
+        self._is_told = False
+
+    def take(self, report: Report) -> list[FigureChange]:
+        """Return what has changed much since the earlier tests, and keep this one."""
+        found = changes(report, read(self._path))
+        try:
+            append(self._path, report)
+        except FileNotWritten as exc:
+            if not self._is_told:
+                note(f"this test is not kept: {exc}")
+            self._is_told = True
+        return found
+
+
+def _made(
+    source: str | Path, selection: Selection, frame_sets: int
+) -> tuple[Report, RigError | None, Mapping[str, int]]:
+    """Make one self-test; a rig that cannot be opened gets a report too, with the checks that were not reached.
+
+    The last value holds the keys of the rig file that the test has measured anew.
+    """
     is_open = False
-    delays: dict[str, int] = {}
     try:
         with Rig.open(source) as opened:
             is_open = True
-            report = tested(opened, selection)
-            delays = report.changed_keys(opened.config)
-    # A rig that cannot be opened still gets a report, with the checks that were not reached.
+            report = tested(opened, selection, frame_sets)
+            return report, None, report.changed_keys(opened.config)
     except RigError as exc:
         if is_open and isinstance(exc, UsageError):
             raise
-        error, report = exc, untested(str(source), exc)
-    # The page is written in every case, since it is sent when something is wrong.
-    if html is not None:
-        write_whole(html, text.html(report))
-    if junit is not None:
-        write_whole(junit, as_junit(report))
-    if json:
-        show_json(asdict(report.record()))
-    elif error is None:
-        tell(report)
-    if error is not None:
-        complain(str(error))
-    elif to_change is not None:
-        _offer(to_change, delays, yes)
-    return report.exit_status
+        return untested(str(source), exc), exc, {}
 
 
 def _file_to_change(source: str | Path, quick: bool) -> Path:
@@ -121,13 +163,32 @@ def _offer(file: Path, delays: Mapping[str, int], yes: bool) -> None:
         note(f"{file}: nothing was written" + ("" if is_asked else "; --yes writes without asking"))
 
 
-def tested(rig: Rig, selection: Selection) -> Report:
+def tested(rig: Rig, selection: Selection, frame_sets: int) -> Report:
     """Run the self-test; on a terminal, a line says what is being tested."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        return run_selftest(rig, lambda _: None, selection)
+        return run_selftest(rig, lambda _: None, selection, frame_sets)
     with console.status("self-test") as status:
-        return run_selftest(rig, lambda what: status.update(f"self-test: {what}"), selection)
+        return run_selftest(rig, lambda what: status.update(f"self-test: {what}"), selection, frame_sets)
+
+
+def _tell(
+    report: Report, error: RigError | None, before: Report | None, found: list[FigureChange], is_json: bool
+) -> None:
+    """Print a report, or, where one was printed before, what is new in it."""
+    if is_json:
+        show_json({**asdict(report.record()), "changed": [asdict(change) for change in found]})
+    elif before is not None:
+        date = "" if report.about is None else f"{report.about.date} "
+        show(f"{date}{text.summary(report)}")
+        for line in differences(before, report):
+            show(f"  {line}")
+    elif error is None:
+        tell(report)
+    for change in [] if is_json else found:
+        note(f"changed much: {change}")
+    if error is not None and (before is None or is_json):
+        complain(str(error))
 
 
 def tell(report: Report) -> None:

@@ -27,6 +27,7 @@ from rigdriver.cli import (
     reconstruct,
     record,
     recording,
+    report,
     schedule_show,
     selftest,
     sim,
@@ -56,6 +57,7 @@ app.add_typer(calibrate.app, name="calibrate")
 app.command("list")(list_devices.list_devices)
 app.command("camera")(camera.camera)
 app.command("selftest")(selftest.selftest)
+app.command("report")(report.report)
 app.command("capture")(capture.capture)
 app.command("record")(record.record)
 app.add_typer(recording.app, name="recording")

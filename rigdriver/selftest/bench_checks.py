@@ -22,7 +22,7 @@ RATE_TOLERANCE = 0.05
 
 
 def judge_bench_run(observed: Observed, rate_hz: float, config: RigConfig) -> list[CheckResult]:
-    """Judge a run of `FRAME_SETS` frame sets."""
+    """Judge a run."""
     return [
         judge_frame_sets(observed),
         _judge_rate(rate_hz, config),

@@ -28,7 +28,7 @@ class Of(Enum):
     LAMP = "lamp"
     POD = "pod"
     PART = "part of the computer"
-    """Part that no rig file names: a hub, a controller, a network port."""
+    """Part that no rig file names: a hub, a controller, a network port, a stage of the self-test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("computer", "computer.memory"),
     CheckRow("computer", "computer.clock_source"),
     CheckRow("computer", "computer.stolen_time"),
+    CheckRow("load", "host.load.@", Of.PART, ("computer.load", "computer.stolen_time")),
     CheckRow("computer", "computer.disk_space"),
     CheckRow("computer", "computer.write_speed"),
     CheckRow("buses", "usb"),
@@ -138,6 +139,7 @@ ROWS: tuple[CheckRow, ...] = (
     ),
     CheckRow("run", "run.@.residual", Of.CAMERA, (*_RUN, "run.@.frames")),
     CheckRow("run", "run.@.time_stamps", Of.CAMERA),
+    CheckRow("run", "run.@.extra_frames", Of.CAMERA, (*_RUN, "wiring.@.frames", "run.@.frames")),
     CheckRow("run", "run.@.exposure_edges", Of.CAMERA, (*_RUN, "wiring.@.exposure_line", "run.@.frames")),
     CheckRow("run", "run.@.noise_edges", Of.CAMERA, ("wiring.@.exposure_line",)),
     CheckRow("run", "calibration.health.@", Of.POD, ("calibration.file", *_RUN, "light.*", "focus.*")),
@@ -180,7 +182,7 @@ def settled(checks: Sequence[CheckResult]) -> tuple[CheckResult, ...]:
 
     A good check stays good: it has shown what it says, whatever else is wrong.
     """
-    after = {check.name: check for check in checks}
+    after = {check.name: check for check in _told_once(checks)}
     for _ in ROWS:  # no chain of grounds is longer than the table
         before = dict(after)
         after = {name: _stood(check, before) for name, check in before.items()}
@@ -195,7 +197,7 @@ def _stood(check: CheckResult, others: dict[str, CheckResult]) -> CheckResult:
     broken = next(_broken(grounds_of(check.name), others.values()), None) or _cause(check, others)
     if broken is None:
         return check
-    why = f": {broken.remedy}" if broken.name.startswith("host.load") else " is not good"
+    why = ": this computer is too busy to tell" if broken.name.startswith("host.load") else " is not good"
     return not_run(check, broken.name, why)
 
 
@@ -205,6 +207,12 @@ def _cause(check: CheckResult, others: Mapping[str, CheckResult]) -> CheckResult
     causes = [cause.replace("@", found[1]) for cause in found[0].causes] if found else []
     failed = (others[cause] for cause in causes if cause in others and others[cause].status is Status.FAILED)
     return next(failed, None)
+
+
+def _told_once(checks: Sequence[CheckResult]) -> list[CheckResult]:
+    """Keep the first stage in which this computer was too busy; the others have the same cause."""
+    busy = [check for check in checks if check.status in NOT_GOOD and check.name.startswith("host.load.")]
+    return [not_run(check, busy[0].name, " is not good") if check in busy[1:] else check for check in checks]
 
 
 def _broken(grounds: Iterable[str], checks: Iterable[CheckResult]) -> Iterator[CheckResult]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -23,6 +24,8 @@ from rigdriver.images.pixel_formats import full_scale
 from rigdriver.rig import Rig
 from rigdriver.run.brightness import DARK
 
+DARKNESS = ""
+"""Key of the images without any lamp."""
 FLASHES = 3
 """Number of flashes per lamp, and of frame sets without light."""
 NEAR_PX, FAR_PX = 1, 8
@@ -63,6 +66,8 @@ class LightSeen:
     """Lamp -> camera -> level in the light of this lamp alone."""
     detail: Mapping[str, Mapping[str, Detail]]
     """Lamp -> camera that the plan lights with it -> detail."""
+    images: Mapping[str, Mapping[str, Frame]] = field(default_factory=lambda: MappingProxyType({}))
+    """Lamp, or `DARKNESS` -> camera -> the last image."""
 
     def net(self, lamp: str, camera: str) -> float | None:
         """Return what the lamp adds to a camera's level; None where a camera gave no frame."""
@@ -73,18 +78,21 @@ class LightSeen:
 def watch_lamps(rig: Rig) -> LightSeen:
     """Flash each lamp alone."""
     config = rig.config
-    dark = _levels(_frames(rig, ()))
+    in_the_dark = _frames(rig, ())
+    dark = _levels(in_the_dark)
+    images = {DARKNESS: _last(in_the_dark)}
     lit: dict[str, Mapping[str, float]] = {}
     detail: dict[str, Mapping[str, Detail]] = {}
     for lamp in config.lamps:
         frames = _frames(rig, (lamp.name,))
         lit[lamp.name] = _levels(frames)
+        images[lamp.name] = _last(frames)
         detail[lamp.name] = {
             name: detail_of(frames[name][-1].pixels, frames[name][-1].pixel_format, dark.get(name, 0.0))
             for name in lit_cameras(config, lamp)
             if frames.get(name)
         }
-    return LightSeen(dark, lit, detail)
+    return LightSeen(dark, lit, detail, images)
 
 
 def lit_cameras(config: RigConfig, lamp: LampConfig) -> list[str]:
@@ -103,6 +111,10 @@ def _frames(rig: Rig, lamps: tuple[str, ...]) -> dict[str, list[Frame]]:
             for name, frame in frame_set.frames.items():
                 frames.setdefault(name, []).append(replace(frame, pixels=frame.pixels.copy()))
     return frames
+
+
+def _last(frames: Mapping[str, list[Frame]]) -> dict[str, Frame]:
+    return {name: mine[-1] for name, mine in frames.items()}
 
 
 def _levels(frames: Mapping[str, list[Frame]]) -> dict[str, float]:

@@ -7,6 +7,7 @@ the room). Not here: flashing the lamps (see lamps.py), and focus (see focus_che
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def judge_light(seen: LightSeen, config: RigConfig) -> list[CheckResult]:
     if not config.lamps:
         return []
     return [
-        *(_judge_lamp(lamp, seen, config) for lamp in config.lamps),
+        *(replace(_judge_lamp(lamp, seen, config), figure=level(lamp, seen, config)) for lamp in config.lamps),
         *(_judge_room(camera, seen, config) for camera in config.cameras),
     ]
 
@@ -36,18 +37,19 @@ def _judge_lamp(lamp: LampConfig, seen: LightSeen, config: RigConfig) -> CheckRe
     own = level(lamp, seen, config)
     if own is None:
         return unknown(name, "seen", f"none of {', '.join(cameras)} gave a frame", "of full scale")
-    measured = _told(lamp, seen, config)
+    measured, enough = _told(lamp, seen, config), f"> {DARK:.0%} of full scale"
     if (remedy := _swapped(lamp, seen, config)) or (remedy := _dead(lamp, own, seen, config)):
-        return verdict(False, name, measured, f"> {DARK:.0%}", "of full scale", remedy)
+        return verdict(False, name, measured, enough, "", remedy)
     peers = {p.name: light for p in _peers(lamp, config) if (light := level(p, seen, config)) is not None}
     if not peers:
-        return verdict(True, name, measured, f"> {DARK:.0%}", "of full scale")
+        return verdict(True, name, measured, enough)
     best = max(peers, key=lambda peer: peers[peer])
     remedy = (
         f"lamp {lamp.name}: it gives {own / max(peers[best], 1e-9):.0%} of the light of {best}; clean it, and check "
         "its supply and its current"
     )
-    return verdict(own >= WEAK * peers[best], name, measured, f">= {WEAK * peers[best]:.1%}", "of full scale", remedy)
+    expected = f">= {WEAK * peers[best]:.1%} of full scale"
+    return verdict(own >= WEAK * peers[best], name, measured, expected, "", remedy)
 
 
 def level(lamp: LampConfig, seen: LightSeen, config: RigConfig) -> float | None:

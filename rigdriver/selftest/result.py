@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from rigdriver.config import RigConfig
 from rigdriver.selftest.about import Circumstances
+from rigdriver.selftest.pictures import CheckPicture
 
 Value = bool | int | float | str | None
 
@@ -76,6 +77,10 @@ class CheckResult:
     """Remedy; empty when the check is good."""
     changes: tuple[KeyChange, ...] = ()
     """Values of the rig file that the check has measured."""
+    figure: float | None = None
+    """Figure for the history, where what was measured is told in words."""
+    pictures: tuple[CheckPicture, ...] = ()
+    """Pictures for the page; scripts do not get them."""
 
     def record(self) -> CheckRecord:
         """Return the check as scripts read it."""
@@ -151,7 +156,7 @@ def not_checked(name: str, why: str) -> CheckResult:
 
 def not_run(check: CheckResult, ground: str, why: str) -> CheckResult:
     """Return what is left of a check whose ground, the check of that name, is not good."""
-    return CheckResult(check.name, Status.NOT_RUN, None, check.expected, check.unit, ground + why)
+    return replace(check, status=Status.NOT_RUN, measured=None, remedy=ground + why, figure=None)
 
 
 def counts(checks: Iterable[CheckResult]) -> dict[Status, int]:

@@ -1,4 +1,4 @@
-"""Thirty frame sets at the configured rate, and whether they are what they should be, camera by camera.
+"""Some frame sets at the configured rate, and whether they are what they should be, camera by camera.
 
 In: frame sets, the run's statistics and the cameras' counters before and after. Out: checks of rate and skew, and for
 each camera of its frames, clock residual, exposure edges, noise on its line and losses. Not here: the run itself (see
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import MappingProxyType
 
 from rigdriver.config import CameraConfig, RigConfig
@@ -23,6 +24,7 @@ from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
 from rigdriver.sync.proof import NO_STAMP
 
 FRAME_SETS = 30
+"""Number of frame sets of the run when none is asked for."""
 RATE_TOLERANCE = 0.001
 """Largest deviation of the rate, as a share of the configured one."""
 MOST_REASONS = 3
@@ -42,6 +44,8 @@ class Observed:
     """Cause of the run's end."""
     noise_edges: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """Number of signals on each camera's exposure line that were no exposure."""
+    wanted: int = FRAME_SETS
+    """Number of frame sets that were asked for."""
 
 
 def keep(frame_sets: Iterable[FrameSet]) -> tuple[tuple[Proof, ...], tuple[Gap, ...]]:
@@ -56,7 +60,7 @@ def keep(frame_sets: Iterable[FrameSet]) -> tuple[tuple[Proof, ...], tuple[Gap, 
 
 
 def judge_run(observed: Observed, config: RigConfig) -> list[CheckResult]:
-    """Judge a run of `FRAME_SETS` frame sets."""
+    """Judge a run."""
     proofs = observed.proofs
     return [
         judge_frame_sets(observed),
@@ -72,7 +76,7 @@ def judge_frame_sets(observed: Observed) -> CheckResult:
     """Judge whether as many frame sets came as were asked for, with gaps or without."""
     came = len(observed.proofs)
     remedy = f"fewer frame sets came than were asked for: {observed.stopped_by}"
-    return verdict(came == FRAME_SETS, "run.frame_sets", came, FRAME_SETS, "frame sets", remedy)
+    return verdict(came == observed.wanted, "run.frame_sets", came, observed.wanted, "frame sets", remedy)
 
 
 def judge_frames(observed: Observed, config: RigConfig) -> list[CheckResult]:
@@ -83,7 +87,7 @@ def judge_frames(observed: Observed, config: RigConfig) -> list[CheckResult]:
 def _judge_frames(camera: CameraConfig, observed: Observed) -> CheckResult:
     name, came = f"run.{camera.name}.frames", len(observed.proofs)
     if not came:
-        return unknown(name, FRAME_SETS, "no frame set came", "frames")
+        return unknown(name, observed.wanted, "no frame set came", "frames")
     reasons = Counter(gap.reason for gap in observed.gaps if gap.camera == camera.name)
     missing = reasons.total()
     said = "; ".join(f"{count} times: {reason.value}" for reason, count in reasons.most_common(MOST_REASONS))
@@ -124,10 +128,31 @@ def _judge_camera(camera: CameraConfig, observed: Observed, config: RigConfig) -
     if len(residuals) < len(proofs):
         why = "the camera gives no time stamps; its frames were matched by frame id and arrival alone (weaker proof)"
         yield not_checked(f"run.{camera.name}.time_stamps", why)
+    yield _judge_extra_frames(camera, observed.proofs)
     if camera.input is not None:
         by_edges = sum(set(proof.unchecked) <= {NO_STAMP} for proof in proofs)
         yield _judge_edges(camera, by_edges, len(proofs))
         yield _judge_noise(camera, observed.noise_edges.get(camera.name, 0))
+
+
+def _judge_extra_frames(camera: CameraConfig, proofs: Sequence[Proof]) -> CheckResult:
+    """Judge by its frame ids whether a camera made frames that no trigger of the box asked for.
+
+    Lost frames use up their ids and skipped triggers use none, so only frames beside the triggers make the ids run
+    ahead of the pulses.
+    """
+    name = f"run.{camera.name}.extra_frames"
+    mine = [(proof.pulse_index, proof.frames[camera.name]) for proof in proofs if camera.name in proof.frames]
+    if len(mine) < 2:
+        return unknown(name, 0, "fewer than two frames of this camera were proved", "frames")
+    ahead = [proof.frame_id - pulse for pulse, proof in mine]
+    # Step by step: ids that begin anew, as those of 16 bits do, run far back once and hide nothing.
+    extra = sum(max(0, later - earlier) for earlier, later in pairwise(ahead))
+    remedy = (
+        f"camera {camera.name} (SN {camera.serial}): it makes frames without a trigger; check the shield, the contacts "
+        f"and the ground of its trigger cable at box output {camera.output}, and that no other device triggers it"
+    )
+    return verdict(extra == 0, name, extra, 0, "frames", remedy)
 
 
 def _judge_residual(camera: CameraConfig, residuals: Sequence[float], bound: float) -> CheckResult:

@@ -20,6 +20,7 @@ from rigdriver.selftest.computer_stage import check_buses, check_computer, readi
 from rigdriver.selftest.focus_checks import judge_focus
 from rigdriver.selftest.lamps import watch_lamps
 from rigdriver.selftest.light_checks import judge_light
+from rigdriver.selftest.light_pictures import illustrated
 from rigdriver.selftest.optical_checks import judge_optical
 from rigdriver.selftest.result import CheckResult
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
@@ -44,24 +45,24 @@ class Stage:
     """Whether a busy computer could spoil it, so that its load is watched."""
 
 
-def stages(rig: Rig) -> list[Stage]:
-    """Return what is to be done on this rig."""
+def stages(rig: Rig, frame_sets: int = FRAME_SETS) -> list[Stage]:
+    """Return what is to be done on this rig; the run takes that many frame sets."""
     opened = [
         Stage("computer", "this computer", lambda r: check_computer(r.config, reading(r.cameras))),
         Stage("buses", "the buses of the cameras", lambda r: check_buses(r.config, reading(r.cameras))),
         Stage("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
         Stage("calibration", "the calibration file", _calibration),
     ]
-    at_rate = f"{FRAME_SETS} frame sets at {rig.config.schedule.rate_hz:g} Hz"
+    at_rate = f"{frame_sets} frame sets at {rig.config.schedule.rate_hz:g} Hz"
     if rig.config.schedule.mode != "box":
-        return [*opened, Stage("run", at_rate, _bench_run, is_timed=True)]
+        return [*opened, Stage("run", at_rate, lambda r: _bench_run(r, frame_sets), is_timed=True)]
     # Before the first check, so that errors which the other checks cause on the link are counted.
     before = box_checks.Health.of(rig.box)
     return [
         *opened,
         Stage("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config), True),
         Stage("wiring", "the wiring, camera by camera", _wiring, is_timed=True),
-        Stage("run", at_rate, _run, is_timed=True),
+        Stage("run", at_rate, lambda r: _run(r, frame_sets), is_timed=True),
         Stage("light", "the lamps, one by one", _light, is_timed=True),
         Stage("optical", "the exposures, by a swept flash", _optical, is_timed=True),
         # After the run: it trips a fault on purpose. The counters come last and see all stages.
@@ -82,24 +83,24 @@ def _wiring(rig: Rig) -> list[CheckResult]:
     )
 
 
-def _bench_run(rig: Rig) -> list[CheckResult]:
-    observed, samples, run = _observed(rig)
+def _bench_run(rig: Rig, frame_sets: int) -> list[CheckResult]:
+    observed, samples, run = _observed(rig, frame_sets)
     return judge_bench_run(observed, run.statistics.rate_hz, rig.config) + _health(rig, samples)
 
 
-def _run(rig: Rig) -> list[CheckResult]:
-    observed, samples, _ = _observed(rig)
+def _run(rig: Rig, frame_sets: int) -> list[CheckResult]:
+    observed, samples, _ = _observed(rig, frame_sets)
     return judge_run(observed, rig.config) + _health(rig, samples)
 
 
-def _observed(rig: Rig) -> tuple[Observed, Samples, FrameSets]:
+def _observed(rig: Rig, frame_sets: int) -> tuple[Observed, Samples, FrameSets]:
     before = rig.cameras.statistics()
     samples = Samples(LOOKED_AT if rig.config.calibration else 0)
-    with rig.run(frames=FRAME_SETS) as run:
+    with rig.run(frames=frame_sets) as run:
         proofs, gaps = keep(samples.watch(run))
     figures, after = run.statistics, rig.cameras.statistics()
     noise = figures.noise_edges
-    observed = Observed(proofs, gaps, figures.dropped_frame_sets, before, after, figures.stopped_by, noise)
+    observed = Observed(proofs, gaps, figures.dropped_frame_sets, before, after, figures.stopped_by, noise, frame_sets)
     return observed, samples, run
 
 
@@ -107,7 +108,7 @@ def _light(rig: Rig) -> list[CheckResult]:
     if not rig.config.lamps:
         return []
     seen = watch_lamps(rig)
-    return judge_light(seen, rig.config) + judge_focus(seen, rig.config)
+    return illustrated(judge_light(seen, rig.config) + judge_focus(seen, rig.config), seen, rig.config)
 
 
 def _optical(rig: Rig) -> list[CheckResult]:

@@ -17,6 +17,7 @@ from rigdriver.selftest.computer_stage import check_unopened
 from rigdriver.selftest.grounds import settled
 from rigdriver.selftest.host_load import LoadWatch, judge_load
 from rigdriver.selftest.result import CheckResult, Report, unknown
+from rigdriver.selftest.run_checks import FRAME_SETS
 from rigdriver.selftest.selection import ALL, Selection
 from rigdriver.selftest.stages import Stage, stages
 from rigdriver.timebase import WALL_TIME
@@ -24,8 +25,10 @@ from rigdriver.timebase import WALL_TIME
 Tell = Callable[[str], None]
 
 
-def run_selftest(rig: Rig, tell: Tell, selection: Selection = ALL) -> Report:
+def run_selftest(rig: Rig, tell: Tell, selection: Selection = ALL, frame_sets: int = FRAME_SETS) -> Report:
     """Make the wanted checks on an open, idle rig. `tell` is called with what comes next.
+
+    `frame_sets`: how many the run at full rate takes; two at least.
 
     Raises:
         UsageError: the selection names a check that this rig does not have.
@@ -34,7 +37,7 @@ def run_selftest(rig: Rig, tell: Tell, selection: Selection = ALL) -> Report:
     selection.refuse_strangers(rig.config)
     about, wanted = circumstances(rig), selection.stages(rig.config)
     checks: list[CheckResult] = []
-    for stage in stages(rig):
+    for stage in stages(rig, frame_sets):
         if stage.name not in wanted:
             continue
         tell(stage.told)

@@ -21,7 +21,7 @@ from rigdriver.selftest.result import Report, Status
 from rigdriver.selftest.sweeping import FLASHES, sweep_lamps
 from rigdriver_sim.program.launch import RunningRig, launch
 from rigdriver_sim.score import TrueRun, read_truth
-from tests.rig.selftest_faults import CAMERAS
+from tests.rig.selftest_rows import CAMERAS
 from tests.rig.test_proofs_against_truth import BoxTime, box_time
 
 pytestmark = [pytest.mark.sim, pytest.mark.plants_faults]

@@ -9,26 +9,27 @@ import pytest
 
 from rigdriver.selftest.grounds import row_of
 from rigdriver.selftest.result import Status
-from rigdriver_sim.program.launch import RunningRig, launch
-from tests.rig import selftest_faults
-from tests.rig.selftest_faults import PLAYED, Fault, of_status
+from rigdriver_sim.program.launch import launch
+from tests.rig.selftest_faults import MARK, PAGE, TestedRig, documented, in_order, of_status
+from tests.rig.selftest_rows import FAULTS, NO_SWEEP, PLAYED, Fault
 
 pytestmark = [pytest.mark.sim, pytest.mark.plants_faults]
 OF_A_STAGE = re.compile(r"^\w+\.finished$")
+LEAST_ROWS, LEAST_WHOLE = 40, 8
 
 
 @pytest.fixture(scope="module")
-def running(request: pytest.FixtureRequest) -> Iterator[RunningRig]:
+def rig(request: pytest.FixtureRequest) -> Iterator[TestedRig]:
     """Each rig of the matrix; pytest plays the faults of one rig together."""
-    with launch(request.param) as running:
-        yield running
+    with launch(request.param) as running, TestedRig(running) as rig:
+        yield rig
 
 
 @pytest.mark.parametrize(
-    ("running", "fault"), [pytest.param(f.rig, f, id=f.name) for f in PLAYED], indirect=["running"], scope="module"
+    ("rig", "fault"), [pytest.param(f.rig, f, id=f.name) for f in in_order(PLAYED)], indirect=["rig"], scope="module"
 )
-def test_a_fault_fails_its_check_and_no_other(running: RunningRig, fault: Fault) -> None:
-    report = selftest_faults.tested(running, fault)
+def test_a_fault_fails_its_check_and_no_other(rig: TestedRig, fault: Fault) -> None:
+    report = rig.tested(fault)
     failed = of_status(report, Status.FAILED)
     assert set(failed) == set(fault.fails)
     assert set(of_status(report, Status.UNKNOWN)) == set(fault.unknown)
@@ -37,3 +38,17 @@ def test_a_fault_fails_its_check_and_no_other(running: RunningRig, fault: Fault)
         assert [word for word in fault.names if word not in said] == [], f"{name}: {said}"
     assert all(row_of(check.name) or OF_A_STAGE.match(check.name) for check in report.checks)
     assert not re.search(r"<\w+[.:]|0x[0-9a-f]+>", " ".join(check.remedy for check in report.checks))
+
+
+def test_the_page_holds_the_rows_of_the_code() -> None:
+    assert PAGE.read_text(encoding="utf-8").partition(MARK)[2].strip() == documented().strip()
+
+
+def test_the_matrix_has_many_rows_and_some_of_them_make_all_stages_but_the_swept_flash() -> None:
+    names = [fault.name for fault in PLAYED]
+    assert len(set(names)) == len(names) >= LEAST_ROWS
+    assert sum(fault.skip in {(), NO_SWEEP} for fault in PLAYED) >= LEAST_WHOLE
+    # What a row says must fail is not left out.
+    assert [
+        fault.name for fault in FAULTS for check in fault.fails if any(check.startswith(name) for name in fault.skip)
+    ] == []

@@ -24,7 +24,8 @@ KEPT = "what a user has\n"
 WRITES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("calibrate", "board"): ("--pdf",), ("calibrate", "solve"): ("--out", "--report"),
     ("calibrate", "resolve"): ("--out",),
-    ("calibrate", "export"): ("to",), ("calibrate", "import"): ("--out",), ("selftest",): ("--html", "--junit"),
+    ("calibrate", "export"): ("to",), ("calibrate", "import"): ("--out",),
+    ("selftest",): ("--html", "--junit"), ("report",): ("--out",),
     ("schedule", "show"): ("--out",), ("measure",): ("--lines", "--picture"), ("demo",): ("--out",),
 }  # fmt: skip
 """Files that verbs write; they take --overwrite."""
@@ -51,6 +52,7 @@ WORDS: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("calibrate", "resolve"): (("left", "missing", "--calibration", "missing", "-o", "{there}"), "there.json"),
     ("calibrate", "import"): (("missing", "--rig", "missing", "-o", "{there}"), "there.json"),
     ("selftest",): (("--sim", "--html", "{there}"), "there.html"),
+    ("report",): (("--out", "{there}"), "there.zip"),
     ("schedule", "show"): (("missing", "--out", "{there}"), "there.svg"),
     ("measure",): (("missing", "--to", "missing", "--picture", "{there}"), "there.png"),
 }

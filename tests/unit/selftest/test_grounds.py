@@ -86,6 +86,17 @@ def test_a_computer_that_is_too_busy_is_told_and_no_cable():
     assert "cable" not in checks[1].remedy
 
 
+def test_one_busy_computer_is_told_once_whichever_check_sees_it_first():
+    stages = [unknown(f"host.load.{stage}", "<= 250", "too busy", "ms") for stage in ("wiring", "run", "light")]
+    found = statuses(unknown("computer.load", "<= 2", "30 programs share 2 processors"), *stages, failed("run.rate"))
+    assert [name for name, status in found.items() if status is not Status.NOT_RUN] == ["computer.load", "run.rate"]
+    found = statuses(good("computer.load"), *stages, failed("run.frame_sets"), failed("box.counters"))
+    assert [name for name, status in found.items() if status not in {Status.NOT_RUN, Status.GOOD}] == [
+        "host.load.wiring",
+        "box.counters",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "row"),
     [

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import pytest
 
 from rigdriver.selftest import text
+from rigdriver.selftest.page import html
 from rigdriver.selftest.result import CheckResult, Report, Status, unknown, verdict
 
 GOOD = verdict(True, "box.clock_probe", 1.5, "<= 50", "ms")
@@ -67,7 +68,7 @@ def test_remedies_name_every_check_that_is_not_good():
 
 
 def test_html_escapes_what_devices_say():
-    page = text.html(Report("<rig>", (verdict(False, "x", "<b>", "&", remedy="<script>"),), True))
+    page = html(Report("<rig>", (verdict(False, "x", "<b>", "&", remedy="<script>"),), True))
     assert "&lt;rig&gt;" in page
     assert "<script>" not in page
     assert "<b>" not in page

@@ -24,8 +24,10 @@ TICKS = 10_000_000
 NOTHING = CameraStatistics(0, 0, 0, 0, 0)
 
 
-def frame_proof(camera: str, residual_us: float = 3.0, unchecked: tuple[str, ...] = ()) -> FrameProof:
-    return FrameProof(camera, 0, 200, 20_200, residual_us, 100.0, 1, unchecked=unchecked)
+def frame_proof(
+    camera: str, residual_us: float = 3.0, unchecked: tuple[str, ...] = (), frame_id: int = 1
+) -> FrameProof:
+    return FrameProof(camera, 0, 200, 20_200, residual_us, 100.0, frame_id, unchecked=unchecked)
 
 
 def proof(index: int, cameras=("a", "b"), period: int = TICKS // 10, skew_us: float = 4.0, **kwargs) -> Proof:
@@ -59,6 +61,33 @@ def test_the_same_reason_of_many_frames_is_told_once_with_its_count():
     remedy = failures(proofs, [Gap("b", GapReason.NOT_EXPOSED, f"pulse {i}") for i in range(21)])["run.b.frames"]
     assert remedy.startswith("camera b (SN b): 21 times: triggered, but the camera showed no exposure")
     assert remedy.count("triggered") == 1
+
+
+def with_ids(camera: str, ids: list[int | None]) -> list[Proof]:
+    """One proof per id, of which a None stands for a frame that lacks."""
+    proofs = [proof(n, cameras=("a", "b") if i is not None else ("b",)) for n, i in enumerate(ids)]
+    made = zip(proofs, ids, strict=True)
+    return [
+        replace(p, frames={**p.frames, camera: frame_proof(camera, frame_id=i)} if i is not None else p.frames)
+        for p, i in made
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ids", "extra"),
+    [
+        ([*range(30)], 0),
+        ([*range(10), *range(11, 31)], 1),
+        ([*range(10), *range(12, 22), *range(23, 33)], 3),
+        ([*range(10), None, None, *range(12, 30)], 0),  # lost on the link: their ids are used up
+        ([*range(10), None, None, *range(10, 28)], 0),  # never triggered
+        ([*range(65_530, 65_536), *range(24)], 0),  # ids of 16 bits
+    ],
+)
+def test_a_camera_that_makes_frames_without_a_trigger_is_named(ids: list[int | None], extra: int) -> None:
+    (check,) = [c for c in judge_run(observed(with_ids("a", ids)), CONFIG) if c.name == "run.a.extra_frames"]
+    assert (check.measured, check.status) == (extra, Status.FAILED if extra else Status.GOOD)
+    assert ("camera a (SN a)" in check.remedy and "trigger cable at box output 0" in check.remedy) is bool(extra)
 
 
 def test_frames_that_lack_are_no_missing_edges():
