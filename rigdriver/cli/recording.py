@@ -141,9 +141,8 @@ def export(
 def seal_lines(state: SealState, seal: Seal | None) -> list[str]:
     """Return what a person must know first."""
     if seal is None:
-        return [
-            f"{state.value.upper()}: nobody has counted what is missing; `rigdriver recording recover` copies the rest"
-        ]
+        why = "its seal is not what was written" if state is SealState.DAMAGED else "nobody has counted what is missing"
+        return [f"{state.value.upper()}: {why}; `rigdriver recording recover` copies the rest"]
     lines = [state.value.upper() + (f": {seal.reason}" if seal.reason else "")]
     lines.append(f"{seal.frame_sets} frame sets, {seal.complete} with all cameras, {seal.safe} known to be on the disk")
     for camera, reasons in seal.gaps.items():

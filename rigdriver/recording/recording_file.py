@@ -45,17 +45,23 @@ class Recording:
                 device=str(path), seen=f"is no recording: {exc}", remedy="name a file that `rigdriver record` wrote"
             ) from exc
         self._config = self.plan.rig_config()
+        self._seal_damage = ""
+        try:
+            self._seal = seal_of(self._file.layout.notes, self.plan.version)
+        except ValueError as exc:
+            self._seal, self._seal_damage = None, str(exc)
 
     @property
     def seal(self) -> Seal | None:
-        """What the writer counted at the end; None when the recording was interrupted."""
-        return seal_of(self._file.layout.notes)
+        """What the writer counted at the end; None when the recording was interrupted or its seal is damaged."""
+        return self._seal
 
     @property
     def state(self) -> SealState:
         """Whether the recording holds what was planned."""
-        seal = self.seal
-        return seal.state if seal and self._file.layout.is_finished else SealState.INTERRUPTED
+        if self._seal_damage:
+            return SealState.DAMAGED
+        return self._seal.state if self._seal and self._file.layout.is_finished else SealState.INTERRUPTED
 
     @property
     def is_whole(self) -> bool:
@@ -146,6 +152,8 @@ class Recording:
     def check(self, advance: Callable[[int], object] = lambda _done: None) -> Iterator[RecordingDamaged]:
         """Look at every byte and every frame set, and yield what is wrong; `advance` is told the bytes looked at."""
         yield from self._file.check(advance)
+        if self._seal_damage:
+            yield self._wrong(self._seal_damage)
         before, count = -1, 0
         for place in range(len(self)):
             try:

@@ -14,7 +14,7 @@ from rigdriver.errors import RecordingDamaged, UsageError
 from rigdriver.recording.frame_set_messages import Channels, messages_of
 from rigdriver.recording.mcap.writer import McapWriter
 from rigdriver.recording.recording_file import Recording
-from rigdriver.recording.seal import PLAN, SEAL, RecordedCounts, as_note
+from rigdriver.recording.seal import PLAN, SEAL, VERSION, RecordedCounts, as_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def recover(path: Path, into: Path, advance: Callable[[int], object] = lambda _d
     with Recording(path) as recording:
         if into.exists() and into.samefile(path):
             raise UsageError(device=str(into), seen="is the original", remedy="name another file with --out")
-        plan = recording.plan.model_copy(update={"recovered_from": path.name})
+        plan = recording.plan.model_copy(update={"recovered_from": path.name, "version": VERSION})
         file = McapWriter(into, f"rigdriver {plan.driver}".rstrip(), "rigdriver")
         try:
             channels = Channels.added_to(file, plan.cameras)
