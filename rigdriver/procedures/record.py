@@ -21,9 +21,10 @@ from rigdriver.errors import RunCutShort, UsageError
 from rigdriver.file_text import json_values, read_utf8
 from rigdriver.images.pixel_formats import BY_NAME
 from rigdriver.procedures.flash_trains import FlashTrains
-from rigdriver.procedures.notes import PulseNote
+from rigdriver.procedures.recording_log import RecordingLog
 from rigdriver.progress import SILENT, Progress
 from rigdriver.recording.recorder import RESERVE_BYTES, Recorder
+from rigdriver.recording.rig_messages import LogLevel
 from rigdriver.recording.seal import Plan, Seal
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
@@ -150,22 +151,30 @@ def _with_room(config: RigConfig, rate_hz: float) -> RigConfig:
 def _run(rig: Rig, recorder: Recorder, options: RecordOptions, progress: Progress) -> str:
     """Hand the rig's frame sets to the recorder; return why fewer came than were asked for."""
     trains = FlashTrains(rig, options.frames, options.rate_hz)
+    log = RecordingLog(recorder.tell, trains, rig.config)
     told: set[object] = set()
-    with progress.stage("recording", options.frames) as advance, closing(iter(trains)) as frame_sets:
+    with (
+        progress.stage("recording", options.frames) as advance,
+        ExitStack() as last,
+        closing(iter(trains)) as frame_sets,
+    ):
+        last.callback(log.finish)
         try:
             for done, taken in enumerate(frame_sets, start=1):
                 # What is kept does not wait for a terminal.
                 recorder.write(taken.frame_set, taken.index)
-                for gap in taken.frame_set.gaps.values():
-                    progress.note(PulseNote(taken.frame_set.pulse_index, gap))
+                for gap in log.add(taken.frame_set):
+                    progress.note(gap)
                 trouble = recorder.trouble
                 if trouble is not None and trouble not in told:
                     told.add(trouble)
+                    log.note(trouble.value)
                     progress.note(f"{options.path}: {trouble.value}")
                 advance(done)
                 if trouble is not None and trouble.ends_the_run:
                     return ""
         except RunCutShort as exc:
+            log.note(exc, LogLevel.ERROR)
             progress.note(exc)
             return str(exc.cause.value)
     return ""

@@ -3,80 +3,33 @@
 In: a frame set; or messages of unknown origin. Out: messages whose images are the camera's own memory, not copied; or
 the frame set as it was, bit for bit. Images are `foxglove.RawImage` in protobuf, which viewers show; what such an image
 cannot say (PFNC format, chunk data, proof, gaps, times) stands in one JSON message of the schema `rigdriver.FrameSet`.
-Not here: files (see mcap), threads and the disk (see recorder.py).
+Not here: schemas (see channels.py), files (see mcap), threads and the disk (see recorder.py).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from foxglove_schemas_protobuf import RawImage_pb2
-from google.protobuf.descriptor import FileDescriptor
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import DecodeError
 
 from rigdriver.frames import Frame, FrameSet
 from rigdriver.images.pixel_formats import BY_NAME, PixelFormat
 from rigdriver.json_values import JsonObject
+from rigdriver.recording.channels import FRAME_SETS, IMAGES, Channels
 from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.mcap.reader import StoredMessage
-from rigdriver.recording.mcap.writer import McapMessage, McapWriter
+from rigdriver.recording.mcap.writer import McapMessage
 from rigdriver.recording.proof_files import StoredProof, proof_table, stored_proof
 from rigdriver.recording.proof_tables import recorded_table
 
-FRAME_SETS: Final = "/rig/frame_sets"
-IMAGES: Final = "/cameras/{}/image"
 _DATA_FIELD: Final = 6
 """Number of the field `data` of foxglove.RawImage."""
-_SCHEMA: Final[Mapping[str, Any]] = MappingProxyType(
-    {
-        "title": "rigdriver.FrameSet",
-        "description": "What is known of the frames of one pulse; the images are messages of the same chunk.",
-        "type": "object",
-        "required": ["index", "name", "t_host_ns", "t_utc_ns", "gaps", "proof", "arrivals", "images"],
-        "properties": {
-            "index": {"type": "integer", "description": "Running number in the recording, from 0."},
-            "name": {"type": "string"},
-            "t_host_ns": {
-                "type": "integer",
-                "description": "Start of the pulse on that computer's clock, ns.",
-            },
-            "t_utc_ns": {"type": "integer", "description": "The same in UTC, ns since 1970."},
-            "gaps": {"type": "object", "description": "Camera -> reason why it has no frame here."},
-            "proof": {"type": "object", "description": "What box and cameras say of the moment; ticks of the box."},
-            "arrivals": {
-                "type": "object",
-                "description": "Camera -> frame id, its time stamp, host time of arrival.",
-            },
-            "images": {
-                "type": "object",
-                "description": "Camera -> PFNC pixel format, height, width, channels, chunk data.",
-            },
-        },
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Channels:
-    """Channels of a recording by what they hold."""
-
-    frame_sets: int
-    images: Mapping[str, int]
-
-    @classmethod
-    def added_to(cls, writer: McapWriter, cameras: Sequence[str]) -> Channels:
-        """Add schemas and channels to a new file."""
-        image = writer.add_schema("foxglove.RawImage", "protobuf", _descriptors(RawImage_pb2.DESCRIPTOR))
-        known = writer.add_schema("rigdriver.FrameSet", "jsonschema", json.dumps(dict(_SCHEMA)).encode())
-        images = {name: writer.add_channel(image, IMAGES.format(name), "protobuf") for name in cameras}
-        return cls(writer.add_channel(known, FRAME_SETS, "json"), MappingProxyType(images))
 
 
 def messages_of(taken: Indexed, channels: Channels) -> list[McapMessage]:
@@ -91,10 +44,12 @@ def messages_of(taken: Indexed, channels: Channels) -> list[McapMessage]:
     }
     known = json.dumps(table, allow_nan=False, separators=(",", ":")).encode()
     images = [
-        McapMessage(channels.images[frame.camera], index, time_ns, (_image_head(frame, time_ns), _rows(frame)))
+        McapMessage(
+            channels.numbers[IMAGES.format(frame.camera)], index, time_ns, (_image_head(frame, time_ns), _rows(frame))
+        )
         for frame in frame_set
     ]
-    return [McapMessage(channels.frame_sets, index, time_ns, (known,)), *images]
+    return [McapMessage(channels.numbers[FRAME_SETS], index, time_ns, (known,)), *images]
 
 
 def frame_set_of(messages: Sequence[StoredMessage]) -> Indexed | None:
@@ -208,20 +163,3 @@ def _frame(camera: str, facts: Mapping[str, Any], data: memoryview, stored: Stor
         raw.reshape(shape),
         MappingProxyType(dict(facts["chunks"])),
     )
-
-
-def _descriptors(root: FileDescriptor) -> bytes:
-    """Return the description of a message and all that it uses, as the schema of a protobuf channel."""
-    found: dict[str, FileDescriptor] = {}
-
-    def visit(file: FileDescriptor) -> None:
-        if file.name not in found:
-            for used in file.dependencies:
-                visit(used)
-            found[file.name] = file
-
-    visit(root)
-    files = FileDescriptorSet()
-    for file in found.values():
-        file.CopyToProto(files.file.add())
-    return files.SerializeToString()

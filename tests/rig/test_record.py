@@ -17,9 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rigdriver.config import load
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.procedures.record import RecordOptions, plan_of, record, refuse_if_too_large
+from rigdriver.recording.channels import CLOCKS, SCHEDULE
 from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.recording.recorder import Recorder
 from rigdriver.recording.recording_file import Recording
@@ -101,11 +103,31 @@ def test_the_verbs_record_show_and_check(rig_file: Path, tmp_path: Path) -> None
     assert "exists already and is never overwritten" in again.stderr + again.stdout
 
 
+def test_a_recording_tells_the_schedule_the_clocks_and_the_light_of_its_run(
+    running: RunningRig, tmp_path: Path
+) -> None:
+    config = load(Path(running.rig_file))
+    light = config.light.model_copy(update={"log": tmp_path / "light.jsonl"})
+    (tmp_path / "light.jsonl").write_text('{"kind": "older"}\n')
+    done = record(config.model_copy(update={"light": light}), RecordOptions(tmp_path / "take.mcap", frames=4))
+    assert done.seal.state is SealState.COMPLETE
+    with Recording(done.path) as recording:
+        (schedule,) = (json.loads(message.data) for message in recording.rig_messages(SCHEDULE))
+        assert schedule["generation"] == recording[0].frame_set.proof.generation
+        assert set(schedule["exposures"]) == {camera.name for camera in config.cameras}
+        clocks = [json.loads(message.data) for message in recording.rig_messages(CLOCKS)]
+        assert [set(told["cameras"]) for told in clocks] == [set(schedule["exposures"])] * 2
+        lit = [json.loads(line.text) for line in recording.log() if line.source == "light"]
+    logged = [json.loads(line) for line in (tmp_path / "light.jsonl").read_text().splitlines()]
+    assert lit == logged[1:]
+    assert lit[-1]["kind"] == "ended"
+
+
 def test_a_cut_recording_is_called_interrupted_and_can_be_recovered(rig_file: Path, tmp_path: Path) -> None:
     assert run("record", "--rig", rig_file, "--seconds", 0.5, "-o", "take.mcap", cwd=tmp_path).returncode == 0
     path = tmp_path / "take.mcap"
     with Recording(path) as recording:
-        last = recording._file.layout.chunks[-1]
+        last = recording._chunks[-1]
         os.truncate(path, last.place + 1000)
     cut = path.read_bytes()
     shown = run("recording", "info", "take.mcap", cwd=tmp_path)
