@@ -40,7 +40,9 @@ def record(
         float | None,
         typer.Option("--rate", metavar="HZ", help="Frame sets per second; if not given, as in the rig file."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Begin although the disk has too little room.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Begin although the disk has too little room, or is too slow.")
+    ] = False,
     rig: RigOption = None,
     sim: SimOption = False,
     scenario: ScenarioOption = "",

@@ -10,25 +10,24 @@ from __future__ import annotations
 
 import importlib.metadata
 import math
-import shutil
 import time
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rigdriver.config import RigConfig
-from rigdriver.errors import RunCutShort, UsageError
+from rigdriver.errors import RunCutShort
 from rigdriver.file_text import json_values, read_utf8
-from rigdriver.images.pixel_formats import BY_NAME
 from rigdriver.procedures.flash_trains import FlashTrains
+from rigdriver.procedures.record_checks import frame_set_bytes, refuse_if_too_large, refuse_if_too_slow
 from rigdriver.procedures.recording_log import RecordingLog
 from rigdriver.progress import SILENT, Progress
-from rigdriver.recording.recorder import RESERVE_BYTES, Recorder
+from rigdriver.recording.recorder import Recorder
 from rigdriver.recording.rig_messages import LogLevel
 from rigdriver.recording.seal import Plan, Seal
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
-from rigdriver.whole_file import make_folder, refuse_existing
+from rigdriver.whole_file import refuse_existing
 
 BUFFER_S = 3.0
 """Time, in s, for which the disk may stand still before a recording must end."""
@@ -52,7 +51,9 @@ class RecordOptions:
     sync_interval_s: float = 1.0
     """Longest time between two moments at which everything so far is on the disk."""
     is_forced: bool = False
-    """Whether to begin although the recording does not fit on the disk."""
+    """Whether to begin although the recording does not fit on the disk, or the disk is too slow."""
+    disks: Path | None = None
+    """File in which speeds of disks are remembered; the user's when it is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def record(source: str | Path | RigConfig, options: RecordOptions, progress: Pro
     """Record frame sets into a new file.
 
     Raises:
-        UsageError: the file is there already, or the recording does not fit on the disk.
+        UsageError: the file is there already, the recording does not fit on the disk, or the disk is too slow.
         FileNotWritten: it cannot be written; what came before is in the file.
         RigError: what `Rig.open` and its runs raise.
     """
@@ -79,38 +80,15 @@ def record(source: str | Path | RigConfig, options: RecordOptions, progress: Pro
             options = replace(options, frames=max(1, round(options.seconds * rate_hz)))
         rig = stack.enter_context(Rig.open(_with_room(config, rate_hz)))
         if not options.is_forced:
-            refuse_if_too_large(options, frame_set_bytes(rig))
+            need = frame_set_bytes(rig)
+            refuse_if_too_large(options.path, options.frames, need)
+            refuse_if_too_slow(options.path, need, rate_hz, options.disks)
         waiting = rig.config.genicam.frame_slots - SLOTS_ELSEWHERE
         recorder = stack.enter_context(Recorder(options.path, plan_of(rig, options, rate_hz), waiting))
         recorder.close(_run(rig, recorder, options, progress))
     seal = recorder.seal
     assert seal is not None, "a recording that was closed is sealed"
     return Recorded(options.path, seal)
-
-
-def frame_set_bytes(rig: Rig) -> int:
-    """Return how many bytes the images of one frame set take on the disk."""
-    total = 0
-    for name, (width, height) in rig.sizes_px().items():
-        known = BY_NAME.get(str(rig.cameras.get(name, "PixelFormat")))
-        total += width * height * (known.bytes_a_sample * known.channels if known else 2)
-    return total
-
-
-def refuse_if_too_large(options: RecordOptions, need_bytes: int) -> None:
-    """Raise UsageError when the disk has no room for the recording, or for a single frame set."""
-    make_folder(options.path.parent, is_private=True)
-    free = shutil.disk_usage(options.path.parent).free - RESERVE_BYTES
-    need = need_bytes * (options.frames or 1)
-    if need <= free:
-        return
-    fits = max(0, free // need_bytes)
-    raise UsageError(
-        device=str(options.path),
-        seen=f"needs {need / 1e9:.2f} GB, and the disk has {max(0, free) / 1e9:.2f} GB free",
-        expected=f"{fits} frame sets at most",
-        remedy="free space, name a file on another disk with --out, or begin in spite of it with --force",
-    )
 
 
 def plan_of(rig: Rig, options: RecordOptions, rate_hz: float) -> Plan:

@@ -20,7 +20,8 @@ import pytest
 from rigdriver.config import load
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
-from rigdriver.procedures.record import RecordOptions, plan_of, record, refuse_if_too_large
+from rigdriver.procedures.record import RecordOptions, plan_of, record
+from rigdriver.procedures.record_checks import refuse_if_too_large
 from rigdriver.recording.channels import CLOCKS, SCHEDULE
 from rigdriver.recording.image_folder import ImageFolder
 from rigdriver.recording.recorder import Recorder
@@ -159,10 +160,10 @@ def test_ctrl_c_seals_what_came(rig_file: Path, tmp_path: Path) -> None:
 
 
 def test_a_recording_that_does_not_fit_is_refused_with_what_does(tmp_path: Path) -> None:
-    options = RecordOptions(tmp_path / "take.mcap", frames=10**9)
+    path = tmp_path / "take.mcap"
     with pytest.raises(UsageError, match=r"needs 1000000\.00 GB, and the disk has .* GB free; expected \d+ frame sets"):
-        refuse_if_too_large(options, 10**6)
-    assert not options.path.exists()
+        refuse_if_too_large(path, 10**9, 10**6)
+    assert not path.exists()
 
 
 def test_the_light_is_off_and_the_file_sealed_when_the_disk_fails(
