@@ -1,7 +1,7 @@
 """`rigdriver record`: frame sets into one file that loses nothing and says so.
 
-In: a rig, and how many frame sets or seconds. Out: a sealed MCAP file, a summary, and exit status 0 when everything
-that was planned is on the disk, else 1.
+In: a rig, how many frame sets or seconds, perhaps the seconds before Enter is pressed. Out: a sealed MCAP file, a
+summary, and exit status 0 when everything that was planned is on the disk, else 1.
 Not here: the recording itself (see procedures/record.py).
 """
 
@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from rigdriver.cli.enter_key import pressed_by_enter
 from rigdriver.cli.recording import seal_facts, seal_lines
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
@@ -25,7 +26,7 @@ from rigdriver.recording.seal import SealState
 
 
 @verb
-def record(
+def record(  # noqa: PLR0913, PLR0917  one argument per option
     seconds: Annotated[
         float | None, typer.Option("--seconds", "-s", metavar="S", min=0.001, help="How long to record.")
     ] = None,
@@ -39,6 +40,10 @@ def record(
     rate_hz: Annotated[
         float | None,
         typer.Option("--rate", metavar="HZ", help="Frame sets per second; if not given, as in the rig file."),
+    ] = None,
+    pre: Annotated[
+        float | None,
+        typer.Option("--pre", metavar="S", min=0.001, help="Also keep this time before you press Enter, s."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Begin although the disk has too little room, or is too slow.")
@@ -57,8 +62,13 @@ def record(
             remedy="name one of them",
         )
     path = out or Path(f"take-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.mcap")
-    options = RecordOptions(path, frames, seconds, rate_hz, is_forced=force)
-    done = record_frame_sets(chosen_source(rig, sim, scenario), options, PROGRESS)
+    options = RecordOptions(path, frames, seconds, rate_hz, pre, is_forced=force)
+    source = chosen_source(rig, sim, scenario)
+    if pre is None:
+        done = record_frame_sets(source, options, PROGRESS)
+    else:
+        with pressed_by_enter() as button:
+            done = record_frame_sets(source, options, PROGRESS, button)
     if json:
         show_json({"file": str(path), **seal_facts(done.seal.state, done.seal)})
     else:

@@ -44,6 +44,8 @@ def info(file: FileArgument, json: JsonOption = False) -> int:
                     "t_utc_ns": plan.t_utc_ns,
                     "planned": plan.frame_sets,
                     "rate_hz": plan.rate_hz,
+                    "trigger_index": plan.trigger_index,
+                    "t_trigger_utc_ns": plan.t_trigger_utc_ns,
                     "readable": len(recording),
                     "bytes": recording.size,
                 }
@@ -56,6 +58,8 @@ def info(file: FileArgument, json: JsonOption = False) -> int:
                 f"rig {plan.rig}, {len(plan.cameras)} cameras, began {began:%Y-%m-%d %H:%M:%S} UTC; planned: {planned}"
             )
             show(f"{len(recording)} frame sets can be read; {recording.size / 1e6:.1f} MB")
+            if plan.trigger_index is not None:
+                show(f"frame sets with an index below {plan.trigger_index} came before the trigger")
             if plan.recovered_from:
                 show(f"recovered from {plan.recovered_from}")
         return GOOD if state is SealState.COMPLETE else CHECK_FAILED

@@ -148,21 +148,27 @@ class Recorder:
         """What the file says of itself at its end; None before, and when even that could not be written."""
         return self._seal
 
-    def write(self, frame_set: FrameSet, index: int | None = None) -> None:
+    def write(self, frame_set: FrameSet, index: int | None = None, *, can_wait: bool = False) -> None:
         """Take a frame set, which is written in its turn; it waits only when the queue is full.
+
+        `can_wait`: the frame set lies in memory and nothing is lost meanwhile, so that it waits for a queue that is
+        nearly empty, and is no sign of a slow disk.
 
         Raises:
             OSError: an earlier one could not be written, or the disk has taken nothing for a minute.
         """
+        most = max(1, int(self._capacity * WARN_SHARE)) if can_wait else self._capacity
         with self._room:
-            has_room = self._wait(lambda: self._failure is not None or len(self._waiting) < self._capacity, PATIENCE_S)
+            has_room = self._wait(lambda: self._failure is not None or len(self._waiting) < most, PATIENCE_S)
             self._raise_failure()
             if not has_room:
                 raise self._stalled()
             # An interrupt comes before this call or after it: a frame set is taken as a whole, or not at all.
             self._waiting.append(indexed(self._taken if index is None else index, frame_set))
             self._taken += 1
-            self._has_filled |= len(self._waiting) >= self._capacity * min(STOP_SHARE, 1 - ON_THE_WAY / self._capacity)
+            self._has_filled |= not can_wait and len(self._waiting) >= self._capacity * min(
+                STOP_SHARE, 1 - ON_THE_WAY / self._capacity
+            )
             self._room.notify_all()
 
     def tell(self, message: RigMessage) -> None:

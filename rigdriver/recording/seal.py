@@ -70,6 +70,10 @@ class Plan(BaseModel):
     """The calibration file, where the rig had one."""
     regions: dict[str, dict[str, tuple[int, int]]] = {}
     """Place on the sensor by camera, where it is known."""
+    trigger_index: Count | None = None
+    """Index of the first frame set after the trigger; those before it came from memory. None without a trigger."""
+    t_trigger_utc_ns: int | None = None
+    """Time of the trigger, ns since 1970."""
     recovered_from: str = ""
     """Name of the file that this one was rescued from."""
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,10 @@ from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.procedures.record import RecordOptions, plan_of, record
 from rigdriver.procedures.record_checks import refuse_if_too_large
+from rigdriver.progress import Advance, SilentProgress
 from rigdriver.recording.channels import CLOCKS, SCHEDULE
 from rigdriver.recording.image_folder import ImageFolder
+from rigdriver.recording.pre_trigger import SaveButton
 from rigdriver.recording.recorder import Recorder
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.seal import SealState
@@ -122,6 +125,29 @@ def test_a_recording_tells_the_schedule_the_clocks_and_the_light_of_its_run(
     logged = [json.loads(line) for line in (tmp_path / "light.jsonl").read_text().splitlines()]
     assert lit == logged[1:]
     assert lit[-1]["kind"] == "ended"
+
+
+class Presser(SilentProgress):
+    """Presses the button when that many frame sets have come."""
+
+    def __init__(self, button: SaveButton, after: int) -> None:
+        self.button, self.after = button, after
+
+    @contextmanager
+    def stage(self, what: str, total: int | None) -> Iterator[Advance]:
+        yield lambda done: self.button.save() if what.startswith("waiting") and done >= self.after else None
+
+
+def test_a_recording_begins_before_its_trigger_and_says_where_that_was(running: RunningRig, tmp_path: Path) -> None:
+    button = SaveButton()
+    options = RecordOptions(tmp_path / "take.mcap", frames=4, pre_s=0.5)
+    done = record(running.rig_file, options, Presser(button, 9), button)
+    assert (done.seal.state, done.seal.frame_sets) == (SealState.COMPLETE, 10)
+    with Recording(done.path) as recording:
+        assert recording.plan.trigger_index == 6, "half a second at 10 Hz, and the one that was under way"
+        pulses = [taken.frame_set.pulse_index for taken in recording]
+        assert pulses == list(range(pulses[0], pulses[0] + 10))
+        assert list(recording.check()) == []
 
 
 def test_a_cut_recording_is_called_interrupted_and_can_be_recovered(rig_file: Path, tmp_path: Path) -> None:
