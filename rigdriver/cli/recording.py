@@ -1,4 +1,4 @@
-"""`rigdriver recording info|verify|recover|export`: what a recording holds, whether it is whole, rescue and images.
+"""`rigdriver recording info|verify|recover|compact|export`: what a recording holds, is it whole, rescue, images.
 
 In: a file that `rigdriver record` wrote, in any state. Out: its seal first, then the rest; exit status 0 when it is
 complete and whole, 1 when it is not, 2 when it is no recording.
@@ -20,6 +20,7 @@ from rigdriver.cli.watching import PROGRESS
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.json_values import JsonObject
 from rigdriver.procedures.export_recording import export_recording
+from rigdriver.recording.compaction import compact as compact_recording
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.recovery import recover as recover_recording
 from rigdriver.recording.seal import Seal, SealState
@@ -117,6 +118,23 @@ def recover(
         if done.cut_bytes:
             show(f"the last {done.cut_bytes} bytes of the original are no whole frame set and were left out")
     return GOOD if done.is_lossless else CHECK_FAILED
+
+
+@app.command("compact")
+@verb
+def compact(file: FileArgument, json: JsonOption = False) -> int:
+    """Make a recording smaller without loss (JPEG XL); stopped by Ctrl-C, the next call goes on."""
+    with Recording(file) as recording:
+        total = len(recording)
+    with PROGRESS.stage("compacting", total) as advance:
+        done = compact_recording(file, advance)
+    if json:
+        facts = {"frame_sets": done.frame_sets, "taken_over": done.taken_over}
+        show_json({"file": str(file), **facts, "before_bytes": done.before_bytes, "after_bytes": done.after_bytes})
+    else:
+        before, after = done.before_bytes / 1e6, done.after_bytes / 1e6
+        show(f"{done.frame_sets} frame sets: {before:.1f} MB became {after:.1f} MB; each image was compared to the bit")
+    return GOOD
 
 
 @app.command("export")

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from foxglove_schemas_protobuf import CameraCalibration_pb2, FrameTransforms_pb2, Log_pb2, RawImage_pb2
+from foxglove_schemas_protobuf import (
+    CameraCalibration_pb2,
+    CompressedImage_pb2,
+    FrameTransforms_pb2,
+    Log_pb2,
+    RawImage_pb2,
+)
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
@@ -51,7 +57,7 @@ _FRAME_SET: Final[Mapping[str, Any]] = MappingProxyType(
             },
             "images": {
                 "type": "object",
-                "description": "Camera -> PFNC pixel format, height, width, channels, chunk data.",
+                "description": "Camera -> PFNC pixel format, height, width, channels, chunk data, coding (raw, jxl).",
             },
         },
     }
@@ -102,9 +108,11 @@ class Channels:
     numbers: Mapping[str, int]
 
     @classmethod
-    def added_to(cls, writer: McapWriter, cameras: Sequence[str]) -> Channels:
-        """Add schemas and channels to a new file."""
-        image = writer.add_schema("foxglove.RawImage", "protobuf", _descriptors(RawImage_pb2.DESCRIPTOR))
+    def added_to(cls, writer: McapWriter, cameras: Sequence[str], *, is_compact: bool = False) -> Channels:
+        """Add schemas and channels to a new file; `is_compact`: its images are compressed."""
+        kind = CompressedImage_pb2.DESCRIPTOR if is_compact else RawImage_pb2.DESCRIPTOR
+        name = "foxglove.CompressedImage" if is_compact else "foxglove.RawImage"
+        image = writer.add_schema(name, "protobuf", _descriptors(kind))
         assert image == IMAGE_SCHEMA, "a new file has no schema before"
         lens = CameraCalibration_pb2.DESCRIPTOR
         calibration = writer.add_schema("foxglove.CameraCalibration", "protobuf", _descriptors(lens))

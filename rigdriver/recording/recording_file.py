@@ -17,7 +17,7 @@ from rigdriver.config import RigConfig
 from rigdriver.errors import RecordingDamaged, UsageError
 from rigdriver.images.region import ImageRegion
 from rigdriver.recording.channels import FRAME_SETS, IMAGE_SCHEMA, LOG
-from rigdriver.recording.frame_set_messages import frame_set_of
+from rigdriver.recording.frame_set_messages import coded_images_of, frame_set_of
 from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.mcap.reader import ChunkPlace, McapReader
 from rigdriver.recording.proof_files import StoredProof, arrival_of
@@ -126,6 +126,18 @@ class Recording:
         except ValueError as exc:
             raise self._file.damaged(chunk.place, str(exc)) from exc
         return found
+
+    def coded_images(self, place: int) -> dict[str, bytes]:
+        """Return the compressed images of the frame set at that place by their topics.
+
+        Raises:
+            RecordingDamaged: they are not what was written, or are no compressed images.
+        """
+        chunk = self._chunks[place]
+        try:
+            return coded_images_of(self._file.messages(chunk))
+        except ValueError as exc:
+            raise self._file.damaged(chunk.place, str(exc)) from exc
 
     def proofs(self) -> Iterator[StoredProof]:
         """Yield what the recording says of each frame set, without its images.

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from zlib import crc32
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -70,6 +70,8 @@ class Plan(BaseModel):
     """The calibration file, where the rig had one."""
     regions: dict[str, dict[str, tuple[int, int]]] = {}
     """Place on the sensor by camera, where it is known."""
+    coding: Literal["raw", "jxl"] = "raw"
+    """How the images are stored; both keep each bit."""
     trigger_index: Count | None = None
     """Index of the first frame set after the trigger; those before it came from memory. None without a trigger."""
     t_trigger_utc_ns: int | None = None

@@ -63,7 +63,7 @@ class McapWriter:
         try:
             self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
             self._add([MAGIC, records.header(profile, library)])
-            _keep_name_of(path)
+            keep_name_of(path)
         except OSError as exc:
             raise not_written(path, exc) from exc
 
@@ -228,8 +228,8 @@ def _write_at_end(handle: int, parts: Sequence[Buffer]) -> int:
     return size
 
 
-def _keep_name_of(path: Path) -> None:
-    """Put the name of a new file on the disk; its content is nothing without it."""
+def keep_name_of(path: Path) -> None:
+    """Put the name of a file on the disk; its content is nothing without it."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
