@@ -19,7 +19,8 @@ from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.json_values import JsonObject
-from rigdriver.procedures.export_recording import export_recording
+from rigdriver.procedures.export_placeholders import PLACEHOLDERS
+from rigdriver.procedures.export_recording import ExportOptions, GapPolicy, export_recording
 from rigdriver.recording.compaction import compact as compact_recording
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.recovery import recover as recover_recording
@@ -147,16 +148,24 @@ def export(
     image_format: Annotated[
         ImageFormat, typer.Option("--format", help="png is smaller, tiff is faster; both keep every digital number.")
     ] = ImageFormat.PNG,
+    gaps: Annotated[
+        GapPolicy, typer.Option("--gaps", help="What stands for a missing frame: nothing, or a black image.")
+    ] = GapPolicy.SKIP,
+    video: Annotated[bool, typer.Option("--video", help="Also write a small MP4 per camera to look at.")] = False,
     json: JsonOption = False,
 ) -> int:
     """Write a recording as image files with their proofs, as `capture` does."""
-    done = export_recording(file, out or file.with_suffix(""), image_format, PROGRESS)
+    options = ExportOptions(image_format, gaps, video)
+    done = export_recording(file, out or file.with_suffix(""), options, PROGRESS)
     if json:
-        show_json({"folder": str(done.folder), "frame_sets": done.frame_sets, "damaged": done.damaged})
+        facts = {"frame_sets": done.frame_sets, "damaged": done.damaged, "placeholders": done.placeholders}
+        show_json({"folder": str(done.folder), **facts})
     else:
         show(f"{done.frame_sets} frame sets written to {done.folder}")
+        if done.placeholders:
+            show(f"{done.placeholders} black images stand for missing ones; {PLACEHOLDERS} lists them")
         if done.damaged:
-            show(f"{done.damaged} frame sets are damaged and were left out")
+            show(f"{done.damaged} frame sets are damaged and could not be read")
     return CHECK_FAILED if done.damaged else GOOD
 
 

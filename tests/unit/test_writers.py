@@ -23,6 +23,7 @@ CALLS = {
     "touch",
     "imwrite",
     "imwritemulti",
+    "VideoWriter",
     "savez",
     "savez_compressed",
     "savetxt",
@@ -41,6 +42,7 @@ CALLS = {
 """Calls that make a file or a folder, whatever they are called on."""
 NOT_FILES = {
     ("rigdriver/cli/verb.py", "open"): "the null device, in place of a closed stdout",
+    ("rigdriver/images/preview_video.py", "VideoWriter"): "a temporary file, which gets its name when it is whole",
     ("rigdriver/devices/camera_link/slots.py", "mkstemp"): "memory that two processes share; its name is removed",
 }
 """Calls that write no file that anybody reads."""
