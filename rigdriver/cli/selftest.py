@@ -20,9 +20,11 @@ from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOptio
 from rigdriver.cli.verb import verb
 from rigdriver.errors import RigError, UsageError
 from rigdriver.outputs import refuse_overwriting
+from rigdriver.recording.recording_file import Recording
 from rigdriver.rig import Rig
 from rigdriver.selftest import text
 from rigdriver.selftest.junit import junit as as_junit
+from rigdriver.selftest.recorded import check_recording
 from rigdriver.selftest.result import Report
 from rigdriver.selftest.selection import Selection
 from rigdriver.selftest.suite import run_selftest, untested
@@ -46,6 +48,10 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
     ] = None,
     skip: Annotated[list[str] | None, typer.Option("--skip", metavar="CHECK", help="Leave these checks out.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out the run at full rate and the watchdog.")] = False,
+    recording: Annotated[
+        Path | None,
+        typer.Option("--recording", metavar="FILE", help="Make the run's checks on a recording; no rig is needed."),
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> int:
     """Test the whole rig. Cameras are triggered, and lamps flash: each alone, and as the rig file says.
@@ -53,6 +59,15 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
     Something must be in view: a person, or a sheet of paper. CHECK is a name as in the report, or a glob: "light.*".
     """
     refuse_overwriting([html, junit], overwrite)
+    if recording is not None:
+        if rig or sim or scenario or only or skip or quick:
+            raise UsageError(
+                device="--recording",
+                seen="was given together with a rig or a choice of checks",
+                remedy="leave --rig, --sim, --scenario, --only, --skip and --quick out",
+            )
+        with Recording(recording) as opened_file:
+            return _shown(check_recording(opened_file), None, html, junit, json)
     selection = Selection(tuple(only or ()), tuple(skip or ()), quick)
     source = chosen_source(rig, sim, scenario)
     error: RigError | None = None
@@ -66,6 +81,11 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
         if is_open and isinstance(exc, UsageError):
             raise
         error, report = exc, untested(str(source), exc)
+    return _shown(report, error, html, junit, json)
+
+
+def _shown(report: Report, error: RigError | None, html: Path | None, junit: Path | None, json: bool) -> int:
+    """Write and show a report; return the exit status."""
     # The page is written in every case, since it is sent when something is wrong.
     if html is not None:
         write_whole(html, text.html(report))

@@ -37,8 +37,8 @@ WRITES_NEW: dict[tuple[str, ...], tuple[str, ...]] = {
 GROWS: dict[tuple[str, ...], tuple[str, ...]] = {("verify",): ("--out",)}
 """Folders to which every run adds a line."""
 READS = {
-    "--rig", "--calibration", "--producer", "--load", "--lock", "--ball-bar", "--plate", "--to", "folder",
-    "calibration", "source", "mesh", "file", "scenario",
+    "--rig", "--recording", "--calibration", "--producer", "--load", "--lock", "--ball-bar", "--plate", "--to",
+    "folder", "calibration", "source", "mesh", "file", "scenario",
 }  # fmt: skip
 WORDS: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("calibrate", "board"): (("--pdf", "{there}"), "there.pdf"),
