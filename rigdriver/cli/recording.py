@@ -1,4 +1,4 @@
-"""`rigdriver recording info|verify|recover|compact|export`: what a recording holds, is it whole, rescue, images.
+"""`rigdriver recording info|verify|recover|compact|view|export`: what a recording holds, is it whole, rescue, images.
 
 In: a file that `rigdriver record` wrote, in any state. Out: its seal first, then the rest; exit status 0 when it is
 complete and whole, 1 when it is not, 2 when it is no recording.
@@ -21,6 +21,7 @@ from rigdriver.images.image_writer import ImageFormat
 from rigdriver.json_values import JsonObject
 from rigdriver.procedures.export_placeholders import PLACEHOLDERS
 from rigdriver.procedures.export_recording import ExportOptions, GapPolicy, export_recording
+from rigdriver.procedures.view_recording import view_recording
 from rigdriver.recording.compaction import compact as compact_recording
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.recovery import recover as recover_recording
@@ -136,6 +137,13 @@ def compact(file: FileArgument, json: JsonOption = False) -> int:
         before, after = done.before_bytes / 1e6, done.after_bytes / 1e6
         show(f"{done.frame_sets} frame sets: {before:.1f} MB became {after:.1f} MB; each image was compared to the bit")
     return GOOD
+
+
+@app.command("view")
+@verb
+def view(file: FileArgument) -> int:
+    """Show a recording in Rerun, which listens on this computer only."""
+    return view_recording(file)
 
 
 @app.command("export")
