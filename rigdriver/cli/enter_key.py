@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rigdriver.cli.screen import note
+from rigdriver.errors import UsageError
 from rigdriver.recording.pre_trigger import SaveButton
 
 TURN_S = 0.1
@@ -22,7 +23,13 @@ TURN_S = 0.1
 
 @contextmanager
 def pressed_by_enter() -> Iterator[SaveButton]:
-    """Yield a button that the key Enter presses while the block runs."""
+    """Yield a button that the key Enter presses while the block runs.
+
+    Raises:
+        UsageError: stdin is closed, so that nobody can press it.
+    """
+    if sys.stdin is None:
+        raise UsageError(device="--pre", seen="stdin is closed, so that nobody can press Enter", remedy="open it")
     button, is_over = SaveButton(), threading.Event()
     listener = threading.Thread(target=_listen, args=(sys.stdin.fileno(), button, is_over), name="enter", daemon=True)
     note("press Enter to begin the recording; Ctrl-C ends without one")
