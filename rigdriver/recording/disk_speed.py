@@ -69,7 +69,7 @@ def measured_megabytes_per_s(folder: Path, frame_set_bytes: int, timebase: Timeb
     path = folder / f".rigdriver-{secrets.token_hex(8)}.part"
     # Random, because some file systems compress or share what repeats.
     message = McapMessage(0, 0, 0, (os.urandom(frame_set_bytes),))
-    writer = McapWriter(path, "rigdriver trial")
+    writer = McapWriter(path, "rigdriver")
     try:
         writer.add_channel(writer.add_schema("trial", "", b""), "/trial", "")
         begun_s, synced = timebase.now_s(), 0
