@@ -50,7 +50,9 @@ app = typer.Typer(help="Calibrate the rig's cameras, or check whether a calibrat
 RigFileOption = Annotated[Path | None, typer.Option("--rig", metavar="FILE", help="Rig file: names, serials, pods.")]
 CalibrationOption = Annotated[Path, typer.Option("--calibration", metavar="FILE", help="Calibration file.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Calibration file to write.")]
-FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Images as DIR/<camera>/<index>.png or .tiff.")]
+FolderArgument = Annotated[
+    Path, typer.Argument(metavar="DIR|FILE", help="Images DIR/<camera>/<index>.png|tiff, or a recording FILE.mcap.")
+]
 
 
 app.command("capture")(calibrate_capture.capture)

@@ -1,7 +1,7 @@
 """`rigdriver record`: frame sets into one file that loses nothing and says so.
 
-In: a rig, and how many frame sets or seconds. Out: a sealed MCAP file, a summary, and exit status 0 when everything
-that was planned is on the disk, else 1.
+In: a rig, how many frame sets or seconds, perhaps the seconds before Enter is pressed. Out: a sealed MCAP file, a
+summary, and exit status 0 when everything that was planned is on the disk, else 1.
 Not here: the recording itself (see procedures/record.py).
 """
 
@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from rigdriver.cli.enter_key import pressed_by_enter
 from rigdriver.cli.recording import seal_facts, seal_lines
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
@@ -48,7 +49,13 @@ def record(  # noqa: PLR0913, PLR0917  one argument per option
         float | None,
         typer.Option("--rate", metavar="HZ", help="Frame sets per second; if not given, as in the rig file."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Begin although the disk has too little room.")] = False,
+    pre: Annotated[
+        float | None,
+        typer.Option("--pre", metavar="S", min=0.001, help="Also keep this time before you press Enter, s."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Begin although the disk has too little room, or is too slow.")
+    ] = False,
     subject: SubjectOption = None,
     note: NoteOption = None,
     catalogue: CatalogueOption = None,
@@ -69,8 +76,9 @@ def record(  # noqa: PLR0913, PLR0917  one argument per option
     with ExitStack() as stack:
         take = stack.enter_context(running_take(whose, out, frames, SUFFIX)) if whose else None
         path = take.path if take else out or Path(f"take-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.mcap")
-        options = RecordOptions(path, frames, seconds, rate_hz, is_forced=force)
-        done = record_frame_sets(source, replace(options, watch=take.watch) if take else options, PROGRESS)
+        options = RecordOptions(path, frames, seconds, rate_hz, pre, is_forced=force)
+        button = None if pre is None else stack.enter_context(pressed_by_enter())
+        done = record_frame_sets(source, replace(options, watch=take.watch) if take else options, PROGRESS, button)
         if json:
             number = {"take": take.number} if take else {}
             show_json({"file": str(path), **number, **seal_facts(done.seal.state, done.seal)})

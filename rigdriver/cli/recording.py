@@ -1,4 +1,4 @@
-"""`rigdriver recording info|verify|recover|export`: what a recording holds, whether it is whole, rescue and images.
+"""`rigdriver recording info|verify|recover|compact|view|export`: what a recording holds, is it whole, rescue, images.
 
 In: a file that `rigdriver record` wrote, in any state. Out: its seal first, then the rest; exit status 0 when it is
 complete and whole, 1 when it is not, 2 when it is no recording.
@@ -20,8 +20,11 @@ from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.json_values import JsonObject
-from rigdriver.procedures.export_recording import export_recording
+from rigdriver.procedures.export_placeholders import PLACEHOLDERS
+from rigdriver.procedures.export_recording import ExportOptions, GapPolicy, export_recording
 from rigdriver.procedures.subject_take import derived_from
+from rigdriver.procedures.view_recording import view_recording
+from rigdriver.recording.compaction import compact as compact_recording
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.recovery import recover as recover_recording
 from rigdriver.recording.seal import Seal, SealState
@@ -46,6 +49,8 @@ def info(file: FileArgument, json: JsonOption = False) -> int:
                     "t_utc_ns": plan.t_utc_ns,
                     "planned": plan.frame_sets,
                     "rate_hz": plan.rate_hz,
+                    "trigger_index": plan.trigger_index,
+                    "t_trigger_utc_ns": plan.t_trigger_utc_ns,
                     "readable": len(recording),
                     "bytes": recording.size,
                 }
@@ -58,6 +63,8 @@ def info(file: FileArgument, json: JsonOption = False) -> int:
                 f"rig {plan.rig}, {len(plan.cameras)} cameras, began {began:%Y-%m-%d %H:%M:%S} UTC; planned: {planned}"
             )
             show(f"{len(recording)} frame sets can be read; {recording.size / 1e6:.1f} MB")
+            if plan.trigger_index is not None:
+                show(f"frame sets with an index below {plan.trigger_index} came before the trigger")
             if plan.recovered_from:
                 show(f"recovered from {plan.recovered_from}")
         return GOOD if state is SealState.COMPLETE else CHECK_FAILED
@@ -118,6 +125,30 @@ def recover(
     return GOOD if done.is_lossless else CHECK_FAILED
 
 
+@app.command("compact")
+@verb
+def compact(file: FileArgument, json: JsonOption = False) -> int:
+    """Make a recording smaller without loss (JPEG XL); stopped by Ctrl-C, the next call goes on."""
+    with Recording(file) as recording:
+        total = len(recording)
+    with PROGRESS.stage("compacting", total) as advance:
+        done = compact_recording(file, advance)
+    if json:
+        facts = {"frame_sets": done.frame_sets, "taken_over": done.taken_over}
+        show_json({"file": str(file), **facts, "before_bytes": done.before_bytes, "after_bytes": done.after_bytes})
+    else:
+        before, after = done.before_bytes / 1e6, done.after_bytes / 1e6
+        show(f"{done.frame_sets} frame sets: {before:.1f} MB became {after:.1f} MB; each image was compared to the bit")
+    return GOOD
+
+
+@app.command("view")
+@verb
+def view(file: FileArgument) -> int:
+    """Show a recording in Rerun, which listens on this computer only."""
+    return view_recording(file)
+
+
 @app.command("export")
 @verb
 def export(
@@ -128,28 +159,35 @@ def export(
     image_format: Annotated[
         ImageFormat, typer.Option("--format", help="png is smaller, tiff is faster; both keep every digital number.")
     ] = ImageFormat.PNG,
+    gaps: Annotated[
+        GapPolicy, typer.Option("--gaps", help="What stands for a missing frame: nothing, or a black image.")
+    ] = GapPolicy.SKIP,
+    video: Annotated[bool, typer.Option("--video", help="Also write a small MP4 per camera to look at.")] = False,
     catalogue: CatalogueOption = None,
     json: JsonOption = False,
 ) -> int:
     """Write a recording as image files with their proofs, as `capture` does."""
+    options = ExportOptions(image_format, gaps, video)
     folder = out or file.with_suffix("")
     with derived_from(chosen_catalogue(catalogue), file, folder):
-        done = export_recording(file, folder, image_format, PROGRESS)
+        done = export_recording(file, folder, options, PROGRESS)
     if json:
-        show_json({"folder": str(done.folder), "frame_sets": done.frame_sets, "damaged": done.damaged})
+        facts = {"frame_sets": done.frame_sets, "damaged": done.damaged, "placeholders": done.placeholders}
+        show_json({"folder": str(done.folder), **facts})
     else:
         show(f"{done.frame_sets} frame sets written to {done.folder}")
+        if done.placeholders:
+            show(f"{done.placeholders} black images stand for missing ones; {PLACEHOLDERS} lists them")
         if done.damaged:
-            show(f"{done.damaged} frame sets are damaged and were left out")
+            show(f"{done.damaged} frame sets are damaged and could not be read")
     return CHECK_FAILED if done.damaged else GOOD
 
 
 def seal_lines(state: SealState, seal: Seal | None) -> list[str]:
     """Return what a person must know first."""
     if seal is None:
-        return [
-            f"{state.value.upper()}: nobody has counted what is missing; `rigdriver recording recover` copies the rest"
-        ]
+        why = "its seal is not what was written" if state is SealState.DAMAGED else "nobody has counted what is missing"
+        return [f"{state.value.upper()}: {why}; `rigdriver recording recover` copies the rest"]
     lines = [state.value.upper() + (f": {seal.reason}" if seal.reason else "")]
     lines.append(f"{seal.frame_sets} frame sets, {seal.complete} with all cameras, {seal.safe} known to be on the disk")
     for camera, reasons in seal.gaps.items():

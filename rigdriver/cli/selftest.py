@@ -26,11 +26,13 @@ from rigdriver.errors import FileNotWritten, RigError, UsageError
 from rigdriver.outputs import refuse_overwriting
 from rigdriver.procedures.write_delays import delays_diff
 from rigdriver.procedures.write_delays import write_delays as write_into
+from rigdriver.recording.recording_file import Recording
 from rigdriver.rig import Rig
 from rigdriver.selftest import text
 from rigdriver.selftest.history import FigureChange, append, changes, differences, history_of, read
 from rigdriver.selftest.junit import junit as as_junit
 from rigdriver.selftest.page import html as page
+from rigdriver.selftest.recorded import check_recording
 from rigdriver.selftest.result import Report
 from rigdriver.selftest.run_checks import FRAME_SETS
 from rigdriver.selftest.selection import Selection
@@ -72,6 +74,10 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
         bool, typer.Option("--write-delays", help="Write the measured delays of the cameras' lines into the rig file.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    recording: Annotated[
+        Path | None,
+        typer.Option("--recording", metavar="FILE", help="Make the run's checks on a recording; no rig is needed."),
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> int:
     """Test the whole rig. Cameras are triggered, and lamps flash: each alone, and as the rig file says.
@@ -79,6 +85,18 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
     Something must be in view: a person, or a sheet of paper. CHECK is a name as in the report, or a glob: "light.*".
     """
     refuse_overwriting([html, junit], overwrite)
+    if recording is not None:
+        if rig or sim or scenario or only or skip or quick or watch or write_delays:
+            raise UsageError(
+                device="--recording",
+                seen="was given together with a rig, or with an option that needs one",
+                remedy="leave --rig, --sim, --scenario, --only, --skip, --quick, --watch and --write-delays out",
+            )
+        with Recording(recording) as opened_file:
+            report = check_recording(opened_file)
+        _write(report, html, junit)
+        _tell(report, None, None, [], json)
+        return report.exit_status
     selection = Selection(tuple(only or ()), tuple(skip or ()), quick)
     source = chosen_source(rig, sim, scenario)
     to_change = _file_to_change(source, quick) if write_delays else None
@@ -87,10 +105,7 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
     while True:
         report, error, delays = _made(source, selection, frames)
         # The page is written in every case, since it is sent when something is wrong.
-        if html is not None:
-            write_whole(html, page(report), is_private=True)  # it shows people
-        if junit is not None:
-            write_whole(junit, as_junit(report))
+        _write(report, html, junit)
         _tell(report, error, before, kept.take(report) if kept else [], json)
         if to_change is not None and error is None:
             _offer(to_change, delays, yes)
@@ -98,6 +113,13 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
             return report.exit_status
         before = report
         SafeEvent().wait(PAUSE_S)
+
+
+def _write(report: Report, html: Path | None, junit: Path | None) -> None:
+    if html is not None:
+        write_whole(html, page(report), is_private=True)  # it shows people
+    if junit is not None:
+        write_whole(junit, as_junit(report))
 
 
 class History:

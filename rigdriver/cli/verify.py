@@ -37,12 +37,12 @@ BallBarOption = Annotated[
     Path | None,
     typer.Option(
         "--ball-bar",
-        metavar="DIR",
-        help="Images of a ball bar, CAMERA/INDEX.png; images with the same INDEX show the same position.",
+        metavar="DIR|FILE",
+        help="Images of a ball bar, CAMERA/INDEX.png, with the same INDEX for the same position, or a recording.",
     ),
 ]
 PlateOption = Annotated[
-    Path | None, typer.Option("--plate", metavar="DIR", help="Images of a flat plate, in the same layout.")
+    Path | None, typer.Option("--plate", metavar="DIR|FILE", help="Images of a flat plate, or a recording.")
 ]
 TakeOption = Annotated[
     list[HeldArtefact] | None,

@@ -1,7 +1,7 @@
-"""Calibrate from folders of board images, check whether a calibration still holds, and mend it; exchange files.
+"""Calibrate from images of a board, check whether a calibration still holds, and mend it; exchange files.
 
-In: folders DIR/<camera>/<index>.png, a board or a calibration. Out: a calibration file and its figures, a verdict, or a
-camera's pose solved again.
+In: folders DIR/<camera>/<index>.png or recordings, a board or a calibration. Out: a calibration file and its figures, a
+verdict, or a camera's pose solved again.
 Not here: taking the images (see calibrate_capture.py); the solving (see rigdriver.calibration).
 """
 
@@ -27,7 +27,9 @@ from rigdriver.config import load as load_rig
 from rigdriver.errors import UsageError
 from rigdriver.images.region import ImageRegion
 from rigdriver.procedures.calibrated import Calibrated, calibrated, identities
+from rigdriver.procedures.recorded_board import find_recorded_board
 from rigdriver.progress import SILENT, Progress
+from rigdriver.recording.recording_file import Recording, is_recording
 from rigdriver.recording.stored_formats import read_sidecar
 
 ROLES = ("geometry", "texture")
@@ -141,13 +143,19 @@ def parse_identities(texts: Sequence[str]) -> Mapping[str, CameraIdentity]:
 
 
 def stored_regions(folder: Path) -> Mapping[str, ImageRegion | None]:
-    """Return the place on the sensor of each camera's images, as far as the folder says it."""
+    """Return the place on the sensor of each camera's images, as far as the folder or the recording says it."""
+    if is_recording(folder):
+        with Recording(folder) as recording:
+            return recording.regions()
     sidecar = read_sidecar(folder)
     return {name: stored.region for name, stored in sidecar.cameras.items()} if sidecar else {}
 
 
 def find_board(folder: Path, board: Board, cameras: Sequence[str], progress: Progress) -> FoundCorners:
-    """Search the board in all images of a folder."""
+    """Search the board in all images of a folder, or in frame sets of a recording."""
+    if is_recording(folder):
+        with Recording(folder) as recording:
+            return find_recorded_board(recording, board, cameras, progress)
     sidecar = read_sidecar(folder)
     # Without a sidecar the images themselves show whether they are mosaics.
     formats = {name: stored.pixel_format for name, stored in sidecar.cameras.items()} if sidecar else {}

@@ -17,6 +17,7 @@ from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_source import Indexed, indexed
 from rigdriver.rig import Rig
 from rigdriver.run.cut_short import cut_short
+from rigdriver.run.frame_sets import FrameSets
 from rigdriver.run.statistics import RunStatistics
 
 
@@ -41,6 +42,8 @@ class FlashTrains:
         self.gaps_by_camera: Counter[str] = Counter()
         self.rate_hz = float("nan")
         """Rate of the newest train."""
+        self.run: FrameSets | None = None
+        """The newest train; None before the first one."""
 
     @property
     def config(self) -> RigConfig:
@@ -61,6 +64,7 @@ class FlashTrains:
             left = None if self._frames is None else self._frames - first
             wanted = min((n for n in (left, self._train) if n is not None), default=None)
             with self._rig.run(frames=wanted, rate_hz=self._rate_hz) as run:
+                self.run = run
                 newest = -1
                 try:
                     for frame_set in run:

@@ -1,8 +1,8 @@
 """Record frame sets of a rig into one file that loses nothing and says so.
 
-In: a rig, a number of frame sets. Out: a sealed MCAP file, and what its seal says. Before the first flash it is known
-whether the recording fits on the disk and whether the disk keeps up. However it ends, the light is off and the file is
-sealed with the reason.
+In: a rig, a number of frame sets, perhaps a time before a trigger. Out: a sealed MCAP file, and what its seal says.
+Before the first flash it is known whether the recording fits on the disk and whether the disk keeps up. However it
+ends, the light is off and the file is sealed with the reason.
 Not here: the file (see rigdriver/recording), how frames are matched (see sync).
 """
 
@@ -10,26 +10,35 @@ from __future__ import annotations
 
 import importlib.metadata
 import math
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rigdriver.config import RigConfig
-from rigdriver.errors import RunCutShort, UsageError
+from rigdriver.errors import RunCutShort
 from rigdriver.file_text import json_values, read_utf8
 from rigdriver.frames import FrameSet
-from rigdriver.images.pixel_formats import BY_NAME
 from rigdriver.procedures.flash_trains import FlashTrains
-from rigdriver.procedures.notes import PulseNote
+from rigdriver.procedures.pre_trigger import Keeper, Trigger, await_button
+from rigdriver.procedures.record_checks import (
+    frame_set_bytes,
+    free_memory_bytes,
+    refuse_if_memory_is_short,
+    refuse_if_too_large,
+    refuse_if_too_slow,
+)
+from rigdriver.procedures.recording_log import RecordingLog
 from rigdriver.progress import SILENT, Progress
-from rigdriver.recording.recorder import RESERVE_BYTES, Recorder
+from rigdriver.recording.frame_source import Indexed
+from rigdriver.recording.pre_trigger import FrameSetRing, SaveButton
+from rigdriver.recording.recorder import Recorder
+from rigdriver.recording.rig_messages import LogLevel
 from rigdriver.recording.seal import Plan, Seal
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
-from rigdriver.whole_file import make_folder, refuse_existing
+from rigdriver.whole_file import refuse_existing
 
 BUFFER_S = 3.0
 """Time, in s, for which the disk may stand still before a recording must end."""
@@ -45,17 +54,21 @@ class RecordOptions:
 
     path: Path
     frames: int | None = None
-    """Number of frame sets; None goes on until somebody stops it."""
+    """Number of frame sets, after the trigger where there is one; None goes on until somebody stops it."""
     seconds: float | None = None
     """Length in s, in place of a number of frame sets."""
     rate_hz: float | None = None
     """Frame sets per second; the rig file's when it is None."""
+    pre_s: float | None = None
+    """Time before the trigger, in s, that is kept, too; None records from the beginning and needs no trigger."""
     sync_interval_s: float = 1.0
     """Longest time between two moments at which everything so far is on the disk."""
     is_forced: bool = False
-    """Whether to begin although the recording does not fit on the disk."""
+    """Whether to begin although the recording does not fit on the disk, or the disk is too slow."""
+    disks: Path | None = None
+    """File in which speeds of disks are remembered; the user's when it is None."""
     watch: Callable[[FrameSet], object] = id
-    """Function that is called with each frame set that was taken."""
+    """Function that is called with each frame set that is handed to the recorder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +79,17 @@ class Recorded:
     seal: Seal
 
 
-def record(source: str | Path | RigConfig, options: RecordOptions, progress: Progress = SILENT) -> Recorded:
-    """Record frame sets into a new file.
+def record(
+    source: str | Path | RigConfig,
+    options: RecordOptions,
+    progress: Progress = SILENT,
+    button: SaveButton | None = None,
+) -> Recorded:
+    """Record frame sets into a new file; with `options.pre_s`, from that time before `button` is pressed.
 
     Raises:
-        UsageError: the file is there already, or the recording does not fit on the disk.
+        UsageError: the file is there already, the recording does not fit on the disk or into the memory, or the disk
+            is too slow.
         FileNotWritten: it cannot be written; what came before is in the file.
         RigError: what `Rig.open` and its runs raise.
     """
@@ -81,38 +100,44 @@ def record(source: str | Path | RigConfig, options: RecordOptions, progress: Pro
         if options.seconds is not None:
             options = replace(options, frames=max(1, round(options.seconds * rate_hz)))
         rig = stack.enter_context(Rig.open(_with_room(config, rate_hz)))
-        if not options.is_forced:
-            refuse_if_too_large(options, frame_set_bytes(rig))
+        ring = _checked_ring(options, rate_hz, frame_set_bytes(rig))
+        trains = FlashTrains(rig, options.frames if ring is None else None, options.rate_hz)
+        frame_sets = stack.enter_context(closing(iter(trains)))
+        plan = plan_of(rig, options, rate_hz)
+        if ring is not None:
+            plan = _begun(plan, await_button(ring, frame_sets, button or SaveButton(), progress))
         waiting = rig.config.genicam.frame_slots - SLOTS_ELSEWHERE
-        recorder = stack.enter_context(Recorder(options.path, plan_of(rig, options, rate_hz), waiting))
-        recorder.close(_run(rig, recorder, options, progress))
+        recorder = stack.enter_context(Recorder(options.path, plan, waiting))
+        log = RecordingLog(recorder.tell, trains, rig.config)
+        keeper = Keeper(recorder, ring, options.frames, options.watch)
+        recorder.close(_run(frame_sets, keeper, log, options, progress))
     seal = recorder.seal
     assert seal is not None, "a recording that was closed is sealed"
     return Recorded(options.path, seal)
 
 
-def frame_set_bytes(rig: Rig) -> int:
-    """Return how many bytes the images of one frame set take on the disk."""
-    total = 0
-    for name, (width, height) in rig.sizes_px().items():
-        known = BY_NAME.get(str(rig.cameras.get(name, "PixelFormat")))
-        total += width * height * (known.bytes_a_sample * known.channels if known else 2)
-    return total
+def _checked_ring(options: RecordOptions, rate_hz: float, need_bytes: int) -> FrameSetRing | None:
+    """Return the ring for what comes before the trigger; None where nobody asked for it. Refuses what cannot be."""
+    ahead = 0 if options.pre_s is None else math.ceil(options.pre_s * rate_hz)
+    if not options.is_forced:
+        frames = None if options.frames is None else options.frames + ahead
+        refuse_if_too_large(options.path, frames, need_bytes)
+        refuse_if_too_slow(options.path, need_bytes, rate_hz, options.disks)
+    if options.pre_s is None:
+        return None
+    refuse_if_memory_is_short(options.pre_s, ahead + 1, need_bytes, free_memory_bytes())
+    return FrameSetRing(ahead + 1)
 
 
-def refuse_if_too_large(options: RecordOptions, need_bytes: int) -> None:
-    """Raise UsageError when the disk has no room for the recording, or for a single frame set."""
-    make_folder(options.path.parent, is_private=True)
-    free = shutil.disk_usage(options.path.parent).free - RESERVE_BYTES
-    need = need_bytes * (options.frames or 1)
-    if need <= free:
-        return
-    fits = max(0, free // need_bytes)
-    raise UsageError(
-        device=str(options.path),
-        seen=f"needs {need / 1e9:.2f} GB, and the disk has {max(0, free) / 1e9:.2f} GB free",
-        expected=f"{fits} frame sets at most",
-        remedy="free space, name a file on another disk with --out, or begin in spite of it with --force",
+def _begun(plan: Plan, trigger: Trigger) -> Plan:
+    frames = None if plan.frame_sets is None else plan.frame_sets + trigger.frame_sets
+    return plan.model_copy(
+        update={
+            "frame_sets": frames,
+            "t_utc_ns": time.time_ns(),
+            "t_trigger_utc_ns": trigger.t_utc_ns,
+            "trigger_index": trigger.index,
+        }
     )
 
 
@@ -151,26 +176,36 @@ def _with_room(config: RigConfig, rate_hz: float) -> RigConfig:
     return config.model_copy(update={"genicam": genicam})
 
 
-def _run(rig: Rig, recorder: Recorder, options: RecordOptions, progress: Progress) -> str:
+def _run(
+    frame_sets: Generator[Indexed, None, None],
+    keeper: Keeper,
+    log: RecordingLog,
+    options: RecordOptions,
+    progress: Progress,
+) -> str:
     """Hand the rig's frame sets to the recorder; return why fewer came than were asked for."""
-    trains = FlashTrains(rig, options.frames, options.rate_hz)
     told: set[object] = set()
-    with progress.stage("recording", options.frames) as advance, closing(iter(trains)) as frame_sets:
+    with progress.stage("recording", options.frames) as advance, ExitStack() as last:
+        last.callback(log.finish)
+        # The light is off before what still waits in memory is written.
+        last.callback(keeper.write_rest)
+        last.callback(frame_sets.close)
         try:
-            for done, taken in enumerate(frame_sets, start=1):
+            for taken in frame_sets:
                 # What is kept does not wait for a terminal.
-                recorder.write(taken.frame_set, taken.index)
-                options.watch(taken.frame_set)
-                for gap in taken.frame_set.gaps.values():
-                    progress.note(PulseNote(taken.frame_set.pulse_index, gap))
-                trouble = recorder.trouble
+                keeper.keep(taken)
+                for gap in log.add(taken.frame_set):
+                    progress.note(gap)
+                trouble = keeper.trouble
                 if trouble is not None and trouble not in told:
                     told.add(trouble)
+                    log.note(trouble.value)
                     progress.note(f"{options.path}: {trouble.value}")
-                advance(done)
-                if trouble is not None and trouble.ends_the_run:
+                advance(keeper.came)
+                if keeper.has_all or (trouble is not None and trouble.ends_the_run):
                     return ""
         except RunCutShort as exc:
+            log.note(exc, LogLevel.ERROR)
             progress.note(exc)
             return str(exc.cause.value)
     return ""

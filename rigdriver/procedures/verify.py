@@ -27,6 +27,7 @@ from rigdriver.procedures.fitting_images import refuse_other_images, refuse_othe
 from rigdriver.procedures.positions_live import PositionWishes, take_live
 from rigdriver.progress import SILENT, Progress
 from rigdriver.recording.image_folder import ImageFolder
+from rigdriver.recording.recording_file import Recording, is_recording
 from rigdriver.recording.stored_formats import FormatAnswers
 from rigdriver.rig import Rig
 from rigdriver.schedule.white_light import MAX_RATE_HZ
@@ -42,7 +43,7 @@ class VerifyOptions:
 
     calibration: Path | None = None
     folders: Mapping[Artefact, Path] = field(default_factory=lambda: MappingProxyType({}))
-    """Positions that were captured before, by artefact."""
+    """Folder of positions that were captured before, or a recording of them, by artefact."""
     take: tuple[Artefact, ...] = ()
     """Artefacts that are held before the rig."""
     wishes: PositionWishes = field(default_factory=PositionWishes)
@@ -122,7 +123,20 @@ def _measure_folder(
     artefact: Artefact, folder: Path, made: CellReconstructor, options: VerifyOptions, gallery: Gallery,
     progress: Progress,
 ) -> None:  # fmt: skip
-    images = ImageFolder(folder, {camera.name: camera.role for camera in made.calibration}, options.answers)
+    with ExitStack() as stack:
+        images: ImageFolder | Recording
+        if is_recording(folder):
+            images = stack.enter_context(Recording(folder))
+        else:
+            roles = {camera.name: camera.role for camera in made.calibration}
+            images = ImageFolder(folder, roles, options.answers)
+        _measure_positions(artefact, folder, images, made, options, gallery, progress)
+
+
+def _measure_positions(
+    artefact: Artefact, folder: Path, images: ImageFolder | Recording, made: CellReconstructor, options: VerifyOptions,
+    gallery: Gallery, progress: Progress,
+) -> None:  # fmt: skip
     refuse_other_regions(made.calibration, images, progress)
     with progress.stage(f"measuring {folder.name}", len(images)) as advance:
         for done, taken in enumerate(images, start=1):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -19,7 +20,7 @@ from typing import Self
 from rigdriver.config import RigConfig
 from rigdriver.ends import End, time_left_s
 from rigdriver.errors import UsageError
-from rigdriver.frames import FrameSet
+from rigdriver.frames import Frame, FrameSet
 from rigdriver.images.image_writer import EARLY_END_S, ImageFormat, ImageWriter
 from rigdriver.images.region import ImageRegion
 from rigdriver.outputs import holds_images
@@ -57,8 +58,12 @@ class CaptureFolder:
         self._images = ImageWriter(folder, image_format)
         self._early = End(f"writing to {folder}", self._write_what_waits)
 
-    def write(self, frame_set: FrameSet, index: int | None = None) -> None:
+    def write(
+        self, frame_set: FrameSet, index: int | None = None, placeholders: Mapping[str, Frame] = MappingProxyType({})
+    ) -> None:
         """Keep a frame set under that index, or under its pulse index.
+
+        `placeholders`: images for cameras without a frame; the proofs still say that they have none.
 
         Raises:
             OSError: this or an earlier file could not be written.
@@ -67,6 +72,8 @@ class CaptureFolder:
             # The sidecar comes before the images, so that no image lies there that cannot be read.
             self._describe(frame_set)
         entry = proof_entry(frame_set, index)
+        if placeholders:
+            frame_set = replace(frame_set, frames=MappingProxyType({**frame_set.frames, **placeholders}))
         self._images.write(frame_set, index, entered=lambda: self._proofs.add(entry))
 
     def close(self) -> None:

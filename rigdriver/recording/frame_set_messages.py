@@ -3,98 +3,74 @@
 In: a frame set; or messages of unknown origin. Out: messages whose images are the camera's own memory, not copied; or
 the frame set as it was, bit for bit. Images are `foxglove.RawImage` in protobuf, which viewers show; what such an image
 cannot say (PFNC format, chunk data, proof, gaps, times) stands in one JSON message of the schema `rigdriver.FrameSet`.
-Not here: files (see mcap), threads and the disk (see recorder.py).
+Not here: schemas (see channels.py), files (see mcap), threads and the disk (see recorder.py).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from foxglove_schemas_protobuf import RawImage_pb2
-from google.protobuf.descriptor import FileDescriptor
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from foxglove_schemas_protobuf import CompressedImage_pb2, RawImage_pb2
 from google.protobuf.message import DecodeError
 
 from rigdriver.frames import Frame, FrameSet
+from rigdriver.images.lossless import decode_lossless
 from rigdriver.images.pixel_formats import BY_NAME, PixelFormat
 from rigdriver.json_values import JsonObject
+from rigdriver.recording.channels import FRAME_SETS, IMAGES, Channels
 from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.mcap.reader import StoredMessage
-from rigdriver.recording.mcap.writer import McapMessage, McapWriter
+from rigdriver.recording.mcap.writer import McapMessage
 from rigdriver.recording.proof_files import StoredProof, proof_table, stored_proof
 from rigdriver.recording.proof_tables import recorded_table
 
-FRAME_SETS: Final = "/rig/frame_sets"
-IMAGES: Final = "/cameras/{}/image"
 _DATA_FIELD: Final = 6
 """Number of the field `data` of foxglove.RawImage."""
-_SCHEMA: Final[Mapping[str, Any]] = MappingProxyType(
-    {
-        "title": "rigdriver.FrameSet",
-        "description": "What is known of the frames of one pulse; the images are messages of the same chunk.",
-        "type": "object",
-        "required": ["index", "name", "t_host_ns", "t_utc_ns", "gaps", "proof", "arrivals", "images"],
-        "properties": {
-            "index": {"type": "integer", "description": "Running number in the recording, from 0."},
-            "name": {"type": "string"},
-            "t_host_ns": {
-                "type": "integer",
-                "description": "Start of the pulse on that computer's clock, ns.",
-            },
-            "t_utc_ns": {"type": "integer", "description": "The same in UTC, ns since 1970."},
-            "gaps": {"type": "object", "description": "Camera -> reason why it has no frame here."},
-            "proof": {"type": "object", "description": "What box and cameras say of the moment; ticks of the box."},
-            "arrivals": {
-                "type": "object",
-                "description": "Camera -> frame id, its time stamp, host time of arrival.",
-            },
-            "images": {
-                "type": "object",
-                "description": "Camera -> PFNC pixel format, height, width, channels, chunk data.",
-            },
-        },
-    }
-)
+_CODED_FIELD: Final = 2
+"""Number of the field `data` of foxglove.CompressedImage."""
+RAW: Final = "raw"
+JXL: Final = "jxl"
+"""How an image is stored: as its pixels, or as JPEG XL without loss."""
 
 
-@dataclass(frozen=True, slots=True)
-class Channels:
-    """Channels of a recording by what they hold."""
-
-    frame_sets: int
-    images: Mapping[str, int]
-
-    @classmethod
-    def added_to(cls, writer: McapWriter, cameras: Sequence[str]) -> Channels:
-        """Add schemas and channels to a new file."""
-        image = writer.add_schema("foxglove.RawImage", "protobuf", _descriptors(RawImage_pb2.DESCRIPTOR))
-        known = writer.add_schema("rigdriver.FrameSet", "jsonschema", json.dumps(dict(_SCHEMA)).encode())
-        images = {name: writer.add_channel(image, IMAGES.format(name), "protobuf") for name in cameras}
-        return cls(writer.add_channel(known, FRAME_SETS, "json"), MappingProxyType(images))
-
-
-def messages_of(taken: Indexed, channels: Channels) -> list[McapMessage]:
-    """Return the messages of a frame set, without a copy of its images."""
+def messages_of(taken: Indexed, channels: Channels, coded: Mapping[str, bytes] | None = None) -> list[McapMessage]:
+    """Return the messages of a frame set, without a copy of its images; `coded`: these compressed, by camera."""
     frame_set, index = taken.frame_set, taken.index
     time_ns = frame_set.t_utc_ns
+    coding = RAW if coded is None else JXL
     table = {
         **proof_table(frame_set, index),
         "name": taken.name,
         "t_host_ns": frame_set.t_host_ns,
-        "images": {frame.camera: _image_facts(frame) for frame in frame_set},
+        "images": {frame.camera: _image_facts(frame, coding) for frame in frame_set},
     }
     known = json.dumps(table, allow_nan=False, separators=(",", ":")).encode()
     images = [
-        McapMessage(channels.images[frame.camera], index, time_ns, (_image_head(frame, time_ns), _rows(frame)))
+        McapMessage(
+            channels.numbers[IMAGES.format(frame.camera)],
+            index,
+            time_ns,
+            (_image_head(frame, time_ns), _rows(frame))
+            if coded is None
+            else (_coded_head(frame, time_ns, len(coded[frame.camera])), coded[frame.camera]),
+        )
         for frame in frame_set
     ]
-    return [McapMessage(channels.frame_sets, index, time_ns, (known,)), *images]
+    return [McapMessage(channels.numbers[FRAME_SETS], index, time_ns, (known,)), *images]
+
+
+def coded_images_of(messages: Sequence[StoredMessage]) -> dict[str, bytes]:
+    """Return the compressed images of a chunk by the topic of each.
+
+    Raises:
+        ValueError: one is no such image.
+    """
+    return {m.topic: _coded(m.topic, m.data) for m in messages if m.topic != FRAME_SETS}
 
 
 def frame_set_of(messages: Sequence[StoredMessage]) -> Indexed | None:
@@ -132,8 +108,9 @@ def frame_set_of(messages: Sequence[StoredMessage]) -> Indexed | None:
     return Indexed(table["index"], table["name"], frame_set)
 
 
-def _image_facts(frame: Frame) -> JsonObject:
+def _image_facts(frame: Frame, coding: str) -> JsonObject:
     return {
+        "coding": coding,
         "pixel_format": frame.pixel_format,
         "shape": list(frame.pixels.shape),
         "chunks": dict(frame.chunks),
@@ -156,8 +133,19 @@ def _image_head(frame: Frame, time_ns: int) -> bytes:
         frame_id=frame.camera,
     )
     image.timestamp.FromNanoseconds(time_ns)
+    return image.SerializeToString() + _data_head(_DATA_FIELD, frame.pixels.nbytes)
+
+
+def _coded_head(frame: Frame, time_ns: int, length: int) -> bytes:
+    """Return a compressed image as protobuf up to its bytes, which come last."""
+    image = CompressedImage_pb2.CompressedImage(format=JXL, frame_id=frame.camera)
+    image.timestamp.FromNanoseconds(time_ns)
+    return image.SerializeToString() + _data_head(_CODED_FIELD, length)
+
+
+def _data_head(field: int, length: int) -> bytes:
     # Wire type 2: a length and bytes. Fields of protobuf may come in any order.
-    return image.SerializeToString() + _varint(_DATA_FIELD << 3 | 2) + _varint(frame.pixels.nbytes)
+    return _varint(field << 3 | 2) + _varint(length)
 
 
 def _varint(number: int) -> bytes:
@@ -185,43 +173,45 @@ def _encoding(frame: Frame) -> str:
 
 
 def _frame(camera: str, facts: Mapping[str, Any], data: memoryview, stored: StoredProof) -> Frame:
-    try:
-        image = RawImage_pb2.RawImage.FromString(bytes(data))
-    except (DecodeError, TypeError) as exc:
-        raise ValueError(f"the image of {camera} is no foxglove.RawImage") from exc
     known: PixelFormat | None = BY_NAME.get(facts["pixel_format"])
     if known is None:
         raise ValueError(f"the image of {camera} has the unknown pixel format {facts['pixel_format']!r}")
-    shape = tuple(facts["shape"])
     arrival = stored.arrivals.get(camera)
     if arrival is None:
         raise ValueError(f"nothing says when the image of {camera} arrived")
-    raw = np.frombuffer(image.data, known.dtype)
-    if raw.size != int(np.prod(shape)) or len(shape) not in {2, 3} or (image.height, image.width) != shape[:2]:
-        raise ValueError(f"the image of {camera} has another size than is said of it")
+    shape, dtype = tuple(facts["shape"]), np.dtype(known.dtype)
+    if facts["coding"] == JXL:
+        pixels = decode_lossless(_coded(camera, data), shape, dtype)
+        pixels.flags.writeable = False
+    else:
+        pixels = _raw_pixels(camera, data, shape, dtype)
     return Frame(
         camera,
         arrival.frame_id,
         arrival.t_camera_ns,
         arrival.t_host_ns,
         facts["pixel_format"],
-        raw.reshape(shape),
+        pixels,
         MappingProxyType(dict(facts["chunks"])),
     )
 
 
-def _descriptors(root: FileDescriptor) -> bytes:
-    """Return the description of a message and all that it uses, as the schema of a protobuf channel."""
-    found: dict[str, FileDescriptor] = {}
+def _raw_pixels(camera: str, data: memoryview, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    try:
+        image = RawImage_pb2.RawImage.FromString(bytes(data))
+    except (DecodeError, TypeError) as exc:
+        raise ValueError(f"the image of {camera} is no foxglove.RawImage") from exc
+    raw = np.frombuffer(image.data, dtype)
+    if raw.size != int(np.prod(shape)) or len(shape) not in {2, 3} or (image.height, image.width) != shape[:2]:
+        raise ValueError(f"the image of {camera} has another size than is said of it")
+    return raw.reshape(shape)
 
-    def visit(file: FileDescriptor) -> None:
-        if file.name not in found:
-            for used in file.dependencies:
-                visit(used)
-            found[file.name] = file
 
-    visit(root)
-    files = FileDescriptorSet()
-    for file in found.values():
-        file.CopyToProto(files.file.add())
-    return files.SerializeToString()
+def _coded(camera: str, data: memoryview) -> bytes:
+    try:
+        image = CompressedImage_pb2.CompressedImage.FromString(bytes(data))
+    except (DecodeError, TypeError) as exc:
+        raise ValueError(f"the image of {camera} is no foxglove.CompressedImage") from exc
+    if image.format != JXL:
+        raise ValueError(f"the image of {camera} is of the format {image.format!r}; expected {JXL}")
+    return image.data

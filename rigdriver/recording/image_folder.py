@@ -96,7 +96,8 @@ class ImageFolder:
         gaps = dict(known.gaps) if known else {}
         for camera, paths in self._paths.items():
             try:
-                if name in paths:
+                # An image of a camera whose frame is known to be missing stands for it and shows nothing.
+                if name in paths and camera not in gaps:
                     frames[camera] = self._frame(camera, paths[name], index, known)
             except UsageError as exc:
                 gaps[camera] = Gap(camera, GapReason.UNUSABLE_FILE, str(exc))

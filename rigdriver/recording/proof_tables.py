@@ -7,7 +7,7 @@ version are left out. Not here: what they mean (see proof_files.py).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -79,6 +79,7 @@ class _ImageTable(_Part):
     pixel_format: str
     shape: tuple[Side, ...] = Field(min_length=2, max_length=3)
     chunks: dict[str, int | float] = {}
+    coding: Literal["raw", "jxl"] = "raw"
 
 
 class _RecordedTable(_FrameSetTable):

@@ -24,9 +24,11 @@ from typing import Self
 from rigdriver.ends import End, time_left_s
 from rigdriver.errors import FileNotWritten
 from rigdriver.frames import FrameSet
-from rigdriver.recording.frame_set_messages import Channels, messages_of
+from rigdriver.recording.channels import Channels
+from rigdriver.recording.frame_set_messages import messages_of
 from rigdriver.recording.frame_source import Indexed, indexed
-from rigdriver.recording.mcap.writer import McapWriter
+from rigdriver.recording.mcap.writer import McapMessage, McapWriter
+from rigdriver.recording.rig_messages import RigMessage, plan_messages
 from rigdriver.recording.seal import PLAN, SEAL, Plan, RecordedCounts, Seal, as_note
 from rigdriver.signal_safe import SafeCondition
 from rigdriver.timebase import WALL_TIME, wait_for
@@ -86,6 +88,8 @@ class Recorder:
         self._room = SafeCondition()
         self._waiting: deque[Indexed] = deque()
         self._under_way = 0
+        self._told: deque[RigMessage] = deque(plan_messages(plan))
+        """Messages of the rig that wait for the next frame set or the end."""
         self._stage = _Stage.OPEN
         self._failure: BaseException | None = None
         self._has_forgotten = False
@@ -101,6 +105,7 @@ class Recorder:
         try:
             self._channels = Channels.added_to(self._file, plan.cameras)
             self._file.write_note(PLAN, as_note(plan))
+            self._write_told()
             self._file.sync()
         except OSError as exc:
             self._release_reserve()
@@ -143,22 +148,32 @@ class Recorder:
         """What the file says of itself at its end; None before, and when even that could not be written."""
         return self._seal
 
-    def write(self, frame_set: FrameSet, index: int | None = None) -> None:
+    def write(self, frame_set: FrameSet, index: int | None = None, *, can_wait: bool = False) -> None:
         """Take a frame set, which is written in its turn; it waits only when the queue is full.
+
+        `can_wait`: the frame set lies in memory and nothing is lost meanwhile, so that it waits for a queue that is
+        nearly empty, and is no sign of a slow disk.
 
         Raises:
             OSError: an earlier one could not be written, or the disk has taken nothing for a minute.
         """
+        most = max(1, int(self._capacity * WARN_SHARE)) if can_wait else self._capacity
         with self._room:
-            has_room = self._wait(lambda: self._failure is not None or len(self._waiting) < self._capacity, PATIENCE_S)
+            has_room = self._wait(lambda: self._failure is not None or len(self._waiting) < most, PATIENCE_S)
             self._raise_failure()
             if not has_room:
                 raise self._stalled()
             # An interrupt comes before this call or after it: a frame set is taken as a whole, or not at all.
             self._waiting.append(indexed(self._taken if index is None else index, frame_set))
             self._taken += 1
-            self._has_filled |= len(self._waiting) >= self._capacity * min(STOP_SHARE, 1 - ON_THE_WAY / self._capacity)
+            self._has_filled |= not can_wait and len(self._waiting) >= self._capacity * min(
+                STOP_SHARE, 1 - ON_THE_WAY / self._capacity
+            )
             self._room.notify_all()
+
+    def tell(self, message: RigMessage) -> None:
+        """Take a message of the rig, which is written after the next frame set; returns at once."""
+        self._told.append(message)
 
     def close(self, reason: str = "") -> None:
         """Write what waits, put it on the disk and seal the file. Closing twice is harmless.
@@ -231,6 +246,7 @@ class Recorder:
         self._release_reserve()
         seal = self._sealed(reason)
         try:
+            self._write_told()
             self._file.write_note(SEAL, as_note(seal))
             self._file.finish()
             self._seal = seal
@@ -267,6 +283,7 @@ class Recorder:
         while (taken := self._next()) is not None:
             try:
                 self._file.write_chunk(messages_of(taken, self._channels))
+                self._write_told()
             except BaseException as exc:  # noqa: BLE001  whoever records gets it
                 self._fail(exc)
                 return
@@ -276,6 +293,11 @@ class Recorder:
                 # The cameras' slots come free with the last reference.
                 del taken
                 self._room.notify_all()
+
+    def _write_told(self) -> None:
+        told = [self._told.popleft() for _ in range(len(self._told))]
+        if told:
+            self._file.write_chunk(rig_chunk(told, self._channels))
 
     def _next(self) -> Indexed | None:
         with self._room:
@@ -327,6 +349,11 @@ class Recorder:
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+
+def rig_chunk(messages: Sequence[RigMessage], channels: Channels) -> list[McapMessage]:
+    """Return messages of the rig for a chunk of their own."""
+    return [McapMessage(channels.numbers[m.topic], 0, m.t_utc_ns, (m.data,)) for m in messages]
 
 
 def _reserve_on_disk_of(path: Path) -> int | None:

@@ -16,13 +16,17 @@ from typing import Self
 from rigdriver.config import RigConfig
 from rigdriver.errors import RecordingDamaged, UsageError
 from rigdriver.images.region import ImageRegion
-from rigdriver.recording.frame_set_messages import frame_set_of
+from rigdriver.recording.channels import FRAME_SETS, IMAGE_SCHEMA, LOG
+from rigdriver.recording.frame_set_messages import coded_images_of, frame_set_of
 from rigdriver.recording.frame_source import Indexed
-from rigdriver.recording.mcap.reader import McapReader
+from rigdriver.recording.mcap.reader import ChunkPlace, McapReader
 from rigdriver.recording.proof_files import StoredProof, arrival_of
+from rigdriver.recording.rig_messages import LogLine, RigMessage, log_line
 from rigdriver.recording.seal import Plan, Seal, SealState, plan_of, seal_of
 
 SUFFIX = ".mcap"
+MOST_OTHER_BYTES = 1 << 26
+"""Largest chunk without a frame set."""
 
 
 class Recording:
@@ -45,17 +49,28 @@ class Recording:
                 device=str(path), seen=f"is no recording: {exc}", remedy="name a file that `rigdriver record` wrote"
             ) from exc
         self._config = self.plan.rig_config()
+        self._chunks: list[ChunkPlace] = []
+        """Chunks with a frame set; a damaged chunk counts as one of them."""
+        self._others: list[tuple[int, list[RigMessage]]] = []
+        """Messages of the chunks without one, and the number of frame sets before each chunk."""
+        self._sort_chunks()
+        self._seal_damage = ""
+        try:
+            self._seal = seal_of(self._file.layout.notes, self.plan.version)
+        except ValueError as exc:
+            self._seal, self._seal_damage = None, str(exc)
 
     @property
     def seal(self) -> Seal | None:
-        """What the writer counted at the end; None when the recording was interrupted."""
-        return seal_of(self._file.layout.notes)
+        """What the writer counted at the end; None when the recording was interrupted or its seal is damaged."""
+        return self._seal
 
     @property
     def state(self) -> SealState:
         """Whether the recording holds what was planned."""
-        seal = self.seal
-        return seal.state if seal and self._file.layout.is_finished else SealState.INTERRUPTED
+        if self._seal_damage:
+            return SealState.DAMAGED
+        return self._seal.state if self._seal and self._file.layout.is_finished else SealState.INTERRUPTED
 
     @property
     def is_whole(self) -> bool:
@@ -89,7 +104,7 @@ class Recording:
         return MappingProxyType({name: known.get(name) for name in self.plan.cameras})
 
     def __len__(self) -> int:
-        return len(self._file.layout.chunks)
+        return len(self._chunks)
 
     def __iter__(self) -> Iterator[Indexed]:
         for place in range(len(self)):
@@ -102,7 +117,7 @@ class Recording:
             IndexError: there is none.
             RecordingDamaged: it is not what was written.
         """
-        chunk = self._file.layout.chunks[place]
+        chunk = self._chunks[place]
         messages = self._file.messages(chunk)
         try:
             found = frame_set_of(messages)
@@ -111,6 +126,18 @@ class Recording:
         except ValueError as exc:
             raise self._file.damaged(chunk.place, str(exc)) from exc
         return found
+
+    def coded_images(self, place: int) -> dict[str, bytes]:
+        """Return the compressed images of the frame set at that place by their topics.
+
+        Raises:
+            RecordingDamaged: they are not what was written, or are no compressed images.
+        """
+        chunk = self._chunks[place]
+        try:
+            return coded_images_of(self._file.messages(chunk))
+        except ValueError as exc:
+            raise self._file.damaged(chunk.place, str(exc)) from exc
 
     def proofs(self) -> Iterator[StoredProof]:
         """Yield what the recording says of each frame set, without its images.
@@ -122,6 +149,29 @@ class Recording:
             frame_set = taken.frame_set
             arrivals = {frame.camera: arrival_of(frame) for frame in frame_set}
             yield StoredProof(taken.index, frame_set.t_utc_ns, frame_set.gaps, frame_set.proof, arrivals)
+
+    def rig_messages(self, topic: str | None = None) -> Iterator[RigMessage]:
+        """Yield what the recording says besides its frame sets, of one topic or of all (see channels.py)."""
+        for _, messages in self._others:
+            yield from (message for message in messages if topic in {None, message.topic})
+
+    def rig_messages_before(self, place: int) -> Iterator[RigMessage]:
+        """Yield those that stand right before the frame set at that place; at `len(self)`, those at the end."""
+        for before, messages in self._others:
+            if before == place:
+                yield from messages
+
+    def log(self) -> Iterator[LogLine]:
+        """Yield the lines of the log: notes on the run, and of its light.
+
+        Raises:
+            RecordingDamaged: one is no line of a log.
+        """
+        for message in self.rig_messages(LOG):
+            try:
+                yield log_line(message.data)
+            except ValueError as exc:
+                raise self._wrong(str(exc)) from exc
 
     def by_time(self, t_utc_ns: int) -> Indexed:
         """Return the first frame set whose pulse began at that time or later, in ns since 1970.
@@ -146,6 +196,8 @@ class Recording:
     def check(self, advance: Callable[[int], object] = lambda _done: None) -> Iterator[RecordingDamaged]:
         """Look at every byte and every frame set, and yield what is wrong; `advance` is told the bytes looked at."""
         yield from self._file.check(advance)
+        if self._seal_damage:
+            yield self._wrong(self._seal_damage)
         before, count = -1, 0
         for place in range(len(self)):
             try:
@@ -171,6 +223,27 @@ class Recording:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _sort_chunks(self) -> None:
+        for chunk in self._file.layout.chunks:
+            # What a chunk begins with is no proof before its checksum is: a frame set must not vanish by one bit.
+            others = None if chunk.first_schema == IMAGE_SCHEMA else self._others_of(chunk)
+            if others is None:
+                self._chunks.append(chunk)
+            else:
+                self._others.append((len(self._chunks), others))
+
+    def _others_of(self, chunk: ChunkPlace) -> list[RigMessage] | None:
+        """Return the messages of a chunk without a frame set; None where it may hold one."""
+        if chunk.size > MOST_OTHER_BYTES:
+            return None
+        try:
+            messages = self._file.messages(chunk)
+        except RecordingDamaged:
+            return None
+        if any(message.topic == FRAME_SETS for message in messages):
+            return None
+        return [RigMessage(message.topic, message.log_time_ns, bytes(message.data)) for message in messages]
 
     def _typical(self) -> Indexed:
         self._first = self._first or self[0]

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rigdriver.errors import RecordingDamaged, UsageError
-from rigdriver.recording.frame_set_messages import Channels, messages_of
+from rigdriver.recording.channels import Channels
+from rigdriver.recording.frame_set_messages import RAW, messages_of
 from rigdriver.recording.mcap.writer import McapWriter
+from rigdriver.recording.recorder import rig_chunk
 from rigdriver.recording.recording_file import Recording
-from rigdriver.recording.seal import PLAN, SEAL, RecordedCounts, as_note
+from rigdriver.recording.seal import PLAN, SEAL, VERSION, RecordedCounts, as_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,14 @@ def recover(path: Path, into: Path, advance: Callable[[int], object] = lambda _d
     with Recording(path) as recording:
         if into.exists() and into.samefile(path):
             raise UsageError(device=str(into), seen="is the original", remedy="name another file with --out")
-        plan = recording.plan.model_copy(update={"recovered_from": path.name})
+        plan = recording.plan.model_copy(update={"recovered_from": path.name, "version": VERSION, "coding": RAW})
         file = McapWriter(into, f"rigdriver {plan.driver}".rstrip(), "rigdriver")
         try:
             channels = Channels.added_to(file, plan.cameras)
             file.write_note(PLAN, as_note(plan))
             counts, lost = RecordedCounts(), []
             for place in range(len(recording)):
+                copy_told(recording, place, file, channels)
                 try:
                     taken = recording[place]
                 except RecordingDamaged as exc:
@@ -59,6 +62,7 @@ def recover(path: Path, into: Path, advance: Callable[[int], object] = lambda _d
                 file.write_chunk(messages_of(taken, channels))
                 counts.add(taken.frame_set)
                 advance(place + 1)
+            copy_told(recording, len(recording), file, channels)
             # Beyond the last whole record of a file without an end lies a frame set that was being written.
             cut = 0 if recording.is_whole else recording.size - recording.whole_bytes
             before = recording.seal
@@ -73,3 +77,10 @@ def recover(path: Path, into: Path, advance: Callable[[int], object] = lambda _d
         finally:
             file.abandon()
     return Recovered(into, counts.frame_sets, tuple(lost), cut)
+
+
+def copy_told(recording: Recording, place: int, file: McapWriter, channels: Channels) -> None:
+    """Copy what the recording says of its rig before that frame set; topics of a later version are left out."""
+    told = [message for message in recording.rig_messages_before(place) if message.topic in channels.numbers]
+    if told:
+        file.write_chunk(rig_chunk(told, channels))

@@ -1,7 +1,8 @@
 """What a recording was to hold, and what it does hold: the plan at its beginning and the seal at its end.
 
 In: values, or named texts of a file of unknown origin. Out: the other of the two. A recording without a seal was
-interrupted: nobody has counted what it lacks. Not here: who writes them and when (see recorder.py).
+interrupted: nobody has counted what it lacks. MCAP protects its metadata by no checksum before the end of the file is
+there, so plan and seal have one of their own. Not here: who writes them and when (see recorder.py).
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
+from zlib import crc32
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,9 +24,13 @@ from rigdriver.images.region import ImageRegion, region_from_json
 PLAN: Final = "rigdriver.plan"
 SEAL: Final = "rigdriver.seal"
 FORMAT: Final = "rigdriver-recording"
-VERSION: Final = 1
+VERSION: Final = 2
+READABLE: Final = (1, VERSION)
+"""Versions that are read; the first one had no checksums."""
 _JSON: Final = "json"
 """Key of the one text that plan and seal are."""
+_CRC: Final = "crc32"
+"""Key of the CRC-32 of that text, in hexadecimal digits."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -36,6 +42,8 @@ class SealState(StrEnum):
     INCOMPLETE = "incomplete"
     INTERRUPTED = "interrupted"
     """The file has no seal: its program, the computer or the disk ended before the recording did."""
+    DAMAGED = "damaged"
+    """The seal is not what was written; nobody knows what the file should hold."""
 
 
 class Plan(BaseModel):
@@ -62,6 +70,12 @@ class Plan(BaseModel):
     """The calibration file, where the rig had one."""
     regions: dict[str, dict[str, tuple[int, int]]] = {}
     """Place on the sensor by camera, where it is known."""
+    coding: Literal["raw", "jxl"] = "raw"
+    """How the images are stored; both keep each bit."""
+    trigger_index: Count | None = None
+    """Index of the first frame set after the trigger; those before it came from memory. None without a trigger."""
+    t_trigger_utc_ns: int | None = None
+    """Time of the trigger, ns since 1970."""
     recovered_from: str = ""
     """Name of the file that this one was rescued from."""
 
@@ -130,14 +144,15 @@ class RecordedCounts:
 
 def as_note(value: Plan | Seal) -> Mapping[str, str]:
     """Return named texts for a file."""
-    return {_JSON: value.model_dump_json()}
+    text = value.model_dump_json()
+    return {_JSON: text, _CRC: _crc(text)}
 
 
 def plan_of(notes: Mapping[str, Mapping[str, str]]) -> Plan:
     """Return a file's plan.
 
     Raises:
-        ValueError: it has none, or one of another version; the text says which.
+        ValueError: it has none, a damaged one, or one of another version; the text says which.
     """
     if PLAN not in notes:
         raise ValueError("it does not say that it is a recording of rigdriver")
@@ -145,14 +160,34 @@ def plan_of(notes: Mapping[str, Mapping[str, str]]) -> Plan:
         plan = Plan.model_validate_json(notes[PLAN].get(_JSON, ""))
     except ValidationError as exc:
         raise ValueError(f"its plan cannot be understood ({exc.errors()[0]['msg']})") from exc
-    if (plan.format, plan.version) != (FORMAT, VERSION):
+    if not _is_as_written(notes[PLAN], plan.version):
+        raise ValueError("its plan is damaged: the checksum is wrong")
+    if plan.format != FORMAT or plan.version not in READABLE:
         raise ValueError(f"it is of format {plan.format}, version {plan.version}; expected {FORMAT}, {VERSION}")
     return plan
 
 
-def seal_of(notes: Mapping[str, Mapping[str, str]]) -> Seal | None:
-    """Return a file's seal; None where it has none that can be understood."""
-    try:
-        return Seal.model_validate_json(notes[SEAL].get(_JSON, "")) if SEAL in notes else None
-    except ValidationError:
+def seal_of(notes: Mapping[str, Mapping[str, str]], version: int = VERSION) -> Seal | None:
+    """Return the seal of a file whose plan is of that version; None where it has none.
+
+    Raises:
+        ValueError: it is not what was written.
+    """
+    if SEAL not in notes:
         return None
+    if not _is_as_written(notes[SEAL], version):
+        raise ValueError("its seal is damaged: the checksum is wrong")
+    try:
+        return Seal.model_validate_json(notes[SEAL].get(_JSON, ""))
+    except ValidationError as exc:
+        raise ValueError(f"its seal cannot be understood ({exc.errors()[0]['msg']})") from exc
+
+
+def _is_as_written(note: Mapping[str, str], version: int) -> bool:
+    # Only files of the first version may lack a checksum: a damaged name of the key must not pass for an old file.
+    text = note.get(_JSON, "")
+    return note[_CRC] == _crc(text) if _CRC in note else version == 1
+
+
+def _crc(text: str) -> str:
+    return f"{crc32(text.encode('utf-8')):08x}"

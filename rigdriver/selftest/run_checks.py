@@ -25,6 +25,7 @@ from rigdriver.sync.proof import NO_STAMP
 
 FRAME_SETS = 30
 """Number of frame sets of the run when none is asked for."""
+NOISE_EDGES = "noise_edges"
 RATE_TOLERANCE = 0.001
 """Largest deviation of the rate, as a share of the configured one."""
 MOST_REASONS = 3
@@ -69,6 +70,22 @@ def judge_run(observed: Observed, config: RigConfig) -> list[CheckResult]:
         *judge_frames(observed, config),
         *(check for camera in config.cameras for check in _judge_camera(camera, observed, config)),
         *judge_losses(observed, config),
+    ]
+
+
+def judge_recorded(observed: Observed, config: RigConfig) -> list[CheckResult]:
+    """Judge proofs and gaps of a recording; what only a running rig counts is not checked."""
+    # Each run counts its pulses anew, so that the rate is that of the first one.
+    first = [proof for proof in observed.proofs if proof.generation == observed.proofs[0].generation]
+    checks = [
+        _judge_rate(first, config),
+        _judge_skew(observed.proofs, config),
+        *judge_frames(observed, config),
+        *(check for camera in config.cameras for check in _judge_camera(camera, observed, config)),
+    ]
+    return [
+        not_checked(check.name, "a recording does not count them") if check.name.endswith(NOISE_EDGES) else check
+        for check in checks
     ]
 
 
@@ -184,7 +201,7 @@ def _judge_noise(camera: CameraConfig, edges: int) -> CheckResult:
         f"camera {camera.name}: its exposure-active line at box input {camera.input} shows signals that are no "
         "exposure; check the shield and the pull-up of this line, and keep it away from lamp cables"
     )
-    return verdict(edges == 0, f"run.{camera.name}.noise_edges", edges, 0, "signals", remedy)
+    return verdict(edges == 0, f"run.{camera.name}.{NOISE_EDGES}", edges, 0, "signals", remedy)
 
 
 _LOSSES = (

@@ -12,15 +12,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rigdriver.config import load
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
-from rigdriver.procedures.record import RecordOptions, plan_of, record, refuse_if_too_large
+from rigdriver.procedures.record import RecordOptions, plan_of, record
+from rigdriver.procedures.record_checks import refuse_if_too_large
+from rigdriver.progress import Advance, SilentProgress
+from rigdriver.recording.channels import CLOCKS, SCHEDULE
 from rigdriver.recording.image_folder import ImageFolder
+from rigdriver.recording.pre_trigger import SaveButton
 from rigdriver.recording.recorder import Recorder
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.seal import SealState
@@ -101,11 +107,54 @@ def test_the_verbs_record_show_and_check(rig_file: Path, tmp_path: Path) -> None
     assert "exists already and is never overwritten" in again.stderr + again.stdout
 
 
+def test_a_recording_tells_the_schedule_the_clocks_and_the_light_of_its_run(
+    running: RunningRig, tmp_path: Path
+) -> None:
+    config = load(Path(running.rig_file))
+    light = config.light.model_copy(update={"log": tmp_path / "light.jsonl"})
+    (tmp_path / "light.jsonl").write_text('{"kind": "older"}\n')
+    done = record(config.model_copy(update={"light": light}), RecordOptions(tmp_path / "take.mcap", frames=4))
+    assert done.seal.state is SealState.COMPLETE
+    with Recording(done.path) as recording:
+        (schedule,) = (json.loads(message.data) for message in recording.rig_messages(SCHEDULE))
+        assert schedule["generation"] == recording[0].frame_set.proof.generation
+        assert set(schedule["exposures"]) == {camera.name for camera in config.cameras}
+        clocks = [json.loads(message.data) for message in recording.rig_messages(CLOCKS)]
+        assert [set(told["cameras"]) for told in clocks] == [set(schedule["exposures"])] * 2
+        lit = [json.loads(line.text) for line in recording.log() if line.source == "light"]
+    logged = [json.loads(line) for line in (tmp_path / "light.jsonl").read_text().splitlines()]
+    assert lit == logged[1:]
+    assert lit[-1]["kind"] == "ended"
+
+
+class Presser(SilentProgress):
+    """Presses the button when that many frame sets have come."""
+
+    def __init__(self, button: SaveButton, after: int) -> None:
+        self.button, self.after = button, after
+
+    @contextmanager
+    def stage(self, what: str, total: int | None) -> Iterator[Advance]:
+        yield lambda done: self.button.save() if what.startswith("waiting") and done >= self.after else None
+
+
+def test_a_recording_begins_before_its_trigger_and_says_where_that_was(running: RunningRig, tmp_path: Path) -> None:
+    button = SaveButton()
+    options = RecordOptions(tmp_path / "take.mcap", frames=4, pre_s=0.5)
+    done = record(running.rig_file, options, Presser(button, 9), button)
+    assert (done.seal.state, done.seal.frame_sets) == (SealState.COMPLETE, 10)
+    with Recording(done.path) as recording:
+        assert recording.plan.trigger_index == 6, "half a second at 10 Hz, and the one that was under way"
+        pulses = [taken.frame_set.pulse_index for taken in recording]
+        assert pulses == list(range(pulses[0], pulses[0] + 10))
+        assert list(recording.check()) == []
+
+
 def test_a_cut_recording_is_called_interrupted_and_can_be_recovered(rig_file: Path, tmp_path: Path) -> None:
     assert run("record", "--rig", rig_file, "--seconds", 0.5, "-o", "take.mcap", cwd=tmp_path).returncode == 0
     path = tmp_path / "take.mcap"
     with Recording(path) as recording:
-        last = recording._file.layout.chunks[-1]
+        last = recording._chunks[-1]
         os.truncate(path, last.place + 1000)
     cut = path.read_bytes()
     shown = run("recording", "info", "take.mcap", cwd=tmp_path)
@@ -137,10 +186,10 @@ def test_ctrl_c_seals_what_came(rig_file: Path, tmp_path: Path) -> None:
 
 
 def test_a_recording_that_does_not_fit_is_refused_with_what_does(tmp_path: Path) -> None:
-    options = RecordOptions(tmp_path / "take.mcap", frames=10**9)
+    path = tmp_path / "take.mcap"
     with pytest.raises(UsageError, match=r"needs 1000000\.00 GB, and the disk has .* GB free; expected \d+ frame sets"):
-        refuse_if_too_large(options, 10**6)
-    assert not options.path.exists()
+        refuse_if_too_large(path, 10**9, 10**6)
+    assert not path.exists()
 
 
 def test_the_light_is_off_and_the_file_sealed_when_the_disk_fails(

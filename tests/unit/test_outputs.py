@@ -43,8 +43,8 @@ GROWS: dict[tuple[str, ...], tuple[str, ...]] = {
 }  # fmt: skip
 """Folders and files to which every run adds a line or a row."""
 READS = {
-    "--rig", "--calibration", "--producer", "--load", "--lock", "--ball-bar", "--plate", "--to", "folder",
-    "calibration", "source", "mesh", "file", "scenario", "paths",
+    "--rig", "--recording", "--calibration", "--producer", "--load", "--lock", "--ball-bar", "--plate", "--to",
+    "folder", "calibration", "source", "mesh", "file", "scenario", "paths",
 }  # fmt: skip
 WORDS: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("calibrate", "board"): (("--pdf", "{there}"), "there.pdf"),

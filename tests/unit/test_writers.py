@@ -23,6 +23,7 @@ CALLS = {
     "touch",
     "imwrite",
     "imwritemulti",
+    "VideoWriter",
     "savez",
     "savez_compressed",
     "savetxt",
@@ -42,6 +43,7 @@ CALLS = {
 NOT_FILES = {
     ("rigdriver/selftest/bug_report.py", "ZipFile"): "in memory; whole_file writes it",
     ("rigdriver/cli/verb.py", "open"): "the null device, in place of a closed stdout",
+    ("rigdriver/images/preview_video.py", "VideoWriter"): "a temporary file, which gets its name when it is whole",
     ("rigdriver/devices/camera_link/slots.py", "mkstemp"): "memory that two processes share; its name is removed",
 }
 """Calls that write no file that anybody reads."""

@@ -27,6 +27,8 @@ MOST_RECORD_BYTES = 1 << 26
 BLOCK_BYTES = 1 << 20
 """Bytes that are looked at in one go where a file is only checked."""
 _TEXT = Struct("<I")
+_SCHEMA = Struct("<BQH")
+"""Beginning of a record that holds a schema: opcode, length, number."""
 _KNOWN = frozenset(int(op) for op in Op)
 _END = RECORD.size + FOOTER.size + len(MAGIC)
 """Length of footer and last magic."""
@@ -43,6 +45,8 @@ class ChunkPlace:
     size: int
     """Length of its inner records in bytes."""
     crc: int
+    first_schema: int = 0
+    """Number of the schema that its inner records begin with, not checked; 0 where they begin with something else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,13 +195,14 @@ class McapReader:
         head = CHUNK.size + 4 + 8
         if not head <= length <= MOST_CHUNK_BYTES:
             return None
-        raw = self._bytes(place, head)
+        raw = self._bytes(place, min(length, head + _SCHEMA.size))
         _first, _last, size, crc = CHUNK.unpack_from(raw)
         compression, stored = unpack_from("<IQ", raw, CHUNK.size)
         # A compressed chunk has its compression's name here; recordings hold none.
         if compression or stored != size or head + size != length:
             return None
-        return ChunkPlace(place - RECORD.size, place + head, size, crc)
+        inner = _SCHEMA.unpack_from(raw, head) if len(raw) == head + _SCHEMA.size else (0, 0, 0)
+        return ChunkPlace(place - RECORD.size, place + head, size, crc, inner[2] if inner[0] == Op.SCHEMA else 0)
 
     def _crc(self, place: int, length: int, crc: int = 0) -> int:
         """Return the checksum of that part, after what has the checksum `crc`."""

@@ -51,7 +51,8 @@ class McapWriter:
         """
         self.path = path
         self._schemas: list[bytes] = []
-        self._channels: list[bytes] = []
+        self._channels: list[tuple[int, bytes]] = []
+        """Each channel's schema, and its record."""
         self._counts: dict[int, int] = {}
         self._chunks: list[bytes] = []
         self._notes: list[tuple[int, int, str]] = []
@@ -62,7 +63,7 @@ class McapWriter:
         try:
             self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
             self._add([MAGIC, records.header(profile, library)])
-            _keep_name_of(path)
+            keep_name_of(path)
         except OSError as exc:
             raise not_written(path, exc) from exc
 
@@ -72,14 +73,14 @@ class McapWriter:
         return self._end
 
     def add_schema(self, name: str, encoding: str, data: bytes) -> int:
-        """Add a schema and return its number; it stands in every chunk from the next one on."""
+        """Add a schema and return its number; it stands in every chunk that needs it."""
         self._schemas.append(records.schema(len(self._schemas) + 1, name, encoding, data))
         return len(self._schemas)
 
     def add_channel(self, schema: int, topic: str, encoding: str, notes: Mapping[str, str] | None = None) -> int:
         """Add a channel and return its number."""
         number = len(self._channels)
-        self._channels.append(records.channel(number, schema, topic, encoding, notes or {}))
+        self._channels.append((schema, records.channel(number, schema, topic, encoding, notes or {})))
         self._counts[number] = 0
         return number
 
@@ -90,7 +91,7 @@ class McapWriter:
             FileNotWritten: it cannot be written; no part of it stays.
         """
         first, last = min(m.log_time_ns for m in messages), max(m.log_time_ns for m in messages)
-        content: list[Buffer] = [*self._schemas, *self._channels]
+        content: list[Buffer] = [*self._needed(messages)]
         offset = sum(map(len, content))
         places: dict[int, list[tuple[int, int]]] = {}
         for message in messages:
@@ -113,6 +114,12 @@ class McapWriter:
             self._counts[message.channel] += 1
         known = self._times or (first, last)
         self._times = min(known[0], first), max(known[1], last)
+
+    def _needed(self, messages: Sequence[McapMessage]) -> list[bytes]:
+        """Return the schemas and channels of these messages, by their numbers."""
+        channels = [self._channels[number] for number in sorted({message.channel for message in messages})]
+        schemas = sorted({schema for schema, _ in channels})
+        return [*(self._schemas[number - 1] for number in schemas), *(raw for _, raw in channels)]
 
     def write_note(self, name: str, values: Mapping[str, str]) -> None:
         """Write named texts.
@@ -171,7 +178,7 @@ class McapWriter:
         numbers = len(self._schemas), len(self._channels), len(self._notes), len(self._chunks)
         groups = {
             Op.SCHEMA: self._schemas,
-            Op.CHANNEL: self._channels,
+            Op.CHANNEL: [raw for _, raw in self._channels],
             Op.STATISTICS: [records.statistics(self._counts, numbers, first, last)],
             Op.CHUNK_INDEX: self._chunks,
             Op.METADATA_INDEX: [records.metadata_index(*note) for note in self._notes],
@@ -221,8 +228,8 @@ def _write_at_end(handle: int, parts: Sequence[Buffer]) -> int:
     return size
 
 
-def _keep_name_of(path: Path) -> None:
-    """Put the name of a new file on the disk; its content is nothing without it."""
+def keep_name_of(path: Path) -> None:
+    """Put the name of a file on the disk; its content is nothing without it."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

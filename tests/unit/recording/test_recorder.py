@@ -149,6 +149,35 @@ def test_every_flipped_bit_is_found_and_none_is_decoded(tmp_path, whole):
                 assert same(frame_set(taken.index), taken.frame_set), f"bit {bit}"
 
 
+def test_no_digit_of_plan_and_seal_can_change_unseen(tmp_path, whole):
+    path = tmp_path / "changed.mcap"
+    for text in (b'"rig":"bench', b'"sync_interval_s":1.0', b'"frame_sets":5'):
+        raw = bytearray(whole)
+        raw[raw.index(text) + len(text) - 1] ^= 1
+        path.write_bytes(raw)
+        with pytest.raises(UsageError, match="its plan is damaged"):
+            Recording(path)
+    for text in (b'"safe":5', b'"complete":5', b'"state":"complete"', b"crc32"):
+        raw = bytearray(whole)
+        raw[raw.rindex(text) + len(text) - 1] ^= 1
+        path.write_bytes(raw)
+        with Recording(path) as recording:
+            assert (recording.state, recording.seal) == (SealState.DAMAGED, None), text
+            assert any("seal" in str(damage) for damage in recording.check())
+
+
+def test_a_recording_of_the_first_version_has_no_such_checksums_and_is_read(tmp_path, mocker):
+    mocker.patch.object(recorder_module, "as_note", lambda value: {"json": value.model_dump_json()})
+    with Recorder(tmp_path / "old.mcap", plan(1).model_copy(update={"version": 1})) as recorder:
+        recorder.write(frame_set(0))
+    with Recording(tmp_path / "old.mcap") as recording:
+        assert recording.state is SealState.COMPLETE
+    with Recorder(tmp_path / "new.mcap", plan(1)) as recorder:
+        recorder.write(frame_set(0))
+    with pytest.raises(UsageError, match="its plan is damaged"):
+        Recording(tmp_path / "new.mcap")
+
+
 def test_a_file_of_another_program_is_refused_by_its_name(tmp_path):
     for name, raw in {"text.mcap": b"hello", "empty.mcap": b"", "magic.mcap": b"\x89MCAP0\r\n"}.items():
         (tmp_path / name).write_bytes(raw)
