@@ -1,7 +1,7 @@
 """The key Enter as a button: a line on stdin presses it, from a terminal or from another program.
 
-In: stdin. Out: a `SaveButton` that is pressed with the first line; the end of stdin presses nothing. Not here: what the
-button does (see procedures/record.py).
+In: stdin. Out: a `SaveButton` that is pressed with the first line; after the end of stdin nobody can press it any more.
+Not here: what the button does (see procedures/record.py).
 """
 
 from __future__ import annotations
@@ -48,5 +48,7 @@ def _listen(handle: int, button: SaveButton, is_over: threading.Event) -> None:
             raw = os.read(handle, 4096)
             if b"\n" in raw:
                 button.save()
+            if not raw:
+                button.withdraw()
             if not raw or button.is_pressed:
                 return

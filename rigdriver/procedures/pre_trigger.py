@@ -35,7 +35,7 @@ def await_button(ring: FrameSetRing, frame_sets: Iterable[Indexed], button: Save
     """Keep the newest frame sets in the ring until the button is pressed.
 
     Raises:
-        UsageError: the rig's frame sets ended before.
+        UsageError: the rig's frame sets ended before, or nobody can press it any more.
         RunCutShort: the run was cut short before.
     """
     with progress.stage("waiting for the trigger", None) as advance:
@@ -44,6 +44,11 @@ def await_button(ring: FrameSetRing, frame_sets: Iterable[Indexed], button: Save
             advance(came)
             if button.is_pressed:
                 return Trigger(time.time_ns(), len(ring), taken.index + 1 - ring.first_index)
+            if button.is_out_of_reach:
+                raise UsageError(
+                    device="--pre", seen="stdin has ended, so that nobody can press Enter; nothing is recorded",
+                    remedy="leave --pre out, or keep stdin open",
+                )  # fmt: skip
     raise UsageError(
         device="--pre", seen="the frame sets ended before the trigger came; nothing is recorded",
         remedy="press Enter while the rig runs",

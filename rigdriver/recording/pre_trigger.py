@@ -21,6 +21,7 @@ class SaveButton:
 
     def __init__(self) -> None:
         self._pressed = threading.Event()
+        self._gone = threading.Event()
 
     def save(self) -> None:
         """Keep what the ring holds, and all that comes from now on. Pressing twice is harmless."""
@@ -30,6 +31,15 @@ class SaveButton:
     def is_pressed(self) -> bool:
         """Whether it was pressed."""
         return self._pressed.is_set()
+
+    def withdraw(self) -> None:
+        """Say that nobody can press it any more."""
+        self._gone.set()
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether it was not pressed, and nobody can press it any more."""
+        return self._gone.is_set() and not self.is_pressed
 
 
 class FrameSetRing:

@@ -1,4 +1,4 @@
-"""A line on stdin presses the button; its end presses nothing, and a closed one is refused."""
+"""A line on stdin presses the button; its end puts the button out of reach, and a closed one is refused."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def test_a_whole_line_presses_the_button(monkeypatch, typed: bytes, is_pressed: 
             os.close(writing)
             wait_until(lambda: not any(thread.name == "enter" for thread in threading.enumerate()))
             assert button.is_pressed is is_pressed
+            assert button.is_out_of_reach is not is_pressed
     finally:
         os.close(reading)
 

@@ -50,6 +50,13 @@ def keep_all(path: Path, ring: FrameSetRing, frames: int, dropped: tuple[int, ..
         keeper.write_rest()
 
 
+def test_a_button_that_nobody_can_press_any_more_ends_the_wait():
+    button = SaveButton()
+    button.withdraw()
+    with pytest.raises(UsageError, match="nobody can press Enter"):
+        await_button(FrameSetRing(5), came(), button, SILENT)
+
+
 def test_the_newest_before_the_press_and_all_after_it_are_kept_in_order(tmp_path):
     keep_all(tmp_path / "take.mcap", FrameSetRing(5), frames=7)
     with Recording(tmp_path / "take.mcap") as recording:
