@@ -12,12 +12,12 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rigdriver.config import load
+from rigdriver.config import RigConfig, load
 from rigdriver.errors import RigError
 from rigdriver.rig import Rig
 from rigdriver.selftest.result import Report, Status
@@ -88,41 +88,51 @@ def _rendered(running: RunningRig) -> None:
 
 
 class TestedRig:
-    """A simulated rig whose driver stays open from one row to the next where a row changes nothing of the rig file."""
+    """A simulated rig that stays open from one row to the next, until a row changes its rig file or breaks it."""
 
     __test__ = False
 
     def __init__(self, running: RunningRig) -> None:
         self._running = running
-        self._open: Rig | None = None
+        self._shared: Rig | None = None
 
     def tested(self, *faults: Fault, is_whole: bool = False) -> Report:
         """Return the self-test's report on the rig with these faults; `is_whole`: no stage is left out."""
         skip = () if is_whole else tuple(dict.fromkeys(name for fault in faults for name in fault.skip))
+        if any(fault.opens_anew for fault in faults):
+            self.close()
         with planted(self._running, *faults):
             config = load(Path(self._running.rig_file))
             for fault in faults:
                 config = fault.change(config)
-            if any(fault.opens_anew for fault in faults):
-                self.close()
             try:
-                self._open = self._open or Rig.open(config)
-                report = run_selftest(self._open, lambda _: None, Selection(skip=skip), FRAME_SETS)
+                with self._opened(config) as rig:
+                    report = run_selftest(rig, lambda _: None, Selection(skip=skip), FRAME_SETS)
             except RigError as exc:
                 report = untested(config.name, exc)
         # A device that failed meanwhile must be opened anew.
-        has_broken = any(check.name.endswith(".finished") for check in report.checks)
-        if has_broken or any(fault.opens_anew for fault in faults):
+        if any(check.name.endswith(".finished") for check in report.checks):
             self.close()
         return report
 
+    @contextmanager
+    def _opened(self, config: RigConfig) -> Iterator[Rig]:
+        """Yield the rig that is open, or else one for this row alone."""
+        if self._shared is not None:
+            yield self._shared
+            return
+        with Rig.open(config) as rig:
+            yield rig
+
     def close(self) -> None:
         """Close the rig; closing twice is harmless."""
-        rig, self._open = self._open, None
+        rig, self._shared = self._shared, None
         if rig is not None:
             rig.close()
 
     def __enter__(self) -> Self:
+        with suppress(RigError):  # a row of a rig that cannot be opened says so itself
+            self._shared = Rig.open(load(Path(self._running.rig_file)))
         return self
 
     def __exit__(
