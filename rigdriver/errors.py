@@ -3,7 +3,7 @@
     RigError
     |-- UsageError(ValueError)               the caller asked wrongly
     |   |-- ConfigError                      the rig file says something impossible
-    |   |-- ScheduleError                    the plan would break a limit
+    |   |-- ScheduleError(HasFindings)       the plan would break a limit
     |   `-- StateError(RuntimeError)         not in this state
     |-- FileNotWritten(OSError)              a file or folder cannot be written
     |-- DeviceError                          a device answered wrongly or not at all

@@ -90,8 +90,8 @@ SIMULATOR_OPTIONS = {
 }
 """Options that `rigdriver sim` hands on to the simulator's own programs."""
 OF_THE_BOX = set(dir(typing.get_type_hints(Rig.__dict__["box"].fget)["return"]))
-OTHER_NAMES = set(Board.__dataclass_fields__) | {"behind_mm"}
-"""Names with underscores that are no keys: what a user gives in Python."""
+OTHER_NAMES = set(Board.__dataclass_fields__) | {"behind_mm", "worst_skew_us"}
+"""Names with underscores that are no keys: what a user gives in Python, and a column of the catalogue."""
 NO_VERBS = {"module rigdriver has no", "install rigdriver again"}
 
 
