@@ -22,6 +22,7 @@ from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.subject_options import CatalogueOption, KeepUntilOption, NoteOption, chosen_catalogue, said
 from rigdriver.cli.subject_text import (
+    counted,
     erased_facts,
     erased_lines,
     plan_lines,
@@ -139,7 +140,7 @@ def add(
     if json:
         show_json({"take": number, "files": files})
     else:
-        show(f"take {number}: {files} files noted")
+        show(f"take {number}: {counted(files, 'file')} noted")
     return GOOD
 
 

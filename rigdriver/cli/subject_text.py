@@ -17,10 +17,15 @@ from rigdriver.procedures.subjects import SubjectTakes
 _MOST_LINES = 20
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 take` or `2 takes`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def subject_line(known: SubjectTakes) -> str:
     """Return one line about a subject."""
     subject = known.subject
-    parts = [subject.id, f"{len(known.takes)} takes", f"added {subject.created_utc[:10]}"]
+    parts = [subject.id, counted(len(known.takes), "take"), f"added {subject.created_utc[:10]}"]
     parts.append(f"kept until {subject.keep_until}" if subject.keep_until else "no last day")
     parts.append(f"consent {subject.consent}" if subject.consent else "no consent noted")
     if subject.is_erasing:
@@ -46,8 +51,8 @@ def take_lines(take: Take, places: Iterable[TakePlace]) -> list[str]:
 
 def plan_lines(plan: ErasurePlan) -> list[str]:
     """Return what an erasure would remove."""
-    what = "the subject with all its takes" if plan.is_whole else f"{len(plan.takes)} takes"
-    lines = [f"{plan.subject.id}: {what}: {len(plan.sizes)} files, {sum(plan.sizes.values()) / 1e6:.1f} MB"]
+    what = "the subject with all its takes" if plan.is_whole else counted(len(plan.takes), "take")
+    lines = [f"{plan.subject.id}: {what}: {counted(len(plan.sizes), 'file')}, {sum(plan.sizes.values()) / 1e6:.1f} MB"]
     lines += _shortened([f"  {path} ({size / 1e6:.1f} MB)" for path, size in plan.sizes.items()])
     if plan.missing:
         lines.append(f"  {len(plan.missing)} files are not where the catalogue has them: moved or removed before")
@@ -57,7 +62,8 @@ def plan_lines(plan: ErasurePlan) -> list[str]:
 
 def erased_lines(done: Erased) -> list[str]:
     """Return what an erasure did, and what nobody can promise."""
-    lines = [f"{done.removed} files were removed" + _missing(done)]
+    were = "was" if done.removed == 1 else "were"
+    lines = [f"{counted(done.removed, 'file')} {were} removed" + _missing(done)]
     lines += [str(removal) for removal in (*done.kept, *done.failures)]
     if done.search is None:
         return [
@@ -74,7 +80,7 @@ def erased_lines(done: Erased) -> list[str]:
 
 def search_lines(search: ByteSearch) -> list[str]:
     """Return what was searched, and what was found."""
-    lines = [f"searched {search.files} files with {search.bytes / 1e6:.1f} MB, names and bytes, in"]
+    lines = [f"searched {counted(search.files, 'file')} with {search.bytes / 1e6:.1f} MB, names and bytes, in"]
     lines += [f"  {folder}" for folder in search.folders]
     lines += _shortened([f"found in {path}" for path in search.found])
     return lines + _shortened([f"cannot be read: {path}" for path in search.unread])
