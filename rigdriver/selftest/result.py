@@ -156,7 +156,8 @@ def not_checked(name: str, why: str) -> CheckResult:
 
 def not_run(check: CheckResult, ground: str, why: str) -> CheckResult:
     """Return what is left of a check whose ground, the check of that name, is not good."""
-    return replace(check, status=Status.NOT_RUN, measured=None, remedy=ground + why, figure=None)
+    # Its pictures stay, since they may show why; what it measured counts for nothing, in no rig file either.
+    return replace(check, status=Status.NOT_RUN, measured=None, remedy=ground + why, changes=(), figure=None)
 
 
 def counts(checks: Iterable[CheckResult]) -> dict[Status, int]:

@@ -159,12 +159,13 @@ def _judge_extra_frames(camera: CameraConfig, proofs: Sequence[Proof]) -> CheckR
     ahead of the pulses.
     """
     name = f"run.{camera.name}.extra_frames"
-    mine = [(proof.pulse_index, proof.frames[camera.name]) for proof in proofs if camera.name in proof.frames]
+    mine = [proof for proof in proofs if camera.name in proof.frames]
     if len(mine) < 2:
         return unknown(name, 0, "fewer than two frames of this camera were proved", "frames")
-    ahead = [proof.frame_id - pulse for pulse, proof in mine]
-    # Step by step: ids that begin anew, as those of 16 bits do, run far back once and hide nothing.
-    extra = sum(max(0, later - earlier) for earlier, later in pairwise(ahead))
+    ahead = [(proof.generation, proof.frames[camera.name].frame_id - proof.pulse_index) for proof in mine]
+    # Step by step: ids that begin anew, as those of 16 bits do, run far back once and hide nothing. Within one run:
+    # the next one counts its pulses anew, and a camera may count its frames on.
+    extra = sum(max(0, later - earlier) for (run, earlier), (same, later) in pairwise(ahead) if run == same)
     remedy = (
         f"camera {camera.name} (SN {camera.serial}): it makes frames without a trigger; check the shield, the contacts "
         f"and the ground of its trigger cable at box output {camera.output}, and that no other device triggers it"

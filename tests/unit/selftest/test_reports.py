@@ -22,7 +22,7 @@ from rigdriver.selftest.grounds import settled
 from rigdriver.selftest.junit import junit
 from rigdriver.selftest.page import html
 from rigdriver.selftest.pictures import detail, thumbnail
-from rigdriver.selftest.result import CheckResult, Report, Status, not_checked, unknown, verdict
+from rigdriver.selftest.result import CheckResult, KeyChange, Report, Status, not_checked, unknown, verdict
 
 NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)
 RIG = SimpleNamespace(
@@ -126,6 +126,14 @@ def test_the_page_shows_each_lamp_in_a_row_and_holds_its_pictures_itself() -> No
     assert page.index("check its supply") < page.index("<h3>light.flash</h3>")
     (row,) = re.findall(r"<h3>light.flash</h3>\s*(<div.*?</div>)", page, re.DOTALL)
     assert re.findall(r'<img alt="(\w)"', row) == ["a", "b"]
+
+
+def test_a_check_that_is_not_run_changes_nothing_in_the_rig_file() -> None:
+    ground = verdict(False, "light.finished", "no", "yes", remedy="lamp")
+    start = verdict(False, "optical.a.exposure_start", 9, 2)
+    start = replace(start, changes=(KeyChange("a", "trigger_rise_us", 7),))
+    (_, seen) = settled((ground, start))
+    assert (seen.status, seen.changes) == (Status.NOT_RUN, ())
 
 
 def test_a_check_that_is_not_run_keeps_its_pictures() -> None:

@@ -10,7 +10,7 @@ from rigdriver.config import RigConfig
 from rigdriver.devices.cameras.events import CameraStatistics
 from rigdriver.frames import FrameProof, Gap, GapReason, Proof, ProofVerdict
 from rigdriver.selftest.result import Status
-from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
+from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_recorded, judge_run, keep
 
 CONFIG = RigConfig.model_validate(
     {
@@ -88,6 +88,12 @@ def test_a_camera_that_makes_frames_without_a_trigger_is_named(ids: list[int | N
     (check,) = [c for c in judge_run(observed(with_ids("a", ids)), CONFIG) if c.name == "run.a.extra_frames"]
     assert (check.measured, check.status) == (extra, Status.FAILED if extra else Status.GOOD)
     assert ("camera a (SN a)" in check.remedy and "trigger cable at box output 0" in check.remedy) is bool(extra)
+
+
+def test_a_camera_that_counts_on_from_run_to_run_has_no_extra_frames() -> None:
+    runs = [replace(seen, generation=1 + n) for n in range(3) for seen in with_ids("a", list(range(9 * n, 9 * n + 5)))]
+    (check,) = [c for c in judge_recorded(observed(runs), CONFIG) if c.name == "run.a.extra_frames"]
+    assert (check.measured, check.status) == (0, Status.GOOD)
 
 
 def test_frames_that_lack_are_no_missing_edges():
