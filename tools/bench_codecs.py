@@ -27,7 +27,7 @@ from rigdriver_sim.scene.spec import parse_scene
 
 Image: TypeAlias = "npt.NDArray[Any]"
 FULL_WELL_E, READ_NOISE_E = 10_000.0, 2.5
-"""Of a common industrial sensor (Sony IMX250: 10,500 e and 2.3 e)."""
+"""Full well and read noise in electrons, near those of a common industrial sensor (Sony IMX250: 10,500 and 2.3)."""
 CAMERAS = {"left_upper": ("left_pattern",), "left_colour": ("left_white", "right_white")}
 
 

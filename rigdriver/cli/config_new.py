@@ -7,7 +7,6 @@ there already is never overwritten. Not here: finding and writing (see procedure
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from rigdriver.cli.screen import note, show, show_json
+from rigdriver.cli.screen import can_ask, note, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.verb import GOOD, verb
 from rigdriver.devices.box.serial_port import PortInfo
@@ -67,8 +66,7 @@ def config_new(
     """Look for cameras and a trigger box, and write a commented rig file."""
     # Before a person or a device is asked anything; `write_new` makes sure when it writes.
     refuse_existing(file)
-    # A script that pipes in or out must never wait for an answer.
-    is_asked = not yes and sys.stdin.isatty() and sys.stdout.isatty()
+    is_asked = not yes and can_ask()
     installed = chosen_producers(producer, os.environ)
     for finding in installed.findings:
         note(str(finding))

@@ -37,6 +37,11 @@ def show_json(value: JsonObject) -> None:
     sys.stdout.flush()
 
 
+def can_ask() -> bool:
+    """Return whether a person can answer: a script that pipes in or out must never wait for one."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def note(text: str) -> None:
     """Print what goes on, on stderr."""
     Console(stderr=True, highlight=False).print(text, markup=False, soft_wrap=True)

@@ -9,7 +9,6 @@ Not here: the checks (see rigdriver.selftest).
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +18,7 @@ import typer
 from rich.console import Console
 
 from rigdriver.cli.overwriting import OverwriteOption
-from rigdriver.cli.screen import complain, note, show, show_json
+from rigdriver.cli.screen import can_ask, complain, note, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
 from rigdriver.cli.verb import verb
 from rigdriver.errors import FileNotWritten, RigError, UsageError
@@ -176,8 +175,7 @@ def _offer(file: Path, delays: Mapping[str, int], yes: bool) -> None:
         note(f"{file}: no delay differs from what was measured, or none was measured; nothing is written")
         return
     note(diff)
-    # A script that pipes in or out must never wait for an answer.
-    is_asked = not yes and sys.stdin.isatty() and sys.stdout.isatty()
+    is_asked = not yes and can_ask()
     if yes or (is_asked and typer.confirm(f"Write this into {file}?", err=True)):
         write_into(file, delays)
         note(f"{file}: written")

@@ -8,7 +8,6 @@ Not here: the catalogue (see rigdriver/catalogue), the steps of an erasure (see 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +17,7 @@ import typer
 from rigdriver.catalogue.catalogue_file import CatalogueFile
 from rigdriver.catalogue.subject_id import checked_id
 from rigdriver.catalogue.subjects import find_subject
-from rigdriver.cli.screen import show, show_json
+from rigdriver.cli.screen import can_ask, show, show_json
 from rigdriver.cli.source import JsonOption
 from rigdriver.cli.subject_options import CatalogueOption, KeepUntilOption, NoteOption, chosen_catalogue, said
 from rigdriver.cli.subject_text import (
@@ -217,8 +216,7 @@ def _erased(file: CatalogueFile, plans: Sequence[ErasurePlan], yes: bool, json: 
 
 
 def _agreed() -> bool:
-    """Ask; a script that pipes in or out must never wait for an answer."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not can_ask():
         raise UsageError(
             device="erasing",
             seen="there is no terminal to ask at; nothing was erased",

@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from rigdriver.config import RigConfig
-from rigdriver.errors import RecordingDamaged, UsageError
+from rigdriver.errors import RecordingDamaged
 from rigdriver.frames import Frame
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.images.preview_video import CODEC, PreviewVideo
@@ -72,13 +72,7 @@ def export_recording(
     refuse_used(folder)
     chosen = options or ExportOptions()
     with Recording(path) as recording, ExitStack() as stack:
-        config = recording.config
-        if config is None:
-            raise UsageError(
-                device=str(path),
-                seen="does not say of which rig it is",
-                remedy="use the version that wrote it",
-            )
+        config = recording.config_or_refuse()
         regions: dict[str, ImageRegion] = {n: region for n, region in recording.regions().items() if region is not None}
         models = models_of(recording) if chosen.gaps is GapPolicy.PLACEHOLDER or chosen.has_videos else {}
         placeholders = Placeholders(models if chosen.gaps is GapPolicy.PLACEHOLDER else {})

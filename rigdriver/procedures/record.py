@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rigdriver.config import RigConfig
+from rigdriver.devices.computer_files import ComputerFiles
+from rigdriver.devices.free_memory import free_memory_bytes
 from rigdriver.errors import RunCutShort
 from rigdriver.file_text import json_values, read_utf8
 from rigdriver.frames import FrameSet
@@ -24,7 +26,6 @@ from rigdriver.procedures.flash_trains import FlashTrains
 from rigdriver.procedures.pre_trigger import Keeper, Trigger, await_button
 from rigdriver.procedures.record_checks import (
     frame_set_bytes,
-    free_memory_bytes,
     refuse_if_memory_is_short,
     refuse_if_too_large,
     refuse_if_too_slow,
@@ -125,7 +126,7 @@ def _checked_ring(options: RecordOptions, rate_hz: float, need_bytes: int) -> Fr
         refuse_if_too_slow(options.path, need_bytes, rate_hz, options.disks)
     if options.pre_s is None:
         return None
-    refuse_if_memory_is_short(options.pre_s, ahead + 1, need_bytes, free_memory_bytes())
+    refuse_if_memory_is_short(options.pre_s, ahead + 1, need_bytes, free_memory_bytes(ComputerFiles()))
     return FrameSetRing(ahead + 1)
 
 

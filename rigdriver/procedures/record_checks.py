@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from rigdriver.errors import UsageError
@@ -87,19 +86,3 @@ def refuse_if_memory_is_short(pre_s: float, frame_sets: int, need_bytes: int, fr
         expected=f"{pre_s * MEMORY_SHARE * free_bytes / need:.1f} s at most",
         remedy="lower --pre or --rate, or end other programs",
     )
-
-
-def free_memory_bytes(root: Path = Path("/")) -> int | None:
-    """Return how much memory this program can still get; None where the system does not say it.
-
-    Source: proc(5), MemAvailable; Linux kernel documentation, cgroup v2, memory.max and memory.current.
-    """
-    found: list[int] = []
-    with suppress(OSError, ValueError, IndexError):
-        lines = (root / "proc/meminfo").read_text(encoding="ascii").splitlines()
-        found.append(1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")))
-    with suppress(OSError, ValueError):  # in a container; "max" where it has no limit
-        group = root / "sys/fs/cgroup"
-        most, used = (int((group / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
-        found.append(max(0, most - used))
-    return min(found, default=None)

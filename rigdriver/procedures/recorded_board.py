@@ -6,7 +6,7 @@ at most `MOST_VIEWS` frame sets are taken, evenly spread. Not here: the search (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,7 +26,8 @@ MOST_VIEWS = 60
 class RecordedImage:
     """One camera's image of a frame set, which is read when it is needed."""
 
-    recording: _Newest
+    at: Callable[[int], Indexed]
+    """Function that reads a frame set of the recording by its place."""
     place: int
     camera: str
 
@@ -38,20 +39,13 @@ class RecordedImage:
     def read(self) -> Pixels | None:
         """Return its pixels; None where the camera has none."""
         try:
-            frame = self.recording.at(self.place).frame_set.frames.get(self.camera)
+            frame = self.at(self.place).frame_set.frames.get(self.camera)
         except RecordingDamaged:
             return None
         return None if frame is None else frame.pixels
 
     def __str__(self) -> str:
         return f"{self.name}, camera {self.camera}"
-
-
-class _Newest:
-    """Frame sets of a recording; the newest ones are kept, since all cameras' images are asked for one by one."""
-
-    def __init__(self, recording: Recording) -> None:
-        self.at = lru_cache(maxsize=2)(recording.__getitem__)
 
 
 def find_recorded_board(recording: Recording, board: Board, cameras: Sequence[str], progress: Progress) -> FoundCorners:
@@ -68,12 +62,13 @@ def find_recorded_board(recording: Recording, board: Board, cameras: Sequence[st
         progress.note(f"{len(places)} of {len(recording)} frame sets are looked at, evenly spread")
     frames: dict[str, dict[str, ViewImage]] = {name: {} for name in cameras or recording.plan.cameras}
     formats: dict[str, str] = {}
-    newest = _Newest(recording)
+    # The newest ones are kept, since all cameras' images are asked for one by one.
+    at = lru_cache(maxsize=2)(recording.__getitem__)
     for place in places:
-        taken: Indexed = newest.at(place)
+        taken: Indexed = at(place)
         for frame in taken.frame_set:
             if frame.camera in frames:
-                frames[frame.camera][taken.name] = RecordedImage(newest, place, frame.camera)
+                frames[frame.camera][taken.name] = RecordedImage(at, place, frame.camera)
                 formats[frame.camera] = frame.pixel_format
     images = {name: views for name, views in frames.items() if views}
     with progress.stage("searching the board", 100) as advance:

@@ -92,6 +92,18 @@ class Recording:
         """The rig that was recorded; None where this version cannot read how another one described it."""
         return self._config
 
+    def config_or_refuse(self) -> RigConfig:
+        """Return the rig that was recorded.
+
+        Raises:
+            UsageError: it is not known.
+        """
+        if self._config is None:
+            raise UsageError(
+                device=str(self.path), seen="does not say of which rig it is", remedy="use the version that wrote it"
+            )
+        return self._config
+
     def sizes_px(self) -> Mapping[str, tuple[int, int]]:
         """Return width and height of each camera's images, of the first frame set that has all that come."""
         return MappingProxyType(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rigdriver.config import RigConfig
 from rigdriver.devices.computer_files import ComputerFiles
+from rigdriver.devices.free_memory import free_memory_bytes
 from rigdriver.devices.usb_devices import UsbDevice
 from rigdriver.selftest.camera_loads import CameraLoad, of_unknown_size, total_payload_bytes
 from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
@@ -189,7 +190,7 @@ def judge_stolen_time(before: CpuTimes | None, after: CpuTimes | None) -> CheckR
 
 def judge_memory(files: ComputerFiles, loads: Sequence[CameraLoad], config: RigConfig) -> CheckResult:
     """Judge the free memory against the buffers of the cameras and the slots of their frames."""
-    name, free = "computer.memory", free_bytes(files)
+    name, free = "computer.memory", free_memory_bytes(files)
     if free is None:
         return not_checked(name, "/proc/meminfo does not show it")
     if (payload := total_payload_bytes(loads)) is None:
@@ -222,17 +223,6 @@ def usable_cpus(files: ComputerFiles) -> float | None:
     # "200000 100000" is two processors' time; "max 100000" is no limit (cgroup v2).
     quota, _, period = (files.text(f"{_CGROUP}/cpu.max") or "").partition(" ")
     return min(number, int(quota) / int(period)) if quota.isdecimal() and int(period or 0) else number
-
-
-def free_bytes(files: ComputerFiles) -> int | None:
-    """Return the memory that programs can still get, within the limit of this container."""
-    lines = (files.text("proc/meminfo") or "").splitlines()
-    cells = next((line.split() for line in lines if line.startswith("MemAvailable:")), [])
-    if len(cells) < 2 or not cells[1].isdecimal():
-        return None
-    limit, used = files.number(f"{_CGROUP}/memory.max"), files.number(f"{_CGROUP}/memory.current")
-    free = int(cells[1]) * 1024
-    return free if limit is None or used is None else min(free, max(0, limit - used))
 
 
 def _group(port: Path) -> str:

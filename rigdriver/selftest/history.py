@@ -68,13 +68,12 @@ def history_of(rig_file: Path) -> Path:
 def line_of(report: Report) -> SelfTestLine:
     """Return what is kept of a report."""
     about, bad = report.about, [check for check in report.checks if check.status in {Status.FAILED, Status.UNKNOWN}]
-    figures = {check.name: figure for check in report.checks if (figure := figure_of(check)) is not None}
     return SelfTestLine(
         date="" if about is None else about.date,
         driver="" if about is None else about.driver,
         rig=report.rig,
         passed=report.has_passed,
-        figures=figures,
+        figures=_figures(report),
         not_good={check.name: f"{check.status.value}: {check.remedy}" for check in bad},
     )
 
@@ -85,6 +84,10 @@ def figure_of(check: CheckResult) -> float | None:
     if check.name.startswith(_OF_THE_COMPUTER) or isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None
+
+
+def _figures(report: Report) -> dict[str, float]:
+    return {check.name: figure for check in report.checks if (figure := figure_of(check)) is not None}
 
 
 def append(history: Path, report: Report) -> None:
@@ -117,8 +120,9 @@ def _lines(text: str) -> Iterator[SelfTestLine]:
 def changes(report: Report, earlier: Sequence[SelfTestLine]) -> list[FigureChange]:
     """Return the figures of a report that lie far from those of the earlier tests of the same rig."""
     alike = [line.figures for line in earlier if line.rig == report.rig][-COMPARED:]
-    figures = {check.name: figure for check in report.checks if (figure := figure_of(check)) is not None}
-    found = [_change(name, figure, [old[name] for old in alike if name in old]) for name, figure in figures.items()]
+    found = [
+        _change(name, figure, [old[name] for old in alike if name in old]) for name, figure in _figures(report).items()
+    ]
     return [change for change in found if change is not None]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from rigdriver.devices.cameras.events import CameraStatistics
-from rigdriver.errors import RecordingDamaged, UsageError
+from rigdriver.errors import RecordingDamaged
 from rigdriver.frames import Gap, Proof
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.seal import SealState
@@ -24,11 +24,7 @@ def check_recording(recording: Recording) -> Report:
     Raises:
         UsageError: the recording does not say of which rig it is.
     """
-    config = recording.config
-    if config is None:
-        raise UsageError(
-            device=str(recording.path), seen="does not say of which rig it is", remedy="use the version that wrote it"
-        )
+    config = recording.config_or_refuse()
     proofs: list[Proof] = []
     gaps: list[Gap] = []
     damaged = 0

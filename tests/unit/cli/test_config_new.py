@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -51,8 +50,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.setattr("rigdriver.cli.config_new.list_connected", lambda _paths: connected)
 
     def run(*words: str, answers: str | None = None) -> Result:
-        is_there = SimpleNamespace(isatty=lambda: answers is not None)
-        monkeypatch.setattr("rigdriver.cli.config_new.sys", SimpleNamespace(stdin=is_there, stdout=is_there))
+        monkeypatch.setattr("rigdriver.cli.config_new.can_ask", lambda: answers is not None)
         file = str(tmp_path / "lab.toml")
         return CliRunner().invoke(app, ["config", "new", file, "--producer", str(PRODUCER), *words], input=answers)
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from rigdriver.devices.computer_files import ComputerFiles
+from rigdriver.devices.free_memory import free_memory_bytes
 from rigdriver.errors import UsageError
-from rigdriver.procedures.record_checks import free_memory_bytes, refuse_if_memory_is_short, refuse_if_too_slow
+from rigdriver.procedures.record_checks import refuse_if_memory_is_short, refuse_if_too_slow
 from rigdriver.recording import disk_speed
 from rigdriver.recording.disk_speed import disk_megabytes_per_s, measured_megabytes_per_s
 
@@ -89,12 +91,12 @@ def test_what_waits_before_a_trigger_must_fit_into_the_memory():
 def test_the_limit_of_a_container_counts_where_it_is_lower(tmp_path):
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:  4000 kB\n")
-    assert free_memory_bytes(tmp_path) == 4_096_000
+    assert free_memory_bytes(ComputerFiles(tmp_path)) == 4_096_000
     group = tmp_path / "sys" / "fs" / "cgroup"
     group.mkdir(parents=True)
     (group / "memory.current").write_text("1000000\n")
     (group / "memory.max").write_text("max\n")
-    assert free_memory_bytes(tmp_path) == 4_096_000
+    assert free_memory_bytes(ComputerFiles(tmp_path)) == 4_096_000
     (group / "memory.max").write_text("3000000\n")
-    assert free_memory_bytes(tmp_path) == 2_000_000
-    assert free_memory_bytes(tmp_path / "none") is None
+    assert free_memory_bytes(ComputerFiles(tmp_path)) == 2_000_000
+    assert free_memory_bytes(ComputerFiles(tmp_path / "none")) is None
