@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class Backend:
     locks_region: bool = True
     page: Path | None = None
     """Where a simulated rig in lockstep publishes the time."""
+    slow: dict[str, FeatureValue] = field(default_factory=dict)
+    """Features with which its buffers last for ten seconds and more; none where it counts what finds no buffer."""
 
     def cameras(self, count: int | None = None) -> list[CameraConfig]:
         serials = self.serials[:count]
@@ -48,13 +50,25 @@ class Backend:
     def genicam(self, **changes: float) -> GenicamConfig:
         return GenicamConfig.model_validate({"producers": (self.producer,), **changes})
 
+    def slowly(self) -> Backend:
+        """Return the same cameras, so slow that a computer which stands still for seconds loses no frame."""
+        return replace(self, features=self.features | self.slow)
+
     def open(self, count: int | None = None, **changes: float) -> Cameras:
         cameras = self.cameras(count)
         return Cameras.open(self.genicam(**changes), cameras, {c.name: self.features for c in cameras}, self.page)
 
 
 BACKENDS = {
-    "viky": Backend(VIKY, ("0", "1", "2"), 3, {"PixelFormat": "Mono8"}, has_time_stamp=False, locks_region=False),
+    "viky": Backend(
+        VIKY,
+        ("0", "1", "2"),
+        3,
+        {"PixelFormat": "Mono8"},
+        has_time_stamp=False,
+        locks_region=False,
+        slow={"AcquisitionFrameRate": 5.0},
+    ),
     "tlsimu": Backend(TLSIMU, ("SN_InterfaceA_0", "SN_InterfaceA_1", "SN_InterfaceB_0", "SN_InterfaceB_1"), 4),
 }
 

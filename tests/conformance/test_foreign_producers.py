@@ -35,8 +35,9 @@ def test_a_producer_lists_its_devices_with_serials(backend: Backend) -> None:
 
 def test_all_cameras_of_a_producer_stream_with_gapless_frame_ids(backend: Backend) -> None:
     sink = Sink()
-    # Buffers for 2 s: viky drops what finds no buffer without a count of it, and a busy computer holds threads up.
-    with backend.open(buffers=64) as cameras:
+    # Buffers for 12 s: viky drops what finds no buffer without a count of it, and it takes its time over the buffers of
+    # the next camera (the time grows with the square of their number; 0.3 s for 64 on a quiet computer).
+    with backend.slowly().open(buffers=64) as cameras:
         names = list(cameras.reports)
         cameras.start(sink)
         sink.wait(lambda: all(len(sink.frames(n)) >= 20 for n in names), "20 frames of each camera")
