@@ -13,6 +13,7 @@ from enum import Enum, StrEnum
 from types import MappingProxyType
 
 from rigdriver.arrays import Pixels
+from rigdriver.gap_facts import GapFacts
 from rigdriver.json_values import JsonObject
 
 
@@ -109,7 +110,13 @@ class Gap:
 
     camera: str
     reason: GapReason
-    detail: str = ""
+    facts: GapFacts | None = None
+    """What is known besides the reason."""
+
+    @property
+    def detail(self) -> str:
+        """The sentence of the facts; empty if there are none."""
+        return "" if self.facts is None else str(self.facts)
 
     def __str__(self) -> str:
         return f"camera {self.camera}: {self.reason.value}" + (f" ({self.detail})" if self.detail else "")

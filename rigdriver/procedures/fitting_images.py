@@ -13,6 +13,7 @@ from typing import Protocol
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.frames import Frame, FrameSet, Gap, GapReason
+from rigdriver.gap_facts import Told
 from rigdriver.images.region import ImageRegion
 from rigdriver.progress import Progress
 
@@ -61,7 +62,7 @@ def without_unfit(known: RigCalibration, frame_set: FrameSet) -> FrameSet:
     if not unfit:
         return frame_set
     frames = {name: frame for name, frame in frame_set.frames.items() if name not in unfit}
-    gaps = {name: Gap(name, GapReason.UNUSABLE_FILE, text) for name, text in unfit.items()}
+    gaps = {name: Gap(name, GapReason.UNUSABLE_FILE, Told(text)) for name, text in unfit.items()}
     return replace(frame_set, frames=frames, gaps={**frame_set.gaps, **gaps})
 
 

@@ -18,6 +18,7 @@ from rigdriver.arrays import Pixels
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.frames import Frame, FrameSet, Gap, GapReason, Proof, ProofVerdict
+from rigdriver.gap_facts import Told
 from rigdriver.images.folder import in_counting_order, list_images, read_image
 from rigdriver.images.region import ImageRegion
 from rigdriver.recording.frame_source import Indexed
@@ -100,7 +101,7 @@ class ImageFolder:
                 if name in paths and camera not in gaps:
                     frames[camera] = self._frame(camera, paths[name], index, known)
             except UsageError as exc:
-                gaps[camera] = Gap(camera, GapReason.UNUSABLE_FILE, str(exc))
+                gaps[camera] = Gap(camera, GapReason.UNUSABLE_FILE, Told(str(exc)))
         gaps = {c: gaps.get(c, Gap(c, GapReason.NOT_STORED)) for c in self._paths if c not in frames}
         if known is None:
             # Zeros stand for times that nobody measured; the verdict and its reason say so.

@@ -22,6 +22,7 @@ from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason,
 from rigdriver.json_values import JsonObject
 from rigdriver.line_file import JsonListFile, LineFile
 from rigdriver.recording.proof_tables import proof_tables
+from rigdriver.recording.stored_facts import facts_table, stored_facts
 
 CSV, JSON = "proofs.csv", "proofs.json"
 COLUMNS = (
@@ -93,13 +94,15 @@ def proof_table(frame_set: FrameSet, index: int) -> JsonObject:
     return {
         "index": index,
         "t_utc_ns": frame_set.t_utc_ns,
-        "gaps": {
-            name: {"reason": gap.reason.name, "detail": gap.detail, "text": str(gap)}
-            for name, gap in frame_set.gaps.items()
-        },
+        "gaps": {name: _gap_table(gap) for name, gap in frame_set.gaps.items()},
         "proof": frame_set.proof.to_json(),
         "arrivals": {name: asdict(arrival_of(frame)) for name, frame in frame_set.frames.items()},
     }
+
+
+def _gap_table(gap: Gap) -> JsonObject:
+    facts = None if gap.facts is None else facts_table(gap.facts)
+    return {"reason": gap.reason.name, "facts": facts, "detail": gap.detail, "text": str(gap)}
 
 
 class ProofFiles:
@@ -219,10 +222,14 @@ def stored_proof(table: Mapping[str, Any]) -> StoredProof:
     Raises:
         KeyError: it names a reason that this version does not know.
     """
-    gaps = {name: Gap(name, GapReason[gap["reason"]], gap.get("detail", "")) for name, gap in table["gaps"].items()}
+    gaps = {name: _gap(name, gap) for name, gap in table["gaps"].items()}
     arrivals = {name: Arrival(**arrival) for name, arrival in table.get("arrivals", {}).items()}
     proof = _proof(table["proof"])
     return StoredProof(table["index"], table["t_utc_ns"], MappingProxyType(gaps), proof, MappingProxyType(arrivals))
+
+
+def _gap(camera: str, table: Mapping[str, Any]) -> Gap:
+    return Gap(camera, GapReason[table["reason"]], stored_facts(table.get("facts"), table.get("detail", "")))
 
 
 def _proof(table: dict[str, Any]) -> Proof:

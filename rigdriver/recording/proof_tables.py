@@ -27,6 +27,7 @@ class _Part(BaseModel):
 class _GapTable(_Part):
     reason: str
     detail: str = ""
+    facts: dict[str, Any] | None = None
 
 
 class _FlashTable(_Part):

@@ -18,6 +18,7 @@ from rigdriver.devices.cameras.events import CameraEvent, CameraLost, FrameLost
 from rigdriver.ends import CAMERAS_END_S, time_left_s
 from rigdriver.errors import SyncError
 from rigdriver.frames import Frame, FrameSet, Gap, GapReason
+from rigdriver.gap_facts import Told
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.queues import Inbox, Outbox
@@ -189,7 +190,7 @@ class BenchRun(FrameSets):
         """Go on with gaps while cameras are left, unless nothing but complete frame sets will do."""
         self._gone.add(lost.camera)
         self._silence.gone(lost.camera)
-        self._groups.take_absence(Gap(lost.camera, GapReason.CAMERA_LOST, str(lost.error)))
+        self._groups.take_absence(Gap(lost.camera, GapReason.CAMERA_LOST, Told(str(lost.error))))
         done = self._groups.tick(self._timebase.now_ns())
         if len(self._gone) == len(self._names) or self._config.run.on_gap == "retry":
             self._hand_out(done)
@@ -206,7 +207,8 @@ class BenchRun(FrameSets):
                 self._hand_out(self._lose(CameraLost(name, complaint)))
             elif name not in self._reported:
                 _logger.warning("%s", complaint)
-                self._groups.take_absence(Gap(name, GapReason.NOT_DELIVERED, f"{complaint.seen}; {complaint.remedy}"))
+                told = Told(f"{complaint.seen}; {complaint.remedy}")
+                self._groups.take_absence(Gap(name, GapReason.NOT_DELIVERED, told))
         self._reported = frozenset(silent)
 
     def _look(self, now_s: float) -> Sequence[str]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rigdriver.frames import Frame, Gap, GapReason, Proof, ProofVerdict
+from rigdriver.gap_facts import LostFrame
 from rigdriver.sync.frame_ids import UNKNOWN, FrameIds
 
 WARNING = (
@@ -213,7 +214,7 @@ class ArrivalGroups:
         unnamed = +self._unnamed[camera]
         reason = next(iter(unnamed), GapReason.LOST_ON_THE_WAY)
         self._unnamed[camera] = unnamed - Counter([reason])
-        return Gap(camera, reason, f"frame id {frame_id}")
+        return Gap(camera, reason, LostFrame(frame_id))
 
     def _fill(self, camera: str, frame_id: int, what: Frame | Gap) -> None:
         for group in self._open:

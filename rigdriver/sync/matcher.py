@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from rigdriver.frames import Flash, Frame, Gap, GapReason, Proof, PulseReport
+from rigdriver.gap_facts import BadExposure, LostFrame, Told
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import LONGEST_LOSS, Exposure
 from rigdriver.sync.losses import LossReports
@@ -89,7 +90,7 @@ class Matcher:
         self._next_index = 0
         self._held: dict[str, deque[Frame]] = {name: deque() for name in tracks}
         self._losses = {name: LossReports() for name in tracks}
-        self._gone: dict[str, str] = {}
+        self._gone: dict[str, Told] = {}
         self._are_edges_lost = False
         """Whether reports are missing since the newest pulse began."""
         self._belated: list[str] = []
@@ -141,9 +142,9 @@ class Matcher:
         self._losses[camera].take(frame_id, count, reason)
         return self._settle()
 
-    def take_camera_gone(self, camera: str, detail: str) -> list[Resolved]:
-        """A camera is gone: all its open places become gaps, now and later."""
-        self._gone[camera] = detail
+    def take_camera_gone(self, camera: str, error: str) -> list[Resolved]:
+        """A camera is gone, as `error` says: all its open places become gaps, now and later."""
+        self._gone[camera] = Told(error)
         self._held[camera].clear()
         return self._settle()
 
@@ -281,8 +282,7 @@ class Matcher:
         if not exposure.is_on_time:
             self.stray_frames += 1
             if pending is not None:
-                detail = self._exposure_detail(pending, exposure)
-                pending.places[name].suspicion = Gap(name, GapReason.EXPOSURE, detail)
+                pending.places[name].suspicion = Gap(name, GapReason.EXPOSURE, self._bad_exposure(pending, exposure))
             return
         evidence = Evidence(frame, exposure, matched.residual_ticks, matched.notes)
         if pending is None or not pending.places[name].match(evidence):
@@ -290,13 +290,12 @@ class Matcher:
         elif name not in pending.arrived:
             pending.arrived.append(name)
 
-    def _exposure_detail(self, pending: _Pending, exposure: Exposure) -> str:
+    def _bad_exposure(self, pending: _Pending, exposure: Exposure) -> BadExposure:
         us_per_tick = 1e6 / self._schedule.tick_rate_hz
         plan = self._schedule.exposures[exposure.camera]
         late = (exposure.start_ticks - pending.start_ticks - plan.start_ticks) * us_per_tick
         length = (exposure.end_ticks - exposure.start_ticks) * us_per_tick
-        planned = plan.exposure_ticks * us_per_tick
-        return f"began {late:+.1f} us from plan, lasted {length:.1f} us instead of {planned:.1f} us"
+        return BadExposure(late, length, plan.exposure_ticks * us_per_tick)
 
     def _suspect(self, name: str, rejected: Rejected) -> None:
         place = rejected.exposure
@@ -305,7 +304,7 @@ class Matcher:
         # A camera delivers in order, so a frame without a known exposure most likely belongs to its oldest open place.
         pending = self._pending.get(place.pulse_index) if place is not None else self._oldest_open(name)
         if pending is not None:
-            pending.places[name].suspicion = Gap(name, rejected.reason, rejected.detail)
+            pending.places[name].suspicion = Gap(name, rejected.reason, rejected.facts)
 
     def _oldest_open(self, name: str) -> _Pending | None:
         return next((p for p in self._pending.values() if p.places[name].is_open), None)
@@ -336,8 +335,8 @@ class Matcher:
         place = pending.places[name]
         if place.state is PlaceState.EXPOSED:
             frame_id = self._frame_id(name, place)
-            if (lost := self._losses[name].named(frame_id)) is not None:
-                return Gap(name, lost, f"frame id {frame_id}")
+            if frame_id is not None and (lost := self._losses[name].named(frame_id)) is not None:
+                return Gap(name, lost, LostFrame(frame_id))
             later = self._tracks[name].matched_after(place.exposures[0].ordinal)
             return self._reason(name, pending, GapReason.NOT_DELIVERED) if later >= OVERTAKEN else None
         if pending.is_closed:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from rigdriver.clock import us_from_ticks
 from rigdriver.frames import Flash, Frame, FrameProof, Gap, GapReason, Proof, ProofVerdict
+from rigdriver.gap_facts import Skew
 from rigdriver.schedule.planned import Schedule
 from rigdriver.sync.exposures import Exposure
 
@@ -49,8 +50,7 @@ class Prover:
             # Found anew each time: the worst camera has moved the middle too.
             middle = median(late.values())
             worst = max(late, key=lambda name: abs(late[name] - middle))
-            detail = f"{late[worst] - middle:+.1f} us from the others; limit {self._max_skew_us:g} us"
-            refused[worst] = Gap(worst, GapReason.SKEW, detail)
+            refused[worst] = Gap(worst, GapReason.SKEW, Skew(late[worst] - middle, self._max_skew_us))
             del late[worst]
         return refused
 

@@ -34,6 +34,7 @@ from itertools import takewhile
 
 from rigdriver.clock import ClockEstimator, ClockFit
 from rigdriver.frames import Frame, GapReason
+from rigdriver.gap_facts import CountAgainstArrival, InARow, Oddity
 from rigdriver.sync.arrivals import ARRIVAL_SHARE, Arrivals
 from rigdriver.sync.exposures import Exposure, ExposureLog
 from rigdriver.sync.hypotheses import (
@@ -55,7 +56,6 @@ LOST_AFTER = 20
 """Number of rejections in a row after which the camera counts as no longer tied to the box."""
 MOST_USED = 256
 """Largest number of frames, placed or rejected, that are remembered to find copies of them."""
-SECOND = "a second frame for an exposure that has one"
 """Detail of the rejection of a copy."""
 AGREED = "clock and counter agree again"
 """Reason for which a frame is placed after others that could not be."""
@@ -113,14 +113,14 @@ class Track:
     def offer(self, frame: Frame, period_ticks: int) -> Matched | Held | Rejected:
         """Judge one frame. A held frame must be offered again when the box has reported further."""
         if self._fit is None or self._anchor is None:
-            return Rejected(GapReason.TIME_STAMP, "the camera's clock is not locked")
+            return Rejected(GapReason.TIME_STAMP, Oddity.NOT_LOCKED)
         self._period_ticks = period_ticks
         self._arrivals.expect(period_ticks)
         self._late_frames.expect(period_ticks)
         if not self._is_stamped:
             return self._offer_by_arrival(frame, self._fit.map(frame.t_host_ns), self._anchor)
         if frame.t_camera_ns is None:
-            return Rejected(GapReason.TIME_STAMP, "it has none", self._log.by_ordinal(self._anchor.count(frame)))
+            return Rejected(GapReason.TIME_STAMP, Oddity.NO_STAMP, self._log.by_ordinal(self._anchor.count(frame)))
         return self._offer_by_stamp(frame, self._fit.map(frame.t_camera_ns), self._anchor)
 
     def _offer_by_stamp(self, frame: Frame, start: float, anchor: Anchor) -> Matched | Held | Rejected:
@@ -129,7 +129,7 @@ class Track:
         by_count = self._log.by_ordinal(ordinal)
         if self._is_copy(frame, by_clock):
             self._trust.is_doubled = True
-            return Rejected(GapReason.AMBIGUOUS, SECOND)
+            return Rejected(GapReason.AMBIGUOUS, Oddity.SECOND_FRAME)
         if (waited := self._waiting.get((frame.frame_id, frame.t_camera_ns))) is not None:
             return self._offer_again(frame, start, by_clock if by_clock is by_count else None, anchor, waited)
         if self._unreported.may_come(start, ordinal, by_clock, by_count, self._period_ticks):
@@ -139,7 +139,7 @@ class Track:
         is_named = by_clock is not None or by_count is not None
         if not is_named and self._unreported.is_lost(start, ordinal, anchor.ordinal, self._period_ticks):
             # Both name the same exposure, whose report is missing: nothing is wrong with the camera.
-            return Rejected(GapReason.EDGES_LOST, "")
+            return Rejected(GapReason.EDGES_LOST, None)
         is_nowhere = by_clock is None and (by_count is None or by_count.ordinal in self._used)
         if is_nowhere and self._late_frames.may_be_unreported(frame):
             return Held()  # only its arrival can name its exposure, once that is reported
@@ -211,12 +211,9 @@ class Track:
         if by_arrival is None and start + reach >= self._log.reported_ticks:
             return Held()  # what its arrival says is known when the box has reported that far
         self._trust.rejected_in_a_row += 1
-        counted = "an exposure long gone or yet to come" if by_count is None else f"exposure {ordinal}"
-        arrived = "none" if by_arrival is None else f"exposure {by_arrival.ordinal}"
-        detail = f"it gives no time stamps; its frame id counts {counted}, its arrival says {arrived}"
-        if self._trust.rejected_in_a_row > 1:
-            detail += "; start a new run to count anew"
-        return Rejected(GapReason.AMBIGUOUS, detail, by_arrival or by_count)
+        arrived = None if by_arrival is None else by_arrival.ordinal
+        facts = CountAgainstArrival(ordinal, by_count is not None, arrived, self._trust.rejected_in_a_row)
+        return Rejected(GapReason.AMBIGUOUS, facts, by_arrival or by_count)
 
     def doubt(self) -> None:
         """Note that reports of the box are missing: exposures may have happened that were not counted."""
@@ -234,7 +231,7 @@ class Track:
         self, frame: Frame, exposure: Exposure, residual: float | None, notes: tuple[str, ...] = ()
     ) -> Matched | Rejected:
         if exposure.ordinal in self._used:
-            return Rejected(GapReason.AMBIGUOUS, SECOND)
+            return Rejected(GapReason.AMBIGUOUS, Oddity.SECOND_FRAME)
         if self._anchor is None or exposure.ordinal >= self._anchor.ordinal:
             self._hypotheses.clear()
             self._refused.clear()
@@ -317,8 +314,8 @@ class Track:
         rejected = disagreement(start, by_clock, by_count, by_arrival, 1e-3 / self._ticks_per_ns)
         if self._trust.rejected_in_a_row < LOST_AFTER:
             return rejected
-        detail = f"{rejected.detail}; {self._trust.rejected_in_a_row} frames in a row"
-        return Rejected(GapReason.LOCK_LOST, detail, rejected.exposure)
+        facts = rejected.facts and InARow(rejected.facts, self._trust.rejected_in_a_row)
+        return Rejected(GapReason.LOCK_LOST, facts, rejected.exposure)
 
     def _is_miscounted(self, start: float, by_count: Exposure, anchor: Anchor) -> bool:
         """Whether exposures that the box missed since the last match explain a step of whole periods."""

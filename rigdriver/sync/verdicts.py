@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rigdriver.frames import GapReason
+from rigdriver.gap_facts import GapFacts, Miscounted, Oddity, StampOff
 from rigdriver.sync.exposures import Exposure
 
 
@@ -34,7 +35,7 @@ class Rejected:
     """The frame cannot be tied to an exposure; `exposure` is the one whose place it leaves empty, if that is clear."""
 
     reason: GapReason
-    detail: str
+    facts: GapFacts | None
     exposure: Exposure | None = None
 
 
@@ -48,12 +49,12 @@ def disagreement(
     """Return the rejection of a frame whose witnesses name these exposures; its time stamp says `start_ticks`."""
     if by_clock is None:
         place = by_arrival or by_count
-        off = f"{(start_ticks - place.start_ticks) * us_per_tick:+.0f} us off" if place else "far off"
-        return Rejected(GapReason.TIME_STAMP, off, place)
+        off_us = (start_ticks - place.start_ticks) * us_per_tick if place else None
+        return Rejected(GapReason.TIME_STAMP, StampOff(off_us), place)
     if by_arrival is by_clock:
-        counted = "an exposure long gone or yet to come" if by_count is None else f"exposure {by_count.ordinal}"
-        return Rejected(GapReason.FRAME_ID, f"it counts {counted}, the clock says {by_clock.ordinal}", by_clock)
+        counted = None if by_count is None else by_count.ordinal
+        return Rejected(GapReason.FRAME_ID, Miscounted(counted, by_clock.ordinal), by_clock)
     if by_count is not None and by_arrival is by_count:
         step_us = (start_ticks - by_count.start_ticks) * us_per_tick
-        return Rejected(GapReason.TIME_STAMP, f"{step_us:+.0f} us off", by_count)
-    return Rejected(GapReason.AMBIGUOUS, "clock, counter and arrival disagree", by_arrival)
+        return Rejected(GapReason.TIME_STAMP, StampOff(step_us), by_count)
+    return Rejected(GapReason.AMBIGUOUS, Oddity.NO_TWO_AGREE, by_arrival)

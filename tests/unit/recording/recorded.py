@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof, ProofVerdict
+from rigdriver.gap_facts import Told
 from rigdriver.recording.seal import Plan
 
 FORMATS = {"left": "Mono8", "right": "Mono12", "colour": "BayerGB8", "deep": "BayerRG12", "rgb": "RGB8"}
@@ -22,7 +23,7 @@ def frame_set(index: int, shape: tuple[int, int] = (12, 16), lost: tuple[str, ..
     frames, gaps = {}, {}
     for name, pixel_format in FORMATS.items():
         if name in lost:
-            gaps[name] = Gap(name, GapReason.NOT_DELIVERED, "frame id 7")
+            gaps[name] = Gap(name, GapReason.NOT_DELIVERED, Told("frame id 7"))
             continue
         is_deep = pixel_format.endswith("12")
         size = (*shape, 3) if name == "rgb" else shape

@@ -19,6 +19,7 @@ import pytest
 from rigdriver.config import RigConfig
 from rigdriver.errors import UsageError
 from rigdriver.frames import Flash, Frame, FrameProof, FrameSet, Gap, GapReason, Proof, ProofVerdict
+from rigdriver.gap_facts import Told
 from rigdriver.images.folder import list_images
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.recording.capture_folder import CaptureFolder, refuse_used
@@ -67,7 +68,7 @@ def frame_set(pulse: int, gap: Gap | None = None) -> FrameSet:
 
 
 def write(folder: Path, image_format: ImageFormat | None = ImageFormat.PNG) -> list[FrameSet]:
-    sets = [frame_set(0), frame_set(2, Gap("colour", GapReason.NOT_EXPOSED, "line 3")), frame_set(1)]
+    sets = [frame_set(0), frame_set(2, Gap("colour", GapReason.NOT_EXPOSED, Told("line 3"))), frame_set(1)]
     with CaptureFolder(folder, CONFIG, image_format) as sink:
         for index, one in enumerate(sets):
             sink.write(one, index)

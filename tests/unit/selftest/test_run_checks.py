@@ -9,6 +9,7 @@ import pytest
 from rigdriver.config import RigConfig
 from rigdriver.devices.cameras.events import CameraStatistics
 from rigdriver.frames import FrameProof, Gap, GapReason, Proof, ProofVerdict
+from rigdriver.gap_facts import Told
 from rigdriver.selftest.result import Status
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_recorded, judge_run, keep
 
@@ -58,7 +59,7 @@ def test_a_gap_fails_completeness_and_its_reason_is_the_remedy():
 
 def test_the_same_reason_of_many_frames_is_told_once_with_its_count():
     proofs = [proof(i, cameras=("a",), skew_us=math.nan) for i in range(21)] + [proof(i) for i in range(21, 30)]
-    remedy = failures(proofs, [Gap("b", GapReason.NOT_EXPOSED, f"pulse {i}") for i in range(21)])["run.b.frames"]
+    remedy = failures(proofs, [Gap("b", GapReason.NOT_EXPOSED, Told(f"pulse {i}")) for i in range(21)])["run.b.frames"]
     assert remedy.startswith("camera b (SN b): 21 times: triggered, but the camera showed no exposure")
     assert remedy.count("triggered") == 1
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rigdriver.frames import Frame, Gap, GapReason
+from rigdriver.gap_facts import Told
 from rigdriver.sync.grouping import ANY_PHASE, NO_BOX, ArrivalGroups, Grouped
 
 PERIOD_NS = 100_000_000
@@ -155,7 +156,7 @@ def test_a_loss_for_which_this_computer_had_no_room_gives_its_reason_to_the_miss
 def test_a_lost_camera_is_a_gap_at_once_and_for_good() -> None:
     groups = ArrivalGroups(["a", "b"], PERIOD_NS)
     groups.take(numbered("a", 0, 0))
-    groups.take_absence(Gap("b", GapReason.CAMERA_LOST, "its cable is out"))
+    groups.take_absence(Gap("b", GapReason.CAMERA_LOST, Told("its cable is out")))
     done = [*groups.tick(1), *groups.take(numbered("a", 1, PERIOD_NS))]
     assert told(done) == [{"b": "CAMERA_LOST"}] * 2
     assert "its cable is out" in str(done[1].gaps["b"])
@@ -163,7 +164,7 @@ def test_a_lost_camera_is_a_gap_at_once_and_for_good() -> None:
 
 def test_a_silent_camera_is_awaited_again_when_it_speaks() -> None:
     groups = ArrivalGroups(["a", "b"], PERIOD_NS)
-    groups.take_absence(Gap("b", GapReason.NOT_DELIVERED, "nothing for 2 s"))
+    groups.take_absence(Gap("b", GapReason.NOT_DELIVERED, Told("nothing for 2 s")))
     assert told(groups.take(numbered("a", 0, 0))) == [{"b": "NOT_DELIVERED"}]
     groups.take(numbered("b", 0, PERIOD_NS))
     assert told(groups.take(numbered("a", 1, PERIOD_NS))) == [{}]
@@ -174,14 +175,14 @@ def test_what_comes_of_a_silent_camera_after_its_group_has_left_opens_no_second_
     groups = ArrivalGroups(["a", "b"], PERIOD_NS)
     groups.take(numbered("a", 0, 0))
     groups.take(numbered("b", 0, 1000))
-    groups.take_absence(Gap("b", GapReason.NOT_DELIVERED, "no whole frame for 1 s"))
+    groups.take_absence(Gap("b", GapReason.NOT_DELIVERED, Told("no whole frame for 1 s")))
     (second,) = groups.take(numbered("a", 1, PERIOD_NS))
     assert groups.take_loss("b", 1, GapReason.INCOMPLETE, 1, PERIOD_NS + 500_000) == []
     groups.take_loss("b", 2, GapReason.INCOMPLETE, 1, 2 * PERIOD_NS)
     (third,) = groups.take(numbered("a", 2, 2 * PERIOD_NS + 1000))
     assert told([second, third]) == [{"b": "NOT_DELIVERED"}, {"b": "INCOMPLETE"}]
     assert [group.pulse_index for group in (second, third)] == [1, 2]
-    groups.take_absence(Gap("b", GapReason.NOT_DELIVERED, "no whole frame for 1 s"))
+    groups.take_absence(Gap("b", GapReason.NOT_DELIVERED, Told("no whole frame for 1 s")))
     groups.take(numbered("a", 3, 3 * PERIOD_NS))
     assert groups.take(numbered("b", 3, 3 * PERIOD_NS + 500_000)) == []
     assert groups.late_frames == 1

@@ -201,7 +201,7 @@ def test_where_a_camera_has_no_stamps_an_arrival_alone_matches_no_frame(
         assert verdict.exposure.ordinal == MARKS + 1
     else:
         assert isinstance(verdict, Rejected)
-        assert f"its frame id counts exposure {MARKS}, its arrival says exposure {MARKS + 1}" in verdict.detail
+        assert f"its frame id counts exposure {MARKS}, its arrival says exposure {MARKS + 1}" in str(verdict.facts)
 
 
 def test_a_frame_without_stamp_is_not_judged_before_the_exposure_that_its_arrival_names_is_reported(
@@ -216,7 +216,7 @@ def test_a_frame_without_stamp_is_not_judged_before_the_exposure_that_its_arriva
     verdict = track.offer(late, PERIOD)
     assert isinstance(verdict, Rejected)
     assert verdict.exposure is log.by_ordinal(MARKS + 1)
-    assert f"its frame id counts exposure {MARKS}, its arrival says exposure {MARKS + 1}" in verdict.detail
+    assert f"its frame id counts exposure {MARKS}, its arrival says exposure {MARKS + 1}" in str(verdict.facts)
 
 
 def test_a_camera_without_an_exposure_is_sent_to_its_trigger(log: ExposureLog) -> None:
