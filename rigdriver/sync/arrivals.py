@@ -39,8 +39,7 @@ class Arrivals:
     """Usual latency of one camera."""
 
     def __init__(self, ticks_per_ns: float) -> None:
-        self.ticks_per_ns = ticks_per_ns
-        """Box ticks in a nanosecond."""
+        self._ticks_per_ns = ticks_per_ns
         self._latencies_ns: deque[int] = deque(maxlen=USUAL)
         self._period_ns = self._reach_ns = 0.0
 
@@ -50,7 +49,7 @@ class Arrivals:
 
     def expect(self, period_ticks: int) -> None:
         """Take the pulse period: arrivals name a pulse when they are off by less than a share of it."""
-        self._period_ns = period_ticks / self.ticks_per_ns
+        self._period_ns = period_ticks / self._ticks_per_ns
         self._reach_ns = ARRIVAL_SHARE * self._period_ns
 
     def add(self, frame: Frame, exposure: Exposure) -> None:
@@ -62,7 +61,7 @@ class Arrivals:
 
         Not from the report of the exposure: on a damaged line reports come late, and the frames do not.
         """
-        return frame.t_host_ns - round(exposure.start_ticks / self.ticks_per_ns)
+        return frame.t_host_ns - round(exposure.start_ticks / self._ticks_per_ns)
 
     @property
     def are_steady(self) -> bool:
@@ -107,7 +106,7 @@ class Arrivals:
     def latest_start_ticks(self, frame: Frame) -> float:
         """Return the latest time in box ticks at which an exposure can have begun whose frame has come by now."""
         early_ns = min(self._sure_ns, self._reach_ns)
-        return (frame.t_host_ns - min(self._latencies_ns) + early_ns) * self.ticks_per_ns
+        return (frame.t_host_ns - min(self._latencies_ns) + early_ns) * self._ticks_per_ns
 
     def confirm(self, heard: Sequence[int], enough: int, is_alone: bool) -> bool:
         """Return whether the latencies of several frames are surely the usual one; `is_alone`: nothing else says so."""

@@ -19,12 +19,6 @@ RISES = 8
 """Number of rising edges that are looked at for the start of one exposure."""
 LONGEST_LOSS = 10_000
 """Number of pulses in a row whose reports may be missing; more mean that the index itself is damaged."""
-REPORTS = 64
-"""Number of newest reports whose delays are looked at."""
-FEW_REPORTS = 8
-"""Least number of reports that show how late reports come."""
-LONGEST_WAIT_NS = 2_000_000
-"""Longest time for which a record waits in the box for others, in ns (PROTOCOL 6.4)."""
 KEEP = 2048
 """Number of exposures kept per camera: half a minute at 60 Hz, far longer than any frame is late."""
 
@@ -83,8 +77,6 @@ class ExposureLog:
         """Number of signals on the exposure line that were too short or too long to be an exposure."""
         self.reported_ticks = 0
         """Time up to which the box has reported every edge."""
-        self._told: deque[tuple[int, int]] = deque(maxlen=REPORTS)
-        """Host time and newest edge, in ticks, of the newest reports since one was missing."""
 
     def plan(self, planned: PlannedExposure) -> None:
         """Expect another plan from now on; the exposures so far are kept."""
@@ -132,8 +124,6 @@ class ExposureLog:
                     exposures.append(self._infer(edge.t_box_ticks, report))
         self._is_seen = self._is_seen or bool(exposures)
         newest = report.edges[-1].t_box_ticks if report.edges else report.start_ticks
-        if report.edges:
-            self._told.append((report.t_host_ns, newest))
         # A closed pulse is reported to its end, also where nothing has happened in it (PROTOCOL 6.5, 6.6).
         reported = max(newest, report.start_ticks + period_ticks if report.is_closed else 0)
         # An exposure that has just begun may not have reached the box yet.
@@ -145,19 +135,8 @@ class ExposureLog:
         self._doubts += 1
         self._is_lost_since = True
         self._rises.clear()
-        self._told.clear()
         # Its end may be among what is missing, and the next end would be another exposure's.
         self._start = None
-
-    def reported_by(self, t_host_ns: int, ticks_per_ns: float) -> float:
-        """Return the time in box ticks up to which the box has surely reported every edge by a host time.
-
-        So it is while reports come as late as the latest of the newest ones at most, and none was missing since.
-        """
-        if len(self._told) < FEW_REPORTS or self.is_exposing:
-            return self.complete_ticks
-        delay_ns = max(told_ns - newest / ticks_per_ns for told_ns, newest in self._told)
-        return max(self.complete_ticks, (t_host_ns - delay_ns - LONGEST_WAIT_NS) * ticks_per_ns)
 
     def nearest(self, ticks: float, within_ticks: float) -> Exposure | None:
         """Return the exposure that starts nearest to `ticks`, if it is within reach."""

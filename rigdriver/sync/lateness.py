@@ -96,16 +96,6 @@ class LateFrames:
         """Whether the frame, by its arrival, may be of an exposure that the box has not reported yet."""
         return self._arrivals.latest_start_ticks(frame) > self._log.complete_ticks
 
-    def _reported_ticks(self, frame: Frame) -> float:
-        """Return the time up to which no second exposure of a pulse can be unreported that may have made its frame.
-
-        Where the preamble ties the camera, the usual delay of reports is enough: else a second exposure that nobody
-        asked for, its report held up, and this very frame as the first one whose header lags would have to meet.
-        """
-        if self._tie is Tie.PREAMBLE:
-            return self._log.reported_by(frame.t_host_ns, self._arrivals.ticks_per_ns)
-        return self._log.complete_ticks
-
     def _is_only_place(self, here: int, latest: int, anchor: Anchor) -> bool | None:
         if all(later in self._used for later in range(here + 1, latest + 1)):
             return True
@@ -140,8 +130,8 @@ class LateFrames:
         is_asked = self._arrivals.are_steady or exposure.ordinal < anchor.ordinal
         if not is_asked or self._arrivals.is_surely_usual(frame, exposure):
             return exposure.ordinal
+        if self.may_be_unreported(frame):
+            return None
         until_ticks = self._arrivals.latest_start_ticks(frame)
         pulses = int((until_ticks - exposure.start_ticks) // self._period_ticks)
-        if until_ticks > (self._log.complete_ticks if pulses else self._reported_ticks(frame)):
-            return None
         return max(exposure.ordinal + pulses, self._log.ordinal_before(until_ticks))

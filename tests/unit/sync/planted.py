@@ -117,8 +117,6 @@ class World:
     """(size, first): frame ids beyond size - 1 begin again at first, as 16-bit counters do."""
     first_id: int | None = None
     lost_reports: dict[int, float] = field(default_factory=dict)
-    report_delay_of: dict[int, float] = field(default_factory=dict)
-    """Pulse -> by how many periods its reports come later."""
     """pulse -> chance that a part of the box's report of it is lost"""
     faults: dict[tuple[str, int], str] = field(default_factory=dict)
     """(camera, pulse) -> fault"""
@@ -296,7 +294,6 @@ class World:
         generation, start = schedule.box.generation, t0 // 100
         for part in [*parts, []]:
             sent_ns = (part[0].t_box_ticks + FLUSH_TICKS) * 100 if part else t0 + period_ns
-            sent_ns += self.report_delay_of.get(index, 0) * period_ns if schedule.box.pulse_count > 1 else 0
             t_host = round(max(sent_ns + 5e5 + abs(self.rng.gauss(0, 2e5)), self._told_ns + 1000))
             self._told_ns = t_host  # a serial link keeps the order
             if (
@@ -322,13 +319,9 @@ class HeldUp:
 
 
 def run(
-    world: World,
-    pulses: int,
-    generation: int = 7,
-    held_up: HeldUp | None = None,
-    left_ns: dict[int, int] | None = None,
+    world: World, pulses: int, generation: int = 7, held_up: HeldUp | None = None
 ) -> tuple[list[Resolved], dict[str, Track], Matcher]:
-    """Play preamble and run of a world through the driver's sync floor; `left_ns` takes when each frame set left."""
+    """Play preamble and run of a world through the driver's sync floor."""
     config = world.config
     schedule = compile_schedule(config, TICKS, generation, pulses)
     opening = compile_preamble(config, TICKS, generation - 1, unit_us=max(5000, 1.25e6 / config.schedule.rate_hz))
@@ -364,8 +357,6 @@ def run(
             out += matcher.tick(report.t_host_ns + held_up.still_ns)
             held_up = None
         out += matcher.tick(report.t_host_ns)
-        if left_ns is not None:
-            left_ns.update({r.pulse_index: report.t_host_ns for r in out[len(left_ns) :]})
     out += matcher.finish()
     return out, tracks, matcher
 

@@ -145,26 +145,3 @@ def test_the_worlds_in_which_headers_lagged_behind_a_lost_frame_have_no_wrong_fr
 def test_no_hypothesis_places_a_frame_that_came_before_its_exposure() -> None:
     """It waits for the box's reports, and its time stamp is ahead by two pulses, whose exposures happen meanwhile."""
     assert planted_outcome("bent alike", 31031, 300).wrong == 0
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("late", [0.06, 0.1, 0.3, 0.8])
-def test_a_frame_that_is_late_by_less_than_a_period_leaves_when_it_comes_and_waits_for_no_report(
-    late: float, seed: int
-) -> None:
-    """The end of its pulse is reported up to a period later; what may have made the frame was reported long before."""
-    world = world_of(((AT, "late", late),), 0, seed, arrival_ns=2e7)
-    left_ns: dict[int, int] = {}
-    resolved, _, _ = run(world, PULSES, left_ns=left_ns)
-    taken = {r.pulse_index: [f.t_host_ns for f in r.frames.values()] for r in resolved if r.pulse_index > AT - 5}
-    assert {n: [left_ns[n]] for n in taken} == taken
-
-
-def test_while_reports_come_late_a_late_frame_waits_for_them() -> None:
-    """One report that was held up is enough: what may have made the frame may be unreported just so."""
-    world = world_of(((AT, "late", 0.1),), 0, 1, arrival_ns=2e7)
-    world.report_delay_of[AT - 3] = 0.5
-    left_ns: dict[int, int] = {}
-    resolved, _, _ = run(world, PULSES, left_ns=left_ns)
-    frame = resolved[AT].frames[CAMERA]
-    assert left_ns[AT] > frame.t_host_ns
