@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from rigdriver.clock import ClockFit, ticks_from_us
 from rigdriver.config import RigConfig
-from rigdriver.devices.box.events import BoxLost, BoxStatus, EventsLost
+from rigdriver.devices.box.events import LONGEST_WAIT_S, BoxHeard, BoxLost, BoxStatus, EventsLost
 from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.devices.camera_link.descriptions import CameraReport
 from rigdriver.devices.cameras.cameras import Cameras
@@ -42,6 +42,7 @@ from rigdriver.run.utc import utc_ns
 from rigdriver.run_end import EndCause
 from rigdriver.schedule.plan import RULERS, light_limits
 from rigdriver.schedule.planned import Schedule
+from rigdriver.signal_safe import SafeEvent
 from rigdriver.sync.exposures import ExposureLog
 from rigdriver.sync.host_clock import HostClock, RoundTrip
 from rigdriver.sync.matcher import Matcher, Resolved
@@ -51,6 +52,8 @@ from rigdriver.sync.track import Track
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, taking_part
 
 FIRST_PROBES = 8
+MOST_ASKS = 4
+"""Number of times that the box is asked for its time, per report of it, because a late frame waits."""
 PROBE_EVERY_S = 0.5
 """Time between two readings of the box's clock, in s; a box that has restarted shows by it within 1 s at every rate."""
 PROBE_SOON_S = 0.2
@@ -105,6 +108,9 @@ class Run(FrameSets):
         """Number of times that this program had stopped the box when the schedule began."""
         self._brightness = Brightness(schedule.lamps_of())
         self._host_clock = HostClock(schedule.tick_rate_hz)
+        self._is_probe_wanted = SafeEvent()
+        """Whether the box shall be asked for its time at once: a late frame waits for what it has reported by now."""
+        self._asks_left = MOST_ASKS
         self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns, timebase.now_ns)
         self._ending = Ending(
             self._states,
@@ -206,6 +212,7 @@ class Run(FrameSets):
         # Threads that wait for room are let go first, or they could not be joined.
         self._reports.close()
         self._outbox.abandon()
+        self._is_probe_wanted.set()
         self._join_threads()
 
     # ------------------------------------------------------------ clocks
@@ -227,9 +234,11 @@ class Run(FrameSets):
         return utc_ns(self._timebase.now_ns() if host_ns is None else host_ns)
 
     def _keep_host_clock(self) -> None:
-        while not self._timebase.wait(
-            self._states.halted, PROBE_SOON_S if self._is_box_time_vague() else PROBE_EVERY_S
-        ):
+        while True:
+            self._timebase.wait(self._is_probe_wanted, PROBE_SOON_S if self._is_box_time_vague() else PROBE_EVERY_S)
+            if self._states.halted.is_set():
+                return
+            self._is_probe_wanted.clear()
             try:
                 self._probe()
             except RigError:
@@ -297,6 +306,7 @@ class Run(FrameSets):
                 self._matcher.excuse(round(attended.away_s * 1e9))
                 for resolved in self._digest(report) if report is not None else self._overdue(attended):
                     self._hand_out(resolved)
+                self._ask_if_wanted(report)
             for resolved in self._matcher.finish():
                 self._hand_out(resolved)
             if not halted.is_set():  # else whoever closes the run says why
@@ -305,6 +315,15 @@ class Run(FrameSets):
         except BaseException as exc:  # noqa: BLE001  the consumer gets it
             self._ending.fail(exc)
             self._outbox.end(exc)
+
+    def _ask_if_wanted(self, report: Report | None) -> None:
+        """Have the box asked how far it has reported when a late frame waits for that; a few times per report."""
+        if isinstance(report, PulseReport):
+            self._asks_left = MOST_ASKS
+        if self._matcher.is_report_wanted and self._asks_left:
+            self._asks_left -= 1
+            self._matcher.is_report_wanted = False
+            self._is_probe_wanted.set()
 
     def _overdue(self, attended: AttendedTime) -> list[Resolved]:
         """Return the pulses whose frames have not come in time; none while what came meanwhile may be on its way."""
@@ -332,6 +351,11 @@ class Run(FrameSets):
             case EventsLost():
                 self._matcher.take_edges_lost()
                 self._ending.events_lost(report)
+            case BoxHeard():
+                reached = report.t_box_ticks - round(LONGEST_WAIT_S * self.schedule.tick_rate_hz)
+                for log in self._logs.values():
+                    log.reach(reached)
+                return self._matcher.take_reached()
             case BoxStatus():
                 self._ending.heard_of_state(report, self.schedule.box.generation)
             case BoxLost():

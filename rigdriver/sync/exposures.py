@@ -138,6 +138,10 @@ class ExposureLog:
         # Its end may be among what is missing, and the next end would be another exposure's.
         self._start = None
 
+    def reach(self, ticks: int) -> None:
+        """Note that every edge up to that time is reported."""
+        self.reported_ticks = max(self.reported_ticks, ticks - self._planned.line_rise_ticks)
+
     def nearest(self, ticks: float, within_ticks: float) -> Exposure | None:
         """Return the exposure that starts nearest to `ticks`, if it is within reach."""
         # Starts come in time order, so the nearest one stands on either side of where `ticks` would stand.

@@ -94,6 +94,8 @@ class Matcher:
         self._are_edges_lost = False
         """Whether reports are missing since the newest pulse began."""
         self._belated: list[str] = []
+        self.is_report_wanted = False
+        """Whether a frame waits that came late, since the last look at this: the box should be asked how far it is."""
         self.noise_edges = dict.fromkeys(tracks, 0)
         """Camera -> number of signals on its exposure line that were no exposure."""
         self.late_frames = 0
@@ -146,6 +148,12 @@ class Matcher:
         """A camera is gone, as `error` says: all its open places become gaps, now and later."""
         self._gone[camera] = Told(error)
         self._held[camera].clear()
+        return self._settle()
+
+    def take_reached(self) -> list[Resolved]:
+        """The exposure logs have reached a later time; return what is settled by it."""
+        for name in self._held:
+            self._judge_held(name)
         return self._settle()
 
     def take_edges_lost(self) -> None:
@@ -251,8 +259,9 @@ class Matcher:
         match verdict:
             case Matched():
                 self._place(name, frame, verdict)
-            case Held(meanwhile):
+            case Held(meanwhile, is_late):
                 self._hold(name, frame)
+                self.is_report_wanted |= is_late
                 if meanwhile is not None:
                     self._suspect(name, meanwhile)
             case Rejected():

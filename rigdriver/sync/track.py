@@ -189,7 +189,7 @@ class Track:
             return None
         is_in_place = self._late_frames.is_in_its_place(frame, by_clock, anchor)
         if is_in_place is None:
-            return Held()
+            return Held(is_late=self._late_frames.may_be_unreported(frame))
         if not is_in_place:
             return None
         self._accepted = AGREED

@@ -28,6 +28,8 @@ class Held:
 
     meanwhile: Rejected | None = None
     """What becomes of it if they do not."""
+    is_late: bool = False
+    """Whether it came so late that the box should be asked how far it has reported, before it reports by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ IS_INPUT = 1 << 63
 TICK_MASK = (1 << 60) - 1
 NO_PULSE = -1
 """Index in a `PulseReport` that holds edges which happened outside every pulse; its generation is 0."""
+LONGEST_WAIT_S = 0.002
+"""Longest time for which a record waits in the box for others, in s (PROTOCOL 6.4)."""
 LATE_TICKS = 10_000_000
 """Largest age, in ticks, at which an event that comes twice or too late still is one of this box's life: 1 s at the
 10 MHz of PROTOCOL. Ticks count from the boot, so an older one, with a counter that went back, is of a new life."""
@@ -74,7 +76,18 @@ class BoxLost:
     t_host_ns: int
 
 
-BoxEvent = PulseReport | BoxStatus | EventsLost | BoxLost
+@dataclass(frozen=True, slots=True)
+class BoxHeard:
+    """The box has answered a clock probe: every record is reported that it stamped `LONGEST_WAIT_S` before or earlier.
+
+    It sends its messages in the order in which they are due (PROTOCOL 6.4), and this comes in that order, too.
+    """
+
+    t_box_ticks: int
+    t_host_ns: int
+
+
+BoxEvent = PulseReport | BoxStatus | EventsLost | BoxLost | BoxHeard
 
 
 class EventReader:

@@ -59,6 +59,8 @@ class LinkTraffic:
         self.name = f"trigger box on {port.url}"
         self.on_event: Callable[[Message, int], None] | None = None
         """Callback that gets each event message and the host time at which it was read."""
+        self.on_reply: Callable[[Reply, int], None] | None = None
+        """Callback that gets each reply to a request, in order among the events, and the host time of its reading."""
         self.received_bytes = 0
         self.first_bytes = b""
         """First bytes since the last flush, for error messages."""
@@ -278,6 +280,8 @@ class LinkTraffic:
             # Outside the lock: a subscriber must not hold up whoever waits for a reply.
             if isinstance(item, Event) and self.on_event is not None:
                 self.on_event(item.message, now_ns)
+            elif isinstance(item, Reply) and self.on_reply is not None:
+                self.on_reply(item, now_ns)
 
     def _replace_port(self, lost: LinkLost) -> None:
         """Go on with the port opened again; raise `lost` when that may not be."""

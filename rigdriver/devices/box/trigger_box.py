@@ -16,7 +16,7 @@ from typing import Self
 
 from rigdriver.config import BoxConfig
 from rigdriver.devices.box.clock_probe import ClockProbe, probe_once
-from rigdriver.devices.box.events import BoxEvent, BoxStatus, EventReader
+from rigdriver.devices.box.events import BoxEvent, BoxHeard, BoxStatus, EventReader
 from rigdriver.devices.box.found import OldFault
 from rigdriver.devices.box.identity import ACTIVE, STANDBY, identify
 from rigdriver.devices.box.link import ATTEMPTS, BoxLink
@@ -34,7 +34,7 @@ from rigdriver.wire import registers
 from rigdriver.wire.codec import Message
 from rigdriver.wire.layout import Register
 from rigdriver.wire.registers import BoxStates, RefusalReasons, StopModes
-from rigdriver.wire.session import LinkCounters
+from rigdriver.wire.session import LinkCounters, Reply
 
 BoxCounters = registers.CountersRecord
 EventSink = Callable[[BoxEvent], None]
@@ -64,6 +64,7 @@ class TriggerBox:
         self.identity, next_event, self.found = identify(link, config.old_faults)
         self._events = EventReader(next_event)
         link.traffic.on_event = self._take_event
+        link.traffic.on_reply = self._take_reply
         link.write(registers.WATCHDOG_TIMEOUT, round(config.watchdog_s * self.identity.tick_rate_hz))
 
     @classmethod
@@ -383,6 +384,12 @@ class TriggerBox:
                 self._watch.stop_feeding()
                 event = replace(event, host_away_s=self._watch.away_s(t_host_ns))
             self._tell(event)
+
+    def _take_reply(self, reply: Reply, t_host_ns: int) -> None:
+        message = reply.message
+        if message.address == registers.CLOCK_PROBE.address and not message.is_error and not reply.is_damaged:
+            got = registers.CLOCK_PROBE.unpack(message.payload)
+            self._tell(BoxHeard(got.tick_high << 32 | got.tick_low, t_host_ns))
 
     def _tell(self, event: BoxEvent) -> None:
         for sink in self._sinks:

@@ -26,6 +26,8 @@ from rigdriver.sync.track import Track
 
 TICKS = 10_000_000
 FLUSH_TICKS = 20_000
+ANSWER_NS = 3_000_000
+"""From a question to the box to its answer; what it had reported by then comes before."""
 INPUTS = 8
 BETWEEN_NS = 100_000_000
 """From the end of the preamble to the first pulse."""
@@ -229,6 +231,10 @@ class World:
                 told_id = frame_id + (self.damaged_id_ahead if self.tells_losses is GapReason.INCOMPLETE else 0)
                 arriving.append((t_host, 1, Loss(name, told_id, self.tells_losses, t_host)))
             return
+        if "lost_image" in faults:  # its header stays, and the next image gets it
+            camera.headers.append((frame_id, stamp))
+            camera.lag += 1
+            return
         frame_id, stamp = self._header(name, index, faults, frame_id, stamp)
         arrival = begin + width + camera.arrival_ns + abs(camera.rng.gauss(0, self.arrival_jitter_ns))
         if "late" in faults:
@@ -318,10 +324,40 @@ class HeldUp:
     excused_ns: int
 
 
+@dataclass
+class _Answers:
+    """Asks the box how far it has reported where the matcher wants to know, as a run does."""
+
+    logs: dict[str, ExposureLog]
+    matcher: Matcher
+    left_ns: dict[int, int]
+    asked_ns: int | None = None
+
+    def until(self, t_host_ns: int) -> list[Resolved]:
+        """Return what is settled by an answer that comes before that time."""
+        if self.asked_ns is None or t_host_ns <= self.asked_ns + ANSWER_NS:
+            return []
+        for log in self.logs.values():
+            log.reach(self.asked_ns // 100 - FLUSH_TICKS)
+        answered_ns, self.asked_ns = self.asked_ns + ANSWER_NS, None
+        resolved = self.matcher.take_reached()
+        self.left_ns.update({r.pulse_index: answered_ns for r in resolved})
+        return resolved
+
+    def note(self, resolved: list[Resolved], t_host_ns: int) -> None:
+        self.left_ns.update({r.pulse_index: t_host_ns for r in resolved[len(self.left_ns) :]})
+        if self.matcher.is_report_wanted:
+            self.asked_ns, self.matcher.is_report_wanted = self.asked_ns or t_host_ns, False
+
+
 def run(
-    world: World, pulses: int, generation: int = 7, held_up: HeldUp | None = None
+    world: World,
+    pulses: int,
+    generation: int = 7,
+    held_up: HeldUp | None = None,
+    left_ns: dict[int, int] | None = None,
 ) -> tuple[list[Resolved], dict[str, Track], Matcher]:
-    """Play preamble and run of a world through the driver's sync floor."""
+    """Play preamble and run of a world through the driver's sync floor; `left_ns` takes when each frame set left."""
     config = world.config
     schedule = compile_schedule(config, TICKS, generation, pulses)
     opening = compile_preamble(config, TICKS, generation - 1, unit_us=max(5000, 1.25e6 / config.schedule.rate_hz))
@@ -341,7 +377,9 @@ def run(
     matcher = Matcher(schedule, tracks, prover, round(config.sync.gap_timeout_s * 1e9), config.sync.wait_for_close)
     out: list[Resolved] = []
     start_ns = 10**9 + opening.box.pulse_period_ticks * 100 + BETWEEN_NS
+    answers = _Answers(logs, matcher, {} if left_ns is None else left_ns)
     for report in world.reports(schedule, start_ns, pulses):
+        out += answers.until(report.t_host_ns)
         if isinstance(report, PulseReport):
             before = {n: log.glitches for n, log in logs.items()}
             exposures = {n: log.feed(report, schedule.box.pulse_period_ticks) for n, log in logs.items()}
@@ -357,6 +395,7 @@ def run(
             out += matcher.tick(report.t_host_ns + held_up.still_ns)
             held_up = None
         out += matcher.tick(report.t_host_ns)
+        answers.note(out, report.t_host_ns)
     out += matcher.finish()
     return out, tracks, matcher
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 import pytest
 
 from tests.unit.sync.campaign import planted_outcome
-from tests.unit.sync.planted import World, run
+from tests.unit.sync.planted import ANSWER_NS, World, run
 
 CAMERA = "camera_0"
 RATE_HZ = 10
@@ -145,3 +145,26 @@ def test_the_worlds_in_which_headers_lagged_behind_a_lost_frame_have_no_wrong_fr
 def test_no_hypothesis_places_a_frame_that_came_before_its_exposure() -> None:
     """It waits for the box's reports, and its time stamp is ahead by two pulses, whose exposures happen meanwhile."""
     assert planted_outcome("bent alike", 31031, 300).wrong == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("late", [0.06, 0.1, 0.3, 0.7])
+def test_a_late_frame_leaves_when_the_box_has_answered_how_far_it_has_reported(late: float, seed: int) -> None:
+    """The end of its pulse is reported up to a period later, which is far longer than a question and its answer."""
+    world = world_of(((AT, "late", late),), 0, seed, arrival_ns=2e7)
+    left_ns: dict[int, int] = {}
+    resolved, _, _ = run(world, PULSES, left_ns=left_ns)
+    waited_ns = {r.pulse_index: left_ns[r.pulse_index] - r.frames[CAMERA].t_host_ns for r in resolved[AT - 5 :]}
+    assert waited_ns == {n: ANSWER_NS if n == AT else 0 for n in waited_ns}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("second", ["doubled_trigger", "noise_edge"])
+def test_an_answer_places_no_frame_of_a_second_exposure_that_was_not_reported_when_it_came(
+    second: str, seed: int
+) -> None:
+    """The first image is lost, and the second one has its header: the first that lags."""
+    world = world_of(((AT, f"{second}+lost_image", 0.0),), 0, seed, arrival_ns=2e5)
+    resolved, _, _ = run(world, PULSES)
+    pairs = [(r.pulse_index, int(f.pixels[0, 0])) for r in resolved for f in r.frames.values()]
+    assert [pair for pair in pairs if pair[0] != pair[1]] == []
