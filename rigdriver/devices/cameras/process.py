@@ -280,6 +280,7 @@ class CameraProcess:
                 ready = selector.select(timeout=self._timebase.slice_s(_LOOK_S))
                 if not ready:
                     self._timebase.idle()
+                has_spoken = False
                 for key, _ in ready:
                     data = os.read(key.fd, _READ_BYTES)
                     if not data:
@@ -290,19 +291,21 @@ class CameraProcess:
                         for kind, body in reader.feed(data):
                             self._on_event(kind, body)
                         vitality.heard()
+                        has_spoken = True
                     else:
                         *lines, tail = (tail + data)[-8192:].split(b"\n")
                         self._log(lines)
                 # What the sink took is not the child's silence either: this thread was away.
-                self._judge(vitality, self._quiet.look())
+                self._judge(vitality, has_spoken, self._quiet.look())
         self._log([tail])
 
-    def _judge(self, vitality: Vitality, unheard_s: float) -> None:
+    def _judge(self, vitality: Vitality, has_spoken: bool, unheard_s: float) -> None:
         """Give up a child that beats no more; while it is asked, the one who asks has a time limit of his own."""
         if not self._is_up.is_set() or self._is_asked:
             vitality.heard()
             return
-        vitality.look(self._timebase.now_s())
+        if not has_spoken:  # a look reads a file of the system, which is much for each frame
+            vitality.look(self._timebase.now_s())
         silent_s = vitality.silent_s
         awaited = self.awaited
         limit_s = _HANGS_S if awaited is None else self._silence_timeout_s
