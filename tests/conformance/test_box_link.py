@@ -12,10 +12,11 @@ from collections.abc import Iterator
 import pytest
 from harp.protocol import HarpMessage, MessageType, PayloadType
 
-from rigdriver.devices.box.events import BoxEvent, BoxLost, BoxStatus, EventsLost
+from rigdriver.devices.box.events import BoxEvent, BoxHeard, BoxLost, BoxStatus, EventsLost
 from rigdriver.devices.box.serial_port import SerialPort
 from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.errors import BoxFault, BoxRefused, DeviceError, LinkLost, StateError
+from rigdriver.frames import PulseReport
 from rigdriver.schedule.steps import box_step
 from rigdriver.timebase import WallTime
 from rigdriver.wire import registers
@@ -101,6 +102,25 @@ def test_clock_probes_agree_with_each_other_and_lie_between_the_host_times(box: 
     high = min(probe.t_received_ns - probe.t_box_ticks * 100 for probe in probes)
     assert low - high < 200e-6 * (probes[-1].t_received_ns - probes[0].t_sent_ns) + 100_000
     assert [p.t_box_ticks for p in probes] == sorted({p.t_box_ticks for p in probes})
+
+
+def test_an_answer_of_its_clock_comes_behind_all_records_older_than_2_ms(host: Host, box: TriggerBox) -> None:
+    log = Log(host, box)
+    run(box, schedule(12, pulses=30))
+    asked = 0
+    while not any(e.is_closed for e in log.pulses if e.pulse_index == 29) and asked < 2000:
+        box.probe_clock()
+        asked += 1
+    log.wait_for_end()
+    reached, overtaken = 0, []
+    for event in log.events:
+        if isinstance(event, BoxHeard):
+            reached = max(reached, event.t_box_ticks - 20_000)
+        elif isinstance(event, PulseReport):
+            overtaken += [edge for edge in event.edges if edge.t_box_ticks <= reached]
+    assert asked >= 10
+    assert reached > 0
+    assert overtaken == []
 
 
 @pytest.mark.plants_faults

@@ -8,6 +8,7 @@ test_opening_the_box.py, test_committing.py and test_cut_link.py).
 import pytest
 
 from rigdriver.devices.box.clock_probe import ClockProbe
+from rigdriver.devices.box.events import BoxEvent, BoxHeard
 from rigdriver.devices.box.link import ATTEMPTS
 from rigdriver.devices.box.trigger_box import TriggerBox
 from rigdriver.errors import (
@@ -238,3 +239,13 @@ def test_sound_link_leaves_all_error_counters_at_zero(port: FakeBoxPort, committ
         0,
     ) * 6
     assert (seen.bytes_skipped, seen.checksum_errors, seen.header_errors, seen.unfinished) == (0,) * 4
+
+
+def test_a_clock_probe_is_heard_by_who_listens_and_a_damaged_answer_is_not(
+    port: FakeBoxPort, committed: TriggerBox
+) -> None:
+    heard: list[BoxEvent] = []
+    committed.subscribe(heard.append)
+    port.script(registers.CLOCK_PROBE, damage_probe)
+    committed.probe_clock()
+    assert {e.t_box_ticks for e in heard if isinstance(e, BoxHeard)} == {(1 << 32) + 7}
