@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+from rigdriver.devices.usb_library import CORE
 from rigdriver.rig import Rig
 from rigdriver.run.frame_sets import FrameSets
 from rigdriver.selftest import box_checks, opening
@@ -22,6 +24,7 @@ from rigdriver.selftest.lamps import watch_lamps
 from rigdriver.selftest.light_checks import judge_light
 from rigdriver.selftest.light_pictures import illustrated
 from rigdriver.selftest.optical_checks import judge_optical
+from rigdriver.selftest.projector_checks import check_projector
 from rigdriver.selftest.result import CheckResult
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
 from rigdriver.selftest.samples import Samples
@@ -45,13 +48,14 @@ class Stage:
     """Whether a busy computer could spoil it, so that its load is watched."""
 
 
-def stages(rig: Rig, frame_sets: int = FRAME_SETS) -> list[Stage]:
-    """Return what is to be done on this rig; the run takes that many frame sets."""
+def stages(rig: Rig, frame_sets: int = FRAME_SETS, usb_core: Any = CORE) -> list[Stage]:
+    """Return what is to be done on this rig; the run takes that many frame sets. `usb_core`: pyusb's, or another."""
     opened = [
         Stage("computer", "this computer", lambda r: check_computer(r.config, reading(r.cameras))),
         Stage("buses", "the buses of the cameras", lambda r: check_buses(r.config, reading(r.cameras))),
         Stage("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
         Stage("calibration", "the calibration file", _calibration),
+        Stage("projector", "the projector", lambda r: check_projector(r.config, usb_core)),
     ]
     at_rate = f"{frame_sets} frame sets at {rig.config.schedule.rate_hz:g} Hz"
     if rig.config.schedule.mode != "box":

@@ -21,6 +21,7 @@ REQUIRED = {
     "[genicam] producers": '["a.cti"]',
     "[[cameras]] name": '"a"', "[[cameras]] serial": '"1"', "[[cameras]] output": "7",
     "[[lamps]] name": '"l"', "[[lamps]] kind": '"pattern"', "[[lamps]] output": "8",
+    "[projector] lamp": '"l"',
     "[[links]] name": '"usb"', "[[links]] megabytes_per_s": "380",
 }  # fmt: skip
 NUMERIC = [key for key in all_keys() if key.kind in {"number", "whole number"}]
