@@ -39,6 +39,8 @@ class SelfTestLine:
     driver: str
     rig: str
     passed: bool
+    finished: bool
+    """Whether the test came to its end; one that did not is compared with nothing."""
     figures: Mapping[str, float]
     """Check -> its figure."""
     not_good: Mapping[str, str]
@@ -73,6 +75,7 @@ def line_of(report: Report) -> SelfTestLine:
         driver="" if about is None else about.driver,
         rig=report.rig,
         passed=report.has_passed,
+        finished=report.is_finished,
         figures=_figures(report),
         not_good={check.name: f"{check.status.value}: {check.remedy}" for check in bad},
     )
@@ -112,14 +115,16 @@ def _lines(text: str) -> Iterator[SelfTestLine]:
             figures = {str(name): float(figure) for name, figure in values["figures"].items()}
             not_good = {str(name): str(told) for name, told in values["not_good"].items()}
             date, driver, rig = (str(values[key]) for key in ("date", "driver", "rig"))
-            yield SelfTestLine(date, driver, rig, values["passed"] is True, figures, not_good)
+            # Lines of earlier releases, which kept finished tests only, do not say it.
+            passed, finished = values["passed"] is True, values.get("finished", True) is True
+            yield SelfTestLine(date, driver, rig, passed, finished, figures, not_good)
         except (ValueError, KeyError, TypeError, AttributeError):
             continue  # a torn line, or one of a later release
 
 
 def changes(report: Report, earlier: Sequence[SelfTestLine]) -> list[FigureChange]:
     """Return the figures of a report that lie far from those of the earlier tests of the same rig."""
-    alike = [line.figures for line in earlier if line.rig == report.rig][-COMPARED:]
+    alike = [line.figures for line in earlier if line.rig == report.rig and line.finished][-COMPARED:]
     found = [
         _change(name, figure, [old[name] for old in alike if name in old]) for name, figure in _figures(report).items()
     ]
@@ -144,6 +149,8 @@ def differences(before: Report, now: Report) -> list[str]:
         for name, check in new.items()
         if old.get(name) is not check.status
     ]
+    if not now.is_finished:  # what was not made yet is not new
+        return told
     return told + [f"{name}: {status.value} -> no longer tested" for name, status in old.items() if name not in new]
 
 
