@@ -10,7 +10,7 @@ Not here: the checks (see rigdriver.selftest).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -29,10 +29,11 @@ from rigdriver.procedures.write_delays import write_delays as write_into
 from rigdriver.recording.recording_file import Recording
 from rigdriver.rig import Rig
 from rigdriver.selftest import text
-from rigdriver.selftest.history import FigureChange, append, changes, differences, history_of, read
+from rigdriver.selftest.history import FigureChange, append, changes, differences, history_of, read, series
 from rigdriver.selftest.junit import junit as as_junit
 from rigdriver.selftest.ledger import CheckLedger
 from rigdriver.selftest.page import html as page
+from rigdriver.selftest.plots import CheckPlot
 from rigdriver.selftest.recorded import check_recording
 from rigdriver.selftest.result import Report
 from rigdriver.selftest.run_checks import FRAME_SETS
@@ -133,15 +134,16 @@ class ReportOutputs:
         """Write and print a report."""
         # The page is written in every case, since it is sent when something is wrong; only a test that is not finished
         # does not replace that of a finished one before it.
+        earlier = self._history.plots(done.report) if self._history and self._html else ()
         if done.report.is_finished or self._before is None:
-            self._write(done.report)
+            self._write(done.report, earlier)
         found = self._history.take(done.report) if self._history else []
         _tell(done.report, done.error, self._before, found, self._is_json)
         self._before = done.report
 
-    def _write(self, report: Report) -> None:
+    def _write(self, report: Report, earlier: Sequence[CheckPlot]) -> None:
         if self._html is not None:
-            write_whole(self._html, page(report), is_private=True)  # it shows people
+            write_whole(self._html, page(report, earlier), is_private=True)  # it shows people
         if self._junit is not None:
             write_whole(self._junit, as_junit(report))
 
@@ -167,6 +169,10 @@ class History:
     def __init__(self, rig_file: Path) -> None:
         self._path = history_of(rig_file)
         self._is_told = False
+
+    def plots(self, report: Report) -> list[CheckPlot]:
+        """Return the figures of a report over the earlier tests."""
+        return series(report, read(self._path))
 
     def take(self, report: Report) -> list[FigureChange]:
         """Return what has changed much since the earlier tests, and keep this one."""

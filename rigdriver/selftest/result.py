@@ -14,6 +14,7 @@ from enum import Enum
 from rigdriver.config import RigConfig
 from rigdriver.selftest.about import Circumstances
 from rigdriver.selftest.pictures import CheckPicture
+from rigdriver.selftest.plots import CheckPlot
 
 Value = bool | int | float | str | None
 
@@ -83,6 +84,8 @@ class CheckResult:
     """Figure for the history, where what was measured is told in words."""
     pictures: tuple[CheckPicture, ...] = ()
     """Pictures for the page; scripts do not get them."""
+    plots: tuple[CheckPlot, ...] = ()
+    """Plots for the page; scripts do not get them."""
 
     def record(self) -> CheckRecord:
         """Return the check as scripts read it."""

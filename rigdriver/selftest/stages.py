@@ -7,7 +7,7 @@ each other (see grounds.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,9 +24,11 @@ from rigdriver.selftest.lamps import watch_lamps
 from rigdriver.selftest.light_checks import judge_light
 from rigdriver.selftest.light_pictures import illustrated
 from rigdriver.selftest.optical_checks import judge_optical
+from rigdriver.selftest.plots import Point
 from rigdriver.selftest.projector_checks import check_projector
 from rigdriver.selftest.result import CheckResult
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
+from rigdriver.selftest.run_plots import FrameArrivals, plotted
 from rigdriver.selftest.samples import Samples
 from rigdriver.selftest.sweeping import sweep_lamps
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
@@ -88,24 +90,26 @@ def _wiring(rig: Rig) -> list[CheckResult]:
 
 
 def _bench_run(rig: Rig, frame_sets: int) -> list[CheckResult]:
-    observed, samples, run = _observed(rig, frame_sets)
-    return judge_bench_run(observed, run.statistics.rate_hz, rig.config) + _health(rig, samples)
+    observed, samples, arrivals, run = _observed(rig, frame_sets)
+    checks = judge_bench_run(observed, run.statistics.rate_hz, rig.config)
+    return plotted(checks, (), arrivals, rig.config) + _health(rig, samples)
 
 
 def _run(rig: Rig, frame_sets: int) -> list[CheckResult]:
-    observed, samples, _ = _observed(rig, frame_sets)
-    return judge_run(observed, rig.config) + _health(rig, samples)
+    observed, samples, arrivals, _ = _observed(rig, frame_sets)
+    checks = judge_run(observed, rig.config)
+    return plotted(checks, observed.proofs, arrivals, rig.config) + _health(rig, samples)
 
 
-def _observed(rig: Rig, frame_sets: int) -> tuple[Observed, Samples, FrameSets]:
+def _observed(rig: Rig, frame_sets: int) -> tuple[Observed, Samples, Mapping[str, Sequence[Point]], FrameSets]:
     before = rig.cameras.statistics()
-    samples = Samples(LOOKED_AT if rig.config.calibration else 0)
+    samples, arrivals = Samples(LOOKED_AT if rig.config.calibration else 0), FrameArrivals()
     with rig.run(frames=frame_sets) as run:
-        proofs, gaps = keep(samples.watch(run))
+        proofs, gaps = keep(arrivals.watch(samples.watch(run)))
     figures, after = run.statistics, rig.cameras.statistics()
     noise = figures.noise_edges
     observed = Observed(proofs, gaps, figures.dropped_frame_sets, before, after, figures.stopped_by, noise, frame_sets)
-    return observed, samples, run
+    return observed, samples, arrivals.by_camera, run
 
 
 def _light(rig: Rig) -> list[CheckResult]:

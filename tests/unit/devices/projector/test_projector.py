@@ -130,6 +130,16 @@ def test_a_validation_that_fails_still_starts_the_sequence_again() -> None:
     assert controller.is_running
 
 
+def test_a_reply_that_is_there_is_taken_however_late_a_busy_computer_looks() -> None:
+    class Away(FakeTime):
+        def now_s(self) -> float:
+            self.pass_s(10.0)
+            return super().now_s()
+
+    pipe = open_usb_pipe(None, usb_core(UsbProjector(DlpController())))
+    assert Projector(pipe, config(), Away()).faults() == ()
+
+
 def test_what_takes_time_is_waited_for() -> None:
     controller = DlpController(is_pattern_mode=False, trouble=ProjectorTrouble(slow_changes=3))
     assert opened(controller).write() == ()
