@@ -12,18 +12,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from rigdriver.devices.network_interfaces import network_interfaces
 from rigdriver.devices.usb_library import CORE
 from rigdriver.rig import Rig
 from rigdriver.run.frame_sets import FrameSets
 from rigdriver.selftest import box_checks, opening
 from rigdriver.selftest.bench_checks import judge_bench_run
 from rigdriver.selftest.calibration_checks import judge_calibration, judge_health
-from rigdriver.selftest.computer_stage import check_buses, check_computer, reading
+from rigdriver.selftest.camera_loads import camera_loads
+from rigdriver.selftest.computer_stage import check_buses, check_computer, computer_of, reading
 from rigdriver.selftest.focus_checks import judge_focus
 from rigdriver.selftest.lamps import watch_lamps
 from rigdriver.selftest.light_checks import judge_light
 from rigdriver.selftest.light_pictures import illustrated
 from rigdriver.selftest.optical_checks import judge_optical
+from rigdriver.selftest.packet_checks import PacketCounts, count_packets, judge_packets
 from rigdriver.selftest.plots import Point
 from rigdriver.selftest.projector_checks import check_projector
 from rigdriver.selftest.result import CheckResult
@@ -90,15 +93,34 @@ def _wiring(rig: Rig) -> list[CheckResult]:
 
 
 def _bench_run(rig: Rig, frame_sets: int) -> list[CheckResult]:
+    packets = _Packets(rig)
     observed, samples, arrivals, run = _observed(rig, frame_sets)
     checks = judge_bench_run(observed, run.statistics.rate_hz, rig.config)
-    return plotted(checks, (), arrivals, rig.config) + _health(rig, samples)
+    return plotted(checks, (), arrivals, rig.config) + packets.judged() + _health(rig, samples)
 
 
 def _run(rig: Rig, frame_sets: int) -> list[CheckResult]:
+    packets = _Packets(rig)
     observed, samples, arrivals, _ = _observed(rig, frame_sets)
     checks = judge_run(observed, rig.config)
-    return plotted(checks, observed.proofs, arrivals, rig.config) + _health(rig, samples)
+    return plotted(checks, observed.proofs, arrivals, rig.config) + packets.judged() + _health(rig, samples)
+
+
+class _Packets:
+    """The counters of packets as they were before the run."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._files, self._read = computer_of(rig.config), reading(rig.cameras)
+        self._cameras = camera_loads(rig.config, self._read)
+        self._interfaces = network_interfaces(self._files)
+        self._before = self._now()
+
+    def _now(self) -> PacketCounts:
+        return count_packets(self._cameras, self._interfaces, self._files, self._read)
+
+    def judged(self) -> list[CheckResult]:
+        """Judge what was added since."""
+        return list(judge_packets(self._before, self._now(), self._cameras, self._interfaces))
 
 
 def _observed(rig: Rig, frame_sets: int) -> tuple[Observed, Samples, Mapping[str, Sequence[Point]], FrameSets]:
