@@ -1,10 +1,10 @@
-"""Packets of GigE Vision cameras that were lost and sent again during the run, and who lost them.
+"""Packets of cameras that were lost and sent again during the run, and who lost them.
 
-In: counters before and after the run: the cameras' own, and those that Linux keeps of each network port. Out: one check
-per GigE camera. A packet that is asked for again is no lost frame yet, so that a bad link is seen here first. Three
-witnesses tell where packets are lost: a damaged one is counted by the port or the camera (cable, connector), one that
-found no room by the port (this computer), and one that nobody counted was lost between (switch). Counters that only a
-producer's own stream keeps are not read. Not here: frames that are incomplete (see run_checks.py).
+In: counters before and after the run: those of cameras and their streams, and those that Linux keeps of each network
+port. Out: one check per camera that counts them or has an IP address. A packet that is asked for again is no lost frame
+yet, so that a bad link is seen here first. Three witnesses tell where packets are lost: a damaged one is counted by the
+port or the camera (cable, connector), one that found no room by the port (this computer), and one that nobody counted
+was lost between (switch). Not here: frames that are incomplete (see run_checks.py).
 """
 
 from __future__ import annotations
@@ -17,8 +17,14 @@ from rigdriver.devices.network_interfaces import NetworkInterface, reaching
 from rigdriver.selftest.camera_loads import CameraLoad, ReadFeature
 from rigdriver.selftest.result import CheckResult, not_checked, verdict
 
-RESENDS = ("PacketResendRequestCount", "GevPacketResendRequestCount")
-"""Names under which cameras count the packets that they were asked for again (FLIR: Blackfly S, Oryx)."""
+RESENDS = (
+    "StreamPacketResendRequestCount",
+    "Statistic_Resend_Request_Count",
+    "StatPacketRequested",
+    "PacketResendRequestCount",
+)
+"""Names under which streams (FLIR and simulated, Basler, Allied Vision) and cameras (FLIR) count requests for packets
+that were lost."""
 LINK_ERRORS = ("LinkErrorCount",)
 """Names under which cameras count damaged packets (FLIR: Oryx)."""
 DAMAGED = ("rx_crc_errors", "rx_frame_errors", "rx_length_errors")
@@ -42,9 +48,9 @@ class PacketCounts:
 def count_packets(
     cameras: Sequence[CameraLoad], interfaces: Sequence[NetworkInterface], files: ComputerFiles, read: ReadFeature
 ) -> PacketCounts:
-    """Read all counters; cameras without an IP address are left out."""
-    names = [load.name for load in cameras if load.address is not None]
-    ports = [interface.name for interface in interfaces] if names else []
+    """Read all counters."""
+    names = [load.name for load in cameras]
+    ports = [interface.name for interface in interfaces]
     return PacketCounts(
         resends={name: _feature(name, RESENDS, read) for name in names},
         link_errors={name: _feature(name, LINK_ERRORS, read) for name in names},
@@ -72,13 +78,13 @@ def judge_packets(
 ) -> Iterator[CheckResult]:
     """Judge what was added meanwhile: a sound link asks for no packet again."""
     for load in cameras:
-        if load.address is None:
-            continue
         name, resends = f"run.{load.name}.resends", _grown(before.resends, after.resends, load.name)
-        if resends is None:
-            yield not_checked(name, f"{load.label} has no counter of packets that were sent again ({RESENDS[0]})")
+        if resends is None and load.address is None:
             continue
-        found = reaching(interfaces, load.address)
+        if resends is None:
+            yield not_checked(name, f"{load.label} and its stream have no counter of packets that were sent again")
+            continue
+        found = None if load.address is None else reaching(interfaces, load.address)
         remedy = f"{load.label}: {_culprit(before, after, load, '' if found is None else found.name)}"
         yield verdict(resends == 0, name, resends, 0, "requests", remedy)
 

@@ -238,6 +238,8 @@ OF_A_CABLE = (
           {"noise_edge": {"right_upper": [3, 5, 8, 10]}}, skip=OF_THE_RUN),
     Fault("a camera loses frames on its link", ("run.left_lower.incomplete_frames",), ("left_lower", "cable"),
           {"incomplete": {"left_lower": [4, 5, 9]}}, skip=OF_THE_RUN),
+    Fault("packets of a camera are sent again", ("run.left_lower.resends",), ("left_lower", "cable"),
+          {"resend": {"left_lower": [4, 5, 9]}}, skip=OF_THE_RUN),
     Fault("a camera skips triggers", ("run.left_lower.frames",), ("left_lower", "3 times", "trigger cable"),
           {"withhold_trigger": {"left_lower": [4, 5, 9]}}),
     Fault("the delays of opto-couplers are not in the rig file",
