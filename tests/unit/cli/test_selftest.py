@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from types import FrameType, SimpleNamespace
-from typing import Self
+from typing import Self, cast
 
 import pytest
 import typer
@@ -188,3 +188,16 @@ def test_ctrl_c_at_any_call_gives_all_checks_so_far_and_no_light(
         if status == 0:
             break
     assert ways == {(False, number) for number in range(len(ALL_CHECKS) + 1)} | {(True, len(ALL_CHECKS))}
+
+
+def test_a_check_that_was_made_before_its_stage_was_interrupted_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def judged(_: object) -> Iterator[CheckResult]:
+        yield verdict(True, "box.first", 1, 1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(suite, "circumstances", lambda _: ABOUT)
+    monkeypatch.setattr(suite, "stages", lambda *_: [Stage("box", "the box", judged)])
+    kept = ledger.CheckLedger("rig.toml")
+    with pytest.raises(KeyboardInterrupt):
+        suite.run_selftest(cast(Rig, PlayedRig()), lambda _: None, ledger=kept)
+    assert [check.name for check in kept.interrupted().checks] == ["box.first", ledger.FINISHED]
