@@ -151,7 +151,7 @@ class ProjectorConfig(_Table):
     """Name of the lamp that it is, one of `[[lamps]]`: the box output of this lamp feeds its input TRIG_IN_1."""
     serial: str | None = Field(default=None, min_length=1, max_length=64)
     """USB serial number; needed only when several projectors are at USB."""
-    firmware: str | None = Field(default=None, pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
+    firmware: str | None = Field(default=None, min_length=5, max_length=20)
     """Version of its application software, `4.4.0`; when left out, every version is good."""
     trigger: Literal["rising", "falling"] = "rising"
     """Edge at TRIG_IN_1 that shows a pattern."""
