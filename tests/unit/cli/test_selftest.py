@@ -34,7 +34,7 @@ genicam = { producers = ["maker.cti"] }
 cameras = [{ name = "a", serial = "A1", output = 0 }]
 """
 ABOUT = circumstances()
-STAGES = ("computer", "box", "light")
+STAGES = ("box", "light")
 ALL_CHECKS = [f"{stage}.{number}" for stage in STAGES for number in (1, 2)]
 
 
