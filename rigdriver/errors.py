@@ -16,6 +16,7 @@
     |   |-- InterfaceMismatch                our box with another interface
     |   |-- BoxRefused                       the box refused a request
     |   |-- BoxFault                         the box turned everything off
+    |   |-- ProjectorRefused                 the projector refused a command
     |   |-- ProducerError                    a GenTL producer that cannot be used
     |   |-- CameraMissing                    configured but not found
     |   |-- CameraError                      a camera refused or failed
@@ -155,7 +156,7 @@ class LinkError(DeviceError, OSError):
 
 
 class PortUnavailable(LinkError):
-    """A serial port is not there, or another program holds it.
+    """A serial port or a projector is not there, or another program holds it.
 
     `trigger box port COM3: no such port; ports of this computer: none; check the cable and box.url`
     """
@@ -207,6 +208,13 @@ class BoxFault(DeviceError):
     """The box turned all outputs off by itself.
 
     `trigger box: turned everything off: the interlock opened; close it; then clear the fault and commit again`
+    """
+
+
+class ProjectorRefused(DeviceError):
+    """The projector answered a command with its error flag.
+
+    `projector: refused command 0x1a24; switch the projector off and on`
     """
 
 

@@ -24,6 +24,7 @@ from rigdriver.config import RigConfig
 from rigdriver.outputs import refuse_mixing
 from rigdriver.procedures.demo_folder import refuse_strange
 from rigdriver.rig import Rig
+from rigdriver.selftest.ledger import CheckLedger
 from rigdriver.selftest.run_checks import FRAME_SETS
 from rigdriver.selftest.selection import ALL
 
@@ -61,7 +62,7 @@ def demo(
     with Rig.open(f"sim:{seen}") as rig:
         # The board is rendered at the size of the face, since a calibration holds for one resolution.
         size_px = min(rig.sizes_px().values())
-        report = tested(rig, ALL, FRAME_SETS)
+        report = tested(rig, ALL, FRAME_SETS, CheckLedger(rig.config.name))
         tell(report)
         # The self-test comes first: a capture by a rig that fails it would prove nothing.
         captured = capture_demo(rig, out, PROGRESS)

@@ -2,15 +2,16 @@
 
 In: a rig, and which checks are wanted. Out: a table, a JSON object, an HTML page or JUnit XML, and a line in the
 history beside the rig file; exit status 0 when all is good, 1 when a check failed, 2 when the rig could not be opened
-or a check not be made. With `--watch` it repeats until Ctrl-C and shows what is new. On demand the measured delays of
-the cameras' lines are written into the rig file.
+or a check not be made. With `--watch` it repeats until Ctrl-C and shows what is new. A test that Ctrl-C or SIGTERM ends
+is reported, too: with the checks made so far, as one that is not finished. On demand the measured delays of the
+cameras' lines are written into the rig file.
 Not here: the checks (see rigdriver.selftest).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from rich.console import Console
 from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import can_ask, complain, note, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
-from rigdriver.cli.verb import verb
+from rigdriver.cli.verb import expect_to_go_on, undisturbed, verb
 from rigdriver.errors import FileNotWritten, RigError, UsageError
 from rigdriver.outputs import refuse_overwriting
 from rigdriver.procedures.write_delays import delays_diff
@@ -28,9 +29,11 @@ from rigdriver.procedures.write_delays import write_delays as write_into
 from rigdriver.recording.recording_file import Recording
 from rigdriver.rig import Rig
 from rigdriver.selftest import text
-from rigdriver.selftest.history import FigureChange, append, changes, differences, history_of, read
+from rigdriver.selftest.history import FigureChange, append, changes, differences, history_of, read, series
 from rigdriver.selftest.junit import junit as as_junit
+from rigdriver.selftest.ledger import CheckLedger
 from rigdriver.selftest.page import html as page
+from rigdriver.selftest.plots import CheckPlot
 from rigdriver.selftest.recorded import check_recording
 from rigdriver.selftest.result import Report
 from rigdriver.selftest.run_checks import FRAME_SETS
@@ -93,32 +96,71 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
             )
         with Recording(recording) as opened_file:
             report = check_recording(opened_file)
-        _write(report, html, junit)
-        _tell(report, None, None, [], json)
+        outputs = ReportOutputs(html, junit, None, json)
+        outputs.give(SelfTestDone(report))
         return report.exit_status
     selection = Selection(tuple(only or ()), tuple(skip or ()), quick)
     source = chosen_source(rig, sim, scenario)
     to_change = _file_to_change(source, quick) if write_delays else None
-    kept = History(source) if history and isinstance(source, Path) else None
-    before: Report | None = None
+    outputs = ReportOutputs(html, junit, History(source) if history and isinstance(source, Path) else None, json)
     while True:
-        report, error, delays = _made(source, selection, frames)
-        # The page is written in every case, since it is sent when something is wrong.
-        _write(report, html, junit)
-        _tell(report, error, before, kept.take(report) if kept else [], json)
-        if to_change is not None and error is None:
-            _offer(to_change, delays, yes)
+        done = _tested_and_told(source, selection, frames, outputs)
+        if to_change is not None and done.error is None:
+            _offer(to_change, done.delays, yes)
         if not watch:
-            return report.exit_status
-        before = report
+            return done.report.exit_status
         SafeEvent().wait(PAUSE_S)
 
 
-def _write(report: Report, html: Path | None, junit: Path | None) -> None:
-    if html is not None:
-        write_whole(html, page(report), is_private=True)  # it shows people
-    if junit is not None:
-        write_whole(junit, as_junit(report))
+@dataclass(frozen=True, slots=True)
+class SelfTestDone:
+    """One self-test, to its end or up to an interrupt."""
+
+    report: Report
+    error: RigError | None = None
+    """Error with which the rig could not be opened."""
+    delays: Mapping[str, int] = field(default_factory=dict)
+    """Keys of the rig file that the test has measured anew."""
+
+
+class ReportOutputs:
+    """Where the reports of one call of the verb go."""
+
+    def __init__(self, html: Path | None, junit: Path | None, history: History | None, is_json: bool) -> None:
+        self._html, self._junit, self._history, self._is_json = html, junit, history, is_json
+        self._before: Report | None = None
+
+    def give(self, done: SelfTestDone) -> None:
+        """Write and print a report."""
+        # The page is written in every case, since it is sent when something is wrong; only a test that is not finished
+        # does not replace that of a finished one before it.
+        earlier = self._history.plots(done.report) if self._history and self._html else ()
+        if done.report.is_finished or self._before is None:
+            self._write(done.report, earlier)
+        found = self._history.take(done.report) if self._history else []
+        _tell(done.report, done.error, self._before, found, self._is_json)
+        self._before = done.report
+
+    def _write(self, report: Report, earlier: Sequence[CheckPlot]) -> None:
+        if self._html is not None:
+            write_whole(self._html, page(report, earlier), is_private=True)  # it shows people
+        if self._junit is not None:
+            write_whole(self._junit, as_junit(report))
+
+
+def _tested_and_told(source: str | Path, selection: Selection, frame_sets: int, outputs: ReportOutputs) -> SelfTestDone:
+    """Make one self-test and give its report away, also when it is interrupted; the interrupt is raised afterwards."""
+    ledger, is_told = CheckLedger(str(source), selection), False
+    try:
+        done = _done(source, selection, frame_sets, ledger)
+        with undisturbed():
+            outputs.give(done)
+            is_told = True
+    except KeyboardInterrupt:
+        if not is_told:  # nothing interrupts it any more: a second signal waits
+            outputs.give(SelfTestDone(ledger.interrupted()))
+        raise
+    return done
 
 
 class History:
@@ -127,6 +169,10 @@ class History:
     def __init__(self, rig_file: Path) -> None:
         self._path = history_of(rig_file)
         self._is_told = False
+
+    def plots(self, report: Report) -> list[CheckPlot]:
+        """Return the figures of a report over the earlier tests."""
+        return series(report, read(self._path))
 
     def take(self, report: Report) -> list[FigureChange]:
         """Return what has changed much since the earlier tests, and keep this one."""
@@ -140,23 +186,20 @@ class History:
         return found
 
 
-def _made(
-    source: str | Path, selection: Selection, frame_sets: int
-) -> tuple[Report, RigError | None, Mapping[str, int]]:
-    """Make one self-test; a rig that cannot be opened gets a report too, with the checks that were not reached.
-
-    The last value holds the keys of the rig file that the test has measured anew.
-    """
+def _done(source: str | Path, selection: Selection, frame_sets: int, ledger: CheckLedger) -> SelfTestDone:
+    """Make one self-test; a rig that cannot be opened gets a report too, with the checks that were not reached."""
     is_open = False
     try:
         with Rig.open(source) as opened:
             is_open = True
-            report = tested(opened, selection, frame_sets)
-            return report, None, report.changed_keys(opened.config)
+            report = tested(opened, selection, frame_sets, ledger)
+            return SelfTestDone(report, None, report.changed_keys(opened.config))
     except RigError as exc:
+        # A device that failed because the test was being stopped is no finding.
+        expect_to_go_on()
         if is_open and isinstance(exc, UsageError):
             raise
-        return untested(str(source), exc), exc, {}
+        return SelfTestDone(ledger.partial(str(exc)) if is_open else untested(str(source), exc), exc)
 
 
 def _file_to_change(source: str | Path, quick: bool) -> Path:
@@ -183,13 +226,18 @@ def _offer(file: Path, delays: Mapping[str, int], yes: bool) -> None:
         note(f"{file}: nothing was written" + ("" if is_asked else "; --yes writes without asking"))
 
 
-def tested(rig: Rig, selection: Selection, frame_sets: int) -> Report:
+def tested(rig: Rig, selection: Selection, frame_sets: int, ledger: CheckLedger) -> Report:
     """Run the self-test; on a terminal, a line says what is being tested."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        return run_selftest(rig, lambda _: None, selection, frame_sets)
+        return run_selftest(rig, lambda _: expect_to_go_on(), selection, frame_sets, ledger)
     with console.status("self-test") as status:
-        return run_selftest(rig, lambda what: status.update(f"self-test: {what}"), selection, frame_sets)
+
+        def tell(what: str) -> None:
+            expect_to_go_on()  # somebody may have swallowed Ctrl-C
+            status.update(f"self-test: {what}")
+
+        return run_selftest(rig, tell, selection, frame_sets, ledger)
 
 
 def _tell(
@@ -203,7 +251,7 @@ def _tell(
         show(f"{date}{text.summary(report)}")
         for line in differences(before, report):
             show(f"  {line}")
-    elif error is None:
+    elif error is None or report.was_opened:
         tell(report)
     for change in [] if is_json else found:
         note(f"changed much: {change}")

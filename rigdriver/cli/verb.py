@@ -93,11 +93,13 @@ def _guarded(act: Callable[[], int]) -> int:
             sys.stdout.flush()  # here, where a reader that has gone can still be answered for
             return _SIGNALLED + received[0] if received else status
         except KeyboardInterrupt:
+            _flush_stdout()
             return _SIGNALLED + (received[0] if received else signal.SIGINT)
         except BrokenPipeError:
             # Python flushes stdout at exit, and would fail there once more.
             _forget_stdout()
-            return COULD_NOT_TELL
+            # The reader at a pipe gets the same Ctrl-C.
+            return _SIGNALLED + received[0] if received else COULD_NOT_TELL
         except RigError as exc:
             # A device that failed because the verb was being stopped is no finding.
             if received:
@@ -132,6 +134,14 @@ def _stop_signals(received: list[int]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _flush_stdout() -> None:
+    """Write what a verb has printed before it was stopped; what cannot be written changes no exit status."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_stdout()
 
 
 def _forget_stdout() -> None:

@@ -23,6 +23,7 @@ from rigdriver.cli import (
     list_devices,
     measure,
     mesh,
+    projector,
     proof_show,
     reconstruct,
     record,
@@ -53,6 +54,7 @@ schedule_app.command("show")(schedule_show.schedule_show)
 app.add_typer(schedule_app, name="schedule")
 app.command("proof")(proof_show.proof_show)
 app.add_typer(box.app, name="box")
+app.add_typer(projector.app, name="projector")
 app.add_typer(calibrate.app, name="calibrate")
 app.command("list")(list_devices.list_devices)
 app.command("camera")(camera.camera)

@@ -161,7 +161,8 @@ def _bounds(field: FieldInfo) -> Iterator[str]:
         if isinstance(limit, MinLen) and _part_of_tuple(field.annotation) is not None:
             yield f"at least {limit.min_length} of them"
         if isinstance(limit, MaxLen):
-            yield f"at most {limit.max_length} characters"
+            parts = "characters" if _part_of_tuple(field.annotation) is None else "of them"
+            yield f"at most {limit.max_length} {parts}"
         if getattr(limit, "pattern", None):
             yield "a letter, then letters, digits, _ or -, 40 at most"
 

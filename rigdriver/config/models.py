@@ -141,6 +141,43 @@ class LampConfig(_Table):
     """Emitted power while it is lit; with it, energy and dose are checked and logged."""
 
 
+class ProjectorConfig(_Table):
+    """A projector with a TI DLPC350 controller (LightCrafter 4500) at USB, which is one of the pattern lamps.
+
+    The self-test compares it with these keys, and `rigdriver projector set` writes them.
+    """
+
+    lamp: Name
+    """Name of the lamp that it is, one of `[[lamps]]`: the box output of this lamp feeds its input TRIG_IN_1."""
+    serial: str | None = Field(default=None, min_length=1, max_length=64)
+    """USB serial number; needed only when several projectors are at USB."""
+    firmware: str | None = Field(default=None, min_length=5, max_length=20)
+    """Version of its application software, `4.4.0`; when left out, every version is good."""
+    trigger: Literal["rising", "falling"] = "rising"
+    """Edge at TRIG_IN_1 that shows a pattern."""
+    patterns: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=24)], ...], Field(min_length=1, max_length=128, strict=False)
+    ] = (0,)
+    """Numbers of the patterns, one per trigger, as TI's program counts them within the image in its memory."""
+    bit_depth: int = Field(default=1, ge=1, le=8)
+    """Number of bits of each pattern."""
+    leds: Literal["red", "green", "blue", "yellow", "magenta", "cyan", "white"] = "white"
+    """Colour in which the patterns are shown."""
+    exposure_us: int = Field(default=2000, ge=235, le=2_000_000)
+    """Time for which a pattern is shown after its trigger."""
+    period_us: int = Field(default=3000, ge=235, le=2_000_000)
+    """Shortest time from one pattern to the next; longer than exposure_us by 230 at least, or equal to it (the
+    projector checks it)."""
+    red_level: int | None = Field(default=None, ge=0, le=255)
+    """Current of the red LED as TI's program states it, 255 is the largest; when left out, it is not checked."""
+    green_level: int | None = Field(default=None, ge=0, le=255)
+    """Current of the green LED."""
+    blue_level: int | None = Field(default=None, ge=0, le=255)
+    """Current of the blue LED."""
+    reply_timeout_s: float = Field(default=0.5, gt=0, le=10)
+    """Longest wait for one reply of the projector."""
+
+
 class ScheduleConfig(_Table):
     """What happens in one pulse: texture cameras expose under white light after geometry cameras did under pattern."""
 
@@ -263,6 +300,8 @@ class RigConfig(_Table):
     cameras: Annotated[tuple[CameraConfig, ...], Field(min_length=1, max_length=12, strict=False)]
     lamps: Annotated[tuple[LampConfig, ...], Field(max_length=8, strict=False)] = ()
     links: Annotated[tuple[LinkConfig, ...], Field(max_length=12, strict=False)] = ()
+    projector: ProjectorConfig | None = None
+    """Table of a projector that is spoken to over USB; lamps need none."""
     schedule: ScheduleConfig = ScheduleConfig()
     light: LightConfig = LightConfig()
     sync: SyncConfig = SyncConfig()
@@ -300,12 +339,22 @@ class RigConfig(_Table):
             if c.link is not None and c.link not in known:
                 expected = f"expected one of [[links]]: {', '.join(known) or 'none yet'}"
                 raise whole_file_finding((*key, "link"), c.link, expected)
+        self._projector_is_a_pattern_lamp()
         for key, c in cameras:
             use = ownership(self, c)
             for feature, value in c.features.items():
                 if (remedy := refusal(feature, value, use)) is not None:
                     raise whole_file_finding((*key, "features", feature), value, remedy)
         return self
+
+    def _projector_is_a_pattern_lamp(self) -> None:
+        projector = self.projector
+        if projector is None:
+            return
+        known = [lamp.name for lamp in self.lamps if lamp.kind == "pattern"]
+        if projector.lamp not in known:
+            expected = f"expected one of [[lamps]] of kind pattern: {', '.join(known) or 'none yet'}"
+            raise whole_file_finding(("projector", "lamp"), projector.lamp, expected)
 
     def required_box(self) -> BoxConfig:
         """Return the box's table. ConfigError on a bench without one."""

@@ -1,4 +1,4 @@
-"""Which USB devices this computer has, and the only file that knows pyusb.
+"""Which USB devices this computer has.
 
 In: the files of a computer. Out: `UsbListing`: controller, ports, negotiated and possible speed of each device. On
 Linux /sys shows nearly all of it, without permissions; what an older kernel does not show, the BOS descriptor of a slow
@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import usb.core
-
 from rigdriver.devices.computer_files import ComputerFiles
 from rigdriver.devices.usb_devices import UsbDevice, UsbListing, fastest_of_bos
+from rigdriver.devices.usb_library import CORE, TROUBLE
 from rigdriver.devices.usb_sysfs import usb_of_sysfs
 
 UsbBackend = Callable[[], UsbListing]
@@ -24,8 +23,6 @@ UsbBackend = Callable[[], UsbListing]
 ReadBos = Callable[[UsbDevice], bytes]
 _SPEEDS_MBIT = {1: 1.5, 2: 12.0, 3: 480.0, 4: 5000.0, 5: 10_000.0, 6: 20_000.0}
 """Speeds by libusb's codes (enum libusb_speed)."""
-_TROUBLE = (OSError, ValueError, NotImplementedError)
-"""Errors of pyusb: USBError is an OSError, NoBackendError and unreadable texts are ValueErrors."""
 _DEVICE_TO_HOST = 0x80
 _GET_DESCRIPTOR = 6
 _BOS = 0x0F00
@@ -50,21 +47,21 @@ def with_missing_speeds(listing: UsbListing, read: ReadBos) -> UsbListing:
     return replace(listing, devices=tuple(devices))
 
 
-def usb_of_pyusb(core: Any = usb.core) -> UsbListing:
+def usb_of_pyusb(core: Any = CORE) -> UsbListing:
     """Return what pyusb lists: no permissions are needed, but for serial numbers and BOS descriptors."""
     try:
         devices = tuple(_device(device) for device in core.find(find_all=True))
-    except _TROUBLE as exc:
+    except TROUBLE as exc:
         return UsbListing((), f"pyusb cannot list the USB devices: {exc}")
     return UsbListing(devices, "" if devices else "pyusb lists no USB devices")
 
 
-def bos_by_pyusb(device: UsbDevice, core: Any = usb.core) -> bytes:
+def bos_by_pyusb(device: UsbDevice, core: Any = CORE) -> bytes:
     """Return the BOS descriptor of a device; no bytes where it cannot be read."""
     try:
         found = core.find(bus=device.bus, address=device.address)
         return _bos(found) if found is not None else b""
-    except _TROUBLE:
+    except TROUBLE:
         return b""
 
 
@@ -95,7 +92,7 @@ def _opened_facts(device: Any, speed_mbit: float | None) -> dict[str, Any]:
         fastest = fastest_of_bos(_bos(device))
         if fastest is not None:
             facts["possible_mbit"] = max(fastest, speed_mbit or 0.0)
-    except _TROUBLE:
+    except TROUBLE:
         pass
     return facts
 
@@ -105,7 +102,7 @@ def _interfaces(device: Any) -> Iterator[tuple[int, int, int]]:
         for configuration in device:
             for interface in configuration:
                 yield interface.bInterfaceClass, interface.bInterfaceSubClass, interface.bInterfaceProtocol
-    except _TROUBLE:
+    except TROUBLE:
         return
 
 

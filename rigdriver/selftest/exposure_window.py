@@ -62,6 +62,10 @@ class ExposureWindow:
     length_uncertainty_us: float
     shone_us: float
     """Time for which the lamp shone."""
+    light: float = 0.0
+    """Brightness that a flash within the exposure adds."""
+    dark: float = 0.0
+    """Brightness of an image without it; both as shares of full scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,21 @@ def find_window(samples: Sequence[SweepSample], width_us: float) -> ExposureWind
     found = least_squares(misfit, start, x_scale=np.array([10.0, 10.0, 10.0, lit, lit]))
     free = len(samples) - UNKNOWNS
     scatter = math.sqrt(float(np.sum(found.fun**2)) / free)
-    begins, ends, shines, light, _ = (float(value) for value in found.x)
+    begins, ends, shines, light, dark = (float(value) for value in found.x)
     if (why := _fault(_shares(samples, begins, ends, shines), samples, light, scatter)) is not None:
         return why
     covariance = np.linalg.pinv(found.jac.T @ found.jac) * scatter**2
     across = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     sigmas = [math.sqrt(max(0.0, float(covariance[n, n]))) for n in (0, 1)]
     return ExposureWindow(
-        begins, ends, COVERAGE * sigmas[0], COVERAGE * sigmas[1], COVERAGE * math.sqrt(max(0.0, across)), shines
+        start_us=begins,
+        end_us=ends,
+        start_uncertainty_us=COVERAGE * sigmas[0],
+        end_uncertainty_us=COVERAGE * sigmas[1],
+        length_uncertainty_us=COVERAGE * math.sqrt(max(0.0, across)),
+        shone_us=shines,
+        light=light,
+        dark=dark,
     )
 
 

@@ -16,6 +16,7 @@ from statistics import median
 
 from rigdriver.file_text import json_values, read_utf8
 from rigdriver.line_file import LineFile
+from rigdriver.selftest.plots import CheckPlot
 from rigdriver.selftest.result import CheckResult, Report, Status
 
 SUFFIX = ".selftest.jsonl"
@@ -29,6 +30,8 @@ LARGEST_SHARE = 0.3
 LARGEST_SPREADS = 6.0
 """Largest deviation from the median that is usual, in median deviations; 6 are four sigma of a normal distribution."""
 _OF_THE_COMPUTER = ("computer.", "host.")
+_SHOWN = ("light.", "focus.", "run.")
+"""Beginnings of the names of checks whose figures are shown also when they are as usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class SelfTestLine:
     driver: str
     rig: str
     passed: bool
+    finished: bool
+    """Whether the test came to its end; one that did not is compared with nothing."""
     figures: Mapping[str, float]
     """Check -> its figure."""
     not_good: Mapping[str, str]
@@ -73,6 +78,7 @@ def line_of(report: Report) -> SelfTestLine:
         driver="" if about is None else about.driver,
         rig=report.rig,
         passed=report.has_passed,
+        finished=report.is_finished,
         figures=_figures(report),
         not_good={check.name: f"{check.status.value}: {check.remedy}" for check in bad},
     )
@@ -112,14 +118,16 @@ def _lines(text: str) -> Iterator[SelfTestLine]:
             figures = {str(name): float(figure) for name, figure in values["figures"].items()}
             not_good = {str(name): str(told) for name, told in values["not_good"].items()}
             date, driver, rig = (str(values[key]) for key in ("date", "driver", "rig"))
-            yield SelfTestLine(date, driver, rig, values["passed"] is True, figures, not_good)
+            # Lines of earlier releases, which kept finished tests only, do not say it.
+            passed, finished = values["passed"] is True, values.get("finished", True) is True
+            yield SelfTestLine(date, driver, rig, passed, finished, figures, not_good)
         except (ValueError, KeyError, TypeError, AttributeError):
             continue  # a torn line, or one of a later release
 
 
 def changes(report: Report, earlier: Sequence[SelfTestLine]) -> list[FigureChange]:
     """Return the figures of a report that lie far from those of the earlier tests of the same rig."""
-    alike = [line.figures for line in earlier if line.rig == report.rig][-COMPARED:]
+    alike = [line.figures for line in earlier if line.rig == report.rig and line.finished][-COMPARED:]
     found = [
         _change(name, figure, [old[name] for old in alike if name in old]) for name, figure in _figures(report).items()
     ]
@@ -129,10 +137,47 @@ def changes(report: Report, earlier: Sequence[SelfTestLine]) -> list[FigureChang
 def _change(name: str, value: float, earlier: Sequence[float]) -> FigureChange | None:
     if len(earlier) < LEAST_EARLIER:
         return None
+    usual, room = _usual(earlier)
+    return FigureChange(name, value, usual, len(earlier)) if abs(value - usual) > room else None
+
+
+def _usual(earlier: Sequence[float]) -> tuple[float, float]:
+    """Return the median of figures, and the largest deviation from it that is usual."""
     usual = median(earlier)
     spread = median(abs(figure - usual) for figure in earlier)
-    is_far = abs(value - usual) > max(LARGEST_SHARE * abs(usual), LARGEST_SPREADS * spread)
-    return FigureChange(name, value, usual, len(earlier)) if is_far else None
+    return usual, max(LARGEST_SHARE * abs(usual), LARGEST_SPREADS * spread)
+
+
+def series(report: Report, earlier: Sequence[SelfTestLine]) -> list[CheckPlot]:
+    """Return plots of figures over the earlier tests of the same rig and this one; those that stand out come first."""
+    alike = [line.figures for line in earlier if line.rig == report.rig and line.finished][-COMPARED:]
+    changed = {change.name for change in changes(report, earlier)}
+    found = [
+        _series(name, figure, [old[name] for old in alike if name in old], name in changed)
+        for name, figure in _figures(report).items()
+        if name in changed or name.startswith(_SHOWN)
+    ]
+    return sorted((plot for plot in found if plot is not None), key=lambda plot: plot.is_good)
+
+
+def _series(name: str, value: float, earlier: Sequence[float], is_changed: bool) -> CheckPlot | None:
+    # A figure that never changes, such as a count of frames, shows nothing.
+    if len(earlier) < LEAST_EARLIER or len({*earlier, value}) == 1:
+        return None
+    points = tuple((float(place - len(earlier)), figure) for place, figure in enumerate(earlier))
+    changed, (usual, room) = "changed much: " if is_changed else "", _usual(earlier)
+    return CheckPlot(
+        kind="history",
+        title=name,
+        note=f"{changed}{value:.4g} now, {usual:.4g} usually",
+        x_label="tests ago (0: this one)",
+        y_label="",
+        points=points,
+        line=(*points, (0.0, value)),
+        limits=(usual - room, usual + room),
+        newest=(0.0, value),
+        is_good=not is_changed,
+    )
 
 
 def differences(before: Report, now: Report) -> list[str]:
@@ -144,6 +189,8 @@ def differences(before: Report, now: Report) -> list[str]:
         for name, check in new.items()
         if old.get(name) is not check.status
     ]
+    if not now.is_finished:  # what was not made yet is not new
+        return told
     return told + [f"{name}: {status.value} -> no longer tested" for name, status in old.items() if name not in new]
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.schedule.plan import exposure_us
 from rigdriver.selftest.exposure_window import ExposureWindow, NoWindow, find_window
+from rigdriver.selftest.optical_plots import sweep_plots
 from rigdriver.selftest.result import CheckResult, KeyChange, not_checked, unknown, verdict
 from rigdriver.selftest.sweeping import CameraSweep, lit_groups
 
@@ -50,12 +51,26 @@ def judge_optical(seen: Mapping[str, CameraSweep], config: RigConfig) -> list[Ch
         if camera.name not in lit:
             checks.append(not_checked(f"optical.{camera.name}", "no lamp lights this camera"))
         elif camera.name in seen:
-            checks += _judge_camera(camera, seen[camera.name], config)
+            checks += _plotted(camera, seen[camera.name], config)
     return checks
 
 
-def _judge_camera(camera: CameraConfig, sweep: CameraSweep, config: RigConfig) -> Iterator[CheckResult]:
+def _plotted(camera: CameraConfig, sweep: CameraSweep, config: RigConfig) -> list[CheckResult]:
+    """Judge a camera; the checks that compare its line with its images have the plots, else those of start and end."""
     window = find_window(sweep.samples, sweep.width_us)
+    checks = list(_judge_camera(camera, sweep, window, config))
+    by_line = isinstance(window, ExposureWindow) and camera.input is not None
+    shown = ("line_rise", "line_fall") if by_line else ("exposure_start", "exposure_length")
+    plots = dict(zip(shown, sweep_plots(camera.name, sweep, window), strict=True))
+    return [
+        replace(check, plots=(plots[kind],)) if (kind := check.name.rpartition(".")[2]) in plots else check
+        for check in checks
+    ]
+
+
+def _judge_camera(
+    camera: CameraConfig, sweep: CameraSweep, window: ExposureWindow | NoWindow, config: RigConfig
+) -> Iterator[CheckResult]:
     if isinstance(window, NoWindow):
         yield from _unseen(camera, window.why, config)
         return

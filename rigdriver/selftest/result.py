@@ -14,6 +14,7 @@ from enum import Enum
 from rigdriver.config import RigConfig
 from rigdriver.selftest.about import Circumstances
 from rigdriver.selftest.pictures import CheckPicture
+from rigdriver.selftest.plots import CheckPlot
 
 Value = bool | int | float | str | None
 
@@ -48,6 +49,8 @@ class ReportRecord:
     """The object that `--json` prints."""
 
     passed: bool
+    finished: bool
+    """Whether all checks that were wanted have been made."""
     rig: str
     about: Circumstances | None
     """Date, serial numbers, versions, computer and load."""
@@ -81,6 +84,8 @@ class CheckResult:
     """Figure for the history, where what was measured is told in words."""
     pictures: tuple[CheckPicture, ...] = ()
     """Pictures for the page; scripts do not get them."""
+    plots: tuple[CheckPlot, ...] = ()
+    """Plots for the page; scripts do not get them."""
 
     def record(self) -> CheckRecord:
         """Return the check as scripts read it."""
@@ -103,13 +108,15 @@ class Report:
     was_opened: bool
     """Whether all devices could be opened; if not, most of the rig is untested."""
     about: Circumstances | None = None
+    is_finished: bool = True
+    """Whether the test came to its end; after Ctrl-C the checks are those that were made before."""
 
     @property
     def has_passed(self) -> bool:
         """Whether every check for which the rig has the means is good, and there is one."""
         made = [check.status for check in self.checks if check.status is not Status.NOT_CHECKED]
         # A report without checks has shown nothing, and `all` of nothing is true.
-        return bool(made) and all(status is Status.GOOD for status in made)
+        return self.is_finished and bool(made) and all(status is Status.GOOD for status in made)
 
     @property
     def exit_status(self) -> int:
@@ -130,7 +137,8 @@ class Report:
 
     def record(self) -> ReportRecord:
         """Return the report as scripts read it."""
-        return ReportRecord(self.has_passed, self.rig, self.about, tuple(check.record() for check in self.checks))
+        checks = tuple(check.record() for check in self.checks)
+        return ReportRecord(self.has_passed, self.is_finished, self.rig, self.about, checks)
 
 
 Sink = Callable[[CheckResult], None]

@@ -7,23 +7,31 @@ each other (see grounds.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+from rigdriver.devices.network_interfaces import network_interfaces
+from rigdriver.devices.usb_library import CORE
 from rigdriver.rig import Rig
 from rigdriver.run.frame_sets import FrameSets
 from rigdriver.selftest import box_checks, opening
 from rigdriver.selftest.bench_checks import judge_bench_run
 from rigdriver.selftest.calibration_checks import judge_calibration, judge_health
-from rigdriver.selftest.computer_stage import check_buses, check_computer, reading
+from rigdriver.selftest.camera_loads import camera_loads
+from rigdriver.selftest.computer_stage import check_buses, check_computer, computer_of, reading
 from rigdriver.selftest.focus_checks import judge_focus
 from rigdriver.selftest.lamps import watch_lamps
 from rigdriver.selftest.light_checks import judge_light
 from rigdriver.selftest.light_pictures import illustrated
 from rigdriver.selftest.optical_checks import judge_optical
+from rigdriver.selftest.packet_checks import PacketCounts, count_packets, judge_packets
+from rigdriver.selftest.plots import Point
+from rigdriver.selftest.projector_checks import check_projector
 from rigdriver.selftest.result import CheckResult
 from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
+from rigdriver.selftest.run_plots import FrameArrivals, plotted
 from rigdriver.selftest.samples import Samples
 from rigdriver.selftest.sweeping import sweep_lamps
 from rigdriver.selftest.wiring import judge_wiring, probe_wiring
@@ -45,13 +53,14 @@ class Stage:
     """Whether a busy computer could spoil it, so that its load is watched."""
 
 
-def stages(rig: Rig, frame_sets: int = FRAME_SETS) -> list[Stage]:
-    """Return what is to be done on this rig; the run takes that many frame sets."""
+def stages(rig: Rig, frame_sets: int = FRAME_SETS, usb_core: Any = CORE) -> list[Stage]:
+    """Return what is to be done on this rig; the run takes that many frame sets. `usb_core`: pyusb's, or another."""
     opened = [
         Stage("computer", "this computer", lambda r: check_computer(r.config, reading(r.cameras))),
         Stage("buses", "the buses of the cameras", lambda r: check_buses(r.config, reading(r.cameras))),
         Stage("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
         Stage("calibration", "the calibration file", _calibration),
+        Stage("projector", "the projector", lambda r: check_projector(r.config, usb_core)),
     ]
     at_rate = f"{frame_sets} frame sets at {rig.config.schedule.rate_hz:g} Hz"
     if rig.config.schedule.mode != "box":
@@ -84,24 +93,45 @@ def _wiring(rig: Rig) -> list[CheckResult]:
 
 
 def _bench_run(rig: Rig, frame_sets: int) -> list[CheckResult]:
-    observed, samples, run = _observed(rig, frame_sets)
-    return judge_bench_run(observed, run.statistics.rate_hz, rig.config) + _health(rig, samples)
+    packets = _Packets(rig)
+    observed, samples, arrivals, run = _observed(rig, frame_sets)
+    checks = judge_bench_run(observed, run.statistics.rate_hz, rig.config)
+    return plotted(checks, (), arrivals, rig.config) + packets.judged() + _health(rig, samples)
 
 
 def _run(rig: Rig, frame_sets: int) -> list[CheckResult]:
-    observed, samples, _ = _observed(rig, frame_sets)
-    return judge_run(observed, rig.config) + _health(rig, samples)
+    packets = _Packets(rig)
+    observed, samples, arrivals, _ = _observed(rig, frame_sets)
+    checks = judge_run(observed, rig.config)
+    return plotted(checks, observed.proofs, arrivals, rig.config) + packets.judged() + _health(rig, samples)
 
 
-def _observed(rig: Rig, frame_sets: int) -> tuple[Observed, Samples, FrameSets]:
+class _Packets:
+    """The counters of packets as they were before the run."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._files, self._read = computer_of(rig.config), reading(rig.cameras)
+        self._cameras = camera_loads(rig.config, self._read)
+        self._interfaces = network_interfaces(self._files)
+        self._before = self._now()
+
+    def _now(self) -> PacketCounts:
+        return count_packets(self._cameras, self._interfaces, self._files, self._read)
+
+    def judged(self) -> list[CheckResult]:
+        """Judge what was added since."""
+        return list(judge_packets(self._before, self._now(), self._cameras, self._interfaces))
+
+
+def _observed(rig: Rig, frame_sets: int) -> tuple[Observed, Samples, Mapping[str, Sequence[Point]], FrameSets]:
     before = rig.cameras.statistics()
-    samples = Samples(LOOKED_AT if rig.config.calibration else 0)
+    samples, arrivals = Samples(LOOKED_AT if rig.config.calibration else 0), FrameArrivals()
     with rig.run(frames=frame_sets) as run:
-        proofs, gaps = keep(samples.watch(run))
+        proofs, gaps = keep(arrivals.watch(samples.watch(run)))
     figures, after = run.statistics, rig.cameras.statistics()
     noise = figures.noise_edges
     observed = Observed(proofs, gaps, figures.dropped_frame_sets, before, after, figures.stopped_by, noise, frame_sets)
-    return observed, samples, run
+    return observed, samples, arrivals.by_camera, run
 
 
 def _light(rig: Rig) -> list[CheckResult]:

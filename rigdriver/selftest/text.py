@@ -75,6 +75,8 @@ def summary(report: Report) -> str:
         rest = number[Status.NOT_CHECKED]
         return f"passed: {number[Status.GOOD]} checks good" + (f", {rest} not checked" if rest else "")
     told = ", ".join(f"{number[status]} {status.value}" for status in Status if number[status])
+    if not report.is_finished:
+        return f"not finished: {told or 'no check was made'}"
     return f"{'failed' if report.exit_status == 1 else 'not tested'}: {told}"
 
 

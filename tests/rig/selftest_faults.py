@@ -24,10 +24,22 @@ from rigdriver.selftest.result import Report, Status
 from rigdriver.selftest.selection import Selection
 from rigdriver.selftest.suite import run_selftest, untested
 from rigdriver_sim.program.launch import RunningRig, launch
+from rigdriver_sim.projector.controller import DlpController
+from rigdriver_sim.projector.usb_backend import UsbProjector, usb_core
 from rigdriver_sim.reach.computer import write_computer
 from rigdriver_sim.scenario import ComputerTable
 from rigdriver_sim.scenario import load as load_scenario
-from tests.rig.selftest_rows import FAULTS, NO_SWEEP, NOT_SEEN, OF_LIGHT, OF_OPENING, OF_THE_RUN, OF_WIRING, Fault
+from tests.rig.selftest_rows import (
+    FAULTS,
+    NO_SWEEP,
+    NOT_SEEN,
+    OF_LIGHT,
+    OF_OPENING,
+    OF_THE_RUN,
+    OF_WIRING,
+    Fault,
+    with_projector,
+)
 
 FRAME_SETS = 12
 """Number of frame sets of each run at full rate; faults of single pulses lie among them."""
@@ -69,6 +81,13 @@ def planted(running: RunningRig, *faults: Fault) -> Iterator[None]:
             _rendered(running)
 
 
+def usb_of(faults: Sequence[Fault]) -> Any:
+    """Return what stands for pyusb: the projector of the first fault that concerns it, or a good one."""
+    made = [fault.projector for fault in faults if fault.projector is not DlpController] or [DlpController]
+    controller = made[0]()
+    return usb_core(*([] if controller is None else [UsbProjector(controller)]))
+
+
 def show_computer(running: RunningRig, rig: str, computer: Mapping[str, Any]) -> None:
     """Let a running rig hang on another computer; the keys are those of the scenario's table `computer`."""
     config = load(Path(running.rig_file))
@@ -102,12 +121,14 @@ class TestedRig:
         if any(fault.opens_anew for fault in faults):
             self.close()
         with planted(self._running, *faults):
-            config = load(Path(self._running.rig_file))
+            config = with_projector(load(Path(self._running.rig_file)))
             for fault in faults:
                 config = fault.change(config)
             try:
                 with self._opened(config) as rig:
-                    report = run_selftest(rig, lambda _: None, Selection(skip=skip), FRAME_SETS)
+                    report = run_selftest(
+                        rig, lambda _: None, Selection(skip=skip), FRAME_SETS, usb_core=usb_of(faults)
+                    )
             except RigError as exc:
                 report = untested(config.name, exc)
         # A device that failed meanwhile must be opened anew.
@@ -132,7 +153,7 @@ class TestedRig:
 
     def __enter__(self) -> Self:
         with suppress(RigError):  # a row of a rig that cannot be opened says so itself
-            self._shared = Rig.open(load(Path(self._running.rig_file)))
+            self._shared = Rig.open(with_projector(load(Path(self._running.rig_file))))
         return self
 
     def __exit__(

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rigdriver.calibration.file import save
-from rigdriver.config import RigConfig
+from rigdriver.config import ProjectorConfig, RigConfig
 from rigdriver.config.models import LinkConfig
+from rigdriver_sim.projector.controller import DlpController, ProjectorTrouble
 from rigdriver_sim.scenario import load as load_scenario
 from rigdriver_sim.scene.render import Renderer
 from tests.rig.played import LOCKSTEP
@@ -76,6 +77,8 @@ class Fault:
     """Act of the simulator instead of a fault."""
     computer: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the scenario's table `computer`: the rig hangs on such a computer."""
+    projector: Callable[[], DlpController | None] = DlpController
+    """Makes the projector at USB."""
     rig: str = FLAT
     change: Change = as_built
     skip: tuple[str, ...] = NO_SWEEP
@@ -85,6 +88,23 @@ class Fault:
     def opens_anew(self) -> bool:
         """Whether the rig must be opened for this row alone."""
         return self.change is not as_built
+
+
+def with_projector(config: RigConfig) -> RigConfig:
+    """State in the rig file that one pattern lamp is a projector at USB; each rig of the matrix has it."""
+    # The simulated bus answers at once or never.
+    table = ProjectorConfig(lamp="left_pattern", green_level=104, firmware="4.4.0", reply_timeout_s=0.02)
+    return config.model_copy(update={"projector": table})
+
+
+def with_patterns(**keys: Any) -> Change:
+    """Change the projector's table of the rig file."""
+
+    def change(config: RigConfig) -> RigConfig:
+        assert config.projector is not None
+        return config.model_copy(update={"projector": config.projector.model_copy(update=keys)})
+
+    return change
 
 
 def with_camera(name: str, **values: Any) -> Change:
@@ -218,6 +238,8 @@ OF_A_CABLE = (
           {"noise_edge": {"right_upper": [3, 5, 8, 10]}}, skip=OF_THE_RUN),
     Fault("a camera loses frames on its link", ("run.left_lower.incomplete_frames",), ("left_lower", "cable"),
           {"incomplete": {"left_lower": [4, 5, 9]}}, skip=OF_THE_RUN),
+    Fault("packets of a camera are sent again", ("run.left_lower.resends",), ("left_lower", "cable"),
+          {"resend": {"left_lower": [4, 5, 9]}}, skip=OF_THE_RUN),
     Fault("a camera skips triggers", ("run.left_lower.frames",), ("left_lower", "3 times", "trigger cable"),
           {"withhold_trigger": {"left_lower": [4, 5, 9]}}),
     Fault("the delays of opto-couplers are not in the rig file",
@@ -246,6 +268,50 @@ OF_A_DEVICE = (
     Fault("a camera exposes late", ("wiring.right_upper.latency",), ("right_upper", "TriggerDelay"),
           {"late_exposure": {"right_upper": ALWAYS}, "late_exposure_us": 60.0}, skip=OF_WIRING),
 )  # fmt: skip
+
+
+def _with_trouble(**trouble: Any) -> Callable[[], DlpController]:
+    return lambda: DlpController(trouble=ProjectorTrouble(**trouble))
+
+
+TO_SET = ("left_pattern", "rigdriver projector set")
+OF_THE_PROJECTOR = (
+    Fault("the projector is missing", ("projector.found",), ("power", "USB cable of the projector"),
+          projector=lambda: None, skip=OF_OPENING),
+    Fault("the projector shows video", ("projector.mode",), TO_SET,
+          projector=lambda: DlpController(is_pattern_mode=False), skip=OF_OPENING),
+    Fault("the projector takes its patterns from a video input", ("projector.mode",), TO_SET,
+          projector=lambda: DlpController(pattern_source=0), skip=OF_OPENING),
+    Fault("the current of an LED differs", ("projector.levels",), ("green 60", *TO_SET),
+          projector=lambda: DlpController(led_registers=bytes([255, 195, 255])), skip=OF_OPENING),
+    Fault("the projector waits for falling edges", ("projector.trigger",), ("falling edge", "box output 6", *TO_SET),
+          projector=lambda: DlpController(words=[2 | 1 << 8 | 7 << 12]), skip=OF_OPENING),
+    Fault("the projector is triggered by a video input", ("projector.trigger",), ("VSYNC", "box output 6", *TO_SET),
+          projector=lambda: DlpController(trigger_mode=0), skip=OF_OPENING),
+    Fault("the projector shines by its own clock", ("projector.trigger",), ("its own clock", *TO_SET),
+          projector=lambda: DlpController(words=[0 | 1 << 8 | 7 << 12]), skip=OF_OPENING),
+    Fault("the projector's sequencer has aborted", ("projector.status",), ("sequencer has aborted", *TO_SET),
+          projector=lambda: DlpController(hardware_status=0x41, is_running=False), skip=OF_OPENING),
+    Fault("the projector's sequence is stopped", ("projector.sequence",), ("does not run", *TO_SET),
+          projector=lambda: DlpController(is_running=False), skip=OF_OPENING),
+    Fault("the projector shows other patterns", ("projector.patterns",), ("pattern 3 of 8 bits", *TO_SET),
+          projector=lambda: DlpController(words=[1 | 3 << 2 | 8 << 8 | 2 << 12]), skip=OF_OPENING),
+    Fault("the projector shows its patterns for another time", ("projector.times",), ("1000 in 3000", *TO_SET),
+          projector=lambda: DlpController(exposure_us=1000), skip=OF_OPENING),
+    Fault("the rig file asks the projector for too short a time", ("projector.table",), ("exposure", "bit_depth"),
+          projector=lambda: DlpController(words=[1 | 8 << 8 | 7 << 12]), change=with_patterns(bit_depth=8),
+          skip=OF_OPENING),
+    Fault("the projector has other firmware", ("projector.firmware",), ("3.0.0", "projector.firmware"),
+          projector=lambda: DlpController(version=(3, 0, 0)), skip=OF_OPENING),
+    Fault("the projector refuses a command", ("projector.replies",), ("left_pattern", "refused"),
+          projector=_with_trouble(refused={0x0B01}), skip=OF_OPENING),
+    Fault("the projector does not answer", ("projector.replies",), ("left_pattern", "USB cable"),
+          projector=_with_trouble(silent={0x0205}), skip=OF_OPENING),
+    Fault("the projector answers late", ("projector.replies",), ("left_pattern", "no reply"),
+          projector=_with_trouble(late={0x1A23}), skip=OF_OPENING),
+    Fault("the projector answers another request", ("projector.replies",), ("left_pattern", "close other programs"),
+          projector=_with_trouble(sequence_off=7), skip=OF_OPENING),
+)  # fmt: skip
 FAULTS = (
     Fault("none", (), skip=()),
     Fault("none, with a face in view", (), rig=FACE),
@@ -253,6 +319,7 @@ FAULTS = (
     *OF_A_LENS,
     *OF_A_CABLE,
     *OF_A_DEVICE,
+    *OF_THE_PROJECTOR,
     *OF_ANOTHER_COMPUTER,
 )
 NOT_SEEN = frozenset({"left_upper is out of focus", "left_upper has turned by 2 mrad", "the room is bright"})

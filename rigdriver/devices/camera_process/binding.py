@@ -143,8 +143,8 @@ class Camera:
         self._harvester = harvester
         self._label = label
         self._node_map: Any = acquirer.remote_device.node_map
-        self.nodes = CameraNodes(self._node_map, label, _NODE_PEER)
         self._stream: Any = acquirer.data_streams[0] if acquirer.data_streams else None
+        self.nodes = CameraNodes(self._node_map, label, _NODE_PEER, getattr(self._stream, "node_map", None))
         monitors = acquirer._new_buffer_event_monitor_dict  # noqa: SLF001, see the head of this file
         self._monitor: Any = next(iter(monitors.values()), None)
         if self._monitor is None:

@@ -41,10 +41,11 @@ class NodePeer:
 
 
 class CameraNodes:
-    """Reads and writes the features of one camera."""
+    """Reads and writes the features of one camera; those of its stream, such as counters, are read only."""
 
-    def __init__(self, node_map: Any, label: str, peer: NodePeer) -> None:
-        self._node_map = node_map
+    def __init__(self, node_map: Any, label: str, peer: NodePeer, of_stream: Any = None) -> None:
+        """`of_stream`: the node map of the camera's stream, for names that the camera itself does not have."""
+        self._node_map, self._of_stream = node_map, of_stream
         self._label = label
         self._peer = peer
 
@@ -57,7 +58,7 @@ class CameraNodes:
     def facts(self, name: str) -> NodeFacts | None:
         """Return what is known about a feature now."""
         if not self._node_map.has_node(name):
-            return None
+            return NodeFacts(NodeKind.INTEGER, True, False) if self._is_of_stream(name) else None
         with self._peer.translated(f"{self._label}: {name} cannot be examined"):
             node = self._node_map.get_node(name)
             kind = next((kind for interface, kind in self._peer.kinds if isinstance(node, interface)), NodeKind.OTHER)
@@ -80,8 +81,21 @@ class CameraNodes:
     def read(self, name: str) -> FeatureValue:
         """Return a feature's value."""
         with self._peer.translated(f"{self._label}: {name} cannot be read"):
-            value: FeatureValue = self._node_map.get_node(name).value
+            is_of_stream = not self._node_map.has_node(name) and self._is_of_stream(name)
+            value: FeatureValue = (self._of_stream if is_of_stream else self._node_map).get_node(name).value
         return value
+
+    def _is_of_stream(self, name: str) -> bool:
+        """Whether the stream has an integer of that name; the producer may describe no stream."""
+        try:
+            return self._of_stream is not None and self._of_stream.has_node(name) and self._is_integer(name)
+        except self._peer.errors:
+            return False
+
+    def _is_integer(self, name: str) -> bool:
+        node: Any = self._of_stream.get_node(name)
+        kinds = [kind for interface, kind in self._peer.kinds if isinstance(node, interface)]
+        return kinds[:1] == [NodeKind.INTEGER] and node.get_access_mode() in self._peer.readable
 
     def write(self, name: str, value: FeatureValue) -> None:
         """Write a feature."""

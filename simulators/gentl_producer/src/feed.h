@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define RIGSIM_MAGIC 0x4d495352u /* "RSIM" */
-#define RIGSIM_VERSION 4u
+#define RIGSIM_VERSION 5u
 #define RIGSIM_MAX_CAMERAS 16
 #define RIGSIM_MAX_INTERFACES 8
 #define RIGSIM_REGISTER_BYTES 16384u
@@ -87,6 +87,7 @@ struct rigsim_camera {
     _Atomic uint64_t frames_written;
     _Atomic uint64_t frames_read;
     _Atomic uint64_t frames_dropped; /* the ring was full */
+    _Atomic uint64_t packets_resent; /* lost on the link and sent again: no frame lacks them */
     _Atomic uint64_t frame_ahead;    /* not 0: the next frame is on the link, its bytes lie in its slot; which painting */
     _Atomic uint64_t events_written;
     _Atomic uint64_t events_read;

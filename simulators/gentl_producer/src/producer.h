@@ -29,6 +29,9 @@
 #define SELECTOR_MAX_ADDRESS 0x80008u
 #define UPDATE_ADDRESS 0x80010u
 
+/* A count of our own; the commands of GenTL's makers begin at 1000, which has no room in the stream's registers. */
+#define RIGSIM_STREAM_INFO_RESENT 47
+
 enum kind { KIND_NONE, KIND_SYSTEM, KIND_INTERFACE, KIND_DEVICE, KIND_REMOTE, KIND_STREAM, KIND_BUFFER, KIND_EVENT };
 enum place { PLACE_USER, PLACE_INPUT, PLACE_OUTPUT };
 

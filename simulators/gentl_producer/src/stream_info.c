@@ -21,6 +21,8 @@ GC_ERROR stream_info(struct device *device, INFO_CMD cmd, INFO_DATATYPE *type, v
         return give_u64(stream->delivered, type, out, size);
     case STREAM_INFO_NUM_UNDERRUN:
         return give_u64(atomic_load(&device->camera->frames_dropped) - stream->dropped_before, type, out, size);
+    case RIGSIM_STREAM_INFO_RESENT:
+        return give_u64(atomic_load(&device->camera->packets_resent), type, out, size);
     case STREAM_INFO_NUM_ANNOUNCED:
         return give_size(stream->announced, type, out, size);
     case STREAM_INFO_NUM_QUEUED:

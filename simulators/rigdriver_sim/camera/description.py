@@ -121,6 +121,8 @@ _MODULES: tuple[tuple[str, str, tuple[_Info, ...]], ...] = (
             *(_Info("StreamStartedFrameCount", 6, "u64"), _Info("PayloadSize", 7, "u64")),
             *(_Info("StreamIsGrabbing", 8, "flag"), _Info("StreamChunkCountMaximum", 11, "u64")),
             *(_Info("StreamAnnounceBufferMinimum", 12, "u64"), _Info("StreamBufferAlignment", 13, "u64")),
+            # No command of GenTL counts it: a number of the producer's own, a name that makers of cameras use.
+            _Info("StreamPacketResendRequestCount", 47, "u64"),
         ),
     ),
 )

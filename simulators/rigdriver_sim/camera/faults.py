@@ -52,6 +52,8 @@ class CameraFaults:
     """Frames that are exposed but never delivered; the frame id is not used up, as the camera missed them itself."""
     incomplete: Rule = field(default_factory=_nothing)
     """Frames that are delivered with the lower half missing."""
+    resend: Rule = field(default_factory=_nothing)
+    """Frames of which packets are lost and sent again; they are delivered whole."""
     repeat_frame_id: Rule = field(default_factory=_nothing)
     """Frames that have the id of the one before; later ones count on from it."""
     reset_frame_id: Rule = field(default_factory=_nothing)

@@ -32,6 +32,8 @@ from rigdriver_sim.feed.feed import CameraFeed
 RESET_NS = 500_000_000
 """Time that a camera which reboots is away, in ns."""
 ENDLESS = -1
+_PACKETS_LOST = 3
+"""Number of packets of one frame that are lost and sent again."""
 PAINTED_BEFORE = 1.0
 """Share of the link's time that is left when a frame is painted."""
 NEVER_NS = 2**62
@@ -313,6 +315,8 @@ class SimulatedCamera:
         }
         chunks = {name: known[name] for name in self._control.enabled_chunks}
         is_chunked = bool(self._control.registers["ChunkModeActive"])
+        if is_hit(faults.resend, number):
+            self._feed.resend(_PACKETS_LOST)
         is_incomplete = is_hit(faults.incomplete, number)
         if is_incomplete:
             frame_id = self.spec.frame_id(run.next_frame_id - 1 + self.spec.make.damaged_id_ahead)

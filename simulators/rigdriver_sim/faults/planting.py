@@ -59,6 +59,7 @@ class CameraPlanter:
         switches.lose_frame = self._rule("lose_frame", faults.lose_frame, faults.lose_frame_every)
         switches.skip_frame = self._rule("skip_frame", faults.skip_frame)
         switches.incomplete = self._rule("incomplete", faults.incomplete, faults.incomplete_every)
+        switches.resend = self._rule("resend", faults.resend)
         switches.repeat_frame_id = self._rule("repeat_frame_id", faults.repeat_frame_id)
         switches.reset_frame_id = self._rule("reset_frame_id", faults.reset_frame_id)
         switches.stick_line = self._rule("dead_line", faults.dead_line)

@@ -94,6 +94,8 @@ class CameraFaultKeys(Table):
     """A frame of one random camera arrives with its lower half missing."""
     incomplete: Plan = Field(default_factory=dict)
     """The frame arrives with its lower half missing (lost packets)."""
+    resend: Plan = Field(default_factory=dict)
+    """Packets of the frame are lost and sent again: the stream counts them, and the frame arrives whole."""
     deliver_late_every: Every = 0
     """A frame of one random camera comes deliver_late_ms late."""
     deliver_late: Plan = Field(default_factory=dict)

@@ -170,6 +170,10 @@ class CameraFeed:
         """Count a frame that found no room."""
         self._block.frames_dropped += 1
 
+    def resend(self, packets: int) -> None:
+        """Count packets that were lost on the link and sent again."""
+        self._block.packets_resent += packets
+
     def next_slot(self) -> tuple[layout.Slot, npt.NDArray[np.uint8]]:
         """Return header and data bytes of the slot that the next `publish` hands over. Only while `has_room`."""
         # Before the slot is painted anew: a consumer may be copying the frame that lay there ahead of its arrival.

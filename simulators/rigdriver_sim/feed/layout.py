@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 
 MAGIC = 0x4D495352
-VERSION = 4
+VERSION = 5
 MAX_CAMERAS = 16
 MAX_INTERFACES = 8
 REGISTER_BYTES = 16384
@@ -70,6 +70,7 @@ class Camera(ctypes.Structure):
         ("frames_written", _u64),
         ("frames_read", _u64),
         ("frames_dropped", _u64),
+        ("packets_resent", _u64),
         ("frame_ahead", _u64),
         ("events_written", _u64),
         ("events_read", _u64),

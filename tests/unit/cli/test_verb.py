@@ -166,3 +166,32 @@ def test_a_signal_that_the_program_was_started_to_ignore_stays_ignored():
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def _interrupted() -> None:
+    with suppress(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(WAIT_S)
+
+
+def test_a_reader_at_a_pipe_that_goes_with_the_same_ctrl_c_changes_no_exit_status(mocker):
+    forgotten = mocker.patch("rigdriver.cli.verb._forget_stdout")
+
+    def act() -> int:
+        _interrupted()
+        raise BrokenPipeError
+
+    assert exit_status(act) == 130
+    forgotten.assert_called_once()
+
+
+def test_what_was_printed_before_a_stop_is_written_and_a_reader_that_is_gone_changes_nothing(mocker):
+    forgotten = mocker.patch("rigdriver.cli.verb._forget_stdout")
+    mocker.patch("sys.stdout.flush", side_effect=BrokenPipeError)
+
+    def act() -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        return threading.Event().wait(WAIT_S)
+
+    assert exit_status(act) == 130
+    forgotten.assert_called_once()

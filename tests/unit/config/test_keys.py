@@ -21,6 +21,7 @@ REQUIRED = {
     "[genicam] producers": '["a.cti"]',
     "[[cameras]] name": '"a"', "[[cameras]] serial": '"1"', "[[cameras]] output": "7",
     "[[lamps]] name": '"l"', "[[lamps]] kind": '"pattern"', "[[lamps]] output": "8",
+    "[projector] lamp": '"l"',
     "[[links]] name": '"usb"', "[[links]] megabytes_per_s": "380",
 }  # fmt: skip
 NUMERIC = [key for key in all_keys() if key.kind in {"number", "whole number"}]
@@ -108,3 +109,9 @@ def test_the_command_prints_every_key_once_and_finds_by_a_word() -> None:
 
 def test_the_text_of_this_test_is_toml() -> None:
     assert tomllib.loads(rig_text())["genicam"] == {"producers": ["a.cti"]}
+
+
+def test_a_list_is_counted_in_parts_and_a_text_in_characters() -> None:
+    bounds = {path_of(key): key.bounds for key in all_keys()}
+    assert bounds["[projector] patterns"] == "at least 0, at most 24, at least 1 of them, at most 128 of them"
+    assert bounds["[[cameras]] serial"] == "at most 64 characters"

@@ -62,6 +62,12 @@ def test_a_rig_file_is_read_with_its_defaults_and_paths_start_at_its_folder(tmp_
         ('name = "right"', 'name = "left"', ["line 13", "cameras.1.name = 'left'"]),
         ('kind = "pattern"', 'kind = "laser"', ["line 18", "lamps.0.kind = 'laser'", "'pattern' or 'white'"]),
         ('url = "/dev/ttyACM0"', "", ["box.url", "is missing"]),
+        (
+            "[schedule]",
+            '[projector]\nlamp = "flsh"\n[schedule]',
+            ["line 21", "projector.lamp = 'flsh'", "one of [[lamps]] of kind pattern: flash"],
+        ),
+        ("[schedule]", '[projector]\nlamp = "flash"\ngreen_level = 256\n[schedule]', ["line 22", "green_level = 256"]),
         ('name = "right"', 'name = "right camera"', ["line 13", "cameras.1.name = 'right camera'", "a letter, then"]),
         ("Gain = 3.5", "Gain = [1]", ["line 11", "cameras.0.features.Gain: expected true, false, a number or a text"]),
     ],

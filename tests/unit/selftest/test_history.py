@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,6 +64,27 @@ def test_what_varies_by_itself_does_not_stand_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("others", [[report()] * 2, [report(rig="another")] * 9])
 def test_too_few_tests_of_this_rig_tell_nothing(tmp_path: Path, others: list[Report]) -> None:
     assert changes(report(0.01), read(kept(tmp_path / "h", *others))) == []
+
+
+def test_a_test_that_was_not_finished_is_kept_and_compared_with_nothing(tmp_path: Path) -> None:
+    halves = [replace(report(sharpness=0.1), is_finished=False)] * 5
+    lines = read(kept(tmp_path / "h", *(report() for _ in range(3)), *halves))
+    assert [line.finished for line in lines] == [True] * 3 + [False] * 5
+    assert changes(report(), lines) == []
+    assert [change.usual for change in changes(report(sharpness=0.1), lines)] == [0.39] * 4
+
+
+def test_lines_of_earlier_releases_count_as_finished(tmp_path: Path) -> None:
+    path = kept(tmp_path / "h", report())
+    path.write_text(path.read_text().replace('"finished": true, ', ""))
+    (line,) = read(path)
+    assert line.finished
+
+
+def test_what_was_not_made_yet_is_not_told_as_no_longer_tested() -> None:
+    good = Report("bench", (verdict(True, "a", 1, 1), verdict(True, "b", 1, 1)), True)
+    half = Report("bench", good.checks[:1], True, is_finished=False)
+    assert differences(good, half) == []
 
 
 def test_what_is_no_line_is_passed_over(tmp_path: Path) -> None:

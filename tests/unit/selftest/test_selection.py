@@ -23,6 +23,7 @@ EVERY = {
     "buses",
     "opening",
     "calibration",
+    "projector",
     "box",
     "wiring",
     "run",
