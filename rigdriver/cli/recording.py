@@ -15,14 +15,13 @@ import typer
 
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
-from rigdriver.cli.subject_options import CatalogueOption, chosen_catalogue
+from rigdriver.cli.subject_options import CatalogueOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.json_values import JsonObject
 from rigdriver.procedures.export_placeholders import PLACEHOLDERS
 from rigdriver.procedures.export_recording import ExportOptions, GapPolicy, export_recording
-from rigdriver.procedures.subject_take import derived_from
 from rigdriver.procedures.view_recording import view_recording
 from rigdriver.recording.compaction import compact as compact_recording
 from rigdriver.recording.recording_file import Recording
@@ -97,12 +96,12 @@ def recover(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="New file; FILE-recovered.mcap if not given.")
     ] = None,
-    catalogue: CatalogueOption = None,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
     json: JsonOption = False,
 ) -> int:
     """Copy all whole frame sets of a cut or damaged recording into a new file; the original stays as it is."""
     into = out or file.with_name(f"{file.stem}-recovered{file.suffix}")
-    with derived_from(chosen_catalogue(catalogue), file, into), PROGRESS.stage("recovering", None) as advance:
+    with PROGRESS.stage("recovering", None) as advance:
         done = recover_recording(file, into, advance)
     if json:
         show_json(
@@ -127,7 +126,11 @@ def recover(
 
 @app.command("compact")
 @verb
-def compact(file: FileArgument, json: JsonOption = False) -> int:
+def compact(
+    file: FileArgument,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
+    json: JsonOption = False,
+) -> int:
     """Make a recording smaller without loss (JPEG XL); stopped by Ctrl-C, the next call goes on."""
     with Recording(file) as recording:
         total = len(recording)
@@ -163,14 +166,13 @@ def export(
         GapPolicy, typer.Option("--gaps", help="What stands for a missing frame: nothing, or a black image.")
     ] = GapPolicy.SKIP,
     video: Annotated[bool, typer.Option("--video", help="Also write a small MP4 per camera to look at.")] = False,
-    catalogue: CatalogueOption = None,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
     json: JsonOption = False,
 ) -> int:
     """Write a recording as image files with their proofs, as `capture` does."""
     options = ExportOptions(image_format, gaps, video)
     folder = out or file.with_suffix("")
-    with derived_from(chosen_catalogue(catalogue), file, folder):
-        done = export_recording(file, folder, options, PROGRESS)
+    done = export_recording(file, folder, options, PROGRESS)
     if json:
         facts = {"frame_sets": done.frame_sets, "damaged": done.damaged, "placeholders": done.placeholders}
         show_json({"folder": str(done.folder), **facts})
