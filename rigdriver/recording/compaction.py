@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rigdriver.announcing import announce
 from rigdriver.errors import RecordingDamaged, UsageError
 from rigdriver.frames import Frame
 from rigdriver.images.lossless import decode_lossless, encode_lossless
@@ -91,6 +92,7 @@ def _parts_of(path: Path) -> tuple[Path | None, Path]:
     left = sorted(parts_beside(path), key=_frame_sets_of)
     old = left[-1] if left and _frame_sets_of(left[-1]) else None
     for part in left:
+        announce(part)  # whoever knows of it hears that it goes
         if part != old:
             part.unlink(missing_ok=True)
     first, second = (path.with_name(path.name + ending) for ending in PARTS)
