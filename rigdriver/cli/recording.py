@@ -7,6 +7,7 @@ Not here: the file (see rigdriver/recording).
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -149,7 +150,7 @@ def compact(
 @verb
 def view(file: FileArgument) -> int:
     """Show a recording in Rerun, which listens on this computer only."""
-    return view_recording(file)
+    return view_recording(file, os.environ)
 
 
 @app.command("export")

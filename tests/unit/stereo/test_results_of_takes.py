@@ -1,4 +1,4 @@
-"""Clouds, meshes, cuts, pictures and reports that are made from a subject's images go when the subject is erased.
+"""Clouds, meshes, pictures and reports that are made from a subject's images go when the subject is erased.
 
 In: images of a head and of a plate as takes of a subject. Out: the files that the catalogue names, and none after an
 erasure. Not here: other verbs (see tests/unit/cli/test_derived_results.py).
@@ -50,25 +50,25 @@ def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("subject")
-def test_clouds_meshes_cuts_and_pictures_are_of_the_take_that_they_come_from(head, tmp_path: Path) -> None:
+def test_clouds_meshes_and_pictures_are_of_the_take_that_they_come_from(head, tmp_path: Path) -> None:
     save(head.calibration, tmp_path / "calibration.json")
     for take in ("head1", "head2"):
         run("subject", "add", ID, written(tmp_path / take, head.images))
     run("reconstruct", "head1", "-c", "calibration.json", "-o", "out", "--mesh", "ply", "--no-pictures")
     first = {"out/0.ply", "out/0-mesh.ply", "out/figures.json"}
     assert noted() == [first, set()]
-    run("measure", "out/0-mesh.ply", "--section", "0,0,0,0,1,0", "--lines", "cut.csv")
-    assert noted() == [{*first, "cut.csv"}, set()]
+    run("measure", "out/0-mesh.ply", "--to", "out/0-mesh.ply", "--picture", "self.png")
+    assert noted() == [{*first, "self.png"}, set()]
     run("subject", "add", ID, "--take", 2, written(tmp_path / "head3", head.images))
     (tmp_path / "other.ply").write_bytes((tmp_path / "out" / "0-mesh.ply").read_bytes())
     run("subject", "add", ID, "--take", 2, "other.ply")
     run("measure", "out/0-mesh.ply", "--to", "other.ply", "--picture", "map.png")
-    assert noted() == [{*first, "cut.csv", "map.png"}, {"other.ply", "map.png"}]
+    assert noted() == [{*first, "self.png", "map.png"}, {"other.ply", "map.png"}]
     for take in (1, 2):
         (erased,) = run("subject", "erase", ID, "--take", take, "--yes")["erased"]
         assert erased["is_proved"], erased
         left = {path.name for path in tmp_path.iterdir()}
-        assert not {"out", "cut.csv", "map.png"} & left
+        assert not {"out", "self.png", "map.png"} & left
     assert left == {"home", "calibration.json"}
 
 
