@@ -48,10 +48,12 @@ from rigdriver_sim.score import read_checksums
 
 CAMERAS = ("left", "right", "colour")
 SHAPE = (120, 160)
+STATED_S = 1.0
+"""Stated interval of a recording that is killed, in s: that of the product."""
 SYNC_S = 0.1
-"""Stated interval of the recordings, in s."""
+"""Stated interval of the others, so that a short one is put on the disk some times."""
 PERIOD_S = 0.01
-LONGEST_LIFE_S = 2.0
+LONGEST_LIFE_S = 4.0
 STALL_MS = 5000
 STALL_PERIOD_S = 0.05
 QUEUE = 20
@@ -102,7 +104,7 @@ def main() -> int:
     """Make the trials that were asked for."""
     chosen = _chosen()
     if chosen.child is not None:
-        record_and_tell(chosen.child, chosen.frames, chosen.period, chosen.queue)
+        record_and_tell(chosen.child, plan(chosen.frames, chosen.interval), chosen.period, chosen.queue)
         return 0
     chance = random.Random(chosen.seed)
     with ExitStack() as stack:
@@ -150,6 +152,7 @@ def _chosen() -> argparse.Namespace:
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--frames", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--period", type=float, default=PERIOD_S, help=argparse.SUPPRESS)
+    parser.add_argument("--interval", type=float, default=SYNC_S, help=argparse.SUPPRESS)
     parser.add_argument("--queue", type=int, default=QUEUE, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -182,17 +185,17 @@ def made(index: int) -> FrameSet:
     return FrameSet(index, index, 10**18 + index * 10**8, MappingProxyType(frames), MappingProxyType({}), proof)
 
 
-def plan(frame_sets: int | None) -> Plan:
+def plan(frame_sets: int | None, interval_s: float = SYNC_S) -> Plan:
     """Return the plan of a recording of these cameras."""
-    return Plan(rig="campaign", cameras=CAMERAS, t_utc_ns=10**18, frame_sets=frame_sets, sync_interval_s=SYNC_S)
+    return Plan(rig="campaign", cameras=CAMERAS, t_utc_ns=10**18, frame_sets=frame_sets, sync_interval_s=interval_s)
 
 
-def record_and_tell(path: Path, frames: int | None, period_s: float, queue: int) -> None:
+def record_and_tell(path: Path, planned: Plan, period_s: float, queue: int) -> None:
     """Record as the verb does; print after each frame set how many are safe and the time, and at the end what came."""
-    recorder, taken = Recorder(path, plan(frames), queue), 0
+    recorder, taken = Recorder(path, planned, queue), 0
     try:
         with recorder:
-            wanted = float("inf") if frames is None else frames
+            wanted = float("inf") if planned.frame_sets is None else planned.frame_sets
             while taken < wanted:
                 recorder.write(made(taken))
                 taken += 1
@@ -249,7 +252,7 @@ def _is_same(frame_set: FrameSet, index: int) -> bool:
 
 def _kill(folder: Path, chance: random.Random, number: int) -> Trial:
     path, life_s = folder / f"kill{number}.mcap", chance.uniform(0.05, LONGEST_LIFE_S)
-    with subprocess.Popen(_command(path), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(_command(path, "--interval", STATED_S), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None, "it was asked for"
         first = process.stdout.readline()  # the recording has begun
         time.sleep(life_s)
@@ -259,7 +262,7 @@ def _kill(folder: Path, chance: random.Random, number: int) -> Trial:
     told, found = _told(lines), _read(path)
     path.unlink()
     missing_ms = max(0.0, (killed_ns - told.handed_ns[found.good]) / 1e6) if found.good < len(told.handed_ns) else 0.0
-    is_kept = found.good >= told.safe and missing_ms <= 1e3 * SYNC_S
+    is_kept = found.good >= told.safe and missing_ms <= 1e3 * STATED_S
     return Trial((f"{life_s:.2f}", str(told.safe), str(found.good), f"{missing_ms:.0f}"), is_kept)
 
 

@@ -24,6 +24,7 @@ from rigdriver.json_values import JsonObject
 from rigdriver.procedures.export_placeholders import PLACEHOLDERS
 from rigdriver.procedures.export_recording import ExportOptions, GapPolicy, export_recording
 from rigdriver.procedures.view_recording import view_recording
+from rigdriver.recording.compaction import Compacted
 from rigdriver.recording.compaction import compact as compact_recording
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.recovery import recover as recover_recording
@@ -133,16 +134,12 @@ def compact(
     json: JsonOption = False,
 ) -> int:
     """Make a recording smaller without loss (JPEG XL); stopped by Ctrl-C, the next call goes on."""
-    with Recording(file) as recording:
-        total = len(recording)
-    with PROGRESS.stage("compacting", total) as advance:
-        done = compact_recording(file, advance)
+    done = compacted(file)
     if json:
         facts = {"frame_sets": done.frame_sets, "taken_over": done.taken_over}
-        show_json({"file": str(file), **facts, "before_bytes": done.before_bytes, "after_bytes": done.after_bytes})
+        show_json({"file": str(file), **facts, **size_facts(done)})
     else:
-        before, after = done.before_bytes / 1e6, done.after_bytes / 1e6
-        show(f"{done.frame_sets} frame sets: {before:.1f} MB became {after:.1f} MB; each image was compared to the bit")
+        show(size_line(done))
     return GOOD
 
 
@@ -184,6 +181,25 @@ def export(
         if done.damaged:
             show(f"{done.damaged} frame sets are damaged and could not be read")
     return CHECK_FAILED if done.damaged else GOOD
+
+
+def compacted(file: Path) -> Compacted:
+    """Make a recording smaller, and show how far that is."""
+    with Recording(file) as recording:
+        total = len(recording)
+    with PROGRESS.stage("compacting", total) as advance:
+        return compact_recording(file, advance)
+
+
+def size_line(done: Compacted) -> str:
+    """Return what a compaction came to."""
+    before, after = done.before_bytes / 1e6, done.after_bytes / 1e6
+    return f"{done.frame_sets} frame sets: {before:.1f} MB became {after:.1f} MB; each image was compared to the bit"
+
+
+def size_facts(done: Compacted) -> JsonObject:
+    """Return the same for scripts."""
+    return {"before_bytes": done.before_bytes, "after_bytes": done.after_bytes}
 
 
 def seal_lines(state: SealState, seal: Seal | None) -> list[str]:

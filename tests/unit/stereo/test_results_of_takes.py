@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import trimesh
 from typer.testing import CliRunner
 
 from rigdriver.calibration.file import save
@@ -37,7 +38,9 @@ def written(folder: Path, images: Mapping[str, np.ndarray]) -> Path:
 
 def noted() -> list[set[str]]:
     """Return the files of each take without its images, from the working folder on."""
-    names = [[str(Path(file).relative_to(Path.cwd())) for file in t["files"]] for t in run("subject", "show", ID)["takes"]]
+    names = [
+        [str(Path(file).relative_to(Path.cwd())) for file in t["files"]] for t in run("subject", "show", ID)["takes"]
+    ]
     return [{name for name in some if not name.startswith(("head", "plate"))} for some in names]
 
 
@@ -50,26 +53,29 @@ def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("subject")
-def test_clouds_meshes_and_pictures_are_of_the_take_that_they_come_from(head, tmp_path: Path) -> None:
+def test_clouds_and_meshes_are_of_the_take_that_they_come_from_and_go_with_it(head, tmp_path: Path) -> None:
     save(head.calibration, tmp_path / "calibration.json")
-    for take in ("head1", "head2"):
-        run("subject", "add", ID, written(tmp_path / take, head.images))
-    run("reconstruct", "head1", "-c", "calibration.json", "-o", "out", "--mesh", "ply", "--no-pictures")
-    first = {"out/0.ply", "out/0-mesh.ply", "out/figures.json"}
-    assert noted() == [first, set()]
-    run("measure", "out/0-mesh.ply", "--to", "out/0-mesh.ply", "--picture", "self.png")
-    assert noted() == [{*first, "self.png"}, set()]
-    run("subject", "add", ID, "--take", 2, written(tmp_path / "head3", head.images))
-    (tmp_path / "other.ply").write_bytes((tmp_path / "out" / "0-mesh.ply").read_bytes())
-    run("subject", "add", ID, "--take", 2, "other.ply")
-    run("measure", "out/0-mesh.ply", "--to", "other.ply", "--picture", "map.png")
-    assert noted() == [{*first, "self.png", "map.png"}, {"other.ply", "map.png"}]
-    for take in (1, 2):
+    run("subject", "add", ID, written(tmp_path / "head", head.images))
+    run("reconstruct", "head", "-c", "calibration.json", "-o", "out", "--mesh", "ply", "--no-pictures")
+    assert noted() == [{"out/0.ply", "out/0-mesh.ply", "out/figures.json"}]
+    (erased,) = run("subject", "erase", ID, "--yes")["erased"]
+    assert erased["is_proved"], erased
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "calibration.json"}
+
+
+@pytest.mark.usefixtures("subject")
+def test_a_cut_is_of_its_meshs_take_and_a_picture_of_two_meshes_is_of_both_takes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        trimesh.creation.icosphere(subdivisions=3, radius=50.0).export(tmp_path / f"{name}.ply")
+        run("subject", "add", ID, f"{name}.ply")
+    run("measure", "one.ply", "--section", "0,0,1,0,0,1", "--lines", "cut.csv")
+    assert noted() == [{"one.ply", "cut.csv"}, {"two.ply"}]
+    run("measure", "one.ply", "--to", "two.ply", "--picture", "map.png")
+    assert noted() == [{"one.ply", "cut.csv", "map.png"}, {"two.ply", "map.png"}]
+    for take, left in ((2, {"home", "one.ply", "cut.csv"}), (1, {"home"})):
         (erased,) = run("subject", "erase", ID, "--take", take, "--yes")["erased"]
         assert erased["is_proved"], erased
-        left = {path.name for path in tmp_path.iterdir()}
-        assert not {"out", "self.png", "map.png"} & left
-    assert left == {"home", "calibration.json"}
+        assert {path.name for path in tmp_path.iterdir()} == left
 
 
 @pytest.mark.usefixtures("subject")
