@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from rigdriver.announcing import announce
 from rigdriver.json_values import JsonObject
 from rigdriver.whole_file import PRIVATE_FILE, make_folder, not_written
 
@@ -37,6 +38,8 @@ class LineFile:
         """
         self.path = path
         make_folder(path.parent, is_private=is_private)
+        if is_new or not path.exists():  # what grows from run to run is nobody's result
+            announce(path)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if is_new else 0)
         self._handle: int | None = None
         try:
@@ -116,6 +119,7 @@ class JsonListFile:
         """
         self.path = path
         make_folder(path.parent, is_private=True)
+        announce(path)
         self._handle: int | None = None
         self._end = self._end_before = 0
         """Where the tail stands, and where it stood before the newest value."""

@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import TypeAlias
 
+from rigdriver.announcing import MadeKind, announce
 from rigdriver.errors import FileNotWritten, UsageError
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
@@ -105,6 +106,7 @@ def make_folder(folder: Path, *, is_private: bool = False) -> None:
     try:
         for part in reversed([folder, *folder.parents]):
             if not part.is_dir():
+                announce(part, MadeKind.FOLDER)
                 part.mkdir(mode=PRIVATE_FOLDER if is_private else _OPEN_FOLDER, exist_ok=True)
     except OSError as exc:
         raise not_written(folder, exc) from exc
@@ -149,6 +151,7 @@ def _write(
                     # A terminal or a pipe has no name to rename, and must not be replaced by a file.
                     _pass_on(target, raw)
                 else:
+                    announce(target)
                     staged.append((path, target, _temporary(target, is_private)))
                     _fill(staged[-1][2], raw, found, is_private, is_durable)
         with turn or nullcontext():

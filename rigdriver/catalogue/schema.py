@@ -56,6 +56,20 @@ STEPS: tuple[str, ...] = (
         is_finished INTEGER NOT NULL
     );
     """,
+    # What compares two takes belongs to both.
+    """
+    ALTER TABLE place RENAME TO place_of_one_take;
+    CREATE TABLE place (
+        place_key INTEGER PRIMARY KEY,
+        take_key INTEGER NOT NULL REFERENCES take,
+        path BLOB NOT NULL,
+        is_folder INTEGER NOT NULL,
+        UNIQUE (take_key, path)
+    );
+    INSERT INTO place SELECT place_key, take_key, path, is_folder FROM place_of_one_take;
+    DROP TABLE place_of_one_take;
+    CREATE INDEX place_of_path ON place (path);
+    """,
 )
 """SQL that leads from each version to the next; version n has the first n of them."""
 

@@ -8,7 +8,7 @@ Not here: recording (see procedures/subject_take.py), erasing (see erasing.py).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -164,21 +164,42 @@ def note_places(file: CatalogueFile, take: Take, files: Iterable[Path], folders:
 
     Raises:
         UsageError: a file belongs to another take.
+        StateError: the take was erased meanwhile.
     """
+    note_results(file, [take], files, folders)
+
+
+def note_results(
+    file: CatalogueFile, takes: Sequence[Take], files: Iterable[Path], folders: Iterable[Path] = ()
+) -> None:
+    """Note what was made from these takes as files of each of them; raises as `note_places`."""
+    keys = {take.key for take in takes}
     named = [(os.fsencode(real(path)), False) for path in files] + [(os.fsencode(real(path)), True) for path in folders]
     with file.transaction() as rows:
-        if not rows.execute("SELECT 1 FROM take WHERE take_key = ?", (take.key,)).fetchone():
-            raise StateError(device="take", seen="was erased meanwhile", remedy="remove what was written since by hand")
-        for path, is_folder in named:
-            owner = rows.execute("SELECT take_key, is_folder FROM place WHERE path = ?", (path,)).fetchone()
-            if owner is None:
-                rows.execute(
-                    "INSERT INTO place (take_key, path, is_folder) VALUES (?, ?, ?)", (take.key, path, is_folder)
+        for key in keys:
+            if not rows.execute("SELECT 1 FROM take WHERE take_key = ?", (key,)).fetchone():
+                raise StateError(
+                    device="take", seen="was erased meanwhile", remedy="remove what was written since by hand"
                 )
-            elif owner[0] != take.key and not (is_folder and owner[1]):
+        for path, is_folder in named:
+            owners = dict(rows.execute("SELECT take_key, is_folder FROM place WHERE path = ?", (path,)))
+            if not owners.keys() <= keys and not (is_folder and all(owners.values())):
                 raise UsageError(
                     device=os.fsdecode(path), seen="belongs to another take", remedy="name a file of this take"
                 )
+            # A folder of several takes goes with the last of them, when it is empty.
+            missing = [] if is_folder and owners else keys - owners.keys()
+            rows.executemany(
+                "INSERT INTO place (take_key, path, is_folder) VALUES (?, ?, ?)",
+                [(key, path, is_folder) for key in missing],
+            )
+
+
+def forget_places(file: CatalogueFile, takes: Iterable[Take], paths: Iterable[Path]) -> None:
+    """Remove the rows of files that were noted before they were written, and then were not written."""
+    gone = [(take.key, os.fsencode(real(path))) for path in paths for take in takes]
+    with file.transaction() as rows:
+        rows.executemany("DELETE FROM place WHERE take_key = ? AND path = ?", gone)
 
 
 def places_of(file: CatalogueFile, takes: Iterable[Take]) -> list[TakePlace]:
@@ -193,12 +214,13 @@ def places_of(file: CatalogueFile, takes: Iterable[Take]) -> list[TakePlace]:
     return sorted(found, key=lambda place: (place.is_folder, -len(place.path.parts), place.path))
 
 
-def owner_of(file: CatalogueFile, path: Path) -> Take | None:
-    """Return the take that a file or folder belongs to; None when the catalogue does not know it."""
+def owners_of(file: CatalogueFile, path: Path) -> list[Take]:
+    """Return the takes that a file or folder belongs to, or something in it; none where the catalogue knows nothing."""
+    raw = os.fsencode(path.resolve())
+    question = f"{_TAKES} WHERE take_key IN (SELECT take_key FROM place WHERE path = ? OR path > ? AND path < ?)"
     with file.reading() as rows:
-        question = f"{_TAKES} JOIN place USING (take_key) WHERE path = ?"
-        row = rows.execute(question, (os.fsencode(real(path)),)).fetchone()
-    return None if row is None else _take(row)
+        # Paths in a folder sort between its name with `/` and its name with the character after that.
+        return [_take(row) for row in rows.execute(question, (raw, raw + b"/", raw + b"0"))]
 
 
 def real(path: Path) -> Path:

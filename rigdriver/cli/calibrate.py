@@ -28,6 +28,7 @@ from rigdriver.cli.measured_board import (
 from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
+from rigdriver.cli.subject_options import CatalogueOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.errors import UsageError
@@ -100,6 +101,7 @@ def solve(  # noqa: PLR0913, PLR0917  one argument per option
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write a report with pictures.")
     ] = None,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> int:
@@ -160,7 +162,9 @@ def _facts(verdict: DriftVerdict) -> JsonObject:
 @verb
 def resolve(
     camera: Annotated[str, typer.Argument(help="The camera that moved.")],
-    folder: FolderArgument, calibration: CalibrationOption, out: OutOption, overwrite: OverwriteOption = False,
+    folder: FolderArgument, calibration: CalibrationOption, out: OutOption,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
+    overwrite: OverwriteOption = False,
 ) -> int:  # fmt: skip
     """Calculate the new pose of one moved camera from a few board views."""
     refuse_overwriting([out], overwrite)

@@ -16,6 +16,7 @@ from rigdriver.cli.mesh import UnitOption, unit_named
 from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import note, show, show_json
 from rigdriver.cli.source import JsonOption
+from rigdriver.cli.subject_options import CatalogueOption
 from rigdriver.cli.verb import GOOD, undisturbed, verb
 from rigdriver.errors import UsageError
 from rigdriver.outputs import refuse_overwriting
@@ -60,6 +61,7 @@ def measure(  # noqa: PLR0913, PLR0917
         float, typer.Option("--near", metavar="MM", min=0, help="Largest distance of a place from the surface, mm.")
     ] = 2.0,
     unit: UnitOption = None,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
 ) -> int:

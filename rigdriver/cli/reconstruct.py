@@ -28,13 +28,12 @@ from rigdriver.cli.source import (
     SimOption,
     chosen_source,
 )
-from rigdriver.cli.subject_options import CatalogueOption, chosen_catalogue
+from rigdriver.cli.subject_options import CatalogueOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.config import VolumeConfig
 from rigdriver.errors import UsageError
 from rigdriver.json_values import JsonObject
-from rigdriver.procedures.subject_take import derived_from
 from rigdriver.recording.recording_file import is_recording
 from rigdriver.recording.stored_formats import FormatAnswers
 
@@ -82,7 +81,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
             "--volume", metavar="X,Y,Z,R", help="Working volume: a ball, mm; if not given, [volume] of the rig file."
         ),
     ] = None,
-    catalogue: CatalogueOption = None,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
     lock: LockOption = None,
     lock_days: LockDaysOption = None,
     rig: RigOption = None,
@@ -105,8 +104,7 @@ def reconstruct(  # noqa: PLR0913, PLR0917  one argument per option
     )  # fmt: skip
     if source is None:
         return _end(_of_rig(chosen_source(rig, sim, scenario), live, options), json)
-    with derived_from(chosen_catalogue(catalogue), source, folder):
-        return _end(_of_files(source, options, answers), json)
+    return _end(_of_files(source, options, answers), json)
 
 
 def _refuse_contradictions(source: Path | None, means_rig: bool, answers: FormatAnswers) -> None:

@@ -16,13 +16,14 @@ from typing import Annotated
 import typer
 
 from rigdriver.cli.enter_key import pressed_by_enter
-from rigdriver.cli.recording import seal_facts, seal_lines
+from rigdriver.cli.recording import compacted, seal_facts, seal_lines, size_facts, size_line
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
-from rigdriver.cli.subject_options import CatalogueOption, NoteOption, SubjectOption, take_wishes
+from rigdriver.cli.subject_options import CatalogueOption, NoteOption, SubjectOption, chosen_catalogue, take_wishes
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.errors import UsageError
+from rigdriver.procedures.derived import noting_results
 from rigdriver.procedures.record import RecordOptions
 from rigdriver.procedures.record import record as record_frame_sets
 from rigdriver.procedures.subject_take import running_take
@@ -56,6 +57,9 @@ def record(  # noqa: PLR0913, PLR0917  one argument per option
     force: Annotated[
         bool, typer.Option("--force", help="Begin although the disk has too little room, or is too slow.")
     ] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="When it has ended, make it smaller without loss (JPEG XL).")
+    ] = False,
     subject: SubjectOption = None,
     note: NoteOption = None,
     catalogue: CatalogueOption = None,
@@ -79,10 +83,18 @@ def record(  # noqa: PLR0913, PLR0917  one argument per option
         options = RecordOptions(path, frames, seconds, rate_hz, pre, is_forced=force)
         button = None if pre is None else stack.enter_context(pressed_by_enter())
         done = record_frame_sets(source, replace(options, watch=take.watch) if take else options, PROGRESS, button)
-        if json:
-            number = {"take": take.number} if take else {}
-            show_json({"file": str(path), **number, **seal_facts(done.seal.state, done.seal)})
-        else:
-            show("\n".join(seal_lines(done.seal.state, done.seal)))
-            show(f"written to {path}")
+    number = {"take": take.number} if take else {}
+    facts = {"file": str(path), **number, **seal_facts(done.seal.state, done.seal)}
+    if not json:
+        show("\n".join(seal_lines(done.seal.state, done.seal)))
+        show(f"written to {path}")
+    if compact:
+        # What it leaves when somebody stops it is the take's, too.
+        with noting_results(chosen_catalogue(catalogue), [path]):
+            smaller = compacted(path)
+        facts |= size_facts(smaller)
+        if not json:
+            show(size_line(smaller))
+    if json:
+        show_json(facts)
     return GOOD if done.seal.state is SealState.COMPLETE else CHECK_FAILED

@@ -7,6 +7,7 @@ Not here: the file (see rigdriver/recording).
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,15 +16,15 @@ import typer
 
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import JsonOption
-from rigdriver.cli.subject_options import CatalogueOption, chosen_catalogue
+from rigdriver.cli.subject_options import CatalogueOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.images.image_writer import ImageFormat
 from rigdriver.json_values import JsonObject
 from rigdriver.procedures.export_placeholders import PLACEHOLDERS
 from rigdriver.procedures.export_recording import ExportOptions, GapPolicy, export_recording
-from rigdriver.procedures.subject_take import derived_from
 from rigdriver.procedures.view_recording import view_recording
+from rigdriver.recording.compaction import Compacted
 from rigdriver.recording.compaction import compact as compact_recording
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.recovery import recover as recover_recording
@@ -97,12 +98,12 @@ def recover(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="New file; FILE-recovered.mcap if not given.")
     ] = None,
-    catalogue: CatalogueOption = None,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
     json: JsonOption = False,
 ) -> int:
     """Copy all whole frame sets of a cut or damaged recording into a new file; the original stays as it is."""
     into = out or file.with_name(f"{file.stem}-recovered{file.suffix}")
-    with derived_from(chosen_catalogue(catalogue), file, into), PROGRESS.stage("recovering", None) as advance:
+    with PROGRESS.stage("recovering", None) as advance:
         done = recover_recording(file, into, advance)
     if json:
         show_json(
@@ -127,18 +128,18 @@ def recover(
 
 @app.command("compact")
 @verb
-def compact(file: FileArgument, json: JsonOption = False) -> int:
+def compact(
+    file: FileArgument,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
+    json: JsonOption = False,
+) -> int:
     """Make a recording smaller without loss (JPEG XL); stopped by Ctrl-C, the next call goes on."""
-    with Recording(file) as recording:
-        total = len(recording)
-    with PROGRESS.stage("compacting", total) as advance:
-        done = compact_recording(file, advance)
+    done = compacted(file)
     if json:
         facts = {"frame_sets": done.frame_sets, "taken_over": done.taken_over}
-        show_json({"file": str(file), **facts, "before_bytes": done.before_bytes, "after_bytes": done.after_bytes})
+        show_json({"file": str(file), **facts, **size_facts(done)})
     else:
-        before, after = done.before_bytes / 1e6, done.after_bytes / 1e6
-        show(f"{done.frame_sets} frame sets: {before:.1f} MB became {after:.1f} MB; each image was compared to the bit")
+        show(size_line(done))
     return GOOD
 
 
@@ -146,7 +147,7 @@ def compact(file: FileArgument, json: JsonOption = False) -> int:
 @verb
 def view(file: FileArgument) -> int:
     """Show a recording in Rerun, which listens on this computer only."""
-    return view_recording(file)
+    return view_recording(file, os.environ)
 
 
 @app.command("export")
@@ -163,14 +164,13 @@ def export(
         GapPolicy, typer.Option("--gaps", help="What stands for a missing frame: nothing, or a black image.")
     ] = GapPolicy.SKIP,
     video: Annotated[bool, typer.Option("--video", help="Also write a small MP4 per camera to look at.")] = False,
-    catalogue: CatalogueOption = None,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
     json: JsonOption = False,
 ) -> int:
     """Write a recording as image files with their proofs, as `capture` does."""
     options = ExportOptions(image_format, gaps, video)
     folder = out or file.with_suffix("")
-    with derived_from(chosen_catalogue(catalogue), file, folder):
-        done = export_recording(file, folder, options, PROGRESS)
+    done = export_recording(file, folder, options, PROGRESS)
     if json:
         facts = {"frame_sets": done.frame_sets, "damaged": done.damaged, "placeholders": done.placeholders}
         show_json({"folder": str(done.folder), **facts})
@@ -181,6 +181,25 @@ def export(
         if done.damaged:
             show(f"{done.damaged} frame sets are damaged and could not be read")
     return CHECK_FAILED if done.damaged else GOOD
+
+
+def compacted(file: Path) -> Compacted:
+    """Make a recording smaller, and show how far that is."""
+    with Recording(file) as recording:
+        total = len(recording)
+    with PROGRESS.stage("compacting", total) as advance:
+        return compact_recording(file, advance)
+
+
+def size_line(done: Compacted) -> str:
+    """Return what a compaction came to."""
+    before, after = done.before_bytes / 1e6, done.after_bytes / 1e6
+    return f"{done.frame_sets} frame sets: {before:.1f} MB became {after:.1f} MB; each image was compared to the bit"
+
+
+def size_facts(done: Compacted) -> JsonObject:
+    """Return the same for scripts."""
+    return {"before_bytes": done.before_bytes, "after_bytes": done.after_bytes}
 
 
 def seal_lines(state: SealState, seal: Seal | None) -> list[str]:

@@ -21,6 +21,7 @@ from rich.console import Console
 from rigdriver.cli.overwriting import OverwriteOption
 from rigdriver.cli.screen import can_ask, complain, note, show, show_json
 from rigdriver.cli.source import JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
+from rigdriver.cli.subject_options import CatalogueOption
 from rigdriver.cli.verb import expect_to_go_on, undisturbed, verb
 from rigdriver.errors import FileNotWritten, RigError, UsageError
 from rigdriver.outputs import refuse_overwriting
@@ -80,6 +81,7 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
         Path | None,
         typer.Option("--recording", metavar="FILE", help="Make the run's checks on a recording; no rig is needed."),
     ] = None,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
     overwrite: OverwriteOption = False,
 ) -> int:
     """Test the whole rig. Cameras are triggered, and lamps flash: each alone, and as the rig file says.

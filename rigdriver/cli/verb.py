@@ -2,7 +2,7 @@
 
 In: a verb's function. Out: the same function for typer, in which a `RigError` becomes exit status 2 with its message,
 Ctrl-C becomes 130, SIGTERM 143 and SIGHUP (the terminal is gone) 129, all after everything that the verb opened has
-been closed.
+been closed. Whatever a verb makes from files of a subject is noted in the catalogue, without its doing.
 Not here: the verbs.
 """
 
@@ -13,7 +13,7 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,7 +22,9 @@ from typing import ParamSpec
 import typer
 
 from rigdriver.cli.screen import complain
+from rigdriver.cli.subject_options import chosen_catalogue
 from rigdriver.errors import RigError
+from rigdriver.procedures.derived import noting_results
 
 Arguments = ParamSpec("Arguments")
 
@@ -35,6 +37,23 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end a verb in good order."""
 
 
+NO_SOURCES = frozenset(
+    {
+        "rig",
+        "calibration",
+        "catalogue",
+        "producer",
+        "load",
+        "lock",
+        "out",
+        "html",
+        "junit",
+        "report",
+        "picture",
+        "lines",
+    }
+)
+"""Parameters that name settings, files of a rig, or results; all others may name something of a subject."""
 _received: list[int] = []
 """Signals that the verb under way has received."""
 _holds: list[bool] = []
@@ -76,9 +95,21 @@ def verb(act: Callable[Arguments, int]) -> Callable[Arguments, None]:
 
     @functools.wraps(act)
     def command(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        raise typer.Exit(_guarded(lambda: act(*args, **kwargs)))
+        raise typer.Exit(_guarded(lambda: _noted(lambda: act(*args, **kwargs), kwargs)))
 
     return command
+
+
+def _noted(act: Callable[[], int], named: Mapping[str, object]) -> int:
+    """Run a verb; what it makes from files of a subject's take is noted as a part of that take."""
+    values = [value for name, value in named.items() if name not in NO_SOURCES]
+    sources = [path for value in values for path in (value if isinstance(value, list) else [value])]
+    catalogue = named.get("catalogue")
+    with noting_results(
+        chosen_catalogue(catalogue if isinstance(catalogue, Path) else None),
+        [path for path in sources if isinstance(path, Path)],
+    ):
+        return act()
 
 
 def _guarded(act: Callable[[], int]) -> int:

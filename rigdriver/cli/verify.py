@@ -17,6 +17,7 @@ import typer
 from rigdriver.cli.image_options import BitsOption, PixelFormatOption
 from rigdriver.cli.screen import show, show_json
 from rigdriver.cli.source import CalibrationOption, JsonOption, RigOption, ScenarioOption, SimOption, chosen_source
+from rigdriver.cli.subject_options import CatalogueOption
 from rigdriver.cli.verb import CHECK_FAILED, GOOD, undisturbed, verb
 from rigdriver.cli.watching import PROGRESS
 from rigdriver.json_values import JsonObject
@@ -86,6 +87,7 @@ def verify(  # noqa: PLR0913, PLR0917
     ] = Path("acceptance"),
     pixel_format: PixelFormatOption = None,
     bits: BitsOption = None,
+    catalogue: CatalogueOption = None,  # noqa: ARG001  verb.py takes it
     rig: RigOption = None,
     sim: SimOption = False,
     scenario: ScenarioOption = "",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from rigdriver.errors import UsageError
 from rigdriver.frames import FrameSet
 from rigdriver.progress import Progress
-from rigdriver.recording.frame_source import Indexed
+from rigdriver.recording.frame_source import Indexed, indexed
 from rigdriver.recording.pre_trigger import FrameSetRing, SaveButton
 from rigdriver.recording.recorder import WARN_SHARE, Recorder, Trouble
 
@@ -91,17 +91,28 @@ class Keeper:
         """Keep a frame set; it waits only when the recorder's queue or the ring is full."""
         self.came += 1
         while self._ring and (self._ring.is_full or self._recorder.fill < WARN_SHARE):
-            self._write(self._ring.pop())
+            self._write(self._placed(self._ring.pop()))
         if self._ring:
             self._ring.push(taken)
         else:
-            self._write(taken)
+            self._write(self._placed(taken))
 
-    def write_rest(self) -> None:
-        """Write what still waits in the ring; call it when the light is off. It waits for the disk."""
-        while self._ring:
-            self._write(self._ring.pop(), can_wait=True)
+    def write_rest(self, *, is_early: bool = False) -> None:
+        """Hand over what still waits in the ring; call it when the light is off. It waits for the disk.
+
+        `is_early`: the recording was stopped, so that nobody waits: the recorder's end writes what it can in its time.
+        """
+        rest = [self._placed(self._ring.pop()) for _ in range(len(self._ring))] if self._ring else []
+        before = self._recorder.taken
+        try:
+            for taken in () if is_early else rest:
+                self._write(taken, can_wait=True)
+        finally:
+            self._recorder.take_all(rest[self._recorder.taken - before :])
+
+    def _placed(self, taken: Indexed) -> Indexed:
+        return indexed(taken.index - self._first, taken.frame_set)
 
     def _write(self, taken: Indexed, *, can_wait: bool = False) -> None:
-        self._recorder.write(taken.frame_set, taken.index - self._first, can_wait=can_wait)
+        self._recorder.write(taken.frame_set, taken.index, can_wait=can_wait)
         self._watch(taken.frame_set)

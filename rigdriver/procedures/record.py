@@ -108,13 +108,23 @@ def record(
         if ring is not None:
             plan = _begun(plan, await_button(ring, frame_sets, button or SaveButton(), progress))
         waiting = rig.config.genicam.frame_slots - SLOTS_ELSEWHERE
-        recorder = stack.enter_context(Recorder(options.path, plan, waiting))
+        recorder = Recorder(options.path, plan, waiting)
+        stack.callback(_tell_loss, recorder, progress)
+        stack.enter_context(recorder)
         log = RecordingLog(recorder.tell, trains, rig.config)
         keeper = Keeper(recorder, ring, options.frames, options.watch)
         recorder.close(_run(frame_sets, keeper, log, options, progress))
     seal = recorder.seal
     assert seal is not None, "a recording that was closed is sealed"
     return Recorded(options.path, seal)
+
+
+def _tell_loss(recorder: Recorder, progress: Progress) -> None:
+    """Tell what an end could not write in its time; the seal says it, too, where the disk took that."""
+    if recorder.lost:
+        progress.note(
+            f"{recorder.path}: {recorder.lost} frame sets waited in memory and are lost; the disk is too slow"
+        )
 
 
 def _checked_ring(options: RecordOptions, rate_hz: float, need_bytes: int) -> FrameSetRing | None:
@@ -189,7 +199,7 @@ def _run(
     with progress.stage("recording", options.frames) as advance, ExitStack() as last:
         last.callback(log.finish)
         # The light is off before what still waits in memory is written.
-        last.callback(keeper.write_rest)
+        last.push(lambda _kind, exc, _trace: keeper.write_rest(is_early=exc is not None))
         last.callback(frame_sets.close)
         try:
             for taken in frame_sets:

@@ -6,6 +6,7 @@ tried (see recording/disk_speed.py), and what happens when a disk becomes slow l
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ def frame_set_bytes(rig: Rig) -> int:
     total = 0
     for name, (width, height) in rig.sizes_px().items():
         known = BY_NAME.get(str(rig.cameras.get(name, "PixelFormat")))
-        total += width * height * (known.bytes_a_sample * known.channels if known else 2)
+        total += known.image_bytes(width, height) if known else 2 * width * height
     return total
 
 
@@ -53,7 +54,7 @@ def refuse_if_too_slow(
     need_bytes: int,
     rate_hz: float,
     file: Path | None = None,
-    measure: Callable[[Path, int], float | None] = measured_megabytes_per_s,
+    measure: Callable[[Path], float | None] = measured_megabytes_per_s,
 ) -> None:
     """Raise UsageError when the disk takes less than the cameras send; `file`: where speeds are remembered.
 
@@ -64,7 +65,7 @@ def refuse_if_too_slow(
     if need <= UNTRIED_MB_S:
         return
     make_folder(path.parent, is_private=True)
-    speed = disk_megabytes_per_s(path.parent, need_bytes, need, file or default_file(), measure)
+    speed = disk_megabytes_per_s(path.parent, need, file or default_file(os.environ), measure)
     if speed is None or speed >= need:
         return
     raise UsageError(

@@ -24,7 +24,6 @@ from rigdriver.catalogue.takes import (
     begin_take,
     end_take,
     note_places,
-    owner_of,
     real,
     take_of,
     withdraw_take,
@@ -129,32 +128,6 @@ def running_take(wishes: TakeWishes, out: Path | None, asked: int | None, suffix
             _end(file, take, running, before, is_ending_early=sys.exc_info()[0] is not None)
             if out is None:
                 remove_folder(folder)  # goes only when it is empty
-
-
-@contextmanager
-def derived_from(catalogue: Path, source: Path, made: Path) -> Iterator[None]:
-    """Note what is made from a take as files of it, also when making it ends early; other sources are nobody's.
-
-    `made`: the file or the folder that is written meanwhile.
-
-    Raises:
-        UsageError: a file belongs to another take.
-        CatalogueUnusable: the catalogue cannot be used.
-    """
-    take, before = None, FolderContent.of(made)
-    if catalogue.exists():
-        with CatalogueFile(catalogue) as file:
-            take = owner_of(file, source)
-            if take is not None and not before.is_there:
-                # Before the first byte: a program that is killed leaves nothing that the catalogue does not know.
-                is_file = is_recording(made)
-                note_places(file, take, [made] if is_file else [], [] if is_file else [made])
-    try:
-        yield
-    finally:
-        if take is not None:
-            with CatalogueFile(catalogue) as file:
-                note_places(file, take, *before.new_in(made))
 
 
 def note_by_hand(wishes: TakeWishes, paths: Sequence[Path], number: int | None) -> tuple[int, int]:

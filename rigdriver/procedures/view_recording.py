@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rigdriver.errors import UsageError
@@ -18,6 +18,8 @@ from rigdriver.recording.recording_file import Recording
 VIEWER = "rerun"
 """Package that brings the viewer; it is started as a module, so that it is the one of this installation."""
 LOOPBACK = "127.0.0.1"
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET")
+"""Variables of which one is set where programs can open windows."""
 
 
 def view_command(path: Path, is_installed: Callable[[str], bool] | None = None) -> list[str]:
@@ -41,9 +43,23 @@ def view_command(path: Path, is_installed: Callable[[str], bool] | None = None) 
             seen="is not installed",
             remedy="call `pip install 'rigdriver[rerun]'`, or open the file in another viewer for MCAP",
         )
-    return [sys.executable, "-m", VIEWER, "--bind", LOOPBACK, str(path)]
+    # A port of its own: on a known one, images would go to whichever viewer of this computer listens there.
+    return [sys.executable, "-m", VIEWER, "--bind", LOOPBACK, "--port", "auto", str(path)]
 
 
-def view_recording(path: Path, run: Callable[[Sequence[str]], int] = subprocess.call) -> int:
-    """Show a recording until the viewer is closed, and return its exit status; raises as `view_command`."""
-    return run(view_command(path))
+def view_recording(
+    path: Path, environment: Mapping[str, str], run: Callable[[Sequence[str]], int] = subprocess.call
+) -> int:
+    """Show a recording until the viewer is closed, and return its exit status.
+
+    Raises:
+        UsageError: as `view_command`, and when there is no screen.
+    """
+    command = view_command(path)
+    if not any(environment.get(name) for name in SCREENS):
+        raise UsageError(
+            device="the viewer Rerun",
+            seen="needs a screen, and there is none in this session",
+            remedy="open the file on a computer with a screen, or let `rigdriver recording export` write images",
+        )
+    return run(command)

@@ -8,6 +8,7 @@ images over and compares them again. Not here: the codec (see images/lossless.py
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rigdriver.announcing import announce
 from rigdriver.errors import RecordingDamaged, UsageError
 from rigdriver.frames import Frame
 from rigdriver.images.lossless import decode_lossless, encode_lossless
@@ -30,6 +32,11 @@ from rigdriver.whole_file import not_written
 
 PARTS = (".compact-1.part", ".compact-2.part")
 """Endings of the new file while it is made; a second call writes the one and takes over what the other one holds."""
+
+SAMPLES = 3
+"""Number of frame sets that are compressed to know how long the new file will be."""
+SPARE = 1.1
+"""Factor for frame sets that compress less than these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +55,14 @@ def compact(path: Path, advance: Callable[[int], object] = lambda _done: None) -
     """Compress all images of a recording; `advance` is told how many frame sets are done.
 
     Raises:
-        UsageError: the file is no recording, is compact already, or is not whole.
+        UsageError: the file is no recording, is compact already, is not whole, or the new one will not fit on the disk.
         RecordingDamaged: a part is not what was written; the recording stays as it was.
         FileNotWritten: the new file cannot be written; the recording stays as it was.
     """
     with Recording(path) as recording:
         _refuse_unfit(recording)
         old, new = _parts_of(path)
+        _refuse_if_too_large(recording)
         with ThreadPoolExecutor(max_workers=len(recording.plan.cameras), thread_name_prefix="compaction") as pool:
             taken_over = _write(recording, new, old, pool, advance)
         before = recording.size
@@ -86,11 +94,27 @@ def _refuse_unfit(recording: Recording) -> None:
         )
 
 
+def _refuse_if_too_large(recording: Recording) -> None:
+    """Refuse when the new file will not fit beside the old one; some frame sets are compressed to know its length."""
+    places = sorted({k * (len(recording) - 1) // max(SAMPLES - 1, 1) for k in range(SAMPLES)} if len(recording) else ())
+    frames = [frame for place in places for frame in recording[place].frame_set]
+    raw = sum(frame.pixels.nbytes for frame in frames)
+    ratio = sum(len(encode_lossless(frame.pixels)) for frame in frames) / raw if raw else 1.0
+    need, free = SPARE * ratio * recording.size, shutil.disk_usage(recording.path.parent).free
+    if need > free:
+        raise UsageError(
+            device=str(recording.path),
+            seen=f"needs about {need / 1e9:.2f} GB more while it is compacted; the disk has {free / 1e9:.2f} GB free",
+            remedy="free space on that disk; nothing was done",
+        )
+
+
 def _parts_of(path: Path) -> tuple[Path | None, Path]:
     """Return the file to go on from, and the name of the new one, which does not exist."""
     left = sorted(parts_beside(path), key=_frame_sets_of)
     old = left[-1] if left and _frame_sets_of(left[-1]) else None
     for part in left:
+        announce(part)  # whoever knows of it hears that it goes
         if part != old:
             part.unlink(missing_ok=True)
     first, second = (path.with_name(path.name + ending) for ending in PARTS)

@@ -13,7 +13,7 @@ import errno
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum
 from functools import partial
@@ -129,6 +129,16 @@ class Recorder:
         return self._safe
 
     @property
+    def taken(self) -> int:
+        """Number of frame sets that were handed over."""
+        return self._taken
+
+    @property
+    def lost(self) -> int:
+        """Number of them that are not in the file, when the recording has ended."""
+        return self._taken - self._counts.frame_sets
+
+    @property
     def fill(self) -> float:
         """Share of the queue that is in use."""
         with self._room:
@@ -169,6 +179,14 @@ class Recorder:
             self._has_filled |= not can_wait and len(self._waiting) >= self._capacity * min(
                 STOP_SHARE, 1 - ON_THE_WAY / self._capacity
             )
+            self._room.notify_all()
+
+    def take_all(self, waiting: Iterable[Indexed]) -> None:
+        """Take frame sets that lie in memory already, all at once; those that an early end cannot write are `lost`."""
+        with self._room:
+            for taken in waiting:
+                self._waiting.append(taken)
+                self._taken += 1
             self._room.notify_all()
 
     def tell(self, message: RigMessage) -> None:
@@ -258,8 +276,8 @@ class Recorder:
     def _sealed(self, reason: str) -> Seal:
         counts, planned = self._counts, self._plan.frame_sets
         reasons = [str(self._failure or "")]
-        if lost := self._taken - counts.frame_sets:
-            reasons.append(f"{lost} frame sets were taken and could not be written")
+        if self.lost:
+            reasons.append(f"{self.lost} frame sets were taken and could not be written")
         if self._failure and self._safe < counts.frame_sets:
             reasons.append(f"from frame set {self._safe} on nothing is known to be on the disk")
         if self._has_filled:

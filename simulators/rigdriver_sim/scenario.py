@@ -204,6 +204,8 @@ class Scenario(Table):
     """Scene that the cameras see (scene/spec.py); without it a flat texture."""
     stamps: bool | None = None
     """Whether each image's origin (bench/stamp.py) is drawn over its upper left corner; by default without a scene."""
+    checksums: bool = False
+    """Whether the truth holds a CRC-32 of each image's pixels, as they were painted."""
 
     @property
     def has_stamps(self) -> bool:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from rigdriver.recording.recorder import Recorder
 from rigdriver.recording.recording_file import Recording
 from rigdriver.recording.seal import SealState
 from rigdriver_sim.program.launch import RunningRig, launch
+from rigdriver_sim.score import read_checksums
 from tests.rig.played import LOCKSTEP, opened, play
 from tests.unit.recording.recorded import same
 
@@ -40,7 +42,7 @@ TIMEOUT_S = 600
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningRig]:
-    spec = f"default?width=160&height=120&rate_hz=10&seed=3&stamps=true&{LOCKSTEP}"
+    spec = f"default?width=160&height=120&rate_hz=10&seed=3&stamps=true&checksums=true&{LOCKSTEP}"
     with launch(spec) as running:
         yield running
 
@@ -76,6 +78,31 @@ def test_a_replayed_recording_gives_the_frame_sets_of_the_live_run_to_the_bit(
         assert recording.config is not None
         assert recording.config.name == rig.config.name
         assert list(recording.check()) == []
+
+
+def test_a_recording_holds_the_pixels_that_the_simulator_painted(running: RunningRig, tmp_path: Path) -> None:
+    done = record(running.rig_file, RecordOptions(tmp_path / "take.mcap", frames=4))
+    with running.control() as control:
+        control.do("truth.flush")
+    painted = read_checksums(running.truth_file)
+    with Recording(done.path) as recording:
+        for taken in recording:
+            run, pulse = taken.frame_set.proof.generation, taken.frame_set.pulse_index
+            for frame in taken.frame_set:
+                assert crc32(frame.pixels.data) == painted[run, pulse, frame.camera]
+
+
+def test_a_recording_is_compacted_when_it_has_ended_where_that_is_asked_for(
+    running: RunningRig, tmp_path: Path
+) -> None:
+    words = ("record", "--rig", running.rig_file, "--frames", 3, "-o", "take.mcap", "--compact", "--json")
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["state"], told["seal"]["frame_sets"]) == ("complete", 3)
+    assert (tmp_path / "take.mcap").stat().st_size == told["after_bytes"] < told["before_bytes"]
+    with Recording(tmp_path / "take.mcap") as recording:
+        assert recording.plan.coding == "jxl"
 
 
 def test_the_verbs_record_show_and_check(rig_file: Path, tmp_path: Path) -> None:

@@ -36,9 +36,11 @@ WRITES_NEW: dict[tuple[str, ...], tuple[str, ...]] = {
 }  # fmt: skip
 """Folders and files that must be new in any case."""
 GROWS: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("verify",): ("--out",), ("record",): ("--catalogue",), ("capture",): ("--catalogue",),
+    ("verify",): ("--out", "--catalogue"), ("record",): ("--catalogue",), ("capture",): ("--catalogue",),
     ("reconstruct",): ("--catalogue",), ("recording", "recover"): ("--catalogue",),
-    ("recording", "export"): ("--catalogue",),
+    ("recording", "export"): ("--catalogue",), ("recording", "compact"): ("--catalogue",),
+    ("measure",): ("--catalogue",), ("selftest",): ("--catalogue",), ("calibrate", "solve"): ("--catalogue",),
+    ("calibrate", "resolve"): ("--catalogue",),
     **{("subject", name): ("--catalogue",) for name in ("new", "list", "show", "change", "add", "erase", "expired")},
 }  # fmt: skip
 """Folders and files to which every run adds a line or a row."""
@@ -46,6 +48,10 @@ READS = {
     "--rig", "--recording", "--calibration", "--producer", "--load", "--lock", "--ball-bar", "--plate", "--to",
     "folder", "calibration", "source", "mesh", "file", "scenario", "paths",
 }  # fmt: skip
+OF_SUBJECTS = {"--recording", "--ball-bar", "--plate", "--to", "folder", "source", "mesh", "file"}
+"""Options that may name something of a subject."""
+OF_RIGS = {("config", "new"), ("schedule", "show"), ("calibrate", "import")}
+"""Verbs with such a name for a file of a rig."""
 WORDS: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("calibrate", "board"): (("--pdf", "{there}"), "there.pdf"),
     ("calibrate", "solve"): (("missing", "-o", "{there}"), "there.json"),
@@ -96,6 +102,16 @@ def test_every_option_that_names_a_file_is_known_as_read_or_written() -> None:
 @pytest.mark.parametrize("path", sorted(WRITES), ids=" ".join)
 def test_a_verb_that_writes_a_named_file_takes_the_same_option(path: tuple[str, ...]) -> None:
     assert "--overwrite" in {name for parameter in VERBS[path].params for name in parameter.opts}
+
+
+def test_a_verb_that_makes_files_from_images_or_meshes_takes_the_catalogue() -> None:
+    makes = {*WRITES, *WRITES_NEW, *GROWS} - {path for path in GROWS if path[0] == "subject"}
+    lacking = []
+    for path in makes:
+        names = {name for parameter in VERBS[path].params for name in (*parameter.opts, parameter.name)}
+        if names & OF_SUBJECTS and "--catalogue" not in names and path not in OF_RIGS:
+            lacking.append(path)
+    assert lacking == []
 
 
 @pytest.mark.parametrize("path", sorted(WORDS), ids=" ".join)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from struct import pack
 
+from rigdriver.announcing import announce
 from rigdriver.recording.mcap import records
 from rigdriver.recording.mcap.checksums import Buffer, crc_of, joined_crc
 from rigdriver.recording.mcap.records import MAGIC, Op
@@ -60,6 +61,7 @@ class McapWriter:
         self._end = self._crc = 0
         """Length of the whole records that the file holds, and their checksum."""
         make_folder(path.parent, is_private=True)
+        announce(path)
         try:
             self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
             self._add([MAGIC, records.header(profile, library)])

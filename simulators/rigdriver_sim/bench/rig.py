@@ -8,6 +8,7 @@ reach/control.py).
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -268,7 +269,7 @@ class SimulatedRig:
         self, table: CameraTable, number: int, spec: CameraSpec
     ) -> Callable[[Exposure, npt.NDArray[Any]], None]:
         paint_view = self._view.painter(table, number, spec, self.lighting)
-        has_stamps = self.scenario.has_stamps
+        has_stamps, has_checksums = self.scenario.has_stamps, self.scenario.checksums
 
         def paint(exposure: Exposure, out: npt.NDArray[np.generic]) -> None:
             pulse = self.wires.pulse_of(exposure)
@@ -276,6 +277,8 @@ class SimulatedRig:
             if has_stamps:
                 light_dn = PIXEL_FORMATS[exposure.pixel_format].max_dn
                 stamp.put(stamp.Stamp(number, exposure.ordinal, pulse), table.name, light_dn, out)
+            if has_checksums:
+                self.wires.painted(exposure, zlib.crc32(out.data))
 
         return paint
 

@@ -151,6 +151,11 @@ class Wires:
         pulse = self.pulse_of(exposure)
         self._truth.note("published", run=self._generation(), pulse=pulse, camera=exposure.camera, t_host_ns=t_host_ns)
 
+    def painted(self, exposure: Exposure, crc32: int) -> None:
+        """An image was painted: note the checksum of its pixels; one that is painted again is noted again."""
+        pulse = self.pulse_of(exposure)
+        self._truth.note("pixels", run=self._generation(), pulse=pulse, camera=exposure.camera, crc32=crc32)
+
     # ---------------------------------------------------------------- inside
 
     def _note_lamps(self, t_ns: int, change: OutputChange) -> None:

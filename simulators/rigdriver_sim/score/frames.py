@@ -94,6 +94,21 @@ def read_truth(path: Path) -> Mapping[int, TrueRun]:
     }
 
 
+def read_checksums(path: Path) -> Mapping[tuple[int, int, str], int]:
+    """Return (run, pulse, camera) -> CRC-32 of the pixels, from the truth.jsonl of a rig with `checksums = true`.
+
+    Raises:
+        ValueError: the log was truncated by its own limit.
+    """
+    found = {}
+    for line in _lines(path):
+        if line["what"] == "truncated":
+            raise ValueError(f"{path}: the log is truncated; record a shorter run")
+        if line["what"] == "pixels" and line["run"] is not None and line["pulse"] is not None:
+            found[int(line["run"]), int(line["pulse"]), str(line["camera"])] = int(line["crc32"])
+    return found
+
+
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         for text in file:

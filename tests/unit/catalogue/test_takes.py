@@ -17,7 +17,8 @@ from rigdriver.catalogue.takes import (
     begin_take,
     end_take,
     note_places,
-    owner_of,
+    note_results,
+    owners_of,
     places_of,
     takes_of,
     withdraw_take,
@@ -101,11 +102,26 @@ def test_a_file_belongs_to_one_take_also_when_it_is_named_by_a_link(file: Catalo
     path = tmp_path / "link" / b"\xff.mcap".decode("utf-8", "surrogateescape")
     note_places(file, one, [path])
     assert places_of(file, [one])[0].path == tmp_path / "real" / path.name
-    owner = owner_of(file, tmp_path / "real" / path.name)
-    assert owner is not None
-    assert owner.number == one.number
+    for place in (tmp_path / "real" / path.name, tmp_path / "link"):
+        assert [owner.number for owner in owners_of(file, place)] == [one.number]
+    assert owners_of(file, tmp_path / "rea") == []
     with pytest.raises(UsageError, match="another take"):
         note_places(file, two, [path])
+
+
+def test_what_was_made_from_two_takes_belongs_to_both_of_them_and_to_no_third(
+    file: CatalogueFile, tmp_path: Path
+) -> None:
+    subject = subject_of(file, "P00012")
+    one, two, three = (begin_take(file, subject, SubjectWishes(), None) for _ in range(3))
+    for _ in range(2):  # noted twice is noted once
+        note_results(file, [one, two], [tmp_path / "map.png"], [tmp_path / "maps"])
+    for take in (one, two):
+        assert [place.path.name for place in places_of(file, [take])] == ["map.png", "maps"]
+    for takes in ([three], [one, three]):
+        with pytest.raises(UsageError, match="another take"):
+            note_results(file, takes, [tmp_path / "map.png"])
+    assert places_of(file, [three]) == []
 
 
 def test_a_process_is_told_from_a_later_one_of_the_same_number() -> None:

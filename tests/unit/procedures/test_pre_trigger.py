@@ -16,6 +16,7 @@ import pytest
 from rigdriver.errors import UsageError
 from rigdriver.procedures.pre_trigger import Keeper, await_button
 from rigdriver.progress import SILENT
+from rigdriver.recording import recorder as recorder_module
 from rigdriver.recording.frame_source import Indexed, indexed
 from rigdriver.recording.mcap import writer
 from rigdriver.recording.pre_trigger import FrameSetRing, SaveButton
@@ -118,3 +119,32 @@ def test_the_ring_never_grows_beyond_its_capacity_while_the_disk_stands_still(tm
 def test_frame_sets_that_end_before_the_press_record_nothing():
     with pytest.raises(UsageError, match="ended before the trigger"):
         await_button(FrameSetRing(3), came(last=5), SaveButton(), SILENT)
+
+
+def test_an_early_end_does_not_wait_for_the_disk_and_counts_what_of_the_ring_is_lost(tmp_path, mocker):
+    gate, real = threading.Event(), os.writev
+
+    def writev(handle: int, parts) -> int:
+        if sum(memoryview(part).nbytes for part in parts) > 2000:
+            assert gate.wait(60)
+        return real(handle, parts)
+
+    mocker.patch.object(writer.os, "writev", writev)
+    mocker.patch.object(recorder_module, "EARLY_END_S", 0.0)
+    mocker.patch.object(recorder_module, "PATIENCE_S", 1e9)  # who waited for this disk would wait for ever
+    ring, button = FrameSetRing(5), SaveButton()
+    source = came(button)
+    await_button(ring, source, button, SILENT)
+
+    def stopped() -> None:
+        with Recorder(tmp_path / "take.mcap", plan(None), capacity=10) as recorder:
+            kept.append(recorder)
+            Keeper(recorder, ring, None).write_rest(is_early=True)
+            assert (recorder.taken, len(ring)) == (5, 0)
+            raise KeyboardInterrupt
+
+    kept: list[Recorder] = []
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert kept[0].lost == 5
+    gate.set()

@@ -18,7 +18,7 @@ from rigdriver.catalogue.takes import places_of, takes_of
 from rigdriver.cli import subject as subject_verbs
 from rigdriver.cli.verbs import app
 from rigdriver.errors import UsageError
-from rigdriver.procedures.subject_take import TakeWishes, derived_from, note_by_hand, running_take
+from rigdriver.procedures.subject_take import TakeWishes, note_by_hand, running_take
 from tests.unit.recording.recorded import frame_set
 
 ID = "K7Q2M9X4"
@@ -64,25 +64,6 @@ def test_a_take_that_wrote_nothing_leaves_neither_row_nor_folder(wishes: TakeWis
         assert stat.S_IMODE(take.path.parent.stat().st_mode) == 0o700
     assert noted(wishes) == set()
     assert [path.name for path in wishes.catalogue.parent.iterdir()] == ["catalogue.sqlite"]
-
-
-def test_what_is_made_from_a_take_is_noted_also_when_it_ends_early(wishes: TakeWishes, tmp_path: Path) -> None:
-    filled(tmp_path, "take.mcap", "other.mcap")
-    note_by_hand(wishes, [tmp_path / "take.mcap"], None)
-
-    def export() -> None:
-        with derived_from(wishes.catalogue, tmp_path / "take.mcap", tmp_path / "images"):
-            filled(tmp_path, "images/left/000000.png")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        export()
-    with derived_from(wishes.catalogue, tmp_path / "other.mcap", tmp_path / "foreign"):
-        filled(tmp_path, "foreign/a.png")
-    with derived_from(tmp_path / "missing.sqlite", tmp_path / "other.mcap", tmp_path / "foreign"):
-        filled(tmp_path, "foreign/b.png")
-    assert noted(wishes) == {"take.mcap", "images/left/000000.png"}
-    assert not (tmp_path / "missing.sqlite").exists()
 
 
 def test_what_cannot_be_one_subjects_is_not_noted(wishes: TakeWishes, tmp_path: Path) -> None:

@@ -182,3 +182,18 @@ def test_a_recording_with_gaps_keeps_its_state(take):
         assert recording.state is SealState.INCOMPLETE
         assert recording.seal is not None
         assert recording.seal.reason == "1 frame sets lack a camera"
+
+
+def test_a_compaction_that_does_not_fit_on_the_disk_is_refused_before_it_writes(tmp_path, mocker):
+    with Recorder(tmp_path / "take.mcap", plan(3)) as recorder:
+        for index in range(3):
+            recorder.write(frame_set(index, (60, 80)))
+    before = (tmp_path / "take.mcap").read_bytes()
+    free = mocker.patch.object(compaction.shutil, "disk_usage")
+    free.return_value.free = len(before) // 4
+    with pytest.raises(UsageError, match=r"needs about .* GB more while it is compacted; the disk has .* free"):
+        compact(tmp_path / "take.mcap")
+    assert [path.name for path in tmp_path.iterdir()] == ["take.mcap"]
+    assert (tmp_path / "take.mcap").read_bytes() == before
+    free.return_value.free = 2 * len(before)
+    assert compact(tmp_path / "take.mcap").frame_sets == 3

@@ -7,16 +7,17 @@ again. Nothing here depends on how fast this disk is.
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from rigdriver.devices.computer_files import ComputerFiles
 from rigdriver.devices.free_memory import free_memory_bytes
-from rigdriver.errors import UsageError
+from rigdriver.errors import FileNotWritten, UsageError
 from rigdriver.procedures.record_checks import refuse_if_memory_is_short, refuse_if_too_slow
 from rigdriver.recording import disk_speed
-from rigdriver.recording.disk_speed import disk_megabytes_per_s, measured_megabytes_per_s
+from rigdriver.recording.disk_speed import default_file, disk_megabytes_per_s, measured_megabytes_per_s
 
 FRAME_SET = 20_000_000
 
@@ -25,7 +26,7 @@ class Disk:
     def __init__(self, *speeds: float | None) -> None:
         self.speeds = list(speeds)
 
-    def __call__(self, _folder: Path, _bytes: int) -> float | None:
+    def __call__(self, _folder: Path) -> float | None:
         return self.speeds.pop(0)
 
 
@@ -38,7 +39,7 @@ def test_a_disk_that_is_too_slow_is_refused_with_both_figures(tmp_path):
 def test_a_good_figure_is_remembered_for_a_day_and_a_bad_one_is_measured_again(tmp_path, mocker):
     now = mocker.patch.object(disk_speed, "time", return_value=1000.0)
     file, disk = tmp_path / "cache" / "disks.json", Disk(100.0, 300.0, 250.0)
-    asked = (tmp_path, FRAME_SET, 200.0, file, disk)
+    asked = (tmp_path, 200.0, file, disk)
     assert disk_megabytes_per_s(*asked) == 100.0
     assert disk_megabytes_per_s(*asked) == 300.0, "it was busy, perhaps"
     now.return_value = 1000.0 + 86_399
@@ -53,7 +54,7 @@ def test_a_good_figure_is_remembered_for_a_day_and_a_bad_one_is_measured_again(t
 def test_a_damaged_memory_is_measured_anew(tmp_path, text):
     file = tmp_path / "disks.json"
     file.write_text(text, encoding="latin-1")
-    assert disk_megabytes_per_s(tmp_path, 1, 1.0, file, Disk(7.0)) == 7.0
+    assert disk_megabytes_per_s(tmp_path, 1.0, file, Disk(7.0)) == 7.0
     assert next(iter(json.loads(file.read_text()).values()))["megabytes_per_s"] == 7.0
 
 
@@ -63,22 +64,27 @@ def test_slow_cameras_and_small_disks_are_not_tried(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-class Clock:
-    """Goes on by a quarter of a second whenever somebody asks."""
+def test_a_disk_with_less_room_is_tried_with_less_and_a_full_one_not_at_all(tmp_path, mocker):
+    free = mocker.patch.object(shutil, "disk_usage")
+    parts: list[int] = []
+    free.return_value.free = 40 << 20
+    assert measured_megabytes_per_s(tmp_path, write=lambda _file, data: parts.append(len(data))) is not None
+    assert sum(parts) <= 10 << 20
+    free.return_value.free = 3 << 20
+    assert measured_megabytes_per_s(tmp_path, write=lambda *_: pytest.fail("it was written to")) is None
 
-    def __init__(self) -> None:
-        self.t_s = 0.0
 
-    def now_s(self) -> float:
-        self.t_s += 0.25
-        return self.t_s
+def test_speeds_are_remembered_in_the_folder_of_caches_that_the_environment_names(tmp_path):
+    assert default_file({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "rigdriver" / "disks.json"
+    assert default_file({}) == Path.home() / ".cache" / "rigdriver" / "disks.json"
 
 
-def test_a_trial_writes_whole_frame_sets_and_leaves_nothing(tmp_path):
-    # Four looks at the clock fit into the trial's second; three frame sets are written, and one more look ends it.
-    speed = measured_megabytes_per_s(tmp_path, 100_000, Clock())
-    assert speed == pytest.approx(0.3 / 1.25, rel=0.01)
-    assert list(tmp_path.iterdir()) == []
+def test_a_disk_that_refuses_its_trial_is_told_as_one_that_cannot_be_written_to(tmp_path):
+    def refuse(_folder: Path) -> float:
+        raise OSError(30, "Read-only file system")
+
+    with pytest.raises(FileNotWritten, match="Read-only file system"):
+        disk_megabytes_per_s(tmp_path, 1.0, tmp_path / "disks.json", refuse)
 
 
 def test_what_waits_before_a_trigger_must_fit_into_the_memory():

@@ -9,11 +9,13 @@ import pytest
 
 from rigdriver.config import RigConfig, parse
 from rigdriver.devices.computer_files import ComputerFiles
+from rigdriver.recording import disk_speed
+from rigdriver.recording.disk_speed import MOST_BYTES, measured_megabytes_per_s
 from rigdriver.selftest import write_speed
 from rigdriver.selftest.camera_loads import CameraLoad
 from rigdriver.selftest.disk_checks import judge_disk
 from rigdriver.selftest.result import CheckResult, Status
-from rigdriver.selftest.write_speed import MOST_BYTES, DiskFacts, disk_facts, measured_megabytes_per_s
+from rigdriver.selftest.write_speed import DiskFacts, disk_facts
 from tests.fake_time import FakeTime
 
 IMAGE_BYTES = 2048 * 1536
@@ -102,7 +104,7 @@ def test_what_is_written_is_on_the_disk_before_it_counts(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(os, "write", write)
     monkeypatch.setattr(os, "fsync", lambda _: steps.append("fsync"))
-    write_speed._write_through(0, b"seven..")
+    disk_speed._write_through(0, b"seven..")
     assert steps == ["write", "write", "write", "fsync"]
 
 
