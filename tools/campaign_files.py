@@ -1,8 +1,9 @@
 """Damaged files of every kind that the programs read: each gives one sentence, and no traceback, crash, hang or flood.
 
-In: valid files that are made here, a seed, a number of cases. Out: a count of outcomes per kind, and each case that was
-not read or refused, by its number: `--only N` repeats it. Cases run in a process of their own with bounded memory; a
-crash ends that process, which is counted, and the next one goes on. Exit status 1 when a case was neither.
+In: valid files that are made here, a seed, a number of cases, perhaps some of the kinds. Out: a count of outcomes per
+kind, and each case that was not read or refused, by its number: `--only N` with the same seed and kinds repeats it.
+Cases run in a process of their own with bounded memory; a crash ends that process, which is counted, and the next one
+goes on. Exit status 1 when a case was neither.
 Not here: what the readers do with a good file (see tests/unit).
 """
 
@@ -162,11 +163,17 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 # ---------------------------------------------------------------- a worker
 
 
-def work(seed: int, first: int, count: int) -> None:
+def kinds_of(names: str) -> tuple[Kind, ...]:
+    """Return the kinds whose name begins with one of the names, which commas separate; all kinds for no name."""
+    wanted = tuple(name for name in names.split(",") if name)
+    return tuple(kind for kind in KINDS if not wanted or kind.name.startswith(wanted))
+
+
+def work(kinds: tuple[Kind, ...], seed: int, first: int, count: int) -> None:
     """Run cases, and tell of each when it begins and how it ended."""
     signal.signal(signal.SIGALRM, _stop)
     with tempfile.TemporaryDirectory(prefix="damaged-") as name:
-        made = [(kind, kind.make(Path(name))) for kind in KINDS]
+        made = [(kind, kind.make(Path(name))) for kind in kinds]
         for kind, path in made:  # the first call loads and compiles
             kind.read(path)
         soft = _now_bytes("VmSize") + 2 * MOST_BYTES
@@ -218,13 +225,16 @@ def _now_bytes(key: str) -> int:
 # ---------------------------------------------------------------- the campaign
 
 
-def campaign(seed: int, first: int, count: int, tell: Callable[[int], None]) -> tuple[Counter[str], list[str]]:
+def campaign(
+    names: str, seed: int, first: int, count: int, tell: Callable[[int], None]
+) -> tuple[Counter[str], list[str]]:
     """Return the number of cases per kind and outcome, and one line for each that was neither read nor refused."""
     counts: Counter[str] = Counter()
     bad: list[str] = []
     at, end = first, first + count
     while at < end:
-        words = [sys.executable, __file__, "--seed", str(seed), "--first", str(at), "--count", str(end - at), "--work"]
+        words = [sys.executable, __file__, "--kinds", names, "--seed", str(seed), "--first", str(at)]
+        words += ["--count", str(end - at), "--work"]
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
             assert child.stdout is not None, "started with a pipe"
             begun, patience_s = "", LOADING_S
@@ -258,11 +268,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--kinds", default="", help="beginnings of the kinds' names: mesh,text-mesh")
     parser.add_argument("--only", type=int, help="repeat one case")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
+    if not (kinds := kinds_of(asked.kinds)):
+        parser.error(f"--kinds {asked.kinds}: no such kind; there are {', '.join(kind.name for kind in KINDS)}")
     if asked.work:
-        work(asked.seed, asked.first, asked.count)
+        work(kinds, asked.seed, asked.first, asked.count)
         return 0
     first, count = (asked.only, 1) if asked.only is not None else (asked.first, asked.count)
 
@@ -270,7 +283,7 @@ def main(arguments: Sequence[str]) -> int:
         if sys.stderr.isatty() or done % 500 == 0:
             print(f"\r{done} of {count}", end="", file=sys.stderr, flush=True)
 
-    counts, bad = campaign(asked.seed, first, count, tell)
+    counts, bad = campaign(asked.kinds, asked.seed, first, count, tell)
     print(file=sys.stderr)
     print("\n".join(f"{number:6} {what}" for what, number in sorted(counts.items())))
     print("\n".join(bad) if bad else "every file was read or refused in a sentence")

@@ -27,9 +27,10 @@ from rigdriver.stereo.cloud import Figures, PodFigures, PointCloud, empty_cloud
 from rigdriver.stereo.geometry.pair_numbers import numbers_of, pose_of
 from rigdriver.stereo.geometry.rectify import PairGeometry, WorkingVolume, find_pairs, make_pair, working_volume
 from rigdriver.stereo.geometry.silhouette import Silhouette
-from rigdriver.stereo.geometry.surface import Surface, find_patches, flat_surface, make_surface
+from rigdriver.stereo.geometry.surface import Surface, find_patches, flat_surface, make_surface, noise_px
 from rigdriver.stereo.images import PairImages, RectifiedPair
 from rigdriver.stereo.match.cell_matcher import CellMatcher, MatchSettings
+from rigdriver.stereo.match.lost import lost_detail
 from rigdriver.stereo.match.rows import row_residual
 from rigdriver.stereo.match.screen import ScreenSettings, screen
 from rigdriver.stereo.mesh.dense import fill_points, plan_points
@@ -168,7 +169,8 @@ class CellReconstructor:
         matches = self._matchers[n].match(rectified.left, rectified.right, pair.disparities_px, rectified.dark)
         marks.append(time.perf_counter())
         keep = screen(matches, self._settings.screen)
-        surface = make_surface(pair, matches.field, matches.quality, keep)
+        lost = lost_detail(matches.field, matches.step, matches.settled, keep, noise_px(matches.quality))
+        surface = make_surface(pair, matches.field, matches.quality, keep, lost)
         row, spread = row_residual(rectified.left, rectified.right, matches.field, matches.quality, keep)
         marks.append(time.perf_counter())
         lit = self._lit(n, rectified, keep)
@@ -340,5 +342,5 @@ def _figures(surface: Surface, lit: int, row: float, spread: float) -> PodFigure
     count = int(np.count_nonzero(kept))
     sample = kept[::2, ::2]
     correlation = float(np.median(surface.correlation[::2, ::2][sample])) if sample.any() else float("nan")
-    sigma = 1e3 * float(np.median(surface.sigma_mm[::2, ::2][sample])) if sample.any() else float("nan")
+    sigma = 1e3 * float(np.median(surface.noise_mm[::2, ::2][sample])) if sample.any() else float("nan")
     return PodFigures(surface.pair.pod, lit, count, correlation, row, spread, sigma)

@@ -35,19 +35,31 @@ class Surface:
     """(3, h, w) planes; `fuse` moves the disparities."""
     keep: Bytes
     """(h, w): 1 where the cell is kept."""
-    sigma_mm: Floats32
-    """(h, w) along the normal."""
+    noise_mm: Floats32
+    """(h, w), standard uncertainty along the normal from noise."""
+    detail_mm: Floats32
+    """(h, w), the same from detail that smoothing took."""
     correlation: Floats32
     """(h, w)."""
     facing: Floats32
     """(h, w): cosine between the normal and the direction to the pod; 0 where not kept."""
 
+    @property
+    def sigma_mm(self) -> Floats32:
+        """Standard uncertainty along the normal, (h, w)."""
+        return np.hypot(self.noise_mm, self.detail_mm)
 
-def make_surface(pair: PairGeometry, field: Floats32, quality: Floats32, keep: Bytes) -> Surface:
+
+def make_surface(pair: PairGeometry, field: Floats32, quality: Floats32, keep: Bytes, lost_px: Floats32) -> Surface:
     """Give cells their uncertainty and obliqueness. The arrays are copied, so the matcher may go on."""
-    sigma, facing = np.zeros(keep.shape, np.float32), np.zeros(keep.shape, np.float32)
-    _describe(field, quality, keep, numbers_of(pair), SIGMA_FACTOR, sigma, facing)
-    return Surface(pair, field.copy(), keep, sigma, quality[CORRELATION].copy(), facing)
+    noise, detail, facing = (np.zeros(keep.shape, np.float32) for _ in range(3))
+    _describe(field, noise_px(quality), lost_px, keep, numbers_of(pair), noise, detail, facing)
+    return Surface(pair, field.copy(), keep, noise, detail, quality[CORRELATION].copy(), facing)
+
+
+def noise_px(quality: Floats32) -> Array:
+    """Return the standard uncertainty of the disparities from noise, (h, w) float64, in pixels."""
+    return np.asarray(SIGMA_FACTOR * quality[SIGMA].astype(np.float64))
 
 
 def flat_surface(pair: PairGeometry) -> Surface:
@@ -56,7 +68,7 @@ def flat_surface(pair: PairGeometry) -> Surface:
     field = np.zeros((3, *shape), np.float32)
     field[0] = 0.5 * sum(pair.disparities_px)
     sigma, ones = np.full(shape, 0.01, np.float32), np.ones(shape, np.float32)
-    return Surface(pair, field, np.ones(shape, np.uint8), sigma, ones, ones.copy())
+    return Surface(pair, field, np.ones(shape, np.uint8), sigma, np.zeros_like(sigma), ones, ones.copy())
 
 
 @kernel
@@ -78,8 +90,9 @@ def normal_at(
 
 @kernel
 def _describe(
-    field: Floats32, quality: Floats32, keep: Bytes, n: PairNumbers, factor: float, sigma: Floats32, facing: Floats32
-) -> None:
+    field: Floats32, noise_px: Array, lost_px: Floats32, keep: Bytes, n: PairNumbers,
+    noise: Floats32, detail: Floats32, facing: Floats32,
+) -> None:  # fmt: skip
     for j in range(keep.shape[0]):
         for i in range(keep.shape[1]):
             if not keep[j, i]:
@@ -93,10 +106,11 @@ def _describe(
                 keep[j, i] = 0
                 continue
             # dz = z^2 / (b f) dD along the ray, and its share along the normal.
-            sigma[j, i] = factor * quality[SIGMA, j, i] * z * z / n.bf * along
-            if sigma[j, i] > n.most_sigma_mm:
+            noise[j, i] = noise_px[j, i] * z * z / n.bf * along
+            if noise[j, i] > n.most_sigma_mm:
                 keep[j, i] = 0
                 continue
+            detail[j, i] = lost_px[j, i] * z * z / n.bf * along
             facing[j, i] = along
 
 

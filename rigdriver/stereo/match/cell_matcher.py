@@ -62,6 +62,10 @@ class Matches:
     """(h, w): 1 where a plane stands."""
     weight: Floats32
     """(h, w): 1 where the cell itself took part."""
+    step: Floats32
+    """(3, h, w): the last correction of the settled cells."""
+    settled: Bytes
+    """(h, w): 1 where a plane stood before the field grew."""
 
 
 class _Level:
@@ -74,6 +78,7 @@ class _Level:
         self.sums = np.zeros((rows, SUMS, columns), np.float32)
         self.quality = np.zeros((QUALITIES, rows, columns), np.float32)
         self.has = np.zeros((rows, columns), np.uint8)
+        self.settled = np.zeros((rows, columns), np.uint8)
         self.maps = np.zeros((3, rows + 2, columns + 2), np.uint8)
         self.places = np.zeros((2, rows * columns, 2), np.int32)
         self.spans = np.zeros((rows, 2), np.int32)
@@ -102,7 +107,7 @@ class CellMatcher:
                 refine(above.field, above.has, level.field, level.has)
             self._solve(level, lefts[k], rights[k], dark, k)
         done = self._levels[0]
-        return Matches(done.field, done.quality, done.has, done.sums[:, SUM.counted])
+        return Matches(done.field, done.quality, done.has, done.sums[:, SUM.counted], done.step, done.settled)
 
     def _solve(self, level: _Level, left: Floats32, right: Floats32, dark: float, k: int) -> None:
         """Correct the planes that came from above, and let them grow."""
@@ -113,6 +118,7 @@ class CellMatcher:
             self._step(level, left, right, dark, is_settling=is_end, is_first=step == 0)
         if k == 0:
             sharpen(level.field, level.step, level.has, level.spans, TAPS)
+            np.copyto(level.settled, level.has)
         # `MID` is taken off all pixels, so off the dark value, too.
         if rounds := self._settings.rounds[n]:
             grow_field(

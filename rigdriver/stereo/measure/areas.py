@@ -60,15 +60,15 @@ def area_of(mesh: SurfaceMesh, within: Ball | None = None, scale_ppm: float = 0.
             remedy="give coordinates in mm, as in the mesh file (`rigdriver mesh` shows its bounds)",
         )
     errors = PointErrors(mesh)
-    points = errors.sigma_of(
-        _gathered(mesh, chosen, gradients_of(lambda c: _areas(c, within), mesh.vertices_mm[chosen]))
-    )
+    gradient = _gathered(mesh, chosen, gradients_of(lambda c: _areas(c, within), mesh.vertices_mm[chosen]))
     chance = np.random.default_rng(1)
     draws = [float(_areas((mesh.vertices_mm + errors.draw(chance))[chosen], None).sum()) for _ in range(DRAWS)]
     # Within a ball roughness also moves the border back and forth, which the points' part holds: whole triangles tell.
     rough = max(float(np.mean(draws)) / float(_areas(mesh.vertices_mm[chosen], None).sum()) - 1.0, 0.0) * area
-    detail = float(_areas((mesh.vertices_mm + errors.detail_mm)[chosen], within).sum()) - area
-    parts = (points, rough, detail, _border_area(mesh, within), 2e-6 * scale_ppm * area)
+    detail = errors.detail_sigma(
+        lambda moves: float(_areas((mesh.vertices_mm + moves)[chosen], within).sum()), gradient
+    )
+    parts = (errors.sigma_of(gradient), rough, detail, _border_area(mesh, within), 2e-6 * scale_ppm * area)
     return Quantity(area, float(np.linalg.norm(parts)), "mm^2")
 
 
@@ -173,5 +173,5 @@ def volume_of(mesh: SurfaceMesh, scale_ppm: float = 0.0) -> Quantity:
     pulls = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1) / 6.0
     gradient = _gathered(mesh, mesh.faces, pulls)
     errors = PointErrors(mesh)
-    detail = float((gradient * errors.detail_mm).sum())
+    detail = errors.detail_sigma(lambda moves: float((gradient * moves).sum()), gradient)
     return Quantity(volume, math.hypot(errors.sigma_of(gradient), detail, 3e-6 * scale_ppm * volume), "mm^3")

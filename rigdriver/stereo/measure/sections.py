@@ -56,7 +56,7 @@ def section_of(
     errors, chance = PointErrors(mesh), np.random.default_rng(1)
     lines = [float(cut((mesh.vertices_mm + errors.draw(chance))[mesh.faces]).sum()) for _ in range(DRAWS)]
     rough = max(float(np.mean(lines)) - length, 0.0)
-    detail = float(cut((mesh.vertices_mm + errors.detail_mm)[mesh.faces]).sum()) - length
+    detail = errors.detail_sigma(lambda moves: float(cut((mesh.vertices_mm + moves)[mesh.faces]).sum()), gradient)
     parts = (errors.sigma_of(gradient), rough, detail, _end_sigma(mesh, heights), 1e-6 * scale_ppm * length)
     return Quantity(length, math.hypot(*parts), "mm"), pieces
 

@@ -35,5 +35,5 @@ def distance_between(
     for point, pull in ((first, -along), (last, along)):
         np.add.at(gradient, mesh.faces[point.face], point.shares[:, None] * pull)
     errors = PointErrors(mesh)
-    detail = float((gradient * errors.detail_mm).sum())
+    detail = errors.detail_sigma(lambda moves: float((gradient * moves).sum()), gradient)
     return Quantity(length, math.hypot(errors.sigma_of(gradient), detail, 1e-6 * scale_ppm * length), "mm")

@@ -9,7 +9,9 @@ error of a point is taken to lie along the normal and to have three parts, which
   order the variance of a quantity with gradient g is then g^T S H H^T S g (GUM, JCGM 100:2008, 5.2).
 - What the filter took and did not give back: detail. It is estimated by undoing the filter, 1 / H = 1 + (1 - H) + ...,
   and moves all points at once, so each quantity is asked how far it changes by that. The estimate holds in size, not
-  in sign, so it is no correction; it also adds to the points' own sigma.
+  in sign, so it is no correction; the points' own sigma holds its size. The errors' own roughness looks like detail:
+  with D = (1 - H) (2 - H) the estimate holds D H s of the noise H s. What that alone would make of a quantity is
+  known in mean and variance, and is taken off.
 - A part common to the whole surface (see COMMON_SHARE), so averaging does not reduce it.
 
 A vertex without sigma that the quantity depends on makes the uncertainty unknown. Not here: the quantities themselves.
@@ -18,6 +20,7 @@ A vertex without sigma that the quantity depends on makes the uncertainty unknow
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import scipy.sparse
@@ -25,6 +28,7 @@ from scipy.spatial import cKDTree
 
 from rigdriver.arrays import Array
 from rigdriver.stereo.match.field import TAKEN_BACK
+from rigdriver.stereo.match.lost import LOST, SEEN, energy_of
 from rigdriver.stereo.match.windows import REACH, TAPS
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
@@ -45,6 +49,15 @@ ALIKE_FACING = 0.2
 """Least cosine between the normals of points that one window can hold."""
 
 
+def _of_gaussians(power: int) -> float:
+    # In units of 1 / (2 pi s^2), the integral of two Gaussian windows' product.
+    return 1.0 / power
+
+
+NOISE_AS_DETAIL = energy_of(LOST * SEEN, _of_gaussians) / energy_of(SEEN, _of_gaussians)
+"""Share of the noise's variance that the estimate of detail shows where there is none."""
+
+
 class PointErrors:
     """How the errors of a mesh's vertices belong together."""
 
@@ -59,46 +72,83 @@ class PointErrors:
         np.add.at(area, mesh.faces, double[:, None] / 6.0)
         self._area = np.maximum(area, 1e-6 * cell_mm**2)
         self._window = _window_of(mesh, self._area, cell_mm)
-        # The integral of the filter's square, whose inverse is the area over which errors are alike. With Gaussian
-        # windows the powers M^n have 1 / (2 pi s^2 n).
-        t = float(TAKEN_BACK)
-        share = (1 + t) ** 2 / 2 - 2 * t * (1 + t) / 3 + t**2 / 4
-        self._alike_mm2 = 2 * math.pi * (WINDOW_CELLS * cell_mm) ** 2 / share
-        detail = self._lost(mesh.vertices_mm)
-        detail = detail + self._lost(detail)
-        size = np.einsum("ij,ij->i", detail, self._normals)
-        self.detail_mm = size[:, None] * self._normals
-        """(V, 3): displacement that would give back what smoothing took, an estimate."""
-        self._sigma = np.hypot(mesh.sigma_mm.astype(np.float64), size)
+        # The inverse of the integral of the filter's square is the area over which errors are alike.
+        self._alike_mm2 = 2 * math.pi * (WINDOW_CELLS * cell_mm) ** 2 / energy_of(SEEN, _of_gaussians)
+        self.detail_mm = self._detail_of(mesh.vertices_mm)
+        """(V, 3): displacement that would give back what smoothing took, an estimate; noise is in it."""
+        self._sigma = np.where(np.isfinite(mesh.sigma_mm), mesh.sigma_mm, np.nan).astype(np.float64)
+        # Sigma holds noise n and lost detail l, the estimate l and a share of n, in squares, so n follows. Squares
+        # are averaged over the window: the estimate holds in size, not point by point.
+        seen = self._window @ (self.detail_mm**2).sum(axis=1)
+        noise = (np.nan_to_num(self._sigma) ** 2 - seen) / (1.0 - NOISE_AS_DETAIL)
+        self._noise = np.sqrt(np.clip(noise, 0.0, np.nan_to_num(self._sigma) ** 2))
 
     def sigma_of(self, gradient: Array) -> float:
         """Return the standard uncertainty of a quantity with this gradient per vertex, (V, 3); NaN where unknown.
 
-        What `detail_mm` changes is not in it: the caller knows better than its gradient how far that is.
+        What detail changes is not in it (see `detail_sigma`).
         """
-        used = gradient.any(axis=1)
-        if not np.isfinite(self._sigma[used]).all():
-            return float("nan")
-        moves = np.zeros(len(gradient))
-        moves[used] = np.einsum("ij,ij->i", gradient[used], self._normals[used]) * self._sigma[used]
+        moves = self._moves(gradient, self._sigma)
         common = float(moves.sum())
-        # H^T, then sources of equal strength per area.
-        back = _filtered(self._window.T, moves)
-        own = math.sqrt(self._alike_mm2) * float(np.linalg.norm(back / np.sqrt(self._area)))
-        return math.hypot(COMMON_SHARE * common, math.sqrt(1.0 - COMMON_SHARE**2) * own)
+        return math.hypot(COMMON_SHARE * common, math.sqrt(1.0 - COMMON_SHARE**2) * self._own(moves))
+
+    def detail_sigma(self, measure: Callable[[Array], float], gradient: Array) -> float:
+        """Return what detail that smoothing took adds to a quantity's standard uncertainty.
+
+        `measure`: the quantity when each vertex is displaced, (V, 3) mm. What noise alone would be taken for is not in
+        it: its mean comes from draws, since roughness adds to lengths and areas; its variance is g^T D S H H^T S D^T g.
+        """
+        chance = np.random.default_rng(2)
+        drawn = [self._drawn(chance, self._noise) for _ in range(DRAWS)]
+        mean = float(np.mean([measure(moved + self._detail_of(moved)) - measure(moved) for moved in drawn]))
+        found = measure(self.detail_mm) - measure(np.zeros_like(gradient)) - mean
+        noise = self._own(self._moves(self._taken_from(gradient), self._noise))
+        # The mean is uncertain, too.
+        return math.sqrt(max(found**2 - (1 - COMMON_SHARE**2) * noise**2 * (1 + 1 / DRAWS), 0.0))
 
     def draw(self, chance: np.random.Generator) -> Array:
         """Return a displacement of each vertex, (V, 3) mm, as the errors would have it; 0 where sigma is unknown."""
-        source = chance.standard_normal(len(self._sigma)) * np.sqrt(self._alike_mm2 / self._area)
+        return self._drawn(chance, self._sigma)
+
+    def _drawn(self, chance: np.random.Generator, sigma: Array) -> Array:
+        source = chance.standard_normal(len(sigma)) * np.sqrt(self._alike_mm2 / self._area)
         size = (
             math.sqrt(1.0 - COMMON_SHARE**2) * _filtered(self._window, source) + COMMON_SHARE * chance.standard_normal()
         )
-        return np.asarray((np.nan_to_num(self._sigma) * size)[:, None] * self._normals)
+        return np.asarray((np.nan_to_num(sigma) * size)[:, None] * self._normals)
 
-    def _lost(self, values: Array) -> Array:
+    def _moves(self, gradient: Array, sigma: Array) -> Array:
+        """Return how far one standard deviation of each vertex, (V,), moves a quantity; NaN where that is unknown."""
+        moves = np.zeros(len(gradient))
+        used = gradient.any(axis=1)
+        moves[used] = np.einsum("ij,ij->i", gradient[used], self._normals[used]) * sigma[used]
+        return moves
+
+    def _own(self, moves: Array) -> float:
+        """Return the root of the variance, for moves per vertex, (V,), of errors that belong together as H joins them.
+
+        It is H^T of the moves, then sources of equal strength per area.
+        """
+        back = _filtered(self._window.T, moves)
+        return math.sqrt(self._alike_mm2) * float(np.linalg.norm(back / np.sqrt(self._area)))
+
+    def _detail_of(self, places: Array) -> Array:
+        """Return the detail, (V, 3) mm along the normals, that places or displacements of the vertices seem to lack."""
+        first = self._lost(self._window, places)
+        both = first + self._lost(self._window, first)
+        return np.asarray(np.einsum("ij,ij->i", both, self._normals)[:, None] * self._normals)
+
+    def _taken_from(self, gradient: Array) -> Array:
+        """Return how a quantity changes, by what is taken for detail, when vertices move, (V, 3): the transpose."""
+        along = np.einsum("ij,ij->i", gradient, self._normals)[:, None] * self._normals
+        first = self._lost(self._window.T, along)
+        return np.asarray(first + self._lost(self._window.T, first))
+
+    @staticmethod
+    def _lost(window: scipy.sparse.spmatrix, values: Array) -> Array:
         """Return (1 - H) of values per vertex: 1 - H = (1 - M) (1 - t M)."""
-        rest = values - self._window @ values
-        return np.asarray(rest - TAKEN_BACK * (self._window @ rest))
+        rest = values - window @ values
+        return np.asarray(rest - TAKEN_BACK * (window @ rest))
 
 
 def _filtered(window: scipy.sparse.spmatrix, values: Array) -> Array:

@@ -154,7 +154,7 @@ def _sigma_of(mesh: SurfaceMesh, nearest: NearestOnSurface, way: Array, scale_pp
     chance = np.random.default_rng(1)
     longer = [_length_moved(errors.draw(chance), way, corners, found.shares) - length for _ in range(DRAWS)]
     rough = max(float(np.mean(longer)), 0.0)
-    detail = _length_moved(errors.detail_mm, way, corners, found.shares) - length
+    detail = errors.detail_sigma(lambda moves: _length_moved(moves, way, corners, found.shares), gradient)
     return float(np.sqrt(points**2 + rough**2 + detail**2 + _border_sigma(mesh, corners, found.shares, pulls) ** 2
                          + (1e-6 * scale_ppm * length) ** 2))  # fmt: skip
 

@@ -45,7 +45,8 @@ class PodCells(NamedTuple):
     field: Floats32
     keep: Bytes
     weight: Floats32
-    sigma_mm: Floats32
+    noise_mm: Floats32
+    detail_mm: Floats32
     numbers: PairNumbers
     pose: PairPose
 
@@ -82,15 +83,17 @@ def fuse(first: Surface, second: Surface, pool: Executor) -> tuple[Surface, Surf
 
 def _cells_of(surface: Surface, weight: Floats32) -> PodCells:
     return PodCells(
-        surface.field, surface.keep, weight, surface.sigma_mm, numbers_of(surface.pair), pose_of(surface.pair)
-    )
+        surface.field, surface.keep, weight, surface.noise_mm, surface.detail_mm, numbers_of(surface.pair),
+        pose_of(surface.pair),
+    )  # fmt: skip
 
 
 def _drawn(surface: Surface, own: PodCells, other: PodCells) -> tuple[Surface, Floats32]:
-    field, keep, sigma = surface.field.copy(), surface.keep.copy(), surface.sigma_mm.copy()
+    field, keep = surface.field.copy(), surface.keep.copy()
+    noise, detail = surface.noise_mm.copy(), surface.detail_mm.copy()
     distance = np.full(surface.keep.shape, np.nan, np.float32)
-    _draw(own, other, field, keep, sigma, distance)
-    return replace(surface, field=field, keep=keep, sigma_mm=sigma), distance
+    _draw(own, other, field, keep, noise, detail, distance)
+    return replace(surface, field=field, keep=keep, noise_mm=noise, detail_mm=detail), distance
 
 
 def pod_weights(surface: Surface) -> Floats32:
@@ -99,7 +102,7 @@ def pod_weights(surface: Surface) -> Floats32:
     inside = cv2.distanceTransform(np.pad(surface.keep, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     ramp = np.clip((inside - 0.5) / RAMP_CELLS, 0.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        weight = ramp * surface.facing**2 / np.maximum(surface.sigma_mm, 1e-4) ** 2
+        weight = ramp * surface.facing**2 / np.maximum(surface.noise_mm, 1e-4) ** 2
     return np.asarray(np.where(surface.keep > 0, weight, 0), np.float32)
 
 
@@ -134,15 +137,17 @@ def _compare(a: PodCells, b: PodCells, worse: Bytes) -> None:
             if qz <= 1.0:
                 continue
             u, v = m.focal_px * qx / qz + m.cx_px, m.focal_px * qy / qz + m.cy_px
-            total, there, weight, _s, _a, _b = _read_at(b.field, b.keep, b.weight, b.weight, u, v)
+            total, there, weight, _s, _t, _a, _b = _read_at(b.field, b.keep, b.weight, b.weight, b.weight, u, v)
             is_heavier = total > WHOLE_SHARE and weight > a.weight[j, i]
             if is_heavier and abs(m.bf / (there + m.depth_offset_px) - qz) < GATE_MM:
                 worse[j, i] = 1
 
 
 @kernel
-def _draw(a: PodCells, b: PodCells, field: Floats32, keep: Bytes, sigma: Floats32, distance: Floats32) -> None:
-    """Fill `field`, `keep` and `sigma` of a's cells as they are when drawn towards b, and the `distance` between."""
+def _draw(
+    a: PodCells, b: PodCells, field: Floats32, keep: Bytes, noise: Floats32, detail: Floats32, distance: Floats32
+) -> None:
+    """Fill what a's cells are when drawn towards b, and the `distance` between."""
     T, t = _from_to(a.pose, b.pose)
     n, m = a.numbers, b.numbers
     for j in range(a.keep.shape[0]):
@@ -160,7 +165,7 @@ def _draw(a: PodCells, b: PodCells, field: Floats32, keep: Bytes, sigma: Floats3
             u, v = m.focal_px * qx / qz + m.cx_px, m.focal_px * qy / qz + m.cy_px
             if not (0.0 <= u < _SIDE * b.keep.shape[1] and 0.0 <= v < _SIDE * b.keep.shape[0]):
                 continue
-            w, there, wsum, ssum, sx, sy = _read_at(b.field, b.keep, b.weight, b.sigma_mm, u, v)
+            w, there, wsum, ssum, lost, sx, sy = _read_at(b.field, b.keep, b.weight, b.noise_mm, b.detail_mm, u, v)
             if w <= 0.0:
                 continue
             _z, nx, ny, nz, along = normal_at(n, x, y, d, float(a.field[1, j, i]), float(a.field[2, j, i]))
@@ -182,18 +187,20 @@ def _draw(a: PodCells, b: PodCells, field: Floats32, keep: Bytes, sigma: Floats3
             nearer = share * gap / along
             field[0, j, i] = n.bf / (z - nearer) - n.depth_offset_px
             # Variance of a weighted mean of two independent values.
-            own = (1.0 - share) * sigma[j, i]
-            sigma[j, i] = np.sqrt(own * own + share * share * ssum * ssum)
+            own = (1.0 - share) * noise[j, i]
+            noise[j, i] = np.sqrt(own * own + share * share * ssum * ssum)
+            # Both windows take detail of the same surface, so what they take does not average out.
+            detail[j, i] = (1.0 - share) * detail[j, i] + share * lost
 
 
 @kernel
 def _read_at(
-    field: Floats32, keep: Bytes, weight: Floats32, sigma: Floats32, u: float, v: float
-) -> tuple[float, float, float, float, float, float]:
-    """Blend the four cells about a pixel: total share, disparity, weight, sigma, slopes."""
+    field: Floats32, keep: Bytes, weight: Floats32, noise: Floats32, detail: Floats32, u: float, v: float
+) -> tuple[float, float, float, float, float, float, float]:
+    """Blend the four cells about a pixel: total share, disparity, weight, noise, lost detail, slopes."""
     gx, gy = (u - MIDDLE_PX) / _SIDE, (v - MIDDLE_PX) / _SIDE
     i0, j0 = int(np.floor(gx)), int(np.floor(gy))
-    total = d = w = s = a = b = 0.0
+    total = d = w = s = t = a = b = 0.0
     for j in range(j0, j0 + 2):
         for i in range(i0, i0 + 2):
             if j < 0 or i < 0 or j >= keep.shape[0] or i >= keep.shape[1] or not keep[j, i]:
@@ -204,9 +211,10 @@ def _read_at(
             d += share * (field[0, j, i] + dx * field[1, j, i] + dy * field[2, j, i])
             # Missing corners count as weight zero, so the ramp has no step where cells end.
             w += share * weight[j, i]
-            s += share * sigma[j, i]
+            s += share * noise[j, i]
+            t += share * detail[j, i]
             a += share * field[1, j, i]
             b += share * field[2, j, i]
     if total < LEAST_SHARE:
-        return 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    return total, d / total, w, s / total, a / total, b / total
+        return 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    return total, d / total, w, s / total, t / total, a / total, b / total

@@ -43,8 +43,23 @@ def test_predicted_sigma_tells_good_points_from_bad_ones(head, face_cloud):
     order = np.argsort(face_cloud.sigma_mm)
     tenth = len(order) // 10
     assert np.median(errors[order[-tenth:]]) > 1.5 * np.median(errors[order[:tenth]])
-    ratio = np.median(errors / (1e3 * face_cloud.sigma_mm)) / 0.6745
-    assert 0.5 < ratio < 3.0
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"kind": "head", "seed": 421, "motion": {"smile": 0.5}},
+        {"kind": "plate", "seed": 421, "plate": {"bow_mm": 4.0}},
+        {"kind": "ball_bar", "seed": 421},
+    ],
+    ids=lambda table: table["kind"],
+)
+def test_two_sigma_hold_for_as_many_points_as_they_should_whatever_the_surface(render, table):
+    views = render(table)
+    cloud = reconstruct(views.images, views.calibration)
+    held = np.mean(np.abs(views.errors_um(cloud)) < 2e3 * cloud.sigma_mm)
+    # 0.954 of a normal distribution; detail finer than the windows of this small rig can only be estimated.
+    assert 0.92 < held < 0.985
 
 
 def test_normals_point_out_of_the_surface(head, face_cloud):

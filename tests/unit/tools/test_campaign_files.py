@@ -17,7 +17,7 @@ CASES_PER_KIND = 10
 
 def test_damaged_files_of_every_kind_are_read_or_refused_in_a_sentence():
     count = CASES_PER_KIND * len(KINDS)
-    counts, bad = campaign_files.campaign(SEED, 0, count, lambda _: None)
+    counts, bad = campaign_files.campaign("", SEED, 0, count, lambda _: None)
     assert bad == []
     assert sum(counts.values()) == count
     assert {what.partition(":")[0] for what in counts} == {kind.name for kind in KINDS}
