@@ -133,7 +133,7 @@ def rig_file_text(rig: NewRig) -> str:
     parts += ["[genicam]", f"producers = {_toml([str(p) for p in rig.producers])}", *_optional("[genicam]"), ""]
     for number, camera in enumerate(rig.cameras):
         parts += [*_camera(camera), *(_optional("[[cameras]]") if not number else ()), ""]
-    parts += [*_lamps(rig), ""]
+    parts += [*_lamps(rig), "", *_projector(), ""]
     for table in ("[schedule]", "[light]", "[sync]", "[run]", "[acceptance]", "[volume]"):
         own = ['mode = "software"'] if table == "[schedule]" and rig.box is None else []
         parts += [table, *own, *_optional(table, {"mode"} if own else set()), ""]
@@ -163,6 +163,13 @@ def _lamps(rig: NewRig) -> Iterator[str]:
                     initial_indent="# ", subsequent_indent="# ")  # fmt: skip
     yield from (f"# {line}" for line in EXAMPLE_LAMP.format(output=output).splitlines())
     yield from _optional("[[lamps]]", {"pod"})
+
+
+def _projector() -> Iterator[str]:
+    yield _comment("A projector with a DLPC350 controller (LightCrafter 4500) at a USB port; it is one of the lamps.")
+    yield "#[projector]"
+    yield '#lamp = "pattern"'
+    yield from _optional("[projector]")
 
 
 def _optional(table: str, stated: frozenset[str] | set[str] = frozenset()) -> Iterator[str]:
