@@ -7,26 +7,30 @@ material points. An expression shifts the skin over the chart and swells it; bot
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from rigdriver_sim.scene.expression import Expression
+from rigdriver_sim.scene.glasses import Glasses
+from rigdriver_sim.scene.head_looks import Complexion, coloured, shaped
 from rigdriver_sim.scene.head_shape import CONTROL_COUNT, Subject, sculpt
 from rigdriver_sim.scene.head_skin import paint_skin
-from rigdriver_sim.scene.hits import Floats32, Hits, channel_weights, empty_hits
+from rigdriver_sim.scene.hits import Floats32, Gloss, Hits, channel_weights, empty_hits
 from rigdriver_sim.scene.kernel import kernel
 from rigdriver_sim.scene.noise import generator
 from rigdriver_sim.scene.optics import Floats, inverse, rigid, rotation, transform, undistort
 from rigdriver_sim.scene.pods import CameraModel
 from rigdriver_sim.scene.raster import fill_depth
-from rigdriver_sim.scene.spec import MotionSpec, SceneSpec, SubjectSpec
+from rigdriver_sim.scene.spec import LooksSpec, MotionSpec, SceneSpec, SubjectSpec
 from rigdriver_sim.scene.spline import chart_axis, direction_of, field, foot_points, refine_on_ray, resample, trace_ray
 
 BASE_MM = (0.0, 12.0, -55.0)
 """Where the head's origin rests in the world, so that the working point lies on the face."""
 NOSE_MM = 115.0
+FACE_MM = 95.0
+"""Distance of the face from the head's origin."""
 
 
 def draw_subject(spec: SubjectSpec, seed: int) -> tuple[Subject, float]:
@@ -49,32 +53,48 @@ def expression_at(motion: MotionSpec, t_s: float) -> Expression:
     return Expression(motion.smile * rise, motion.mouth * rise, motion.brow * rise)
 
 
-def pose_at(motion: MotionSpec, t_s: float) -> Floats:
-    """Return T_world_body, (4, 4), at a time."""
+def pose_at(motion: MotionSpec, t_s: float, size: float = 1.0) -> Floats:
+    """Return T_world_body, (4, 4), at a time, for a head of a size: its face stays at the working point."""
     phase = 2 * math.pi * t_s / motion.period_s
     # The nose is fastest at phase 0, where it moves by NOSE_MM * amplitude * 2 pi / period per second.
     turn = min(motion.turn_mm_s * motion.period_s / (2 * math.pi * NOSE_MM), 0.6) * math.sin(phase)
     sway = motion.sway_mm * np.array([math.sin(phase), 0.3 * math.sin(2 * phase), 0.5 * (1 - math.cos(phase))])
-    return rigid(rotation([0.0, turn, 0.0]), np.array(BASE_MM) + sway)
+    base = np.array(BASE_MM) + np.array([0.0, 0.0, (1.0 - size) * FACE_MM])
+    return rigid(rotation([0.0, turn, 0.0]), base + sway)
 
 
 @lru_cache(maxsize=4)
-def _at_rest(subject: Subject, tone: float, seed: int) -> tuple[Floats, Floats32]:
-    control = sculpt(subject)
+def _at_rest(subject: Subject, tone: float, looks: LooksSpec, scatter: float, seed: int) -> tuple[Floats, Complexion]:
+    control = sculpt(subject, open_mm=looks.open_mm)
     skin = paint_skin(control, subject, tone, seed)
-    control.flags.writeable = False
-    skin.flags.writeable = False
-    return control, skin
+    look = Complexion(skin)
+    if looks != LooksSpec():
+        look = coloured(control, skin, subject, looks, scatter, seed)
+        control = shaped(control, subject, looks, seed)
+    for array in (control, look.skin, look.places):
+        if array is not None:
+            array.flags.writeable = False
+    return control, look
 
 
 class Head:
     """One subject; `still` gives the surface at a time."""
 
     def __init__(self, spec: SceneSpec) -> None:
-        self._motion = spec.motion
+        self._motion, self._looks = spec.motion, spec.looks
         self._scatter = spec.light.skin_blur
         subject, tone = draw_subject(spec.subject, spec.seed)
-        self._rest, self._skin = _at_rest(subject, tone, spec.seed)
+        self._width = subject.width
+        self._rest, self._look = _at_rest(subject, tone, spec.looks, self._scatter, spec.seed)
+
+    @property
+    def glasses(self) -> Glasses:
+        """The glasses that it wears."""
+        return Glasses(self._looks.glasses_mm, self._width, self._looks.size, self.pose)
+
+    def pose(self, t_s: float) -> Floats:
+        """Return T_world_body, (4, 4), at a time."""
+        return pose_at(self._motion, t_s, self._looks.size)
 
     def still(self, t_s: float) -> HeadStill:
         """Return the surface at a time."""
@@ -90,9 +110,9 @@ class Head:
         return HeadStill(
             control=control,
             lattice_mm=direction_of(a, b).reshape(-1, 3) * radii[:, None],
-            T_world_body=pose_at(self._motion, t_s),
+            T_world_body=self.pose(t_s),
             expression=expression,
-            skin=self._skin,
+            look=self._look,
             scatter=self._scatter,
         )
 
@@ -106,7 +126,7 @@ class HeadStill:
     """Dense surface points in the head's frame, (CONTROL_COUNT**2, 3), row by row of the chart."""
     T_world_body: Floats
     expression: Expression
-    skin: Floats32
+    look: Complexion
     scatter: float
 
     def hits(self, camera: CameraModel) -> Hits:
@@ -124,8 +144,15 @@ class HeadStill:
         ma, mb, _swell = self.expression.material_of(chart[..., 0][seen], chart[..., 1][seen])
         found.material[..., 0][seen] = ma
         found.material[..., 1][seen] = mb
-        _look_up_skin(self.skin, found.material, seen, channel_weights(camera), found.albedo)
-        return found
+        _look_up_skin(self.look.skin, found.material, seen, channel_weights(camera), found.albedo)
+        return found if self.look.places is None else self._with_places(found, seen, self.look.places)
+
+    @staticmethod
+    def _with_places(found: Hits, seen: np.ndarray, places: Floats32) -> Hits:
+        """Return the hits with what differs from place to place: what scatters and what mirrors."""
+        at = np.zeros((3, *seen.shape), np.float32)
+        _look_up_skin(places, found.material, seen, np.eye(3), at)
+        return replace(found, scatter=at[0], gloss=Gloss(at[1], found.normal, np.maximum(at[2], np.float32(1))))
 
     def shadow_depth(self, T_lamp_world: Floats, focal_px: float, size: int) -> Floats32:
         """Return the depth that a lamp sees, (size, size) float32 mm, with the optical axis in the middle."""

@@ -3,7 +3,7 @@
 In: a `Subject` (proportions as factors of an average adult). Out: control radii for `spline`. The table below is the
 whole anatomy: a row adds or cuts one smooth body; `pair` rows stand on both sides. Head frame: origin between the ears
 at the height of the eyes, x to the viewer's right, y up, z out of the face, mm.
-Lies: no hair but a close cap, no teeth, no inside of the nose; one radius a direction, so ears have no back.
+Lies: no hair but a close cap, no lower teeth, no inside of the nose; one radius a direction, so ears have no back.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from rigdriver_sim.scene.optics import Floats, rotation
 from rigdriver_sim.scene.spline import chart_axis, direction_of
 
 CONTROL_COUNT = 721
+JAW_SHARE = 0.7
+"""How far the chin drops when a mouth opens, as a share of the lips' distance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +49,17 @@ class _Body:
     turn_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
-def _anatomy(s: Subject) -> list[_Body]:
-    return [*_skull(s), *_eyes(s), *_nose(s), *_mouth(s), *_ears(s)]
+def _anatomy(s: Subject, open_mm: float = 0.0) -> list[_Body]:
+    return [*_skull(s, open_mm), *_eyes(s), *_nose(s), *_mouth(s, open_mm), *_ears(s)]
 
 
-def _skull(s: Subject) -> list[_Body]:
+def _skull(s: Subject, open_mm: float) -> list[_Body]:
     return [
         _Body((0, 28, -6), (76, 86, 98), 0),
         _Body((0, 34, 36), (62, 48, 62), 18),
         _Body((0, -28, 36), (57, 66, 55), 15),
         _Body((0, -60, 28), (52, 46, 57), 14),
-        _Body((0, -99, 66), (17 * s.chin, 13 * s.chin, 17 * s.chin), 18),
+        _Body((0, -99 - JAW_SHARE * open_mm, 66), (17 * s.chin, 13 * s.chin, 17 * s.chin), 18),
         _Body((45, -58, 6), (15, 25, 26), 20, pair=True),
         _Body((45, -26, 58), (20, 13, 21), 16, pair=True),
         _Body((33, -52, 60), (21, 22, 22), 16, pair=True),
@@ -94,17 +96,30 @@ def _nose(s: Subject) -> list[_Body]:
     ]
 
 
-def _mouth(s: Subject) -> list[_Body]:
+def _mouth(s: Subject, open_mm: float) -> list[_Body]:
+    if not open_mm:
+        return _lips(s, 0.0)
+    # A hollow between the lips, and in it the upper row of teeth.
+    return [
+        _Body((0, -70.4 - 0.5 * open_mm, 84), (19, 0.5 * open_mm + 1.0, 26), 3, cut=True),
+        *_lips(s, open_mm)[:5],
+        *_lips(s, open_mm)[7:],
+        _Body((0, -70.5, 85), (4.2, 3.4), 1.0, b=(14, -70.5, 79), pair=True),
+    ]
+
+
+def _lips(s: Subject, open_mm: float) -> list[_Body]:
     full = s.lips
+    low = -open_mm
     return [
         _Body((0, -54, 99), (2.4, 2.8), 5, b=(0, -62, 97.5), cut=True),
         _Body((3.5, -65.2, 92.3), (3.9 * full, 3.6 * full), 2.5, b=(13, -66.8, 88.5), pair=True),
         _Body((13, -66.8, 88.5), (3.6 * full, 1.6), 2.5, b=(25, -70.6, 79.5), pair=True),
-        _Body((0, -76.2, 91.2), (5.0 * full, 4.6 * full), 2.5, b=(12, -75.4, 88.2), pair=True),
-        _Body((12, -75.4, 88.2), (4.6 * full, 1.6), 2.5, b=(24, -71.6, 79.5), pair=True),
+        _Body((0, -76.2 + low, 91.2), (5.0 * full, 4.6 * full), 2.5, b=(12, -75.4 + low, 88.2), pair=True),
+        _Body((12, -75.4 + low, 88.2), (4.6 * full, 1.6), 2.5, b=(24, -71.6, 79.5), pair=True),
         _Body((0, -70.4, 97.5), (1.3, 1.3), 2.5, b=(13, -70.2, 93.8), cut=True, pair=True),
         _Body((13, -70.2, 93.8), (1.3, 1.0), 2.5, b=(26, -71.4, 81.5), cut=True, pair=True),
-        _Body((0, -86.5, 98), (7, 6), 8, b=(12, -86, 94), cut=True, pair=True),
+        _Body((0, -86.5 + low, 98), (7, 6), 8, b=(12, -86 + low, 94), cut=True, pair=True),
     ]
 
 
@@ -139,10 +154,10 @@ def _row(body: _Body, side: float, s: Subject, shift: Floats) -> list[float]:
     return [op, _ELLIPSOID, body.blend, *a, *radii, *rotation(turn).T.ravel(), 0.0, *a, 2.0 * max(radii)]
 
 
-def bodies_table(s: Subject) -> Floats:
+def bodies_table(s: Subject, open_mm: float = 0.0) -> Floats:
     """Return the anatomy as rows of numbers, (N, ROW) float64."""
     rows = []
-    for index, body in enumerate(_anatomy(s)):
+    for index, body in enumerate(_anatomy(s, open_mm)):
         sides = (-1.0, 1.0) if body.pair or (body.b is not None and body.a[0] != body.b[0]) else (1.0,)
         for side in sides:
             # One side of the face stands a little lower and farther out than the other.
@@ -247,13 +262,13 @@ def _smooth(grid: Floats, out: Floats) -> None:
             out[j, i] = total
 
 
-def sculpt(subject: Subject, count: int = CONTROL_COUNT) -> Floats:
-    """Return the control radii of a subject at rest, (count, count) float64, mm, [b, a]."""
+def sculpt(subject: Subject, count: int = CONTROL_COUNT, open_mm: float = 0.0) -> Floats:
+    """Return the control radii of a subject at rest, (count, count) float64, mm, [b, a]; `open_mm`: see `LooksSpec`."""
     axis = chart_axis(count)
     a, b = np.meshgrid(axis, axis)
     rough = np.empty((count, count))
     coarse = np.empty((count // 8 + 2, count // 8 + 2))
-    _sample_radii(bodies_table(subject), direction_of(a, b), coarse, rough)
+    _sample_radii(bodies_table(subject, open_mm), direction_of(a, b), coarse, rough)
     smooth = np.empty_like(rough)
     _smooth(rough, smooth)
     # Rounded so that a last-digit difference between two maths libraries cannot grow.

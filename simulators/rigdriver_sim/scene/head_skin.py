@@ -2,7 +2,7 @@
 
 In: the head at rest, its proportions, a tone and a seed. Out: an albedo map, (N, N, 3) float32, [b, a, rgb]. Lips,
 brows, eyes, cheeks, freckles, pores and a light cap are painted where they stand in mm. Not here: light (see light.py).
-Lies: no gloss, no hair strands; a cap of cloth covers the hair, as in many scanning studios.
+Lies: no gloss, no hair strands (see head_looks.py for both); a cap of cloth covers the hair, as in many studios.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def paint_skin(control: Floats, subject: Subject, tone: float, seed: int) -> Flo
     return rounded
 
 
-def _soft(distance: Numbers, width: float) -> Numbers:
+def soft(distance: Numbers, width: float) -> Numbers:
     """Return 1 where `distance` is below 0, 0 beyond `width`, smooth between."""
     s = np.clip(1 - distance / width, 0, 1)
     smooth: Numbers = s * s * (3 - 2 * s)
@@ -75,11 +75,11 @@ def _complexion(x: Numbers, y: Numbers, z: Numbers, tone: float, draw: np.random
     skin *= 1 + 0.018 * np.asarray(cloud)[..., None] * np.array([0.6, 1.0, 1.0])
     rosy = np.zeros_like(x)
     for side in (-1, 1):
-        rosy += _soft(np.hypot((x - side * 42) / 24, (y + 38) / 20) - 0.2, 0.9)
-        rosy += 0.6 * _soft(np.hypot((x - side * 80) / 16, (y + 8) / 34) - 0.3, 0.8)
-    rosy += 0.7 * _soft(np.hypot(x / 13, (y + 38) / 12) + 0.02 * (112 - z) - 0.3, 0.8)
+        rosy += soft(np.hypot((x - side * 42) / 24, (y + 38) / 20) - 0.2, 0.9)
+        rosy += 0.6 * soft(np.hypot((x - side * 80) / 16, (y + 8) / 34) - 0.3, 0.8)
+    rosy += 0.7 * soft(np.hypot(x / 13, (y + 38) / 12) + 0.02 * (112 - z) - 0.3, 0.8)
     skin *= 1 - 0.16 * np.clip(rosy, 0, 1)[..., None] * np.array([0.1, 0.9, 0.8])
-    beard = _soft(np.hypot(x / 52, (y + 92) / 42) - 0.6, 0.5)
+    beard = soft(np.hypot(x / 52, (y + 92) / 42) - 0.6, 0.5)
     skin *= 1 - 0.08 * beard[..., None] * np.array([1.2, 1.0, 0.8])
     return skin
 
@@ -95,52 +95,86 @@ def _freckles(skin: Numbers, place: Numbers, draw: np.random.Generator) -> None:
             continue
         window = np.s_[j - reach : j + reach, i - reach : i + reach]
         away = np.sqrt(((place[window] - place[j, i]) ** 2).sum(axis=-1))
-        skin[window] *= 1 - depth * _soft(away / size_mm - 0.4, 1.0)[..., None] * np.array([0.6, 1.0, 1.1])
+        skin[window] *= 1 - depth * soft(away / size_mm - 0.4, 1.0)[..., None] * np.array([0.6, 1.0, 1.1])
 
 
 def _face_marks(skin: Numbers, x: Numbers, y: Numbers, z: Numbers, tone: float) -> None:
-    front = _soft(60 - z, 10)
+    front = soft(60 - z, 10)
     dark = np.array([0.14, 0.10, 0.08]) * (1 - 0.5 * tone)
     ax = np.abs(x)
     # Lips: the region between two bows around the line where they meet.
     line = -70.3 - 0.0016 * ax**2
     bow = np.sqrt(np.clip(1 - (ax / 26.5) ** 2, 0, 1))
-    upper = line + bow * (7.6 - 1.6 * _soft(ax - 1, 4))
+    upper = line + bow * (7.6 - 1.6 * soft(ax - 1, 4))
     lower = line - bow * 9.6
-    lip = _soft(y - upper + 0.3, 1.2) * _soft(lower - y + 0.3, 1.2) * (ax < 26.5) * front
+    lip = soft(y - upper + 0.3, 1.2) * soft(lower - y + 0.3, 1.2) * (ax < 26.5) * front
     _blend(skin, 0.85 * lip, skin * np.array([0.88, 0.55, 0.58]))
-    _blend(skin, 0.85 * _soft(np.abs(y - line) - 0.3, 1.1) * (ax < 27) * front, dark * 1.4)
+    _blend(skin, 0.85 * soft(np.abs(y - line) - 0.3, 1.1) * (ax < 27) * front, dark * 1.4)
     # Brows: an arch that thins towards the temple.
     arch = 16.5 + 3.5 * (1 - ((ax - 32) / 20) ** 2)
     thick = 3.4 - 1.6 * np.clip((ax - 28) / 24, 0, 1)
     _blend(
-        skin, 0.8 * _soft(np.abs(y - arch) - thick, 1.6) * _soft(np.abs(ax - 32) - 20, 4) * _soft(50 - z, 8), dark * 1.5
+        skin, 0.8 * soft(np.abs(y - arch) - thick, 1.6) * soft(np.abs(ax - 32) - 20, 4) * soft(50 - z, 8), dark * 1.5
     )
     _eyes(skin, ax, y, front, dark)
-    nostril = _soft(np.hypot((ax - 6.4) / 4.0, (y + 49.5) / 3.0) - 0.5, 0.6) * _soft(88 - z, 4)
+    nostril = soft(np.hypot((ax - 6.4) / 4.0, (y + 49.5) / 3.0) - 0.5, 0.6) * soft(88 - z, 4)
     _blend(skin, 0.75 * nostril, dark)
 
 
-def _eyes(skin: Numbers, ax: Numbers, y: Numbers, front: Numbers, dark: Numbers) -> None:
+def lip_share(ax: Numbers, y: Numbers, z: Numbers, wider_mm: float = 0.0) -> Numbers:
+    """Return 1 on the lips, 0 elsewhere; `ax` is the distance from the middle."""
+    line = -70.3 - 0.0016 * ax**2
+    bow = np.sqrt(np.clip(1 - (ax / (26.5 + wider_mm)) ** 2, 0, 1))
+    found: Numbers = soft(y - line - bow * (7.6 + wider_mm), 1.2) * soft(line - bow * (9.6 + wider_mm) - y, 1.2)
+    return found * (ax < 26.5 + wider_mm) * soft(60 - z, 10)
+
+
+def eye_share(ax: Numbers, y: Numbers, z: Numbers) -> Numbers:
+    """Return 1 where an eye is open, 0 elsewhere; `ax` is the distance from the middle."""
     along = np.clip((ax - 19.5) / 25.0, 0, 1)
+    middle, open_half = _lids(along)
+    found: Numbers = soft(np.abs(y - middle) - open_half + 0.2, 0.5) * (ax > 19.5) * (ax < 44.5) * soft(60 - z, 10)
+    return found
+
+
+def _lids(along: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the middle between the lids and their distance from it, along an eye from 0 to 1."""
     open_half = 4.9 * np.sqrt(along * (1 - along)) * 2 * (1.15 - 0.3 * along)
-    middle = -0.8 + 1.2 * np.sin(along * 2.2) * 0.5
+    return -0.8 + 1.2 * np.sin(along * 2.2) * 0.5, open_half
+
+
+def _eyes(skin: Numbers, ax: Numbers, y: Numbers, front: Numbers, dark: Numbers) -> None:
+    middle, open_half = _lids(np.clip((ax - 19.5) / 25.0, 0, 1))
     gap = np.abs(y - middle) - open_half
-    inside = _soft(gap + 0.2, 0.5) * (ax > 19.5) * (ax < 44.5) * front
+    inside = soft(gap + 0.2, 0.5) * (ax > 19.5) * (ax < 44.5) * front
     _blend(skin, inside, [0.74, 0.72, 0.70])
     iris = np.hypot(ax - 32, y - middle)
-    _blend(skin, inside * _soft(iris - 5.6, 0.6), np.array([0.20, 0.26, 0.28]))
-    _blend(skin, inside * _soft(iris - 2.1, 0.6), [0.03, 0.03, 0.03])
-    lash = _soft(np.abs(gap) - 0.35, 0.9) * (ax > 18.5) * (ax < 46) * front * _soft(middle - y, 1.0)
+    _blend(skin, inside * soft(iris - 5.6, 0.6), np.array([0.20, 0.26, 0.28]))
+    _blend(skin, inside * soft(iris - 2.1, 0.6), [0.03, 0.03, 0.03])
+    lash = soft(np.abs(gap) - 0.35, 0.9) * (ax > 18.5) * (ax < 46) * front * soft(middle - y, 1.0)
     _blend(skin, 0.85 * lash, dark)
 
 
+def cap_share(x: Numbers, y: Numbers, z: Numbers) -> Numbers:
+    """Return 1 under the cap, which covers what hair would, 0 elsewhere."""
+    found: Numbers = np.maximum(soft(_rim(x, z) - y, 1.2), _behind(y, z))
+    return found
+
+
+def _rim(x: Numbers, z: Numbers) -> Numbers:
+    """The rim runs over the forehead and down behind the ears."""
+    found: Numbers = 66 - 0.0045 * x**2 + np.where(z < 30, (z - 30) * 0.15, 0.0)
+    return found
+
+
+def _behind(y: Numbers, z: Numbers) -> Numbers:
+    found: Numbers = soft(z + 36, 5) * (y > -60)
+    return found
+
+
 def _cap(skin: Numbers, x: Numbers, y: Numbers, z: Numbers, cloth: Numbers) -> None:
-    # The rim runs over the forehead and down behind the ears.
-    rim = 66 - 0.0045 * x**2 + np.where(z < 30, (z - 30) * 0.15, 0.0)
-    behind = _soft(z + 36, 5) * (y > -60)
-    cap = np.maximum(_soft(rim - y, 1.2), behind)
+    rim, behind, cap = _rim(x, z), _behind(y, z), cap_share(x, y, z)
     _blend(skin, cap, np.array([0.46, 0.50, 0.56]) * (1 + 0.06 * cloth[..., None]))
-    _blend(skin, 0.5 * _soft(np.abs(y - rim) - 0.4, 1.0) * (1 - behind), np.array([0.25, 0.27, 0.30]))
-    collar = _soft(y + 128 + 0.1 * np.abs(x), 3)
+    _blend(skin, 0.5 * soft(np.abs(y - rim) - 0.4, 1.0) * (1 - behind), np.array([0.25, 0.27, 0.30]))
+    collar = soft(y + 128 + 0.1 * np.abs(x), 3)
     _blend(skin, collar, np.array([0.10, 0.11, 0.13]))

@@ -21,6 +21,18 @@ MONO_WEIGHTS = (0.30, 0.42, 0.28)
 
 
 @dataclass(frozen=True, slots=True)
+class Gloss:
+    """What mirrors on a surface (see gloss.py)."""
+
+    share: Floats32
+    """(H, W), share of the light that is mirrored; 0 on matt surface."""
+    normal: Floats32
+    """(H, W, 3), world, unit length: that of the surface, or of a pane before it."""
+    exponent: Floats32
+    """(H, W), sharpness of the lobe."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hits:
     """One camera's view of the surfaces, before light."""
 
@@ -32,8 +44,10 @@ class Hits:
     """(H, W, 2), coordinates that stay with the surface: chart coordinates of the head, mm on plates."""
     albedo: Floats32
     """(C, H, W), Lambert: one channel of a mono camera, red, green and blue of a colour camera."""
-    scatter: float
-    """Share of a pattern's contrast that the material scatters away."""
+    scatter: float | Floats32
+    """Share of a pattern's contrast that the material scatters away: of all of it, or (H, W)."""
+    gloss: Gloss | None = None
+    """None where all of it is matt."""
 
 
 def empty_hits(camera: CameraModel, scatter: float = 0.0) -> Hits:
@@ -46,6 +60,12 @@ def empty_hits(camera: CameraModel, scatter: float = 0.0) -> Hits:
         albedo=np.zeros((3 if camera.is_colour else 1, *shape), np.float32),
         scatter=scatter,
     )
+
+
+def no_gloss(hits: Hits) -> Gloss:
+    """Return the gloss of surface that is matt."""
+    shape = hits.depth_mm.shape
+    return Gloss(np.zeros(shape, np.float32), hits.normal, np.ones(shape, np.float32))
 
 
 def channel_weights(camera: CameraModel) -> Floats:

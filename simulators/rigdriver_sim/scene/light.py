@@ -96,14 +96,15 @@ def lamp_map(
     """Return the electrons that one nominal flash would bring from a white surface, (H, W) float32, unblurred."""
     out = np.zeros((camera.height, camera.width), np.float32)
     grains = slide(seed, lamp.name) if lamp.is_pattern else np.zeros((1, 1), np.int8)
-    contrast = light.speckle_contrast * (1 - hits.scatter) if lamp.is_pattern else 0.0
+    contrast = np.zeros(out.shape)
+    if lamp.is_pattern:
+        contrast[:] = light.speckle_contrast * (1 - np.asarray(hits.scatter, np.float64))
     half2 = (camera.width / 2) ** 2 + (camera.height / 2) ** 2
     lens = camera.lens
     numbers = np.array(
         [
             shadow.focal_px,
             lamp.distance_mm / lamp.grain_mm,
-            contrast,
             full_e * lamp.power * lamp.distance_mm**2,
             lens.cx_px,
             lens.cy_px,
@@ -118,6 +119,7 @@ def lamp_map(
         lamp.T_lamp_world,
         shadow.depth_mm,
         grains,
+        contrast,
         numbers,
         out,
     )
@@ -132,7 +134,7 @@ def ambient_map(hits: Hits, full_e: float) -> Floats32:
 
 
 @kernel
-def _shade(
+def _shade(  # noqa: PLR0913, PLR0917
     depth: Floats,
     normal: Floats32,
     lens: Floats,
@@ -140,11 +142,12 @@ def _shade(
     T_lamp_world: Floats,
     shadow: Floats32,
     grains: npt.NDArray[np.int8],
+    contrast: Floats,
     numbers: Floats,
     out: Floats32,
 ) -> None:
     T, L = T_cam_world, T_lamp_world
-    shadow_focal, grains_per_slope, contrast, full = numbers[0], numbers[1], numbers[2], numbers[3]
+    shadow_focal, grains_per_slope, full = numbers[0], numbers[1], numbers[2]
     height, width = depth.shape
     size = shadow.shape[0]
     # The lamp's place in the world: -R^T t of T_lamp_world.
@@ -186,11 +189,12 @@ def _shade(
                     continue
             through = 1.0
             if grains.shape[0] > 1:
-                mean = 0.5 * (1.0 + contrast * slide_value(grains, u * grains_per_slope, v * grains_per_slope))
+                grain = slide_value(grains, u * grains_per_slope, v * grains_per_slope)
+                mean = 0.5 * (1.0 + contrast[row, column] * grain)
                 through = 0.03 + 0.97 * mean
             # The fall-off towards the corners goes with the square of the distance from the principal point.
-            rx, ry = column - numbers[4], row - numbers[5]
-            seen = 1.0 - numbers[6] * (rx * rx + ry * ry)
+            rx, ry = column - numbers[3], row - numbers[4]
+            seen = 1.0 - numbers[5] * (rx * rx + ry * ry)
             out[row, column] = full * lit * through * cosine / d2 * seen
 
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from rigdriver_sim.scene.gloss import shine
 from rigdriver_sim.scene.hits import Floats32, Hits
 from rigdriver_sim.scene.light import NO_SHADOW, SKIN_ALBEDO, Shadow, ambient_map, lamp_map
 from rigdriver_sim.scene.pods import AMBIENT, LAMPS, CameraModel, Pods, build_pods
@@ -95,6 +96,9 @@ class Renderer:
             lamp = self.pods.lamps[name]
             shadow = self._shadows(t_s, name)
             even, colour = lamp_map(hits, model, lamp, shadow, spec.light, full_e, spec.seed), lamp.colour
+            if hits.gloss is not None:
+                # What mirrors is as white as the lamp: it adds to every channel alike.
+                hits = replace(hits, albedo=hits.albedo + shine(hits, hits.gloss, model, lamp))
         if not model.is_colour:
             return blur(even * hits.albedo[0], model.lens.psf_px)
         # Blurred before the mosaic is cut: the lens lies in front of the colour filters.

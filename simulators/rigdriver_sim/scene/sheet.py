@@ -80,6 +80,7 @@ class SheetStill:
     outline: Outline
     T_world_body: Floats
     printed: Print | None
+    albedo: float = PLATE_ALBEDO
 
     def hits(self, camera: CameraModel) -> Hits:
         """Return what the camera's rays meet."""
@@ -94,7 +95,7 @@ class SheetStill:
             found.material,
         )
         if self.printed is None:
-            found.albedo[:] = np.where(np.isfinite(found.depth_mm), np.float32(PLATE_ALBEDO), np.float32(0))
+            found.albedo[:] = np.where(np.isfinite(found.depth_mm), np.float32(self.albedo), np.float32(0))
         else:
             fill_albedo(self.printed, found, channel_weights(camera))
         return found

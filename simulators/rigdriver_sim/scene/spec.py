@@ -48,6 +48,35 @@ class SubjectSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class LooksSpec:
+    """What makes a head more than an average adult's under a cap; each 0, or `none`, leaves it out."""
+
+    size: float = _number(1.0, 0.6, 1.2)
+    """Factor on all lengths of the head."""
+    lines_mm: float = _number(0.0, 0.0, 3.0)
+    """Depth of the deepest lines of an old face."""
+    open_mm: float = _number(0.0, 0.0, 25.0)
+    """Distance of the lips of a mouth that stands open, with teeth behind them."""
+    hair_mm: float = _number(0.0, 0.0, 20.0)
+    beard_mm: float = _number(0.0, 0.0, 20.0)
+    """Thickness of hair in place of the cap, and of a beard."""
+    wet: float = _number(0.0, 0.0, 1.0)
+    """Gloss of lips and eyes; 1 is that of water."""
+    glasses_mm: float = _number(0.0, 0.0, 6.0)
+    """Thickness of the wire of glasses."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSpec:
+    """What stands behind the subject."""
+
+    wall_mm: float = _number(0.0, 0.0, 5000.0)
+    """Distance of a lit wall behind the working point; 0: no wall."""
+    wall_albedo: float = _number(0.6, 0.02, 0.95)
+    has_chair: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MotionSpec:
     """What the head does; it repeats after `period_s`."""
 
@@ -182,6 +211,8 @@ class SceneSpec:
     kind: str = _choice("head", *KINDS)
     seed: int = _number(1, 0, 2**31 - 1)
     subject: SubjectSpec = SubjectSpec()
+    looks: LooksSpec = LooksSpec()
+    room: RoomSpec = RoomSpec()
     motion: MotionSpec = MotionSpec()
     board: BoardSpec = BoardSpec()
     ball_bar: BallBarSpec = BallBarSpec()

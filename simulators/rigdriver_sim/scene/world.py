@@ -15,9 +15,11 @@ from rigdriver_sim.scene.head import Head
 from rigdriver_sim.scene.hits import Floats32, Hits, empty_hits
 from rigdriver_sim.scene.optics import Floats
 from rigdriver_sim.scene.pods import CameraModel
+from rigdriver_sim.scene.room import furniture_of
 from rigdriver_sim.scene.sheet import Board, Plate
 from rigdriver_sim.scene.spec import SceneSpec
 from rigdriver_sim.scene.spheres import BallBar
+from rigdriver_sim.scene.together import MovingPart, Together
 
 
 class Still(Protocol):
@@ -70,4 +72,11 @@ def build_scene(spec: SceneSpec) -> Scene:
         "ball_bar": BallBar,
         "empty": _Nothing,
     }
-    return kinds[spec.kind](spec)
+    subject = kinds[spec.kind](spec)
+    around: list[MovingPart] = list(furniture_of(spec.room))
+    if not isinstance(subject, Head):
+        return Together([subject, *around]) if around else subject
+    glasses = subject.glasses
+    if glasses.wire_mm:
+        around.insert(0, glasses)
+    return Together([subject, *around], glasses.panes) if around else subject
