@@ -16,8 +16,8 @@ from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
 BLURRED = 0.5
 """Share of the best camera's sharpness below which a camera counts as out of focus."""
 LEAST_SHARPNESS = 0.13
-"""Sharpness of a speckle 8 px wide (full width at half maximum of a Gaussian correlation, in the formula of lamps.py):
-twice the 3 to 5 px that the iDICs guide to image correlation (2018) asks for. Below it cameras are blurred, or lamps."""
+"""Sharpness of a speckle 8 px wide (full width at half maximum of a Gaussian correlation, by the formula of lamps.py).
+The iDICs guide to image correlation (2018) asks for 3 to 5 px. Below it cameras, or lamps, are out of focus."""
 LEAST_CONTRAST = 0.03
 """Least contrast of detail that tells anything about focus."""
 NOTHING_FINE = (
@@ -58,8 +58,8 @@ def _judge_camera(camera: CameraConfig, details: dict[str, Detail | None], confi
     is_alike = max(fine) < LEAST_SHARPNESS
     alike_too = "all cameras are, so the pattern lamps may be out of focus instead; " if is_alike else ""
     remedy = (
-        f"camera {camera.name} (SN {camera.serial}): its images are blurred; {alike_too}clean its lens, set its focus and fix the "
-        "ring, then calibrate the rig again"
+        f"camera {camera.name} (SN {camera.serial}): its images are blurred; {alike_too}clean its lens, set its focus "
+        "and fix the ring, then calibrate the rig again"
     )
     # A blurred camera may have lost its contrast, too.
     is_sharp = detail.contrast >= LEAST_CONTRAST and detail.sharpness >= expected

@@ -92,7 +92,7 @@ def on_one_rig(pair: tuple[Fault, Fault]) -> tuple[Fault, Fault]:
 
 def judged(report: Report, pair: Sequence[Fault]) -> PairVerdict:
     """Return what a report says of two faults."""
-    concerned = {name for fault in pair for name in (*fault.fails, *fault.unknown)}
+    concerned = {name for fault in pair for name in (*fault.fails, *fault.unknown, *fault.shown_by)}
     bad = of_status(report, Status.FAILED) | of_status(report, Status.UNKNOWN)
     # What a rig that cannot be opened does not reach is no accusation.
     blamed = {
@@ -128,7 +128,9 @@ def _seen_unsure(checks: Mapping[str, CheckResult], fault: Fault) -> Seen:
 
 def _shown(check: CheckResult | None, fault: Fault, report: Report) -> Seen:
     if check is None:
-        return Seen.NOT_RUN if _is_cut_short(report) else Seen.MISSED
+        others = [other for other in report.checks if other.name in fault.fails]
+        is_left_out = _is_cut_short(report) or any(other.status is Status.NOT_RUN for other in others)
+        return Seen.NOT_RUN if is_left_out else Seen.MISSED
     if check.status is Status.NOT_RUN or _is_unreached(check, report):
         return Seen.NOT_RUN
     said = f"{check.remedy} {check.measured}"

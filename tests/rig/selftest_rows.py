@@ -80,6 +80,8 @@ class Fault:
     change: Change = as_built
     skip: tuple[str, ...] = NO_SWEEP
     """Checks that are left out to save time."""
+    shown_by: tuple[str, ...] = ()
+    """Checks that tell of the fault where those that must fail are not run."""
     touches: tuple[str, ...] = ()
     """Parts that are at fault, where they do not follow from what is planted (selftest_pairs.py)."""
 
@@ -229,7 +231,8 @@ OF_A_CABLE = (
           {"withhold_trigger": {"left_lower": [4, 5, 9]}}),
     Fault("the delays of opto-couplers are not in the rig file",
           tuple(f"optical.{camera}.{check}" for camera in OPTO_DELAYS_US for check in OPTO_CHECKS),
-          ("selftest --write-delays",), rig=OPTO, skip=()),
+          ("selftest --write-delays",), rig=OPTO, skip=(),
+          shown_by=tuple(f"wiring.{camera}.{check}" for camera in OPTO_DELAYS_US for check in ("latency", "exposure"))),
     Fault("a trigger cable rings", ("run.left_lower.extra_frames",), ("left_lower", "trigger cable at box output 1"),
           {"double_trigger": {"left_lower": [4, 5, 9]}}, skip=OF_THE_RUN),
     Fault("frames of a camera are lost", ("run.left_lower.frames",), ("left_lower", "3 times", "cable"),
