@@ -1,10 +1,9 @@
 """Whether each camera is in focus: how fine the speckle of its pattern lamp looks, against the sharpest camera.
 
 In: what the cameras saw of each lamp alone. Out: one check per camera. Geometry cameras have like lenses at like
-distances, so one that is blurred stands out; if all are blurred alike, this check does not find it. Skin in white light
-has no detail of known size (blurred by 3 px it looked half as sharp, and sharp cameras differed by a third), so texture
-cameras are not checked. Not here: how
-detail is measured (see lamps.py).
+distances, so one that is blurred stands out; where all are blurred alike, the speckle is too wide for any pattern. Skin
+in white light has no detail of known size (blurred by 3 px it looked half as sharp, and sharp cameras differed by a
+third), so texture cameras are not checked. Not here: how detail is measured (see lamps.py).
 """
 
 from __future__ import annotations
@@ -16,6 +15,9 @@ from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
 
 BLURRED = 0.5
 """Share of the best camera's sharpness below which a camera counts as out of focus."""
+LEAST_SHARPNESS = 0.13
+"""Sharpness of a speckle 8 px wide (full width at half maximum of a Gaussian correlation, by the formula of lamps.py).
+The iDICs guide to image correlation (2018) asks for 3 to 5 px. Below it cameras, or lamps, are out of focus."""
 LEAST_CONTRAST = 0.03
 """Least contrast of detail that tells anything about focus."""
 NOTHING_FINE = (
@@ -52,10 +54,12 @@ def _judge_camera(camera: CameraConfig, details: dict[str, Detail | None], confi
         return not_checked(name, f"the rig has no second {camera.role} camera to compare with")
     if detail is None or not fine:
         return unknown(name, "sharp", NOTHING_FINE)
-    expected = BLURRED * max(fine)
+    expected = max(BLURRED * max(fine), LEAST_SHARPNESS)
+    is_alike = max(fine) < LEAST_SHARPNESS
+    alike_too = "all cameras are, so the pattern lamps may be out of focus instead; " if is_alike else ""
     remedy = (
-        f"camera {camera.name} (SN {camera.serial}): its images are blurred; clean its lens, set its focus and fix the "
-        "ring, then calibrate the rig again"
+        f"camera {camera.name} (SN {camera.serial}): its images are blurred; {alike_too}clean its lens, set its focus "
+        "and fix the ring, then calibrate the rig again"
     )
     # A blurred camera may have lost its contrast, too.
     is_sharp = detail.contrast >= LEAST_CONTRAST and detail.sharpness >= expected

@@ -103,6 +103,7 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("opening", "cameras.found", grounds=("producers",)),
     CheckRow("opening", "cameras.features", grounds=("cameras.found",)),
     CheckRow("opening", "cameras.@.features", Of.CAMERA, ("cameras.found",)),
+    CheckRow("opening", "cameras.@.temperature", Of.CAMERA, ("cameras.found",)),
     CheckRow("calibration", "calibration.file", grounds=("cameras.found",)),
     CheckRow("projector", "projector.found"),
     CheckRow("projector", "projector.replies", grounds=("projector.found",)),

@@ -14,7 +14,7 @@ import numpy as np
 from rigdriver.config import CameraConfig, LampConfig, RigConfig
 from rigdriver.run.brightness import DARK, WEAK
 from rigdriver.selftest.lamps import LightSeen, lit_cameras
-from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
+from rigdriver.selftest.result import CheckResult, Status, not_checked, not_run, unknown, verdict
 
 AMBIENT = 0.25
 """Largest good light of the room, as a share of a lamp's: with more, a fifth of all contrast is gone."""
@@ -44,6 +44,8 @@ def _judge_lamp(lamp: LampConfig, seen: LightSeen, config: RigConfig) -> CheckRe
     if not peers:
         return verdict(True, name, measured, enough)
     best = max(peers, key=lambda peer: peers[peer])
+    if peers[best] <= DARK:  # nothing says how bright this lamp should be
+        return not_run(CheckResult(name, Status.UNKNOWN, None, enough), f"light.{best}", " is not good")
     remedy = (
         f"lamp {lamp.name}: it gives {own / max(peers[best], 1e-9):.0%} of the light of {best}; clean it, and check "
         "its supply and its current"

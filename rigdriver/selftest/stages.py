@@ -8,17 +8,19 @@ each other (see grounds.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from rigdriver.devices.network_interfaces import network_interfaces
 from rigdriver.devices.usb_library import CORE
+from rigdriver.errors import CameraError
 from rigdriver.rig import Rig
 from rigdriver.run.frame_sets import FrameSets
 from rigdriver.selftest import box_checks, opening
 from rigdriver.selftest.bench_checks import judge_bench_run
 from rigdriver.selftest.calibration_checks import judge_calibration, judge_health
+from rigdriver.selftest.camera_checks import judge_temperatures
 from rigdriver.selftest.camera_loads import camera_loads
 from rigdriver.selftest.computer_stage import check_buses, check_computer, computer_of, reading
 from rigdriver.selftest.focus_checks import judge_focus
@@ -34,7 +36,7 @@ from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
 from rigdriver.selftest.run_plots import FrameArrivals, plotted
 from rigdriver.selftest.samples import Samples
 from rigdriver.selftest.sweeping import sweep_lamps
-from rigdriver.selftest.wiring import judge_wiring, probe_wiring
+from rigdriver.selftest.wiring import WiringAnswer, judge_wiring, probe_wiring
 
 LOOKED_AT = 5
 """Number of frame sets of the run whose images are compared with the calibration."""
@@ -58,7 +60,7 @@ def stages(rig: Rig, frame_sets: int = FRAME_SETS, usb_core: Any = CORE) -> list
     opened = [
         Stage("computer", "this computer", lambda r: check_computer(r.config, reading(r.cameras))),
         Stage("buses", "the buses of the cameras", lambda r: check_buses(r.config, reading(r.cameras))),
-        Stage("opening", "what opening has shown", lambda r: opening.good_opening(r.config, r.cameras.reports)),
+        Stage("opening", "what opening has shown", _opening),
         Stage("calibration", "the calibration file", _calibration),
         Stage("projector", "the projector", lambda r: check_projector(r.config, usb_core)),
     ]
@@ -80,6 +82,10 @@ def stages(rig: Rig, frame_sets: int = FRAME_SETS, usb_core: Any = CORE) -> list
     ]
 
 
+def _opening(rig: Rig) -> list[CheckResult]:
+    return opening.good_opening(rig.config, rig.cameras.reports) + judge_temperatures(rig.config, reading(rig.cameras))
+
+
 def _calibration(rig: Rig) -> list[CheckResult]:
     if rig.config.calibration is None:
         return []
@@ -87,9 +93,19 @@ def _calibration(rig: Rig) -> list[CheckResult]:
 
 
 def _wiring(rig: Rig) -> list[CheckResult]:
-    return judge_wiring(
-        probe_wiring(rig.box, rig.cameras, rig.config, rig.box.identity.tick_rate_hz, rig.timebase), rig.config
-    )
+    answers = probe_wiring(rig.box, rig.cameras, rig.config, rig.box.identity.tick_rate_hz, rig.timebase)
+    return judge_wiring([_asked(answer, rig) for answer in answers], rig.config)
+
+
+def _asked(answer: WiringAnswer, rig: Rig) -> WiringAnswer:
+    """Ask a camera that did not answer its trigger for an image: a cut cable does not keep it from giving one."""
+    if answer.frames or any(answer.lines.values()) or answer.lost:
+        return answer
+    try:
+        rig.snap(answer.camera)
+    except CameraError as exc:
+        return replace(answer, silence=str(exc))
+    return answer
 
 
 def _bench_run(rig: Rig, frame_sets: int) -> list[CheckResult]:

@@ -65,6 +65,8 @@ class WiringAnswer:
     """Times from the trigger edge to the rise of the camera's own line."""
     lengths_us: tuple[float, ...]
     """Times during which the camera's own line was high."""
+    silence: str = ""
+    """What the camera answered, when it was asked for an image without its trigger line and gave none."""
     lost: str = ""
     """Reason why the camera itself is gone: it does not answer, or another program took it."""
 
@@ -147,6 +149,11 @@ def _frames_remedy(answer: WiringAnswer, camera: CameraConfig, others: Sequence[
         return (
             f"box output {camera.output} reaches {', '.join(others)}: check where the trigger cables of {camera.name} "
             f"and {', '.join(others)} go, or mend cameras.output"
+        )
+    if answer.silence:
+        return (
+            f"{device}: it gives no image at all, neither on its trigger nor by command, as when its firmware hangs: "
+            f"take its power away, give it back and test again ({answer.silence})"
         )
     if not answer.frames and not any(answer.lines.values()):
         return f"{device}: check its trigger cable at box output {camera.output}"

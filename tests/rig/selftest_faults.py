@@ -27,6 +27,7 @@ from rigdriver_sim.program.launch import RunningRig, launch
 from rigdriver_sim.projector.controller import DlpController
 from rigdriver_sim.projector.usb_backend import UsbProjector, usb_core
 from rigdriver_sim.reach.computer import write_computer
+from rigdriver_sim.reach.control import Control
 from rigdriver_sim.scenario import ComputerTable
 from rigdriver_sim.scenario import load as load_scenario
 from tests.rig.selftest_rows import (
@@ -61,23 +62,22 @@ RENDERED_S = 120.0
 @contextmanager
 def planted(running: RunningRig, *faults: Fault) -> Iterator[None]:
     """Plant the faults, and mend them afterwards; a change of the view is rendered before either ends."""
+    computer = {key: value for fault in faults for key, value in fault.computer.items()}
     with running.control() as control:
-        for fault in faults:
-            for key, value in fault.planted.items():
-                control.set(f"faults.{key}", value)
-            if fault.computer:
-                show_computer(running, fault.rig, fault.computer)
-            if fault.does:
-                control.do(fault.does)
+        for key, value in planted_keys(faults).items():
+            control.set(f"faults.{key}", value)
+        if computer:
+            show_computer(running, faults[0].rig, computer)
         _rendered(running)
         try:
             yield
         finally:
             control.do("none")
             control.do("interlock.close")
+            if computer:
+                show_computer(running, faults[0].rig, {})
             for fault in faults:
-                if fault.computer:
-                    show_computer(running, fault.rig, {})
+                _mend(control, fault.does)
             _rendered(running)
 
 
@@ -86,6 +86,29 @@ def usb_of(faults: Sequence[Fault]) -> Any:
     made = [fault.projector for fault in faults if fault.projector is not DlpController] or [DlpController]
     controller = made[0]()
     return usb_core(*([] if controller is None else [UsbProjector(controller)]))
+
+
+def planted_keys(faults: Sequence[Fault]) -> dict[str, Any]:
+    """Return the keys of the fault table that plant all of these rows together."""
+    keys: dict[str, Any] = {}
+    for key, value in (item for fault in faults for item in fault.planted.items()):
+        is_table = isinstance(value, Mapping) and key in keys
+        keys[key] = {**keys[key], **value} if is_table else value
+    return keys
+
+
+def _do_all(running: RunningRig, faults: Sequence[Fault]) -> None:
+    """Do the acts of the faults, to a rig that is open."""
+    with running.control() as control:
+        for name, _, camera in (fault.does.partition(" ") for fault in faults if fault.does):
+            control.do(name, **({"camera": camera} if camera else {}))
+
+
+def _mend(control: Control, act: str) -> None:
+    """Power a camera off and on to which something was done."""
+    _, _, camera = act.partition(" ")
+    for mending in ("camera.unplug", "camera.replug") if camera else ():
+        control.do(mending, camera=camera)
 
 
 def show_computer(running: RunningRig, rig: str, computer: Mapping[str, Any]) -> None:
@@ -116,8 +139,11 @@ class TestedRig:
         self._shared: Rig | None = None
 
     def tested(self, *faults: Fault, is_whole: bool = False) -> Report:
-        """Return the self-test's report on the rig with these faults; `is_whole`: no stage is left out."""
-        skip = () if is_whole else tuple(dict.fromkeys(name for fault in faults for name in fault.skip))
+        """Return the self-test's report on the rig with these faults; `is_whole`: no stage is left out.
+
+        What one of the faults needs is made: only stages that all of them leave out are left out.
+        """
+        skip = () if is_whole or not faults else left_out_by_all(faults)
         if any(fault.opens_anew for fault in faults):
             self.close()
         with planted(self._running, *faults):
@@ -126,6 +152,7 @@ class TestedRig:
                 config = fault.change(config)
             try:
                 with self._opened(config) as rig:
+                    _do_all(self._running, faults)
                     report = run_selftest(
                         rig, lambda _: None, Selection(skip=skip), FRAME_SETS, usb_core=usb_of(faults)
                     )
@@ -160,6 +187,12 @@ class TestedRig:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def left_out_by_all(faults: Sequence[Fault]) -> tuple[str, ...]:
+    """Return the stages that each of the rows leaves out."""
+    first, *others = faults
+    return tuple(name for name in first.skip if all(name in other.skip for other in others))
 
 
 def of_status(report: Report, status: Status) -> dict[str, str]:

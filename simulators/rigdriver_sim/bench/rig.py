@@ -66,6 +66,8 @@ class BenchCamera(Protocol):
 
     def has_room(self) -> bool: ...
 
+    def set_temperature(self, sensor_c: float | None) -> None: ...
+
     def unplug(self) -> None: ...
 
     def replug(self) -> None: ...
@@ -178,6 +180,7 @@ class SimulatedRig:
         )
         for name, camera in self.cameras.items():
             self._planters[name].plant(camera.faults, faults)
+            camera.set_temperature(faults.temperature_c.get(name))
         for name, guard in self._guards.items():
             guard.refused = frozenset(faults.refuse_features.get(name, ()))
             guard.clamped = faults.clamp_features.get(name, {})

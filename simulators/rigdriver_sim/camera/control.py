@@ -23,6 +23,8 @@ LINE0, LINE1 = 0, 1
 """Numbers of the line that takes triggers and of the line that tells exposures, whatever their names."""
 FRAME_START = 0
 """Number of the trigger FrameStart."""
+SENSOR_C, BOARD_COOLER_C = 41.0, 2.5
+"""Temperature of a healthy camera's sensor, and by how much its main board is cooler, in degrees Celsius."""
 
 
 class CameraControl:
@@ -49,7 +51,12 @@ class CameraControl:
         self.registers.put("LineMode", 1, LINE1)
         self.registers.put("LineSource", 0, LINE0)
         self.registers.put("CounterEventSource", COUNTER_EVENTS.index("FrameTriggerMissed"), 1)
-        self.registers.put("DeviceTemperature", 38.5, 1)
+        self.set_temperature(SENSOR_C)
+
+    def set_temperature(self, sensor_c: float) -> None:
+        """Let the camera be so warm, in degrees Celsius; its main board stays a little cooler."""
+        self.registers.put("DeviceTemperature", sensor_c, 0)
+        self.registers.put("DeviceTemperature", sensor_c - BOARD_COOLER_C, 1)
         self.settle()
 
     # ---- what the model asks

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rigdriver_sim.camera.control import FRAME_START, LINE0, LINE1, CameraControl
+from rigdriver_sim.camera.control import FRAME_START, LINE0, LINE1, SENSOR_C, CameraControl
 from rigdriver_sim.camera.description import EVENT_OVERTRIGGER
 from rigdriver_sim.camera.faults import CameraFaults, amount_ns, is_hit
 from rigdriver_sim.camera.frame_writer import DueFrame, write_frame
@@ -126,6 +126,10 @@ class SimulatedCamera:
     def has_room(self) -> bool:
         """A frame that is due now would find a place; True while nobody streams."""
         return not self._feed.is_streaming or self._feed.has_room()
+
+    def set_temperature(self, sensor_c: float | None) -> None:
+        """Let the camera be so warm, in degrees Celsius; None: as warm as usual."""
+        self._control.set_temperature(SENSOR_C if sensor_c is None else sensor_c)
 
     def unplug(self) -> None:
         """Pull the cable: open handles fail for good, the camera leaves the list. Harmless when it is out."""

@@ -130,6 +130,9 @@ class CameraFaultKeys(Table):
     """Features that the camera refuses to be written."""
     clamp_features: Mapping[Name, Mapping[str, Number]] = Field(default_factory=dict)
     """Features whose written value the camera silently cuts to this one."""
+    temperature_c: Mapping[Name, Annotated[float, Field(ge=-50, le=200)]] = Field(default_factory=dict)
+    """Temperature that the camera reports of its sensor, in degrees Celsius; its clock and its lines stay as they
+    are."""
     crash_producer: tuple[Pulse, ...] = ()
     """The GenTL producer crashes (SIGSEGV) at this pulse."""
     hang_producer: tuple[Pulse, ...] = ()

@@ -114,6 +114,21 @@ def test_light_of_the_room_is_told_camera_by_camera():
     assert set(found) == {f"ambient.{camera}" for camera in CAMERAS}
 
 
+def test_a_lamp_whose_only_peer_is_dead_is_not_called_good():
+    """What a weak lamp should give shows only its peer."""
+    checks = {check.name: check for check in judge_light(rig({"left_white": 0.4, "right_white": 0.0}), CONFIG)}
+    assert checks["light.right_white"].status is Status.FAILED
+    assert checks["light.left_white"].status is Status.NOT_RUN
+    assert "light.right_white" in checks["light.left_white"].remedy
+
+
+def test_cameras_that_are_all_blurred_alike_are_named_and_the_lamps_too():
+    geometry = [name for name in CAMERAS if not name.endswith("colour")]
+    found = bad(rig(blurred=dict.fromkeys(geometry, 0.2)))
+    assert set(found) == {f"focus.{camera}" for camera in geometry}
+    assert all("pattern lamps may be out of focus" in remedy for remedy in found.values())
+
+
 @pytest.mark.parametrize("camera", [name for name in CAMERAS if not name.endswith("colour")])
 def test_a_blurred_camera_is_named_alone(camera):
     assert set(bad(rig(blurred={camera: 0.2}))) == {f"focus.{camera}"}
