@@ -92,7 +92,8 @@ def _dead(lamp: LampConfig, own: float, seen: LightSeen, config: RigConfig) -> s
 def _swapped(lamp: LampConfig, seen: LightSeen, config: RigConfig) -> str:
     """Return the remedy when this lamp shines where, or as, another one should."""
     other = next((p for p in _peers(lamp, config) if _are_crossed(lamp, p, seen, config)), None)
-    other = other or next((p for p in _partners(lamp, config) if _are_exchanged(lamp, p, seen, config)), None)
+    if other is None and not _is_plain_everywhere(seen, config):
+        other = next((p for p in _partners(lamp, config) if _are_exchanged(lamp, p, seen, config)), None)
     if other is None:
         return ""
     return (
@@ -114,6 +115,13 @@ def _are_crossed(lamp: LampConfig, other: LampConfig, seen: LightSeen, config: R
 def _partners(lamp: LampConfig, config: RigConfig) -> list[LampConfig]:
     """Return the lamps of the other kind in the same pod."""
     return [p for p in config.lamps if p.kind != lamp.kind and p.pod == lamp.pod]
+
+
+def _is_plain_everywhere(seen: LightSeen, config: RigConfig) -> bool:
+    """Whether the pattern lamps of several pods all show no pattern: their focus, or the cameras', is at fault then."""
+    patterns = [lamp for lamp in config.lamps if lamp.kind == "pattern"]
+    plain = [any(_are_exchanged(lamp, p, seen, config) for p in _partners(lamp, config)) for lamp in patterns]
+    return len(plain) > 1 and all(plain)
 
 
 def _are_exchanged(lamp: LampConfig, other: LampConfig, seen: LightSeen, config: RigConfig) -> bool:

@@ -124,7 +124,7 @@ def test_a_lamp_whose_only_peer_is_dead_is_not_called_good():
 
 def test_cameras_that_are_all_blurred_alike_are_named_and_the_lamps_too():
     geometry = [name for name in CAMERAS if not name.endswith("colour")]
-    found = bad(rig(blurred=dict.fromkeys(geometry, 0.2)))
+    found = bad(rig(blurred=dict.fromkeys(geometry, 0.04)))
     assert set(found) == {f"focus.{camera}" for camera in geometry}
     assert all("pattern lamps may be out of focus" in remedy for remedy in found.values())
 
