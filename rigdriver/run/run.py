@@ -29,8 +29,9 @@ from rigdriver.errors import FileNotWritten, RigError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, GapReason, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.own_pause import AttendedTime
+from rigdriver.run.box_time import BoxTime
 from rigdriver.run.brightness import Brightness
-from rigdriver.run.ending import Ending, box_fault, restarted
+from rigdriver.run.ending import Ending, box_fault
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.light import await_light_budget, await_start
 from rigdriver.run.light_log import LightLog
@@ -42,23 +43,13 @@ from rigdriver.run.utc import utc_ns
 from rigdriver.run_end import EndCause
 from rigdriver.schedule.plan import RULERS, light_limits
 from rigdriver.schedule.planned import Schedule
-from rigdriver.signal_safe import SafeEvent
 from rigdriver.sync.exposures import ExposureLog
-from rigdriver.sync.host_clock import HostClock, RoundTrip
+from rigdriver.sync.host_clock import HostClock
 from rigdriver.sync.matcher import Matcher, Resolved
 from rigdriver.sync.preamble import Preamble
 from rigdriver.sync.proof import Prover
 from rigdriver.sync.track import Track
 from rigdriver.timebase import WALL_TIME, Timebase, TimeLimit, taking_part
-
-FIRST_PROBES = 8
-MOST_ASKS = 4
-"""Number of times that the box is asked for its time, per report of it, because a late frame waits."""
-PROBE_EVERY_S = 0.5
-"""Time between two readings of the box's clock, in s; a box that has restarted shows by it within 1 s at every rate."""
-PROBE_SOON_S = 0.2
-VAGUE_NS = 100_000
-"""Uncertainty of box time, in ns, above which it is asked for more often."""
 
 
 class Run(FrameSets):
@@ -103,15 +94,9 @@ class Run(FrameSets):
         self._done = EndCause.LIGHT_LIMIT if is_as_long_as_light_allows else EndCause.DONE
         self._tally = Tally(wanted or schedule.box.pulse_count or None)
         self._asked = None if is_as_long_as_light_allows else wanted or schedule.box.pulse_count or None
-        self._newest_ticks = 0
         self._stops_before = 0
         """Number of times that this program had stopped the box when the schedule began."""
         self._brightness = Brightness(schedule.lamps_of())
-        self._host_clock = HostClock(schedule.tick_rate_hz)
-        self._is_probe_wanted = SafeEvent()
-        """Whether the box shall be asked for its time at once: a late frame waits for what it has reported by now."""
-        self._asks_left = MOST_ASKS
-        self._light_log = LightLog(config, schedule.tick_rate_hz, self._utc_ns, timebase.now_ns)
         self._ending = Ending(
             self._states,
             schedule.box.pulse_count,
@@ -121,6 +106,8 @@ class Run(FrameSets):
             timebase.now_s,
             lambda: box.stops > self._stops_before,
         )
+        self._box_time = BoxTime(box, schedule.tick_rate_hz, timebase, self._ending.fail)
+        self._light_log = LightLog(config, schedule.tick_rate_hz, self._box_time.utc_ns, timebase.now_ns)
 
     # ------------------------------------------------------------ for the application
 
@@ -143,7 +130,7 @@ class Run(FrameSets):
     @property
     def host_clock(self) -> HostClock:
         """The box's clock against this computer's."""
-        return self._host_clock
+        return self._box_time.host_clock
 
     def stop(self) -> None:
         """End after the pulse under way; frames that are on their way still come. Returns at once."""
@@ -177,9 +164,7 @@ class Run(FrameSets):
         if self.schedule.has_light:
             self._box.set_light_limits(light_limits(self._config, self.schedule.tick_rate_hz))
             await_light_budget(self._box, self._config, self.schedule, self._give_up_if_asked, self._timebase)
-        # Several, because the shortest round trips bound box time most.
-        for _ in range(FIRST_PROBES):
-            self._probe()
+        self._box_time.begin()
         self._cameras.start(self._reports.from_cameras)
         self._go_on(RunAct.TIE)
         self._tie_clocks()
@@ -193,7 +178,7 @@ class Run(FrameSets):
         self._go_on(RunAct.PLAY)
         self._lifecycle.go(RigState.RUNNING)
         self._spawn("sync", self._sync)
-        self._spawn("clock", self._keep_host_clock)
+        self._spawn("clock", partial(self._box_time.keep, self._states.halted))
 
     def _give_up_if_asked(self) -> None:
         if self._states.unwanted.is_set():
@@ -212,37 +197,10 @@ class Run(FrameSets):
         # Threads that wait for room are let go first, or they could not be joined.
         self._reports.close()
         self._outbox.abandon()
-        self._is_probe_wanted.set()
+        self._box_time.look_up()
         self._join_threads()
 
     # ------------------------------------------------------------ clocks
-
-    def _probe(self) -> None:
-        probe = self._box.probe_clock()
-        # Box time counts from the boot (PROTOCOL): a tick that runs back is one of another boot.
-        if probe.t_box_ticks < self._newest_ticks:
-            self._ending.fail(restarted())
-        self._newest_ticks = probe.t_box_ticks
-        self._host_clock.add(RoundTrip(probe.t_sent_ns, probe.t_received_ns, probe.t_box_ticks))
-
-    def _is_box_time_vague(self) -> bool:
-        fit = self._host_clock.fit
-        return fit is None or self._host_clock.bound_ns(fit.x0) > VAGUE_NS
-
-    def _utc_ns(self, t_box_ticks: int) -> int:
-        host_ns = self._host_clock.host_ns(t_box_ticks)
-        return utc_ns(self._timebase.now_ns() if host_ns is None else host_ns)
-
-    def _keep_host_clock(self) -> None:
-        while True:
-            self._timebase.wait(self._is_probe_wanted, PROBE_SOON_S if self._is_box_time_vague() else PROBE_EVERY_S)
-            if self._states.halted.is_set():
-                return
-            self._is_probe_wanted.clear()
-            try:
-                self._probe()
-            except RigError:
-                return  # a lost link reaches the consumer through the box's own report
 
     def _tie_clocks(self) -> None:
         """Play the dark preamble until every camera's clock has been locked; a few times at most."""
@@ -319,11 +277,9 @@ class Run(FrameSets):
     def _ask_if_wanted(self, report: Report | None) -> None:
         """Have the box asked how far it has reported when a late frame waits for that; a few times per report."""
         if isinstance(report, PulseReport):
-            self._asks_left = MOST_ASKS
-        if self._matcher.is_report_wanted and self._asks_left:
-            self._asks_left -= 1
+            self._box_time.reported()
+        if self._matcher.is_report_wanted and self._box_time.ask():
             self._matcher.is_report_wanted = False
-            self._is_probe_wanted.set()
 
     def _overdue(self, attended: AttendedTime) -> list[Resolved]:
         """Return the pulses whose frames have not come in time; none while what came meanwhile may be on its way."""
@@ -372,7 +328,7 @@ class Run(FrameSets):
             raise
 
     def _hand_out(self, resolved: Resolved) -> None:
-        t_host_ns = self._host_clock.host_ns(resolved.start_ticks) or resolved.t_report_ns
+        t_host_ns = self._box_time.host_clock.host_ns(resolved.start_ticks) or resolved.t_report_ns
         dark = self._brightness.judge(resolved.frames)
         proof = replace(resolved.proof, reasons=(*resolved.proof.reasons, *dark)) if dark else resolved.proof
         frame_set = FrameSet(
