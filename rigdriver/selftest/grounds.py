@@ -125,6 +125,8 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("box", "box.state", grounds=("box.interface",)),
     CheckRow("box", "box.interlock", grounds=("box.interface",)),
     CheckRow("box", "box.clock_probe", grounds=("box.interface", "host.load.box")),
+    CheckRow("box", "box.finished", grounds=("host.load.box",)),
+    CheckRow("wiring", "wiring.finished", grounds=("box.state", "host.load.wiring")),
     CheckRow("wiring", "wiring.@.frames", Of.CAMERA, _WIRED),
     CheckRow("wiring", "wiring.@.exposure_line", Of.CAMERA, ("wiring.@.frames", *_WIRED)),
     CheckRow(
@@ -171,6 +173,7 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("optical", "optical.@.line_rise", Of.CAMERA, _SWEPT),
     CheckRow("optical", "optical.@.line_fall", Of.CAMERA, _SWEPT),
     CheckRow("optical", "optical.@.trigger_fall", Of.CAMERA, _SWEPT),
+    CheckRow("watchdog", "watchdog.finished", grounds=("box.state", "host.load.watchdog")),
     CheckRow("watchdog", "box.watchdog", grounds=("box.state", "host.load.watchdog")),
     CheckRow("watchdog", "box.outputs_cut", grounds=("box.watchdog",)),
     CheckRow("counters", "box.counters"),

@@ -78,6 +78,13 @@ def test_another_camera_is_not_excused_by_the_fault_of_one():
     assert found["run.b.noise_edges"] is Status.FAILED
 
 
+@pytest.mark.parametrize("stage", ["box", "wiring", "run", "light", "optical", "watchdog"])
+def test_a_stage_that_a_busy_computer_did_not_finish_is_not_run(stage):
+    busy = unknown(f"host.load.{stage}", "<= 250", "this computer is too busy to tell", "ms")
+    ended = unknown(f"{stage}.finished", "carried out", "trigger box: this computer was silent; check cable and load")
+    assert statuses(busy, ended)[f"{stage}.finished"] is Status.NOT_RUN
+
+
 def test_a_computer_that_is_too_busy_is_told_and_no_cable():
     busy = unknown("host.load.wiring", "<= 250", "this computer is too busy to tell: ...", "ms")
     checks = settled([busy, failed("wiring.a.frames"), failed("box.counters")])
