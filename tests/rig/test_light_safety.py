@@ -159,7 +159,9 @@ def test_an_opened_interlock_turns_everything_off_at_once_and_is_named(launch_ri
             play(rig, 200, open_at_3)
         assert rig.box.status().output_levels == 0
         assert witness.interlock_ticks is not None
-        assert max(witness.rises) < witness.interlock_ticks
+        # In lockstep the interlock may open in the very tick of an output that has risen; it falls in that tick, too.
+        assert max(witness.rises) <= witness.interlock_ticks
+        assert {rise for rise in witness.rises if rise == witness.interlock_ticks} <= set(witness.falls)
         assert max(witness.falls) <= witness.interlock_ticks + PERIOD
         lit = sorted(true_flashes(running))
         assert lit == sorted(witness.flashes)
