@@ -78,6 +78,12 @@ def test_another_camera_is_not_excused_by_the_fault_of_one():
     assert found["run.b.noise_edges"] is Status.FAILED
 
 
+def test_a_watchdog_that_a_busy_run_has_tripped_blames_no_cable():
+    busy = unknown("host.load.run", "<= 250", "this computer is too busy to tell", "ms")
+    ended = unknown("watchdog.finished", "carried out", "trigger box: this computer was silent; check cable and load")
+    assert statuses(busy, good("host.load.watchdog"), ended)["watchdog.finished"] is Status.NOT_RUN
+
+
 @pytest.mark.parametrize("stage", ["box", "wiring", "run", "light", "optical", "watchdog"])
 def test_a_stage_that_a_busy_computer_did_not_finish_is_not_run(stage):
     busy = unknown(f"host.load.{stage}", "<= 250", "this computer is too busy to tell", "ms")
