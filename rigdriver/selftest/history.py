@@ -127,11 +127,16 @@ def _lines(text: str) -> Iterator[SelfTestLine]:
 
 def changes(report: Report, earlier: Sequence[SelfTestLine]) -> list[FigureChange]:
     """Return the figures of a report that lie far from those of the earlier tests of the same rig."""
-    alike = [line.figures for line in earlier if line.rig == report.rig and line.finished][-COMPARED:]
+    alike = _alike(report, earlier)
     found = [
         _change(name, figure, [old[name] for old in alike if name in old]) for name, figure in _figures(report).items()
     ]
     return [change for change in found if change is not None]
+
+
+def _alike(report: Report, earlier: Sequence[SelfTestLine]) -> list[Mapping[str, float]]:
+    """Return the figures of the newest tests that this one is compared with: finished ones of the same rig."""
+    return [line.figures for line in earlier if line.rig == report.rig and line.finished][-COMPARED:]
 
 
 def _change(name: str, value: float, earlier: Sequence[float]) -> FigureChange | None:
@@ -150,7 +155,7 @@ def _usual(earlier: Sequence[float]) -> tuple[float, float]:
 
 def series(report: Report, earlier: Sequence[SelfTestLine]) -> list[CheckPlot]:
     """Return plots of figures over the earlier tests of the same rig and this one; those that stand out come first."""
-    alike = [line.figures for line in earlier if line.rig == report.rig and line.finished][-COMPARED:]
+    alike = _alike(report, earlier)
     changed = {change.name for change in changes(report, earlier)}
     found = [
         _series(name, figure, [old[name] for old in alike if name in old], name in changed)
