@@ -127,9 +127,7 @@ class Matcher:
             self._note_noise(name, count, report)
         if report.generation == self._schedule.box.generation:
             self._note_report(report, exposures)
-        for name in self._held:
-            self._judge_held(name)
-        return self._settle()
+        return self.take_reached()
 
     def take_frame(self, frame: Frame) -> list[Resolved]:
         """Take one frame; return what is settled by it."""
