@@ -73,7 +73,9 @@ class BenchRun(FrameSets):
         longest_ns = max(round(exposure_us(config, c) * 1e3) for c in config.cameras)
         # A camera answers a trigger with its frame when the exposure is over, which may last longer than the time-out.
         unanswered_ns = round(config.sync.gap_timeout_s * 1e9) + longest_ns
-        self._groups = ArrivalGroups(names, round(1e9 / rate_hz), window, unanswered_ns)
+        # A group that waits holds the frames that it has: half of the slots are left for those that come.
+        patience_s = min(config.sync.gap_timeout_s, config.genicam.frame_slots / 2 / rate_hz)
+        self._groups = ArrivalGroups(names, round(1e9 / rate_hz), window, unanswered_ns, round(patience_s * 1e9))
         self._inbox: Inbox[CameraEvent | _Triggered] = Inbox(config.run.queue_frame_sets * len(names), timebase)
         self._software = SoftwareTrigger(cameras.execute, timebase)
         self._has_started = SafeEvent()

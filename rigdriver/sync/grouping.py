@@ -27,6 +27,8 @@ ANY_PHASE = 1.0
 """Share of the period for cameras that run by themselves: each delivers one frame per period, at a time of its own."""
 MOST_UNNAMED = 256
 """Largest number of losses per camera that are remembered without their frame ids."""
+CLOSE_BY_STAMP = 0.25
+"""Largest share of the period by which a group's time may differ from what a camera's own clock says of its frame."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,14 @@ class _Open:
     def has(self, camera: str) -> bool:
         """Return whether the camera's place is settled."""
         return camera in self.frames or camera in self.gaps
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamped:
+    """A frame by the camera's clock, and its group by this computer's."""
+
+    t_camera_ns: int
+    t_group_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +67,25 @@ class ArrivalGroups:
     """Groups the frames of several cameras by their arrival."""
 
     def __init__(
-        self, names: Sequence[str], period_ns: int, window: float = TOGETHER, unanswered_ns: int | None = None
+        self,
+        names: Sequence[str],
+        period_ns: int,
+        window: float = TOGETHER,
+        unanswered_ns: int | None = None,
+        patience_ns: int = 0,
     ) -> None:
         """`window`: share of the period within which the frames of one group arrive.
 
         `unanswered_ns`: time after which a trigger that no group answers becomes a group of gaps.
+        `patience_ns`: time for which a group waits at least; a busy computer reports frames long after they came.
         """
         self._names = tuple(names)
         self._window_ns = window * period_ns
         self._is_any_phase = window >= ANY_PHASE
         self._period_ns = period_ns
-        self._hold_ns = self._window_ns + period_ns
+        self._reach_ns = self._window_ns + period_ns
+        """Time after a group's first frame in which another one of it may arrive at this computer."""
+        self._hold_ns = max(self._reach_ns, patience_ns)
         """Time for which a group waits: the next frame of a camera shows what became of the one before."""
         self._unanswered_ns = max(unanswered_ns or 0, round(self._hold_ns))
         self._open: list[_Open] = []
@@ -79,6 +97,8 @@ class ArrivalGroups:
         """Index of the newest group in which a camera's place was settled by what arrived."""
         self._anchor = dict.fromkeys(self._names, -1)
         """Index of the newest group in which a whole frame, whose id is sure, settled it."""
+        self._stamped: dict[str, _Stamped] = {}
+        """Newest placed frame of each camera that gives time stamps."""
         self._damaged = dict.fromkeys(self._names, 0)
         """Number of damaged frames since then."""
         self._ids = {name: FrameIds() for name in self._names}
@@ -154,7 +174,7 @@ class ArrivalGroups:
             self._note_place(camera, self._next_index - 1, what)
             return
         missing = counted.missing
-        at = self._place_of(camera, t_host_ns, len(missing))
+        at = self._place_of(camera, t_host_ns, len(missing), what)
         if at == len(self._open):
             self._open.append(_Open(t_host_ns))
         # More ids missing than groups passed: all cameras have lost frames of one trigger, which opened no group.
@@ -167,6 +187,8 @@ class ArrivalGroups:
             self._open[place].missing_ids[camera] = number
         self._settle(self._open[at], camera, what)
         self._note_place(camera, self._next_index + at, what)
+        if isinstance(what, Frame) and what.t_camera_ns is not None:
+            self._stamped[camera] = _Stamped(what.t_camera_ns, self._open[at].t_host_ns)
         if isinstance(what, Gap) and counted.assumed is not None:
             self._open[at].missing_ids[camera] = counted.assumed
 
@@ -178,7 +200,7 @@ class ArrivalGroups:
         else:
             self._damaged[camera] += 1
 
-    def _place_of(self, camera: str, t_host_ns: int, missing: int) -> int:
+    def _place_of(self, camera: str, t_host_ns: int, missing: int, what: Frame | Gap) -> int:
         """Return the place among the open groups at which what has arrived belongs; their number: a new group."""
         first = max(0, self._reached[camera] + 1 - self._next_index)
         counted = self._anchor[camera] + self._damaged[camera] + missing
@@ -186,12 +208,24 @@ class ArrivalGroups:
         candidates = [at for at in range(first, len(self._open)) if not self._open[at].has(camera)]
         # Cameras that run by themselves drift against each other, so here the count says more than the time of arrival.
         if self._is_any_phase and self._reached[camera] >= 0:
-            if due in candidates:
+            if due in candidates and t_host_ns - self._open[due].t_host_ns <= self._reach_ns:
                 return due
             if missing:
                 return len(self._open)
         together = [at for at in candidates if t_host_ns - self._open[at].t_host_ns < self._window_ns]
+        # A frame that was held up on its way arrives with those of the next trigger; its camera's clock tells.
+        if not self._is_any_phase and due in candidates and self._is_due_by_stamp(camera, what, due):
+            return due
         return due if due in together else next(iter(together), len(self._open))
+
+    def _is_due_by_stamp(self, camera: str, what: Frame | Gap, at: int) -> bool:
+        """Return whether the camera's clock says that this frame is of the open group at that place."""
+        before = self._stamped.get(camera)
+        if before is None or not isinstance(what, Frame) or what.t_camera_ns is None:
+            return False
+        by_camera_ns = what.t_camera_ns - before.t_camera_ns
+        by_host_ns = self._open[at].t_host_ns - before.t_group_ns
+        return abs(by_camera_ns - by_host_ns) < CLOSE_BY_STAMP * self._period_ns
 
     def _insert(self, at: int, count: int) -> int:
         """Insert groups of which nothing arrived before the one at that place; return how many."""

@@ -227,3 +227,47 @@ def test_a_proof_says_that_there_was_no_box_and_which_camera_gave_no_time_stamps
     groups.take(numbered("a", 0, 0, t_camera_ns=None))
     (group,) = groups.take(numbered("b", 0, 0))
     assert group.proof.unchecked == (NO_BOX, "time stamps: none from a")
+
+
+# ---------------------------------------------------------------- frames that this computer hears of late
+
+
+def test_a_frame_that_a_busy_computer_reports_late_is_awaited() -> None:
+    groups = ArrivalGroups(["a", "b"], PERIOD_NS, ANY_PHASE, patience_ns=8 * PERIOD_NS)
+    assert groups.take(numbered("a", 0, 0)) == []
+    assert groups.tick(PERIOD_NS * 5 // 2) == []
+    assert told(groups.take(numbered("b", 0, PERIOD_NS * 9 // 10))) == [{}]
+    assert groups.late_frames == 0
+
+
+def test_patience_places_no_frame_of_a_free_running_camera_further_back() -> None:
+    groups = ArrivalGroups(["a", "b"], PERIOD_NS, ANY_PHASE, patience_ns=8 * PERIOD_NS)
+    done: list[Grouped] = []
+    for number in range(9):  # b, whose ids tell nothing, stands still for three periods
+        done += groups.take(frame("a", number * PERIOD_NS))
+        if number not in (2, 3, 4):
+            done += groups.take(frame("b", number * PERIOD_NS + 5))
+    apart_ns = [abs(g.frames["a"].t_host_ns - g.frames["b"].t_host_ns) for g in done if len(g.frames) == 2]
+    assert max(apart_ns) <= 2 * PERIOD_NS + 5
+
+
+@pytest.mark.parametrize("delay", [0.6, 1.2])
+def test_a_frame_that_was_held_up_on_its_way_is_put_into_the_set_that_its_cameras_clock_names(delay: float) -> None:
+    groups = ArrivalGroups(["a", "b"], PERIOD_NS, patience_ns=8 * PERIOD_NS)
+    delays = {3: round(delay * PERIOD_NS), 4: round(0.3 * PERIOD_NS)}  # the next one waits behind it
+    frames = [numbered("a", n, n * PERIOD_NS, n * PERIOD_NS) for n in range(6)]
+    frames += [numbered("b", n, n * PERIOD_NS + delays.get(n, 0) + 5, 10**9 + n * PERIOD_NS) for n in range(6)]
+    done = [g for f in sorted(frames, key=lambda f: f.t_host_ns) for g in groups.take(f)]
+    assert [{f.frame_id for f in g.frames.values()} for g in done] == [{n} for n in range(6)]
+    assert told(done) == [{}] * 6
+
+
+def test_a_camera_that_missed_a_trigger_is_placed_by_its_clock_into_the_next_set() -> None:
+    groups = ArrivalGroups(["a", "b"], PERIOD_NS, patience_ns=8 * PERIOD_NS)
+    done: list[Grouped] = []
+    for number in range(6):
+        done += groups.take(numbered("a", number, number * PERIOD_NS, number * PERIOD_NS))
+        if number != 3:
+            b_id = number - (number > 3)
+            done += groups.take(numbered("b", b_id, number * PERIOD_NS + 5, 10**9 + number * PERIOD_NS))
+    assert [sorted(g.gaps) for g in done] == [[], [], [], ["b"], [], []]
