@@ -61,4 +61,10 @@ class Quiet:
 
     def look(self) -> float:
         """Note that the loop is there, and return how long the other has been silent, in s."""
-        return self._time.look() - self._heard_s
+        self._time.look()
+        return self.silent_s
+
+    @property
+    def silent_s(self) -> float:
+        """Time for which the other has been silent up to the last look, in s; other threads may read it."""
+        return max(0.0, self._time.attended_s - self._heard_s)

@@ -22,6 +22,7 @@ from rigdriver.gap_facts import Told
 from rigdriver.lifecycle import Lifecycle, RigState
 from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.queues import Inbox, Outbox
+from rigdriver.run.reading import Reading
 from rigdriver.run.silence import Silence
 from rigdriver.run.software_trigger import ANSWER_LIMIT_S, SLOW_S, SoftwareTrigger
 from rigdriver.run.states import RunAct
@@ -152,10 +153,15 @@ class BenchRun(FrameSets):
     def _sync(self) -> None:
         error: BaseException | None = None
         try:
+            reading = Reading(self._timebase.now_s, lambda: self._cameras.unheard_s)
             while not self._states.unwanted.is_set() and not self._is_done():
                 event = self._inbox.take(TURN_S)
+                reading.look()
+                self._groups.excuse(round((reading.away_s + reading.unread_s) * 1e9))
+                if self._cameras.awaited is None:  # else the others are excused for the one that is awaited
+                    self._silence.excuse(reading.unread_s)
                 now_ns = self._timebase.now_ns()
-                self._hand_out(self._digest(event) if event is not None else self._groups.tick(now_ns))
+                self._hand_out(self._digest(event) if event is not None else self._overdue(reading, now_ns))
                 self._look_for_silence(now_ns / 1e9)
             for event in self._inbox.drain():
                 self._hand_out(self._digest(event))
@@ -168,6 +174,10 @@ class BenchRun(FrameSets):
             error, self._stopped_by = exc, RunEnd(EndCause.FAILED, exc)
             self._states.go(RunAct.FAIL)
         self._outbox.end(error)
+
+    def _overdue(self, reading: Reading, now_ns: int) -> list[Grouped]:
+        """Return the groups whose frames have not come in time; none while what came meanwhile may be on its way."""
+        return [] if reading.is_held_up else self._groups.tick(now_ns)
 
     def _digest(self, event: CameraEvent | _Triggered) -> list[Grouped]:
         match event:

@@ -89,6 +89,11 @@ class Ending:
             self._ended_at = self._time.attended_s if self._ended_at is None else self._ended_at
             self._pulses_made = status.pulses_started
 
+    def excuse(self, unread_s: float) -> None:
+        """State for how long nobody read frames, although this loop was there: they may still come."""
+        if self._ended_at is not None:
+            self._ended_at += unread_s
+
     def events_lost(self, lost: EventsLost) -> None:
         """Note that reports of the box are missing; a restart of the box ends the run."""
         if lost.has_restarted:

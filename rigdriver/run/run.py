@@ -28,7 +28,6 @@ from rigdriver.ends import BOX_END_S, CAMERAS_END_S, time_left_s
 from rigdriver.errors import FileNotWritten, RigError, SyncError, SyncLost
 from rigdriver.frames import Frame, FrameSet, GapReason, PulseReport
 from rigdriver.lifecycle import Lifecycle, RigState
-from rigdriver.own_pause import AttendedTime
 from rigdriver.run.box_time import BoxTime
 from rigdriver.run.brightness import Brightness
 from rigdriver.run.ending import Ending, box_fault
@@ -36,6 +35,7 @@ from rigdriver.run.frame_sets import TURN_S, FrameSets, GivenUp
 from rigdriver.run.light import await_light_budget, await_start
 from rigdriver.run.light_log import LightLog
 from rigdriver.run.queues import Outbox
+from rigdriver.run.reading import Reading
 from rigdriver.run.reports import Report, Reports
 from rigdriver.run.states import PLAYED, RunAct
 from rigdriver.run.statistics import RunStatistics, Tally
@@ -255,14 +255,15 @@ class Run(FrameSets):
     # ------------------------------------------------------------ the sync thread
 
     def _sync(self) -> None:
-        attended = AttendedTime(self._timebase.now_s)
+        reading = Reading(self._timebase.now_s, lambda: self._cameras.unheard_s)
         try:
             halted = self._states.halted
             while not halted.is_set() and not self._ending.is_over(self._matcher.next_index, self._matcher.is_idle):
                 report = self._reports.take(TURN_S)
-                attended.look()
-                self._matcher.excuse(round(attended.away_s * 1e9))
-                for resolved in self._digest(report) if report is not None else self._overdue(attended):
+                reading.look()
+                self._matcher.excuse(round((reading.away_s + reading.unread_s) * 1e9))
+                self._ending.excuse(reading.unread_s)
+                for resolved in self._digest(report) if report is not None else self._overdue(reading):
                     self._hand_out(resolved)
                 self._ask_if_wanted(report)
             for resolved in self._matcher.finish():
@@ -281,9 +282,9 @@ class Run(FrameSets):
         if self._matcher.is_report_wanted and self._box_time.ask():
             self._matcher.is_report_wanted = False
 
-    def _overdue(self, attended: AttendedTime) -> list[Resolved]:
+    def _overdue(self, reading: Reading) -> list[Resolved]:
         """Return the pulses whose frames have not come in time; none while what came meanwhile may be on its way."""
-        return [] if attended.away_s else self._matcher.tick(self._timebase.now_ns())
+        return [] if reading.is_held_up else self._matcher.tick(self._timebase.now_ns())
 
     def _digest(self, report: Report) -> list[Resolved]:
         match report:

@@ -91,6 +91,11 @@ class Silence:
         """A camera is lost: nothing more is expected of it."""
         self._heard.pop(camera, None)
 
+    def excuse(self, unread_s: float) -> None:
+        """Leave out time in which nobody read what the cameras deliver."""
+        for heard in self._heard.values():
+            heard.since_s = min(self._time.attended_s, heard.since_s + unread_s)
+
     def excuse_others(self, camera: str, held_up_s: float) -> None:
         """Leave out time in which this computer waited for one camera, and triggered no other."""
         for name, heard in self._heard.items():

@@ -38,6 +38,8 @@ class _Open:
     gaps: dict[str, Gap] = field(default_factory=dict)
     missing_ids: dict[str, int] = field(default_factory=dict)
     """Frame ids of the gaps that a belated frame may still fill."""
+    excused_ns: int = 0
+    """Time in which nobody read frames, so that what is missing may lie there."""
 
     def has(self, camera: str) -> bool:
         """Return whether the camera's place is settled."""
@@ -133,6 +135,11 @@ class ArrivalGroups:
     def take_trigger(self, t_host_ns: int) -> None:
         """Note that this computer has triggered all cameras."""
         self._triggers.append(t_host_ns)
+
+    def excuse(self, held_up_ns: int) -> None:
+        """State for how long nobody read frames."""
+        for group in self._open:
+            group.excused_ns += held_up_ns
 
     def take_absence(self, gap: Gap) -> None:
         """A camera is gone or silent: this is its gap in each group from now on, until something comes from it."""
@@ -266,7 +273,7 @@ class ArrivalGroups:
             group.gaps[camera] = what
 
     def _is_done(self, group: _Open, t_host_ns: int) -> bool:
-        if t_host_ns - group.t_host_ns > self._hold_ns:
+        if t_host_ns - group.t_host_ns - group.excused_ns > self._hold_ns:
             return True
         # A camera delivers in order, so one that has reached a later group has nothing more for this one.
         return all(

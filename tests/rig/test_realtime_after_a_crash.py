@@ -10,14 +10,20 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rigdriver.config import load
+from rigdriver.frames import FrameSet
 from rigdriver.procedures.capture import CaptureOptions, capture
+from rigdriver.rig import Rig
 from tests.conftest import REAL_TIME
+from tests.rig.played import dark, play
 from tests.rig.test_realtime_signals import RIGDRIVER, WAIT_S, rows, wait_for
 
 pytestmark = [pytest.mark.sim, pytest.mark.realtime, pytest.mark.plants_faults]
+
+SLOW_HZ = 5.0
 
 
 def capturing(running, folder: Path) -> subprocess.Popen[str]:
@@ -62,3 +68,22 @@ def test_after_a_killed_a_stopped_or_a_hung_up_program_the_next_one_works(launch
         assert control.get("status")["output_levels"] == 0
     done = capture(load(Path(running.rig_file)), CaptureOptions(5, tmp_path / "next", image_format=None))
     assert done.statistics.frame_sets == 5
+
+
+def test_a_camera_process_that_stood_still_for_longer_than_a_frame_may_take_costs_no_frame(launch_rig):
+    running = launch_rig(width=160, height=120, **REAL_TIME)
+    pulses = 8
+    with Rig.open(dark(load(Path(running.rig_file)))) as rig, running.control() as control:
+
+        def then(frame_set: FrameSet) -> None:
+            if frame_set.pulse_index == 5:
+                child = psutil.Process(rig.cameras.process_pid)
+                child.suspend()
+                begun = int(control.get("status")["pulse"])
+                wait_for(lambda: int(control.get("status")["pulse"]) >= begun + pulses, "pulses that nobody reads")
+                child.resume()
+
+        # Eight pulses take 1.6 s here; sync.gap_timeout_s is 1 s.
+        assert rig.config.sync.gap_timeout_s < pulses / SLOW_HZ
+        played = play(rig, 25, SLOW_HZ, then)
+    assert (played.error, played.gaps, played.shifted) == (None, {}, [])

@@ -138,6 +138,11 @@ class Cameras:
         return self._process.late_replies
 
     @property
+    def unheard_s(self) -> float:
+        """Time for which the camera process has said nothing, in s; meanwhile the frames that come lie unread."""
+        return self._process.unheard_s
+
+    @property
     def awaited(self) -> str | None:
         """Name of the camera for whose answer the camera process waits; meanwhile no other camera can deliver."""
         return self._process.awaited

@@ -114,6 +114,11 @@ class CameraProcess:
         return self._lost
 
     @property
+    def unheard_s(self) -> float:
+        """Time for which nothing has come from the child although this program listened, in s."""
+        return self._quiet.silent_s if self._is_up.is_set() else 0.0
+
+    @property
     def late_replies(self) -> int:
         """Number of replies that came when nobody waited for them any more."""
         return self._channel.late_replies

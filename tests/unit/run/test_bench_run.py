@@ -39,6 +39,7 @@ class HandPlayed:
     """Cameras that deliver what the test says."""
 
     awaited: str | None = None
+    unheard_s = 0.0
 
     def __init__(self, early: str | None = None) -> None:
         """`early`: a camera that delivers while the others still start."""

@@ -252,3 +252,12 @@ def test_fewer_frame_sets_are_no_error_when_the_user_has_stopped_the_run(clock: 
     ending.heard_of_state(ended_after(11), GENERATION)
     ending.conclude(EndCause.DONE, 11, 11, 50)
     assert (ending.error, ending.end) == (None, RunEnd(EndCause.STOPPED))
+
+
+def test_frames_that_nobody_read_before_the_end_may_still_come(clock: FakeTime) -> None:
+    ending = an_ending(clock, 0, 0.1)
+    ending.heard_of_state(status(BoxStates.ARMED), GENERATION)
+    assert not wait(ending, clock, 0.8)
+    ending.excuse(0.7)
+    assert not wait(ending, clock, 0.8)
+    assert wait(ending, clock, 0.3)

@@ -271,3 +271,14 @@ def test_a_camera_that_missed_a_trigger_is_placed_by_its_clock_into_the_next_set
             b_id = number - (number > 3)
             done += groups.take(numbered("b", b_id, number * PERIOD_NS + 5, 10**9 + number * PERIOD_NS))
     assert [sorted(g.gaps) for g in done] == [[], [], [], ["b"], [], []]
+
+
+def test_time_in_which_nobody_read_frames_closes_no_group() -> None:
+    groups = ArrivalGroups(["a", "b"], PERIOD_NS)
+    groups.take(numbered("a", 0, 0))
+    groups.excuse(5 * PERIOD_NS)
+    assert groups.tick(6 * PERIOD_NS) == []
+    (whole,) = groups.take(numbered("b", 0, PERIOD_NS // 3))
+    assert whole.gaps == {}
+    groups.take(numbered("a", 1, 7 * PERIOD_NS))
+    assert told(groups.tick(9 * PERIOD_NS)) == [{"b": "NOT_DELIVERED"}]
