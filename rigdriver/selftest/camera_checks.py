@@ -17,6 +17,10 @@ AW00123409, 1.11)."""
 STATES = ("TemperatureState", "BslTemperatureStatus", "DeviceTemperatureStatus")
 """Features in which makers judge the temperature themselves."""
 COOL = frozenset({"Ok", "Normal"})
+WARM = frozenset({"Critical", "High", "Error", "Exceeded"})
+"""What those of Basler (Critical, Error) and Baumer (High, Exceeded) say of a camera that is too warm."""
+POSSIBLE_C = (-60.0, 150.0)
+"""Temperatures, in degrees Celsius, that a camera which runs can have; a sensor that is absent reports others."""
 
 
 def judge_temperatures(config: RigConfig, read: ReadFeature) -> list[CheckResult]:
@@ -26,15 +30,24 @@ def judge_temperatures(config: RigConfig, read: ReadFeature) -> list[CheckResult
 
 def _judge(camera: CameraConfig, read: ReadFeature) -> CheckResult:
     name = f"cameras.{camera.name}.temperature"
-    states = [str(state) for feature in STATES if (state := read(camera.name, feature)) is not None]
-    warmth = read(camera.name, "DeviceTemperature")
-    if not states and not isinstance(warmth, int | float):
+    # What no maker that is known here says is no verdict: then the figure counts.
+    states = [str(word) for feature in STATES if (word := read(camera.name, feature)) in COOL | WARM]
+    warmth_c = _possible(read(camera.name, "DeviceTemperature"))
+    if not states and warmth_c is None:
         return not_checked(name, "the camera reports no temperature (DeviceTemperature)")
+    is_cool = states[0] in COOL if states else warmth_c is not None and warmth_c <= HOTTEST_C
     said = f" and reports {states[0]}" if states else ""
-    is_cool = states[0] in COOL if states else isinstance(warmth, int | float) and warmth <= HOTTEST_C
     remedy = (
         f"camera {camera.name} (SN {camera.serial}): it is too warm{said}; mount it on metal, keep its housing free "
         "and let air pass, then power it off until it is cool"
     )
-    measured = round(float(warmth), 1) if isinstance(warmth, int | float) else states[0]
+    measured = states[0] if warmth_c is None else round(warmth_c, 1)
     return verdict(is_cool, name, measured, states[0] if states and is_cool else f"<= {HOTTEST_C:g}", "C", remedy)
+
+
+def _possible(warmth: object) -> float | None:
+    """Return the temperature where it can be one."""
+    if isinstance(warmth, bool) or not isinstance(warmth, int | float):
+        return None
+    coldest_c, hottest_c = POSSIBLE_C
+    return float(warmth) if coldest_c <= warmth <= hottest_c else None
