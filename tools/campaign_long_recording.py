@@ -43,7 +43,7 @@ from rigdriver_sim.score import read_checksums
 LATE_S = 1.0
 """Time after its pulse, in s, at which a frame set must be written: the stated interval of a recording."""
 MOST_CPU = 0.20
-"""Share of a core that writing may take (issue 16)."""
+"""Share of a core that writing may take."""
 MOST_P99_MS = 50.0
 FLAT_MB = 32.0
 """Growth of the memory, in MB, from the second tenth of the recording to the last, that still counts as flat."""

@@ -163,7 +163,9 @@ def _false(one: Try) -> list[str]:
         # A killed camera process or rig ends the run, unless the run was over.
         return [] if one.error or one.frame_sets == FRAMES else [f"{one.frame_sets} frame sets, and no error"]
     found = []
-    if strange := set(one.gaps) - OF_A_STOP:
+    # A camera process that says nothing for seconds is given up, and with it all cameras.
+    given_up = {"CAMERA_LOST"} if one.error == "CameraProcessLost" else set()
+    if strange := set(one.gaps) - OF_A_STOP - given_up:
         found.append(f"gaps that a stop does not make: {sorted(strange)}")
     if one.error in OF_A_CAMERA and (one.process == APPLICATION or one.stopped_s < CAMERA_SILENCE_S):
         found.append(f"a camera is blamed: {one.told}")
