@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rigdriver.selftest.about import Circumstances, circumstances
-from rigdriver.selftest.grounds import settled
+from rigdriver.selftest.grounds import NOT_GOOD, settled
 from rigdriver.selftest.result import CheckResult, Report, unknown
 from rigdriver.selftest.selection import ALL, Selection
 
@@ -59,6 +59,10 @@ class CheckLedger:
     def mark(self) -> int:
         """Return the place that the next check will have."""
         return len(self._checks)
+
+    def is_good_since(self, place: int) -> bool:
+        """Return whether no check from that place on speaks against the rig."""
+        return not any(check.status in NOT_GOOD for check in self._checks[place:])
 
     def insert(self, place: int, check: CheckResult) -> None:
         """Take a check that belongs before those from `place` on."""

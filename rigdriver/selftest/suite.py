@@ -76,7 +76,7 @@ def _watched(stage: Stage, rig: Rig, ledger: CheckLedger) -> None:
             _made(stage, rig, ledger)
     finally:
         # Also after an interrupt: it is the ground of the checks that were made.
-        ledger.insert(place, judge_load(stage.name, watch.load))
+        ledger.insert(place, judge_load(stage.name, watch.load, ledger.is_good_since(place)))
 
 
 def _made(stage: Stage, rig: Rig, ledger: CheckLedger) -> None:

@@ -31,6 +31,30 @@ def test_one_without_time_is_unknown_and_says_what_was_seen(load, told):
     assert told in check.remedy
 
 
+@pytest.mark.parametrize(("is_all_good", "status"), [(True, Status.GOOD), (False, Status.UNKNOWN)])
+def test_programs_that_starve_excuse_what_is_not_good_and_spoil_nothing(is_all_good, status):
+    check = judge_load("run", HostLoad(0.02, 0.1, 0.0, waiting_share=0.95), is_all_good)
+    assert check.status is status
+    assert ("95% of it some program waited" in check.remedy) is not is_all_good
+
+
+def test_some_waiting_excuses_nothing():
+    assert judge_load("run", HostLoad(0.02, 0.1, 0.0, waiting_share=0.5), is_all_good=False).status is Status.GOOD
+
+
+def test_waiting_is_that_of_the_block(tmp_path):
+    pressure = tmp_path / "proc" / "pressure" / "cpu"
+    pressure.parent.mkdir(parents=True)
+    line = "some avg10=80.00 avg60=70.00 avg300=60.00 total={}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+    pressure.write_text(line.format(5_000_000_000))
+    with LoadWatch(ComputerFiles(tmp_path)) as watch:
+        pressure.write_text(line.format(6_000_000_000))
+    assert watch.load.waiting_share > 0
+    with LoadWatch(ComputerFiles(tmp_path)) as watch:
+        pass
+    assert watch.load.waiting_share == 0
+
+
 def test_stolen_time_is_that_of_the_block(tmp_path):
     stat = tmp_path / "proc" / "stat"
     stat.parent.mkdir()
