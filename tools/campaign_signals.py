@@ -47,8 +47,13 @@ FRAMES, NEXT_FRAMES = 30, 5
 LATEST_S = 6.0
 """Latest moment after the start of the application, which runs for about 3 s after it has opened the rig."""
 SHORTEST_STOP_S, LONGEST_STOP_S = 0.05, 7.0
-OF_A_STOP = frozenset({"NO_SLOT", "LOST_ON_THE_WAY", "EDGES_LOST", "NOT_DELIVERED", "STOPPED"})
-"""Reasons of gaps that a stop can have: frames that found no room, or that had not come when the run ended."""
+OF_AN_END = frozenset({"NO_SLOT", "LOST_ON_THE_WAY", "EDGES_LOST", "NOT_DELIVERED", "STOPPED"})
+"""Reasons of gaps in a run that a stop has ended: frames that had not come by then."""
+OF_ERRORS = {
+    "BoxFault": frozenset({"NOT_TRIGGERED", "NOT_EXPOSED"}),
+    "CameraProcessLost": frozenset({"CAMERA_LOST"}),
+}
+"""Error -> further reasons: the box turned everything off in a pulse, or a silent camera process was given up."""
 OF_A_CAMERA = frozenset({"CameraMissing", "CameraError", "CameraSilent", "CameraProcessLost", "ProducerError"})
 """Errors that blame a camera or its process."""
 CAMERA_SILENCE_S = 1.0
@@ -163,9 +168,9 @@ def _false(one: Try) -> list[str]:
         # A killed camera process or rig ends the run, unless the run was over.
         return [] if one.error or one.frame_sets == FRAMES else [f"{one.frame_sets} frame sets, and no error"]
     found = []
-    # A camera process that says nothing for seconds is given up, and with it all cameras.
-    given_up = {"CAMERA_LOST"} if one.error == "CameraProcessLost" else set()
-    if strange := set(one.gaps) - OF_A_STOP - given_up:
+    # A run that goes on has room for all that came meanwhile: every frame must be there.
+    allowed = OF_AN_END | OF_ERRORS.get(one.error, frozenset()) if one.error else frozenset()
+    if strange := set(one.gaps) - allowed:
         found.append(f"gaps that a stop does not make: {sorted(strange)}")
     if one.error in OF_A_CAMERA and (one.process == APPLICATION or one.stopped_s < CAMERA_SILENCE_S):
         found.append(f"a camera is blamed: {one.told}")

@@ -31,6 +31,8 @@ FEW_STRAGGLERS, MANY_STRAGGLERS = 10, 4
 arrivals alone name a pulse: frames that wait for each other are late together."""
 SPREAD = {FEW_STRAGGLERS: 2.5, MANY_STRAGGLERS: 1.35}
 """Standard deviations of a normal distribution between its tenths, and between its quarters."""
+SPELL = 16
+"""Largest number of late frames in a row that are a computer's bad spell; more of them are usual from now on."""
 LEAST = 3
 """Least number of arrivals that show what is usual."""
 
@@ -42,10 +44,12 @@ class Arrivals:
         self._ticks_per_ns = ticks_per_ns
         self._latencies_ns: deque[int] = deque(maxlen=USUAL)
         self._period_ns = self._reach_ns = 0.0
+        self._late_in_a_row = 0
 
     def clear(self) -> None:
         """Forget what is usual."""
         self._latencies_ns.clear()
+        self._late_in_a_row = 0
 
     def expect(self, period_ticks: int) -> None:
         """Take the pulse period: arrivals name a pulse when they are off by less than a share of it."""
@@ -53,8 +57,16 @@ class Arrivals:
         self._reach_ns = ARRIVAL_SHARE * self._period_ns
 
     def add(self, frame: Frame, exposure: Exposure) -> None:
-        """Learn from a matched frame."""
-        self._latencies_ns.append(self.latency_ns(frame, exposure))
+        """Learn from a matched frame.
+
+        While this computer is behind, frames are late and say nothing of what is usual. Were that learned, arrivals
+        would scatter, and scattered ones show no header that lags.
+        """
+        latency_ns = self.latency_ns(frame, exposure)
+        is_late = self.are_steady and latency_ns > median(self._latencies_ns) + self._sure_ns
+        self._late_in_a_row = self._late_in_a_row + 1 if is_late else 0
+        if not is_late or self._late_in_a_row > SPELL:
+            self._latencies_ns.append(latency_ns)
 
     def latency_ns(self, frame: Frame, exposure: Exposure) -> int:
         """Return the time from exposure to arrival, on two clocks: only its changes mean something.
@@ -87,6 +99,10 @@ class Arrivals:
         if not self.are_steady:
             return False
         return abs(self.latency_ns(frame, exposure) - median(self._latencies_ns)) <= self._sure_ns
+
+    def is_surely_earlier(self, latency_ns: int, before_ns: int) -> bool:
+        """Whether a frame came with a shorter latency than one before it, by more than a steady camera's frames do."""
+        return latency_ns < before_ns - LEAST_SHARE * self._period_ns
 
     def is_too_early(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether the frame came so early after the exposure as none before it: then it is an earlier one's.

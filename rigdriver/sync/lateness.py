@@ -4,15 +4,16 @@ In: a frame, the exposure that two of its witnesses name, and which exposures ha
 that exposure and of no later one, or whether the box or the next frames must show it first. An arrival can be late by
 any amount but never early, so a late frame may be of each exposure up to the latest whose frame can have come by now:
 clock and counter lag alike where each image has the header of one before. Such a place is excluded when it has its
-frame. Frames come in the order of their exposures, except those that clock and counter call overtaken: these show
-nothing about the order. Not here: which exposure clock and counter name (see track.py), what steps and resets leave to
-trust (see trust.py).
+frame, or when the frames behind take it: they come in the order of their exposures, one for each. Only those that clock
+and counter call overtaken show nothing about the order. A computer that falls behind and catches up is so told from
+headers that lag, behind which all frames come as late as the first. Not here: which exposure clock and counter name
+(see track.py), what steps and resets leave to trust (see trust.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rigdriver.frames import Frame
 from rigdriver.sync.arrivals import Arrivals
@@ -33,6 +34,10 @@ class _Came:
     """Exposure that clock and counter name."""
     latest: int
     """Latest exposure whose frame could have come by then."""
+    latency_ns: int
+    """Time from the exposure that is named to the arrival, on two clocks."""
+    is_as_of_latest: bool
+    """Whether it came at the usual time for a frame of the latest exposure."""
 
     @property
     def pulses_late(self) -> int:
@@ -79,12 +84,17 @@ class LateFrames:
         latest = self._latest_ordinal(frame, exposure, anchor)
         if latest is None:
             return None
-        self._note(exposure.ordinal, _Came(frame.t_host_ns, exposure.ordinal, latest))
+        latency_ns, is_as_of_latest = (
+            self._arrivals.latency_ns(frame, exposure),
+            self._is_as_of(latest, frame, exposure),
+        )
+        self._note(exposure.ordinal, _Came(frame.t_host_ns, exposure.ordinal, latest, latency_ns, is_as_of_latest))
         if self._is_as_late(exposure.ordinal, anchor):
             self._trust.is_bent = True
             return False
         # The order shows nothing of a frame that others have overtaken: a copied header makes it look just so.
-        is_excused = exposure.ordinal >= anchor.ordinal and self._is_excused(exposure.ordinal)
+        is_in_order = exposure.ordinal >= anchor.ordinal or frame.t_host_ns < anchor.t_host_ns
+        is_excused = is_in_order and self._is_excused(exposure.ordinal)
         return is_excused or self._is_only_place(exposure.ordinal, latest, anchor)
 
     def is_only_place(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool | None:
@@ -107,19 +117,34 @@ class LateFrames:
             del self._came[next(iter(self._came))]
 
     def _is_as_late(self, here: int, anchor: Anchor) -> bool:
-        """Whether the frame came as late as the late one before it; frames behind a late one catch up."""
-        came = self._came[here]
-        before = max((n for n in self._came if anchor.ordinal < n < here), default=here)
-        return came.pulses_late >= self._came[before].pulses_late > 0 if before < here else False
+        """Whether the frame came as late as the late one before it; frames behind a late one catch up.
 
-    def _is_excused(self, here: int) -> bool:
-        """Whether a frame that came later is of the latest exposure that may have made this one, at most.
-
-        So this one is of an earlier exposure. That is enough where the preamble ties the camera: no header lags.
+        Where headers lag, the frame comes at the usual time of another exposure. A busy computer keeps to no such time.
         """
         came = self._came[here]
-        behind = (c for n, c in self._came.items() if n > here and c.t_host_ns > came.t_host_ns)
-        return self._tie is Tie.PREAMBLE and any(c.latest <= came.latest for c in behind)
+        before = self._came.get(max((n for n in self._came if anchor.ordinal < n < here), default=here), came)
+        if before is came or not before.is_as_of_latest or not came.is_as_of_latest:
+            return False
+        has_caught_up = self._arrivals.is_surely_earlier(came.latency_ns, before.latency_ns)
+        return came.pulses_late >= before.pulses_late > 0 and not has_caught_up
+
+    def _is_as_of(self, latest: int, frame: Frame, exposure: Exposure) -> bool:
+        """Whether the frame came at the usual time for one of a later exposure, which the box need not have seen."""
+        if (seen := self._log.by_ordinal(latest)) is None:
+            later_ticks = (latest - exposure.ordinal) * self._period_ticks
+            seen = replace(exposure, start_ticks=exposure.start_ticks + later_ticks)
+        return self._arrivals.is_surely_usual(frame, seen)
+
+    def _is_excused(self, here: int) -> bool:
+        """Whether the frames that came later leave this one no later exposure.
+
+        Each of them is of an exposure of its own, and they came in order: one that came in time may show that as many
+        exposures as frames lie between.
+        """
+        came = self._came[here]
+        behind = sorted((n, c.latest) for n, c in self._came.items() if n > here and c.t_host_ns > came.t_host_ns)
+        are_all = (latest - number <= here for number, (_, latest) in enumerate(behind, 1))
+        return self._tie is Tie.PREAMBLE and any(are_all)
 
     def _latest_ordinal(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> int | None:
         """Return the latest exposure whose frame can have come by now; None until the box has reported so far.

@@ -82,6 +82,8 @@ class Track:
         self._unfitted = zlib.crc32(log.camera.encode()) % REFIT_EVERY  # so that cameras refit in different pulses
         self._refused: dict[tuple[int, int | None], int] = {}
         """Id and time stamp of each frame that was rejected since the last match -> host time of its arrival."""
+        self._held: dict[tuple[int, int | None], int] = {}
+        """Id and time stamp of each frame that was held -> host time of its arrival."""
         self._waiting: dict[tuple[int, int | None], Rejected] = {}
         """Id and time stamp of each frame that waits for a hypothesis -> what becomes of it if that is not accepted."""
         self._accepted = AGREED
@@ -101,6 +103,7 @@ class Track:
         self._arrivals.clear()
         self._hypotheses.clear()
         self._refused.clear()
+        self._held.clear()
         self._waiting.clear()
         self._used.clear()
         self._trust.begin_anew()
@@ -121,14 +124,22 @@ class Track:
             return self._offer_by_arrival(frame, self._fit.map(frame.t_host_ns), self._anchor)
         if frame.t_camera_ns is None:
             return Rejected(GapReason.TIME_STAMP, Oddity.NO_STAMP, self._log.by_ordinal(self._anchor.count(frame)))
-        return self._offer_by_stamp(frame, self._fit.map(frame.t_camera_ns), self._anchor)
+        verdict = self._offer_by_stamp(frame, self._fit.map(frame.t_camera_ns), self._anchor)
+        if isinstance(verdict, Held):
+            self._note_held(frame)
+        return verdict
+
+    def _note_held(self, frame: Frame) -> None:
+        self._held.setdefault((frame.frame_id, frame.t_camera_ns), frame.t_host_ns)
+        if len(self._held) > MOST_USED:
+            del self._held[next(iter(self._held))]
 
     def _offer_by_stamp(self, frame: Frame, start: float, anchor: Anchor) -> Matched | Held | Rejected:
         by_clock = self._log.nearest(start, self._tolerance)
         ordinal = anchor.count(frame)
         by_count = self._log.by_ordinal(ordinal)
         if self._is_copy(frame, by_clock):
-            self._trust.is_doubled = True
+            self._trust.doubled(frame)
             return Rejected(GapReason.AMBIGUOUS, Oddity.SECOND_FRAME)
         if (waited := self._waiting.get((frame.frame_id, frame.t_camera_ns))) is not None:
             return self._offer_again(frame, start, by_clock if by_clock is by_count else None, anchor, waited)
@@ -178,7 +189,8 @@ class Track:
         header = frame.frame_id, frame.t_camera_ns
         if by_clock is not None and self._used.get(by_clock.ordinal) == header:
             return True
-        return self._refused.get(header, frame.t_host_ns) != frame.t_host_ns
+        first_ns = self._refused.get(header) or self._held.get(header, frame.t_host_ns)
+        return first_ns != frame.t_host_ns
 
     def _agree(
         self, frame: Frame, start: float, by_clock: Exposure, by_count: Exposure | None, anchor: Anchor
@@ -235,7 +247,7 @@ class Track:
         if self._anchor is None or exposure.ordinal >= self._anchor.ordinal:
             self._hypotheses.clear()
             self._refused.clear()
-            self._trust.matched()
+            self._trust.matched(frame)
         elif frame.t_host_ns > self._anchor.t_host_ns:
             notes = (*notes, "delivered out of order")
         self._learn(frame, exposure)

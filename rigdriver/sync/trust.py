@@ -52,17 +52,27 @@ class Trust:
         self.rejected_in_a_row = 0
         self.is_bent = False
         """Whether since the last match a frame has come of which clock or counter was off by whole pulses."""
-        self.is_doubled = False
+        self._doubled_ns: int | None = None
+        """Host time at which a frame came with id and stamp of one that was there already, since the last match."""
+
+    @property
+    def is_doubled(self) -> bool:
         """Whether since the last match a frame has come with id and stamp of one that was there already."""
+        return self._doubled_ns is not None
 
     def begin_anew(self) -> None:
         """Forget what was odd, but for the number of rejected frames: the camera is locked anew."""
-        self.is_bent = self.is_doubled = False
+        self.is_bent, self._doubled_ns = False, None
 
-    def matched(self) -> None:
-        """Forget what was odd: a frame has been matched."""
-        self.rejected_in_a_row = 0
-        self.begin_anew()
+    def doubled(self, frame: Frame) -> None:
+        """Note that a frame has come with id and stamp of one that was there already."""
+        self._doubled_ns = frame.t_host_ns
+
+    def matched(self, frame: Frame) -> None:
+        """Forget what was odd before this frame, which has been matched; a frame that waited may match after a copy."""
+        self.rejected_in_a_row, self.is_bent = 0, False
+        if self._doubled_ns is not None and frame.t_host_ns >= self._doubled_ns:
+            self._doubled_ns = None
 
     def may_trust(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> bool:
         """Whether two witnesses that agree are enough.

@@ -188,6 +188,27 @@ def _other_cameras(rng: random.Random, pulses: int) -> World:
     )  # fmt: skip
 
 
+def drawn_spells(rng: random.Random, pulses: int) -> dict[int, tuple[float, float]]:
+    """Let the computer fall behind every 10 to 25 pulses, by up to 2.5 periods; it catches up before the next time."""
+    spells: dict[int, tuple[float, float]] = {}
+    pulse = rng.randint(3, 12)
+    while pulse < pulses:
+        most = rng.uniform(0.4, 2.5)
+        spells[pulse] = most, min(most * rng.uniform(1.2, 4), 9.0)
+        pulse += rng.randint(10, 25)
+    return spells
+
+
+def _busy(rng: random.Random, pulses: int) -> World:
+    """This computer falls behind in everything that it reads, and catches up."""
+    cameras = NAMES[: rng.randint(1, 6)]
+    kinds = rng.choice([FAULTS + NASTY + BENDS, FAULTS + NASTY, BENDS, ("lagging_header", "lost_image")])
+    faults = _faults(rng, cameras, pulses, kinds) if rng.random() < 0.8 else {}
+    world = World(rng.randrange(2**31), rng.choice([10, 60]), cameras=cameras, faults=faults)
+    world.spells = drawn_spells(rng, pulses)
+    return world
+
+
 KINDS: dict[str, Callable[[random.Random, int], World]] = {
     "one kind of fault": _one_kind,
     "all kinds mixed": _mixed,
@@ -198,6 +219,7 @@ KINDS: dict[str, Callable[[random.Random, int], World]] = {
     "16-bit frame ids": _wrapping,
     "no exposure lines": _blind,
     "losses told": _telling,
+    "busy computer": _busy,
     "bent alike": _bent_alike,
     "faults in pairs": _paired,
     "other cameras": _other_cameras,

@@ -8,7 +8,7 @@ threads never wait for each other.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -136,6 +136,9 @@ class World:
     """By how much an id step (for good) or jump (once) is off; else +1 or -1, drawn."""
     late_of: dict[tuple[str, int], float] = field(default_factory=dict)
     """Periods by which a late frame and those behind it are held up; else 1."""
+    spells: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """pulse -> (periods by which this computer falls behind then, in everything that it reads; periods until it has
+    caught up)"""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -172,7 +175,26 @@ class World:
                     fault = None if is_preamble else self.faults.get((name, index))
                     self._expose(name, n, t0 + delay * 100, plan, index, fault, edges, arriving, period_ns)
             self._tell(edges, index, schedule, t0, period_ns, arriving)
+        if self.spells and not is_preamble:
+            arriving = self._read_late(arriving, start_ns, period_ns)
         return [report for _, _, report in sorted(arriving, key=lambda a: (a[0], a[1]))]
+
+    def _read_late(self, arriving, start_ns: int, period_ns: int) -> list[tuple[float, int, Report]]:
+        """Return what arrives, read by a computer that falls behind at once and catches up evenly."""
+
+        def behind_ns(t_ns: float) -> float:
+            lags = [0.0]
+            for pulse, (most, until) in self.spells.items():
+                since = (t_ns - start_ns) / period_ns - pulse
+                lags += [most * (1 - since / until) * period_ns] if 0 <= since < until else []
+            return max(lags)
+
+        late: list[tuple[float, int, Report]] = []
+        read_ns = 0.0
+        for t_ns, order, report in sorted(arriving, key=lambda a: (a[0], a[1])):
+            read_ns = max(read_ns, t_ns + behind_ns(t_ns))  # in the order in which it came
+            late.append((read_ns, order, replace(report, t_host_ns=round(read_ns))))
+        return late
 
     def _expose(self, name, n, trigger_ns, plan, index, fault, edges, arriving, period_ns) -> None:
         camera = self.truth[name]

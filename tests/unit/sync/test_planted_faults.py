@@ -8,7 +8,7 @@ import pytest
 
 from rigdriver.frames import GapReason
 from rigdriver.gap_facts import LostFrame
-from tests.unit.sync.campaign import KINDS, clean_outcome, planted_outcome
+from tests.unit.sync.campaign import KINDS, clean_outcome, drawn_spells, planted_outcome
 from tests.unit.sync.planted import CAMERAS, FAULTS, HeldUp, World, is_reported, run
 
 PULSES = 2000
@@ -220,7 +220,7 @@ ONCE_WRONG = [
     ("late and jittering", 5), ("late and jittering", 107), ("late and jittering", 111), ("reports lost", 0),
     ("reports lost", 1), ("reports lost", 104), ("reports lost", 112), ("long exposures", 123),
     ("all kinds mixed", 2044), ("long exposures", 2036), ("reports lost", 2001), ("reports lost", 2026),
-    ("no exposure lines", 5023),
+    ("no exposure lines", 5023), ("busy computer", 82004), ("busy computer", 82012),
 ]  # fmt: skip
 
 
@@ -229,6 +229,26 @@ def test_no_frame_gets_into_a_wrong_set_in_any_kind_of_world(kind: str, seed: in
     outcome = planted_outcome(kind, seed, 300)
     assert outcome.frame_sets >= 299  # the report of the last pulse may be lost
     assert outcome.wrong == 0
+
+
+@pytest.mark.parametrize("rate_hz", [10, 60])
+@pytest.mark.parametrize("seed", [900, 902, 904, 905])
+def test_a_computer_that_falls_behind_and_catches_up_loses_no_frame_and_blames_no_camera(
+    seed: int, rate_hz: float
+) -> None:
+    spells = drawn_spells(random.Random(seed), 180)  # the last one is over before the run
+    resolved, _, matcher = run(World(seed=seed, rate_hz=rate_hz, spells=spells), 200)
+    assert len(spells) > 5
+    assert {r.pulse_index: dict(r.gaps) for r in resolved if r.gaps} == {}
+    assert (wrong_frames(resolved), matcher.late_frames, len(resolved)) == ([], 0, 200)
+
+
+def test_an_image_that_was_lost_behind_its_header_is_seen_after_a_bad_spell_too() -> None:
+    """What is usual is not learned from late frames, else the lag of each image behind its header would not show."""
+    spells = dict.fromkeys(range(10, 150, 12), (1.5, 5.0))
+    world = World(seed=5, spells=spells, faults={(name, 153): "lost_image" for name in CAMERAS})
+    resolved, _, _ = run(world, 200)
+    assert wrong_frames(resolved) == []
 
 
 def test_worlds_without_faults_raise_no_false_alarm() -> None:
