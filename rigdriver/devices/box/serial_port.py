@@ -32,10 +32,14 @@ BAUD_RATE = 1_000_000
 POLL_S = 0.02
 WRITE_TIMEOUT_S = 1.0
 """Longest time in which a port may take no byte, in s."""
+IN_USE_S = 1.0
+"""Longest wait for a port that another program has, in s."""
 MAX_READ_BYTES = 4096
 """Largest number of bytes per read: a port that never falls silent must not keep its reader from its other duties."""
 
 
+_IN_USE = (errno.EAGAIN, errno.EBUSY)
+"""Answer of flock(2) while another process holds the lock, and of a terminal with TIOCEXCL."""
 _REMOTE = "rfc2217://"
 # The texts begin in upper or lower case, by the library that made them, so some words lack their first letter.
 _REMOTE_TROUBLE = (
@@ -91,7 +95,7 @@ class SerialPort:
         self._room: select.poll | None = None
         keep(self.close)
         try:
-            port = self._opened = _open(url, poll_s)
+            port = self._opened = _open_in_time(url, poll_s)
         except Exception as exc:  # pyserial's handlers of URLs raise what they like: re.error, KeyError, TypeError
             seen, remedy = _why(exc)
             raise PortUnavailable(device=f"trigger box port {url}", seen=seen, remedy=remedy) from exc
@@ -188,6 +192,18 @@ class _PortWithoutLines(_RemotePort):
         pass
 
 
+def _open_in_time(url: str, poll_s: float) -> serial.Serial | rfc2217.Serial:
+    """Open the port; wait for one that another program has, such as one that tries every new port for a modem."""
+    limit = TimeLimit(WALL_TIME, IN_USE_S)
+    while True:
+        try:
+            return _open(url, poll_s)
+        except OSError as exc:
+            if exc.errno not in _IN_USE or limit.left_s() <= 0:
+                raise
+            WALL_TIME.sleep(min(poll_s, limit.look_s()))
+
+
 def _open(url: str, poll_s: float) -> serial.Serial | rfc2217.Serial:
     if not url.lower().startswith(_REMOTE):
         return serial.serial_for_url(
@@ -231,8 +247,7 @@ def _watch_forks() -> None:
 def _why(exc: Exception) -> tuple[str, str]:
     """Return what was seen, and what to do."""
     code = getattr(exc, "errno", None)
-    # EAGAIN (EWOULDBLOCK) is flock's answer while another process holds the lock (flock(2)).
-    if code in (errno.EAGAIN, errno.EBUSY):
+    if code in _IN_USE:
         return "in use by another program", "close that program"
     if code in (errno.EACCES, errno.EPERM):
         return f"no permission ({exc})", "close other programs, or join the group that owns the port (often dialout)"

@@ -4,6 +4,7 @@ In: URLs, bytes, and ends that are pulled. Out: the same bytes, or PortUnavailab
 trigger box is there. Not here: serial servers (see test_remote_port.py).
 """
 
+import fcntl
 import itertools
 import os
 import select
@@ -16,6 +17,7 @@ import pytest
 from pytest_mock import MockerFixture
 from serial.tools.list_ports_common import ListPortInfo
 
+from rigdriver.devices.box import serial_port
 from rigdriver.devices.box.serial_port import PortInfo, SerialPort, list_serial_ports
 from rigdriver.errors import LinkLost, PortUnavailable
 from tests.unit.devices.box.pty_pair import Pty
@@ -78,6 +80,14 @@ def test_port_that_is_open_is_in_use_for_everybody_else(pty: Pty) -> None:
         SerialPort(pty.url)
     port.close()
     SerialPort(pty.url).close()
+
+
+def test_a_port_that_another_program_has_for_a_moment_is_waited_for(pty: Pty, mocker: MockerFixture) -> None:
+    other = os.open(pty.url, os.O_RDWR | os.O_NOCTTY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    mocker.patch.object(serial_port.WALL_TIME, "sleep", side_effect=lambda _: fcntl.flock(other, fcntl.LOCK_UN))
+    SerialPort(pty.url).close()
+    os.close(other)
 
 
 def test_a_closed_port_is_free_even_while_a_child_that_is_being_forked_still_shares_its_file(pty: Pty) -> None:
