@@ -58,6 +58,8 @@ class LateFrames:
         """Exposure -> the newest frame whose clock and counter name it."""
         self._tie = Tie.PREAMBLE
         self._period_ticks = 1
+        self._last_pulse: int | None = None
+        """Pulse after which the schedule has none; None where it goes on until it is stopped."""
 
     def begin_anew(self) -> None:
         """Forget what came late: the camera is locked anew."""
@@ -67,6 +69,10 @@ class LateFrames:
     def expect(self, period_ticks: int) -> None:
         """Take the pulse period."""
         self._period_ticks = period_ticks
+
+    def end_with(self, last_pulse: int | None) -> None:
+        """Take the last pulse of the schedule; None: it has none."""
+        self._last_pulse = last_pulse
 
     def tie_by_arrivals(self) -> None:
         """Note that arrivals alone have tied the camera, so that its headers may lag behind its images.
@@ -159,4 +165,6 @@ class LateFrames:
             return None
         until_ticks = self._arrivals.latest_start_ticks(frame)
         pulses = int((until_ticks - exposure.start_ticks) // self._period_ticks)
+        if self._last_pulse is not None:
+            pulses = min(pulses, max(0, self._last_pulse - exposure.pulse_index))
         return max(exposure.ordinal + pulses, self._log.ordinal_before(until_ticks))

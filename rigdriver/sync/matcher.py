@@ -85,6 +85,8 @@ class Matcher:
         self._gap_timeout_ns = gap_timeout_ns
         self._is_waiting_for_close = is_waiting_for_close
         self._period = schedule.box.pulse_period_ticks
+        for track in tracks.values():
+            track.end_with(schedule.box.pulse_count - 1 if schedule.box.pulse_count else None)
         self._lamp_names = {s.output: s.lamp for s in schedule.flashes}
         self._pending: dict[int, _Pending] = {}
         self._next_index = 0

@@ -113,6 +113,10 @@ class Track:
         for pair in pairs:
             self._learn(pair.frame, pair.exposure)
 
+    def end_with(self, last_pulse: int | None) -> None:
+        """Take the last pulse of the schedule; None: it goes on until it is stopped."""
+        self._late_frames.end_with(last_pulse)
+
     def offer(self, frame: Frame, period_ticks: int) -> Matched | Held | Rejected:
         """Judge one frame. A held frame must be offered again when the box has reported further."""
         if self._fit is None or self._anchor is None:

@@ -366,6 +366,10 @@ class _Answers:
         self.left_ns.update({r.pulse_index: answered_ns for r in resolved})
         return resolved
 
+    def last(self) -> list[Resolved]:
+        """Return what is settled by the answer that is on its way when the last report has come."""
+        return [] if self.asked_ns is None else self.until(self.asked_ns + 2 * ANSWER_NS)
+
     def note(self, resolved: list[Resolved], t_host_ns: int) -> None:
         self.left_ns.update({r.pulse_index: t_host_ns for r in resolved[len(self.left_ns) :]})
         if self.matcher.is_report_wanted:
@@ -418,6 +422,7 @@ def run(
             held_up = None
         out += matcher.tick(report.t_host_ns)
         answers.note(out, report.t_host_ns)
+    out += answers.last()  # a run waits for them, too
     out += matcher.finish()
     return out, tracks, matcher
 

@@ -17,7 +17,7 @@ import pytest
 from pytest_mock import MockerFixture
 from serial.tools.list_ports_common import ListPortInfo
 
-from rigdriver.devices.box import serial_port
+from rigdriver import timebase
 from rigdriver.devices.box.serial_port import PortInfo, SerialPort, list_serial_ports
 from rigdriver.errors import LinkLost, PortUnavailable
 from tests.unit.devices.box.pty_pair import Pty
@@ -85,7 +85,7 @@ def test_port_that_is_open_is_in_use_for_everybody_else(pty: Pty) -> None:
 def test_a_port_that_another_program_has_for_a_moment_is_waited_for(pty: Pty, mocker: MockerFixture) -> None:
     other = os.open(pty.url, os.O_RDWR | os.O_NOCTTY)
     fcntl.flock(other, fcntl.LOCK_EX)
-    mocker.patch.object(serial_port.WALL_TIME, "sleep", side_effect=lambda _: fcntl.flock(other, fcntl.LOCK_UN))
+    mocker.patch.object(timebase.WALL_TIME, "sleep", side_effect=lambda _: fcntl.flock(other, fcntl.LOCK_UN))
     SerialPort(pty.url).close()
     os.close(other)
 
