@@ -80,6 +80,8 @@ class LateFrames:
         if latest is None:
             return None
         self._note(exposure.ordinal, _Came(frame.t_host_ns, exposure.ordinal, latest))
+        if latest <= exposure.ordinal:
+            return True  # it came in time, so no later exposure comes into question
         if self._is_as_late(exposure.ordinal, anchor):
             self._trust.is_bent = True
             return False
