@@ -86,6 +86,7 @@ class Matcher:
         self._is_waiting_for_close = is_waiting_for_close
         self._period = schedule.box.pulse_period_ticks
         self._lamp_names = {s.output: s.lamp for s in schedule.flashes}
+        self._lamp_outputs = sum(1 << output for output in self._lamp_names)
         self._pending: dict[int, _Pending] = {}
         self._next_index = 0
         self._held: dict[str, deque[Frame]] = {name: deque() for name in tracks}
@@ -244,7 +245,7 @@ class Matcher:
 
     def _note_lamps(self, pending: _Pending, report: PulseReport) -> None:
         for edge in report.edges:
-            if edge.is_input:
+            if edge.is_input or not edge.mask & self._lamp_outputs:
                 continue
             for output, lamp in self._lamp_names.items():
                 if edge.rising >> output & 1:
