@@ -39,7 +39,8 @@
 A missing frame is no error: it is a `Gap` in its `FrameSet`. The docstring of each class ends with a message as an
 example. A message names the device, what was seen, what was expected (with unit) and what to do; an error that is
 raised with these four as values makes the sentence itself, and carries the values for programs.
-Not here: findings, the values with a kind that some errors hold (see findings.py).
+Not here: what all of them are made of (see rig_error.py), and findings, the values with a kind that some errors hold
+(see findings.py).
 """
 
 from __future__ import annotations
@@ -54,27 +55,9 @@ from rigdriver.findings import (
     MismatchKind,
     RigFileFinding,
     alone_or_none,
-    sentence,
 )
+from rigdriver.rig_error import RigError as RigError  # noqa: PLC0414  the root of the tree belongs to it
 from rigdriver.run_end import EndCause
-
-
-class RigError(Exception):
-    """Anything that rigdriver raises on purpose. `except RigError` catches all of it.
-
-    Raise it with a whole sentence, or with its parts:
-    `ViewsInsufficient(device="camera left", seen="2 views", expected="at least 3", remedy="show it the board")`
-    reads `camera left: 2 views; expected at least 3; show it the board`.
-    """
-
-    def __init__(
-        self, message: str = "", *, device: str = "", seen: str = "", expected: str = "", remedy: str = ""
-    ) -> None:
-        self.device = device
-        self.seen = seen
-        self.expected = expected
-        self.remedy = remedy
-        super().__init__(message or sentence(device, seen, expected, remedy))
 
 
 class UsageError(RigError, ValueError):

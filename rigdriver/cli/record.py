@@ -2,14 +2,11 @@
 
 In: a rig, how many frame sets or seconds, perhaps the seconds before Enter is pressed. Out: a sealed MCAP file, a
 summary, and exit status 0 when everything that was planned is on the disk, else 1.
-Not here: the recording itself (see procedures/record.py).
+Not here: the recording itself (see procedures/record.py), and whose take it is (see procedures/record_take.py).
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -25,9 +22,7 @@ from rigdriver.cli.watching import PROGRESS
 from rigdriver.errors import UsageError
 from rigdriver.procedures.derived import noting_results
 from rigdriver.procedures.record import RecordOptions
-from rigdriver.procedures.record import record as record_frame_sets
-from rigdriver.procedures.subject_take import running_take
-from rigdriver.recording.recording_file import SUFFIX
+from rigdriver.procedures.record_take import name_by_time, record_take
 from rigdriver.recording.seal import SealState
 
 
@@ -69,24 +64,15 @@ def record(  # noqa: PLR0913, PLR0917  one argument per option
     json: JsonOption = False,
 ) -> int:
     """Record frame sets into one sealed file (MCAP)."""
-    if seconds is not None and frames is not None:
-        raise UsageError(
-            device="--seconds",
-            seen="was given together with --frames",
-            expected="one length",
-            remedy="name one of them",
-        )
+    _expect_one_length(seconds, frames)
     source, whose = chosen_source(rig, sim, scenario), take_wishes(subject, catalogue, note)
-    with ExitStack() as stack:
-        take = stack.enter_context(running_take(whose, out, frames, SUFFIX)) if whose else None
-        path = take.path if take else out or Path(f"take-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.mcap")
-        options = RecordOptions(path, frames, seconds, rate_hz, pre, is_forced=force)
-        button = None if pre is None else stack.enter_context(pressed_by_enter())
-        done = record_frame_sets(source, replace(options, watch=take.watch) if take else options, PROGRESS, button)
-    number = {"take": take.number} if take else {}
-    facts = {"file": str(path), **number, **seal_facts(done.seal.state, done.seal)}
+    options = RecordOptions(out or name_by_time(), frames, seconds, rate_hz, pre, is_forced=force)
+    take = record_take(source, options, whose, out, PROGRESS, None if pre is None else pressed_by_enter())
+    path, seal = take.recorded.path, take.recorded.seal
+    number = {} if take.number is None else {"take": take.number}
+    facts = {"file": str(path), **number, **seal_facts(seal.state, seal)}
     if not json:
-        show("\n".join(seal_lines(done.seal.state, done.seal)))
+        show("\n".join(seal_lines(seal.state, seal)))
         show(f"written to {path}")
     if compact:
         # What it leaves when somebody stops it is the take's, too.
@@ -97,4 +83,14 @@ def record(  # noqa: PLR0913, PLR0917  one argument per option
             show(size_line(smaller))
     if json:
         show_json(facts)
-    return GOOD if done.seal.state is SealState.COMPLETE else CHECK_FAILED
+    return GOOD if seal.state is SealState.COMPLETE else CHECK_FAILED
+
+
+def _expect_one_length(seconds: float | None, frames: int | None) -> None:
+    if seconds is not None and frames is not None:
+        raise UsageError(
+            device="--seconds",
+            seen="was given together with --frames",
+            expected="one length",
+            remedy="name one of them",
+        )

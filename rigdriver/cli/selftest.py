@@ -27,7 +27,6 @@ from rigdriver.errors import FileNotWritten, RigError, UsageError
 from rigdriver.outputs import refuse_overwriting
 from rigdriver.procedures.write_delays import delays_diff
 from rigdriver.procedures.write_delays import write_delays as write_into
-from rigdriver.recording.recording_file import Recording
 from rigdriver.rig import Rig
 from rigdriver.selftest import text
 from rigdriver.selftest.history import FigureChange, append, changes, differences, history_of, read, series
@@ -35,7 +34,7 @@ from rigdriver.selftest.junit import junit as as_junit
 from rigdriver.selftest.ledger import CheckLedger
 from rigdriver.selftest.page import html as page
 from rigdriver.selftest.plots import CheckPlot
-from rigdriver.selftest.recorded import check_recording
+from rigdriver.selftest.recorded import check_recording_file
 from rigdriver.selftest.result import Report
 from rigdriver.selftest.run_checks import FRAME_SETS
 from rigdriver.selftest.selection import Selection
@@ -90,15 +89,8 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
     """
     refuse_overwriting([html, junit], overwrite)
     if recording is not None:
-        if rig or sim or scenario or only or skip or quick or watch or write_delays:
-            raise UsageError(
-                device="--recording",
-                seen="was given together with a rig, or with an option that needs one",
-                remedy="leave --rig, --sim, --scenario, --only, --skip, --quick, --watch and --write-delays out",
-            )
-        with Recording(recording) as opened_file:
-            report = check_recording(opened_file)
-        outputs = ReportOutputs(html, junit, None, json)
+        _refuse_rig_options(rig, sim, scenario, only, skip, quick, watch, write_delays)
+        report, outputs = check_recording_file(recording), ReportOutputs(html, junit, None, json)
         outputs.give(SelfTestDone(report))
         return report.exit_status
     selection = Selection(tuple(only or ()), tuple(skip or ()), quick)
@@ -112,6 +104,16 @@ def selftest(  # noqa: PLR0913, PLR0917  one argument per option
         if not watch:
             return done.report.exit_status
         SafeEvent().wait(PAUSE_S)
+
+
+def _refuse_rig_options(*given: object) -> None:
+    """Refuse what a test of a recording cannot use, where any of it was given."""
+    if any(given):
+        raise UsageError(
+            device="--recording",
+            seen="was given together with a rig, or with an option that needs one",
+            remedy="leave --rig, --sim, --scenario, --only, --skip, --quick, --watch and --write-delays out",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Every key that a rig file knows, as the models state it: type, bounds, default, unit and meaning.
 
-In: the tables of models.py. Out: one `KeyFacts` per key, in the order of the rig file. Nothing is written twice: types,
-bounds and defaults are read from the models, meanings from the docstrings of their fields. Not here: printing (see
-cli/config_keys.py).
+In: the tables of models.py and device_tables.py. Out: one `KeyFacts` per key, in the order of the rig file. Nothing is
+written twice: types, bounds and defaults are read from the models, meanings from the docstrings of their fields. Not
+here: printing (see cli/config_keys.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -22,7 +22,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from rigdriver.config import models
+from rigdriver.config import device_tables, models
 from rigdriver.config.models import RigConfig
 
 UNITS: Mapping[str, str] = {
@@ -66,7 +66,7 @@ def _meanings() -> Mapping[tuple[str, str], str]:
     Read from the source on demand: pydantic can do it, too, but for every program that loads a rig file.
     """
     found = {}
-    for model in ast.parse(inspect.getsource(models)).body:
+    for model in chain.from_iterable(ast.parse(inspect.getsource(module)).body for module in (device_tables, models)):
         for field, below in pairwise(getattr(model, "body", ())):
             match field, below:
                 case (

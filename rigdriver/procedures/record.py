@@ -36,7 +36,7 @@ from rigdriver.recording.frame_source import Indexed
 from rigdriver.recording.pre_trigger import FrameSetRing, SaveButton
 from rigdriver.recording.recorder import Recorder
 from rigdriver.recording.rig_messages import LogLevel
-from rigdriver.recording.seal import Plan, Seal
+from rigdriver.recording.seal import JsonFile, Plan, Seal
 from rigdriver.rig import Rig
 from rigdriver.sources import resolve
 from rigdriver.whole_file import refuse_existing
@@ -169,7 +169,7 @@ def plan_of(rig: Rig, options: RecordOptions, rate_hz: float) -> Plan:
     )
 
 
-def _calibration_of(config: RigConfig) -> dict[str, object] | None:
+def _calibration_of(config: RigConfig) -> JsonFile | None:
     """Return the content of the rig's calibration file, so that a recording can be measured without the rig."""
     if config.calibration is None:
         return None

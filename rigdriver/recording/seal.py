@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal
 from zlib import crc32
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from rigdriver.config import RigConfig
 from rigdriver.frames import FrameSet
@@ -32,6 +32,8 @@ _JSON: Final = "json"
 _CRC: Final = "crc32"
 """Key of the CRC-32 of that text, in hexadecimal digits."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
+JsonFile = dict[str, JsonValue]
+"""A whole file as values of JSON: as it was, also where this version does not know all of its keys."""
 
 
 class SealState(StrEnum):
@@ -64,9 +66,9 @@ class Plan(BaseModel):
     rate_hz: float | None = None
     sync_interval_s: float
     """Longest time between two moments at which everything so far is on the disk."""
-    config: dict[str, object] | None = None
+    config: JsonFile | None = None
     """The rig file, as `RigConfig` writes it."""
-    calibration: dict[str, object] | None = None
+    calibration: JsonFile | None = None
     """The calibration file, where the rig had one."""
     regions: dict[str, dict[str, tuple[int, int]]] = {}
     """Place on the sensor by camera, where it is known."""

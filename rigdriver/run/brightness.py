@@ -74,4 +74,6 @@ class Brightness:
 
 def mean_level(pixels: Pixels) -> float:
     """Return the mean digital number over a coarse grid of the image."""
-    return float(np.mean(pixels[::GRID, ::GRID]))
+    grid = pixels[::GRID, ::GRID]
+    # As numpy.mean, without the 10 us that its preparations take for each frame between its last byte and the consumer.
+    return float(np.add.reduce(grid, axis=None, dtype=np.float64)) / grid.size

@@ -293,9 +293,10 @@ class Run(FrameSets):
                 # Not on the box's thread: a slow disk would keep it from feeding the watchdog.
                 self._log_light()
                 period = self.schedule.box.pulse_period_ticks
-                before = {name: log.glitches for name, log in self._logs.items()}
+                before = self._noise_edges()
                 exposures = {name: log.feed(report, period) for name, log in self._logs.items()}
-                noise = {name: log.glitches - before[name] for name, log in self._logs.items()}
+                now = self._noise_edges()
+                noise = {} if now == before else {n: now[n] - before[n] for n in now if now[n] != before[n]}
                 return self._matcher.take_report(report, exposures, noise)
             case Frame():
                 self._brightness.measure(report)
@@ -318,6 +319,9 @@ class Run(FrameSets):
             case BoxLost():
                 self._ending.fail(report.error)
         return []
+
+    def _noise_edges(self) -> dict[str, int]:
+        return {name: log.glitches for name, log in self._logs.items()}
 
     def _log_light(self) -> None:
         try:

@@ -7,6 +7,7 @@ recording, and their checks are left out or named as not checked. Not here: the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from rigdriver.devices.cameras.events import CameraStatistics
@@ -43,6 +44,16 @@ def check_recording(recording: Recording) -> Report:
         nothing: Mapping[str, CameraStatistics] = MappingProxyType({})
         checks += judge_recorded(Observed(tuple(proofs), tuple(gaps), 0, nothing, nothing), config)
     return Report(config.name, tuple(checks), was_opened=True)
+
+
+def check_recording_file(path: Path) -> Report:
+    """Open a recording and make the checks.
+
+    Raises:
+        UsageError: it is no recording, or does not say of which rig it is.
+    """
+    with Recording(path) as recording:
+        return check_recording(recording)
 
 
 def _judge_state(recording: Recording) -> CheckResult:

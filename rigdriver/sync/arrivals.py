@@ -7,8 +7,10 @@ Not here: time stamps and frame ids (see track.py).
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import sqrt
 from statistics import median
 
@@ -37,18 +39,33 @@ LEAST = 3
 """Least number of arrivals that show what is usual."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """What the newest latencies say, until the next frame is matched."""
+
+    middle_ns: float
+    single_ns: float
+    """Time by which their median may differ by chance from a single arrival."""
+
+
 class Arrivals:
     """Usual latency of one camera."""
 
     def __init__(self, ticks_per_ns: float) -> None:
         self._ticks_per_ns = ticks_per_ns
-        self._latencies_ns: deque[int] = deque(maxlen=USUAL)
+        self._latencies_ns: deque[int] = deque()
+        """The newest latencies in the order of their frames."""
+        self._ordered_ns: list[int] = []
+        """The same latencies, the least first."""
+        self._known: _Usual | None = None
         self._period_ns = self._reach_ns = 0.0
         self._late_in_a_row = 0
 
     def clear(self) -> None:
         """Forget what is usual."""
         self._latencies_ns.clear()
+        self._ordered_ns.clear()
+        self._known = None
         self._late_in_a_row = 0
 
     def expect(self, period_ticks: int) -> None:
@@ -63,10 +80,15 @@ class Arrivals:
         would scatter, and scattered ones show no header that lags.
         """
         latency_ns = self.latency_ns(frame, exposure)
-        is_late = self.are_steady and latency_ns > median(self._latencies_ns) + self._sure_ns
+        is_late = self.are_steady and latency_ns > self._usual.middle_ns + self._sure_ns
         self._late_in_a_row = self._late_in_a_row + 1 if is_late else 0
-        if not is_late or self._late_in_a_row > SPELL:
-            self._latencies_ns.append(latency_ns)
+        if is_late and self._late_in_a_row <= SPELL:
+            return
+        if len(self._latencies_ns) == USUAL:
+            del self._ordered_ns[bisect_left(self._ordered_ns, self._latencies_ns.popleft())]
+        self._latencies_ns.append(latency_ns)
+        insort(self._ordered_ns, latency_ns)
+        self._known = None
 
     def latency_ns(self, frame: Frame, exposure: Exposure) -> int:
         """Return the time from exposure to arrival, on two clocks: only its changes mean something.
@@ -78,18 +100,25 @@ class Arrivals:
     @property
     def are_steady(self) -> bool:
         """Whether arrivals scatter so little that a single one names its pulse."""
-        return len(self._latencies_ns) >= LEAST and self._error_ns([0]) < self._reach_ns
+        return len(self._ordered_ns) >= LEAST and self._usual.single_ns < self._reach_ns
+
+    @property
+    def _usual(self) -> _Usual:
+        # Several questions are asked of each frame, between its last byte and the consumer, so the answer is kept.
+        if self._known is None:
+            self._known = _Usual(median(self._ordered_ns), self._error_ns([0]))
+        return self._known
 
     @property
     def _sure_ns(self) -> float:
         """Time by which a single arrival may differ from the usual one by chance."""
-        return max(self._error_ns([0]), LEAST_SHARE * self._period_ns)
+        return max(self._usual.single_ns, LEAST_SHARE * self._period_ns)
 
     def is_usual(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether a single frame arrived at the usual time; that is enough to name a reason, not to place the frame."""
-        if len(self._latencies_ns) < LEAST:
+        if len(self._ordered_ns) < LEAST:
             return False
-        return abs(self.latency_ns(frame, exposure) - median(self._latencies_ns)) < self._reach_ns
+        return abs(self.latency_ns(frame, exposure) - self._usual.middle_ns) < self._reach_ns
 
     def is_surely_usual(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether the arrival confirms a single frame; it can do so only where arrivals are steady.
@@ -98,7 +127,7 @@ class Arrivals:
         """
         if not self.are_steady:
             return False
-        return abs(self.latency_ns(frame, exposure) - median(self._latencies_ns)) <= self._sure_ns
+        return abs(self.latency_ns(frame, exposure) - self._usual.middle_ns) <= self._sure_ns
 
     def is_surely_earlier(self, latency_ns: int, before_ns: int) -> bool:
         """Whether a frame came with a shorter latency than one before it, by more than a steady camera's frames do."""
@@ -109,39 +138,38 @@ class Arrivals:
 
         Arrivals scatter to the late side alone, so this holds where they are not steady, too.
         """
-        if len(self._latencies_ns) < LEAST:
+        if len(self._ordered_ns) < LEAST:
             return False
-        return self.latency_ns(frame, exposure) < min(self._latencies_ns) - self._reach_ns
+        return self.latency_ns(frame, exposure) < self._ordered_ns[0] - self._reach_ns
 
     def may_be_later(self, frame: Frame, exposure: Exposure) -> bool:
         """Whether the frame came so late after the exposure that it may be of a later one."""
-        if len(self._latencies_ns) < LEAST:
+        if len(self._ordered_ns) < LEAST:
             return True
-        return self.latency_ns(frame, exposure) > min(self._latencies_ns) + self._period_ns - self._reach_ns
+        return self.latency_ns(frame, exposure) > self._ordered_ns[0] + self._period_ns - self._reach_ns
 
     def latest_start_ticks(self, frame: Frame) -> float:
         """Return the latest time in box ticks at which an exposure can have begun whose frame has come by now."""
         early_ns = min(self._sure_ns, self._reach_ns)
-        return (frame.t_host_ns - min(self._latencies_ns) + early_ns) * self._ticks_per_ns
+        return (frame.t_host_ns - self._ordered_ns[0] + early_ns) * self._ticks_per_ns
 
     def confirm(self, heard: Sequence[int], enough: int, is_alone: bool) -> bool:
         """Return whether the latencies of several frames are surely the usual one; `is_alone`: nothing else says so."""
-        if len(heard) < enough or len(self._latencies_ns) < LEAST:
+        if len(heard) < enough or len(self._ordered_ns) < LEAST:
             return False
-        unusual = abs(median(heard) - median(self._latencies_ns))
+        unusual = abs(median(heard) - self._usual.middle_ns)
         return max(self._error_ns(heard, FEW_STRAGGLERS if is_alone else MANY_STRAGGLERS), unusual) < self._reach_ns
 
     def _error_ns(self, heard: Sequence[int], stragglers: int = MANY_STRAGGLERS) -> float:
         """Return by how much the median of these arrivals may differ from the usual one by chance."""
         # The standard error of a difference is s sqrt(1/n + 1/m).
-        usual = self._latencies_ns
-        scatter_ns = max(_scatter(usual, stragglers), _scatter(heard, stragglers))
+        usual = self._ordered_ns
+        scatter_ns = max(_scatter(usual, stragglers), _scatter(sorted(heard), stragglers))
         return SURE * scatter_ns * sqrt(1 / len(heard) + 1 / len(usual))
 
 
-def _scatter(latencies_ns: Sequence[int], stragglers: int) -> float:
+def _scatter(ordered: Sequence[int], stragglers: int) -> float:
     """Return about one standard deviation, whatever that part of stragglers does; of few values the whole spread."""
-    ordered = sorted(latencies_ns)
     if len(ordered) < FEW:
         return float(ordered[-1] - ordered[0])
     cut = len(ordered) // stragglers

@@ -110,10 +110,14 @@ class ExposureLog:
         triggers: list[int] = []
         exposures: list[Exposure] = []
         self._count_unreported(report)
+        line = 0 if self._planned.input is None else 1 << self._planned.input
+        output = 1 << self._planned.output
         for edge in report.edges:
+            # Most edges are of other cameras, so each is looked at without a call.
             if edge.is_input:
-                self._hear(edge, report, exposures)
-            elif edge.rising >> self._planned.output & 1:
+                if edge.mask & line:
+                    self._hear(edge, line, report, exposures)
+            elif edge.mask & edge.levels & output:
                 triggers.append(edge.t_box_ticks)
                 self._trigger = edge.t_box_ticks
                 self.is_new_plan = False
@@ -195,11 +199,9 @@ class ExposureLog:
             self._pulse, self._is_seen, self._is_damaged = pulse, False, False
         self._is_damaged |= is_damaged
 
-    def _hear(self, edge: Edge, report: PulseReport, exposures: list[Exposure]) -> None:
-        line = self._planned.input
-        if line is None or not edge.mask >> line & 1:
-            return
-        if edge.rising >> line & 1:
+    def _hear(self, edge: Edge, line: int, report: PulseReport, exposures: list[Exposure]) -> None:
+        """Take an edge of the camera's exposure line, whose bit is `line`."""
+        if edge.levels & line:
             self._start = edge.t_box_ticks - self._planned.line_rise_ticks
             self._rises.append(self._start)
         elif self._start is not None:

@@ -28,7 +28,7 @@ RATE_BOUND = 300e-6
 WANDER = 0.2e-6
 """Change of a crystal's rate over the window: old intervals are widened by it for each second of age."""
 SEARCH_STEPS = 30
-"""Number of search steps; they leave 0.0003 ppm of the rate open, 20 ns per minute."""
+"""Number of search steps for a tick before the newest trip; they leave 0.0003 ppm of the rate open."""
 GOLDEN = 0.6180339887498949
 
 _Floats = npt.NDArray[np.float64]
@@ -64,14 +64,16 @@ class _ClockLines:
 
     def lowest(self, x: float, rate: float) -> float:
         """Return the smallest value at x of the lines with that rate."""
-        return float(np.max(self.early + rate * (x - self.x)))
+        return float((self.early + rate * (x - self.x)).max())
 
     def highest(self, x: float, rate: float) -> float:
         """Return the largest value at x of the lines with that rate."""
-        return float(np.min(self.late + rate * (x - self.x)))
+        return float((self.late + rate * (x - self.x)).min())
 
     def interval(self, x: float) -> tuple[float, float]:
         """Return between which values all lines lie at x. The lower end is convex in the rate, the upper concave."""
+        if x >= 0:  # behind the newest trip every line rises with its rate, so its rates' ends need no search
+            return self.lowest(x, self.rates[0]), self.highest(x, self.rates[1])
         lowest = self.lowest(x, _least(lambda rate: self.lowest(x, rate), self.rates))
         highest = self.highest(x, _least(lambda rate: -self.highest(x, rate), self.rates))
         return lowest, highest
@@ -103,11 +105,15 @@ class HostClock:
         elif (lines := self._lines_through([*self._best(trip), trip])) is not None:
             self.outliers += doubted is not None
             self._take(trip, lines)
-        elif doubted is not None and self._lines_through([doubted, trip]) is not None:
+        elif doubted is not None and self._follows(doubted, trip):
             self._begin_with([doubted, trip])
         else:
             self.outliers += doubted is not None
             self._doubted = trip
+
+    def _follows(self, doubted: RoundTrip, trip: RoundTrip) -> bool:
+        """Whether both may be of one clock: its ticks only rise."""
+        return doubted.t_box_ticks < trip.t_box_ticks and self._lines_through([doubted, trip]) is not None
 
     def _best(self, newest: RoundTrip) -> list[RoundTrip]:
         """Return the trips that are worth keeping beside the newest one."""
@@ -148,7 +154,7 @@ class HostClock:
         return max(highest - middle, middle - lowest)
 
     def _lines_through(self, trips: list[RoundTrip]) -> _ClockLines | None:
-        """Return the lines that pass through all trips; None when there is none."""
+        """Return the lines that pass through all trips, whose ticks rise; None when there is none."""
         newest = trips[-1]
         x = np.array([t.t_box_ticks - newest.t_box_ticks for t in trips], dtype=np.float64)
         slack = WANDER * self._nominal * -x
@@ -157,16 +163,8 @@ class HostClock:
         low, high = self._nominal * (1 - RATE_BOUND), self._nominal * (1 + RATE_BOUND)
         lines = _ClockLines(x, early, late, (low, high), newest.t_box_ticks, newest.t_sent_ns)
 
-        def gap(rate: float) -> float:
-            """Below 0 where lines of that rate pass; convex."""
-            return lines.lowest(0.0, rate) - lines.highest(0.0, rate)
-
-        # Lines of a rate pass through all trips when the greatest of their lower bounds lies below the least of the
-        # upper ones. Both are extremes of linear functions of the rate, so the gap between them is convex.
-        best = _least(gap, (low, high))
-        if gap(best) > 0:
-            return None
-        return replace(lines, rates=(_edge(gap, best, low), _edge(gap, best, high)))
+        rates = _rates_through(lines)
+        return None if rates is None else replace(lines, rates=rates)
 
     def _middle(self, lines: _ClockLines) -> ClockFit:
         """Return the line in the middle: of the rates that pass, and of the lines with that rate."""
@@ -205,13 +203,13 @@ def _least(convex: Callable[[float], float], within: tuple[float, float]) -> flo
     return (low + high) / 2
 
 
-def _edge(gap: Callable[[float], float], inside: float, limit: float) -> float:
-    """Return the last rate on the way from one that passes to the limit where lines still pass."""
-    # The gap is convex in the rate, so the rates that pass are one interval, and halving finds its end.
-    if gap(limit) <= 0:
-        return limit
-    outside = limit
-    for _ in range(SEARCH_STEPS):
-        middle = (inside + outside) / 2
-        inside, outside = (middle, outside) if gap(middle) <= 0 else (inside, middle)
-    return outside
+def _rates_through(lines: _ClockLines) -> tuple[float, float] | None:
+    """Return the smallest and the largest rate within `lines.rates` of a line through all trips; None without one."""
+    # A line of rate r passes where the greatest of early - r x lies below the least of late - r x, that is, where for
+    # each two trips i, j: early_i - late_j <= r (x_i - x_j). So each pair bounds r on one side, and together they are
+    # exact (Helly's theorem in one dimension). The ticks of the trips rise, so x_i - x_j > 0 for j < i.
+    later, earlier = np.tril_indices(len(lines.x), -1)
+    between = lines.x[later] - lines.x[earlier]
+    low = np.max((lines.early[later] - lines.late[earlier]) / between, initial=lines.rates[0])
+    high = np.min((lines.late[later] - lines.early[earlier]) / between, initial=lines.rates[1])
+    return (float(low), float(high)) if low <= high else None

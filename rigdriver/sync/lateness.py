@@ -90,11 +90,12 @@ class LateFrames:
         latest = self._latest_ordinal(frame, exposure, anchor)
         if latest is None:
             return None
-        latency_ns, is_as_of_latest = (
-            self._arrivals.latency_ns(frame, exposure),
-            self._is_as_of(latest, frame, exposure),
-        )
+        is_late = latest > exposure.ordinal
+        is_as_of_latest = is_late and self._is_as_of(latest, frame, exposure)
+        latency_ns = self._arrivals.latency_ns(frame, exposure)
         self._note(exposure.ordinal, _Came(frame.t_host_ns, exposure.ordinal, latest, latency_ns, is_as_of_latest))
+        if not is_late:
+            return True  # no later exposure comes into question
         if self._is_as_late(exposure.ordinal, anchor):
             self._trust.is_bent = True
             return False

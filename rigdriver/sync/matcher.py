@@ -21,6 +21,7 @@ from rigdriver.sync.exposures import LONGEST_LOSS, Exposure
 from rigdriver.sync.losses import LossReports
 from rigdriver.sync.places import Place, PlaceState
 from rigdriver.sync.proof import Evidence, Prover
+from rigdriver.sync.pulse_states import AWAITED, CLOSED, TORN, PulseAct, PulseState, after
 from rigdriver.sync.track import Track
 from rigdriver.sync.verdicts import Held, Matched, Rejected
 
@@ -54,17 +55,16 @@ class _Pending:
     """Camera -> its place in this pulse."""
     excused_ns: int = 0
     """Time in which nobody could see whether its frames had come."""
-    is_closed: bool = False
-    """Whether the box has reported its end."""
-    is_given_up: bool = False
-    """Whether the time for its frames and reports is over."""
-    is_reported: bool = True
-    """Whether no report of it is known to be missing."""
+    state: PulseState = PulseState.OPEN
     arrived: list[str] = field(default_factory=list)
     """Cameras with a matched frame, in the order in which these were matched."""
     lamp_rises: dict[int, int] = field(default_factory=dict)
     lamps: list[Flash] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def go(self, act: PulseAct) -> None:
+        """Change the state along its table."""
+        self.state = after(self.state, act)
 
 
 class Matcher:
@@ -88,6 +88,7 @@ class Matcher:
         for track in tracks.values():
             track.end_with(schedule.box.pulse_count - 1 if schedule.box.pulse_count else None)
         self._lamp_names = {s.output: s.lamp for s in schedule.flashes}
+        self._lamp_outputs = sum(1 << output for output in self._lamp_names)
         self._pending: dict[int, _Pending] = {}
         self._next_index = 0
         self._held: dict[str, deque[Frame]] = {name: deque() for name in tracks}
@@ -152,8 +153,9 @@ class Matcher:
 
     def take_reached(self) -> list[Resolved]:
         """The exposure logs have reached a later time; return what is settled by it."""
-        for name in self._held:
-            self._judge_held(name)
+        for name, held in self._held.items():
+            if held:
+                self._judge_held(name)
         return self._settle()
 
     def take_edges_lost(self) -> None:
@@ -161,8 +163,7 @@ class Matcher:
         for track in self._tracks.values():
             track.doubt()
         for pending in self._pending.values():
-            if not pending.is_closed:
-                pending.is_reported = False
+            pending.go(PulseAct.LOSE)
         self._are_edges_lost = True
 
     def excuse(self, held_up_ns: int) -> None:
@@ -194,7 +195,8 @@ class Matcher:
             for name, (triggers, _) in exposures.items():
                 if triggers:
                     pending.places[name].is_triggered = True
-            pending.is_closed = pending.is_closed or report.is_closed
+            if report.is_closed:
+                pending.go(PulseAct.CLOSE)
         for name, (_, seen) in exposures.items():
             for exposure in seen:
                 self._note_exposure(name, exposure)
@@ -205,16 +207,15 @@ class Matcher:
             return known
         for index in range(self._newest_index() + 1, report.pulse_index):
             start = report.start_ticks - (report.pulse_index - index) * self._period
-            self._pending[index] = _Pending(
-                index, start, report.t_host_ns, self._places(), is_closed=True, is_reported=False
-            )
+            skipped = _Pending(index, start, report.t_host_ns, self._places(), state=PulseState.CLOSED_TORN)
+            self._pending[index] = skipped
         pending = _Pending(
             report.pulse_index,
             report.start_ticks,
             report.t_host_ns,
             self._places(),
             # The first edges of this pulse may be among the lost ones, also when whole pulses are lost before it.
-            is_reported=not self._are_edges_lost,
+            state=PulseState.TORN if self._are_edges_lost else PulseState.OPEN,
             notes=self._belated,
         )
         self._pending[report.pulse_index] = pending
@@ -246,7 +247,7 @@ class Matcher:
 
     def _note_lamps(self, pending: _Pending, report: PulseReport) -> None:
         for edge in report.edges:
-            if edge.is_input:
+            if edge.is_input or not edge.mask & self._lamp_outputs:
                 continue
             for output, lamp in self._lamp_names.items():
                 if edge.rising >> output & 1:
@@ -327,7 +328,7 @@ class Matcher:
         return resolved
 
     def _is_settled(self, pending: _Pending) -> bool:
-        if self._is_waiting_for_close and not pending.is_closed and not pending.is_given_up:
+        if self._is_waiting_for_close and pending.state in AWAITED:
             return False
         for name, place in pending.places.items():
             if not place.is_open:
@@ -348,7 +349,7 @@ class Matcher:
                 return Gap(name, lost, LostFrame(frame_id))
             later = self._tracks[name].matched_after(place.exposures[0].ordinal)
             return self._reason(name, pending, GapReason.NOT_DELIVERED) if later >= OVERTAKEN else None
-        if pending.is_closed:
+        if pending.state in CLOSED:
             return self._reason(name, pending, GapReason.NOT_EXPOSED)
         return None
 
@@ -359,7 +360,7 @@ class Matcher:
     def _reason(self, name: str, pending: _Pending, reason: GapReason) -> Gap:
         """Return the gap with the best reason known."""
         place = pending.places[name]
-        if not pending.is_reported and place.state is PlaceState.UNSEEN:
+        if pending.state in TORN and place.state is PlaceState.UNSEEN:
             return Gap(name, GapReason.EDGES_LOST)
         if place.suspicion is not None:
             return place.suspicion
@@ -370,18 +371,18 @@ class Matcher:
         return Gap(name, reason)
 
     def _close_out(self, pending: _Pending, reason: GapReason) -> None:
-        pending.is_given_up = True
-        # Its edges may have happened and their reports be lost: without the report of its end nobody knows.
-        is_untold = not pending.is_closed and reason is GapReason.NOT_DELIVERED
-        pending.is_reported = pending.is_reported and not is_untold
+        if reason is GapReason.NOT_DELIVERED:
+            # Its edges may have happened and their reports be lost: without the report of its end nobody knows.
+            pending.go(PulseAct.LOSE)
         for name, place in pending.places.items():
             if not place.is_open:
                 continue
             gone = self._gone.get(name)
             # The box has closed the period without an exposure, so no frame could come, whatever has ended the wait.
-            is_dark = place.state is PlaceState.UNSEEN and pending.is_closed
+            is_dark = place.state is PlaceState.UNSEEN and pending.state in CLOSED
             why = GapReason.NOT_EXPOSED if is_dark else reason
             place.give_up(Gap(name, GapReason.CAMERA_LOST, gone) if gone else self._reason(name, pending, why))
+        pending.go(PulseAct.GIVE_UP)
 
     def _resolve(self, pending: _Pending) -> Resolved:
         matched = {n: e for n in pending.arrived if (e := pending.places[n].evidence) is not None}

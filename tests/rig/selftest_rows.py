@@ -12,7 +12,7 @@ from typing import Any
 
 from rigdriver.calibration.file import save
 from rigdriver.config import ProjectorConfig, RigConfig
-from rigdriver.config.models import LinkConfig
+from rigdriver.config.device_tables import LinkConfig
 from rigdriver_sim.projector.controller import DlpController, ProjectorTrouble
 from rigdriver_sim.scenario import load as load_scenario
 from rigdriver_sim.scene.render import Renderer

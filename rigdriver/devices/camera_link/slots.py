@@ -11,6 +11,7 @@ Layout:  [ledger: one byte per slot][headroom] | [slot 0][headroom] | [slot 1][h
 from __future__ import annotations
 
 import fcntl
+import math
 import mmap
 import os
 import sys
@@ -146,7 +147,7 @@ class SlotReader:
         goes back at once, so that an application that keeps many frames costs memory, not frames.
         """
         kind = np.dtype(dtype)
-        if int(np.prod(shape)) * kind.itemsize > self.slot_bytes or not 0 <= slot < self.slots:
+        if math.prod(shape) * kind.itemsize > self.slot_bytes or not 0 <= slot < self.slots:
             raise ValueError(
                 f"slot {slot} of {self.slots} with {self.slot_bytes} bytes cannot hold {tuple(shape)} {kind}"
             )

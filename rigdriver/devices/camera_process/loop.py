@@ -89,17 +89,16 @@ class CameraLoop:
 
     def _turn(self) -> bool:
         now_ns = self._timebase.now_ns()
-        streams = self._commands.streams
-        streaming = sum(stream.is_streaming for stream in streams)
-        delivered = [index for index, stream in enumerate(streams) if stream.poll(now_ns)]
-        self._pace.turned(now_ns, delivered, streaming)
+        streaming = [(index, s) for index, s in enumerate(self._commands.streams) if s.is_streaming]
+        delivered = [index for index, stream in streaming if stream.poll(now_ns)]
+        self._pace.turned(now_ns, delivered, len(streaming))
         if not delivered:
             self._timebase.idle()
         if now_ns - self._beat_ns > _BEAT_PERIOD_NS:
             self._beat_ns = now_ns
             if not self._beat():
                 return False
-        pause_s = self._timebase.slice_s(self._pace.pause_s(now_ns, streaming))
+        pause_s = self._timebase.slice_s(self._pace.pause_s(now_ns, len(streaming)))
         if pause_s >= _SHORTEST_POLL_S:
             return self._wait(round(pause_s * 1000))
         if pause_s:

@@ -244,9 +244,9 @@ class Stream:
         """Take what waits, at most a few buffers; return whether there was any."""
         if not self.is_streaming:
             return False
-        self._polled.look()
         if self._unanswered_since_ns is not None:
-            # While this process was away nobody asked the camera.
+            # While this process was away nobody asked the camera. Looks begin with the check that had no answer.
+            self._polled.look()
             self._unanswered_since_ns += round(self._polled.away_s * 1e9)
         try:
             return self._take(now_ns)

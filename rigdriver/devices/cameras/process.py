@@ -292,7 +292,8 @@ class CameraProcess:
                         selector.unregister(key.fileobj)
                     elif key.fileobj is self._events:
                         self._quiet.heard()
-                        self._is_up.set()
+                        if not self._is_up.is_set():
+                            self._is_up.set()
                         for kind, body in reader.feed(data):
                             self._on_event(kind, body)
                         vitality.heard()

@@ -9,12 +9,12 @@ elsewhere nothing is known, and the longer limit of the caller holds. Not here: 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 LOOK_S = 0.1
 """Longest time, in s, that one look stands for: a pause of the one who looks is not the other's silence."""
 _ASLEEP = frozenset("SDI")
 """States of proc(5) in which a thread waits inside a call."""
+_LINE_BYTES = 4096
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
@@ -22,7 +22,7 @@ class Vitality:
     """The silence of one process, as far as it is its own."""
 
     def __init__(self, pid: int) -> None:
-        self._stat = Path(f"/proc/{pid}/task/{pid}/stat")
+        self._stat = f"/proc/{pid}/task/{pid}/stat"
         self._looked_s: float | None = None
         self._cpu_s = 0.0
         self.silent_s = 0.0
@@ -45,7 +45,16 @@ class Vitality:
         """Return the state of its main thread, and the processor time that it has used; "" where that is not known."""
         try:
             # The name stands in brackets and may hold anything; the fields after it are counted from the last one.
-            fields = self._stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            fields = _read(self._stat).rpartition(b")")[2].decode("ascii", "replace").split()
             return fields[0], (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
         except (OSError, IndexError, ValueError):
             return "", self._cpu_s
+
+
+def _read(file: str) -> bytes:
+    """Return what stands in a file of the system: one line, without what Python's text files do around each read."""
+    fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, _LINE_BYTES)
+    finally:
+        os.close(fd)

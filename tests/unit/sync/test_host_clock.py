@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import pytest
 
-from rigdriver.sync.host_clock import HostClock, RoundTrip
+from rigdriver.sync.host_clock import RATE_BOUND, WANDER, HostClock, RoundTrip
 
 TICKS = 10_000_000
 S = 1_000_000_000
@@ -152,3 +153,38 @@ def test_drift_is_learned_from_the_extremes() -> None:
 def test_without_a_probe_nothing_is_known() -> None:
     clock = HostClock(TICKS)
     assert (clock.fit, clock.host_ns(5), clock.bound_ns(5)) == (None, None, float("inf"))
+
+
+def exact_bound_ns(trips: list[RoundTrip], at_ticks: int, told_ns: float, newest: RoundTrip) -> float:
+    """Return how far the lines through all trips lie from `told_ns` at a tick: each extreme line touches two limits."""
+    nominal = S / TICKS
+    x = [t.t_box_ticks - newest.t_box_ticks for t in trips]
+    wander = [WANDER * nominal * -one for one in x]
+    early = [t.t_sent_ns - newest.t_sent_ns - w for t, w in zip(trips, wander, strict=True)]
+    late = [t.t_received_ns - newest.t_sent_ns + w for t, w in zip(trips, wander, strict=True)]
+    limits = [(a, y) for a, pair in zip(x, zip(early, late, strict=True), strict=True) for y in pair]
+    lines = [((b - a) / (v - u), a, u) for (u, a), (v, b) in combinations(limits, 2) if u != v]
+    lines += [(nominal * (1 + sign * RATE_BOUND), a, u) for u, a in limits for sign in (-1, 1)]
+    ends = [
+        y + rate * (at_ticks - newest.t_box_ticks - u)
+        for rate, y, u in lines
+        if abs(rate / nominal - 1) <= RATE_BOUND * (1 + 1e-12)
+        and all(low - 1e-4 <= y + rate * (a - u) <= high + 1e-4 for a, low, high in zip(x, early, late, strict=True))
+    ]
+    middle = told_ns - newest.t_sent_ns
+    return max(max(ends) - middle, middle - min(ends))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_bound_is_that_of_the_lines_through_all_round_trips_to_the_nanosecond(seed: int) -> None:
+    """Worked out here from the corners of what the round trips allow, without a search."""
+    world, clock = World(seed), HostClock(TICKS)
+    trips = []
+    for _ in range(12):
+        world.t_ns += S
+        trips.append(world.trip())
+        clock.add(trips[-1])
+    later_ticks = trips[-1].t_box_ticks + 60 * TICKS
+    assert clock.fit is not None
+    exact_ns = exact_bound_ns(trips, later_ticks, clock.fit.map(later_ticks), trips[-1])
+    assert clock.bound_ns(later_ticks) == pytest.approx(exact_ns, abs=1.0)

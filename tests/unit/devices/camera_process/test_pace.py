@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rigdriver.devices.camera_process.pace import EXPECTING_S, IDLE_S, QUIET_S, STREAMING_S, Pace
+from rigdriver.devices.camera_process.pace import EXPECTING_S, IDLE_S, QUIET_S, RESTING_S, STREAMING_S, Pace
 
 MS = 1_000_000
 
@@ -77,3 +77,34 @@ def test_a_long_pause_is_no_rhythm() -> None:
     deliver(pace, 5_000 * MS)
     deliver(pace, 9_000 * MS)
     assert quiet(pace, 13_000 * MS) == QUIET_S
+
+
+def expected(pace: Pace, now_ns: int) -> None:
+    """Deliver while the cameras are looked at all the time."""
+    pace.turned(now_ns - MS // 10, (), 6)
+    deliver(pace, now_ns)
+
+
+def test_between_pulses_of_equal_periods_the_loop_rests_but_is_awake_when_the_next_is_due() -> None:
+    pace = Pace()
+    for t_ms in (5_000, 5_100, 5_200):
+        expected(pace, t_ms * MS)
+    assert [quiet(pace, (5_200 + t_ms) * MS, 1) for t_ms in (1, 50, 92, 95, 97)] == [RESTING_S] * 3 + [0.003, 0.001]
+    assert quiet(pace, 5_299 * MS, 1) == EXPECTING_S
+
+
+def test_frames_that_were_found_after_a_pause_are_no_rhythm_to_rest_by() -> None:
+    """They came at some time in the pause: rests after such a guess would find every pulse late."""
+    pace = Pace()
+    for t_ms in (5_000, 5_100):
+        expected(pace, t_ms * MS)
+    pace.turned(5_195 * MS, (), 6)
+    deliver(pace, 5_200 * MS)
+    assert quiet(pace, 5_250 * MS) == QUIET_S
+
+
+def test_a_pulse_that_does_not_come_ends_the_rest() -> None:
+    pace = Pace()
+    for t_ms in (5_000, 5_100, 5_200):
+        expected(pace, t_ms * MS)
+    assert quiet(pace, 5_350 * MS) == QUIET_S
