@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import count, islice
 from statistics import median
 
 import numpy as np
@@ -58,12 +59,11 @@ def test_what_is_usual_is_that_of_the_newest_frames_however_many_came_before(see
 def test_the_late_frames_of_a_bad_spell_do_not_change_what_is_usual_and_those_of_a_slower_computer_do() -> None:
     known = Arrivals(1.0)
     known.expect(PERIOD_NS)
-    at = 0
+    pulses = count()
 
-    def come(count: int, latency_ns: int) -> None:
-        nonlocal at
-        for at in range(at + 1, at + 1 + count):
-            known.add(frame(at * PERIOD_NS + latency_ns + at), exposure(at * PERIOD_NS))
+    def come(frames: int, latency_ns: int) -> None:
+        for n in islice(pulses, frames):
+            known.add(frame(n * PERIOD_NS + latency_ns + n), exposure(n * PERIOD_NS))
 
     come(20, 10_000_000)
     for _ in range(10):
