@@ -34,16 +34,17 @@ LONG_FILES = (
     "tests/rig/test_makes_in_a_rig.py",
     "tests/rig/test_command_line.py",
     "tests/rig/test_policies.py",
+    "tests/unit/sync/test_planted_faults.py",
+    "tests/unit/stereo/measure/test_way.py",
+    "tests/unit/calibration/test_cli_calibrate.py",
     "tests/unit/calibration/solve/test_all_cameras.py",
     "tests/rig/test_light_safety.py",
     "tests/unit/calibration/health/test_monitor.py",
-    "tests/unit/sync/test_planted_faults.py",
     "tests/rig/test_faults_in_light_and_disk.py",
     "tests/rig/test_calibrate_live.py",
     "tests/conformance/test_box_link.py",
     "tests/rig/test_ways_to_end.py",
     "tests/rig/test_frame_sets.py",
-    "tests/unit/calibration/test_cli_calibrate.py",
 )
 """Files that take more than 20 s. They start first, longest first, so that all workers end at about the same time."""
 

@@ -49,6 +49,8 @@ def demo(
     refuse_mixing(out, overwrite)
     refuse_strange(out)
     with undisturbed():
+        import scipy.optimize  # noqa: F401, PLC0415  slow to import; exposure_window.py needs it
+
         from rigdriver.procedures.demo_calibration import (  # noqa: PLC0415  compiled code is slow to import
             board_scenario,
             calibrate_simulated,

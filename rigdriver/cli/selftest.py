@@ -156,6 +156,9 @@ def _tested_and_told(source: str | Path, selection: Selection, frame_sets: int, 
     """Make one self-test and give its report away, also when it is interrupted; the interrupt is raised afterwards."""
     ledger, is_told = CheckLedger(str(source), selection), False
     try:
+        with undisturbed():
+            import scipy.optimize  # noqa: F401, PLC0415  slow to import; exposure_window.py needs it
+
         done = _done(source, selection, frame_sets, ledger)
         with undisturbed():
             outputs.give(done)

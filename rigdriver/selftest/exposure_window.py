@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from rigdriver.arrays import Array
 
@@ -77,6 +76,8 @@ class NoWindow:
 
 def find_window(samples: Sequence[SweepSample], width_us: float) -> ExposureWindow | NoWindow:
     """Fit the trapezoid; `width_us`: how long the lamps' outputs were high."""
+    from scipy.optimize import least_squares  # noqa: PLC0415  slow to import, and most verbs fit nothing
+
     if len(samples) <= UNKNOWNS:
         return NoWindow(f"{len(samples)} images of the sweep came")
     levels = np.array([sample.brightness for sample in samples])

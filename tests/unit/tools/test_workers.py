@@ -10,6 +10,8 @@ import dev
 from tests.workers import LONG_FILES
 
 ROOT = Path(__file__).parents[3]
+LIMIT_S = 600.0
+"""Longest run of such a suite, in s; it takes some seconds, and a minute on a busy computer."""
 
 
 def test_the_long_files_are_there():
@@ -37,7 +39,7 @@ def suite(pytester):
 
 
 def test_real_time_tests_of_all_files_run_on_one_worker_and_each_file_on_one(suite):
-    done = suite.runpytest_subprocess("-n", "2", "--dist", "loadfile", "-v", "-p", "no:cacheprovider")
+    done = suite.runpytest_subprocess("-n", "2", "--dist", "loadfile", "-v", "-p", "no:cacheprovider", timeout=LIMIT_S)
     done.assert_outcomes(passed=9)
     ran_on = {}
     for line in done.outlines:
@@ -65,7 +67,7 @@ def test_long_after(): time.sleep(0.3)
 
 def test_a_worker_that_dies_costs_one_test_and_no_other(suite):
     suite.makepyfile(test_fatal=FATAL, test_fatal_too=FATAL, test_last="def test_plain(): pass\n")
-    done = suite.runpytest_subprocess("-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider")
+    done = suite.runpytest_subprocess("-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", timeout=LIMIT_S)
     done.assert_outcomes(passed=9 + 6 + 1, failed=2)
     done.stdout.fnmatch_lines(["*crashed while running*test_fatal.py::test_dies*"])
 
@@ -73,12 +75,13 @@ def test_a_worker_that_dies_costs_one_test_and_no_other(suite):
 def test_a_test_that_waits_for_ever_fails_and_the_others_run(suite):
     suite.makepyfile(test_hangs="import time\ndef test_hangs(): time.sleep(3600)\ndef test_after(): pass\n")
     limit = ["-o", "faulthandler_timeout=5", "-o", "faulthandler_exit_on_timeout=true"]
-    done = suite.runpytest_subprocess("-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", *limit)
+    words = ["-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider"]
+    done = suite.runpytest_subprocess(*words, *limit, timeout=LIMIT_S)
     done.assert_outcomes(passed=9 + 1, failed=1)
 
 
 def test_plain_pytest_runs_all_of_it_in_the_order_of_the_files(suite):
-    done = suite.runpytest_subprocess("-v", "-p", "no:cacheprovider")
+    done = suite.runpytest_subprocess("-v", "-p", "no:cacheprovider", timeout=LIMIT_S)
     done.assert_outcomes(passed=9)
     files = [line.partition("::")[0] for line in done.outlines if " PASSED" in line]
     assert files == ["test_one.py"] * 4 + ["test_three.py"] + ["test_two.py"] * 4

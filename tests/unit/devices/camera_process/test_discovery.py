@@ -9,15 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from rigdriver.devices.camera_link.descriptions import DeviceInfo, InterfaceOutcome
+from rigdriver.devices.camera_process import discovery as discovery_file
 from rigdriver.devices.camera_process import enumeration
 from rigdriver.devices.camera_process.discovery import Discovery, DiscoveryPeer, Search
+from rigdriver.devices.camera_process.enumeration import Enumeration
 from rigdriver.errors import ProducerError
+from tests.fake_time import clock_of_looks
 
 PATIENCE_S = 20.0
 PATH = "/opt/a.cti"
@@ -166,6 +170,7 @@ def test_the_list_of_an_interface_that_has_not_come_back_is_not_touched(
 ) -> None:
     monkeypatch.setattr(enumeration, "FIRST_TURN_S", 0.01)
     monkeypatch.setattr(enumeration, "OVERRUN_S", 0.01)
+    monkeypatch.setattr(discovery_file, "Enumeration", partial(Enumeration, now_s=clock_of_looks()))
     release = threading.Event()
     hung = FakeInterface("eth0", ["cam1"], ask=lambda: int(not release.wait(PATIENCE_S)))
 

@@ -16,6 +16,7 @@ import pytest
 from rigdriver.devices.camera_link.descriptions import InterfaceOutcome
 from rigdriver.devices.camera_process import enumeration
 from rigdriver.devices.camera_process.enumeration import Enumeration, InterfaceCall
+from tests.fake_time import clock_of_looks
 
 PATIENCE_S = 20.0
 TIMED_OUT, FAILED = -1011, -1001
@@ -174,7 +175,7 @@ def test_one_that_never_comes_back_stays_behind_and_keeps_no_other_from_being_fo
         answered.set()
         return 0
 
-    search = Enumeration([InterfaceCall("eth0", hang), InterfaceCall("eth1", answer)])
+    search = Enumeration([InterfaceCall("eth0", hang), InterfaceCall("eth1", answer)], clock_of_looks())
     search.run(PATIENCE_S, lambda: answered.is_set() and not search.answers[1].is_out)
     assert [a.outcome for a in search.answers] == [InterfaceOutcome.NO_ANSWER, InterfaceOutcome.COMPLETE]
     assert search.answers[0].asked_s > 0
