@@ -33,6 +33,7 @@ from rigdriver.stereo.measure.areas import Ball, area_of, volume_of
 from rigdriver.stereo.measure.quantity import Quantity
 from rigdriver.stereo.measure.sections import section_of
 from rigdriver.stereo.measure.straight import distance_between
+from rigdriver.stereo.measure.uncertainty import PointErrors
 from rigdriver.stereo.measure.way import distance_along
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh, make_mesh
 from rigdriver.stereo.mesh.topology import edges_of
@@ -256,20 +257,24 @@ def _at_seam(subject: Subject, mesh: SurfaceMesh, surfaces: tuple[Surface, ...])
 
 def measured_on_head(subject: Subject, mesh: SurfaceMesh, asked: Asked) -> Iterator[Measure]:
     """Yield every measure of one draw."""
+    errors = PointErrors(mesh)
     for kind, ball, true in asked.balls:
-        yield kind, area_of(mesh, ball), true
+        yield kind, area_of(mesh, ball, errors=errors), true
     for first, second, straight, along in asked.pairs:
-        yield "distance", distance_between(mesh, first, second), straight
-        yield "way along the surface", distance_along(mesh, first, second)[0], along
+        yield "distance", distance_between(mesh, first, second, errors=errors), straight
+        yield "way along the surface", distance_along(mesh, first, second, errors=errors)[0], along
     for place, direction in asked.bodies:
         piece = part_of(mesh, np.linalg.norm(mesh.vertices_mm[mesh.faces] - place, axis=2).max(axis=1) < BODY_MM)
         body, is_measured = closed(piece, direction)
+        errors = PointErrors(body)
         true_body = truth_of(subject, body, is_measured)
-        yield "volume of a closed piece", volume_of(body), volume_of(true_body).value
+        solid = trimesh.Trimesh(true_body.vertices_mm, true_body.faces, process=False)
+        yield "volume of a closed piece", volume_of(body, errors=errors), float(solid.volume)
         across = np.cross(direction, [0.0, 1.0, 0.0])
         for normal in (across, np.cross(across, direction)):
-            found, true_line = section_of(body, place, normal)[0], section_of(true_body, place, normal)[0]
-            yield "section of a closed piece", found, true_line.value
+            pieces = trimesh.intersections.mesh_plane(solid, normal, place)  # type: ignore[no-untyped-call]
+            length = float(np.linalg.norm(pieces[:, 1] - pieces[:, 0], axis=1).sum())
+            yield "section of a closed piece", section_of(body, place, normal, errors=errors)[0], length
 
 
 # ---------------------------------------------------------------- discs
@@ -278,10 +283,11 @@ def measured_on_head(subject: Subject, mesh: SurfaceMesh, asked: Asked) -> Itera
 def measured_on_disc(subject: Subject, mesh: SurfaceMesh) -> Iterator[Measure]:
     """Yield area and diameters of a disc: both depend on where the surface ends."""
     pose = np.asarray(subject.renderer.still(subject.t_s).T_world_body)  # type: ignore[attr-defined]
-    yield "area of a disc", area_of(mesh), np.pi * DISC_MM**2 / 4
+    errors = PointErrors(mesh)
+    yield "area of a disc", area_of(mesh, errors=errors), np.pi * DISC_MM**2 / 4
     for angle in (0.0, np.pi / 3, 2 * np.pi / 3):
         normal = pose[:3, :3] @ np.array([np.cos(angle), np.sin(angle), 0.0])
-        yield "section of a disc", section_of(mesh, pose[:3, 3], normal)[0], DISC_MM
+        yield "section of a disc", section_of(mesh, pose[:3, 3], normal, errors=errors)[0], DISC_MM
 
 
 # ---------------------------------------------------------------- the campaign

@@ -24,6 +24,7 @@ from rigdriver.stereo.measure.places import NEAR_MM, points_on
 from rigdriver.stereo.measure.quantity import Quantity
 from rigdriver.stereo.measure.sections import section_of
 from rigdriver.stereo.measure.straight import distance_between
+from rigdriver.stereo.measure.uncertainty import PointErrors
 from rigdriver.stereo.measure.way import distance_along
 from rigdriver.stereo.mesh.findings import MOST_DOUBLE_SHARE, MeshFindings, MeshNote, MeshNoteKind
 from rigdriver.stereo.mesh.pictures import NO_SURFACE, draw_map, refined
@@ -121,8 +122,9 @@ def measure_mesh(mesh: Path, options: MeasureOptions) -> MeshMeasures:
     ball = Ball(*options.within_mm) if options.within_mm else None
     found: dict[str, Quantity] = {}
     refused: dict[str, UsageError] = {}
+    errors = PointErrors(read)
     try:
-        found["area"] = _area(mesh, read, checked.findings, ball, ppm)
+        found["area"] = _area(mesh, read, checked.findings, ball, ppm, errors)
     except UsageError as exc:
         # The area is reported beside other measures, too; then its error must not keep them back.
         if ball or not (options.points_mm or options.has_volume or options.section or options.other):
@@ -132,14 +134,14 @@ def measure_mesh(mesh: Path, options: MeasureOptions) -> MeshMeasures:
     if options.points_mm:
         a, b = (np.array(place) for place in options.points_mm)
         places = _used(read, options.points_mm, options.near_mm)
-        found["distance"] = distance_between(read, a, b, ppm, options.near_mm)
-        found["distance along the surface"], drawn["way"] = distance_along(read, a, b, ppm, options.near_mm)
+        found["distance"] = distance_between(read, a, b, ppm, options.near_mm, errors)
+        found["distance along the surface"], drawn["way"] = distance_along(read, a, b, ppm, options.near_mm, errors)
     if options.has_volume:
         _check_one_layer(mesh, checked.findings, "volume")
-        found["volume"] = volume_of(read, ppm)
+        found["volume"] = volume_of(read, ppm, errors)
     if options.section:
         place, normal = (np.array(part) for part in options.section)
-        found["section"], drawn["section"] = section_of(read, place, normal, ppm)
+        found["section"], drawn["section"] = section_of(read, place, normal, ppm, errors)
     if options.other:
         other = read_checked(options.other, options.unit)
         notes[options.other.name] = other.findings.notes
@@ -158,11 +160,13 @@ def look_at_mesh(mesh: Path, unit: Unit | None = None) -> MeshFindings:
     return read_checked(mesh, unit).findings
 
 
-def _area(path: Path, mesh: SurfaceMesh, findings: MeshFindings, ball: Ball | None, ppm: float) -> Quantity:
+def _area(
+    path: Path, mesh: SurfaceMesh, findings: MeshFindings, ball: Ball | None, ppm: float, errors: PointErrors
+) -> Quantity:
     if ball is None:
         _check_one_layer(path, findings, "area")
-        return area_of(mesh, None, ppm)
-    area = area_of(mesh, ball, ppm)
+        return area_of(mesh, None, ppm, errors)
+    area = area_of(mesh, ball, ppm, errors)
     # Layers elsewhere do not concern this region.
     share = float(layers(mesh.vertices_mm, mesh.faces[faces_touching(mesh, ball)].astype(np.int64)).mean())
     if share > MOST_DOUBLE_SHARE:

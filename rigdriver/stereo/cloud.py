@@ -33,8 +33,10 @@ class PodFigures:
     """Median height difference of matching pixels in the rectified pair; 0 with a true calibration."""
     row_spread_px: float
     """Robust standard deviation of the same over the image's parts."""
+    noise_um: float
+    """Median over the kept cells of what noise in the images adds to the standard uncertainty."""
     sigma_um: float
-    """Median of the predicted standard uncertainty."""
+    """Median of the whole predicted standard uncertainty, with the detail that smoothing took."""
 
     @property
     def kept_share(self) -> float:

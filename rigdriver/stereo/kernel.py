@@ -22,3 +22,8 @@ F = TypeVar("F", bound=Callable[..., object])
 def kernel(function: F) -> F:
     """Compile `function` on first use."""
     return cast(F, njit(nogil=True, cache=True, error_model="numpy", fastmath=set(FAST))(function))
+
+
+def exact_kernel(function: F) -> F:
+    """Compile `function` on first use; it rounds every operation as NumPy does, on every machine."""
+    return cast(F, njit(nogil=True, cache=True, error_model="numpy")(function))

@@ -333,7 +333,7 @@ def _degrees_apart(first: PairGeometry, second: PairGeometry) -> float:
 
 def _no_figures(pod: str) -> PodFigures:
     nan = float("nan")
-    return PodFigures(pod, 0, 0, nan, nan, nan, nan)
+    return PodFigures(pod, 0, 0, nan, nan, nan, nan, nan)
 
 
 def _figures(surface: Surface, lit: int, row: float, spread: float) -> PodFigures:
@@ -341,6 +341,11 @@ def _figures(surface: Surface, lit: int, row: float, spread: float) -> PodFigure
     kept = surface.keep > 0
     count = int(np.count_nonzero(kept))
     sample = kept[::2, ::2]
-    correlation = float(np.median(surface.correlation[::2, ::2][sample])) if sample.any() else float("nan")
-    sigma = 1e3 * float(np.median(surface.noise_mm[::2, ::2][sample])) if sample.any() else float("nan")
-    return PodFigures(surface.pair.pod, lit, count, correlation, row, spread, sigma)
+    correlation, noise, detail = (
+        plane[::2, ::2][sample] for plane in (surface.correlation, surface.noise_mm, surface.detail_mm)
+    )
+    middle, noise_mm, sigma_mm = (
+        float(np.median(values)) if len(values) else float("nan")
+        for values in (correlation, noise, np.hypot(noise, detail))
+    )
+    return PodFigures(surface.pair.pod, lit, count, middle, row, spread, 1e3 * noise_mm, 1e3 * sigma_mm)

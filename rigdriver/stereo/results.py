@@ -254,7 +254,8 @@ def _row_json(row: FrameSetRow) -> dict[str, Any]:
             p.pod: {
                 "lit_cells": p.lit_cells, "kept_cells": p.kept_cells, "kept_share": round(p.kept_share, 4),
                 "correlation": _finite(p.correlation), "row_residual_px": _finite(p.row_residual_px),
-                "row_spread_px": _finite(p.row_spread_px), "sigma_um": _finite(p.sigma_um),
+                "row_spread_px": _finite(p.row_spread_px), "noise_um": _finite(p.noise_um),
+                "sigma_um": _finite(p.sigma_um),
             }
             for p in f.pods
         },

@@ -61,8 +61,8 @@ def judge_pod(f: PodFigures, pair: PairGeometry, trust: TrustSettings) -> Reason
     # The limit is one of disparity: sigma_z = |dz/dD| sigma_D, with |dz/dD| of the rectified pair.
     pixel_um = pair.depth_um_per_px
     # Written so that NaN is refused, too.
-    if not f.sigma_um <= trust.sigma_px * pixel_um:
-        return Reason(ReasonKind.LITTLE_DETAIL, pod, names, seen=f.sigma_um / pixel_um, expected=trust.sigma_px)
+    if not f.noise_um <= trust.sigma_px * pixel_um:
+        return Reason(ReasonKind.LITTLE_DETAIL, pod, names, seen=f.noise_um / pixel_um, expected=trust.sigma_px)
     # Rectified, a point has the same row in both images; what differs is a camera that has turned since.
     if not abs(f.row_residual_px) <= trust.row_residual_px or not f.row_spread_px <= trust.row_spread_px:
         return Reason(

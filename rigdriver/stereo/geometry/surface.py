@@ -17,7 +17,7 @@ from rigdriver.arrays import Array, Bytes, Floats32
 from rigdriver.stereo.cells import CELL_PX, CORRELATION, MIDDLE_PX, SIGMA
 from rigdriver.stereo.geometry.pair_numbers import PairNumbers, numbers_of
 from rigdriver.stereo.geometry.rectify import PairGeometry
-from rigdriver.stereo.kernel import kernel
+from rigdriver.stereo.kernel import exact_kernel, kernel
 
 SIGMA_FACTOR = 2.4
 """Factor on the windows' own sigma for what smoothing, resampling and the repeated correction add; found on simulated
@@ -47,7 +47,17 @@ class Surface:
     @property
     def sigma_mm(self) -> Floats32:
         """Standard uncertainty along the normal, (h, w)."""
-        return np.hypot(self.noise_mm, self.detail_mm)
+        joined = np.empty_like(self.noise_mm)
+        _join(self.noise_mm.ravel(), self.detail_mm.ravel(), joined.ravel())
+        return joined
+
+
+@exact_kernel
+def _join(noise: Floats32, detail: Floats32, joined: Floats32) -> None:
+    """Fill the roots of sums of squares, as `numpy.hypot` does in seven times the time."""
+    for n in range(joined.shape[0]):
+        x, y = np.float64(noise[n]), np.float64(detail[n])
+        joined[n] = np.float32(np.sqrt(x * x + y * y))
 
 
 def make_surface(pair: PairGeometry, field: Floats32, quality: Floats32, keep: Bytes, lost_px: Floats32) -> Surface:

@@ -15,19 +15,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from rigdriver.arrays import Array, Bytes, Floats32, Ints32
-from rigdriver.stereo.cells import CELL_PX
-from rigdriver.stereo.kernel import kernel
-from rigdriver.stereo.match.field import LEAST_SPREAD, TAKEN_BACK
+from rigdriver.arrays import Array, Bytes, Floats32
+from rigdriver.stereo.kernel import exact_kernel
+from rigdriver.stereo.match.field import TAKEN_BACK
+from rigdriver.stereo.match.planes import PlaneWindows, framed, inside, windows_of
 from rigdriver.stereo.match.windows import REACH, TAPS
 
-_SIDE = 2 * REACH + 1
+_LANES = 16
+"""Number of columns that OpenCV filters at once; columns that are left over at a row's end it may round differently."""
+_ZERO, _ONE = np.float32(0), np.float32(1)
+_TINY = np.float32(1e-6)
 SEEN = Polynomial([0.0, 1.0 + float(TAKEN_BACK), -float(TAKEN_BACK)])
 """The filter H by powers of the window's average M."""
 LOST = (1 - SEEN) * (2 - SEEN)
@@ -51,112 +53,87 @@ NOISE_AS_DETAIL = energy_of(LOST * SEEN, _of_windows) / energy_of(SEEN, _of_wind
 """Share of the noise's variance that the estimate shows where nothing was lost."""
 
 
-class _Windows(NamedTuple):
-    """How cells are averaged: whole windows all alike, the others by weights of their own."""
-
-    has: Bytes
-    places: Ints32
-    """(n, 2): row and column of each cell whose window is not whole."""
-    weights: Floats32
-    """(n, SIDE^2): share of each cell about it in the value of its plane."""
-
-
 def lost_detail(field: Floats32, step: Floats32, settled: Bytes, keep: Bytes, sigma_px: Array) -> Floats32:
     """Return the standard uncertainty of each kept cell's disparity from lost detail, (h, w) float32, in pixels.
 
-    `field` and `step`, (3, h, w): final planes, and the last correction where `settled`, (h, w), is 1. `sigma_px`: the
-    noise of the disparities.
+    `field` and `step`, (3, h, w): final planes, and the last correction where `settled`, (h, w), is 1. `sigma_px`:
+    (h, w) float64, the noise of the disparities.
     """
-    stood = settled & keep
-    noise = (NOISE_AS_DETAIL * np.where(keep > 0, sigma_px, 0) ** 2).astype(np.float32)
-    over, about = _windows_of(stood), _windows_of(keep)
-    corrected = step[0] + TAKEN_BACK * (step[0] - _average(step[0], over))
-    square = np.where(
-        _whole(_whole(stood)) > 0,  # twice: the windows of the level above
-        _pooled(_missing(corrected, over) ** 2 - noise, stood),
-        _pooled(_missing(field[0], about) ** 2 - noise, keep),
-    )
-    return np.sqrt(np.where(keep > 0, np.maximum(square, 0), 0)).astype(np.float32)
+    lost = np.zeros(keep.shape, np.float32)
+    if not keep.any():
+        return lost
+    rows, columns = _box_of(keep)
+    kept = keep[rows, columns]
+    stood = settled[rows, columns] & kept
+    noise = framed((NOISE_AS_DETAIL * sigma_px[rows, columns] ** 2).astype(np.float32))
+    over, about = windows_of(stood), windows_of(kept)
+    last = framed(step[0, rows, columns] * stood)
+    corrected = _less(last, -TAKEN_BACK, _less(last, _ONE, over.average(last), over), over)
+    by_step = _square(corrected, noise, over)
+    by_field = _square(framed(field[0, rows, columns] * kept), noise, about)
+    # Twice a window's reach: the windows of the level above.
+    box = np.ones((4 * REACH + 1, 4 * REACH + 1), np.uint8)
+    is_inner = cv2.erode(stood, box, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    square = lost[rows, columns]
+    _choose(kept, np.asarray(is_inner, np.uint8), by_step, by_field, square)
+    np.sqrt(square, square)
+    return lost
 
 
-def _missing(values: Floats32, windows: _Windows) -> Floats32:
-    """Return D of values: (1 - H) (2 - H) = (1 - H) + (1 - H)^2."""
+def _box_of(keep: Bytes) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all kept cells; columns as `_LANES` rounds them in the whole grid."""
+    first, top, width, height = cv2.boundingRect(keep)
+    left, right = first // _LANES * _LANES, -(-(first + width) // _LANES) * _LANES
+    return slice(top, top + height), slice(left, min(right, keep.shape[1]))
+
+
+def _square(values: Floats32, noise: Floats32, windows: PlaneWindows) -> Floats32:
+    """Return the square of D of framed values, less that of noise: its sum over a window, and the weight, (2, h, w)."""
+    # (1 - H) (2 - H) = (1 - H) + (1 - H)^2.
     first = _rest(values, windows)
-    return first + _rest(first, windows)
+    square = np.empty_like(values)
+    _square_less(first.ravel(), _rest(first, windows).ravel(), noise.ravel(), windows.has.ravel(), square.ravel())
+    sums = np.empty((2, *inside(values).shape), np.float32)
+    for n, summed in enumerate((square, windows.has.astype(np.float32))):
+        cv2.sepFilter2D(inside(summed), -1, TAPS, TAPS, sums[n], borderType=cv2.BORDER_CONSTANT)
+    return sums
 
 
-def _rest(values: Floats32, windows: _Windows) -> Floats32:
-    """Return 1 - H of values: (1 - M) (1 - t M)."""
-    rest = values - _average(values, windows)
-    return rest - TAKEN_BACK * _average(rest, windows)
+def _rest(values: Floats32, windows: PlaneWindows) -> Floats32:
+    """Return 1 - H of framed values: (1 - M) (1 - t M)."""
+    rest = _less(values, _ONE, windows.average(values), windows)
+    return _less(rest, TAKEN_BACK, windows.average(rest), windows)
 
 
-def _pooled(values: Floats32, has: Bytes) -> Floats32:
-    """Return the mean over the cells of a window that there are."""
-    counted = has.astype(np.float32)
-    total = cv2.sepFilter2D(values * counted, -1, TAPS, TAPS, borderType=cv2.BORDER_CONSTANT)
-    share = cv2.sepFilter2D(counted, -1, TAPS, TAPS, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(total / np.maximum(share, 1e-6), np.float32)
+def _less(values: Floats32, share: np.float32, taken: Floats32, windows: PlaneWindows) -> Floats32:
+    """Return values less a share of others, in cells that there are."""
+    left = np.empty_like(values)
+    _subtract(values.ravel(), share, taken.ravel(), windows.has.ravel(), left.ravel())
+    return left
 
 
-def _average(values: Floats32, windows: _Windows) -> Floats32:
-    """Return M of values: the value in the middle of the plane through each window; 0 where there is no cell."""
-    there = np.where(windows.has > 0, values, np.float32(0))
-    shares = TAPS / TAPS.sum()
-    found = np.asarray(cv2.sepFilter2D(there, -1, shares, shares, borderType=cv2.BORDER_CONSTANT), np.float32)
-    _fill(there, windows.places, windows.weights, found)
-    return np.where(windows.has > 0, found, np.float32(0))
+@exact_kernel
+def _subtract(values: Floats32, share: np.float32, taken: Floats32, has: Bytes, left: Floats32) -> None:
+    for n in range(left.shape[0]):
+        value = values[n] - share * taken[n]
+        left[n] = value if has[n] else _ZERO
 
 
-def _whole(has: Bytes) -> Bytes:
-    """Return where all cells of the window are there, (h, w)."""
-    box = np.ones((_SIDE, _SIDE), np.uint8)
-    return np.asarray(cv2.erode(has, box, borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
+@exact_kernel
+def _square_less(first: Floats32, rest: Floats32, noise: Floats32, has: Bytes, square: Floats32) -> None:
+    for n in range(square.shape[0]):
+        both = first[n] + rest[n]
+        value = both * both - noise[n]
+        square[n] = value if has[n] else _ZERO
 
 
-def _windows_of(has: Bytes) -> _Windows:
-    places = np.argwhere((has > 0) & (_whole(has) == 0)).astype(np.int32)
-    weights = np.zeros((len(places), _SIDE * _SIDE), np.float32)
-    _weigh_windows(has, places, TAPS, weights)
-    return _Windows(has, places, weights)
-
-
-@kernel
-def _weigh_windows(has: Bytes, places: Ints32, taps: Floats32, weights: Floats32) -> None:
-    """Fill the weights with which cells about a place make the value of their plane there (as field.sharpen fits)."""
-    rows, columns = has.shape
-    reach = taps.shape[0] // 2
-    side = taps.shape[0]
-    for n in range(places.shape[0]):
-        j, i = places[n, 0], places[n, 1]
-        s = su = sv = suu = suv = svv = 0.0
-        for q in range(max(j - reach, 0), min(j + reach + 1, rows)):
-            for p in range(max(i - reach, 0), min(i + reach + 1, columns)):
-                w = taps[q - j + reach] * taps[p - i + reach] * has[q, p]
-                u, v = float(CELL_PX * (p - i)), float(CELL_PX * (q - j))
-                s, su, sv = s + w, su + w * u, sv + w * v
-                suu, suv, svv = suu + w * u * u, suv + w * u * v, svv + w * v * v
-        # First row of the inverse of the plane's normal equations, by cofactors.
-        c00, c01, c02 = suu * svv - suv * suv, suv * sv - su * svv, su * suv - suu * sv
-        determinant = s * c00 + su * c01 + sv * c02
-        if not determinant > LEAST_SPREAD * s * suu * svv:
-            # Hardly a neighbour: the cell stays as it is.
-            weights[n, reach * side + reach] = 1.0
-            continue
-        for q in range(max(j - reach, 0), min(j + reach + 1, rows)):
-            for p in range(max(i - reach, 0), min(i + reach + 1, columns)):
-                w = taps[q - j + reach] * taps[p - i + reach] * has[q, p]
-                at = c00 + c01 * CELL_PX * (p - i) + c02 * CELL_PX * (q - j)
-                weights[n, (q - j + reach) * side + p - i + reach] = w * at / determinant
-
-
-@kernel
-def _fill(values: Floats32, places: Ints32, weights: Floats32, found: Floats32) -> None:
-    rows, columns = values.shape
-    for n in range(places.shape[0]):
-        j, i = places[n, 0], places[n, 1]
-        total = np.float32(0)
-        for q in range(max(j - REACH, 0), min(j + REACH + 1, rows)):
-            for p in range(max(i - REACH, 0), min(i + REACH + 1, columns)):
-                total += weights[n, (q - j + REACH) * _SIDE + p - i + REACH] * values[q, p]
-        found[j, i] = total
+@exact_kernel
+def _choose(kept: Bytes, is_inner: Bytes, by_step: Floats32, by_field: Floats32, found: Floats32) -> None:
+    """Fill `found` with the mean square, of the step where that tells, else of the field."""
+    for j in range(found.shape[0]):
+        is_kept, by_steps, out = kept[j], is_inner[j], found[j]
+        a, b, c, d = by_step[0, j], by_step[1, j], by_field[0, j], by_field[1, j]
+        for i in range(out.shape[0]):
+            first, second = a[i] / max(b[i], _TINY), c[i] / max(d[i], _TINY)
+            square = max(first if by_steps[i] else second, _ZERO)
+            out[i] = square if is_kept[i] else _ZERO

@@ -18,7 +18,7 @@ from rigdriver.arrays import Array, Mask
 from rigdriver.errors import UsageError
 from rigdriver.stereo.measure.places import written
 from rigdriver.stereo.measure.quantity import Quantity
-from rigdriver.stereo.measure.uncertainty import BORDER_SHARE, DRAWS, PointErrors
+from rigdriver.stereo.measure.uncertainty import BORDER_SHARE, PointErrors
 from rigdriver.stereo.mesh.nearest import NearestOnSurface
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 from rigdriver.stereo.mesh.topology import edges_of
@@ -39,8 +39,10 @@ class Ball:
             raise UsageError(device="ball", seen=f"its radius is {self.radius_mm:g} mm", expected="more than 0 mm")
 
 
-def area_of(mesh: SurfaceMesh, within: Ball | None = None, scale_ppm: float = 0.0) -> Quantity:
-    """Return the area of the mesh, or of what lies in a ball.
+def area_of(
+    mesh: SurfaceMesh, within: Ball | None = None, scale_ppm: float = 0.0, errors: PointErrors | None = None
+) -> Quantity:
+    """Return the area of the mesh, or of what lies in a ball. `errors`: those of this mesh, if they are at hand.
 
     Raises:
         UsageError: no surface lies in the ball.
@@ -59,10 +61,9 @@ def area_of(mesh: SurfaceMesh, within: Ball | None = None, scale_ppm: float = 0.
             expected="a ball that the surface passes through",
             remedy="give coordinates in mm, as in the mesh file (`rigdriver mesh` shows its bounds)",
         )
-    errors = PointErrors(mesh)
+    errors = errors or PointErrors(mesh)
     gradient = _gathered(mesh, chosen, gradients_of(lambda c: _areas(c, within), mesh.vertices_mm[chosen]))
-    chance = np.random.default_rng(1)
-    draws = [float(_areas((mesh.vertices_mm + errors.draw(chance))[chosen], None).sum()) for _ in range(DRAWS)]
+    draws = [float(_areas((mesh.vertices_mm + moves)[chosen], None).sum()) for moves in errors.draws()]
     # Within a ball roughness also moves the border back and forth, which the points' part holds: whole triangles tell.
     rough = max(float(np.mean(draws)) / float(_areas(mesh.vertices_mm[chosen], None).sum()) - 1.0, 0.0) * area
     detail = errors.detail_sigma(
@@ -113,7 +114,9 @@ def _sector(ax: Array, ay: Array, bx: Array, by: Array, radius: Array) -> Array:
     half = np.sqrt(np.maximum(half2, 0.0))
     enters, leaves = np.clip(along - half, 0.0, 1.0), np.clip(along + half, 0.0, 1.0)
     px, py = ax + enters * dx, ay + enters * dy
-    qx, qy = ax + leaves * dx, ay + leaves * dy
+    # Not a + (b - a), which may miss b by its last digit: near the centre that is an angle of any size.
+    ends_inside = leaves >= 1.0
+    qx, qy = np.where(ends_inside, bx, ax + leaves * dx), np.where(ends_inside, by, ay + leaves * dy)
     inside = 0.5 * (px * qy - py * qx)
     outside = 0.5 * radius**2 * (np.arctan2(ax * py - ay * px, ax * px + ay * py)
                                  + np.arctan2(qx * by - qy * bx, qx * bx + qy * by))  # fmt: skip
@@ -153,8 +156,8 @@ def _border_area(mesh: SurfaceMesh, within: Ball | None) -> float:
     return BORDER_SHARE * float((lengths**2).sum())
 
 
-def volume_of(mesh: SurfaceMesh, scale_ppm: float = 0.0) -> Quantity:
-    """Return the volume of a watertight mesh.
+def volume_of(mesh: SurfaceMesh, scale_ppm: float = 0.0, errors: PointErrors | None = None) -> Quantity:
+    """Return the volume of a watertight mesh. `errors`: those of this mesh, if they are at hand.
 
     Raises:
         UsageError: the mesh is open.
@@ -172,6 +175,6 @@ def volume_of(mesh: SurfaceMesh, scale_ppm: float = 0.0) -> Quantity:
     volume = float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6.0)
     pulls = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1) / 6.0
     gradient = _gathered(mesh, mesh.faces, pulls)
-    errors = PointErrors(mesh)
+    errors = errors or PointErrors(mesh)
     detail = errors.detail_sigma(lambda moves: float((gradient * moves).sum()), gradient)
     return Quantity(volume, math.hypot(errors.sigma_of(gradient), detail, 3e-6 * scale_ppm * volume), "mm^3")

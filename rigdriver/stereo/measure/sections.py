@@ -15,15 +15,21 @@ from rigdriver.arrays import Array
 from rigdriver.errors import UsageError
 from rigdriver.stereo.measure.areas import gradients_of
 from rigdriver.stereo.measure.quantity import Quantity
-from rigdriver.stereo.measure.uncertainty import BORDER_SHARE, DRAWS, PointErrors
+from rigdriver.stereo.measure.uncertainty import BORDER_SHARE, PointErrors
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 from rigdriver.stereo.mesh.topology import edges_of
 
 
 def section_of(
-    mesh: SurfaceMesh, point_mm: npt.ArrayLike, normal: npt.ArrayLike, scale_ppm: float = 0.0
+    mesh: SurfaceMesh,
+    point_mm: npt.ArrayLike,
+    normal: npt.ArrayLike,
+    scale_ppm: float = 0.0,
+    errors: PointErrors | None = None,
 ) -> tuple[Quantity, Array]:
     """Cut the mesh with a plane: total length of the cut and its pieces, (S, 2, 3) mm.
+
+    `errors`: those of this mesh, if they are at hand.
 
     Raises:
         UsageError: the normal is no direction, or the plane misses the mesh.
@@ -51,12 +57,18 @@ def section_of(
     def cut(moved: Array) -> Array:
         return np.where(_is_cut((moved - place) @ direction), _lengths(_pieces(moved, place, direction)), 0.0)
 
+    def length_of(vertices: Array) -> float:
+        # A moved plane cuts other triangles, but always few of them.
+        is_above = (vertices - place) @ direction >= 0
+        count = is_above[mesh.faces[:, 0]].astype(np.int8) + is_above[mesh.faces[:, 1]] + is_above[mesh.faces[:, 2]]
+        return float(_lengths(_pieces(vertices[mesh.faces[(count > 0) & (count < 3)]], place, direction)).sum())
+
     gradient = np.zeros_like(mesh.vertices_mm)
     np.add.at(gradient, faces, gradients_of(cut, corners))
-    errors, chance = PointErrors(mesh), np.random.default_rng(1)
-    lines = [float(cut((mesh.vertices_mm + errors.draw(chance))[mesh.faces]).sum()) for _ in range(DRAWS)]
+    errors = errors or PointErrors(mesh)
+    lines = [length_of(mesh.vertices_mm + moves) for moves in errors.draws()]
     rough = max(float(np.mean(lines)) - length, 0.0)
-    detail = errors.detail_sigma(lambda moves: float(cut((mesh.vertices_mm + moves)[mesh.faces]).sum()), gradient)
+    detail = errors.detail_sigma(lambda moves: length_of(mesh.vertices_mm + moves), gradient)
     parts = (errors.sigma_of(gradient), rough, detail, _end_sigma(mesh, heights), 1e-6 * scale_ppm * length)
     return Quantity(length, math.hypot(*parts), "mm"), pieces
 

@@ -18,9 +18,16 @@ from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 
 
 def distance_between(
-    mesh: SurfaceMesh, a_mm: npt.ArrayLike, b_mm: npt.ArrayLike, scale_ppm: float = 0.0, near_mm: float = NEAR_MM
+    mesh: SurfaceMesh,
+    a_mm: npt.ArrayLike,
+    b_mm: npt.ArrayLike,
+    scale_ppm: float = 0.0,
+    near_mm: float = NEAR_MM,
+    errors: PointErrors | None = None,
 ) -> Quantity:
     """Return the straight distance of the surface points nearest to two places, each (3,) mm.
+
+    `errors`: those of this mesh, if they are at hand.
 
     Raises:
         UsageError: a place is not on the surface.
@@ -34,6 +41,6 @@ def distance_between(
     gradient = np.zeros_like(mesh.vertices_mm)
     for point, pull in ((first, -along), (last, along)):
         np.add.at(gradient, mesh.faces[point.face], point.shares[:, None] * pull)
-    errors = PointErrors(mesh)
+    errors = errors or PointErrors(mesh)
     detail = errors.detail_sigma(lambda moves: float((gradient * moves).sum()), gradient)
     return Quantity(length, math.hypot(errors.sigma_of(gradient), detail, 1e-6 * scale_ppm * length), "mm")

@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.sparse
+from scipy.sparse.linalg import aslinearoperator
 from scipy.spatial import cKDTree
 
-from rigdriver.arrays import Array
+from rigdriver.arrays import Array, Ints64
 from rigdriver.stereo.match.field import TAKEN_BACK
 from rigdriver.stereo.match.lost import LOST, SEEN, energy_of
 from rigdriver.stereo.match.windows import REACH, TAPS
@@ -47,6 +49,13 @@ WINDOW_REACH_CELLS = REACH + 0.6
 """Distance from a cell's middle to the end of its window, in cells."""
 ALIKE_FACING = 0.2
 """Least cosine between the normals of points that one window can hold."""
+MOST_NEAR = 200
+"""Mean number of vertices within a window's reach up to which they are paired one by one; grids of cells have 22. Pairs
+grow with the square of that number, so in a mesh with places much finer than most of it neighbours are grouped."""
+GROUP_CELLS = 0.5
+"""Side of such a group, in cells."""
+Window = Any
+"""A linear operator over vertices, or a sparse matrix; both know `@` and `.T`."""
 
 
 def _of_gaussians(power: int) -> float:
@@ -59,7 +68,7 @@ NOISE_AS_DETAIL = energy_of(LOST * SEEN, _of_gaussians) / energy_of(SEEN, _of_ga
 
 
 class PointErrors:
-    """How the errors of a mesh's vertices belong together."""
+    """How the errors of a mesh's vertices belong together. It costs more than a measure: several can share one."""
 
     def __init__(self, mesh: SurfaceMesh) -> None:
         self._normals = mesh.normals.astype(np.float64)
@@ -82,6 +91,8 @@ class PointErrors:
         seen = self._window @ (self.detail_mm**2).sum(axis=1)
         noise = (np.nan_to_num(self._sigma) ** 2 - seen) / (1.0 - NOISE_AS_DETAIL)
         self._noise = np.sqrt(np.clip(noise, 0.0, np.nan_to_num(self._sigma) ** 2))
+        self._draws: tuple[Array, ...] = ()
+        self._noise_draws: tuple[tuple[Array, Array], ...] = ()
 
     def sigma_of(self, gradient: Array) -> float:
         """Return the standard uncertainty of a quantity with this gradient per vertex, (V, 3); NaN where unknown.
@@ -98,9 +109,11 @@ class PointErrors:
         `measure`: the quantity when each vertex is displaced, (V, 3) mm. What noise alone would be taken for is not in
         it: its mean comes from draws, since roughness adds to lengths and areas; its variance is g^T D S H H^T S D^T g.
         """
-        chance = np.random.default_rng(2)
-        drawn = [self._drawn(chance, self._noise) for _ in range(DRAWS)]
-        mean = float(np.mean([measure(moved + self._detail_of(moved)) - measure(moved) for moved in drawn]))
+        if not self._noise_draws:
+            chance = np.random.default_rng(2)
+            drawn = [self._drawn(chance, self._noise) for _ in range(DRAWS)]
+            self._noise_draws = tuple((moved, moved + self._detail_of(moved)) for moved in drawn)
+        mean = float(np.mean([measure(seen) - measure(moved) for moved, seen in self._noise_draws]))
         found = measure(self.detail_mm) - measure(np.zeros_like(gradient)) - mean
         noise = self._own(self._moves(self._taken_from(gradient), self._noise))
         # The mean is uncertain, too.
@@ -109,6 +122,13 @@ class PointErrors:
     def draw(self, chance: np.random.Generator) -> Array:
         """Return a displacement of each vertex, (V, 3) mm, as the errors would have it; 0 where sigma is unknown."""
         return self._drawn(chance, self._sigma)
+
+    def draws(self) -> tuple[Array, ...]:
+        """Return DRAWS displacements, the same ones for every measure on this mesh, each (V, 3) mm."""
+        if not self._draws:
+            chance = np.random.default_rng(1)
+            self._draws = tuple(self.draw(chance) for _ in range(DRAWS))
+        return self._draws
 
     def _drawn(self, chance: np.random.Generator, sigma: Array) -> Array:
         source = chance.standard_normal(len(sigma)) * np.sqrt(self._alike_mm2 / self._area)
@@ -145,22 +165,50 @@ class PointErrors:
         return np.asarray(first + self._lost(self._window.T, first))
 
     @staticmethod
-    def _lost(window: scipy.sparse.spmatrix, values: Array) -> Array:
+    def _lost(window: Window, values: Array) -> Array:
         """Return (1 - H) of values per vertex: 1 - H = (1 - M) (1 - t M)."""
         rest = values - window @ values
         return np.asarray(rest - TAKEN_BACK * (window @ rest))
 
 
-def _filtered(window: scipy.sparse.spmatrix, values: Array) -> Array:
+def _filtered(window: Window, values: Array) -> Array:
     """Return the matcher's filter H of values per vertex: the window's average M, and t of what it took given back."""
     seen = window @ values
     return np.asarray((1 + TAKEN_BACK) * seen - TAKEN_BACK * (window @ seen))
 
 
-def _window_of(mesh: SurfaceMesh, area: Array, cell_mm: float) -> scipy.sparse.csr_matrix:
+def _window_of(mesh: SurfaceMesh, area: Array, cell_mm: float) -> Window:
     """Return the average over the window about each vertex, weighted by distance and by the area of each vertex."""
-    points, normals, count = mesh.vertices_mm, mesh.normals, len(mesh.vertices_mm)
-    pairs = cKDTree(points).query_pairs(WINDOW_REACH_CELLS * cell_mm, output_type="ndarray")
+    points, normals = mesh.vertices_mm, mesh.normals.astype(np.float64)
+    tree = cKDTree(points)
+    if tree.count_neighbors(tree, WINDOW_REACH_CELLS * cell_mm) <= MOST_NEAR * len(points):
+        return _window_over(tree, normals, area, cell_mm)
+    group = _groups_of(points, normals, cell_mm)
+    count = int(group.max()) + 1
+    own = np.arange(len(points))
+    spread = scipy.sparse.csr_matrix((np.ones(len(points)), (own, group)), shape=(len(points), count))
+    whole = np.asarray(spread.T @ area)
+    gathered = scipy.sparse.diags(1.0 / whole) @ spread.T @ scipy.sparse.diags(area)
+    middles, facing = gathered @ points, gathered @ normals
+    facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-12)
+    over = _window_over(cKDTree(middles), facing, whole, cell_mm)
+    # Multiplied out it would be as large as the pairs of vertices.
+    return aslinearoperator(spread) @ aslinearoperator(over) @ aslinearoperator(gathered)
+
+
+def _groups_of(points: Array, normals: Array, cell_mm: float) -> Ints64:
+    """Return the group of each vertex: those within a box of GROUP_CELLS that face one of six sides alike."""
+    box = np.floor((points - points.min(axis=0)) / (GROUP_CELLS * cell_mm)).astype(np.int64)
+    axis = np.argmax(np.abs(normals), axis=1)
+    side = 2 * axis + (normals[np.arange(len(normals)), axis] > 0)
+    _, group = np.unique(np.column_stack([box, side]), axis=0, return_inverse=True)
+    return np.ravel(group).astype(np.int64)
+
+
+def _window_over(tree: cKDTree, normals: Array, area: Array, cell_mm: float) -> scipy.sparse.csr_matrix:
+    """Return the window over the points of a tree, of which each stands for an area."""
+    points, count = np.asarray(tree.data), len(normals)
+    pairs = tree.query_pairs(WINDOW_REACH_CELLS * cell_mm, output_type="ndarray")
     pairs = pairs[np.einsum("ij,ij->i", normals[pairs[:, 0]], normals[pairs[:, 1]]) > ALIKE_FACING]
     away = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     weight = np.exp(-0.5 * (away / (WINDOW_CELLS * cell_mm)) ** 2)

@@ -19,7 +19,7 @@ from rigdriver.stereo.measure.halving import shortest_on
 from rigdriver.stereo.measure.patch import Patch, graph_of, in_reach, least_length, length_of, no_way
 from rigdriver.stereo.measure.places import NEAR_MM, SurfacePoint, points_on
 from rigdriver.stereo.measure.quantity import Quantity
-from rigdriver.stereo.measure.uncertainty import BORDER_SHARE, DRAWS, PointErrors
+from rigdriver.stereo.measure.uncertainty import BORDER_SHARE, PointErrors
 from rigdriver.stereo.mesh.nearest import NearestOnSurface
 from rigdriver.stereo.mesh.surface_mesh import SurfaceMesh
 from rigdriver.stereo.mesh.topology import edges_of, parts_of, split_bow_ties, with_one_winding
@@ -33,9 +33,16 @@ SNAP = 1e-7
 
 
 def distance_along(
-    mesh: SurfaceMesh, a_mm: npt.ArrayLike, b_mm: npt.ArrayLike, scale_ppm: float = 0.0, near_mm: float = NEAR_MM
+    mesh: SurfaceMesh,
+    a_mm: npt.ArrayLike,
+    b_mm: npt.ArrayLike,
+    scale_ppm: float = 0.0,
+    near_mm: float = NEAR_MM,
+    errors: PointErrors | None = None,
 ) -> tuple[Quantity, Array]:
     """Return the length of the shortest way over the surface between two places, and the way itself, (N, 3) mm.
+
+    `errors`: those of this mesh, if they are at hand.
 
     Raises:
         UsageError: a place is not on the surface, no way leads from one to the other, or triangles about the way lie
@@ -49,7 +56,7 @@ def distance_along(
         return Quantity(0.0, float("nan"), "mm"), np.stack([first.point_mm, last.point_mm])
     way = shortest_way(mesh.vertices_mm, mesh.faces, first, last)
     length = length_of(way)
-    return Quantity(length, _sigma_of(mesh, nearest, way, scale_ppm), "mm"), way
+    return Quantity(length, _sigma_of(mesh, nearest, way, scale_ppm, errors or PointErrors(mesh)), "mm"), way
 
 
 def shortest_way(vertices_mm: Array, faces: Ints32, first: SurfacePoint, last: SurfacePoint) -> Array:
@@ -138,7 +145,7 @@ def _check_on_triangles(patch: Patch, way: Array) -> None:
         )
 
 
-def _sigma_of(mesh: SurfaceMesh, nearest: NearestOnSurface, way: Array, scale_ppm: float) -> float:
+def _sigma_of(mesh: SurfaceMesh, nearest: NearestOnSurface, way: Array, scale_ppm: float, errors: PointErrors) -> float:
     """Return the standard uncertainty: points, roughness, borders that the way goes round, and scale."""
     length = length_of(way)
     found = nearest(way)
@@ -149,10 +156,8 @@ def _sigma_of(mesh: SurfaceMesh, nearest: NearestOnSurface, way: Array, scale_pp
     gradient = np.zeros_like(mesh.vertices_mm)
     corners = mesh.faces[found.faces]
     np.add.at(gradient, corners, found.shares[:, :, None] * pulls[:, None, :])
-    errors = PointErrors(mesh)
     points = errors.sigma_of(gradient)
-    chance = np.random.default_rng(1)
-    longer = [_length_moved(errors.draw(chance), way, corners, found.shares) - length for _ in range(DRAWS)]
+    longer = [_length_moved(moves, way, corners, found.shares) - length for moves in errors.draws()]
     rough = max(float(np.mean(longer)), 0.0)
     detail = errors.detail_sigma(lambda moves: _length_moved(moves, way, corners, found.shares), gradient)
     return float(np.sqrt(points**2 + rough**2 + detail**2 + _border_sigma(mesh, corners, found.shares, pulls) ** 2

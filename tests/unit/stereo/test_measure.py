@@ -152,6 +152,13 @@ def test_a_ball_cuts_the_triangles_of_a_cube_where_it_ends(centre):
     assert area_of(wrap(body), Ball(centre, 12.0)).value == pytest.approx(coarse, rel=1e-9)
 
 
+def test_a_ball_about_a_vertex_has_the_uncertainty_of_one_beside_it(ball):
+    for vertex in ball.vertices_mm[::997]:
+        there, beside = (area_of(ball, Ball(tuple(place), 10.0)) for place in (vertex, vertex + 1e-3))
+        assert there.value == pytest.approx(beside.value, rel=1e-3)
+        assert there.sigma == pytest.approx(beside.sigma, rel=0.05)
+
+
 def test_a_place_far_from_the_surface_is_refused_and_not_moved_onto_it(ball):
     for act in (distance_between, distance_along):
         with pytest.raises(UsageError, match=r"place 900,0,0: the surface is 850 mm away"):

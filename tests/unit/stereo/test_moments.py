@@ -72,7 +72,7 @@ def test_an_overlap_that_vanished_is_a_warning_by_itself_and_a_refusal_with_rows
 
 @pytest.mark.parametrize(("spread_px", "is_warned"), [(0.025, False), (0.04, True), (float("nan"), False)])
 def test_rows_that_differ_from_place_to_place_are_warned_of(spread_px, is_warned):
-    figures = PodFigures("left", 10_000, 9_000, 0.99, 0.0, spread_px, 20.0)
+    figures = PodFigures("left", 10_000, 9_000, 0.99, 0.0, spread_px, 20.0, 25.0)
     pair = type("Pair", (), {"left": type("C", (), {"name": "a"}), "right": type("C", (), {"name": "b"})})
     assert (warn_of_row_spread(figures, pair, TRUST) is not None) is is_warned
 

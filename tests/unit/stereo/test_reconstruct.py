@@ -62,6 +62,14 @@ def test_two_sigma_hold_for_as_many_points_as_they_should_whatever_the_surface(r
     assert 0.92 < held < 0.985
 
 
+def test_a_pods_figures_hold_the_whole_sigma_and_the_noise_in_it(face_cloud):
+    sigma_um = 1e3 * np.asarray(face_cloud.sigma_mm)
+    for number, pod in enumerate(face_cloud.figures.pods):
+        assert 0 < pod.noise_um < pod.sigma_um
+        # Cells are weighed by pixels there, points by area here.
+        assert pod.sigma_um == pytest.approx(float(np.median(sigma_um[face_cloud.pod == number])), rel=0.3)
+
+
 def test_normals_point_out_of_the_surface(head, face_cloud):
     sample = slice(None, None, 50)
     points, normals = face_cloud.points_mm[sample].astype(float), face_cloud.normals[sample]

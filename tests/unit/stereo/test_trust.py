@@ -20,7 +20,7 @@ PAIR = cast(
         left=SimpleNamespace(name="left_upper"), right=SimpleNamespace(name="left_lower"), depth_um_per_px=1000.0
     ),
 )
-GOOD = PodFigures("left", 10_000, 9_000, 0.99, 0.02, 0.05, 20.0)
+GOOD = PodFigures("left", 10_000, 9_000, 0.99, 0.02, 0.05, 20.0, 25.0)
 NAN = float("nan")
 
 
@@ -31,8 +31,8 @@ NAN = float("nan")
         ({"kept_cells": 3_000}, ReasonKind.FEW_MATCHES),
         ({"lit_cells": 0, "kept_cells": 0}, ReasonKind.FEW_MATCHES),
         ({"lit_cells": 400, "kept_cells": 399}, ReasonKind.FEW_CELLS),
-        ({"sigma_um": 51.0}, ReasonKind.LITTLE_DETAIL),
-        ({"sigma_um": NAN}, ReasonKind.LITTLE_DETAIL),
+        ({"noise_um": 51.0}, ReasonKind.LITTLE_DETAIL),
+        ({"noise_um": NAN}, ReasonKind.LITTLE_DETAIL),
         ({"row_residual_px": -0.36}, ReasonKind.ROWS_DIFFER),
         ({"row_residual_px": NAN}, ReasonKind.ROWS_DIFFER),
         ({"row_spread_px": 0.31}, ReasonKind.ROWS_DIFFER),
@@ -47,7 +47,7 @@ def test_a_pod_is_refused_for_its_worst_figure(changes, kind):
 def test_figures_reach_the_sentence_in_their_unit():
     assert "70 % of the lit surface" not in str(judge_pod(GOOD, PAIR, TRUST))
     assert "30 % of the lit surface" in str(judge_pod(replace(GOOD, kept_cells=3_000), PAIR, TRUST))
-    assert "uncertain by 0.060 px" in str(judge_pod(replace(GOOD, sigma_um=60.0), PAIR, TRUST))
+    assert "uncertain by 0.060 px" in str(judge_pod(replace(GOOD, noise_um=60.0), PAIR, TRUST))
     assert "differ by -0.40 px (spread 0.05 px)" in str(judge_pod(replace(GOOD, row_residual_px=-0.4), PAIR, TRUST))
 
 
