@@ -176,9 +176,20 @@ def _until_raised(loop: object, faults: Faults, rig: Rig, running: RunningRig) -
     else:
         raised_s, error = time.monotonic(), "none"
     planter.join(WAIT_S)
-    # A line dies at the second pulse from now.
-    earliest_s = planted_s[-1] + (1 / rig.config.schedule.rate_hz if faults.wire.startswith("to_") else 0)
-    return raised_s - earliest_s, error
+    happened_s = planted_s[-1]
+    if faults.wire.startswith("to_"):  # a line dies at the second pulse from then
+        happened_s = _died_s(running, happened_s + 1 / rig.config.schedule.rate_hz, faults)
+    return raised_s - happened_s, error
+
+
+def _died_s(running: RunningRig, earliest_s: float, faults: Faults) -> float:
+    """Return when the line died, by the rig's own record; the earliest moment where the rig stands still."""
+    if faults.is_simulator_stopped:
+        return earliest_s
+    with running.control() as control:
+        origin_ns = int(control.get("status")["origin_wall_ns"])
+    cuts = [line["t_ns"] for line in running.truth() if line.get("fault") == "cut_serial"]
+    return (origin_ns + int(cuts[-1])) / 1e9 if cuts else earliest_s
 
 
 def _seconds(act: Callable[[], None]) -> tuple[float, str]:
