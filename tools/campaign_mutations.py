@@ -81,7 +81,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     _sync(
         "lost reports are not told",
-        "pending.is_reported = False\n        self._are_edges",
+        "pending.go(PulseAct.LOSE)\n        self._are_edges",
         "pass\n        self._are_edges",
         SYNC,
     ),
@@ -235,7 +235,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "an open group of a bench never closes",
         "rigdriver/sync/grouping.py",
-        "        if t_host_ns - group.t_host_ns > self._hold_ns:\n            return True\n",
+        "        if t_host_ns - group.t_host_ns - group.excused_ns > self._hold_ns:\n            return True\n",
         "",
         (SYNC, POLICIES),
     ),

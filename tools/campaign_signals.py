@@ -54,6 +54,10 @@ OF_ERRORS = {
     "CameraProcessLost": frozenset({"CAMERA_LOST"}),
 }
 """Error -> further reasons: the box turned everything off in a pulse, or a silent camera process was given up."""
+OF_A_LOSS = frozenset({"NO_SLOT", "LOST_ON_THE_WAY", "NOT_DELIVERED", "AMBIGUOUS"})
+"""Reasons of gaps in a run that goes on after its cameras had no buffer for some frames."""
+DOUBTFUL, CAMERAS_OF_THE_RIG = 2, 6
+"""Number of late frames per camera, right before those that were lost, whose places stay in doubt."""
 OF_A_CAMERA = frozenset({"CameraMissing", "CameraError", "CameraSilent", "CameraProcessLost", "ProducerError"})
 """Errors that blame a camera or its process."""
 CAMERA_SILENCE_S = 1.0
@@ -78,6 +82,8 @@ class Try:
     gaps: dict[str, int] = field(default_factory=dict)
     error: str = ""
     told: str = ""
+    dropped: int = 0
+    """Number of frames that the simulated cameras had no buffer for, because nobody read."""
     wrong: str = ""
 
 
@@ -98,6 +104,7 @@ def application(rig_file: Path) -> None:
 def tried(process: str, stopped_s: float | None, moment_s: float, running: RunningRig) -> Try:
     """Start the application, signal the process at that moment, and judge what comes of it."""
     words = [sys.executable, __file__, PLAY, str(running.rig_file)]
+    dropped = _dropped(running)
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         try:
             time.sleep(moment_s)
@@ -118,13 +125,20 @@ def tried(process: str, stopped_s: float | None, moment_s: float, running: Runni
     if out.strip():
         told = json.loads(out)
         complaints += [f"frame in the wrong set: {shift}" for shift in told.pop("shifted")]
-        one = Try(process, moment_s, stopped_s, not hit, **told)
+        lost = 0 if process == SIMULATOR and stopped_s is None else _dropped(running) - dropped
+        one = Try(process, moment_s, stopped_s, not hit, **told, dropped=lost)
         complaints += _false(one)
     elif not (hit and process == APPLICATION and stopped_s is None):
         complaints.append(f"the application said nothing: {err[-400:]}")
     if process != SIMULATOR or stopped_s is not None:
         complaints += _next_run(running)
     return Try(**{**asdict(one), "wrong": "; ".join(complaints)})
+
+
+def _dropped(running: RunningRig) -> int:
+    """Return the number of frames that the rig's cameras have dropped so far."""
+    with running.control() as control:
+        return sum(control.get("status")["frames_dropped"].values())
 
 
 def _family(child: subprocess.Popen[str]) -> Sequence[psutil.Process]:
@@ -168,10 +182,16 @@ def _false(one: Try) -> list[str]:
         # A killed camera process or rig ends the run, unless the run was over.
         return [] if one.error or one.frame_sets == FRAMES else [f"{one.frame_sets} frame sets, and no error"]
     found = []
-    # A run that goes on has room for all that came meanwhile: every frame must be there.
-    allowed = OF_AN_END | OF_ERRORS.get(one.error, frozenset()) if one.error else frozenset()
+    # A run that goes on has every frame for which its camera had a buffer.
+    allowed: frozenset[str] = frozenset()
+    if one.error:
+        allowed = OF_AN_END | OF_ERRORS.get(one.error, allowed)
+    elif one.dropped:
+        allowed = OF_A_LOSS
     if strange := set(one.gaps) - allowed:
         found.append(f"gaps that a stop does not make: {sorted(strange)}")
+    elif not one.error and sum(one.gaps.values()) > one.dropped + (DOUBTFUL * CAMERAS_OF_THE_RIG if one.dropped else 0):
+        found.append(f"{sum(one.gaps.values())} gaps, and {one.dropped} frames were dropped")
     if one.error in OF_A_CAMERA and (one.process == APPLICATION or one.stopped_s < CAMERA_SILENCE_S):
         found.append(f"a camera is blamed: {one.told}")
     if not one.error and one.frame_sets != FRAMES:

@@ -23,6 +23,8 @@ from rigdriver.sync.trust import Anchor, Trust
 
 MOST_REMEMBERED = 32
 """Largest number of frames whose arrivals are compared."""
+IN_A_ROW = 2
+"""Number of frames that come right behind one in the count and show that its header was not bent alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +148,16 @@ class LateFrames:
         """Whether the frames that came later leave this one no later exposure.
 
         Each of them is of an exposure of its own, and they came in order: one that came in time may show that as many
-        exposures as frames lie between.
+        exposures as frames lie between. Where frames between are lost, one in time shows that no header lags now, and
+        the next two of the count behind this one that its own header was not bent alone.
         """
         came = self._came[here]
-        behind = sorted((n, c.latest) for n, c in self._came.items() if n > here and c.t_host_ns > came.t_host_ns)
-        are_all = (latest - number <= here for number, (_, latest) in enumerate(behind, 1))
-        return self._tie is Tie.PREAMBLE and any(are_all)
+        behind = {n: c for n, c in sorted(self._came.items()) if n > here and c.t_host_ns > came.t_host_ns}
+        is_in_a_row = all(n in behind for n in range(here + 1, here + 1 + IN_A_ROW))
+        places = enumerate(behind.items(), 1)
+        return self._tie is Tie.PREAMBLE and any(
+            c.latest - k <= here or (is_in_a_row and not c.pulses_late) for k, (_, c) in places
+        )
 
     def _latest_ordinal(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> int | None:
         """Return the latest exposure whose frame can have come by now; None until the box has reported so far.
