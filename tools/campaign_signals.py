@@ -54,10 +54,11 @@ OF_ERRORS = {
     "CameraProcessLost": frozenset({"CAMERA_LOST"}),
 }
 """Error -> further reasons: the box turned everything off in a pulse, or a silent camera process was given up."""
-OF_A_LOSS = frozenset({"NO_SLOT", "LOST_ON_THE_WAY", "NOT_DELIVERED", "AMBIGUOUS"})
+OF_A_LOSS = frozenset({"NO_SLOT", "LOST_ON_THE_WAY", "NOT_DELIVERED", "AMBIGUOUS", "STOPPED"})
 """Reasons of gaps in a run that goes on after its cameras had no buffer for some frames."""
-DOUBTFUL, CAMERAS_OF_THE_RIG = 2, 6
-"""Number of late frames per camera, right before those that were lost, whose places stay in doubt."""
+DOUBTFUL, CAMERAS_OF_THE_RIG = 8, 6
+"""Number of late frames per camera, right before those that were lost, whose places may stay in doubt: as many as the
+simulated cameras have buffers, where the run ends before another frame comes in time."""
 OF_A_CAMERA = frozenset({"CameraMissing", "CameraError", "CameraSilent", "CameraProcessLost", "ProducerError"})
 """Errors that blame a camera or its process."""
 CAMERA_SILENCE_S = 1.0
