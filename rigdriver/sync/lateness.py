@@ -58,6 +58,8 @@ class LateFrames:
         self._used = used
         self._came: dict[int, _Came] = {}
         """Exposure -> the newest frame whose clock and counter name it."""
+        self._arrived_ns: dict[int, int] = {}
+        """Exposure -> arrival of the first frame that counts it, also while nothing else is known of it."""
         self._tie = Tie.PREAMBLE
         self._period_ticks = 1
         self._last_pulse: int | None = None
@@ -66,6 +68,7 @@ class LateFrames:
     def begin_anew(self) -> None:
         """Forget what came late: the camera is locked anew."""
         self._came.clear()
+        self._arrived_ns.clear()
         self._tie = Tie.PREAMBLE
 
     def expect(self, period_ticks: int) -> None:
@@ -75,6 +78,12 @@ class LateFrames:
     def end_with(self, last_pulse: int | None) -> None:
         """Take the last pulse of the schedule; None: it has none."""
         self._last_pulse = last_pulse
+
+    def arrived(self, counted: int, t_host_ns: int) -> None:
+        """Note that a frame has come which counts that exposure; no copy of one that has come before."""
+        self._arrived_ns.setdefault(counted, t_host_ns)
+        if len(self._arrived_ns) > MOST_REMEMBERED:
+            del self._arrived_ns[next(iter(self._arrived_ns))]
 
     def tie_by_arrivals(self) -> None:
         """Note that arrivals alone have tied the camera, so that its headers may lag behind its images.
@@ -152,12 +161,15 @@ class LateFrames:
         the next two of the count behind this one that its own header was not bent alone.
         """
         came = self._came[here]
-        behind = {n: c for n, c in sorted(self._came.items()) if n > here and c.t_host_ns > came.t_host_ns}
-        is_in_a_row = all(n in behind for n in range(here + 1, here + 1 + IN_A_ROW))
-        places = enumerate(behind.items(), 1)
-        return self._tie is Tie.PREAMBLE and any(
-            c.latest - k <= here or (is_in_a_row and not c.pulses_late) for k, (_, c) in places
-        )
+        if self._tie is not Tie.PREAMBLE:
+            return False
+        behind = sorted(n for n, t_ns in self._arrived_ns.items() if n > here and t_ns > came.t_host_ns)
+        is_in_a_row = behind[:IN_A_ROW] == [*range(here + 1, here + 1 + IN_A_ROW)]
+        for number, n in enumerate(behind, 1):
+            last = self._came.get(n)
+            if last is not None and (last.latest - number <= here or (is_in_a_row and not last.pulses_late)):
+                return True
+        return False
 
     def _latest_ordinal(self, frame: Frame, exposure: Exposure, anchor: Anchor) -> int | None:
         """Return the latest exposure whose frame can have come by now; None until the box has reported so far.

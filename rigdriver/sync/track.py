@@ -145,6 +145,7 @@ class Track:
         if self._is_copy(frame, by_clock):
             self._trust.doubled(frame)
             return Rejected(GapReason.AMBIGUOUS, Oddity.SECOND_FRAME)
+        self._late_frames.arrived(ordinal, frame.t_host_ns)
         if (waited := self._waiting.get((frame.frame_id, frame.t_camera_ns))) is not None:
             return self._offer_again(frame, start, by_clock if by_clock is by_count else None, anchor, waited)
         if self._unreported.may_come(start, ordinal, by_clock, by_count, self._period_ticks):
