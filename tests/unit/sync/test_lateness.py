@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import cast
 
+import numpy as np
 import pytest
 
+from rigdriver.frames import Frame
+from rigdriver.sync.arrivals import Arrivals
+from rigdriver.sync.exposures import Exposure, ExposureLog
+from rigdriver.sync.lateness import LateFrames
+from rigdriver.sync.trust import Anchor, Trust
 from tests.unit.sync.campaign import planted_outcome
 from tests.unit.sync.planted import ANSWER_NS, World, run
 
 CAMERA = "camera_0"
 RATE_HZ = 10
 PERIOD_NS = 10**9 // RATE_HZ
+USUAL_NS = 10_000_000
 RESTART = 7
 AT = 24
 """Pulse of the first fault, long after the restart: the arrivals have tied the camera again by then."""
@@ -168,3 +176,41 @@ def test_an_answer_places_no_frame_of_a_second_exposure_that_was_not_reported_wh
     resolved, _, _ = run(world, PULSES)
     pairs = [(r.pulse_index, int(f.pixels[0, 0])) for r in resolved for f in r.frames.values()]
     assert [pair for pair in pairs if pair[0] != pair[1]] == []
+
+
+class Reported:
+    """An exposure log whose box has reported up to `complete_ticks`; one tick is 1 ns."""
+
+    complete_ticks = 0
+
+    def by_ordinal(self, _ordinal: int) -> None:
+        return None
+
+    def ordinal_before(self, _ticks: float) -> int:
+        return -1
+
+
+def test_a_late_frame_that_waits_for_its_report_counts_among_those_behind_another_one() -> None:
+    arrivals, log, used = Arrivals(1.0), Reported(), set[int]()
+    arrivals.expect(PERIOD_NS)
+    late_frames = LateFrames(cast(ExposureLog, log), arrivals, Trust(arrivals), used)
+    late_frames.expect(PERIOD_NS)
+
+    def exposure(n: int) -> Exposure:
+        return Exposure(CAMERA, n, n, 1, None, n * PERIOD_NS, n * PERIOD_NS + 1, True, False, 0)
+
+    def frame(n: int, late_ns: int) -> Frame:
+        return Frame(CAMERA, n, n, n * PERIOD_NS + USUAL_NS + late_ns, "Mono8", np.zeros((1, 1), np.uint8))
+
+    for n in range(7):
+        arrivals.add(frame(n, n * 1000), exposure(n))
+    seven, eight, nine = frame(7, 185_000_000), frame(8, 86_000_000), frame(9, 0)
+    before, after = Anchor(6, 6, frame(6, 0).t_host_ns, 0), Anchor(9, 9, nine.t_host_ns, 0)
+    for number, one in ((7, seven), (8, eight)):
+        late_frames.arrived(number, one.t_host_ns)
+        assert late_frames.is_in_its_place(one, exposure(number), before) is None
+    log.complete_ticks = 20 * PERIOD_NS
+    late_frames.arrived(9, nine.t_host_ns)
+    assert late_frames.is_in_its_place(nine, exposure(9), before)
+    used.add(9)
+    assert late_frames.is_in_its_place(seven, exposure(7), after)
