@@ -157,7 +157,7 @@ class BenchRun(FrameSets):
             while not self._states.unwanted.is_set() and not self._is_done():
                 event = self._inbox.take(TURN_S)
                 reading.look()
-                self._groups.excuse(round((reading.away_s + reading.unread_s) * 1e9))
+                self._groups.excuse(reading.held_up_ns)
                 if self._cameras.awaited is None:  # else the others are excused for the one that is awaited
                     self._silence.excuse(reading.unread_s)
                 now_ns = self._timebase.now_ns()
@@ -177,7 +177,7 @@ class BenchRun(FrameSets):
 
     def _overdue(self, reading: Reading, now_ns: int) -> list[Grouped]:
         """Return the groups whose frames have not come in time; none while what came meanwhile may be on its way."""
-        return [] if reading.is_held_up else self._groups.tick(now_ns)
+        return [] if reading.held_up_ns else self._groups.tick(now_ns)
 
     def _digest(self, event: CameraEvent | _Triggered) -> list[Grouped]:
         match event:

@@ -23,19 +23,19 @@ class Reading:
         """`unheard_s` returns for how long the camera process has said nothing."""
         self._time = AttendedTime(now_s)
         self._unheard_s = unheard_s
-        self.away_s = 0.0
+        self._away_s = 0.0
         """Part of the last turn in which the loop was away."""
         self.unread_s = 0.0
         """Part of the last turn in which the loop was there and the camera process was not."""
 
     @property
-    def is_held_up(self) -> bool:
-        """Whether frames may lie unread now: nobody is judged in this turn."""
-        return self.away_s + self.unread_s > 0
+    def held_up_ns(self) -> int:
+        """Time of the last turn in which frames may have lain unread, in ns; above 0 nobody is judged in this turn."""
+        return round((self._away_s + self.unread_s) * 1e9)
 
     def look(self) -> None:
         """Note that the loop is there."""
         before_s = self._time.attended_s
         passed_s = self._time.look() - before_s
-        self.away_s = self._time.away_s
+        self._away_s = self._time.away_s
         self.unread_s = passed_s if self._unheard_s() > UNHEARD_S else 0.0

@@ -261,7 +261,7 @@ class Run(FrameSets):
             while not halted.is_set() and not self._ending.is_over(self._matcher.next_index, self._matcher.is_idle):
                 report = self._reports.take(TURN_S)
                 reading.look()
-                self._matcher.excuse(round((reading.away_s + reading.unread_s) * 1e9))
+                self._matcher.excuse(reading.held_up_ns)
                 self._ending.excuse(reading.unread_s)
                 for resolved in self._digest(report) if report is not None else self._overdue(reading):
                     self._hand_out(resolved)
@@ -284,7 +284,7 @@ class Run(FrameSets):
 
     def _overdue(self, reading: Reading) -> list[Resolved]:
         """Return the pulses whose frames have not come in time; none while what came meanwhile may be on its way."""
-        return [] if reading.is_held_up else self._matcher.tick(self._timebase.now_ns())
+        return [] if reading.held_up_ns else self._matcher.tick(self._timebase.now_ns())
 
     def _digest(self, report: Report) -> list[Resolved]:
         match report:

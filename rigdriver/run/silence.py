@@ -91,16 +91,15 @@ class Silence:
         """A camera is lost: nothing more is expected of it."""
         self._heard.pop(camera, None)
 
-    def excuse(self, unread_s: float) -> None:
-        """Leave out time in which nobody read what the cameras deliver."""
-        for heard in self._heard.values():
-            heard.since_s = min(self._time.attended_s, heard.since_s + unread_s)
+    def excuse(self, held_up_s: float, but_for: str | None = None) -> None:
+        """Leave out time in which nobody read what the cameras deliver; for that camera it counts."""
+        for name, heard in self._heard.items():
+            if name != but_for:
+                heard.since_s = min(self._time.attended_s, heard.since_s + held_up_s)
 
     def excuse_others(self, camera: str, held_up_s: float) -> None:
         """Leave out time in which this computer waited for one camera, and triggered no other."""
-        for name, heard in self._heard.items():
-            if name != camera:
-                heard.since_s = min(self._time.attended_s, heard.since_s + held_up_s)
+        self.excuse(held_up_s, but_for=camera)
 
     def look(self, now_s: float, awaited: str | None = None) -> tuple[str, ...]:
         """Return the cameras beyond their limits; time in which nobody could look is excused.

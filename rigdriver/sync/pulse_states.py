@@ -1,6 +1,6 @@
 """How far the box has reported a pulse: its states and every transition between them.
 
-In: an act. Out: the next state, or None where the act is not allowed; nothing else changes state.
+In: an act. Out: the next state; each act is allowed in each state, and nothing else changes state.
 Not here: the places of the cameras in a pulse (see places.py), and when it is given up (see matcher.py).
 """
 
@@ -66,5 +66,5 @@ TORN = (PulseState.TORN, PulseState.CLOSED_TORN)
 
 
 def after(state: PulseState, act: PulseAct) -> PulseState:
-    """Return the state after the act; each act is allowed in each state."""
+    """Return the state after the act."""
     return TRANSITIONS[state, act]
