@@ -16,7 +16,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from rigdriver.arrays import Bytes, Floats32, Ints64, Mask, Pixels, make_read_only
+from rigdriver.arrays import Bytes, Floats32, Ints64, Mask, Pixels
 from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.findings import MismatchKind
@@ -48,6 +48,7 @@ from rigdriver.stereo.trust import (
     warn_of_rows,
     warn_of_seam,
 )
+from rigdriver.stereo.warm_up import plane_pair, speckle_images
 
 Images = Mapping[str, AnyImage]
 
@@ -118,18 +119,21 @@ class CellReconstructor:
 
     def warm_up(self) -> None:
         """Load all compiled loops, or compile them, so that the first frame set takes no longer than the others."""
-        noise = np.random.default_rng(1)
-        images: dict[str, Pixels] = {}
-        for camera in (camera for pair in self.pairs for camera in (pair.left, pair.right)):
-            pixels = noise.integers(0, 255, camera.size_px[::-1], np.uint8)
-            make_read_only(pixels)  # as a frame's pixels are: to the compiler that is another type
-            images[camera.name] = pixels
-        self.reconstruct(images)
-        # Noise gets as far as the matching; a plane in the middle of the volume runs the rest.
+        jobs = [self._pool.submit(self._warm_up_pod, n) for n in range(len(self.pairs))]
+        for job in jobs:
+            job.result()
+        # The joined part runs with planes that fit each other whatever was made of the images.
         planes = [flat_surface(pair) for pair in self.pairs]
         if len(planes) == 2:
             fuse(planes[0], planes[1], self._pool)
         self._dense(planes)
+
+    def _warm_up_pod(self, n: int) -> None:
+        pair = self.pairs[n]
+        for left, right in zip(*(speckle_images(side.size_px) for side in (pair.left, pair.right)), strict=True):
+            self._images[n].rectify(left, right)
+        now = time.perf_counter()
+        self._measure(n, plane_pair(pair), [now, now])
 
     def reconstruct(self, images: FrameSet | Images) -> PointCloud:
         """Return the surface of one pulse.
@@ -160,12 +164,20 @@ class CellReconstructor:
         return self._join(results, (*missing.values(), *doubts), begin)
 
     def _run_pod(self, n: int, left: AnyImage, right: AnyImage) -> PodResult:
-        pair, trust = self.pairs[n], self._settings.trust
+        pair = self.pairs[n]
         marks = [time.perf_counter()]
         rectified = self._images[n].rectify(left, right)
         if rectified.problem:
             return PodResult(_no_figures(pair.pod), None, rectified.problem, MappingProxyType({}))
         marks.append(time.perf_counter())
+        result = self._measure(n, rectified, marks)
+        if result.problem and result.problem.kind in {ReasonKind.FEW_MATCHES, ReasonKind.FEW_CELLS}:
+            return replace(result, problem=self._outside(n, result.figures, left, right) or result.problem)
+        return result
+
+    def _measure(self, n: int, rectified: RectifiedPair, marks: list[float]) -> PodResult:
+        """Return the surface of a rectified pair. `marks`: when rectifying began and ended; further ones are added."""
+        pair = self.pairs[n]
         matches = self._matchers[n].match(rectified.left, rectified.right, pair.disparities_px, rectified.dark)
         marks.append(time.perf_counter())
         keep = screen(matches, self._settings.screen)
@@ -173,13 +185,10 @@ class CellReconstructor:
         surface = make_surface(pair, matches.field, matches.quality, keep, lost)
         row, spread = row_residual(rectified.left, rectified.right, matches.field, matches.quality, keep)
         marks.append(time.perf_counter())
-        lit = self._lit(n, rectified, keep)
-        figures = _figures(surface, int(np.count_nonzero(lit)), row, spread)
-        problem = judge_pod(figures, pair, trust)
-        if problem and problem.kind in {ReasonKind.FEW_MATCHES, ReasonKind.FEW_CELLS}:
-            problem = self._outside(n, figures, left, right) or problem
+        figures = _figures(surface, int(np.count_nonzero(self._lit(n, rectified, keep))), row, spread)
         names = ("rectify", "match", "screen")
         times = {name: 1e3 * (b - a) for name, a, b in zip(names, marks[:-1], marks[1:], strict=True)}
+        problem = judge_pod(figures, pair, self._settings.trust)
         return PodResult(figures, surface, problem, MappingProxyType(times))
 
     def _lit(self, n: int, rectified: RectifiedPair, keep: Bytes) -> Mask:

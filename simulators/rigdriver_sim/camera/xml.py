@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from xml.sax.saxutils import escape, quoteattr
+from html import escape
 
 from rigdriver_sim.camera.features import Feature, Kind
 from rigdriver_sim.camera.register_file import HIGH, LOCK, LOW, STEP, STRIDE
@@ -28,8 +28,8 @@ class XmlWriter:
     def node(self, tag: str, name: str, children: Iterable[tuple[str, object]], *, is_standard: bool = True) -> None:
         """Add one node; children without a value (None or empty) are left out."""
         space = "Standard" if is_standard else "Custom"
-        self.lines.append(f'<{tag} Name={quoteattr(name)} NameSpace="{space}">')
-        self.lines += [f"<{key}>{escape(str(value))}</{key}>" for key, value in children if value not in (None, "")]
+        self.lines.append(f'<{tag} Name="{escape(name)}" NameSpace="{space}">')
+        self.lines += [_element(key, value) for key, value in children if value not in (None, "")]
         self.lines.append(f"</{tag}>")
 
     def register(
@@ -56,7 +56,7 @@ class XmlWriter:
         root = ["Root", *self.categories]
         head = (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
-            f'<RegisterDescription ModelName={quoteattr(self.model)} VendorName="rigdriver" '
+            f'<RegisterDescription ModelName="{escape(self.model)}" VendorName="rigdriver" '
             f'ToolTip="Simulated rig" StandardNameSpace="None" SchemaMajorVersion="1" SchemaMinorVersion="1" '
             f'SchemaSubMinorVersion="0" MajorVersion="1" MinorVersion="0" SubMinorVersion="0" '
             f'ProductGuid="{self.product_guid}" VersionGuid="{self.product_guid}" '
@@ -102,7 +102,7 @@ def _write_feature(
     # The schema wants the entries in the midst of an enumeration's elements, which `node` cannot place.
     if feature.kind is Kind.ENUMERATION:
         xml.lines.append(f'<Enumeration Name="{name}" NameSpace="Standard">')
-        xml.lines += [f"<{key}>{escape(str(value))}</{key}>" for key, value in children if value]
+        xml.lines += [_element(key, value) for key, value in children if value]
         xml.lines += [
             f'<EnumEntry Name="{symbol}" NameSpace="Standard"><Value>{number}</Value></EnumEntry>'
             for symbol, number in feature.entries
@@ -144,3 +144,7 @@ def _write_registers(xml: XmlWriter, feature: Feature, address: int, shown: Mapp
         keys = [shown[other] for other, _ in feature.locked_while if other in shown]
         # The consumer writes TLParamsLocked when it starts and stops a stream (SFNC), and the locks follow it.
         xml.register(f"{name}_Lock", address + LOCK, invalidated_by=["TLParamsLocked", *keys])
+
+
+def _element(key: str, value: object) -> str:
+    return f"<{key}>{escape(str(value), quote=False)}</{key}>"

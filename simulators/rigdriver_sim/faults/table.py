@@ -35,7 +35,8 @@ def misplaced(path: tuple[str | int, ...], value: object, expected: str) -> Pyda
 class Table(BaseModel):
     """A table of a scenario: frozen, and nothing in it that is not known."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Deferred: the tables within a scenario are built with it, not once more each by itself.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Bump(Table):
