@@ -45,8 +45,10 @@ Needs = Mapping[str, tuple[str, ...]]
 
 
 def cache_root() -> Path:
-    """Return where banks are kept when nobody says otherwise."""
-    return Path.home() / ".cache" / "rigdriver" / "scenes"
+    """Return where banks are kept when nobody says otherwise: in the user's cache (XDG Base Directory Specification)."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    # The specification: a path that is not absolute is to be ignored.
+    return (Path(named) if Path(named).is_absolute() else Path.home() / ".cache") / "rigdriver" / "scenes"
 
 
 def live_needs(spec: SceneSpec) -> Needs:

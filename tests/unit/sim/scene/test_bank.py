@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rigdriver_sim.scene.bank import Bank, bank_key, live_needs
+from rigdriver_sim.scene.bank import Bank, bank_key, cache_root, live_needs
 from rigdriver_sim.scene.painter import SceneFlash, ScenePainter
 from rigdriver_sim.scene.pods import CAMERAS
 from rigdriver_sim.scene.render import Renderer, expose
@@ -189,3 +189,11 @@ def test_a_view_is_shown_for_as_many_pulses_as_the_scene_says(tmp_path: Path) ->
         painter.paint(0, 2_000_000, pulse, [SceneFlash("left_pattern", 0, 1_800_000)], 0, out)
     changed = [bool(np.any(shown[pulse] != shown[pulse - 1])) for pulse in range(1, 8)]
     assert changed == [False, False, True, False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("named", "where"), [("/some/cache", "/some/cache"), ("some/cache", "~/.cache"), ("", "~/.cache")]
+)
+def test_banks_lie_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, named: str, where: str) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", named)
+    assert cache_root() == Path(where).expanduser() / "rigdriver" / "scenes"
