@@ -129,11 +129,11 @@ def fetch_foreign_producers() -> None:
 
 
 class Stamp:
-    """Remembers in `.venv` that a step was done with these very files."""
+    """Remembers in `.venv` that a step was done with these very files, for a checkout at this very place."""
 
     def __init__(self, step: str, files: Sequence[Path]) -> None:
         self._file = VENV / f".rigdriver-{step}"
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(str(ROOT).encode())
         for file in files:
             digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
         self._digest = digest.hexdigest()

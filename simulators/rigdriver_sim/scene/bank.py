@@ -45,7 +45,7 @@ Needs = Mapping[str, tuple[str, ...]]
 
 
 def cache_root() -> Path:
-    """Return where banks are kept when nobody says otherwise: in the user's cache (XDG Base Directory Specification)."""
+    """Return where banks are kept when nobody says otherwise: in the user's cache (XDG Base Directory)."""
     named = os.environ.get("XDG_CACHE_HOME", "")
     # The specification: a path that is not absolute is to be ignored.
     return (Path(named) if Path(named).is_absolute() else Path.home() / ".cache") / "rigdriver" / "scenes"
