@@ -27,7 +27,6 @@ from rigdriver_sim.bench.truth import Truth
 from rigdriver_sim.bench.wires import Wires
 from rigdriver_sim.camera.faults import CameraFaults
 from rigdriver_sim.camera.outages import Outages
-from rigdriver_sim.camera.pixel_formats import PIXEL_FORMATS
 from rigdriver_sim.camera.shared_link import SharedLink
 from rigdriver_sim.camera.spec import CameraSpec, Exposure
 from rigdriver_sim.engine import EventEngine
@@ -278,8 +277,7 @@ class SimulatedRig:
             pulse = self.wires.pulse_of(exposure)
             paint_view(exposure, pulse, out)
             if has_stamps:
-                light_dn = PIXEL_FORMATS[exposure.pixel_format].max_dn
-                stamp.put(stamp.Stamp(number, exposure.ordinal, pulse), table.name, light_dn, out)
+                stamp.put(stamp.Stamp(number, exposure.ordinal, pulse), table.name, out)
             if has_checksums:
                 self.wires.painted(exposure, zlib.crc32(out.data))
 

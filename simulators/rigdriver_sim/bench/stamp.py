@@ -1,14 +1,16 @@
 """A mark in the top left corner of a painted frame that a test and a person can read.
 
 In: camera number, exposure ordinal, pulse index. Out: four rows of sixteen blocks of 8x8 pixels, one bit a block, most
-significant first: sync (8), camera (8), ordinal (20), pulse (20), check (8); below them the same in writing. Not here:
-what the rest of the image shows (see painter.py).
+significant first: sync (8), camera (8), ordinal (20), pulse (20), check (8); below them the same in writing. Both are
+as bright as the brightest pixel that they cover: in a dark frame a mark of a fixed brightness would be light that no
+lamp gave. Not here: what the rest of the image shows (see painter.py).
 """
 
 from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,7 +37,7 @@ class Stamp:
     pulse: int | None
 
 
-def draw(stamp: Stamp, light_dn: int, dtype: type[np.uint8 | np.uint16]) -> npt.NDArray[np.generic]:
+def draw(stamp: Stamp, light_dn: int, dtype: np.dtype[Any]) -> npt.NDArray[np.generic]:
     """Return the blocks: (32, 128), dark blocks 0, light ones `light_dn`."""
     # Not modulo _WRAP: the largest number means no pulse, and counting must not reach it.
     pulse = _NO_PULSE if stamp.pulse is None else stamp.pulse % _NO_PULSE
@@ -46,20 +48,20 @@ def draw(stamp: Stamp, light_dn: int, dtype: type[np.uint8 | np.uint16]) -> npt.
     return blocks.repeat(BLOCK_PX, axis=0).repeat(BLOCK_PX, axis=1)
 
 
-def put(stamp: Stamp, name: str, light_dn: int, out: npt.NDArray[np.generic]) -> None:
-    """Draw blocks and writing over an image that has room for them; `light_dn` is its largest digital number."""
+def put(stamp: Stamp, name: str, out: npt.NDArray[Any]) -> None:
+    """Draw blocks and writing over an image that has room for them: (H, W) uint8 or uint16."""
     if out.shape[0] < HEIGHT_PX or out.shape[1] < WIDTH_PX:
         return
-    out[:HEIGHT_PX, :WIDTH_PX] = draw(stamp, light_dn, np.uint8 if light_dn == 255 else np.uint16)
     height, width = min(_TEXT_PX[0], out.shape[0] - HEIGHT_PX), min(_TEXT_PX[1], out.shape[1])
+    # One at least: in an image without any light the mark must still be read.
+    light_dn = max(1, int(out[: HEIGHT_PX + height, :width].max()))
+    out[:HEIGHT_PX, :WIDTH_PX] = draw(stamp, light_dn, out.dtype)
     if height < _TEXT_PX[0]:
         return
     patch = np.zeros((height, width), np.uint8)
     text = f"{name} {stamp.ordinal} p{'-' if stamp.pulse is None else stamp.pulse}"
     cv2.putText(patch, text, (4, height - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.9, 255, 2, cv2.LINE_AA)
-    out[HEIGHT_PX : HEIGHT_PX + height, :width] = (
-        patch if light_dn == 255 else patch.astype(np.uint16) * (light_dn // 255)
-    )
+    out[HEIGHT_PX : HEIGHT_PX + height, :width] = patch.astype(np.uint32) * light_dn // 255
 
 
 def read(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Stamp | None:

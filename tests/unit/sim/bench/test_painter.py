@@ -24,8 +24,7 @@ def exposure(ordinal: int = 0, pixel_format: str = "Mono8", width: int = 640, he
 def painted(painter: TexturePainter, of: Exposure, pulse: int | None = 0, light: float = 1.0) -> npt.NDArray[Any]:
     out = np.full((of.height, of.width), 77, PIXEL_FORMATS[of.pixel_format].dtype)
     painter.paint(of, light, out)
-    top = PIXEL_FORMATS[of.pixel_format].max_dn
-    stamp.put(stamp.Stamp(painter._number, of.ordinal, pulse), of.camera, top, out)
+    stamp.put(stamp.Stamp(painter._number, of.ordinal, pulse), of.camera, out)
     return out
 
 
@@ -59,6 +58,14 @@ def test_more_lamp_light_makes_a_brighter_image() -> None:
     means = [painted(painter, exposure(), light=light)[200:].mean() for light in (0.0, 0.25, 0.5, 1.0)]
     assert means == sorted(means)
     assert means[3] > 5 * means[0]
+
+
+@pytest.mark.parametrize(("width", "height"), [(160, 120), (640, 480)])
+def test_a_stamp_adds_no_light_of_its_own_to_a_dark_image(width: int, height: int) -> None:
+    painter = TexturePainter(0)
+    dark, lit = (painted(painter, exposure(width=width, height=height), light=share).mean() for share in (0.0, 1.0))
+    # A tenth of the light is there without lamps, whatever the size of the image.
+    assert dark / lit == pytest.approx(0.1, abs=0.01)
 
 
 def test_brightness_is_in_proportion_to_the_share_of_the_flash_in_the_exposure() -> None:
