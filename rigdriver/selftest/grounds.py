@@ -139,7 +139,10 @@ ROWS: tuple[CheckRow, ...] = (
     ),
     CheckRow(
         "run", "run.finished",
-        grounds=("wiring.*.frames", "wiring.*.exposure_line", "box.interlock", "box.lamp_outputs", "host.load.run"),
+        grounds=(
+            "wiring.finished", "wiring.*.frames", "wiring.*.exposure_line", "box.interlock", "box.lamp_outputs",
+            "host.load.run",
+        ),
     ),
     CheckRow("run", "run.frame_sets", grounds=("run.finished", "host.load.run", "wiring.*.frames")),
     CheckRow("run", "run.rate", grounds=("run.frame_sets", "box.clock_probe")),
@@ -151,8 +154,8 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("run", "run.queue_dropped", grounds=("host.load.run",)),
     CheckRow(
         "run", "run.@.frames", Of.CAMERA,
-        (*_RUN, "wiring.@.frames", "wiring.@.exposure_line", "run.@.incomplete_frames", "run.@.frames_lost",
-         "run.@.no_slot", "run.@.noise_edges"),
+        (*_RUN, "wiring.@.frames", "wiring.@.exposure_line", "wiring.@.latency", "run.@.incomplete_frames",
+         "run.@.frames_lost", "run.@.no_slot", "run.@.noise_edges"),
     ),
     CheckRow("run", "run.@.residual", Of.CAMERA, (*_RUN, "run.@.frames")),
     CheckRow("run", "run.@.time_stamps", Of.CAMERA),
@@ -164,8 +167,9 @@ ROWS: tuple[CheckRow, ...] = (
         "light", "light.finished", grounds=("run.finished", "box.lamp_outputs", "box.interlock", "host.load.light"),
     ),
     CheckRow("light", "light.@", Of.LAMP, (*_LIT, "box.lamp_outputs", "box.interlock")),
-    CheckRow("light", "ambient.@", Of.CAMERA, (*_LIT, "light.*")),
-    CheckRow("light", "focus.@", Of.CAMERA, (*_LIT, "light.*")),
+    # The frames of a camera that exposes late are gaps in every run.
+    CheckRow("light", "ambient.@", Of.CAMERA, (*_LIT, "wiring.@.latency", "light.*")),
+    CheckRow("light", "focus.@", Of.CAMERA, (*_LIT, "wiring.@.latency", "light.*")),
     CheckRow("optical", "optical.finished", grounds=("light.finished", "host.load.optical")),
     CheckRow("optical", "optical.@", Of.CAMERA),
     CheckRow("optical", "optical.@.exposure_start", Of.CAMERA, _SWEPT),
@@ -177,8 +181,10 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("watchdog", "watchdog.finished", grounds=("box.state", "host.load.*")),
     CheckRow("watchdog", "box.watchdog", grounds=("box.state", "host.load.watchdog")),
     CheckRow("watchdog", "box.outputs_cut", grounds=("box.watchdog",)),
+    CheckRow("counters", "box.clock_drift", grounds=("box.interface", "box.clock_probe")),
     CheckRow("counters", "box.counters"),
     CheckRow("counters", "box.link_counters"),
+    CheckRow("counters", "box.replies", grounds=("host.load.*",)),
 )  # fmt: skip
 
 

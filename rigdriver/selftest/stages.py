@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from rigdriver.devices.box.clock_probe import ClockProbe
 from rigdriver.devices.network_interfaces import network_interfaces
 from rigdriver.devices.usb_library import CORE
 from rigdriver.errors import CameraError
@@ -22,6 +23,7 @@ from rigdriver.selftest.bench_checks import judge_bench_run
 from rigdriver.selftest.calibration_checks import judge_calibration, judge_health
 from rigdriver.selftest.camera_checks import judge_temperatures
 from rigdriver.selftest.camera_loads import camera_loads
+from rigdriver.selftest.clock_drift import judge_drift, shortest_probe
 from rigdriver.selftest.computer_stage import check_buses, check_computer, computer_of, reading
 from rigdriver.selftest.focus_checks import judge_focus
 from rigdriver.selftest.lamps import watch_lamps
@@ -68,7 +70,7 @@ def stages(rig: Rig, frame_sets: int = FRAME_SETS, usb_core: Any = CORE) -> list
     if rig.config.schedule.mode != "box":
         return [*opened, Stage("run", at_rate, lambda r: _bench_run(r, frame_sets), is_timed=True)]
     # Before the first check, so that errors which the other checks cause on the link are counted.
-    before = box_checks.Health.of(rig.box)
+    before, first_probe = box_checks.Health.of(rig.box), shortest_probe(rig.box)
     return [
         *opened,
         Stage("box", "the box: identity, clock, interlock", lambda r: box_checks.judge_box(r.box, r.config), True),
@@ -78,7 +80,7 @@ def stages(rig: Rig, frame_sets: int = FRAME_SETS, usb_core: Any = CORE) -> list
         Stage("optical", "the exposures, by a swept flash", _optical, is_timed=True),
         # After the run: it trips a fault on purpose. The counters come last and see all stages.
         Stage("watchdog", "the watchdog", lambda r: box_checks.judge_watchdog(r.box, r.config, r.timebase), True),
-        Stage("counters", "the counters", lambda r: box_checks.judge_health(before, box_checks.Health.of(r.box))),
+        Stage("counters", "the counters and the clock of the box", lambda r: _at_the_end(r, before, first_probe)),
     ]
 
 
@@ -159,6 +161,12 @@ def _light(rig: Rig) -> list[CheckResult]:
 
 def _optical(rig: Rig) -> list[CheckResult]:
     return judge_optical(sweep_lamps(rig), rig.config) if rig.config.lamps else []
+
+
+def _at_the_end(rig: Rig, before: box_checks.Health, first_probe: ClockProbe) -> Iterable[CheckResult]:
+    """Judge what box and link have counted, and how far the box's clock has gone, since the test began."""
+    yield judge_drift(first_probe, shortest_probe(rig.box), rig.box.identity.tick_rate_hz)
+    yield from box_checks.judge_health(before, box_checks.Health.of(rig.box))
 
 
 def _health(rig: Rig, samples: Samples) -> list[CheckResult]:

@@ -77,7 +77,7 @@ def planted(running: RunningRig, *faults: Fault) -> Iterator[None]:
             if computer:
                 show_computer(running, faults[0].rig, {})
             for fault in faults:
-                _mend(control, fault.does)
+                _mend(control, fault)
             _rendered(running)
 
 
@@ -104,11 +104,12 @@ def _do_all(running: RunningRig, faults: Sequence[Fault]) -> None:
             control.do(name, **({"camera": camera} if camera else {}))
 
 
-def _mend(control: Control, act: str) -> None:
-    """Power a camera off and on to which something was done."""
-    _, _, camera = act.partition(" ")
-    for mending in ("camera.unplug", "camera.replug") if camera else ():
-        control.do(mending, camera=camera)
+def _mend(control: Control, fault: Fault) -> None:
+    """Power the cameras off and on that were hung."""
+    act, _, camera = fault.does.partition(" ")
+    for name in (*fault.planted.get("hang_camera", ()), *([camera] if act.startswith("camera.") else [])):
+        for mending in ("camera.unplug", "camera.replug"):
+            control.do(mending, camera=name)
 
 
 def show_computer(running: RunningRig, rig: str, computer: Mapping[str, Any]) -> None:

@@ -14,10 +14,12 @@ from enum import Enum
 from itertools import chain
 
 from rigdriver.selftest.result import CheckResult, Report, Status
+from rigdriver_sim.projector.controller import DlpController
 from tests.rig.selftest_faults import of_status
 from tests.rig.selftest_rows import ALWAYS, PLAYED, Fault
 
 _FAMILIES: Mapping[str, str] = {
+    "hang_camera": "firmware",
     "withhold_trigger": "trigger cable",
     "double_trigger": "trigger cable",
     "swap_triggers": "trigger cable",
@@ -58,7 +60,10 @@ class PairVerdict:
 def parts(fault: Fault) -> frozenset[str]:
     """Return the parts that a fault lies in: two faults of one part exclude each other."""
     planted = chain.from_iterable(_parts(key, value) for key, value in fault.planted.items())
-    return frozenset((*planted, *(f"computer.{key}" for key in fault.computer), *fault.does.split(), *fault.touches))
+    # One rig has one projector, so that of two of its faults only one would be planted.
+    projector = () if fault.projector is DlpController else ("projector",)
+    computer = (f"computer.{key}" for key in fault.computer)
+    return frozenset((*planted, *computer, *projector, *fault.does.split(), *fault.touches))
 
 
 def _parts(key: str, value: object) -> Iterator[str]:
@@ -111,16 +116,19 @@ def _seen(report: Report, fault: Fault) -> Seen:
     """Return what the report says of one fault; a part of its checks may be not run."""
     checks = {check.name: check for check in report.checks}
     if not fault.fails:
-        return _seen_unsure(checks, fault)
+        return _seen_unsure(checks, fault, report)
     shown = [_shown(checks.get(name), fault, report) for name in fault.fails]
     if Seen.MISSED in shown:
         return Seen.MISSED
     return Seen.FOUND if Seen.FOUND in shown else Seen.NOT_RUN
 
 
-def _seen_unsure(checks: Mapping[str, CheckResult], fault: Fault) -> Seen:
+def _seen_unsure(checks: Mapping[str, CheckResult], fault: Fault, report: Report) -> Seen:
     """Return what is said of a fault that leaves checks unknown and fails none."""
     told = [checks[name] for name in fault.unknown if name in checks]
+    # As for checks that fail: what a rig that cannot be opened does not reach is not run.
+    if not told and _is_cut_short(report):
+        return Seen.NOT_RUN
     if told and all(check.status is Status.NOT_RUN for check in told):
         return Seen.NOT_RUN
     return Seen.FOUND if told and all(check.status is Status.UNKNOWN for check in told) else Seen.MISSED

@@ -23,6 +23,7 @@ SIZE = (320, 240)
 FLAT = f"default?width={SIZE[0]}&height={SIZE[1]}&seed=1&{LOCKSTEP}"
 FACE = f"smile?width={SIZE[0]}&height={SIZE[1]}&seed=1&{LOCKSTEP}&scene.bank.views=1"
 BRIGHT_ROOM = f"{FACE}&scene.light.ambient=0.6"
+FAST_BOX = f"{FLAT}&box.drift_ppm=270"
 OLD_FIRMWARE = f"{FLAT}&box.interface_hash={'ab' * 20}"
 OPTO_DELAYS_US = {"left_upper": (7, 25, 36, 18), "right_colour": (18, 9, 25, 7)}
 """Delays of opto-couplers after FLIR's data sheets, in us: trigger line rising and falling, exposure line likewise."""
@@ -273,14 +274,20 @@ OF_A_DEVICE = (
           skip=OF_OPENING),
     Fault("a camera hangs", (), ("left_lower", "cable and power"), does="camera.hang left_lower",
           unknown=("wiring.finished",), skip=OF_WIRING),
+    Fault("a camera hangs in the middle of a run", (), ("left_lower", "cable and power"),
+          {"hang_camera": {"left_lower": [5]}}, unknown=("run.finished",), skip=OF_THE_RUN),
+    Fault("the box's clock runs fast", ("box.clock_drift",), ("270 ppm fast", "trigger box"), rig=FAST_BOX,
+          skip=OF_THE_RUN),
     Fault("a camera is too warm", ("cameras.right_colour.temperature",), ("right_colour", "too warm"),
           {"temperature_c": {"right_colour": 79.0}}, skip=OF_OPENING),
     Fault("the rig file names an output that limits no light", ("rig_file",), ("left_white", "lamps.2.output = 12"),
           change=with_lamp("left_white", output=12), skip=OF_OPENING, touches=("lamp of left_white",)),
     Fault("the rig file names a wrong latency", ("wiring.left_upper.latency",), ("left_upper", "cameras.latency_us"),
-          change=with_camera("left_upper", latency_us=400.0), skip=OF_WIRING),
+          change=with_camera("left_upper", latency_us=400.0), skip=OF_WIRING,
+          shown_by=("optical.left_upper.exposure_start",)),
     Fault("a camera exposes late", ("wiring.right_upper.latency",), ("right_upper", "TriggerDelay"),
-          {"late_exposure": {"right_upper": ALWAYS}, "late_exposure_us": 60.0}, skip=OF_WIRING),
+          {"late_exposure": {"right_upper": ALWAYS}, "late_exposure_us": 60.0}, skip=OF_WIRING,
+          shown_by=("optical.right_upper.exposure_start",)),
 )  # fmt: skip
 
 

@@ -168,6 +168,21 @@ def test_counters_fail_for_what_was_added_only():
     assert found["box.link_counters"].startswith("bytes_skipped 7")
 
 
+@pytest.mark.parametrize(
+    ("link", "name", "word"),
+    [
+        (LinkCounters(abandoned=3), "box.replies", "abandoned 3"),
+        (LinkCounters(unfinished=1, bytes_skipped=2), "box.replies", "unfinished 1"),
+        (LinkCounters(abandoned=1, checksum_errors=1), "box.link_counters", "abandoned 1"),
+        (LinkCounters(abandoned=1, bytes_skipped=2), "box.link_counters", "bytes_skipped 2"),
+    ],
+)
+def test_what_time_alone_explains_is_told_apart_from_damage(link, name, word):
+    found = failures(judge_health(Health(NO_COUNTS, LinkCounters()), Health(NO_COUNTS, link)))
+    assert list(found) == [name]
+    assert word in found[name]
+
+
 def test_ordinary_traffic_is_no_error():
     busy = SimpleNamespace(
         counters=lambda: replace(NO_COUNTS, events_sent=9, watchdog_trips=1), link_counters=LinkCounters(5, 5)

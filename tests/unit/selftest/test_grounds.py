@@ -91,6 +91,30 @@ def test_a_stage_that_a_busy_computer_did_not_finish_is_not_run(stage):
     assert statuses(busy, ended)[f"{stage}.finished"] is Status.NOT_RUN
 
 
+def test_replies_that_a_busy_computer_takes_too_late_blame_no_cable_but_damage_does():
+    busy = unknown("host.load.run", "<= 250", "this computer is too busy to tell", "ms")
+    found = statuses(busy, failed("box.replies"), failed("box.link_counters"))
+    assert found["box.replies"] is Status.NOT_RUN
+    assert found["box.link_counters"] is Status.FAILED
+
+
+def test_a_camera_that_exposes_late_is_told_once_and_no_other_camera_is_excused():
+    nothing = "camera a gave no frame in a lamp's light"
+    late = [failed(f"run.{camera}.frames") for camera in "ab"]
+    unlit = [unknown(f"{check}.a", "", nothing) for check in ("ambient", "focus")]
+    found = statuses(failed("wiring.a.latency"), *late, *unlit)
+    assert [name for name, status in found.items() if status is not Status.NOT_RUN] == [
+        "wiring.a.latency",
+        "run.b.frames",
+    ]
+
+
+def test_a_camera_that_hung_in_an_earlier_stage_is_told_once():
+    hung = "camera a: did not answer; check its cable and power"
+    stages = [unknown(f"{stage}.finished", "carried out", hung) for stage in ("wiring", "run", "light", "optical")]
+    assert [name for name, status in statuses(*stages).items() if status is Status.UNKNOWN] == ["wiring.finished"]
+
+
 def test_a_computer_that_is_too_busy_is_told_and_no_cable():
     busy = unknown("host.load.wiring", "<= 250", "this computer is too busy to tell: ...", "ms")
     checks = settled([busy, failed("wiring.a.frames"), failed("box.counters")])

@@ -34,6 +34,12 @@ def test_two_faults_of_a_pair_lie_in_different_parts_and_their_rig_exists() -> N
         assert bool(load(one.rig).scene) == any(fault.rig.startswith("smile") for fault in pair)
 
 
+def test_two_faults_of_the_one_projector_exclude_each_other() -> None:
+    stopped, late = (next(f for f in FAULTS if f.name == name) for name in (
+        "the projector's sequence is stopped", "the projector answers late"))  # fmt: skip
+    assert parts(stopped) & parts(late)
+
+
 def test_every_fault_of_the_matrix_is_drawn() -> None:
     names = {fault.name for pair in drawn(600, random.Random(1), FAULTS) for fault in pair}
     assert names == {fault.name for fault in FAULTS if fault.fails or fault.unknown}
@@ -50,6 +56,15 @@ def test_a_fault_that_is_good_unnamed_or_not_run_with_the_other_one_is_a_miss() 
     assert outcome(found, ("light.a", Status.GOOD, "")) == campaign_selftest.MISS
     assert outcome(found, ("light.a", Status.FAILED, "lamp c is dead")) == campaign_selftest.MISS
     assert outcome(("wiring.b.frames", Status.NOT_RUN, ""), ("light.a", Status.NOT_RUN, "")) == campaign_selftest.MISS
+
+
+def test_what_a_rig_that_cannot_be_opened_does_not_reach_is_not_run() -> None:
+    busy, file = Fault("busy", (), unknown=("computer.load",)), Fault("rig file", ("rig_file",), ("lamp a",))
+    found = report(("rig_file", Status.FAILED, "lamp a"), was_opened=False)
+    assert campaign_selftest.judged_pair(found, (busy, file)).outcome == "not run + found"
+    assert campaign_selftest.judged_pair(report(("rig_file", Status.FAILED, "lamp a")), (busy, file)).outcome == (
+        campaign_selftest.MISS
+    )
 
 
 def test_a_check_that_neither_fault_concerns_is_a_miss_when_it_fails() -> None:
