@@ -3,10 +3,13 @@
 In: what the cameras saw of each lamp alone. Out: one check per camera. Geometry cameras have like lenses at like
 distances, so one that is blurred stands out; where all are blurred alike, the speckle is too wide for any pattern. Skin
 in white light has no detail of known size (blurred by 3 px it looked half as sharp, and sharp cameras differed by a
-third), so texture cameras are not checked. Not here: how detail is measured (see lamps.py).
+third), so texture cameras are not checked; their sharpness goes into the history, where a camera is compared with
+itself. Not here: how detail is measured (see lamps.py), and the history (see history.py).
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.run.brightness import DARK
@@ -47,7 +50,8 @@ def _best_detail(camera: CameraConfig, seen: LightSeen) -> Detail | None:
 def _judge_camera(camera: CameraConfig, details: dict[str, Detail | None], config: RigConfig) -> CheckResult:
     name, detail = f"focus.{camera.name}", details[camera.name]
     if camera.role == "texture":
-        return not_checked(name, "white light shows no detail of known size; look at an image of this camera")
+        unsure = not_checked(name, "white light shows no detail of known size; look at an image of this camera")
+        return unsure if detail is None else replace(unsure, figure=round(detail.sharpness, 3))
     alike = [details[other.name] for other in config.cameras if other.role == camera.role]
     fine = [found.sharpness for found in alike if found is not None and found.contrast >= LEAST_CONTRAST]
     if len(alike) < 2:

@@ -164,13 +164,17 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("run", "run.@.noise_edges", Of.CAMERA, ("wiring.@.exposure_line",)),
     CheckRow("run", "calibration.health.@", Of.POD, ("calibration.file", *_RUN, "light.*", "focus.*")),
     CheckRow(
-        "light", "light.finished", grounds=("run.finished", "box.lamp_outputs", "box.interlock", "host.load.light"),
+        "light", "light.finished",
+        grounds=("wiring.finished", "run.finished", "box.lamp_outputs", "box.interlock", "host.load.light"),
     ),
     CheckRow("light", "light.@", Of.LAMP, (*_LIT, "box.lamp_outputs", "box.interlock")),
     # The frames of a camera that exposes late are gaps in every run.
     CheckRow("light", "ambient.@", Of.CAMERA, (*_LIT, "wiring.@.latency", "light.*")),
     CheckRow("light", "focus.@", Of.CAMERA, (*_LIT, "wiring.@.latency", "light.*")),
-    CheckRow("optical", "optical.finished", grounds=("light.finished", "host.load.optical")),
+    CheckRow(
+        "optical", "optical.finished",
+        grounds=("wiring.finished", "run.finished", "light.finished", "host.load.optical"),
+    ),
     CheckRow("optical", "optical.@", Of.CAMERA),
     CheckRow("optical", "optical.@.exposure_start", Of.CAMERA, _SWEPT),
     CheckRow("optical", "optical.@.exposure_length", Of.CAMERA, _SWEPT),

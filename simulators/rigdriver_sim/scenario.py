@@ -88,7 +88,8 @@ class CameraTable(Table):
     role: Literal["geometry", "texture"] = "geometry"
     pod: Name = "main"
     output: int = Field(ge=0, le=15)
-    input: int = Field(ge=0, le=7)
+    input: int | None = Field(default=None, ge=0, le=7)
+    """Input of the box that its exposure line is wired to; by default none: a box of 8 inputs takes 12 cameras."""
     pixel_formats: tuple[Annotated[str, AfterValidator(_known_format)], ...] = Field(default=("Mono8",), min_length=1)
     """Pixel formats that the camera has; the first one is set in the rig file."""
     width: SizePx | None = None
@@ -268,6 +269,8 @@ def _refuse_twice(key: str, places: Sequence[tuple[KeyPath, Any]]) -> None:
     owners: dict[object, str] = {}
     for path, table in places:
         value = getattr(table, key)
+        if value is None:  # an exposure line that is not wired
+            continue
         if value in owners:
             raise misplaced((*path, key), value, f"expected another, since {owners[value]} has it")
         owners[value] = table.name if key != "name" else f"another of the {path[0]}"

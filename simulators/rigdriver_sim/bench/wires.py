@@ -246,8 +246,9 @@ class Wires:
         self._drive(name, level)
 
     def _drive(self, name: str, level: int) -> None:
-        if self._box is not None:
-            self._box.input_edge(self._tables[name].input, level, self._engine.now_ns)
+        line = self._tables[name].input
+        if self._box is not None and line is not None:
+            self._box.input_edge(line, level, self._engine.now_ns)
 
     def _remember(self, exposure: Exposure, pulse: int | None) -> None:
         pulses = self._pulse_of[exposure.camera]

@@ -45,9 +45,10 @@ def rig_file_text(scenario: Scenario, box_url: str, producer: str, timebase: str
 def _camera(scenario: Scenario, camera: CameraTable) -> str:
     # The data sheet's largest deviation: three sigma, rounded up generously.
     jitter_us = math.ceil(3 * camera.jitter_us + 1)
+    line = "" if camera.input is None else f"input = {camera.input}\n"
     return (
         f"[[cameras]]\nname = {_text(camera.name)}\nserial = {_text(camera.serial)}\nrole = {_text(camera.role)}\n"
-        f"pod = {_text(camera.pod)}\noutput = {camera.output}\ninput = {camera.input}\n"
+        f"pod = {_text(camera.pod)}\noutput = {camera.output}\n{line}"
         f"latency_us = {camera.latency_us}\njitter_us = {jitter_us}\n"
         f"[cameras.features]\nWidth = {camera.width or scenario.width}\n"
         f"Height = {camera.height or scenario.height}\nPixelFormat = {_text(camera.pixel_formats[0])}\n"

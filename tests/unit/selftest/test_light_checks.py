@@ -10,9 +10,10 @@ import pytest
 
 from rigdriver.config import RigConfig
 from rigdriver.selftest.focus_checks import judge_focus
+from rigdriver.selftest.history import append, changes, read
 from rigdriver.selftest.lamps import NO_DETAIL, Detail, LightSeen, detail_of
 from rigdriver.selftest.light_checks import judge_light
-from rigdriver.selftest.result import Status
+from rigdriver.selftest.result import Report, Status
 
 CAMERAS = ("left_upper", "left_lower", "left_colour", "right_upper", "right_lower", "right_colour")
 LAMPS = ("left_pattern", "right_pattern", "left_white", "right_white")
@@ -140,6 +141,20 @@ def test_skin_in_white_light_says_nothing_about_focus():
         "focus.left_colour",
         "focus.right_colour",
     }
+
+
+def test_a_colour_camera_that_goes_out_of_focus_stands_out_in_the_history(tmp_path):
+    def blurred(sharpness: float) -> Report:
+        seen = rig()
+        light = {lamp: {camera: Detail(0.08, sharpness) if camera == "left_colour" else detail
+                        for camera, detail in found.items()} for lamp, found in seen.detail.items()}  # fmt: skip
+        return Report("bench", tuple(judge_focus(LightSeen(seen.dark, seen.lit, light), CONFIG)), True)
+
+    for sharpness in (0.36, 0.40, 0.38):
+        append(tmp_path / "history", blurred(sharpness))
+    earlier = read(tmp_path / "history")
+    assert [change.name for change in changes(blurred(0.19), earlier)] == ["focus.left_colour"]
+    assert changes(blurred(0.37), earlier) == []
 
 
 def test_a_camera_without_frames_is_unknown_not_good():

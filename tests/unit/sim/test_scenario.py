@@ -37,6 +37,18 @@ def test_the_default_scenario_is_the_rig_as_it_is_built() -> None:
     assert (scenario.width, scenario.height, scenario.rate_hz, scenario.pace) == (2048, 1536, 10.0, 1.0)
 
 
+def test_a_rig_of_twelve_cameras_has_exposure_lines_as_far_as_the_inputs_of_the_box_go(tmp_path: Path) -> None:
+    cameras = (
+        f'[[cameras]]\nname = "camera{n}"\nserial = "X{n}"\noutput = {n}\n' + (f"input = {n}\n" if n < 6 else "")
+        for n in range(12)
+    )
+    path = tmp_path / "twelve.toml"
+    path.write_text("\n".join(cameras), encoding="utf-8")
+    text = rig_file_text(load(str(path)), "/dev/pts/3", "x.cti")
+    known = config.parse(text, "rig.toml", tmp_path)
+    assert [camera.input for camera in known.cameras] == [*range(6), *[None] * 6]
+
+
 SIZES = ("_us", "_ms", "_s", "_images", "_side")
 
 
