@@ -165,7 +165,10 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("run", "calibration.health.@", Of.POD, ("calibration.file", *_RUN, "light.*", "focus.*")),
     CheckRow(
         "light", "light.finished",
-        grounds=("wiring.finished", "run.finished", "box.lamp_outputs", "box.interlock", "host.load.light"),
+        grounds=(
+            "wiring.finished", "wiring.*.frames", "wiring.*.exposure_line", "run.finished", "box.lamp_outputs",
+            "box.interlock", "host.load.light",
+        ),
     ),
     CheckRow("light", "light.@", Of.LAMP, (*_LIT, "box.lamp_outputs", "box.interlock")),
     # The frames of a camera that exposes late are gaps in every run.
@@ -173,7 +176,10 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow("light", "focus.@", Of.CAMERA, (*_LIT, "wiring.@.latency", "light.*")),
     CheckRow(
         "optical", "optical.finished",
-        grounds=("wiring.finished", "run.finished", "light.finished", "host.load.optical"),
+        grounds=(
+            "wiring.finished", "wiring.*.frames", "wiring.*.exposure_line", "run.finished", "light.finished",
+            "host.load.optical",
+        ),
     ),
     CheckRow("optical", "optical.@", Of.CAMERA),
     CheckRow("optical", "optical.@.exposure_start", Of.CAMERA, _SWEPT),

@@ -22,8 +22,11 @@ from tests.stereo_truth import calibration_of
 SIZE = (320, 240)
 FLAT = f"default?width={SIZE[0]}&height={SIZE[1]}&seed=1&{LOCKSTEP}"
 FACE = f"smile?width={SIZE[0]}&height={SIZE[1]}&seed=1&{LOCKSTEP}&scene.bank.views=1"
+GEOMETRY_SIZE = (480, 360)
+"""Size at which a pod's speckle shows whether a camera has turned; at 320x240 a face gives no match that counts."""
+WITH_GEOMETRY = f"smile?width={GEOMETRY_SIZE[0]}&height={GEOMETRY_SIZE[1]}&seed=1&{LOCKSTEP}&scene.bank.views=1"
 BRIGHT_ROOM = f"{FACE}&scene.light.ambient=0.6"
-FAST_BOX = f"{FLAT}&box.drift_ppm=270"
+FAST_BOX = f"{FLAT}&box.drift_ppm=290"
 OLD_FIRMWARE = f"{FLAT}&box.interface_hash={'ab' * 20}"
 OPTO_DELAYS_US = {"left_upper": (7, 25, 36, 18), "right_colour": (18, 9, 25, 7)}
 """Delays of opto-couplers after FLIR's data sheets, in us: trigger line rising and falling, exposure line likewise."""
@@ -159,9 +162,9 @@ def calibrated(config: RigConfig) -> RigConfig:
     """Give the rig the true calibration of its scene."""
     assert config.computer is not None
     path = config.computer.parent / "calibration.json"
-    scene = load_scenario(FACE).scene_spec
+    scene = load_scenario(WITH_GEOMETRY).scene_spec
     assert scene is not None
-    save(calibration_of(Renderer(scene, *SIZE).pods.cameras, config), path)
+    save(calibration_of(Renderer(scene, *GEOMETRY_SIZE).pods.cameras, config), path)
     return config.model_copy(update={"calibration": path})
 
 
@@ -226,9 +229,12 @@ OF_A_LENS = (
           ("pattern lamps may be out of focus",),
           {"defocus_px": {f"{pod}_{camera}": 3.0 for pod in ("left", "right") for camera in ("upper", "lower")}},
           rig=FACE, skip=OF_LIGHT),
-    Fault("left_upper has turned by 2 mrad", ("calibration.health.left",), ("left_upper",),
-          {"bump_camera": {"left_upper": {"yaw_urad": 0, "pitch_urad": 2000}}}, rig=FACE, change=calibrated,
+    Fault("left_upper has turned by 1 mrad", ("calibration.health.left",), ("left_upper", "calibrate the rig"),
+          {"bump_camera": {"left_upper": {"pitch_urad": 1000}}}, rig=WITH_GEOMETRY, change=calibrated,
           skip=OF_THE_RUN),
+    Fault("left_upper has turned by 2 mrad", (), ("turned cannot be told", "show the board"),
+          {"bump_camera": {"left_upper": {"pitch_urad": 2000}}}, rig=WITH_GEOMETRY, change=calibrated,
+          unknown=("calibration.health.left", "calibration.health.right"), skip=OF_THE_RUN),
 )  # fmt: skip
 OF_A_CABLE = (
     Fault("trigger cables are exchanged", tuple(f"wiring.{c}.frames" for c in PAIR), PAIR, {"swap_triggers": PAIR}),
@@ -276,8 +282,8 @@ OF_A_DEVICE = (
           unknown=("wiring.finished",), skip=OF_WIRING),
     Fault("a camera hangs in the middle of a run", (), ("left_lower", "cable and power"),
           {"hang_camera": {"left_lower": [5]}}, unknown=("run.finished",), skip=OF_THE_RUN),
-    Fault("the box's clock runs fast", ("box.clock_drift",), ("270 ppm fast", "trigger box"), rig=FAST_BOX,
-          skip=OF_THE_RUN),
+    Fault("the box's clock runs fast", ("box.clock_drift",), ("290 ppm fast", "trigger box"), rig=FAST_BOX,
+          skip=OF_WIRING),
     Fault("a camera is too warm", ("cameras.right_colour.temperature",), ("right_colour", "too warm"),
           {"temperature_c": {"right_colour": 79.0}}, skip=OF_OPENING),
     Fault("the rig file names an output that limits no light", ("rig_file",), ("left_white", "lamps.2.output = 12"),
@@ -343,6 +349,3 @@ FAULTS = (
     *OF_THE_PROJECTOR,
     *OF_ANOTHER_COMPUTER,
 )
-NOT_SEEN = frozenset({"left_upper has turned by 2 mrad"})
-"""Rows whose outcome nobody has seen yet as they stand here; `main` plays them, the test does not."""
-PLAYED = tuple(fault for fault in FAULTS if fault.name not in NOT_SEEN)

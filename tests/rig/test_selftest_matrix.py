@@ -11,7 +11,7 @@ from rigdriver.selftest.grounds import row_of
 from rigdriver.selftest.result import Status
 from rigdriver_sim.program.launch import launch
 from tests.rig.selftest_faults import MARK, PAGE, TestedRig, documented, in_order, of_status
-from tests.rig.selftest_rows import FAULTS, NO_SWEEP, PLAYED, Fault
+from tests.rig.selftest_rows import FAULTS, NO_SWEEP, Fault
 
 pytestmark = [pytest.mark.sim, pytest.mark.plants_faults]
 OF_A_STAGE = re.compile(r"^\w+\.finished$")
@@ -26,7 +26,7 @@ def rig(request: pytest.FixtureRequest) -> Iterator[TestedRig]:
 
 
 @pytest.mark.parametrize(
-    ("rig", "fault"), [pytest.param(f.rig, f, id=f.name) for f in in_order(PLAYED)], indirect=["rig"], scope="module"
+    ("rig", "fault"), [pytest.param(f.rig, f, id=f.name) for f in in_order(FAULTS)], indirect=["rig"], scope="module"
 )
 def test_a_fault_fails_its_check_and_no_other(rig: TestedRig, fault: Fault) -> None:
     report = rig.tested(fault)
@@ -46,9 +46,9 @@ def test_the_page_holds_the_rows_of_the_code() -> None:
 
 
 def test_the_matrix_has_many_rows_and_some_of_them_make_all_stages_but_the_swept_flash() -> None:
-    names = [fault.name for fault in PLAYED]
+    names = [fault.name for fault in FAULTS]
     assert len(set(names)) == len(names) >= LEAST_ROWS
-    assert sum(fault.skip in {(), NO_SWEEP} for fault in PLAYED) >= LEAST_WHOLE
+    assert sum(fault.skip in {(), NO_SWEEP} for fault in FAULTS) >= LEAST_WHOLE
     # What a row says must fail is not left out.
     assert [
         fault.name for fault in FAULTS for check in fault.fails if any(check.startswith(name) for name in fault.skip)

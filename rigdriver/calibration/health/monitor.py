@@ -30,8 +30,6 @@ CLEAR_MARGIN = 9.0
 """Lead in likelihood ratio with which the best explanation is named alone."""
 PRIOR_TURN_RAD = 2e-3
 """Prior of the turn by a bump (one sigma), in radians; larger turns are found too."""
-UNSEEN_SHARE = 0.5
-"""Standard uncertainty of a turn, as a share of the prior, from which on the evidence says nothing about it."""
 AXES = ("pitch", "yaw", "roll")
 
 
@@ -52,8 +50,8 @@ class Turn:
 
     @property
     def is_unseen(self) -> bool:
-        """Whether the evidence says nothing about a turn about one of the axes."""
-        return max(self.sigmas_urad) > 1e6 * UNSEEN_SHARE * PRIOR_TURN_RAD
+        """Whether a turn as large as the prior's, about one of the axes, could go without an alarm."""
+        return self.unnoticed_urad > 1e6 * PRIOR_TURN_RAD
 
     @property
     def unnoticed_urad(self) -> float:

@@ -98,6 +98,13 @@ def test_replies_that_a_busy_computer_takes_too_late_blame_no_cable_but_damage_d
     assert found["box.link_counters"] is Status.FAILED
 
 
+@pytest.mark.parametrize("stage", ["run", "light", "optical"])
+@pytest.mark.parametrize("cause", ["wiring.a.frames", "wiring.a.exposure_line"])
+def test_a_cut_cable_that_keeps_a_stage_from_ending_is_told_once(stage, cause):
+    ended = unknown(f"{stage}.finished", "carried out", "the cameras' clocks cannot be tied to the box's")
+    assert statuses(failed(cause), ended)[f"{stage}.finished"] is Status.NOT_RUN
+
+
 def test_a_camera_that_exposes_late_is_told_once_and_no_other_camera_is_excused():
     nothing = "camera a gave no frame in a lamp's light"
     late = [failed(f"run.{camera}.frames") for camera in "ab"]

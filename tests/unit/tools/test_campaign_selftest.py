@@ -40,6 +40,14 @@ def test_two_faults_of_the_one_projector_exclude_each_other() -> None:
     assert parts(stopped) & parts(late)
 
 
+def test_of_two_sizes_of_images_a_pair_has_the_larger_one_in_either_order() -> None:
+    large, small = (
+        Fault(name, (), rig=f"smile?width={width}&height={width}") for name, width in (("a", 480), ("b", 96))
+    )
+    for pair in ((large, small), (small, large)):
+        assert load(on_one_rig(pair)[0].rig).width == 480
+
+
 def test_every_fault_of_the_matrix_is_drawn() -> None:
     names = {fault.name for pair in drawn(600, random.Random(1), FAULTS) for fault in pair}
     assert names == {fault.name for fault in FAULTS if fault.fails or fault.unknown}
@@ -65,6 +73,15 @@ def test_what_a_rig_that_cannot_be_opened_does_not_reach_is_not_run() -> None:
     assert campaign_selftest.judged_pair(report(("rig_file", Status.FAILED, "lamp a")), (busy, file)).outcome == (
         campaign_selftest.MISS
     )
+
+
+def test_a_check_that_is_not_made_because_its_ground_has_failed_is_not_run() -> None:
+    late = Fault("late", ("wiring.b.latency",), ("camera b",))
+    cable = Fault("line", ("wiring.b.exposure_line",), ("b",))
+    found = report(("wiring.b.exposure_line", Status.FAILED, "cable of b"))
+    assert campaign_selftest.judged_pair(found, (late, cable)).outcome == "not run + found"
+    elsewhere = report(("wiring.c.exposure_line", Status.FAILED, "cable of c"))
+    assert campaign_selftest.judged_pair(elsewhere, (late, cable)).outcome == campaign_selftest.MISS
 
 
 def test_a_check_that_neither_fault_concerns_is_a_miss_when_it_fails() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from rigdriver.calibration.health.evidence import DriftEvidence, Observation, PairMatches, SurfaceSteps, gather, weigh
-from rigdriver.calibration.health.monitor import DriftVerdict, HealthMonitor, check, prior_root
+from rigdriver.calibration.health.monitor import DriftVerdict, HealthMonitor, Turn, check, prior_root
 from rigdriver.calibration.solve.adjust import WIDTH
 
 LEFT, RIGHT = ("left_upper", "left_lower"), ("right_upper", "right_lower")
@@ -193,3 +193,9 @@ def _rows(calibration: Any, matches: Observation) -> np.ndarray:
 def test_evidence_of_too_few_matches_counts_nothing(solved: SimpleNamespace) -> None:
     points = np.full((5, 2), 700.0)
     assert gather(solved.calibration, [PairMatches(*LEFT, points, points)]).count == 0
+
+
+@pytest.mark.parametrize(("sigma_urad", "is_unseen"), [(100.0, False), (290.0, False), (310.0, True), (706.0, True)])
+def test_a_camera_that_could_turn_by_two_milliradians_without_an_alarm_is_not_called_seen(sigma_urad, is_unseen):
+    turn = Turn("a", 0.0, 0.0, 0.0, sigma_urad, (sigma_urad, 8.0, 8.0), ratio=0.0)
+    assert turn.is_unseen is is_unseen
