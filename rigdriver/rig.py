@@ -43,6 +43,7 @@ from rigdriver.run.bench_run import BenchRun
 from rigdriver.run.frame_sets import FrameSets
 from rigdriver.run.run import Run
 from rigdriver.run.snap import snap, snap_timeout_s
+from rigdriver.schedule.pattern_light import pattern_light
 from rigdriver.schedule.plan import RULERS, compile_preamble, compile_schedule
 from rigdriver.schedule.plan import exposure_us as planned_exposure_us
 from rigdriver.schedule.planned import CameraFacts
@@ -140,12 +141,18 @@ class Rig:
         return self._box
 
     def run(
-        self, frames: int | None = None, rate_hz: float | None = None, lamps: Collection[str] | None = None
+        self,
+        frames: int | None = None,
+        rate_hz: float | None = None,
+        lamps: Collection[str] | None = None,
+        *,
+        in_pattern_light: bool = False,
     ) -> FrameSets:
         """Return a run of that many frame sets; it starts when it is iterated.
 
         `frames` None runs until stopped (with light: until one flash train is over). `rate_hz` None takes the rig
-        file's. `lamps`: those that flash; the others stay dark. None lets all of them flash.
+        file's. `lamps`: those that flash; the others stay dark. None lets all of them flash. `in_pattern_light`:
+        texture cameras expose together with the geometry cameras, in the light of the pattern lamps.
 
         Raises:
             ScheduleError: the plan breaks a limit.
@@ -153,7 +160,7 @@ class Rig:
         """
         frames = None if frames is None else operator.index(frames)  # TypeError for 1.5 frames
         self._expect_open()
-        config = _lit_by(self.config, lamps)
+        config = _lit_by(pattern_light(self.config) if in_pattern_light else self.config, lamps)
         if config.schedule.mode != "box":
             rate = _checked_rate(config, frames, rate_hz)
             return self._kept(BenchRun(config, self.cameras, self._lifecycle, frames, rate, self.timebase))

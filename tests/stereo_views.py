@@ -38,11 +38,11 @@ def render():
 
     made: dict[str, Views] = {}
 
-    def render(table, index=0, size_px=SIZE, with_colour=False) -> Views:
-        key = repr((table, index, size_px, with_colour))
+    def render(table, index=0, size_px=SIZE, with_colour=False, texture_light="white") -> Views:
+        key = repr((table, index, size_px, with_colour, texture_light))
         if key not in made:
             renderer = Renderer(parse_scene(table), *size_px)
-            plan = RenderPlan(width=size_px[0], height=size_px[1])
+            plan = RenderPlan(width=size_px[0], height=size_px[1], texture_light=texture_light)
             names = [name for name in CAMERAS if with_colour or not name.endswith("colour")]
             images, depth = {}, {}
             for name in names:

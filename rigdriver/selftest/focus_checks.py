@@ -1,10 +1,11 @@
-"""Whether each camera is in focus: how fine the speckle of its pattern lamp looks, against the sharpest camera.
+"""Whether each camera is in focus: how fine the speckle of the pattern lamps looks, against the sharpest camera.
 
-In: what the cameras saw of each lamp alone. Out: one check per camera. Geometry cameras have like lenses at like
-distances, so one that is blurred stands out; where all are blurred alike, the speckle is too wide for any pattern. Skin
-in white light has no detail of known size (blurred by 3 px it looked half as sharp, and sharp cameras differed by a
-third), so texture cameras are not checked; their sharpness goes into the history, where a camera is compared with
-itself. Not here: how detail is measured (see lamps.py), and the history (see history.py).
+In: what the cameras saw of each lamp, and texture cameras of the pattern lamps. Out: one check per camera. Cameras of
+one role have like lenses at like distances, so one that is blurred stands out; where all are blurred alike, the speckle
+is too wide for any pattern. Skin in white light has no detail of known size (blurred by 3 px it looked half as sharp,
+and sharp cameras differed by a third), so texture cameras that saw no speckle are not checked; their sharpness goes
+into the history, where a camera is compared with itself. Not here: how detail is measured (see lamps.py), and the
+history (see history.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.run.brightness import DARK
-from rigdriver.selftest.lamps import Detail, LightSeen
+from rigdriver.selftest.lamps import SPECKLE, Detail, LightSeen
 from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
 
 BLURRED = 0.5
@@ -33,26 +34,37 @@ def judge_focus(seen: LightSeen, config: RigConfig) -> list[CheckResult]:
     if not config.lamps:
         return []
     details = {camera.name: _best_detail(camera, seen) for camera in config.cameras}
-    return [_judge_camera(camera, details, config) for camera in config.cameras]
+    return [_judge_camera(camera, details, seen, config) for camera in config.cameras]
 
 
 def _best_detail(camera: CameraConfig, seen: LightSeen) -> Detail | None:
-    """Return the detail in the light in which the camera sees most of it."""
+    """Return the detail in the light in which the camera sees most of it; speckle comes before plain light."""
+    lamps = [SPECKLE] if _sees_speckle(camera, seen) else seen.detail
     found = [
-        detail[camera.name]
-        for lamp, detail in seen.detail.items()
+        seen.detail[lamp][camera.name]
+        for lamp in lamps
         # What the room's light shows says nothing when the lamp gave none.
-        if camera.name in detail and (seen.net(lamp, camera.name) or 0.0) > DARK
+        if camera.name in seen.detail[lamp] and (seen.net(lamp, camera.name) or 0.0) > DARK
     ]
     return max(found, key=lambda detail: detail.contrast, default=None)
 
 
-def _judge_camera(camera: CameraConfig, details: dict[str, Detail | None], config: RigConfig) -> CheckResult:
+def _sees_speckle(camera: CameraConfig, seen: LightSeen) -> bool:
+    return camera.role == "texture" and (seen.net(SPECKLE, camera.name) or 0.0) > DARK
+
+
+def _judge_camera(
+    camera: CameraConfig, details: dict[str, Detail | None], seen: LightSeen, config: RigConfig
+) -> CheckResult:
     name, detail = f"focus.{camera.name}", details[camera.name]
-    if camera.role == "texture":
+    if camera.role == "texture" and not _sees_speckle(camera, seen):
         unsure = not_checked(name, "white light shows no detail of known size; look at an image of this camera")
         return unsure if detail is None else replace(unsure, figure=round(detail.sharpness, 3))
-    alike = [details[other.name] for other in config.cameras if other.role == camera.role]
+    alike = [
+        details[other.name]
+        for other in config.cameras
+        if other.role == camera.role and _sees_speckle(other, seen) == _sees_speckle(camera, seen)
+    ]
     fine = [found.sharpness for found in alike if found is not None and found.contrast >= LEAST_CONTRAST]
     if len(alike) < 2:
         return not_checked(name, f"the rig has no second {camera.role} camera to compare with")

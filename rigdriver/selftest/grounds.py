@@ -27,6 +27,7 @@ class Of(Enum):
     CAMERA = "camera"
     LAMP = "lamp"
     POD = "pod"
+    TEXTURE_CAMERA = "texture camera"
     PART = "part of the computer"
     """Part that no rig file names: a hub, a controller, a network port, a stage of the self-test."""
 
@@ -64,6 +65,7 @@ def _subjects(of: Of, config: RigConfig) -> list[str]:
         Of.CAMERA: [camera.name for camera in config.cameras],
         Of.LAMP: [lamp.name for lamp in config.lamps],
         Of.POD: list(dict.fromkeys(camera.pod for camera in config.cameras)),
+        Of.TEXTURE_CAMERA: [camera.name for camera in config.cameras if camera.role == "texture"],
         Of.PART: [],
     }
     return subjects[of]
@@ -174,6 +176,10 @@ ROWS: tuple[CheckRow, ...] = (
     # The frames of a camera that exposes late are gaps in every run.
     CheckRow("light", "ambient.@", Of.CAMERA, (*_LIT, "wiring.@.latency", "light.*")),
     CheckRow("light", "focus.@", Of.CAMERA, (*_LIT, "wiring.@.latency", "light.*")),
+    CheckRow(
+        "light", "calibration.texture.@", Of.TEXTURE_CAMERA,
+        ("calibration.file", *_LIT, "wiring.@.latency", "light.*", "focus.*", "calibration.health.*"),
+    ),
     CheckRow(
         "optical", "optical.finished",
         grounds=(

@@ -1,4 +1,4 @@
-"""Each lamp flashed alone, and one run without any: which cameras see it, and how bright.
+"""Each lamp flashed alone, one run without any, and one in which texture cameras see the pattern lamps, too.
 
 In: an open rig, idle. Out: `LightSeen`, from all pixels of all cameras. A lamp flashes as the rig file plans, within
 the limits on light and into the light log, only that the other lamps stay dark; the run without lamps shows the room's
@@ -8,7 +8,7 @@ light. Not here: what is good (see light_checks.py and focus_checks.py).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -18,14 +18,17 @@ import numpy as np
 
 from rigdriver.arrays import Floats32, Pixels
 from rigdriver.config import LampConfig, RigConfig
-from rigdriver.errors import RunCutShort
+from rigdriver.errors import RunCutShort, ScheduleError
 from rigdriver.frames import Frame
 from rigdriver.images.pixel_formats import full_scale
 from rigdriver.rig import Rig
 from rigdriver.run.brightness import DARK
+from rigdriver.run.frame_sets import FrameSets
 
 DARKNESS = ""
 """Key of the images without any lamp."""
+SPECKLE = "pattern lamps"
+"""Key of what texture cameras show in the light of all pattern lamps."""
 FLASHES = 3
 """Number of flashes per lamp, and of frame sets without light."""
 NEAR_PX, FAR_PX = 1, 8
@@ -67,7 +70,9 @@ class LightSeen:
     detail: Mapping[str, Mapping[str, Detail]]
     """Lamp -> camera that the plan lights with it -> detail."""
     images: Mapping[str, Mapping[str, Frame]] = field(default_factory=lambda: MappingProxyType({}))
-    """Lamp, or `DARKNESS` -> camera -> the last image."""
+    """Lamp, `SPECKLE` or `DARKNESS` -> camera -> the last image."""
+    moments: Sequence[Mapping[str, Frame]] = ()
+    """Images of all cameras in the light of the pattern lamps, one mapping per moment; none without texture cameras."""
 
     def net(self, lamp: str, camera: str) -> float | None:
         """Return what the lamp adds to a camera's level; None where a camera gave no frame."""
@@ -92,7 +97,15 @@ def watch_lamps(rig: Rig) -> LightSeen:
             for name in lit_cameras(config, lamp)
             if frames.get(name)
         }
-    return LightSeen(dark, lit, detail, images)
+    moments = _moments(rig)
+    of_texture = [c.name for c in config.cameras if c.role == "texture"]
+    frames = {name: mine for name in of_texture if (mine := [moment[name] for moment in moments if name in moment])}
+    lit[SPECKLE], images[SPECKLE] = _levels(frames), _last(frames)
+    detail[SPECKLE] = {
+        name: detail_of(frame.pixels, frame.pixel_format, dark.get(name, 0.0))
+        for name, frame in images[SPECKLE].items()
+    }
+    return LightSeen(dark, lit, detail, images, moments)
 
 
 def lit_cameras(config: RigConfig, lamp: LampConfig) -> list[str]:
@@ -106,11 +119,31 @@ def lit_cameras(config: RigConfig, lamp: LampConfig) -> list[str]:
 def _frames(rig: Rig, lamps: tuple[str, ...]) -> dict[str, list[Frame]]:
     """Return copies of the frames of a short run in which only these lamps flash."""
     frames: dict[str, list[Frame]] = {}
-    with rig.run(frames=FLASHES, lamps=lamps) as run, suppress(RunCutShort):
-        for frame_set in run:
-            for name, frame in frame_set.frames.items():
-                frames.setdefault(name, []).append(replace(frame, pixels=frame.pixels.copy()))
+    for moment in _copies(rig.run(frames=FLASHES, lamps=lamps)):
+        for name, frame in moment.items():
+            frames.setdefault(name, []).append(frame)
     return frames
+
+
+def _moments(rig: Rig) -> list[dict[str, Frame]]:
+    """Return copies of the frames of a short run in which all cameras expose in the light of the pattern lamps."""
+    if "texture" not in {camera.role for camera in rig.config.cameras} or not _has_patterns(rig.config.lamps):
+        return []
+    # What suits two kinds of light may be too long or too fast for one exposure in both.
+    with suppress(ScheduleError):
+        return list(_copies(rig.run(frames=FLASHES, in_pattern_light=True)))
+    return []
+
+
+def _has_patterns(lamps: Collection[LampConfig]) -> bool:
+    return any(lamp.kind == "pattern" for lamp in lamps)
+
+
+def _copies(run: FrameSets) -> Iterator[dict[str, Frame]]:
+    """Yield copies of the frames of each frame set."""
+    with run, suppress(RunCutShort):
+        for frame_set in run:
+            yield {name: replace(frame, pixels=frame.pixels.copy()) for name, frame in frame_set.frames.items()}
 
 
 def _last(frames: Mapping[str, list[Frame]]) -> dict[str, Frame]:

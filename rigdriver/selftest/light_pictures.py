@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rigdriver.config import RigConfig
-from rigdriver.selftest.lamps import DARKNESS, LightSeen
+from rigdriver.selftest.lamps import DARKNESS, SPECKLE, LightSeen
 from rigdriver.selftest.pictures import CheckPicture, detail, thumbnail
 from rigdriver.selftest.result import CheckResult
 
@@ -21,6 +21,8 @@ def illustrated(checks: Sequence[CheckResult], seen: LightSeen, config: RigConfi
     for camera in config.cameras:
         made[f"ambient.{camera.name}"] = _of_room(camera.name, seen)
         made[f"focus.{camera.name}"] = _of_focus(camera.name, seen)
+        if speckle := seen.images.get(SPECKLE, {}).get(camera.name):
+            made[f"calibration.texture.{camera.name}"] = (thumbnail(speckle, f"in the light of the {SPECKLE}"),)
     return [replace(check, pictures=made.get(check.name, ())) for check in checks]
 
 

@@ -38,6 +38,7 @@ from rigdriver.selftest.run_checks import FRAME_SETS, Observed, judge_run, keep
 from rigdriver.selftest.run_plots import FrameArrivals, plotted
 from rigdriver.selftest.samples import Samples
 from rigdriver.selftest.sweeping import sweep_lamps
+from rigdriver.selftest.texture_checks import judge_texture
 from rigdriver.selftest.wiring import WiringAnswer, judge_wiring, probe_wiring
 
 LOOKED_AT = 5
@@ -156,7 +157,8 @@ def _light(rig: Rig) -> list[CheckResult]:
     if not rig.config.lamps:
         return []
     seen = watch_lamps(rig)
-    return illustrated(judge_light(seen, rig.config) + judge_focus(seen, rig.config), seen, rig.config)
+    checks = judge_light(seen, rig.config) + judge_focus(seen, rig.config)
+    return illustrated(checks + judge_texture(seen, rig.config, rig.sizes_px()), seen, rig.config)
 
 
 def _optical(rig: Rig) -> list[CheckResult]:

@@ -52,10 +52,12 @@ def cache_root() -> Path:
 
 
 def live_needs(spec: SceneSpec) -> Needs:
-    """Return what is rendered ahead: pattern for geometry and white for texture, or white alone for a board."""
+    """Return what is rendered ahead: pattern for all and white for texture, or white alone for a board."""
     white = (*WHITE_LAMPS, AMBIENT)
-    pattern = white if spec.kind == "board" else (*PATTERN_LAMPS, AMBIENT)
-    return {camera: white if camera.endswith("_colour") else pattern for camera in CAMERAS}
+    if spec.kind == "board":
+        return dict.fromkeys(CAMERAS, white)
+    pattern = (*PATTERN_LAMPS, AMBIENT)
+    return {camera: (*PATTERN_LAMPS, *white) if camera.endswith("_colour") else pattern for camera in CAMERAS}
 
 
 def bank_key(spec: SceneSpec, width: int, height: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from rigdriver.config import RigConfig
 from rigdriver.selftest.focus_checks import judge_focus
 from rigdriver.selftest.history import append, changes, read
-from rigdriver.selftest.lamps import NO_DETAIL, Detail, LightSeen, detail_of
+from rigdriver.selftest.lamps import NO_DETAIL, SPECKLE, Detail, LightSeen, detail_of
 from rigdriver.selftest.light_checks import judge_light
 from rigdriver.selftest.result import Report, Status
 
@@ -38,7 +38,7 @@ CONFIG = RigConfig.model_validate(
         ],
     }
 )
-SPECKLE, SKIN = Detail(0.25, 0.35), Detail(0.2, 0.12)
+FINE, SKIN = Detail(0.25, 0.35), Detail(0.2, 0.12)
 
 
 def rig(
@@ -57,7 +57,7 @@ def rig(
         exposing = [c for c in CAMERAS if c.endswith("colour") == socket.endswith("white")]
         shares = {c: (0.2 if c.startswith(pod) else 0.04) if c in exposing else 0 for c in CAMERAS}
         lit[socket] = {c: room + power * share for c, share in shares.items()}
-        kind = (SPECKLE if lamp.endswith("pattern") else SKIN) if power else NO_DETAIL
+        kind = (FINE if lamp.endswith("pattern") else SKIN) if power else NO_DETAIL
         detail[socket] = {
             c: Detail(kind.contrast, kind.sharpness * (blurred or {}).get(c, 1.0))
             for c in exposing
@@ -141,6 +141,34 @@ def test_skin_in_white_light_says_nothing_about_focus():
         "focus.left_colour",
         "focus.right_colour",
     }
+
+
+def in_speckle(light: Mapping[str, float], sharpness: Mapping[str, float]) -> LightSeen:
+    """A rig whose colour cameras were shown the pattern lamps, too."""
+    seen = rig()
+    detail = {camera: Detail(0.2, share) for camera, share in sharpness.items()}
+    return LightSeen(seen.dark, {**seen.lit, SPECKLE: light}, {**seen.detail, SPECKLE: detail})
+
+
+COLOUR = ("left_colour", "right_colour")
+
+
+@pytest.mark.parametrize(
+    ("sharpness", "blurred"),
+    [((0.4, 0.38), set()), ((0.4, 0.15), {"focus.right_colour"}), ((0.05, 0.06), {f"focus.{c}" for c in COLOUR})],
+)
+def test_colour_cameras_that_see_speckle_are_judged_by_it(sharpness, blurred):
+    seen = in_speckle(dict.fromkeys(COLOUR, 0.2), dict(zip(COLOUR, sharpness, strict=True)))
+    assert set(bad(seen)) == blurred
+    checks = {check.name: check.status for check in judge_focus(seen, CONFIG)}
+    assert Status.NOT_CHECKED not in checks.values()
+
+
+def test_a_colour_camera_that_the_pattern_lamps_do_not_reach_is_not_judged_by_its_noise():
+    seen = in_speckle({"left_colour": 0.2, "right_colour": 0.01}, {"left_colour": 0.4, "right_colour": 0.02})
+    checks = {check.name: check for check in judge_focus(seen, CONFIG)}
+    assert {checks[f"focus.{camera}"].status for camera in COLOUR} == {Status.NOT_CHECKED}
+    assert "no second texture camera" in checks["focus.left_colour"].remedy
 
 
 def test_a_colour_camera_that_goes_out_of_focus_stands_out_in_the_history(tmp_path):
