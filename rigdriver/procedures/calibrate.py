@@ -17,7 +17,7 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.exchange import import_kalibr, import_opencv
 from rigdriver.calibration.file import load, save
 from rigdriver.calibration.folder import FoundCorners, detect_folder
-from rigdriver.calibration.health.evidence import board_matches
+from rigdriver.calibration.health.evidence import board_observations
 from rigdriver.calibration.health.monitor import DriftVerdict
 from rigdriver.calibration.health.monitor import check as check_health
 from rigdriver.calibration.solve.all_cameras import CameraIdentity, SolveOptions
@@ -86,7 +86,7 @@ def check_folder(folder: Path, file: Path, rig_file: Path | None = None, progres
     found = _noted(find_board(folder, known.board, tuple(known.cameras), progress), progress)
     known.check_sizes(dict(zip(found.observations.cameras, found.observations.sizes_px, strict=True)))
     known.check_regions(stored_regions(folder))
-    return check_health(known, board_matches(found.observations))
+    return check_health(known, board_observations(found.observations, known.board))
 
 
 def resolve_folder(folder: Path, camera: str, file: Path, out: Path, progress: Progress = SILENT) -> ResolvedCamera:

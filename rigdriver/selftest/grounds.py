@@ -71,6 +71,8 @@ def _subjects(of: Of, config: RigConfig) -> list[str]:
     return subjects[of]
 
 
+# A schedule that a link cannot carry is refused, so that nothing runs.
+_CARRIED = ("usb.controller.*", "usb.hub.*")
 _WIRED = ("box.state", "host.load.wiring", "wiring.finished")
 _RUN = ("host.load.run", "run.finished", "run.frame_sets")
 _LIT = ("host.load.light", "light.finished", "wiring.*.frames")
@@ -142,8 +144,8 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow(
         "run", "run.finished",
         grounds=(
-            "wiring.finished", "wiring.*.frames", "wiring.*.exposure_line", "box.interlock", "box.lamp_outputs",
-            "host.load.run",
+            *_CARRIED, "wiring.finished", "wiring.*.frames", "wiring.*.exposure_line", "box.interlock",
+            "box.lamp_outputs", "host.load.run",
         ),
     ),
     CheckRow("run", "run.frame_sets", grounds=("run.finished", "host.load.run", "wiring.*.frames")),
@@ -168,8 +170,8 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow(
         "light", "light.finished",
         grounds=(
-            "wiring.finished", "wiring.*.frames", "wiring.*.exposure_line", "run.finished", "box.lamp_outputs",
-            "box.interlock", "host.load.light",
+            *_CARRIED, "wiring.finished", "wiring.*.frames", "wiring.*.exposure_line", "run.finished",
+            "box.lamp_outputs", "box.interlock", "host.load.light",
         ),
     ),
     CheckRow("light", "light.@", Of.LAMP, (*_LIT, "box.lamp_outputs", "box.interlock")),
@@ -183,8 +185,8 @@ ROWS: tuple[CheckRow, ...] = (
     CheckRow(
         "optical", "optical.finished",
         grounds=(
-            "wiring.finished", "wiring.*.frames", "wiring.*.exposure_line", "run.finished", "light.finished",
-            "host.load.optical",
+            *_CARRIED, "wiring.finished", "wiring.*.frames", "wiring.*.exposure_line", "run.finished",
+            "light.finished", "host.load.optical",
         ),
     ),
     CheckRow("optical", "optical.@", Of.CAMERA),

@@ -1,7 +1,7 @@
 """Evidence of one frame set about each camera's parameters: linearised residuals of matches.
 
-In: a calibration, and either matched points of two cameras or points that two pods measured on one surface. Out: an
-`DriftEvidence`, normal equations over all cameras' parameters, which can be summed over frame sets. Not here: deciding
+In: a calibration, and matched points of two cameras, points that two pods measured on one surface, or lengths on a board
+that two cameras see. Out: a `DriftEvidence`, normal equations over all cameras' parameters, which can be summed over frame sets. Not here: deciding
 what the sum means (see monitor.py).
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rigdriver.arrays import Array, Ints64
+from rigdriver.calibration.board.boards import Board
 from rigdriver.calibration.calibration import CameraCalibration, RigCalibration
 from rigdriver.calibration.project import distort_jacobian, inverse, pad_distortion, to_rays, triangulate_rays
 from rigdriver.calibration.solve.adjust import WIDTH
@@ -31,6 +32,8 @@ SYSTEMATIC_PX = 0.003
 """Coherent error of a matcher over the image, in px, that no number of frame sets averages out."""
 SYSTEMATIC_UM = 3.0
 """Coherent error of a measured surface, in um, that no number of frame sets averages out."""
+SYSTEMATIC_LENGTH_UM = 50.0
+"""Coherent error of lengths on a board, in um: a sheet of 150 mm that has grown by 0.03 % with moisture or warmth."""
 FRAME_SETS = 20
 """Number of frame sets over which the systematic error counts as constant."""
 _RAY_STEP = 1e-6
@@ -63,7 +66,21 @@ class SurfaceSteps:
     normals: Array
 
 
-Observation = PairMatches | SurfaceSteps
+@dataclass(frozen=True, slots=True, eq=False)
+class BoardLengths:
+    """Known lengths between corners of a board that two cameras see.
+
+    `starts_px`, `ends_px`: (2, N, 2), the same corners in the first and the second camera; `lengths_mm`: (N,). A turn
+    along the baseline leaves the rows of a pair as they are, but it makes all that is measured larger or smaller.
+    """
+
+    cameras: tuple[str, str]
+    starts_px: Array
+    ends_px: Array
+    lengths_mm: Array
+
+
+Observation = PairMatches | SurfaceSteps | BoardLengths
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,23 +94,33 @@ class DriftEvidence:
     count: int
 
 
-def board_matches(observations: Observations) -> list[list[PairMatches]]:
+def board_observations(observations: Observations, board: Board) -> list[list[Observation]]:
     """Match each view's corners between all cameras that see the board: one frame set per view, for the check."""
-    frame_sets = []
+    corners_mm = board.corners_mm()
+    frame_sets: list[list[Observation]] = []
     parts: dict[int, list[tuple[int, slice]]] = {}
     for view, camera, part in observations.groups():
         parts.setdefault(view, []).append((camera, part))
     for seen in parts.values():
-        found = []
+        found: list[Observation] = []
         for i, (a, part_a) in enumerate(seen):
             for b, part_b in seen[i + 1 :]:
-                _, at_a, at_b = np.intersect1d(
+                corners, at_a, at_b = np.intersect1d(
                     observations.corner[part_a], observations.corner[part_b], return_indices=True
                 )
-                points_a, points_b = observations.points_px[part_a][at_a], observations.points_px[part_b][at_b]
-                found.append(PairMatches(observations.cameras[a], observations.cameras[b], points_a, points_b))
+                names = observations.cameras[a], observations.cameras[b]
+                points = np.stack([observations.points_px[part_a][at_a], observations.points_px[part_b][at_b]])
+                found += [PairMatches(*names, *points), _lengths_of(names, points, corners_mm[corners])]
         frame_sets.append(found)
     return frame_sets
+
+
+def _lengths_of(cameras: tuple[str, str], points_px: Array, corners_mm: Array) -> BoardLengths:
+    """Pair the corners of one half of what is seen with those of the other half: long lengths, each corner once."""
+    half = len(corners_mm) // 2
+    starts, ends = slice(0, half), slice(len(corners_mm) - half, None)
+    lengths = np.linalg.norm(corners_mm[ends] - corners_mm[starts], axis=1)
+    return BoardLengths(cameras, points_px[:, starts], points_px[:, ends], lengths)
 
 
 def gather(calibration: RigCalibration, observations: Sequence[Observation]) -> DriftEvidence:
@@ -107,6 +134,10 @@ def gather(calibration: RigCalibration, observations: Sequence[Observation]) -> 
             name = f"{observation.camera_a}-{observation.camera_b}"
             residual, J, columns = _pair(calibration, observation)
             floor, systematic, unit = SMALLEST_SIGMA_PX, SYSTEMATIC_PX, 1.0
+        elif isinstance(observation, BoardLengths):
+            name = f"{observation.cameras[0]}-{observation.cameras[1]} length"
+            residual, J, columns = _lengths(calibration, observation)
+            floor, systematic, unit = 1e-3, SYSTEMATIC_LENGTH_UM * 1e-3, 1e3
         else:
             name = f"{observation.cameras_a[0]}-{observation.cameras_b[0]} step"
             residual, J, columns = _step(calibration, observation)
@@ -213,6 +244,25 @@ def _step(calibration: RigCalibration, steps: SurfaceSteps) -> tuple[Array, Arra
         return np.asarray(((first - second) * normals).sum(axis=1))
 
     return miss(lenses, rays), _differentiate(cameras, lenses, rays, miss), _columns(calibration, names)
+
+
+def _lengths(calibration: RigCalibration, lengths: BoardLengths) -> tuple[Array, Array, Ints64]:
+    cameras = [calibration[name] for name in (*lengths.cameras, *lengths.cameras)]
+    chosen = _thin(len(lengths.lengths_mm))
+    points = (*lengths.starts_px, *lengths.ends_px)
+    rays = [to_rays(camera, p[chosen]) for camera, p in zip(cameras, points, strict=True)]
+    known = lengths.lengths_mm[chosen]
+    lenses = [nudge(camera, np.zeros(WIDTH)) for camera in cameras]
+
+    def miss(at_cameras: Sequence[Lens], at: Sequence[Array]) -> Array:
+        start = triangulate_rays(at_cameras[:2], np.stack(at[:2]), steps=1)[0]
+        end = triangulate_rays(at_cameras[2:], np.stack(at[2:]), steps=1)[0]
+        return np.asarray(np.linalg.norm(end - start, axis=1) - known)
+
+    each_end = _differentiate(cameras, lenses, rays, miss)
+    # A camera has moved for both ends alike.
+    J = each_end[:, : 2 * WIDTH] + each_end[:, 2 * WIDTH :]
+    return miss(lenses, rays), J, _columns(calibration, lengths.cameras)
 
 
 def _differentiate(

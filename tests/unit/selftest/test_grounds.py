@@ -105,6 +105,13 @@ def test_a_cut_cable_that_keeps_a_stage_from_ending_is_told_once(stage, cause):
     assert statuses(failed(cause), ended)[f"{stage}.finished"] is Status.NOT_RUN
 
 
+@pytest.mark.parametrize("stage", ["run", "light", "optical"])
+@pytest.mark.parametrize("link", ["usb.controller.0000:00:14.0", "usb.hub.1-2"])
+def test_a_schedule_that_a_link_cannot_carry_is_told_once(stage, link):
+    refused = unknown(f"{stage}.finished", "carried out", "the frames of a pulse do not fit the link")
+    assert statuses(failed(link), refused)[f"{stage}.finished"] is Status.NOT_RUN
+
+
 def test_a_camera_that_exposes_late_is_told_once_and_no_other_camera_is_excused():
     nothing = "camera a gave no frame in a lamp's light"
     late = [failed(f"run.{camera}.frames") for camera in "ab"]

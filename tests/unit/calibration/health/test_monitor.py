@@ -6,13 +6,22 @@ the camera and the turn, or none.
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rigdriver.calibration.health.evidence import DriftEvidence, Observation, PairMatches, SurfaceSteps, gather, weigh
+from rigdriver.calibration.health.evidence import (
+    DriftEvidence,
+    Observation,
+    PairMatches,
+    SurfaceSteps,
+    board_observations,
+    gather,
+    weigh,
+)
 from rigdriver.calibration.health.monitor import DriftVerdict, HealthMonitor, Turn, check, prior_root
 from rigdriver.calibration.solve.adjust import WIDTH
 
@@ -147,6 +156,38 @@ def test_a_turn_that_raises_no_alarm_is_within_what_the_verdict_admits(
     assert limit > 500
     moved = truth.bump(solved.rig, rested.weakest.camera, 1, 2 * limit)
     assert check(solved.calibration, [face_matches(moved, rng)[:2] for _ in range(8)]).has_alarm
+
+
+def _pod_alone(calibration: Any, observations: Any, board: Any) -> tuple[Any, list[list[Observation]]]:
+    """A rig of one pod, and what it sees of the board."""
+    cameras = MappingProxyType({name: calibration[name] for name in LEFT})
+    mine = np.isin(observations.camera, [observations.cameras.index(name) for name in LEFT])
+    seen = board_observations(observations.keep(mine), board)
+    return replace(calibration, cameras=cameras, covariance=None), [found for found in seen if found][:12]
+
+
+def test_lengths_on_a_board_show_smaller_turns_of_a_pod_alone_than_its_rows_do(solved: SimpleNamespace) -> None:
+    noise = np.random.default_rng(2).normal(0, 0.3, solved.observations.points_px.shape)
+    noisy = replace(solved.observations, points_px=solved.observations.points_px + noise)
+    pod, seen = _pod_alone(solved.calibration, noisy, solved.board)
+    rows = check(pod, [[one for one in found if isinstance(one, PairMatches)] for found in seen])
+    whole = check(pod, seen)
+    assert whole.is_healthy, str(whole)
+    assert rows.weakest is not None
+    assert whole.weakest is not None
+    assert whole.weakest.unnoticed_urad < 0.7 * rows.weakest.unnoticed_urad
+
+
+@pytest.mark.parametrize("camera", LEFT)
+@pytest.mark.parametrize("axis", [0, 1], ids=["pitch", "yaw"])
+def test_a_board_shows_a_turn_of_a_pod_alone(
+    truth: SimpleNamespace, solved: SimpleNamespace, camera: str, axis: int
+) -> None:
+    moved = truth.observe(truth.bump(solved.rig, camera, axis, 2000), 7)
+    verdict = check(*_pod_alone(solved.calibration, moved, solved.board))
+    assert verdict.has_alarm, str(verdict)
+    assert verdict.turn is not None
+    assert camera in (verdict.turn.camera, *verdict.others)
 
 
 def test_one_look_at_recorded_frame_sets_tells_the_same(truth: SimpleNamespace, solved: SimpleNamespace) -> None:
