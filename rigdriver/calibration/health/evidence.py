@@ -1,8 +1,8 @@
 """Evidence of one frame set about each camera's parameters: linearised residuals of matches.
 
-In: a calibration, and matched points of two cameras, points that two pods measured on one surface, or lengths on a board
-that two cameras see. Out: a `DriftEvidence`, normal equations over all cameras' parameters, which can be summed over frame sets. Not here: deciding
-what the sum means (see monitor.py).
+In: a calibration, and matched points of two cameras, points that two pods measured on one surface, or lengths on a
+board that two cameras see. Out: a `DriftEvidence`, normal equations over all cameras' parameters, which can be summed
+over frame sets. Not here: deciding what the sum means (see monitor.py).
 """
 
 from __future__ import annotations
