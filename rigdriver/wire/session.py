@@ -129,6 +129,11 @@ def write_request(register: Register[V], value: V, key_bytes: int = 0, is_echoed
     return Request(message, key_bytes, is_echoed)
 
 
+def feed_message(count: int) -> bytes:
+    """Return the bytes that feed the box's watchdog."""
+    return encode(write_request(registers.WATCHDOG_FEED, count).message)
+
+
 class Session:
     """The host's side of the conversation."""
 
@@ -176,7 +181,7 @@ class Session:
 
     def feed(self, count: int) -> bytes:
         """Return the bytes that feed the watchdog; allowed in every state."""
-        return encode(write_request(registers.WATCHDOG_FEED, count).message)
+        return feed_message(count)
 
     def abandon(self) -> None:
         """Give up the outstanding request: its reply did not come in time."""

@@ -154,6 +154,11 @@ class SerialPort:
         if link is not None:  # pyserial leaves a socket open whose other end went first
             link.close()
 
+    @property
+    def descriptor(self) -> int | None:
+        """File descriptor to which another process can write as `write` does; None where there is none."""
+        return None if self._room is None or isinstance(self._opened, rfc2217.Serial) else self._serial.fileno()
+
     def replace_by(self, descriptor: int) -> None:
         """Let the port be what `descriptor` is, in this process alone; OSError when it is closed."""
         link = getattr(self._serial, "_socket", None) or self._serial  # RFC 2217 ports have a descriptor, but no fileno

@@ -1,9 +1,9 @@
 """The trigger box: the device that owns all timing.
 
 In: schedules, light limits and commands. Out: the box's identity and state, clock probes, and its events, handed to
-subscribers on the thread "box". The box's watchdog is fed from `arm` until `stop`; when this process dies or hangs, the
-feeds end and the box turns everything off by itself. Not here: that thread (see watch.py), cameras (see
-devices/cameras/cameras.py), and why a schedule looks as it does (see schedule/plan.py).
+subscribers on the thread "box". The box's watchdog is fed from `arm` until `stop`; when this process dies, is stopped
+or hangs for longer than `box.busy_s`, the feeds end and the box turns everything off by itself. Not here: that thread
+(see watch.py), cameras (see devices/cameras/cameras.py), and why a schedule looks as it does (see schedule/plan.py).
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from rigdriver.devices.box.found import OldFault
 from rigdriver.devices.box.identity import ACTIVE, STANDBY, identify
 from rigdriver.devices.box.link import ATTEMPTS, BoxLink
 from rigdriver.devices.box.refusals import explained_fault, explained_refusal
-from rigdriver.devices.box.reopening import retry_opening
+from rigdriver.devices.box.reopening import expect_same_box, retry_opening
 from rigdriver.devices.box.serial_port import POLL_S, SerialPort
+from rigdriver.devices.box.stand_in import stand_in_for
 from rigdriver.devices.box.traffic import BytePort
 from rigdriver.devices.box.watch import FEEDS_PER_TIMEOUT, BoxWatch
 from rigdriver.ends import BOX_END_S, End, time_left_s
@@ -42,8 +43,6 @@ EventSink = Callable[[BoxEvent], None]
 _logger = logging.getLogger(__name__)
 REOPEN_S = 3.0
 """Time for which a lost port is tried again while nothing is armed."""
-CLOCK_SHARE, CLOCK_SLACK_S = 0.99, 0.1
-"""Least share of the host's time that a box's clock counts when it has not restarted, and the slack of one probe."""
 DAMAGED_ON_THE_WAY = (RefusalReasons.STEP_COUNT_DIFFERS, RefusalReasons.CRC_DIFFERS)
 """Refusals that say that another schedule arrived than was sent; sending it again may help."""
 
@@ -54,6 +53,7 @@ class TriggerBox:
     def __init__(self, link: BoxLink, config: BoxConfig, timebase: Timebase = WALL_TIME) -> None:
         """Take a link over which nothing was said yet; use `open` instead. Raises what `open` raises."""
         self._link = link
+        self._config = config
         self._timebase = timebase
         self._sinks: tuple[EventSink, ...] = ()
         self._end_of_all = End("the trigger box", self._end_all, timebase)
@@ -86,15 +86,17 @@ class TriggerBox:
         def opened_port() -> SerialPort:
             return SerialPort(config.url, poll_s)
 
+        port = opened_port()
         try:
-            box = cls._over(opened_port(), config, timebase)
+            box = cls._over(port, config, timebase)
         except LinkLost as exc:  # a board that restarts when it is opened may leave its bus for a moment
-            port = retry_opening(opened_port, timebase, REOPEN_S)
-            if port is None:
+            again = retry_opening(opened_port, timebase, REOPEN_S)
+            if again is None:
                 raise
             _logger.warning("%s; opened again", exc)
+            port = again
             box = cls._over(port, config, timebase)
-        box.mend_with(opened_port)
+        box.mend_with(opened_port, port)
         box.listen()
         return box
 
@@ -106,40 +108,38 @@ class TriggerBox:
             port.close()
             raise
 
-    def mend_with(self, opened: Callable[[], BytePort]) -> None:
+    def mend_with(self, opened: Callable[[], BytePort], port: BytePort | None = None) -> None:
         """From now on open the port again when it is lost while nothing is armed: no edge can be missed then.
 
-        Before the next request the box must show that it is the same one and has not restarted.
+        Before the next request the box must show that it is the same one and has not restarted. `port`: the one that is
+        open, through which a stand-in may feed.
         """
+        self._feed_through(port)
         self._mark = self.probe_clock()
 
         def reopen() -> BytePort | None:
             if self._watch.is_fed or self._watch.is_closing:
                 return None
+            # Its descriptor would keep the name of an unplugged port taken.
+            self._watch.use(None)
             self._link.traffic.close_port()
-            return retry_opening(opened, self._timebase, REOPEN_S)
+            port = retry_opening(opened, self._timebase, REOPEN_S)
+            self._feed_through(port)
+            return port
 
         self._link.traffic.reopen, self._link.check_reopened = reopen, self._check_reopened
 
+    def _feed_through(self, port: BytePort | None) -> None:
+        """Have a stand-in feed through that port while this program gets no turn."""
+        # Modelled time stands still while this program does nothing.
+        if isinstance(port, SerialPort) and self._timebase is WALL_TIME:
+            self._watch.use(stand_in_for(port.descriptor, self._config.watchdog_s, self._config.busy_s))
+
     def _check_reopened(self) -> None:
         """Make sure that the box is as it was left; let it report events again."""
-        link, uid = self._link, self._link.read_twice(registers.UID).hex()
-        if uid != self.identity.uid:
-            raise LinkLost(
-                device=link.name,
-                seen=f"the link was cut, and another box answers now (UID {uid})",
-                remedy="open it again",
-            )
-        mark, probe = self._mark, self.probe_clock()
-        host_s = (probe.t_received_ns - mark.t_sent_ns) / 1e9
-        box_s = (probe.t_box_ticks - mark.t_box_ticks) / self.identity.tick_rate_hz
-        # Box time counts from the boot (PROTOCOL), so after a restart it shows less time gone by than went by here.
-        if box_s < host_s * CLOCK_SHARE - CLOCK_SLACK_S:
-            raise LinkLost(
-                device=link.name,
-                seen="the link was cut, and the box has restarted: its schedule and limits are gone",
-                remedy="open it again",
-            )
+        link = self._link
+        uid = link.read_twice(registers.UID).hex()
+        expect_same_box(link.name, self.identity, uid, self._mark, self.probe_clock())
         # In standby a Harp device sends no events, so the counter that is read is that of the next one.
         link.write(registers.OPERATION_CONTROL, STANDBY, is_echoed=False)
         self._events.expect(link.read_twice(registers.COUNTERS, compared_bytes=4).events_sent)

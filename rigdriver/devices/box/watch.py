@@ -2,20 +2,24 @@
 
 In: the traffic of a link, and whoever takes the news. Out: feeds from `begin_feeding` until `stop_feeding`; the port
 read all the time, so that events and replies come; and `BoxLost` when the port is gone or a fed box says nothing. A
-pause of this program is no silence of the box; `away_s` gives its length. Not here: commands (see trigger_box.py).
+pause of this program is no silence of the box; `away_s` gives its length. Where this thread gets no turn although the
+program lives, a stand-in feeds for a while (see stand_in.py). Not here: commands (see trigger_box.py).
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
 from rigdriver.devices.box.events import BoxLost
+from rigdriver.devices.box.stand_in import StandIn
 from rigdriver.devices.box.traffic import LinkTraffic
 from rigdriver.errors import DeviceError, LinkLost, RigError
 from rigdriver.signal_safe import SafeEvent
 from rigdriver.timebase import Timebase
 
+_logger = logging.getLogger(__name__)
 # PROTOCOL 8.2: four feeds per timeout, from the thread that also reads events, so that a deaf host falls silent.
 FEEDS_PER_TIMEOUT = 4
 LONGEST_FEED_S = 0.125
@@ -53,6 +57,15 @@ class BoxWatch:
         """End and length of the newest pause of this thread that is long enough to concern the watchdog."""
         self._next_feed_ns = 0
         self._thread: threading.Thread | None = None
+        self._stand_in: StandIn | None = None
+        self._stood_in = 0
+        """Number of the stand-in's feeds that were told."""
+
+    def use(self, stand_in: StandIn | None) -> None:
+        """Let a process feed while this thread gets no turn; the one before ends."""
+        before, self._stand_in, self._stood_in = self._stand_in, stand_in, 0
+        if before is not None:
+            before.end()
 
     def listen(self) -> None:
         """Start the thread."""
@@ -71,15 +84,18 @@ class BoxWatch:
         if self._thread is not None and self._thread.ident is not None:
             self._thread.join(JOIN_S)
         self._traffic.pumped_by(None)
+        self.use(None)
 
     def begin_feeding(self) -> None:
         """Feed the watchdog now and from now on."""
         self._traffic.feed()
         self.is_fed, self._silent_ns, self._away = True, 0, (0, 0)
+        self._stamp()
 
     def stop_feeding(self) -> None:
         """Feed the watchdog no more."""
         self.is_fed = False
+        self._stamp()
 
     def away_s(self, now_ns: int) -> float:
         """Return for how long this program read and fed nothing just before now, in s; 0 when it did."""
@@ -106,10 +122,27 @@ class BoxWatch:
             )
             error.__cause__ = exc
             self._traffic.fail(error)
+        finally:
+            # Nobody reads the box any more, so nobody may feed it either.
+            self.stop_feeding()
+
+    def _stamp(self) -> None:
+        """Tell the stand-in that this program is awake, and others that it was not."""
+        stand_in = self._stand_in
+        if stand_in is None:
+            return
+        stand_in.stamp(self.is_fed)
+        if (feeds := stand_in.feeds) > self._stood_in:
+            self._stood_in = feeds
+            _logger.warning(
+                "%s: no thread of this program got a turn for %.1f s; the box was kept fed meanwhile",
+                self._traffic.name, self._away[1] / 1e9,
+            )  # fmt: skip
 
     def _keep_fed(self) -> None:
         now_ns = self._timebase.now_ns()
         self._count_silence(now_ns)
+        self._stamp()
         if not self.is_fed:
             return
         if self._traffic.unanswered_feeds >= SILENT_FEEDS and self._silent_ns > SILENT_S * 1e9:
