@@ -1,7 +1,7 @@
 """A program that lives but lets none of its threads run: its run goes on for a while, and its light ends after that.
 
-In: a simulated rig in real time, and a call that keeps Python's lock. Out: what became of the run. Time limits are there
-to end a hang and measure nothing.
+In: a simulated rig in real time, and a call that keeps Python's lock. Out: what became of the run. Time limits are
+there to end a hang and measure nothing.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def at_pulses(duration_s: float, *pulses: int) -> Callable[[FrameSet], None]:
 
 
 def with_box(config: RigConfig, **changes: float) -> RigConfig:
+    assert config.box is not None
     return config.model_copy(update={"box": config.box.model_copy(update=changes)})
 
 
