@@ -131,9 +131,9 @@ class TriggerBox:
 
     def _feed_through(self, port: BytePort | None) -> None:
         """Have a stand-in feed through that port while this program gets no turn."""
-        # Modelled time stands still while this program does nothing.
-        if isinstance(port, SerialPort) and self._timebase is WALL_TIME:
-            self._watch.use(stand_in_for(port.descriptor, self._config.watchdog_s, self._config.busy_s))
+        # Modelled time stands still while this program does nothing; only a descriptor can be shared.
+        descriptor = getattr(port, "descriptor", None) if self._timebase is WALL_TIME else None
+        self._watch.use(stand_in_for(descriptor, self._config.watchdog_s, self._config.busy_s))
 
     def _check_reopened(self) -> None:
         """Make sure that the box is as it was left; let it report events again."""
