@@ -34,10 +34,11 @@ class BoxConfig(FileTable):
     """Longest wait for one reply of the box."""
     watchdog_s: float = Field(default=0.5, ge=0.01, le=2)
     """Silence of this computer after which the box turns light and triggers off."""
-    busy_s: float = Field(default=2.5, ge=0, le=10)
+    busy_s: float = Field(default=0, ge=0, le=10)
     """Longest time for which a program that lives, but lets none of its threads run (a long import, a library that
     holds Python's lock), keeps its run: a process of its own feeds the watchdog meanwhile. With no more than
-    `watchdog_s`, none does. A program that is stopped or killed is never fed for."""
+    `watchdog_s`, as by default, none does. A program that is stopped or gone is not fed for, but one that is killed
+    may still look alive while the system takes it down (LIGHT-SAFETY.md)."""
     old_faults: Literal["host", "clear", "keep"] = "host"
     """Policy of opening towards a fault that an earlier program left, once its cause is gone: `host` clears faults of a
     silent or deaf computer and of a limit on light, `clear` also that of an interlock that is closed again, `keep`

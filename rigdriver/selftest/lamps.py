@@ -18,7 +18,7 @@ import numpy as np
 
 from rigdriver.arrays import Floats32, Pixels
 from rigdriver.config import LampConfig, RigConfig
-from rigdriver.errors import RunCutShort, ScheduleError
+from rigdriver.errors import RigError, RunCutShort, ScheduleError
 from rigdriver.frames import Frame
 from rigdriver.images.pixel_formats import full_scale
 from rigdriver.rig import Rig
@@ -73,6 +73,8 @@ class LightSeen:
     """Lamp, `SPECKLE` or `DARKNESS` -> camera -> the last image."""
     moments: Sequence[Mapping[str, Frame]] = ()
     """Images of all cameras in the light of the pattern lamps, one mapping per moment; none without texture cameras."""
+    missed: str = ""
+    """Reason why there are none although the schedule has room for them."""
 
     def net(self, lamp: str, camera: str) -> float | None:
         """Return what the lamp adds to a camera's level; None where a camera gave no frame."""
@@ -97,7 +99,7 @@ def watch_lamps(rig: Rig) -> LightSeen:
             for name in lit_cameras(config, lamp)
             if frames.get(name)
         }
-    moments = _moments(rig)
+    moments, missed = _moments(rig)
     of_texture = [c.name for c in config.cameras if c.role == "texture"]
     frames = {name: mine for name in of_texture if (mine := [moment[name] for moment in moments if name in moment])}
     lit[SPECKLE], images[SPECKLE] = _levels(frames), _last(frames)
@@ -105,7 +107,7 @@ def watch_lamps(rig: Rig) -> LightSeen:
         name: detail_of(frame.pixels, frame.pixel_format, dark.get(name, 0.0))
         for name, frame in images[SPECKLE].items()
     }
-    return LightSeen(dark, lit, detail, images, moments)
+    return LightSeen(dark, lit, detail, images, moments, missed)
 
 
 def lit_cameras(config: RigConfig, lamp: LampConfig) -> list[str]:
@@ -125,14 +127,20 @@ def _frames(rig: Rig, lamps: tuple[str, ...]) -> dict[str, list[Frame]]:
     return frames
 
 
-def _moments(rig: Rig) -> list[dict[str, Frame]]:
-    """Return copies of the frames of a short run in which all cameras expose in the light of the pattern lamps."""
+def _moments(rig: Rig) -> tuple[list[dict[str, Frame]], str]:
+    """Return copies of the frames of a short run in which all cameras expose in the light of the pattern lamps.
+
+    Where there are none, also why. What suits two kinds of light may be too long or too fast for one exposure in both.
+    """
     if "texture" not in {camera.role for camera in rig.config.cameras} or not _has_patterns(rig.config.lamps):
-        return []
-    # What suits two kinds of light may be too long or too fast for one exposure in both.
-    with suppress(ScheduleError):
-        return list(_copies(rig.run(frames=FLASHES, in_pattern_light=True)))
-    return []
+        return [], ""
+    try:
+        moments = list(_copies(rig.run(frames=FLASHES, in_pattern_light=True)))
+    except ScheduleError:
+        return [], ""
+    except RigError as exc:  # what the lamps have shown so far counts all the same
+        return [], str(exc)
+    return moments, "" if moments else "the run in the pattern lamps' light gave no frame set"
 
 
 def _has_patterns(lamps: Collection[LampConfig]) -> bool:

@@ -18,8 +18,8 @@ from rigdriver.calibration.calibration import RigCalibration
 from rigdriver.calibration.file import load
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.errors import CalibrationMismatch
-from rigdriver.frames import Frame
-from rigdriver.selftest.lamps import LightSeen
+from rigdriver.run.brightness import DARK
+from rigdriver.selftest.lamps import SPECKLE, LightSeen
 from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
 
 LARGEST_MM = 0.3
@@ -30,6 +30,8 @@ FEWEST_BLOCKS = 12
 LEAST_SHARE = 1 / 3
 """Least share of the measured blocks that a camera which looks the right way finds."""
 UNIT = "mm on the surface"
+NO_ROOM = "the schedule has no room for all cameras in the pattern lamps' light"
+TOO_DARK = "it sees too little of the pattern lamps' light"
 NOTHING_SEEN = (
     "the geometry cameras measure no surface in speckle light: have somebody sit before the rig, or hold a sheet of "
     "paper before the cameras"
@@ -42,31 +44,37 @@ def judge_texture(seen: LightSeen, config: RigConfig, sizes_px: Mapping[str, tup
     if config.calibration is None or not cameras or "pattern" not in {lamp.kind for lamp in config.lamps}:
         return []
     if not seen.moments:
-        why = "the schedule has no room for all cameras in the pattern lamps' light"
-        return [not_checked(f"calibration.texture.{camera.name}", why) for camera in cameras]
+        names = [f"calibration.texture.{camera.name}" for camera in cameras]
+        if seen.missed:
+            return [unknown(name, _expected(), seen.missed, UNIT) for name in names]
+        return [not_checked(name, NO_ROOM) for name in names]
     try:
-        return _judged(cameras, load(config.calibration, config, sizes_px), seen.moments, config)
+        return _judged(cameras, load(config.calibration, config, sizes_px), seen, config)
     except CalibrationMismatch as exc:
         return [unknown(f"calibration.texture.{camera.name}", _expected(), str(exc), UNIT) for camera in cameras]
 
 
 def _judged(
-    cameras: Sequence[CameraConfig], known: RigCalibration, moments: Sequence[Mapping[str, Frame]], config: RigConfig
+    cameras: Sequence[CameraConfig], known: RigCalibration, lit: LightSeen, config: RigConfig
 ) -> list[CheckResult]:
     from rigdriver.stereo.geometry.rectify import working_volume  # noqa: PLC0415  compiled code is slow to import
     from rigdriver.stereo.texture_witness import TextureWitness, joined, misplaced_mm  # noqa: PLC0415  as above
 
     witness = TextureWitness(known, working_volume(known, config.volume))
-    seen = [offsets for moment in moments for offsets in witness.observe_images(moment)]
+    seen = [offsets for moment in lit.moments for offsets in witness.observe_images(moment)]
     checks = []
     for camera in cameras:
+        light = lit.net(SPECKLE, camera.name)
+        if light is not None and light <= DARK:
+            checks.append(not_checked(f"calibration.texture.{camera.name}", TOO_DARK))
+            continue
         mine = [offsets for offsets in seen if offsets.camera == camera.name]
         if not mine:
             checks.append(unknown(f"calibration.texture.{camera.name}", _expected(), NOTHING_SEEN, UNIT))
             continue
         whole = joined(mine)
         count, found = len(whole.predicted_px), int(whole.found.sum())
-        away = float(np.median(misplaced_mm(known[camera.name], whole))) if found else float("nan")
+        away = float(np.nanmedian(misplaced_mm(known[camera.name], whole))) if found else float("nan")
         checks.append(_judge_camera(camera, count, found, away))
     return checks
 

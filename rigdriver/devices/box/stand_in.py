@@ -71,6 +71,6 @@ def stand_in_for(descriptor: int | None, watchdog_s: float, busy_s: float) -> St
         return None
     try:
         return StandIn(descriptor, watchdog_s, busy_s)
-    except OSError as exc:
+    except (OSError, TypeError, AttributeError) as exc:  # no executable is known, or the system lacks memfd_create
         _logger.warning("the box's watchdog is fed by this program alone: no process can be started (%s)", exc)
         return None

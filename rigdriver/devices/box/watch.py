@@ -66,6 +66,9 @@ class BoxWatch:
         before, self._stand_in, self._stood_in = self._stand_in, stand_in, 0
         if before is not None:
             before.end()
+        if stand_in is not None and self.is_closing:
+            self._stand_in = None
+            stand_in.end()
 
     def listen(self) -> None:
         """Start the thread."""
@@ -80,6 +83,7 @@ class BoxWatch:
 
     def end(self) -> None:
         """End the thread. Harmless when it was never started."""
+        self.stop_feeding()
         self._closing.set()
         if self._thread is not None and self._thread.ident is not None:
             self._thread.join(JOIN_S)

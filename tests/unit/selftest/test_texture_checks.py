@@ -16,7 +16,7 @@ from rigdriver.calibration.file import save
 from rigdriver.calibration.project import rotation_matrix
 from rigdriver.config import RigConfig
 from rigdriver.frames import Frame
-from rigdriver.selftest.lamps import LightSeen
+from rigdriver.selftest.lamps import SPECKLE, LightSeen
 from rigdriver.selftest.result import CheckResult, Status
 from rigdriver.selftest.texture_checks import LARGEST_MM, judge_texture
 
@@ -123,6 +123,19 @@ def test_a_schedule_without_room_for_all_cameras_at_once_is_told(config: RigConf
     checks = judge_texture(LightSeen({}, {}, {}), config, {})
     assert {check.status for check in checks} == {Status.NOT_CHECKED}
     assert all("no room" in check.remedy for check in checks)
+
+
+def test_a_run_that_failed_is_unknown_with_its_reason(config: RigConfig) -> None:
+    checks = judge_texture(LightSeen({}, {}, {}, missed="camera a: did not answer"), config, {})
+    assert {(check.status, check.remedy) for check in checks} == {(Status.UNKNOWN, "camera a: did not answer")}
+
+
+def test_a_camera_that_the_pattern_lamps_do_not_reach_is_not_blamed(render: Any, config: RigConfig) -> None:
+    judged(render, config)
+    light = {SPECKLE: dict.fromkeys(CAMERAS, 0.011)}
+    seen = LightSeen(dict.fromkeys(CAMERAS, 0.01), light, {}, moments=[{}])
+    checks = judge_texture(seen, config, dict.fromkeys(CAMERAS, SIZE_PX))
+    assert {check.status for check in checks} == {Status.NOT_CHECKED}
 
 
 @pytest.mark.parametrize("left_out", ["calibration", "lamps", "texture cameras"])
