@@ -8,9 +8,9 @@ light. Not here: what is good (see light_checks.py and focus_checks.py).
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import cv2
@@ -24,6 +24,7 @@ from rigdriver.images.pixel_formats import full_scale
 from rigdriver.rig import Rig
 from rigdriver.run.brightness import DARK
 from rigdriver.run.frame_sets import FrameSets
+from rigdriver.selftest.samples import copied
 
 DARKNESS = ""
 """Key of the images without any lamp."""
@@ -100,8 +101,8 @@ def watch_lamps(rig: Rig) -> LightSeen:
             if frames.get(name)
         }
     moments, missed = _moments(rig)
-    of_texture = [c.name for c in config.cameras if c.role == "texture"]
-    frames = {name: mine for name in of_texture if (mine := [moment[name] for moment in moments if name in moment])}
+    of_texture = {camera.name for camera in config.cameras if camera.role == "texture"}
+    frames = {name: mine for name, mine in _by_camera(moments).items() if name in of_texture}
     lit[SPECKLE], images[SPECKLE] = _levels(frames), _last(frames)
     detail[SPECKLE] = {
         name: detail_of(frame.pixels, frame.pixel_format, dark.get(name, 0.0))
@@ -118,24 +119,26 @@ def lit_cameras(config: RigConfig, lamp: LampConfig) -> list[str]:
     return own or [camera.name for camera in of_role]
 
 
+def can_show_speckle(config: RigConfig) -> bool:
+    """Whether the rig has texture cameras, and pattern lamps that could light them."""
+    roles, kinds = {camera.role for camera in config.cameras}, {lamp.kind for lamp in config.lamps}
+    return "texture" in roles and "pattern" in kinds
+
+
 def _frames(rig: Rig, lamps: tuple[str, ...]) -> dict[str, list[Frame]]:
     """Return copies of the frames of a short run in which only these lamps flash."""
-    frames: dict[str, list[Frame]] = {}
-    for moment in _copies(rig.run(frames=FLASHES, lamps=lamps)):
-        for name, frame in moment.items():
-            frames.setdefault(name, []).append(frame)
-    return frames
+    return _by_camera(_played(rig.run(frames=FLASHES, lamps=lamps)))
 
 
-def _moments(rig: Rig) -> tuple[list[dict[str, Frame]], str]:
+def _moments(rig: Rig) -> tuple[list[Mapping[str, Frame]], str]:
     """Return copies of the frames of a short run in which all cameras expose in the light of the pattern lamps.
 
     Where there are none, also why. What suits two kinds of light may be too long or too fast for one exposure in both.
     """
-    if "texture" not in {camera.role for camera in rig.config.cameras} or not _has_patterns(rig.config.lamps):
+    if not can_show_speckle(rig.config):
         return [], ""
     try:
-        moments = list(_copies(rig.run(frames=FLASHES, in_pattern_light=True)))
+        moments = _played(rig.run(frames=FLASHES, in_pattern_light=True))
     except ScheduleError:
         return [], ""
     except RigError as exc:  # what the lamps have shown so far counts all the same
@@ -143,15 +146,21 @@ def _moments(rig: Rig) -> tuple[list[dict[str, Frame]], str]:
     return moments, "" if moments else "the run in the pattern lamps' light gave no frame set"
 
 
-def _has_patterns(lamps: Collection[LampConfig]) -> bool:
-    return any(lamp.kind == "pattern" for lamp in lamps)
-
-
-def _copies(run: FrameSets) -> Iterator[dict[str, Frame]]:
-    """Yield copies of the frames of each frame set."""
+def _played(run: FrameSets) -> list[Mapping[str, Frame]]:
+    """Return copies of the frames of each frame set, as far as the run comes."""
+    moments: list[Mapping[str, Frame]] = []
     with run, suppress(RunCutShort):
         for frame_set in run:
-            yield {name: replace(frame, pixels=frame.pixels.copy()) for name, frame in frame_set.frames.items()}
+            moments.append(copied(frame_set).frames)
+    return moments
+
+
+def _by_camera(moments: Iterable[Mapping[str, Frame]]) -> dict[str, list[Frame]]:
+    frames: dict[str, list[Frame]] = {}
+    for moment in moments:
+        for name, frame in moment.items():
+            frames.setdefault(name, []).append(frame)
+    return frames
 
 
 def _last(frames: Mapping[str, list[Frame]]) -> dict[str, Frame]:

@@ -25,10 +25,11 @@ class Samples:
         """Hand frame sets on and copy some."""
         for number, frame_set in enumerate(frame_sets):
             if number % EVERY == 0 and len(self.frame_sets) < self._most:
-                self.frame_sets.append(_copied(frame_set))
+                self.frame_sets.append(copied(frame_set))
             yield frame_set
 
 
-def _copied(frame_set: FrameSet) -> FrameSet:
+def copied(frame_set: FrameSet) -> FrameSet:
+    """Return the frame set with pixels of its own."""
     frames = {name: replace(frame, pixels=frame.pixels.copy()) for name, frame in frame_set.frames.items()}
     return replace(frame_set, frames=frames)

@@ -19,7 +19,7 @@ from rigdriver.calibration.file import load
 from rigdriver.config import CameraConfig, RigConfig
 from rigdriver.errors import CalibrationMismatch
 from rigdriver.run.brightness import DARK
-from rigdriver.selftest.lamps import SPECKLE, LightSeen
+from rigdriver.selftest.lamps import SPECKLE, LightSeen, can_show_speckle
 from rigdriver.selftest.result import CheckResult, not_checked, unknown, verdict
 
 LARGEST_MM = 0.3
@@ -41,7 +41,7 @@ NOTHING_SEEN = (
 def judge_texture(seen: LightSeen, config: RigConfig, sizes_px: Mapping[str, tuple[int, int]]) -> list[CheckResult]:
     """Judge every texture camera; nothing where the rig file names no calibration, or no pattern lamp."""
     cameras = [camera for camera in config.cameras if camera.role == "texture"]
-    if config.calibration is None or not cameras or "pattern" not in {lamp.kind for lamp in config.lamps}:
+    if config.calibration is None or not can_show_speckle(config):
         return []
     if not seen.moments:
         names = [f"calibration.texture.{camera.name}" for camera in cameras]

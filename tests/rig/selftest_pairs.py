@@ -92,7 +92,7 @@ def on_one_rig(pair: tuple[Fault, Fault]) -> tuple[Fault, Fault]:
     names, keys = zip(*(fault.rig.split("?") for fault in pair), strict=True)
     options: dict[str, str] = {}
     for key, value in (option.split("=", 1) for option in chain.from_iterable(key.split("&") for key in keys)):
-        # Of two sizes of the images the larger one shows both faults.
+        # The larger of two image sizes shows both faults.
         options[key] = max(options.get(key, value), value, key=int) if key in {"width", "height"} else value
     scene = next((name for name in names if name != "default"), "default")
     rig = f"{scene}?{'&'.join(f'{key}={value}' for key, value in options.items())}"

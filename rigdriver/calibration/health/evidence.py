@@ -7,7 +7,7 @@ over frame sets. Not here: deciding what the sum means (see monitor.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -230,39 +230,46 @@ def _pair(calibration: RigCalibration, matches: PairMatches) -> tuple[Array, Arr
 
 def _step(calibration: RigCalibration, steps: SurfaceSteps) -> tuple[Array, Array, Ints64]:
     names = (*steps.cameras_a, *steps.cameras_b)
-    cameras = [calibration[name] for name in names]
     chosen = _thin(len(steps.normals))
-    points = (*steps.points_a_px, *steps.points_b_px)
-    rays = [to_rays(camera, p[chosen]) for camera, p in zip(cameras, points, strict=True)]
     normals = steps.normals[chosen]
+    points = [p[chosen] for p in (*steps.points_a_px, *steps.points_b_px)]
+    # Both points lie on one surface, but are not the same point: along the surface their distance means nothing.
+    residual, J = _of_two_points(calibration, names, points, lambda a, b: ((a - b) * normals).sum(axis=1))
+    return residual, J, _columns(calibration, names)
+
+
+def _lengths(calibration: RigCalibration, lengths: BoardLengths) -> tuple[Array, Array, Ints64]:
+    chosen = _thin(len(lengths.lengths_mm))
+    known = lengths.lengths_mm[chosen]
+    points = [p[chosen] for p in (*lengths.starts_px, *lengths.ends_px)]
+    residual, each_end = _of_two_points(
+        calibration, lengths.cameras * 2, points, lambda start, end: np.linalg.norm(end - start, axis=1) - known
+    )
+    # A camera has moved for both ends alike.
+    J = each_end[:, : 2 * WIDTH] + each_end[:, 2 * WIDTH :]
+    return residual, J, _columns(calibration, lengths.cameras)
+
+
+def _of_two_points(
+    calibration: RigCalibration,
+    names: Sequence[str],
+    points_px: Sequence[Array],
+    compare: Callable[[Array, Array], Array],
+) -> tuple[Array, Array]:
+    """Return a residual (N,) of two triangulated points, (N, 3) each, and its derivative by the four cameras.
+
+    `names`, `points_px`: the two cameras of the first point and their images (N, 2), then those of the second.
+    """
+    cameras = [calibration[name] for name in names]
+    rays = [to_rays(camera, p) for camera, p in zip(cameras, points_px, strict=True)]
     lenses = [nudge(camera, np.zeros(WIDTH)) for camera in cameras]
 
     def miss(at_cameras: Sequence[Lens], at: Sequence[Array]) -> Array:
         first = triangulate_rays(at_cameras[:2], np.stack(at[:2]), steps=1)[0]
         second = triangulate_rays(at_cameras[2:], np.stack(at[2:]), steps=1)[0]
-        # Both points lie on one surface, but are not the same point: along the surface their distance means nothing.
-        return np.asarray(((first - second) * normals).sum(axis=1))
+        return np.asarray(compare(first, second))
 
-    return miss(lenses, rays), _differentiate(cameras, lenses, rays, miss), _columns(calibration, names)
-
-
-def _lengths(calibration: RigCalibration, lengths: BoardLengths) -> tuple[Array, Array, Ints64]:
-    cameras = [calibration[name] for name in (*lengths.cameras, *lengths.cameras)]
-    chosen = _thin(len(lengths.lengths_mm))
-    points = (*lengths.starts_px, *lengths.ends_px)
-    rays = [to_rays(camera, p[chosen]) for camera, p in zip(cameras, points, strict=True)]
-    known = lengths.lengths_mm[chosen]
-    lenses = [nudge(camera, np.zeros(WIDTH)) for camera in cameras]
-
-    def miss(at_cameras: Sequence[Lens], at: Sequence[Array]) -> Array:
-        start = triangulate_rays(at_cameras[:2], np.stack(at[:2]), steps=1)[0]
-        end = triangulate_rays(at_cameras[2:], np.stack(at[2:]), steps=1)[0]
-        return np.asarray(np.linalg.norm(end - start, axis=1) - known)
-
-    each_end = _differentiate(cameras, lenses, rays, miss)
-    # A camera has moved for both ends alike.
-    J = each_end[:, : 2 * WIDTH] + each_end[:, 2 * WIDTH :]
-    return miss(lenses, rays), J, _columns(calibration, lengths.cameras)
+    return miss(lenses, rays), _differentiate(cameras, lenses, rays, miss)
 
 
 def _differentiate(
